@@ -1,0 +1,1 @@
+//! The commands: arguments as typed, settings as meant, one file a command.

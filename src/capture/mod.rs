@@ -1,0 +1,146 @@
+//! Where frames come from: capture files, standard input, and later interfaces.
+//!
+//! A [`Source`] lends its frames a batch at a time; nobody keeps their bytes. Readers are our own because libpcap refuses
+//! legal pcapng files (interfaces that differ in link type or snap length) and costs five times as much a packet.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::time::Timestamp;
+
+/// One captured packet as the capture holds it.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Which file, and which frame of it.
+    pub id: FrameId,
+    /// Index into [`Source::interfaces`].
+    pub interface: u32,
+    /// How the bytes begin.
+    pub link: LinkType,
+    /// When it was captured.
+    pub time: Timestamp,
+    /// Length on the wire, which a snap length may have cut.
+    pub wire_len: u32,
+    /// The captured bytes, from the link header on.
+    pub bytes: &'a [u8],
+}
+
+/// Names a frame in evidence: the capture file, in the order given, and the number Wireshark shows in that file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameId {
+    /// Index into [`Source::files`].
+    pub file: u32,
+    /// 1 for the first frame of its file.
+    pub number: u64,
+}
+
+/// A link-layer header type as pcap files write it (tcpdump.org, "Link-layer header types"), not the host's DLT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkType(pub u16);
+
+impl LinkType {
+    /// BSD loopback: a 4-byte address family in the capturing host's byte order.
+    pub const NULL: Self = Self(0);
+    /// IEEE 802.3 Ethernet.
+    pub const ETHERNET: Self = Self(1);
+    /// Raw IP; the version nibble decides.
+    pub const RAW: Self = Self(101);
+    /// OpenBSD loopback: the address family in network byte order.
+    pub const LOOP: Self = Self(108);
+    /// Linux "cooked" capture v1.
+    pub const LINUX_SLL: Self = Self(113);
+    /// Raw IPv4.
+    pub const IPV4: Self = Self(228);
+    /// Raw IPv6.
+    pub const IPV6: Self = Self(229);
+    /// Linux "cooked" capture v2.
+    pub const LINUX_SLL2: Self = Self(276);
+}
+
+/// Where frames were captured: a pcap file has one, a pcapng section any number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Index into [`Source::files`].
+    pub file: u32,
+    /// Name as the capture gives it, else none.
+    pub name: Option<String>,
+    /// How its frames begin.
+    pub link: LinkType,
+    /// Most bytes captured of a frame; 0 where the capture sets no limit.
+    pub snap_len: u32,
+    /// Capture filter as the capture notes it.
+    pub filter: Option<String>,
+    /// Packets the interface and the kernel dropped, as the capture's statistics say; none where it has none.
+    pub dropped: Option<u64>,
+}
+
+/// What a capture was and how much of it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureFile {
+    /// Path as given or found; `-` for standard input.
+    pub path: String,
+    /// `pcap`, `pcap-ns`, `pcapng` ...
+    pub format: &'static str,
+    /// `gzip`, `zstd`, `lz4` or none.
+    pub compression: Option<&'static str>,
+    /// Frames read.
+    pub frames: u64,
+    /// Captured bytes read.
+    pub bytes: u64,
+    /// Frames whose time was before that of the frame ahead of them.
+    pub out_of_order: u64,
+    /// Why reading stopped before the end.
+    pub error: Option<SourceError>,
+}
+
+/// Whether a source has more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Call again.
+    More,
+    /// All frames were lent.
+    End,
+}
+
+/// Lends frames in the order of capture.
+pub trait Source {
+    /// Reads on (about one block) and lends the frames in batches of at most [`limit::BATCH`](crate::limit::BATCH), in order of time across files.
+    ///
+    /// # Errors
+    /// The capture could not be read on. Frames before the fault have been lent; the fault is kept in [`files`](Self::files) too, and where other
+    /// files of the same run are readable the source goes on with them and reports their ends.
+    fn read(&mut self, sink: &mut dyn FnMut(&[Frame<'_>])) -> Result<Progress, SourceError>;
+
+    /// The interfaces met so far.
+    fn interfaces(&self) -> &[Interface];
+
+    /// The files, in the order their indices name them.
+    fn files(&self) -> &[CaptureFile];
+
+    /// Names that the capture itself records for addresses (pcapng name resolution blocks), taken since the last call.
+    fn take_names(&mut self) -> Vec<(IpAddr, String)> {
+        Vec::new()
+    }
+
+    /// Bytes consumed and bytes there are in all, where that is known: for a progress bar.
+    fn position(&self) -> (u64, Option<u64>);
+}
+
+/// A capture that could not be read, or not to its end. One line, naming the file, what is wrong and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceError {
+    /// The file, as given or found.
+    pub path: String,
+    /// What was being done and what went wrong.
+    pub what: String,
+    /// What the user can do about it.
+    pub hint: String,
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.path, self.what, self.hint)
+    }
+}
+
+impl std::error::Error for SourceError {}

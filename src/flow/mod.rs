@@ -1,0 +1,311 @@
+//! From packets to flows: who talked to whom, how the conversation went, and its payload in order.
+//!
+//! Nothing here knows what a port or a byte means. Payload is lent to an [`Observer`] (the next room) as it comes into order;
+//! a [`Flow`] is handed over when it ends.
+
+use std::net::IpAddr;
+
+use smallvec::SmallVec;
+
+use crate::capture::FrameId;
+use crate::decode::{TunnelPath, VlanStack};
+use crate::net::{Endpoint, Mac, Side, Transport};
+use crate::time::Timestamp;
+
+/// All packets of one conversation.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// The transport protocol.
+    pub transport: Transport,
+    /// Who opened it, as far as packets without their content tell.
+    pub client: End,
+    /// Who was asked.
+    pub server: End,
+    /// How sure client and server are, by the handshake.
+    pub direction: Direction,
+    /// Time of the first packet.
+    pub first: Timestamp,
+    /// Time of the last packet.
+    pub last: Timestamp,
+    /// First frame.
+    pub first_frame: FrameId,
+    /// Last frame.
+    pub last_frame: FrameId,
+    /// Zeek's history letters: upper case from the client, `^` where the ends were swapped after the fact.
+    pub history: History,
+    /// Zeek's `conn_state`; none where Zeek prints none.
+    pub state: Option<ConnState>,
+    /// VLAN identifiers of its first packet.
+    pub vlan: VlanStack,
+    /// Encapsulations of its first packet.
+    pub tunnel: TunnelPath,
+    /// Capture interface of its first packet.
+    pub interface: u32,
+    /// What a TCP connection did beyond its history; none for other transports.
+    pub tcp: Option<Box<TcpStory>>,
+    /// ICMP errors that quote this flow, in order, at most [`limit::REJECTIONS_KEPT`](crate::limit::REJECTIONS_KEPT).
+    pub rejections: Vec<Rejection>,
+    /// Type and code, where this is an ICMP flow (the ports hold what Community ID puts there).
+    pub icmp: Option<(u8, u8)>,
+    /// Why it ended.
+    pub ended: Ended,
+}
+
+/// One end of a flow and what it sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Address and port.
+    pub endpoint: Endpoint,
+    /// Packets it sent, retransmissions included.
+    pub packets: u64,
+    /// IP bytes it sent, headers included, on the wire.
+    pub bytes: u64,
+    /// Transport payload it sent, on the wire, retransmissions included.
+    pub payload_bytes: u64,
+    /// Time to live of its first packet.
+    pub ttl: u8,
+    /// MAC address its packets came from on the captured link (a router's, where the host is further away).
+    pub mac: Option<Mac>,
+    /// Time of its first packet.
+    pub first: Option<Timestamp>,
+    /// Time of its last packet.
+    pub last: Option<Timestamp>,
+}
+
+/// Who is the client, and on what that rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// A SYN or SYN-ACK was seen, or a UDP exchange began with the client's packet after the capture had begun.
+    Certain,
+    /// By content, by the documents, or by port classes.
+    Likely,
+    /// Nothing tells; the client is the first sender.
+    Unknown,
+}
+
+/// Zeek's `conn_state` (scripts/base/protocols/conn/main.zeek).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConnState {
+    /// Attempt seen, no reply.
+    S0,
+    /// Established, not terminated.
+    S1,
+    /// Normal establishment and termination.
+    SF,
+    /// Attempt rejected.
+    Rej,
+    /// Established, close attempt by the client, no reply from the server.
+    S2,
+    /// Established, close attempt by the server, no reply from the client.
+    S3,
+    /// Established, client aborted.
+    Rsto,
+    /// Server aborted.
+    Rstr,
+    /// Client sent a SYN and then a RST, no SYN-ACK seen.
+    Rstos0,
+    /// Server sent a SYN-ACK and then a RST, no SYN seen.
+    Rstrh,
+    /// Client sent a SYN and then a FIN, no SYN-ACK seen.
+    Sh,
+    /// Server sent a SYN-ACK and then a FIN, no SYN seen.
+    Shr,
+    /// No SYN, midstream traffic.
+    Oth,
+}
+
+impl ConnState {
+    /// Zeek's spelling.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::S0 => "S0",
+            Self::S1 => "S1",
+            Self::SF => "SF",
+            Self::Rej => "REJ",
+            Self::S2 => "S2",
+            Self::S3 => "S3",
+            Self::Rsto => "RSTO",
+            Self::Rstr => "RSTR",
+            Self::Rstos0 => "RSTOS0",
+            Self::Rstrh => "RSTRH",
+            Self::Sh => "SH",
+            Self::Shr => "SHR",
+            Self::Oth => "OTH",
+        }
+    }
+}
+
+/// Zeek's history: one ASCII letter for each kind of event, upper case from the client, `^` for swapped ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History(SmallVec<[u8; 22]>);
+
+impl History {
+    /// Adds a letter; at the bound nothing more is added, as each kind of letter has its own bound already.
+    pub fn push(&mut self, letter: u8) {
+        if self.0.len() < crate::limit::HISTORY_LETTERS {
+            self.0.push(letter);
+        }
+    }
+
+    /// Whether the letter is in it.
+    pub fn has(&self, letter: char) -> bool {
+        self.0.iter().any(|known| char::from(*known) == letter)
+    }
+
+    /// The letters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The letters as they read once client and server have changed places: cases swapped, `^` in front or taken away.
+    pub fn flipped(&self) -> Self {
+        let (already, letters) = match self.0.as_slice() {
+            [b'^', rest @ ..] => (true, rest),
+            all => (false, all),
+        };
+        let swap = |letter: &u8| if letter.is_ascii_uppercase() { letter.to_ascii_lowercase() } else { letter.to_ascii_uppercase() };
+        let mark = if already { None } else { Some(b'^') };
+        Self(mark.into_iter().chain(letters.iter().map(swap)).collect())
+    }
+}
+
+/// What a TCP connection did, as far as an outcome rests on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TcpStory {
+    /// SYNs by the client, first to last, at most [`limit::SYNS_KEPT`](crate::limit::SYNS_KEPT) kept; `syns` counts all.
+    pub syn_times: SmallVec<[(Timestamp, FrameId); 3]>,
+    /// SYNs by the client, retransmissions included.
+    pub syns: u32,
+    /// Whether all SYNs had the first one's sequence number.
+    pub same_isn: bool,
+    /// SYN-ACKs by the server.
+    pub syn_acks: u32,
+    /// Time to live of the first SYN-ACK.
+    pub syn_ack_ttl: Option<u8>,
+    /// Time from SYN to the first SYN-ACK, in nanoseconds.
+    pub syn_ack_delay: Option<u64>,
+    /// Whether the client acknowledged the SYN-ACK, or went on as if it had.
+    pub established: bool,
+    /// The first RST: who sent it, when, in which frame, its time to live, and whether it answered a SYN.
+    pub reset: Option<Reset>,
+    /// RSTs in all.
+    pub resets: u32,
+    /// FIN by client, by server.
+    pub fins: [bool; 2],
+    /// Payload segments sent again, by client, by server.
+    pub retransmissions: [u32; 2],
+    /// Bytes that were acknowledged or skipped but never captured, by client, by server.
+    pub missed_bytes: [u64; 2],
+    /// Zero windows announced, by client, by server.
+    pub zero_windows: [u32; 2],
+    /// Whether the first packet seen was neither SYN nor SYN-ACK.
+    pub midstream: bool,
+    /// Greatest acknowledgment number minus initial sequence number: how much of the client's, of the server's stream was acknowledged.
+    pub acknowledged: [u64; 2],
+}
+
+/// A RST.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reset {
+    /// Whose address it carries.
+    pub from: Side,
+    /// When.
+    pub time: Timestamp,
+    /// In which frame.
+    pub frame: FrameId,
+    /// Its time to live.
+    pub ttl: u8,
+    /// Its IPv4 identification.
+    pub ident: u32,
+    /// Whether only SYNs had gone before.
+    pub answers_syn: bool,
+    /// Payload bytes the client had sent by then.
+    pub client_payload: u64,
+    /// Payload bytes the server had sent by then.
+    pub server_payload: u64,
+}
+
+/// An ICMP or ICMPv6 error that quotes a packet of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Who sent the error.
+    pub by: IpAddr,
+    /// Whose packet it quotes.
+    pub to: Side,
+    /// ICMPv6 rather than ICMP.
+    pub v6: bool,
+    /// Type.
+    pub kind: u8,
+    /// Code.
+    pub code: u8,
+    /// Next-hop MTU, of type 3 code 4 and of packet too big.
+    pub mtu: Option<u32>,
+    /// Time to live of the quoted packet when it was rejected.
+    pub quoted_ttl: u8,
+    /// When.
+    pub time: Timestamp,
+    /// In which frame.
+    pub frame: FrameId,
+}
+
+/// Why a flow is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ended {
+    /// Both sides closed, or a reset.
+    Closed,
+    /// No packet for its idle timeout, by packet time.
+    Idle,
+    /// The capture ended first.
+    CaptureEnd,
+    /// Put out at a bound; counted.
+    Evicted,
+}
+
+/// Index of a live flow in its table; the next room keeps its own state under the same number. Used again after the flow has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(pub u32);
+
+/// Payload that came into order, or a datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Data<'a> {
+    /// Who sent it.
+    pub from: Side,
+    /// New bytes in order (TCP), or the captured bytes of one datagram.
+    pub bytes: &'a [u8],
+    /// Place of the first byte in the sender's stream (0 = first after SYN, or first seen when `midstream`); of datagrams, how many went before.
+    pub offset: u64,
+    /// Bytes before these that were never captured (TCP), or that the snap length cut off the end (datagrams).
+    pub missing: u64,
+    /// No SYN of this sender was seen, so the offset counts from the first byte captured.
+    pub midstream: bool,
+    /// When its last packet was captured.
+    pub time: Timestamp,
+    /// In which frame.
+    pub frame: FrameId,
+    /// Time to live it arrived with.
+    pub ttl: u8,
+}
+
+/// What the observer wants of a flow from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// The payload to come.
+    More,
+    /// No more payload; counters go on.
+    Nothing,
+}
+
+/// Who sits in the next room. A table calls it in packet order.
+pub trait Observer {
+    /// A flow was opened in `slot`.
+    fn opened(&mut self, slot: Slot, flow: &Flow);
+
+    /// Payload of the flow in `slot`.
+    fn data(&mut self, slot: Slot, flow: &Flow, data: Data<'_>) -> Want;
+
+    /// The ends of the flow in `slot` were swapped: who was its client is its server now.
+    fn flipped(&mut self, slot: Slot);
+
+    /// The flow that was in `slot` is over.
+    fn closed(&mut self, slot: Slot, flow: Flow);
+}

@@ -1,0 +1,234 @@
+//! What the bytes of a flow are, and which facts they state.
+//!
+//! A protocol is one file in `protocol/`, one line in [`protocol::PROTOCOLS`], one fixture. It speaks to the house only in
+//! neutral [`Fact`]s, so nothing after this room changes when one is added.
+
+pub mod protocol;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::capture::FrameId;
+use crate::flow::Flow;
+use crate::net::{Endpoint, Side, Transport};
+use crate::signature::PromiseKind;
+use crate::time::Timestamp;
+
+/// A flow whose bytes were looked at. Sides are those of [`Flow`] as it stands here: content may have swapped them.
+#[derive(Clone, Debug)]
+pub struct Identified {
+    /// The flow.
+    pub flow: Flow,
+    /// Protocols, outermost first; empty where nothing was recognised.
+    pub protocol: Vec<&'static str>,
+    /// Why we believe it.
+    pub evidence: Evidence,
+    /// What matched.
+    pub matches: Vec<Match>,
+    /// What the bytes state.
+    pub facts: Vec<Fact>,
+    /// The promise that announced this flow, if one did.
+    pub announced: Option<Promise>,
+    /// First payload bytes of client and server, at most [`limit::OPENING_KEPT`](crate::limit::OPENING_KEPT) each, for people to look at.
+    pub opening: [Box<[u8]>; 2],
+}
+
+/// Why a protocol is believed. Ordered: each is stronger than those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Evidence {
+    /// Nothing.
+    #[default]
+    None,
+    /// The port alone: explains a service, never a protocol.
+    Port,
+    /// Announced elsewhere: explains a service, never a protocol.
+    Announced,
+    /// One side's opening bytes.
+    OneOpening,
+    /// Both sides' opening bytes.
+    BothOpenings,
+    /// The dialogue was understood: an answer that fits its request.
+    Dialogue,
+}
+
+impl Evidence {
+    /// The contract's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Port => "port",
+            Self::Announced => "announced",
+            Self::OneOpening => "one_opening",
+            Self::BothOpenings => "both_openings",
+            Self::Dialogue => "dialogue",
+        }
+    }
+}
+
+/// What matched, so that a colleague can look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// Whose bytes.
+    pub side: Side,
+    /// Place in that side's stream or datagram.
+    pub offset: u32,
+    /// How many bytes.
+    pub len: u32,
+    /// What about them: `TLS handshake record with ClientHello`.
+    pub rule: &'static str,
+    /// Where.
+    pub frame: FrameId,
+}
+
+/// A neutral statement of a protocol about its flow.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// A protocol inside the one that says so (`tls` says `mqtt` by ALPN; `http` says `webdav`).
+    Inner(&'static str),
+    /// By which name an end was reached, or calls itself.
+    Name {
+        /// Whose name.
+        of: Side,
+        /// Lower case, no trailing dot.
+        name: Box<str>,
+        /// Who says so.
+        source: NameSource,
+    },
+    /// A resolver's answer: this name has these addresses. Feeds the name book.
+    Resolved {
+        /// The name that was asked for, lower case.
+        name: Box<str>,
+        /// Names passed on the way (CNAME), in order.
+        aliases: Vec<Box<str>>,
+        /// Addresses.
+        addresses: Vec<IpAddr>,
+        /// Record time to live.
+        ttl: Duration,
+        /// Who says so.
+        source: NameSource,
+    },
+    /// A request for a resource: HTTP method and target path, CoAP code and Uri-Path ...
+    Request {
+        /// `GET`, `PROPFIND`, `POST` ...
+        method: Box<str>,
+        /// Path, without query.
+        path: Box<str>,
+    },
+    /// The server answered at the level of the protocol.
+    Answer {
+        /// Accepted, refused, redirected.
+        kind: AnswerKind,
+        /// The protocol's own number: 200, CONNACK code, rcode, alert number ...
+        code: u32,
+        /// The protocol's own word for it.
+        text: Box<str>,
+        /// Who gave it.
+        by: Side,
+    },
+    /// A flow to come.
+    Promise(Promise),
+    /// Software that an end says it is, with version where it gives one.
+    Software {
+        /// Which end.
+        of: Side,
+        /// `Microsoft-HTTPAPI/2.0`, `x-spinetix-firmware 4.7.1` ...
+        text: Box<str>,
+    },
+    /// The request was sent again although the first could have been answered: proof that no answer reached the client.
+    Retry,
+    /// Messages that expect no answer (a trap, a NOTIFY, a NON, an announcement).
+    OneWay,
+    /// The bytes after this point are encrypted, or the protocol is one that encrypts.
+    Encrypted,
+    /// Which end acts as client by content, whoever opened the connection.
+    Speaks {
+        /// That end, in terms of the flow's present sides.
+        client: Side,
+    },
+    /// Anything that belongs into the record's `details` under the protocol's name.
+    Detail {
+        /// Protocol and field: `("tls", "version")`.
+        key: (&'static str, &'static str),
+        /// The value.
+        value: serde_json::Value,
+    },
+}
+
+/// How a request was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AnswerKind {
+    /// Served.
+    Accepted,
+    /// Refused by the service itself: credentials, policy, unknown object.
+    Refused,
+    /// Sent elsewhere.
+    Redirected,
+    /// The service failed.
+    Failed,
+}
+
+/// Who says that a host has a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NameSource {
+    /// A DNS answer.
+    Dns,
+    /// Multicast DNS.
+    Mdns,
+    /// LLMNR.
+    Llmnr,
+    /// NetBIOS name service.
+    Netbios,
+    /// DHCP host name option.
+    Dhcp,
+    /// TLS server name indication (also in QUIC and DTLS).
+    Sni,
+    /// HTTP Host, or HTTP/2 :authority.
+    Host,
+    /// Subject or alternative name of a certificate.
+    Certificate,
+    /// Name resolution block of the capture file.
+    Capture,
+    /// SSDP LOCATION or SERVER.
+    Ssdp,
+}
+
+impl NameSource {
+    /// The word that records print.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Mdns => "mdns",
+            Self::Llmnr => "llmnr",
+            Self::Netbios => "netbios",
+            Self::Dhcp => "dhcp",
+            Self::Sni => "sni",
+            Self::Host => "host",
+            Self::Certificate => "certificate",
+            Self::Capture => "capture",
+            Self::Ssdp => "ssdp",
+        }
+    }
+}
+
+/// An announced flow: who announced it, where it will go, until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// What announced it.
+    pub kind: PromiseKind,
+    /// Its transport.
+    pub transport: Transport,
+    /// Where the announced flow will be accepted.
+    pub server: Endpoint,
+    /// Who will open it; none where anyone may.
+    pub client: Option<IpAddr>,
+    /// When it was announced.
+    pub made: Timestamp,
+    /// How long it holds.
+    pub lasts: Duration,
+    /// In which frame it was announced.
+    pub frame: FrameId,
+    /// The announcing flow's client and server, to name the parent.
+    pub parent: (Endpoint, Endpoint),
+    /// What the flow must begin with, where the announcement says so (TeaTime's session id).
+    pub begins: Option<Box<[u8]>>,
+}

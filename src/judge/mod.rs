@@ -1,0 +1,312 @@
+//! Holds identified flows against the documents: expected or not, and what became of them.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use crate::capture::FrameId;
+use crate::identify::Identified;
+use crate::signature::{Basis, RoleId, ServiceId};
+use crate::time::Timestamp;
+
+/// What the operator says about the network. What is not said stays open.
+#[derive(Clone, Debug, Default)]
+pub struct Site {
+    /// Networks (or single hosts) and the role their hosts play, as given.
+    pub roles: Vec<(RoleId, IpNet)>,
+    /// Vendors whose documents apply; empty for all.
+    pub products: Vec<String>,
+    /// Document rows only.
+    pub strict: bool,
+}
+
+/// A judged flow: everything a flow record says.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The flow and its identification.
+    pub identified: Identified,
+    /// Roles of client and server, by the site or by evidence.
+    pub roles: [Vec<RoleId>; 2],
+    /// Names of client and server.
+    pub names: [Vec<Named>; 2],
+    /// The document row it belongs to.
+    pub service: Option<ServiceId>,
+    /// Other rows that fit, or nearly fit, each with why.
+    pub candidates: Vec<Candidate>,
+    /// Instance number that the port names, where the row has a formula.
+    pub instance: Option<u16>,
+    /// Expected, unexpected, undecided.
+    pub verdict: Verdict,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How sure the outcome is.
+    pub confidence: Confidence,
+    /// One sentence on the outcome with what else it could be; none for plain successes.
+    pub cause: Option<Cause>,
+    /// Frames that show it, at most [`limit::FRAMES_CITED`](crate::limit::FRAMES_CITED).
+    pub cited: Vec<FrameId>,
+}
+
+/// A name of a host, with its source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Named {
+    /// Lower case, no trailing dot.
+    pub name: String,
+    /// The word for who says so: `sni`, `dns` ...
+    pub source: &'static str,
+}
+
+/// A row that was considered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The row.
+    pub service: ServiceId,
+    /// Whether all of it fits; else `why` says what does not.
+    pub fits: bool,
+    /// What speaks for it or against it, in words.
+    pub why: String,
+}
+
+/// Explains an outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Id of the rule that decided: `D20`.
+    pub rule: &'static str,
+    /// What was seen, one sentence.
+    pub says: String,
+    /// What else it could be.
+    pub alternatives: Vec<String>,
+    /// Who rejected it, where an address shows that.
+    pub by: Option<IpAddr>,
+}
+
+/// Whether the documents expect a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// A row covers it, in this direction, with this content.
+    Expected,
+    /// An end has a role and no row covers it, or a row is broken.
+    Unexpected,
+    /// Nothing can be held against it.
+    Undecided,
+}
+
+/// Why a verdict is what it is: the contract's closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// No row of the documents that apply covers it.
+    UndocumentedService,
+    /// The row exists, but the other end should have opened it.
+    WrongDirection,
+    /// The port is documented for another protocol than the bytes show.
+    WrongProtocol,
+    /// Documented as secure, seen in clear.
+    NotEncrypted,
+    /// Documented as clear, seen encrypted.
+    UnexpectedlyEncrypted,
+    /// A documented port, a path no row names.
+    UndocumentedPath,
+    /// Off unless somebody switched it on.
+    OptionalServiceActive,
+    /// The server's name fits no documented pattern.
+    UnknownName,
+    /// Announced, but outside the range the document gives.
+    OutsideAnnouncedRange,
+    /// In a range that needs an announcement, and none was seen.
+    NotAnnounced,
+    /// Discovery beyond the LAN.
+    LeftTheLan,
+    /// Opened from outside the LAN to a product that needs no inbound opening.
+    InboundFromOutside,
+    /// An end plays another role than the row asks for.
+    WrongRole,
+    /// The product does not support the protocol.
+    UnsupportedByProduct,
+    /// The site forbids it.
+    DeniedBySite,
+    /// The service is younger than the version in use.
+    VersionTooOld,
+    /// Nothing tells who opened it.
+    DirectionUnknown,
+    /// Began before the capture.
+    Midstream,
+    /// Too little was captured to tell.
+    NotEnoughBytes,
+    /// Several rows fit equally.
+    SharedPort,
+    /// No document covers either end.
+    NotCovered,
+}
+
+/// What became of a flow: the contract's closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It worked.
+    Ok,
+    /// It worked by a fallback.
+    OkDegraded,
+    /// Connected and never used.
+    ConnectedNoData,
+    /// Connected, request acknowledged, no answer.
+    ServerSilent,
+    /// No answer, and the client tried again.
+    SilentDrop,
+    /// The host refused: closed port.
+    RefusedByHost,
+    /// A device in between, or a firewall on the host, refused by ICMP or reset.
+    RejectedByNetwork,
+    /// No route, or the host is down.
+    Unreachable,
+    /// Answers do not reach the client.
+    ReturnPathBroken,
+    /// Cut by a device in between after content was seen.
+    ResetByMiddlebox,
+    /// A proxy or block page answered.
+    BlockedByProxy,
+    /// The resolver denies the name.
+    DnsBlocked,
+    /// The resolver failed.
+    DnsFailed,
+    /// The TLS handshake failed.
+    TlsFailed,
+    /// A device in between opens TLS.
+    TlsIntercepted,
+    /// The service answered and refused.
+    AppRefused,
+    /// Large packets vanish.
+    PmtuBlackhole,
+    /// Dropped after idling.
+    IdleDropped,
+    /// No answer is due.
+    OneWayByDesign,
+    /// Scanning noise.
+    ScanNoise,
+    /// Began before the capture.
+    Midstream,
+    /// Answers cannot be seen from here.
+    NotObservable,
+    /// The capture lost too much to tell.
+    CaptureDamaged,
+}
+
+impl Outcome {
+    /// Whether the contract counts it as blocked.
+    pub const fn is_blocked(self) -> bool {
+        matches!(
+            self,
+            Self::SilentDrop
+                | Self::RejectedByNetwork
+                | Self::ReturnPathBroken
+                | Self::ResetByMiddlebox
+                | Self::BlockedByProxy
+                | Self::DnsBlocked
+                | Self::TlsIntercepted
+                | Self::PmtuBlackhole
+                | Self::IdleDropped
+        )
+    }
+}
+
+/// How sure a statement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// A hint.
+    Low,
+    /// Likely; alternatives remain.
+    Medium,
+    /// The packets leave little else.
+    High,
+}
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Worth a look when there is time.
+    Low,
+    /// Something does not work as documented, or something undocumented is going on.
+    Medium,
+    /// A documented service does not get through, or something is exposed.
+    High,
+}
+
+/// Like verdicts gathered into one sentence a person can act on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind: a reason's or a blocked outcome's name, or a document rule's id.
+    pub rule: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The row it is about.
+    pub service: Option<ServiceId>,
+    /// The client: an address, a network or a role.
+    pub client: String,
+    /// The server, likewise.
+    pub server: String,
+    /// Flows gathered.
+    pub flows: u64,
+    /// Connection attempts (SYN series, request series) gathered.
+    pub attempts: u64,
+    /// First packet.
+    pub first: Timestamp,
+    /// Last packet.
+    pub last: Timestamp,
+    /// One sentence.
+    pub says: String,
+    /// What stops working.
+    pub consequence: Option<String>,
+    /// What else it could be.
+    pub alternatives: Vec<String>,
+    /// What to do, with the firewall rule to ask for.
+    pub remedy: Option<String>,
+    /// What is written, with whose word it is.
+    pub citation: Option<Cited>,
+    /// Frames that show it.
+    pub frames: Vec<FrameId>,
+    /// Selects the flows in Wireshark.
+    pub display_filter: String,
+    /// Community IDs, at most [`limit::FLOW_IDS_CITED`](crate::limit::FLOW_IDS_CITED).
+    pub flow_ids: Vec<String>,
+    /// How sure.
+    pub confidence: Confidence,
+}
+
+/// A citation with its document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cited {
+    /// Vendor and title.
+    pub document: String,
+    /// Heading, or place in the document.
+    pub section: String,
+    /// Word for word.
+    pub quote: String,
+    /// Address of the page.
+    pub url: Option<String>,
+    /// Document, supplement or user.
+    pub basis: Basis,
+}
+
+/// What a capture says about a documented row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Coverage {
+    /// It worked at least once.
+    Seen,
+    /// It was tried and blocked, and never worked.
+    Blocked,
+    /// It was tried; neither worked nor shown to be blocked.
+    Attempted,
+    /// Nobody tried.
+    NeverAttempted,
+    /// It could not be seen from this capture point.
+    NotVisibleHere,
+}

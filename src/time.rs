@@ -1,0 +1,108 @@
+//! Packet time: nanoseconds since 1970-01-01T00:00:00Z, as captures stamp it.
+//!
+//! Nothing here reads a clock. The wall clock belongs to live capture alone.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+/// A moment of packet time, in nanoseconds since the Unix epoch (UTC, no leap seconds, as pcap files count).
+///
+/// Covers the years 1677 to 2262; a capture that stamps beyond them is held at the edge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The moment `nanos` nanoseconds after the epoch.
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// Seconds and nanoseconds after the epoch, held at the edge of the range.
+    pub const fn from_parts(seconds: i64, nanos: i64) -> Self {
+        Self(seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(nanos))
+    }
+
+    /// Nanoseconds since the epoch.
+    pub const fn nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Time since `earlier`; zero where `earlier` is later, as captures are not always in order.
+    pub const fn since(self, earlier: Self) -> Duration {
+        let nanos = self.0.saturating_sub(earlier.0);
+        Duration::from_nanos(if nanos < 0 { 0 } else { nanos as u64 })
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, length: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, length: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// RFC 3339 in UTC with nine fractional digits: `2026-11-20T15:24:54.277296000Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, nanos) = (self.0.div_euclid(NANOS_PER_SECOND), self.0.rem_euclid(NANOS_PER_SECOND));
+        let (year, month, day) = civil_from_days(seconds.div_euclid(SECONDS_PER_DAY));
+        let second = seconds.rem_euclid(SECONDS_PER_DAY);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
+    }
+}
+
+/// Year, month and day of the proleptic Gregorian calendar, `days` after 1970-01-01.
+///
+/// Counts in eras of 400 years (146,097 days) that begin on 1 March, so that the leap day is the last of its year.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_prints_as_rfc_3339_with_nanoseconds() {
+        let shown = |seconds, nanos| Timestamp::from_parts(seconds, nanos).to_string();
+        assert_eq!(shown(0, 0), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(shown(951_782_400, 1), "2000-02-29T00:00:00.000000001Z");
+        assert_eq!(shown(4_102_444_799, 999_999_999), "2099-12-31T23:59:59.999999999Z");
+        assert_eq!(shown(-1, 0), "1969-12-31T23:59:59.000000000Z");
+    }
+
+    #[test]
+    fn time_since_a_later_moment_is_zero() {
+        let (one, two) = (Timestamp::from_nanos(1), Timestamp::from_nanos(2));
+        assert_eq!(two.since(one), Duration::from_nanos(1));
+        assert_eq!(one.since(two), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_edges_of_the_range_hold() {
+        let end = Timestamp::from_parts(i64::MAX, 1);
+        assert_eq!(end + Duration::MAX, end);
+        assert!(Timestamp::from_nanos(i64::MIN).to_string().starts_with("1677-09-21T"));
+    }
+}
