@@ -29,6 +29,20 @@ pub const SYNS_KEPT: usize = 12;
 pub const OPENING_KEPT: usize = 32;
 /// Facts kept of one flow. A dialogue states a handful; a long HTTP connection states one a request.
 pub const FACTS_KEPT: usize = 64;
+/// Bytes of one text from the wire (banner, reason, product) that are kept: a line of a terminal or two.
+pub const TEXT_KEPT: usize = 160;
+/// Bytes of one unfinished text line that a reader keeps. SMTP allows 512, IRC 512, FTP replies are shorter; SIP URIs may need more.
+pub const LINE_KEPT: usize = 1024;
+/// Bytes of one length-framed message that a reader looks at. Logins, greetings and errors fit; bulk data passes unread.
+pub const MESSAGE_KEPT: usize = 2048;
+/// Bytes after which a message must have told its length: BER and variable-length integers need fewer than 12.
+pub const HEADER_TRIED: usize = 64;
+/// Questions of one flow that wait for an answer, for telling a repeated one from a new one. A resolver seldom has more open on one port.
+pub const QUESTIONS_OPEN: usize = 16;
+/// Records of one DNS message that are read. Honest answers hold a dozen; a service browse some tens.
+pub const DNS_RECORDS: usize = 96;
+/// Compression pointers followed in one DNS name: each label could be one, and a name has at most 127.
+pub const DNS_POINTERS: usize = 127;
 
 // judge
 

@@ -4,6 +4,7 @@
 //! neutral [`Fact`]s, so nothing after this room changes when one is added.
 
 pub mod protocol;
+pub mod wire;
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,5 +1,9 @@
 //! One file a protocol; this file says what one is and lists them.
 
+mod opening;
+
+pub use opening::{Confirm, Known, Look, Needs};
+
 use crate::capture::FrameId;
 use crate::identify::{Evidence, Fact, Match};
 use crate::net::{Endpoint, Side, Transport};
@@ -37,6 +41,9 @@ pub struct Opening<'a> {
     pub midstream: bool,
     /// No more will come: decide.
     pub complete: bool,
+    /// Of a datagram transport: the newest datagram and its sender, for protocols that one datagram cannot tell (RTP: same source,
+    /// next sequence number). The first datagram of its side where only that has come; empty for streams.
+    pub latest: (Side, &'a [u8]),
 }
 
 /// What a probe found.
@@ -103,6 +110,8 @@ pub struct Piece<'a> {
     pub frame: FrameId,
     /// Client and server.
     pub ends: (Endpoint, Endpoint),
+    /// TCP, UDP ...
+    pub transport: Transport,
 }
 
 /// Where a reader puts what it learned.

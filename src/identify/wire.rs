@@ -1,0 +1,314 @@
+//! Reading fields, lines and messages from bytes that may end anywhere. Nothing here knows a protocol.
+
+use std::borrow::Cow;
+
+use crate::limit;
+
+/// A place in some bytes. Every step gives `None` where the bytes end first, and then stays where it was.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// At the first byte.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// How many bytes were passed.
+    pub const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What is left.
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.rest().is_empty()
+    }
+
+    /// The next `many` bytes.
+    pub fn take(&mut self, many: usize) -> Option<&'a [u8]> {
+        let taken = self.rest().get(..many)?;
+        self.at += many;
+        Some(taken)
+    }
+
+    /// The next `N` bytes, as an array.
+    pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let taken = *self.rest().first_chunk()?;
+        self.at += N;
+        Some(taken)
+    }
+
+    /// One byte.
+    pub fn u8(&mut self) -> Option<u8> {
+        self.array().map(|[byte]| byte)
+    }
+
+    /// Two bytes, big endian.
+    pub fn be16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    /// Three bytes, big endian.
+    pub fn be24(&mut self) -> Option<u32> {
+        self.array().map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
+    }
+
+    /// Four bytes, big endian.
+    pub fn be32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    /// Two bytes, little endian.
+    pub fn le16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    /// Three bytes, little endian.
+    pub fn le24(&mut self) -> Option<u32> {
+        self.array().map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]))
+    }
+
+    /// Four bytes, little endian.
+    pub fn le32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    /// Bytes up to a NUL, which is passed too.
+    pub fn until_nul(&mut self) -> Option<&'a [u8]> {
+        let len = memchr::memchr(0, self.rest())?;
+        let text = self.take(len)?;
+        self.at += 1;
+        Some(text)
+    }
+}
+
+/// Text from the wire for people: control characters and broken UTF-8 replaced, ends trimmed, at most [`limit::TEXT_KEPT`] bytes read.
+pub fn printable(bytes: &[u8]) -> Box<str> {
+    let cut = bytes.get(..limit::TEXT_KEPT).unwrap_or(bytes);
+    let text: String = String::from_utf8_lossy(cut).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    text.trim().into()
+}
+
+/// A host name from the wire as the name book wants it: lower case, no trailing dot; none where the bytes are no name.
+pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
+    let text = std::str::from_utf8(bytes).ok()?.trim_end_matches('\0').trim_end_matches('.');
+    let fits = !text.is_empty() && text.len() <= 253;
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (fits && text.chars().all(allowed)).then(|| text.to_lowercase().into())
+}
+
+/// Whether the bytes begin with the word, whatever its case.
+pub fn begins(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word))
+}
+
+/// Whether the bytes are the beginning of the word, or begin with it; without case.
+pub fn may_begin(bytes: &[u8], word: &[u8]) -> bool {
+    let len = bytes.len().min(word.len());
+    bytes.get(..len).zip(word.get(..len)).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
+}
+
+/// Cuts one side's stream into lines. Keeps an unfinished line, at most [`limit::LINE_KEPT`] bytes of it; the rest of a longer one is dropped.
+#[derive(Debug, Default)]
+pub struct Lines {
+    held: Vec<u8>,
+}
+
+impl Lines {
+    /// Takes the next whole line off `rest`, without its CR LF; none where the line is not finished yet (it is kept for the next call).
+    pub fn next<'a>(&mut self, rest: &mut &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        let bytes = *rest;
+        let Some(end) = memchr::memchr(b'\n', bytes) else {
+            self.hold(bytes);
+            *rest = &[];
+            return None;
+        };
+        let (line, after) = bytes.split_at_checked(end)?;
+        *rest = after.get(1..).unwrap_or_default();
+        if self.held.is_empty() {
+            let kept = line.get(..limit::LINE_KEPT).unwrap_or(line);
+            return Some(Cow::Borrowed(kept.strip_suffix(b"\r").unwrap_or(kept)));
+        }
+        self.hold(line);
+        let mut whole = std::mem::take(&mut self.held);
+        if whole.last() == Some(&b'\r') {
+            whole.pop();
+        }
+        Some(Cow::Owned(whole))
+    }
+
+    /// Forgets an unfinished line, because bytes of it were lost.
+    pub fn lost(&mut self) {
+        self.held = Vec::new();
+    }
+
+    fn hold(&mut self, bytes: &[u8]) {
+        let room = limit::LINE_KEPT.saturating_sub(self.held.len());
+        self.held.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+    }
+}
+
+/// How long a message is, as far as its first bytes tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// This many bytes, header included.
+    Is(u64),
+    /// The header is not there yet.
+    Unknown,
+    /// These bytes are no header.
+    Wrong,
+}
+
+/// Cuts one side's stream into messages that begin with their length. Keeps at most [`limit::MESSAGE_KEPT`] bytes of one; the rest passes unread.
+#[derive(Debug, Default)]
+pub struct Messages {
+    held: Vec<u8>,
+    skip: u64,
+    broken: bool,
+}
+
+impl Messages {
+    /// Takes the next message off `rest`: all of it, or its first [`limit::MESSAGE_KEPT`] bytes. None where more bytes must come first,
+    /// or where `length` did not understand them (then [`Messages::is_broken`], and everything after is swallowed).
+    pub fn next(&mut self, rest: &mut &[u8], length: impl Fn(&[u8]) -> Length) -> Option<Vec<u8>> {
+        self.pass(rest);
+        while !self.broken && self.skip == 0 && (!rest.is_empty() || !self.held.is_empty()) {
+            match length(if self.held.is_empty() { rest } else { &self.held }) {
+                Length::Is(whole) if whole > 0 => {
+                    let wanted = whole.min(limit::MESSAGE_KEPT as u64) as usize;
+                    self.fill(rest, wanted);
+                    if self.held.len() < wanted {
+                        return None;
+                    }
+                    let tail = self.held.split_off(wanted);
+                    let message = std::mem::replace(&mut self.held, tail);
+                    self.skip = whole - wanted as u64;
+                    self.pass(rest);
+                    return Some(message);
+                }
+                Length::Unknown if rest.is_empty() || self.held.len() >= limit::HEADER_TRIED => {
+                    self.broken |= self.held.len() >= limit::HEADER_TRIED;
+                    return None;
+                }
+                Length::Unknown => self.fill(rest, self.held.len() + 1),
+                _ => self.broken = true,
+            }
+        }
+        if self.broken {
+            *rest = &[];
+        }
+        None
+    }
+
+    /// Whether the stream stopped making sense.
+    pub const fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    fn pass(&mut self, rest: &mut &[u8]) {
+        let many = self.skip.min(rest.len() as u64);
+        self.skip -= many;
+        *rest = rest.get(many as usize..).unwrap_or_default();
+    }
+
+    fn fill(&mut self, rest: &mut &[u8], wanted: usize) {
+        let many = wanted.saturating_sub(self.held.len()).min(rest.len());
+        if let Some((taken, after)) = rest.split_at_checked(many) {
+            self.held.extend_from_slice(taken);
+            *rest = after;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_byte_length(bytes: &[u8]) -> Length {
+        match bytes {
+            [] => Length::Unknown,
+            [0, ..] => Length::Wrong,
+            [len, ..] => Length::Is(u64::from(*len)),
+        }
+    }
+
+    #[test]
+    fn a_line_is_whole_however_it_was_split() {
+        let text = b"220 hello\r\nUSER a\nrest";
+        for cut in 0..text.len() {
+            let (mut lines, mut got) = (Lines::default(), Vec::new());
+            for part in [&text[..cut], &text[cut..]] {
+                let mut rest = part;
+                while let Some(line) = lines.next(&mut rest) {
+                    got.push(line.into_owned());
+                }
+            }
+            assert_eq!(got, [b"220 hello".to_vec(), b"USER a".to_vec()], "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_kept_to_its_bound_only() {
+        let mut lines = Lines::default();
+        for _ in 0..10 {
+            assert!(lines.next(&mut [b'x'; 500].as_slice()).is_none());
+        }
+        assert_eq!(lines.next(&mut b"y\n".as_slice()).map(|line| line.len()), Some(limit::LINE_KEPT));
+    }
+
+    #[test]
+    fn a_message_is_whole_however_it_was_split() {
+        let bytes = [3, 1, 2, 1, 4, 9, 9, 9, 5, 5];
+        for cut in 0..bytes.len() {
+            let (mut messages, mut got) = (Messages::default(), Vec::new());
+            for part in [&bytes[..cut], &bytes[cut..]] {
+                let mut rest = part;
+                while let Some(message) = messages.next(&mut rest, one_byte_length) {
+                    got.push(message);
+                }
+                assert!(rest.is_empty());
+            }
+            assert_eq!(got, [vec![3, 1, 2], vec![1], vec![4, 9, 9, 9]], "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_length_breaks_the_stream_and_is_swallowed() {
+        let mut messages = Messages::default();
+        let mut rest = [1, 0, 7, 7].as_slice();
+        assert_eq!(messages.next(&mut rest, one_byte_length), Some(vec![1]));
+        assert_eq!(messages.next(&mut rest, one_byte_length), None);
+        assert!(messages.is_broken() && rest.is_empty());
+    }
+
+    #[test]
+    fn a_long_message_is_cut_and_the_next_one_found() {
+        let length = |bytes: &[u8]| match Cursor::new(bytes).be16() {
+            Some(len) => Length::Is(u64::from(len)),
+            None => Length::Unknown,
+        };
+        let long = limit::MESSAGE_KEPT + 100;
+        let mut bytes = vec![0; long];
+        bytes[..2].copy_from_slice(&(long as u16).to_be_bytes());
+        bytes.extend_from_slice(&[0, 3, 7]);
+        let mut messages = Messages::default();
+        let mut rest = bytes.as_slice();
+        assert_eq!(messages.next(&mut rest, length).map(|m| m.len()), Some(limit::MESSAGE_KEPT));
+        assert_eq!(messages.next(&mut rest, length), Some(vec![0, 3, 7]));
+    }
+
+    #[test]
+    fn names_are_lower_case_and_text_has_no_control_characters() {
+        assert_eq!(host_name(b"Player-1.Local.").as_deref(), Some("player-1.local"));
+        assert_eq!(host_name(b"two words"), None);
+        assert_eq!(&*printable(b"\x1b[2Jhello\r\n"), "[2Jhello");
+    }
+}
