@@ -138,8 +138,27 @@ fn is_private_v6(ip: Ipv6Addr) -> bool {
 
 /// Sorted by number; the names are those of the contract, lower case as Wireshark and Zeek print them.
 const NAMES: &[(u8, &str)] = &[
-    (1, "icmp"), (2, "igmp"), (4, "ipip"), (6, "tcp"), (8, "egp"), (17, "udp"), (33, "dccp"), (41, "ip6"), (46, "rsvp"), (47, "gre"), (50, "esp"), (51, "ah"),
-    (58, "icmp6"), (88, "eigrp"), (89, "ospf"), (94, "ipip-94"), (103, "pim"), (112, "vrrp"), (115, "l2tp"), (132, "sctp"), (136, "udplite"),
+    (1, "icmp"),
+    (2, "igmp"),
+    (4, "ipip"),
+    (6, "tcp"),
+    (8, "egp"),
+    (17, "udp"),
+    (33, "dccp"),
+    (41, "ip6"),
+    (46, "rsvp"),
+    (47, "gre"),
+    (50, "esp"),
+    (51, "ah"),
+    (58, "icmp6"),
+    (88, "eigrp"),
+    (89, "ospf"),
+    (94, "ipip-94"),
+    (103, "pim"),
+    (112, "vrrp"),
+    (115, "l2tp"),
+    (132, "sctp"),
+    (136, "udplite"),
 ];
 
 #[cfg(test)]
