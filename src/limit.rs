@@ -27,6 +27,8 @@ pub const SYNS_KEPT: usize = 12;
 
 /// Opening bytes kept of each side for people to look at: two lines of a hex dump.
 pub const OPENING_KEPT: usize = 32;
+/// Bytes kept of the beginning of each datagram or piece of a flow that is not recognised yet: the fixed headers of RTP, uTP and SRT.
+pub const HEAD_BYTES: usize = 24;
 /// Facts kept of one flow. A dialogue states a handful; a long HTTP connection states one a request.
 pub const FACTS_KEPT: usize = 64;
 /// Bytes of one text from the wire (banner, reason, product) that are kept: a line of a terminal or two.

@@ -5,7 +5,8 @@ mod opening;
 pub use opening::{Confirm, Known, Look, Needs};
 
 use crate::capture::FrameId;
-use crate::identify::{Evidence, Fact, Match};
+use crate::identify::{Evidence, Fact, Match, NameSource};
+use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::time::Timestamp;
 
@@ -17,14 +18,32 @@ pub trait Protocol: Sync {
     /// Transports it runs on.
     fn carriers(&self) -> &'static [Transport];
 
+    /// What its probe rests on, which settles who is asked first and who wins where two probes match with the same evidence.
+    fn strength(&self) -> Strength {
+        Strength::Structure
+    }
+
     /// Looks at how a flow begins. Called again whenever the opening has grown, until some protocol matches or all say it is not theirs.
     fn probe(&self, opening: &Opening<'_>) -> Probe;
 
-    /// A reader for a flow that was recognised; it is given the opening first, then what follows.
+    /// A reader for a flow that was recognised; it is given the opening first, then what follows. It raises the evidence itself
+    /// ([`Said::believe`]) once the other side's opening fits, or an answer its request.
     fn reader(&self) -> Box<dyn Reader>;
 }
 
-/// How a flow begins: what each side has sent so far, in order. Of a datagram transport: the first datagram of each side.
+/// What a probe rests on, strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strength {
+    /// Four or more fixed bytes, or a checksum.
+    Magic,
+    /// Length fields and enumerations that agree with each other.
+    Structure,
+    /// A line of text.
+    Text,
+}
+
+/// How a flow begins: what each side has sent so far, in order. Of a datagram transport: the first datagram of each side; where that says
+/// nothing to anyone, the probe is asked again with the latest one of each side in its place.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening<'a> {
     /// TCP, UDP ...
@@ -44,6 +63,66 @@ pub struct Opening<'a> {
     /// Of a datagram transport: the newest datagram and its sender, for protocols that one datagram cannot tell (RTP: same source,
     /// next sequence number). The first datagram of its side where only that has come; empty for streams.
     pub latest: (Side, &'a [u8]),
+    /// Bytes that the snap length cut off the end of the client's and the server's datagram; zero of streams.
+    pub cut: [u32; 2],
+    /// How the datagrams (of streams: the pieces as they came into order) began, in order of arrival, the newest included: for protocols
+    /// that only several of them give away.
+    pub heads: &'a [Head],
+}
+
+impl<'a> Opening<'a> {
+    /// A plain opening over `transport` between unremarkable ends, the client having spoken first; for tests and for whoever fills in the rest.
+    pub fn of(transport: Transport, client: &'a [u8], server: &'a [u8]) -> Self {
+        let end = |host, port| Endpoint { ip: std::net::IpAddr::from([192, 0, 2, host]), port };
+        let ends = (end(1, 50_000), end(2, 50_001));
+        Self {
+            transport,
+            client,
+            server,
+            ends,
+            first: Side::Client,
+            midstream: false,
+            complete: false,
+            latest: (Side::Client, client),
+            cut: [0; 2],
+            heads: &[],
+        }
+    }
+
+    /// What that side sent.
+    pub fn side(&self, side: Side) -> &'a [u8] {
+        match side {
+            Side::Client => self.client,
+            Side::Server => self.server,
+        }
+    }
+
+    /// Length of that side's datagram on the wire.
+    pub fn wire_len(&self, side: Side) -> usize {
+        self.side(side).len().saturating_add(self.cut[side as usize] as usize)
+    }
+}
+
+/// How one datagram or piece of a stream began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Who sent it.
+    pub from: Side,
+    /// Its length on the wire.
+    pub len: u32,
+    /// Its first bytes, zero after its end.
+    pub bytes: [u8; limit::HEAD_BYTES],
+}
+
+impl Head {
+    /// The head of `bytes`, whose length on the wire was `len`.
+    pub fn of(from: Side, bytes: &[u8], len: usize) -> Self {
+        let mut kept = [0; limit::HEAD_BYTES];
+        for (to, byte) in kept.iter_mut().zip(bytes) {
+            *to = *byte;
+        }
+        Self { from, len: u32::try_from(len).unwrap_or(u32::MAX), bytes: kept }
+    }
 }
 
 /// What a probe found.
@@ -100,7 +179,8 @@ pub struct Piece<'a> {
     pub from: Side,
     /// The bytes.
     pub bytes: &'a [u8],
-    /// Stream offset of the first one; of datagrams, how many went before from this side.
+    /// Stream offset of the first one, counted from where this protocol begins (after a [hand-over](Appetite::HandOver), from there); of datagrams,
+    /// how many went before from this side.
     pub offset: u64,
     /// Bytes before these (stream) or after these (datagram) that were not captured.
     pub missing: u64,
@@ -133,6 +213,19 @@ impl Said<'_> {
     pub fn believe(&mut self, evidence: Evidence) {
         *self.evidence = (*self.evidence).max(evidence);
     }
+
+    /// States a name, lower case and without a trailing dot; nothing where it is empty.
+    pub fn name(&mut self, of: Side, name: &str, source: NameSource) {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        if !name.is_empty() {
+            self.say(Fact::Name { of, name: name.into(), source });
+        }
+    }
+
+    /// States a field of the record's `details`.
+    pub fn detail(&mut self, protocol: &'static str, field: &'static str, value: impl Into<serde_json::Value>) {
+        self.say(Fact::Detail { key: (protocol, field), value: value.into() });
+    }
 }
 
 /// Whether a reader wants to read on.
@@ -142,12 +235,25 @@ pub enum Appetite {
     Hungry,
     /// I know enough; free me.
     Full,
-    /// From this stream offset of that side on (and the other side's present offset) another protocol speaks: look again
-    /// (STARTTLS, CONNECT, upgrade).
+    /// From these offsets on, counted as [`Piece::offset`] counts, another protocol speaks: look again (STARTTLS, CONNECT, upgrade).
     HandOver {
         /// Offset in the client's stream.
         client: u64,
         /// Offset in the server's stream.
         server: u64,
     },
+}
+
+/// The protocols, sorted by name.
+pub static PROTOCOLS: &[&dyn Protocol] = &[];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protocols_are_sorted_by_name_and_few_enough_for_a_flow_to_remember_who_said_no() {
+        assert!(PROTOCOLS.windows(2).all(|pair| pair[0].name() < pair[1].name()));
+        assert!(PROTOCOLS.len() <= 128);
+    }
 }

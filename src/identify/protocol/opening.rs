@@ -82,7 +82,18 @@ impl Piece<'_> {
     const fn as_opening(&self, complete: bool) -> Opening<'_> {
         let empty: &[u8] = &[];
         let latest = (self.from, self.bytes);
-        Opening { transport: self.transport, client: empty, server: empty, ends: self.ends, first: Side::Client, midstream: false, complete, latest }
+        Opening {
+            transport: self.transport,
+            client: empty,
+            server: empty,
+            ends: self.ends,
+            first: Side::Client,
+            midstream: false,
+            complete,
+            latest,
+            cut: [0; 2],
+            heads: &[],
+        }
     }
 }
 
