@@ -11,6 +11,10 @@ pub const BATCH: usize = 64;
 pub const VLAN_TAGS: usize = 4;
 /// Encapsulations followed into one frame. Real paths nest two or three; more is a loop or an attack.
 pub const TUNNEL_DEPTH: usize = 6;
+/// Headers between link and IP that may hold any other (tags, LLC, labels). They recurse, so a frame made of nothing else must not exhaust the stack.
+pub const HEADERS: u8 = 24;
+/// IPv6 extension headers walked. RFC 8200 section 4.1 lists seven in its order; more than twice as many is an attack.
+pub const IPV6_EXTENSIONS: usize = 16;
 
 // flow
 

@@ -1,0 +1,34 @@
+//! Linux "cooked" captures, versions 1 and 2 (tcpdump.org, `LINKTYPE_LINUX_SLL` and `LINKTYPE_LINUX_SLL2`).
+
+use crate::decode::cursor::Cursor;
+use crate::decode::fault::Layer;
+use crate::decode::packet::{Content, OtherKind, Packet};
+use crate::decode::{ethernet, llc};
+
+/// Version 1: packet type, ARPHRD type, address length, address, protocol; 16 bytes.
+pub(super) fn read<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    let Some(head) = at.head::<16>() else { return packet.short(Layer::Cooked, 16, &at) };
+    let hardware = u16::from_be_bytes([head[2], head[3]]);
+    protocol(hardware, u16::from_be_bytes([head[14], head[15]]), at.skip(16), packet)
+}
+
+/// Version 2: protocol, interface index, ARPHRD type, packet type, address length, address; 20 bytes.
+pub(super) fn read_v2<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    let Some(head) = at.head::<20>() else { return packet.short(Layer::Cooked, 20, &at) };
+    let hardware = u16::from_be_bytes([head[8], head[9]]);
+    protocol(hardware, u16::from_be_bytes([head[0], head[1]]), at.skip(20), packet)
+}
+
+/// Numbers under 0x0600 are Linux's own (`ETH_P_802_3` 1, `ETH_P_802_2` 4, `ETH_P_CAN` 12), and mean something else for netlink.
+fn protocol<'a>(hardware: u16, protocol: u16, rest: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    match (hardware, protocol) {
+        (ARPHRD_NETLINK, _) => packet.other(Content::Other(OtherKind::Named("netlink"))),
+        (_, 0x0600..) => ethernet::ether_type(protocol, rest, packet),
+        (_, 1) => packet.other(Content::Other(OtherKind::Named("ipx"))),
+        (_, 4) => llc::read(rest, packet),
+        (_, 12 | 13) => packet.other(Content::Other(OtherKind::Named("can"))),
+        _ => packet.other(Content::Other(OtherKind::EtherType(protocol))),
+    }
+}
+
+const ARPHRD_NETLINK: u16 = 824;

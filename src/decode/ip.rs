@@ -1,0 +1,95 @@
+//! What IPv4 and IPv6 have in common: the version, and the protocol number that says what they carry.
+
+use crate::decode::cursor::Cursor;
+use crate::decode::fault::{Fault, Layer, What};
+use crate::decode::packet::{Content, Header, Ip, Packet};
+use crate::decode::{icmp, ipv4, ipv6, sctp, tcp, udp};
+use crate::net::Transport;
+
+/// A transport header and what follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment<'a> {
+    /// The header, as far as it was captured.
+    pub header: Header,
+    /// The payload that was captured.
+    pub payload: &'a [u8],
+    /// The payload's length on the wire.
+    pub payload_len: u32,
+    /// Where understanding stopped early; offsets count from the start of the bytes given.
+    pub fault: Option<Fault>,
+}
+
+/// The transport header at the start of `bytes`, which were `wire_len` long on the wire. Tunnels are not followed; [`datagram`] does.
+pub fn transport(protocol: Transport, bytes: &[u8], wire_len: u32) -> Segment<'_> {
+    segment(protocol, Cursor::new(bytes, wire_len))
+}
+
+/// The packet that a whole datagram makes, put together from fragments: `of` is the packet of one fragment, `bytes` what its IP header carries,
+/// `wire_len` how long that was on the wire. Tunnels in it are followed, as those in fragments are not.
+pub fn datagram<'a>(of: &Packet<'_>, bytes: &'a [u8], wire_len: u32) -> Packet<'a> {
+    let (frame, interface, time, mac, vlan, tunnel) = (of.frame, of.interface, of.time, of.mac, of.vlan, of.tunnel);
+    let mut packet = Packet { frame, interface, time, mac, vlan, tunnel, content: of.content, payload: bytes, payload_len: wire_len, fault: None };
+    if let Content::Ip(ip, _) = of.content {
+        content(Ip { fragment: None, ..ip }, Cursor::new(bytes, wire_len), &mut packet);
+    }
+    packet
+}
+
+/// Raw IP: the version nibble decides.
+pub(super) fn read<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    match at.u8(0).map(|first| first >> 4) {
+        Some(4) => ipv4::read(at, packet),
+        Some(6) => ipv6::read(at, packet),
+        Some(_) => packet.stop(Layer::Ip, What::BadVersion, &at),
+        None => packet.short(Layer::Ip, 20, &at),
+    }
+}
+
+/// Notes the packet whose header is `ip` and whose content begins at `at`, then follows what it carries. True: an IP packet was found.
+pub(super) fn content<'a>(ip: Ip, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    let part = match ip.fragment {
+        Some(fragment) if fragment.offset > 0 => Segment { header: Header::None, payload: at.bytes, payload_len: at.wire, fault: None },
+        _ => segment(ip.transport, at),
+    };
+    packet.content = Content::Ip(ip, part.header);
+    packet.payload = part.payload;
+    packet.payload_len = part.payload_len;
+    if let Some(fault) = part.fault {
+        packet.fault.get_or_insert(fault);
+    }
+    true
+}
+
+/// Notes a packet of which no more than the header could be read.
+pub(super) fn headless(ip: Ip, packet: &mut Packet<'_>) -> bool {
+    packet.content = Content::Ip(ip, Header::None);
+    packet.payload = &[];
+    packet.payload_len = 0;
+    true
+}
+
+fn segment(protocol: Transport, at: Cursor<'_>) -> Segment<'_> {
+    match protocol {
+        Transport::TCP => tcp::segment(at),
+        Transport::UDP | UDP_LITE => udp::segment(protocol == UDP_LITE, at),
+        Transport::ICMP | Transport::ICMP6 => icmp::segment(at),
+        Transport::SCTP => sctp::segment(at),
+        _ => Segment { header: Header::None, payload: at.bytes, payload_len: at.wire, fault: None },
+    }
+}
+
+impl<'a> Segment<'a> {
+    /// A header of `len` bytes, whole.
+    pub(super) fn whole(header: Header, len: usize, at: Cursor<'a>) -> Self {
+        let rest = at.skip(len);
+        Self { header, payload: rest.bytes, payload_len: rest.wire, fault: None }
+    }
+
+    /// A header of `need` bytes that gave no more than `header` before it ended.
+    pub(super) fn short(header: Header, layer: Layer, need: usize, at: Cursor<'a>) -> Self {
+        let what = if at.wire as usize >= need { What::Truncated } else { What::TooShort };
+        Self { header, payload: &[], payload_len: at.skip(need).wire, fault: Some(Fault { layer, what, offset: at.offset }) }
+    }
+}
+
+const UDP_LITE: Transport = Transport(136);

@@ -1,0 +1,63 @@
+//! By what a frame begins with: its link type (tcpdump.org, "Link-layer header types").
+
+use crate::capture::LinkType;
+use crate::decode::cursor::Cursor;
+use crate::decode::fault::{Layer, What};
+use crate::decode::packet::{Content, OtherKind, Packet};
+use crate::decode::{cooked, ethernet, ip, ipv4, ipv6, null};
+
+pub(super) fn read<'a>(link: LinkType, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    if link == LinkType::ETHERNET {
+        return ethernet::read(at, packet);
+    }
+    match link {
+        LinkType::NULL => null::read(at, packet),
+        LinkType::LOOP => null::read_network_order(at, packet),
+        LinkType::RAW | LinkType(12 | 14) => ip::read(at, packet),
+        LinkType::IPV4 => ipv4::read(at, packet),
+        LinkType::IPV6 => ipv6::read(at, packet),
+        LinkType::LINUX_SLL => cooked::read(at, packet),
+        LinkType::LINUX_SLL2 => cooked::read_v2(at, packet),
+        LinkType(number) => refuse(number, at, packet),
+    }
+}
+
+/// Links that carry no IP, or none that is worth reading here, are named; any other number is a fault that shows it.
+fn refuse<'a>(number: u16, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    match NAMED.iter().find(|(known, _)| *known == number) {
+        Some((_, name)) => packet.other(Content::Other(OtherKind::Named(name))),
+        None => packet.stop(Layer::Link, What::UnknownLink(number), &at),
+    }
+}
+
+/// Sorted by number.
+const NAMED: &[(u16, &str)] = &[
+    (147, "user0"),
+    (177, "linux-lapd"),
+    (186, "usb"),
+    (187, "bluetooth"),
+    (189, "usb"),
+    (190, "can"),
+    (195, "ieee802.15.4"),
+    (201, "bluetooth"),
+    (215, "ieee802.15.4"),
+    (220, "usb"),
+    (227, "can"),
+    (230, "ieee802.15.4"),
+    (248, "sctp-chunks"),
+    (249, "usb"),
+    (251, "bluetooth-le"),
+    (252, "wireshark-upper-pdu"),
+    (253, "netlink"),
+    (254, "bluetooth"),
+    (255, "bluetooth"),
+    (256, "bluetooth-le"),
+    (266, "usb"),
+    (272, "nordic-ble"),
+    (283, "ieee802.15.4"),
+    (288, "usb"),
+    (292, "usb"),
+    (293, "usb"),
+    (294, "usb"),
+    (295, "usb"),
+];
