@@ -1,5 +1,8 @@
 //! Every bound of the house, each a named constant with its reason. What is dropped at a bound is counted and shown.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 // capture
 
 /// Frames lent at once: enough to hide a cache miss behind the next lookup, few enough to stay in the first-level cache.
@@ -33,6 +36,26 @@ pub const SYNS_KEPT: usize = 12;
 pub const OPENING_KEPT: usize = 32;
 /// Bytes kept of the beginning of each datagram or piece of a flow that is not recognised yet: the fixed headers of RTP, uTP and SRT.
 pub const HEAD_BYTES: usize = 24;
+/// Opening bytes kept of a flow that is not recognised yet, both sides together. ClientHellos are recognised by their first bytes; RTMP needs 3 KiB.
+pub const OPENING_TRIED: usize = 3072;
+/// Datagrams, or pieces of a stream, after which a flow that nobody recognised is given up. RTP needs three, a text dialogue two exchanges.
+pub const PIECES_TRIED: usize = 10;
+/// Protocols found inside one another in one flow: a proxy, an upgrade, TLS and what ALPN names are four.
+pub const LAYERS: usize = 6;
+/// How long a name holds after it was heard, whatever its time to live: hosts keep answers longer than they should, and flows begin later.
+pub const NAME_HOLDS: RangeInclusive<Duration> = Duration::from_secs(3600)..=Duration::from_secs(6 * 3600);
+/// Packet time that one part of the name book spans, and entries it holds: 13 parts of about 2 MiB.
+pub const NAMES_EPOCH: Duration = Duration::from_secs(1800);
+/// See [`NAMES_EPOCH`]. A busy resolver answers five new addresses a second.
+pub const NAMES_AN_EPOCH: usize = 16_384;
+/// Names told of one host: the one asked for, its aliases, and a few others.
+pub const NAMES_OF_A_HOST: usize = 8;
+/// Longest time that a promise holds: port mappings and SSDP adverts last half an hour, and are renewed.
+pub const PROMISE_HOLDS: Duration = Duration::from_secs(3600);
+/// Packet time that one part of the book of promises spans.
+pub const PROMISES_EPOCH: Duration = Duration::from_secs(600);
+/// Promises that one such part holds: an FTP server announces a port a transfer.
+pub const PROMISES_AN_EPOCH: usize = 8192;
 /// Facts kept of one flow. A dialogue states a handful; a long HTTP connection states one a request.
 pub const FACTS_KEPT: usize = 64;
 /// Bytes of one text from the wire (banner, reason, product) that are kept: a line of a terminal or two.

@@ -3,8 +3,19 @@
 //! A protocol is one file in `protocol/`, one line in [`protocol::PROTOCOLS`], one fixture. It speaks to the house only in
 //! neutral [`Fact`]s, so nothing after this room changes when one is added.
 
+mod books;
+mod engine;
+mod evidence;
+mod gather;
+mod ledger;
+mod names;
+mod promise;
 pub mod protocol;
+mod turn;
 pub mod wire;
+
+pub use books::Books;
+pub use engine::Identifier;
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,0 +1,74 @@
+//! Knowledge that crosses shards: names and announced flows. Written as packets come, read only when a flow is judged, so that the answer does
+//! not depend on which shard was ahead.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::identify::ledger::Stamp;
+use crate::identify::names::Names;
+use crate::identify::promise::Promises;
+use crate::identify::{Fact, NameSource, Promise};
+use crate::net::{Endpoint, Side, Transport, is_group};
+use crate::time::Timestamp;
+
+/// Names and promises of all shards.
+#[derive(Debug)]
+pub struct Books {
+    names: Names,
+    promises: Promises,
+}
+
+impl Default for Books {
+    fn default() -> Self {
+        Self { names: Names::new(), promises: Promises::new() }
+    }
+}
+
+impl Books {
+    /// Names of `server` as `client` would say them at that moment, newest first: what this client asked for; where it asked for none, what anybody
+    /// said; then what the capture file records. Aliases follow the name that was asked for. True only once every shard has passed `at`.
+    pub fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<(Box<str>, NameSource)> {
+        self.names.of(client, server, at)
+    }
+
+    /// The newest promise of a flow from `client` to `server` that holds at that moment. True only once every shard has passed `at`.
+    pub fn announced(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise> {
+        self.promises.of(transport, client, server, at)
+    }
+
+    /// Enters a name that the capture file itself records (pcapng name resolution block).
+    pub fn record_name(&self, address: IpAddr, name: &str) {
+        self.names.recorded(address, name);
+    }
+
+    /// Forgets what no flow that is still to be judged, the earliest of which begins at `moment`, can need.
+    pub fn forget_before(&self, moment: Timestamp) {
+        self.names.forget_before(moment);
+        self.promises.forget_before(moment);
+    }
+
+    /// Names and promises that found no room.
+    pub fn lost(&self) -> (u64, u64) {
+        (self.names.lost(), self.promises.lost())
+    }
+
+    /// Enters what a fact of a flow between `ends` says about others than that flow.
+    pub(super) fn learn(&self, fact: &Fact, ends: (Endpoint, Endpoint), stamp: Stamp) {
+        match fact {
+            Fact::Resolved { name, aliases, addresses, ttl, source } => {
+                let names: Arc<[Box<str>]> = std::iter::once(name).chain(aliases).cloned().collect();
+                // A group hears the answers of multicast DNS and LLMNR: nobody in particular asked.
+                let asked = (*source == NameSource::Dns && !is_group(ends.1.ip)).then_some(ends.0.ip);
+                self.names.heard(addresses, names, *source, asked, *ttl, stamp);
+            }
+            Fact::Name { of, name, source } => {
+                let (host, peer) = if *of == Side::Client { (ends.0.ip, ends.1.ip) } else { (ends.1.ip, ends.0.ip) };
+                let names: Arc<[Box<str>]> = std::iter::once(name).cloned().collect();
+                self.names.heard(&[host], names, *source, (!is_group(peer)).then_some(peer), Duration::ZERO, stamp);
+            }
+            Fact::Promise(promise) => self.promises.add(promise.clone(), stamp),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Follows every live flow from its first bytes to the protocols it speaks. One identifier a shard; its flows lie in the table's slots.
+
+use std::mem;
+
+use crate::capture::FrameId;
+use crate::flow::{Data, Direction, Flow, Observer, Slot, Want};
+use crate::identify::evidence::Recognised;
+use crate::identify::gather::{Gathered, Setting};
+use crate::identify::protocol::{Appetite, Piece, Reader, Said};
+use crate::identify::turn::turn_flow;
+use crate::identify::{Books, Evidence, Fact, Identified, Match};
+use crate::limit;
+use crate::net::{Endpoint, Side, Transport};
+use crate::time::Timestamp;
+
+/// Identifies the flows of one shard.
+pub struct Identifier<'b> {
+    books: &'b Books,
+    flows: Vec<Option<Box<Live>>>,
+    closed: Vec<Identified>,
+    facts_dropped: u64,
+}
+
+impl<'b> Identifier<'b> {
+    /// An identifier that writes what it learns about others into `books`.
+    pub const fn new(books: &'b Books) -> Self {
+        Self { books, flows: Vec::new(), closed: Vec::new(), facts_dropped: 0 }
+    }
+
+    /// The flows that ended since the last call, in the order they ended.
+    pub fn take_closed(&mut self) -> Vec<Identified> {
+        mem::take(&mut self.closed)
+    }
+
+    /// Facts dropped beyond [`limit::FACTS_KEPT`] a flow.
+    pub const fn facts_dropped(&self) -> u64 {
+        self.facts_dropped
+    }
+}
+
+impl Observer for Identifier<'_> {
+    fn opened(&mut self, slot: Slot, _flow: &Flow) {
+        let index = slot.0 as usize;
+        if self.flows.len() <= index {
+            self.flows.resize_with(index + 1, || None);
+        }
+        self.flows[index] = None;
+    }
+
+    fn data(&mut self, slot: Slot, flow: &Flow, data: Data<'_>) -> Want {
+        let Some(place) = self.flows.get_mut(slot.0 as usize) else { return Want::Nothing };
+        let live = place.get_or_insert_with(Box::default);
+        let want = live.take(flow, data, self.books);
+        self.facts_dropped += u64::from(mem::take(&mut live.dropped));
+        want
+    }
+
+    fn flipped(&mut self, slot: Slot) {
+        if let Some(Some(live)) = self.flows.get_mut(slot.0 as usize) {
+            live.turned = !live.turned;
+        }
+    }
+
+    fn closed(&mut self, slot: Slot, flow: Flow) {
+        let live = self.flows.get_mut(slot.0 as usize).and_then(Option::take);
+        self.closed.push(match live {
+            Some(live) => live.conclude(flow, self.books, &mut self.facts_dropped),
+            None => Identified::unknown(flow),
+        });
+    }
+}
+
+/// What is known of a flow that sent payload. Sides are those of the flow when its first payload came.
+#[derive(Default)]
+struct Live {
+    stage: Stage,
+    layers: Vec<&'static str>,
+    evidence: Evidence,
+    matches: Vec<Match>,
+    facts: Vec<Fact>,
+    opening: [Vec<u8>; 2],
+    /// Where the present protocol begins in each side's stream.
+    base: [u64; 2],
+    /// How far the present protocol's reader has come in each side's stream.
+    read_to: [u64; 2],
+    /// Who is the client by content.
+    client: Option<Side>,
+    /// Pieces so far, as far as they count.
+    pieces: u8,
+    /// The table has swapped the ends since.
+    turned: bool,
+    midstream: bool,
+    dropped: u32,
+}
+
+#[derive(Default)]
+enum Stage {
+    /// Nothing seen of the present protocol.
+    #[default]
+    Fresh,
+    /// Not recognised yet.
+    Unknown(Box<Gathered>),
+    /// Recognised; the reader reads on.
+    Read(Box<dyn Reader>),
+    /// Enough is known, or nobody will know more.
+    Done,
+}
+
+impl Live {
+    fn take(&mut self, flow: &Flow, data: Data<'_>, books: &Books) -> Want {
+        let setting = self.setting(flow);
+        let from = if self.turned { data.from.other() } else { data.from };
+        let Data { bytes, offset, missing, time, frame, .. } = data;
+        if self.pieces == 0 {
+            self.midstream = data.midstream || flow.tcp.as_ref().is_some_and(|story| story.midstream);
+        }
+        self.pieces = self.pieces.saturating_add(1);
+        self.keep_opening(from, bytes, offset);
+        let piece = Piece { from, bytes, offset, missing, time, frame, ends: setting.ends, transport: setting.transport };
+        self.feed(piece, Setting { midstream: self.midstream, ..setting }, books);
+        let silent = self.opening.iter().any(Vec::is_empty) && usize::from(self.pieces) < limit::PIECES_TRIED;
+        if matches!(self.stage, Stage::Done) && !silent { Want::Nothing } else { Want::More }
+    }
+
+    fn setting(&self, flow: &Flow) -> Setting {
+        let (client, server) = (flow.client.endpoint, flow.server.endpoint);
+        let ends = if self.turned { (server, client) } else { (client, server) };
+        Setting { transport: flow.transport, ends, midstream: self.midstream }
+    }
+
+    fn keep_opening(&mut self, from: Side, bytes: &[u8], offset: u64) {
+        let kept = &mut self.opening[from as usize];
+        let room = limit::OPENING_KEPT.saturating_sub(kept.len());
+        if offset == kept.len() as u64 {
+            kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        }
+    }
+
+    /// Gives a piece, whose offset counts from the start of the flow, to whoever is due. What lies beyond a hand-over goes to the next protocol.
+    fn feed(&mut self, whole: Piece<'_>, setting: Setting, books: &Books) {
+        for _ in 0..=limit::LAYERS {
+            let Some(piece) = self.of_layer(whole) else { return };
+            match mem::take(&mut self.stage) {
+                Stage::Done => return self.stage = Stage::Done,
+                Stage::Fresh => return self.begin(piece, setting, books),
+                Stage::Unknown(mut gathered) => {
+                    let found = gathered.add(&piece, setting);
+                    return self.settle(gathered, found, Some(piece), setting, books);
+                }
+                Stage::Read(mut reader) => {
+                    let piece = self.with_gap(piece);
+                    let appetite = self.listen(piece, books, |said| reader.read(piece, said));
+                    self.follow(appetite, reader);
+                }
+            }
+            if !matches!(self.stage, Stage::Fresh) {
+                return;
+            }
+        }
+    }
+
+    /// The piece with what its reader must miss in front of it, be it lost or dropped while nobody knew the protocol.
+    fn with_gap<'a>(&mut self, piece: Piece<'a>) -> Piece<'a> {
+        if piece.transport != Transport::TCP {
+            return piece;
+        }
+        let read_to = &mut self.read_to[piece.from as usize];
+        let missing = piece.offset.saturating_sub(*read_to);
+        *read_to = piece.offset.saturating_add(piece.bytes.len() as u64);
+        Piece { missing, ..piece }
+    }
+
+    /// The same piece, counted from the start of the flow again.
+    fn of_flow<'a>(&self, piece: Piece<'a>) -> Piece<'a> {
+        let base = if piece.transport == Transport::TCP { self.base[piece.from as usize] } else { 0 };
+        Piece { offset: piece.offset.saturating_add(base), ..piece }
+    }
+
+    /// The part of a piece that belongs to the present protocol, counted from where that begins; none where all of it lies before.
+    fn of_layer<'a>(&self, piece: Piece<'a>) -> Option<Piece<'a>> {
+        let base = self.base[piece.from as usize];
+        if piece.transport != Transport::TCP {
+            return Some(piece);
+        }
+        if base <= piece.offset {
+            return Some(Piece { offset: piece.offset - base, ..piece });
+        }
+        let before = usize::try_from(base - piece.offset).ok()?;
+        let bytes = piece.bytes.get(before..).filter(|rest| !rest.is_empty())?;
+        Some(Piece { bytes, offset: 0, missing: 0, ..piece })
+    }
+
+    /// Most flows are told by their first piece: then nothing need be kept.
+    fn begin(&mut self, piece: Piece<'_>, setting: Setting, books: &Books) {
+        let (found, refused) = Gathered::ask_first(&piece, setting);
+        match found {
+            Some(found) => {
+                self.stage = Stage::Read(self.enter(found, piece.frame));
+                self.feed(self.of_flow(piece), setting, books);
+            }
+            None => self.settle(Box::new(Gathered::begin(&piece, refused)), None, Some(piece), setting, books),
+        }
+    }
+
+    /// Starts the reader of a protocol that was recognised; else goes on gathering, while there is hope.
+    fn settle(&mut self, mut gathered: Box<Gathered>, found: Option<Recognised>, newest: Option<Piece<'_>>, setting: Setting, books: &Books) {
+        let hopeless = gathered.is_hopeless(setting.transport);
+        let Some(found) = found.or_else(|| if hopeless { gathered.conclude(setting) } else { None }) else {
+            self.stage = if hopeless || newest.is_none() { Stage::Done } else { Stage::Unknown(gathered) };
+            return;
+        };
+        let frame = gathered.frame_of(found.hit.side, found.hit.offset).or(newest.map(|piece| piece.frame)).unwrap_or_default();
+        let base = self.base;
+        self.stage = Stage::Read(self.enter(found, frame));
+        let mut last = None;
+        for piece in gathered.pieces(setting) {
+            last = Some((piece.frame, piece.offset, piece.bytes.len()));
+            self.feed(Piece { offset: piece.offset.saturating_add(base[piece.from as usize]), ..piece }, setting, books);
+        }
+        // The newest piece may not have been kept, or not whole.
+        if let Some(piece) = newest {
+            let read = match last {
+                Some((frame, offset, len)) if frame == piece.frame && offset == piece.offset => len,
+                _ => 0,
+            };
+            let rest = piece.bytes.get(read..).unwrap_or_default();
+            if !rest.is_empty() && (read == 0 || piece.transport == Transport::TCP) {
+                let offset = piece.offset.saturating_add(read as u64).saturating_add(base[piece.from as usize]);
+                self.feed(Piece { bytes: rest, offset, ..piece }, setting, books);
+            }
+        }
+    }
+
+    fn enter(&mut self, found: Recognised, frame: FrameId) -> Box<dyn Reader> {
+        let Recognised { protocol, evidence, mut hit, client } = found;
+        let base = u32::try_from(self.base[hit.side as usize]).unwrap_or(u32::MAX);
+        hit.offset = hit.offset.saturating_add(base);
+        self.read_to = [0; 2];
+        self.layers.push(protocol.name());
+        self.matches.push(hit.at(frame));
+        self.evidence = if self.layers.len() == 1 { evidence } else { self.evidence.max(evidence) };
+        self.client = self.client.or(client);
+        protocol.reader()
+    }
+
+    fn follow(&mut self, appetite: Appetite, reader: Box<dyn Reader>) {
+        self.stage = match appetite {
+            Appetite::Hungry => Stage::Read(reader),
+            Appetite::Full => Stage::Done,
+            Appetite::HandOver { client, server } if self.layers.len() < limit::LAYERS => {
+                self.base[0] = self.base[0].saturating_add(client);
+                self.base[1] = self.base[1].saturating_add(server);
+                Stage::Fresh
+            }
+            Appetite::HandOver { .. } => Stage::Done,
+        };
+    }
+
+    /// Lets a reader speak and keeps what it says.
+    fn listen<T>(&mut self, at: Piece<'_>, books: &Books, speak: impl FnOnce(&mut Said<'_>) -> T) -> T {
+        let mut facts = Vec::new();
+        let result = speak(&mut Said { facts: &mut facts, evidence: &mut self.evidence });
+        self.keep_facts(facts, at.ends, (at.time, at.frame), books);
+        result
+    }
+
+    fn keep_facts(&mut self, facts: Vec<Fact>, ends: (Endpoint, Endpoint), (time, frame): (Timestamp, FrameId), books: &Books) {
+        for (n, fact) in (0u32..).zip(facts) {
+            books.learn(&fact, ends, (time, frame, n.saturating_mul(STAMPS_A_FACT)));
+            match fact {
+                Fact::Inner(name) => {
+                    if !self.layers.contains(&name) && self.layers.len() < limit::LAYERS {
+                        self.layers.push(name);
+                    }
+                }
+                fact if self.facts.contains(&fact) => {}
+                fact if self.facts.len() >= limit::FACTS_KEPT => self.dropped = self.dropped.saturating_add(u32::from(!matches!(fact, Fact::Inner(_)))),
+                fact => {
+                    if let Fact::Speaks { client } = fact {
+                        self.client = Some(client);
+                    }
+                    self.facts.push(fact);
+                }
+            }
+        }
+    }
+
+    fn conclude(mut self: Box<Self>, mut flow: Flow, books: &Books, dropped: &mut u64) -> Identified {
+        let setting = self.setting(&flow);
+        if let Stage::Unknown(mut gathered) = mem::take(&mut self.stage) {
+            let found = gathered.conclude(setting);
+            self.settle(gathered, found, None, setting, books);
+        }
+        if let Stage::Read(mut reader) = mem::take(&mut self.stage) {
+            let mut facts = Vec::new();
+            reader.finish(&mut Said { facts: &mut facts, evidence: &mut self.evidence });
+            self.keep_facts(facts, setting.ends, (flow.last, flow.last_frame), books);
+        }
+        *dropped += u64::from(self.dropped);
+        let Self { layers: protocol, evidence, matches, facts, opening, client, turned, midstream, .. } = *self;
+        let client = if turned { client.map(Side::other) } else { client };
+        let evidence = if midstream { evidence.lowered() } else { evidence };
+        let turn = client == Some(Side::Server) && flow.direction != Direction::Certain;
+        if client.is_some() && flow.direction == Direction::Unknown {
+            flow.direction = Direction::Likely;
+        }
+        if turn {
+            turn_flow(&mut flow);
+        }
+        let opening = opening.map(Vec::into_boxed_slice);
+        let mut identified = Identified { flow, protocol, evidence, matches, facts, announced: None, opening };
+        if turn != turned {
+            identified.turn();
+        }
+        identified
+    }
+}
+
+impl Identified {
+    /// A flow that showed no payload.
+    fn unknown(flow: Flow) -> Self {
+        let opening = [Box::default(), Box::default()];
+        Self { flow, protocol: Vec::new(), evidence: Evidence::None, matches: Vec::new(), facts: Vec::new(), announced: None, opening }
+    }
+}
+
+/// Places in a frame's order that one fact takes: a name and its addresses.
+const STAMPS_A_FACT: u32 = 256;

@@ -1,0 +1,181 @@
+//! What a flow that nobody has recognised yet has sent so far.
+
+use std::ops::Range;
+
+use crate::capture::FrameId;
+use crate::identify::evidence::{Recognised, Refused, recognise};
+use crate::identify::protocol::{Head, Opening, Piece};
+use crate::limit;
+use crate::net::{Endpoint, Side, Transport};
+use crate::time::Timestamp;
+
+/// A flow as probes are told of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting {
+    pub(super) transport: Transport,
+    pub(super) ends: (Endpoint, Endpoint),
+    pub(super) midstream: bool,
+}
+
+/// The pieces so far. Streams: the contiguous beginning of each side; datagrams: each with its own bounds.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    bytes: [Vec<u8>; 2],
+    pieces: Vec<Kept>,
+    heads: Vec<Head>,
+    refused: Refused,
+    /// A gap: what follows on that side is not its beginning.
+    torn: [bool; 2],
+    /// Pieces that found no room.
+    passed: usize,
+}
+
+/// A piece that was kept.
+#[derive(Clone, Debug)]
+struct Kept {
+    from: Side,
+    range: Range<usize>,
+    offset: u64,
+    missing: u64,
+    time: Timestamp,
+    frame: FrameId,
+}
+
+impl Gathered {
+    /// Asks the protocols about a flow's first piece, without keeping it.
+    pub(super) fn ask_first(piece: &Piece<'_>, setting: Setting) -> (Option<Recognised>, Refused) {
+        let Setting { transport, ends, midstream } = setting;
+        let (mut sides, mut cut): ([&[u8]; 2], [u32; 2]) = Default::default();
+        sides[piece.from as usize] = piece.bytes;
+        cut[piece.from as usize] = lacking(piece);
+        let ([client, server], latest, heads) = (sides, (piece.from, piece.bytes), &[head(piece)]);
+        let opening = Opening { transport, client, server, ends, first: piece.from, midstream, complete: false, latest, cut, heads };
+        let mut refused = Refused::default();
+        (recognise(&opening, &mut refused), refused)
+    }
+
+    /// Begins with a piece that the protocols were [asked](Self::ask_first) about.
+    pub(super) fn begin(piece: &Piece<'_>, refused: Refused) -> Self {
+        let mut gathered = Self { refused, ..Self::default() };
+        gathered.heads.push(head(piece));
+        gathered.keep(piece, piece.transport != Transport::TCP);
+        gathered
+    }
+
+    /// Adds a piece and asks the protocols.
+    pub(super) fn add(&mut self, piece: &Piece<'_>, setting: Setting) -> Option<Recognised> {
+        let datagrams = piece.transport != Transport::TCP;
+        if self.heads.len() < limit::PIECES_TRIED {
+            self.heads.push(head(piece));
+        }
+        self.keep(piece, datagrams);
+        if datagrams { self.ask_by_datagram(piece, setting) } else { self.ask(setting, false) }
+    }
+
+    /// Asks the protocols for the last time.
+    pub(super) fn conclude(&mut self, setting: Setting) -> Option<Recognised> {
+        self.refused = Refused::default();
+        self.ask(setting, true)
+    }
+
+    /// Whether nothing to come could change the answer.
+    pub(super) fn is_hopeless(&self, transport: Transport) -> bool {
+        let tried = self.pieces.len() + self.passed >= limit::PIECES_TRIED;
+        tried || transport == Transport::TCP && (self.refused.is_everyone() || self.room() == 0 || self.torn == [true, true])
+    }
+
+    /// The frame that holds that byte of that side.
+    pub(super) fn frame_of(&self, side: Side, offset: u32) -> Option<FrameId> {
+        let covers = |kept: &&Kept| kept.from == side && kept.range.start <= offset as usize;
+        self.pieces.iter().rfind(covers).or_else(|| self.pieces.iter().find(|kept| kept.from == side)).map(|kept| kept.frame)
+    }
+
+    /// The pieces in order of arrival, as readers take them.
+    pub(super) fn pieces(&self, setting: Setting) -> impl Iterator<Item = Piece<'_>> {
+        self.pieces.iter().map(move |kept| Piece {
+            from: kept.from,
+            bytes: self.bytes[kept.from as usize].get(kept.range.clone()).unwrap_or_default(),
+            offset: kept.offset,
+            missing: kept.missing,
+            time: kept.time,
+            frame: kept.frame,
+            ends: setting.ends,
+            transport: setting.transport,
+        })
+    }
+
+    fn keep(&mut self, piece: &Piece<'_>, datagrams: bool) {
+        let side = piece.from as usize;
+        let torn = !datagrams && piece.missing > 0 && !self.bytes[side].is_empty();
+        self.torn[side] |= torn;
+        let room = self.room().min(piece.bytes.len());
+        let taken = piece.bytes.get(..room).unwrap_or_default();
+        if self.torn[side] || self.pieces.len() >= limit::PIECES_TRIED || taken.is_empty() {
+            self.passed += 1;
+            return;
+        }
+        let start = self.bytes[side].len();
+        self.bytes[side].extend_from_slice(taken);
+        let left = (piece.bytes.len() - taken.len()) as u64;
+        let missing = if datagrams { piece.missing.saturating_add(left) } else { piece.missing };
+        // The rest of a stream's piece is as good as lost: nothing may be taken for its continuation.
+        self.torn[side] |= !datagrams && left > 0;
+        let (range, Piece { from, offset, time, frame, .. }) = (start..start + taken.len(), *piece);
+        self.pieces.push(Kept { from, range, offset, missing, time, frame });
+    }
+
+    fn room(&self) -> usize {
+        limit::OPENING_TRIED.saturating_sub(self.bytes[0].len() + self.bytes[1].len())
+    }
+
+    fn ask(&mut self, setting: Setting, complete: bool) -> Option<Recognised> {
+        let mut refused = self.refused;
+        let Setting { transport, ends, midstream } = setting;
+        let whole = |side| if transport == Transport::TCP { (self.bytes[side as usize].as_slice(), 0) } else { self.datagram(side, false) };
+        let ((client, cut_client), (server, cut_server)) = (whole(Side::Client), whole(Side::Server));
+        let latest = self.pieces.last().map_or((Side::Client, client), |kept| (kept.from, self.datagram(kept.from, true).0));
+        let first = self.pieces.first().map_or(Side::Client, |kept| kept.from);
+        let (cut, heads) = ([cut_client, cut_server], self.heads.as_slice());
+        let opening = Opening { transport, client, server, ends, first, midstream, complete, latest, cut, heads };
+        let found = recognise(&opening, &mut refused);
+        self.refused = refused;
+        found
+    }
+
+    /// First with the first datagram of each side, then with the latest.
+    fn ask_by_datagram(&mut self, piece: &Piece<'_>, setting: Setting) -> Option<Recognised> {
+        let Setting { transport, ends, midstream } = setting;
+        let first = self.pieces.first().map_or(piece.from, |kept| kept.from);
+        for newest in [false, true] {
+            let mut sides = [Side::Client, Side::Server].map(|side| self.datagram(side, newest));
+            if newest || sides[piece.from as usize].0.is_empty() {
+                sides[piece.from as usize] = (piece.bytes, lacking(piece));
+            }
+            let [(client, cut_client), (server, cut_server)] = sides;
+            let (latest, cut, heads) = ((piece.from, piece.bytes), [cut_client, cut_server], self.heads.as_slice());
+            let opening = Opening { transport, client, server, ends, first, midstream, complete: false, latest, cut, heads };
+            let found = recognise(&opening, &mut Refused::default());
+            if found.is_some() || self.heads.len() < 2 {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// The first or the newest datagram of that side, and how much of it is missing.
+    fn datagram(&self, side: Side, newest: bool) -> (&[u8], u32) {
+        let of_side = |kept: &&Kept| kept.from == side;
+        let kept = if newest { self.pieces.iter().rfind(of_side) } else { self.pieces.iter().find(of_side) };
+        let bytes = kept.and_then(|kept| self.bytes[side as usize].get(kept.range.clone())).unwrap_or_default();
+        (bytes, kept.map_or(0, |kept| u32::try_from(kept.missing).unwrap_or(u32::MAX)))
+    }
+}
+
+/// Bytes that the snap length cut off a datagram.
+fn lacking(piece: &Piece<'_>) -> u32 {
+    if piece.transport == Transport::TCP { 0 } else { u32::try_from(piece.missing).unwrap_or(u32::MAX) }
+}
+
+fn head(piece: &Piece<'_>) -> Head {
+    Head::of(piece.from, piece.bytes, piece.bytes.len().saturating_add(lacking(piece) as usize))
+}

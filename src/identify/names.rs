@@ -1,0 +1,140 @@
+//! The name book: by which names hosts are known, who said so, and to whom.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+
+use crate::identify::NameSource;
+use crate::identify::ledger::{Ledger, Stamp};
+use crate::limit;
+use crate::time::Timestamp;
+
+/// What one statement said about one address.
+#[derive(Clone, Debug)]
+struct Entry {
+    /// The name asked for, then the names passed on the way.
+    names: Arc<[Box<str>]>,
+    source: NameSource,
+    /// Who asked; none where everybody heard it.
+    client: Option<IpAddr>,
+    lasts: Duration,
+}
+
+/// Names by address.
+#[derive(Debug)]
+pub(super) struct Names {
+    heard: Ledger<IpAddr, Entry>,
+    /// Names that the capture file itself records: true whenever a flow is judged, sorted.
+    recorded: DashMap<IpAddr, Vec<Box<str>>>,
+}
+
+impl Names {
+    pub(super) fn new() -> Self {
+        Self { heard: Ledger::new(limit::NAMES_EPOCH, limit::NAMES_AN_EPOCH), recorded: DashMap::new() }
+    }
+
+    /// Enters that `addresses` have `names`, as `source` told `client`, for `ttl` (held between [`limit::NAME_HOLDS`] bounds).
+    pub(super) fn heard(&self, addresses: &[IpAddr], names: Arc<[Box<str>]>, source: NameSource, client: Option<IpAddr>, ttl: Duration, stamp: Stamp) {
+        let lasts = ttl.clamp(*limit::NAME_HOLDS.start(), *limit::NAME_HOLDS.end());
+        for (n, address) in (0..).zip(addresses) {
+            let stamp = (stamp.0, stamp.1, stamp.2.saturating_add(n));
+            self.heard.add(*address, stamp, Entry { names: Arc::clone(&names), source, client, lasts });
+        }
+    }
+
+    /// Enters a name that the capture file records.
+    pub(super) fn recorded(&self, address: IpAddr, name: &str) {
+        let mut names = self.recorded.entry(address).or_default();
+        let name = name.trim_end_matches('.').to_ascii_lowercase().into_boxed_str();
+        if let Err(place) = names.binary_search(&name) {
+            names.insert(place, name);
+            names.truncate(limit::NAMES_OF_A_HOST);
+        }
+    }
+
+    /// Names of `server` as `client` would say them at that moment, at most [`limit::NAMES_OF_A_HOST`]: what it last asked for (DN-Hunter, Bermudez et al. 2012);
+    /// where it asked for none, what anybody said; then what the capture file records.
+    pub(super) fn of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<(Box<str>, NameSource)> {
+        let mut own = Vec::new();
+        let mut anybody = Vec::new();
+        self.heard.look_back(server, at, *limit::NAME_HOLDS.end(), |(said, ..), entry| {
+            if at.since(said) <= entry.lasts {
+                let list = if entry.client == Some(client) { &mut own } else { &mut anybody };
+                enter(list, &entry.names, entry.source);
+            }
+            own.len() < limit::NAMES_OF_A_HOST
+        });
+        let mut names = if own.is_empty() { anybody } else { own };
+        if let Some(recorded) = self.recorded.get(&server) {
+            enter(&mut names, &recorded, NameSource::Capture);
+        }
+        names
+    }
+
+    pub(super) fn forget_before(&self, moment: Timestamp) {
+        self.heard.forget_before(moment - *limit::NAME_HOLDS.end());
+    }
+
+    pub(super) fn lost(&self) -> u64 {
+        self.heard.lost()
+    }
+}
+
+fn enter(list: &mut Vec<(Box<str>, NameSource)>, names: &[Box<str>], source: NameSource) {
+    for name in names {
+        if list.len() < limit::NAMES_OF_A_HOST && !list.iter().any(|(known, _)| known == name) {
+            list.push((name.clone(), source));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::FrameId;
+
+    fn book(entries: &[(i64, &str, Option<&str>, &[&str], u64)]) -> Names {
+        let names = Names::new();
+        for (n, (second, address, client, said, ttl)) in (1..).zip(entries) {
+            let stamp = (Timestamp::from_parts(*second, 0), FrameId { file: 0, number: n }, 0);
+            let client = client.map(|ip| ip.parse().unwrap());
+            let said = said.iter().map(|name| Box::from(*name)).collect();
+            names.heard(&[address.parse().unwrap()], said, NameSource::Dns, client, Duration::from_secs(*ttl), stamp);
+        }
+        names
+    }
+
+    fn of(names: &Names, client: &str, server: &str, second: i64) -> Vec<String> {
+        let found = names.of(client.parse().unwrap(), server.parse().unwrap(), Timestamp::from_parts(second, 0));
+        found.into_iter().map(|(name, _)| name.into()).collect()
+    }
+
+    #[test]
+    fn what_a_client_asked_last_comes_first_and_what_others_asked_does_not_come() {
+        let names = book(&[
+            (1, "203.0.113.9", Some("10.0.0.1"), &["old.example"], 60),
+            (2, "203.0.113.9", Some("10.0.0.1"), &["new.example", "alias.cdn.example"], 60),
+            (3, "203.0.113.9", Some("10.0.0.2"), &["other.example"], 60),
+        ]);
+        assert_eq!(of(&names, "10.0.0.1", "203.0.113.9", 9), ["new.example", "alias.cdn.example", "old.example"]);
+        assert_eq!(of(&names, "10.0.0.3", "203.0.113.9", 9), ["other.example", "new.example", "alias.cdn.example", "old.example"]);
+        assert!(of(&names, "10.0.0.1", "203.0.113.9", 0).is_empty());
+    }
+
+    #[test]
+    fn a_name_ends_an_hour_after_it_was_heard_unless_its_ttl_is_longer() {
+        let names = book(&[(0, "203.0.113.9", None, &["short.example"], 1), (0, "203.0.113.8", None, &["long.example"], 7200)]);
+        assert_eq!(of(&names, "10.0.0.1", "203.0.113.9", 3600), ["short.example"]);
+        assert!(of(&names, "10.0.0.1", "203.0.113.9", 3601).is_empty());
+        assert_eq!(of(&names, "10.0.0.1", "203.0.113.8", 7200), ["long.example"]);
+    }
+
+    #[test]
+    fn a_name_that_the_capture_records_holds_at_any_time() {
+        let names = book(&[]);
+        names.recorded("10.0.0.9".parse().unwrap(), "Player.Example.");
+        assert_eq!(of(&names, "10.0.0.1", "10.0.0.9", -5), ["player.example"]);
+    }
+}

@@ -1,0 +1,88 @@
+//! The book of promises: which flows were announced, by whom, until when.
+
+use std::net::IpAddr;
+
+use crate::identify::Promise;
+use crate::identify::ledger::{Ledger, Stamp};
+use crate::limit;
+use crate::net::{Endpoint, Transport};
+use crate::time::Timestamp;
+
+/// Promises by transport and the endpoint that will accept.
+#[derive(Debug)]
+pub(super) struct Promises {
+    made: Ledger<(Transport, Endpoint), Promise>,
+}
+
+impl Promises {
+    pub(super) fn new() -> Self {
+        Self { made: Ledger::new(limit::PROMISES_EPOCH, limit::PROMISES_AN_EPOCH) }
+    }
+
+    pub(super) fn add(&self, promise: Promise, stamp: Stamp) {
+        self.made.add((promise.transport, promise.server), stamp, promise);
+    }
+
+    /// The newest promise of a flow from `client` to `server` that holds at that moment. A promise of port 0 is one of any port.
+    pub(super) fn of(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise> {
+        let any_port = Endpoint { ip: server.ip, port: 0 };
+        [server, any_port].into_iter().find_map(|endpoint| {
+            let mut found = None;
+            self.made.look_back((transport, endpoint), at, limit::PROMISE_HOLDS, |_, promise| {
+                let holds = at.since(promise.made) <= promise.lasts && promise.client.is_none_or(|known| known == client);
+                found = holds.then(|| promise.clone());
+                !holds
+            });
+            found
+        })
+    }
+
+    pub(super) fn forget_before(&self, moment: Timestamp) {
+        self.made.forget_before(moment - limit::PROMISE_HOLDS);
+    }
+
+    pub(super) fn lost(&self) -> u64 {
+        self.made.lost()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::capture::FrameId;
+    use crate::signature::PromiseKind;
+
+    fn end(text: &str) -> Endpoint {
+        let address: std::net::SocketAddr = text.parse().unwrap();
+        Endpoint { ip: address.ip(), port: address.port() }
+    }
+
+    fn book(client: Option<&str>) -> Promises {
+        let (promises, made) = (Promises::new(), Timestamp::from_parts(100, 0));
+        let (client, frame) = (client.map(|ip| ip.parse().unwrap()), FrameId { file: 0, number: 7 });
+        let parent = (end("10.0.0.1:40000"), end("10.0.0.2:21"));
+        let (server, lasts) = (end("10.0.0.2:20001"), Duration::from_secs(60));
+        let promise = Promise { kind: PromiseKind::FtpPassive, transport: Transport::TCP, server, client, made, lasts, frame, parent, begins: None };
+        promises.add(promise, (made, frame, 0));
+        promises
+    }
+
+    #[test]
+    fn a_promise_holds_for_its_client_its_endpoint_and_its_time() {
+        let promises = book(Some("10.0.0.1"));
+        let of = |client: &str, server, second| promises.of(Transport::TCP, client.parse().unwrap(), end(server), Timestamp::from_parts(second, 0));
+        assert_eq!(of("10.0.0.1", "10.0.0.2:20001", 160).map(|promise| promise.frame.number), Some(7));
+        assert_eq!(of("10.0.0.1", "10.0.0.2:20001", 161), None);
+        assert_eq!(of("10.0.0.1", "10.0.0.2:20001", 99), None);
+        assert_eq!(of("10.0.0.1", "10.0.0.2:20002", 110), None);
+        assert_eq!(of("10.0.0.3", "10.0.0.2:20001", 110), None);
+        assert_eq!(promises.of(Transport::UDP, "10.0.0.1".parse().unwrap(), end("10.0.0.2:20001"), Timestamp::from_parts(110, 0)), None);
+    }
+
+    #[test]
+    fn a_promise_to_anyone_holds_for_anyone() {
+        assert!(book(None).of(Transport::TCP, "10.0.0.3".parse().unwrap(), end("10.0.0.2:20001"), Timestamp::from_parts(110, 0)).is_some());
+    }
+}
