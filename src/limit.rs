@@ -7,6 +7,27 @@ use std::time::Duration;
 
 /// Frames lent at once: enough to hide a cache miss behind the next lookup, few enough to stay in the first-level cache.
 pub const BATCH: usize = 64;
+/// Bytes asked of a capture file at a time. Measured: 64 KiB and 4 MiB both cost a tenth more a packet; this stays in the second-level cache.
+pub const BLOCK_BYTES: usize = 256 * 1024;
+/// The same where so many files overlap in time that the usual blocks would add up, and to look at a file's first frame.
+pub const SMALL_BLOCK_BYTES: usize = 16 * 1024;
+/// Captured bytes of one frame: the most that libpcap and Wireshark write. A record that says more is damage, not a packet.
+pub const FRAME_BYTES: u32 = 256 * 1024;
+/// Bytes of one pcapng block held at once: a frame with its options, or a large table of names. Longer ones are passed over and counted.
+pub const METADATA_BYTES: u32 = 1024 * 1024;
+/// Interfaces of one capture file. A host has dozens; a file with thousands is damage.
+pub const CAPTURE_INTERFACES: usize = 65_536;
+/// Names from a capture's own records held until they are taken; those beyond are counted as passed over.
+pub const NAMES_HELD: usize = 65_536;
+/// Capture files of one run. A ring of one-minute files lasts six weeks; more is a folder named by mistake.
+pub const CAPTURE_FILES: usize = 65_536;
+/// Capture files open at once, where their times overlap: well below the usual 1,024 descriptors of a process. At the bound one is closed
+/// and opened again when its turn comes.
+pub const OPEN_CAPTURES: usize = 128;
+/// Folders below a folder that was named. Deeper is a loop or a mistake.
+pub const FOLDER_DEPTH: usize = 32;
+/// Decompressed blocks on their way to the reader: enough that neither side waits for every block of the other.
+pub const BLOCKS_AHEAD: usize = 4;
 
 // decode
 

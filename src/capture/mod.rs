@@ -3,9 +3,23 @@
 //! A [`Source`] lends its frames a batch at a time; nobody keeps their bytes. Readers are our own because libpcap refuses
 //! legal pcapng files (interfaces that differ in link type or snap length) and costs five times as much a packet.
 
+mod captures;
+mod compression;
+mod filter;
+mod find;
+mod format;
+mod pcap;
+mod pcapng;
+mod reader;
+mod record;
+mod snoop;
+mod window;
+
 use std::fmt;
 use std::net::IpAddr;
 
+pub use self::captures::{Captures, Options, open};
+pub use self::filter::Filter;
 use crate::time::Timestamp;
 
 /// One captured packet as the capture holds it.
@@ -83,12 +97,16 @@ pub struct CaptureFile {
     pub format: &'static str,
     /// `gzip`, `zstd`, `lz4` or none.
     pub compression: Option<&'static str>,
-    /// Frames read.
+    /// Frames read, those included that the filter refused.
     pub frames: u64,
     /// Captured bytes read.
     pub bytes: u64,
     /// Frames whose time was before that of the frame ahead of them.
     pub out_of_order: u64,
+    /// Frames that the filter refused.
+    pub filtered: u64,
+    /// pcapng blocks of unknown type, and blocks and names beyond a bound.
+    pub passed_over: u64,
     /// Why reading stopped before the end.
     pub error: Option<SourceError>,
 }

@@ -1,0 +1,379 @@
+//! Several captures as one source, in order of time.
+//!
+//! The first frame of each file is looked at when a run begins; a file is opened when its turn comes and closed at its end. So rotated files are read
+//! one after another and overlapping ones interleave. Frames within a file keep the file's order, whatever their times say.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::filter::Filter;
+use super::find::{Found, find};
+use super::reader::{Manner, Origin, Reader, Refusal};
+use super::{CaptureFile, Frame, FrameId, Interface, Progress, Source, SourceError};
+use crate::limit::{BATCH, BLOCK_BYTES, CAPTURE_FILES, OPEN_CAPTURES, SMALL_BLOCK_BYTES};
+use crate::time::Timestamp;
+
+/// How captures are to be read.
+#[derive(Default)]
+pub struct Options {
+    /// Lends only the frames that pass. The others keep their numbers and are counted.
+    pub filter: Option<Filter>,
+}
+
+/// Capture files, read in order of time.
+pub struct Captures {
+    files: Vec<CaptureFile>,
+    interfaces: Vec<Interface>,
+    origins: Vec<Origin>,
+    /// Files whose turn is to come, the first one last.
+    waiting: Vec<(Timestamp, u32)>,
+    open: Vec<Reader>,
+    /// Faults that are still to be told.
+    faults: VecDeque<SourceError>,
+    /// Time of the last frame of each file.
+    last: Vec<Option<Timestamp>>,
+    filter: Option<Filter>,
+    names: Vec<(IpAddr, String)>,
+    counter: Arc<AtomicU64>,
+    total: Option<u64>,
+    skipped: u64,
+    turn: u64,
+}
+
+/// Opens captures: files, folders (walked, in the order of their names) and `-` for standard input; pcap, pcapng and snoop, plain or compressed with gzip,
+/// zstd or lz4, recognised by content.
+///
+/// Files in a folder that are no captures are skipped and [counted](Captures::skipped). Where some of the named captures cannot be read,
+/// [`Source::read`] tells it and goes on with the others.
+///
+/// # Errors
+/// None of the captures can be read, a folder holds none, or there are too many; one line that says what to do.
+pub fn open(paths: &[PathBuf], options: Options) -> Result<Captures, SourceError> {
+    let mut captures = Captures {
+        files: Vec::new(),
+        interfaces: Vec::new(),
+        origins: Vec::new(),
+        waiting: Vec::new(),
+        open: Vec::new(),
+        faults: VecDeque::new(),
+        last: Vec::new(),
+        filter: options.filter,
+        names: Vec::new(),
+        counter: Arc::default(),
+        total: Some(0),
+        skipped: 0,
+        turn: 0,
+    };
+    for path in paths {
+        match find(path) {
+            Ok(Found::Named(origin)) => captures.add_named(origin, paths.len() == 1)?,
+            Ok(Found::Folder(origins)) => captures.add_folder(&path.display().to_string(), origins)?,
+            Err(error) => captures.add_refused(&path.display().to_string(), error),
+        }
+    }
+    captures.waiting.sort_unstable_by_key(|waiting| Reverse(*waiting));
+    if captures.open.is_empty()
+        && captures.waiting.is_empty()
+        && let Some(fault) = captures.faults.pop_front()
+    {
+        return Err(fault);
+    }
+    Ok(captures)
+}
+
+impl Captures {
+    /// Files in folders that were skipped because they are no captures.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Adds a capture the user named. One that comes alone, and one that cannot be opened twice, is opened for good at once.
+    fn add_named(&mut self, origin: Origin, alone: bool) -> Result<(), SourceError> {
+        let file = self.add(&origin)?;
+        let opened = if alone || origin.len.is_none() {
+            Reader::open(&origin, file, self.manner()).map(|reader| self.admit(reader))
+        } else {
+            peek(&origin, file).map(|looked| self.wait(file, &looked))
+        };
+        if let Err(refusal) = opened {
+            self.fail(file, refusal.into_error());
+        }
+        Ok(())
+    }
+
+    fn add_folder(&mut self, folder: &str, origins: Vec<Origin>) -> Result<(), SourceError> {
+        let before = self.files.len();
+        let mut skipped = 0;
+        for origin in origins {
+            let next = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+            match peek(&origin, next) {
+                Ok(looked) => {
+                    let file = self.add(&origin)?;
+                    self.wait(file, &looked);
+                }
+                Err(Refusal::NotACapture(_)) => skipped += 1,
+                Err(Refusal::Unreadable(error)) => {
+                    let file = self.add(&origin)?;
+                    self.fail(file, error);
+                }
+            }
+        }
+        self.skipped += skipped;
+        if self.files.len() == before {
+            let what = format!("holds no captures ({skipped} other files)");
+            self.add_refused(folder, SourceError { path: folder.to_owned(), what, hint: "name a folder with pcap or pcapng files".to_owned() });
+        }
+        Ok(())
+    }
+
+    /// Gives a file its index.
+    fn add(&mut self, origin: &Origin) -> Result<u32, SourceError> {
+        if self.files.len() >= CAPTURE_FILES {
+            let what = format!("is capture number {}, more than one run takes", self.files.len() + 1);
+            return Err(SourceError { path: origin.shown.clone(), what, hint: "name fewer files, or join them with mergecap".to_owned() });
+        }
+        self.total = self.total.zip(origin.len).map(|(total, len)| total + len);
+        self.files.push(CaptureFile::new(&origin.shown));
+        self.origins.push(origin.clone());
+        self.last.push(None);
+        Ok((self.files.len() - 1) as u32)
+    }
+
+    fn add_refused(&mut self, shown: &str, error: SourceError) {
+        let origin = Origin { path: None, shown: shown.to_owned(), len: Some(0) };
+        match self.add(&origin) {
+            Ok(file) => self.fail(file, error),
+            Err(too_many) => self.faults.push_back(too_many),
+        }
+    }
+
+    fn wait(&mut self, file: u32, looked: &Looked) {
+        self.waiting.push((looked.first.unwrap_or(FIRST_OF_ALL), file));
+        if let Some(about) = self.files.get_mut(file as usize) {
+            (about.format, about.compression) = (looked.format, looked.compression);
+        }
+    }
+
+    fn admit(&mut self, reader: Reader) {
+        if let Some(about) = self.files.get_mut(reader.file as usize) {
+            (about.format, about.compression) = (reader.format_name(), reader.compression_name());
+        }
+        self.open.push(reader);
+    }
+
+    fn fail(&mut self, file: u32, error: SourceError) {
+        if let Some(about) = self.files.get_mut(file as usize) {
+            about.error = Some(error.clone());
+        }
+        self.faults.push_back(error);
+    }
+
+    fn manner(&self) -> Manner {
+        let block = if self.open.len() < OPEN_CAPTURES { BLOCK_BYTES } else { SMALL_BLOCK_BYTES };
+        Manner { block, ahead: true, counter: Arc::clone(&self.counter) }
+    }
+
+    /// Opens the files whose turn it is, and sees that each open file has a record to lend.
+    fn make_ready(&mut self) {
+        let mut place = 0;
+        while let Some(reader) = self.open.get(place) {
+            let goes_on = reader.head().is_some() || self.refill(place);
+            if goes_on {
+                place += 1;
+            } else {
+                self.open.remove(place);
+            }
+        }
+        while let Some((head, file)) = self.waiting.last().copied() {
+            let first_open = self.open.iter().filter_map(|reader| Some((reader.head()?.time, reader.file))).min();
+            if first_open.is_some_and(|first| first < (head, file)) {
+                break;
+            }
+            self.waiting.pop();
+            self.make_room(usize::MAX);
+            let Some(origin) = self.origins.get(file as usize) else { continue };
+            match Reader::open(origin, file, self.manner()) {
+                Ok(reader) => {
+                    self.open.push(reader);
+                    let place = self.open.len() - 1;
+                    if !self.refill(place) {
+                        self.open.pop();
+                    }
+                }
+                Err(refusal) => self.fail(file, refusal.into_error()),
+            }
+        }
+    }
+
+    /// Reads the next block of an open file that has a record of use; false where it has come to its end.
+    fn refill(&mut self, place: usize) -> bool {
+        self.make_room(place);
+        self.turn += 1;
+        let turn = self.turn;
+        loop {
+            let Some(reader) = self.open.get_mut(place) else { return false };
+            reader.turn = turn;
+            let (file, more) = (reader.file, reader.refill());
+            let passed = self.take_stock(place);
+            match (more, passed) {
+                (Ok(true), Ok(())) => {}
+                (Ok(_), Err(error)) | (Err(error), _) => {
+                    self.fail(file, error);
+                    return false;
+                }
+                (Ok(false), Ok(())) => return false,
+            }
+            if self.open.get(place).is_some_and(|reader| reader.head().is_some()) {
+                return true;
+            }
+        }
+    }
+
+    /// Notes what a new block brought, and takes out what the filter refuses.
+    fn take_stock(&mut self, place: usize) -> Result<(), SourceError> {
+        let Some(reader) = self.open.get_mut(place) else { return Ok(()) };
+        let file = reader.file as usize;
+        let (Some(about), Some(last)) = (self.files.get_mut(file), self.last.get_mut(file)) else { return Ok(()) };
+        for (declared, number) in reader.declared().iter().zip(&reader.interfaces) {
+            if let Some(known) = self.interfaces.get_mut(*number as usize) {
+                known.dropped = declared.dropped;
+            }
+        }
+        for declared in reader.declared().get(reader.interfaces.len()..).unwrap_or_default().to_vec() {
+            reader.interfaces.push(self.interfaces.len() as u32);
+            let super::record::Declared { name, link, snap_len, filter, dropped } = declared;
+            self.interfaces.push(Interface { file: reader.file, name, link, snap_len, filter, dropped });
+        }
+        self.names.append(&mut reader.take_names());
+        about.passed_over = reader.passed_over();
+        about.frames += reader.records().len() as u64;
+        for record in reader.records() {
+            about.bytes += u64::from(record.len);
+            about.out_of_order += u64::from(last.is_some_and(|last| record.time < last));
+            *last = Some(record.time);
+        }
+        let Some(filter) = &mut self.filter else { return Ok(()) };
+        let links: Vec<_> = reader.declared().iter().map(|declared| declared.link).collect();
+        let link = |interface: u32| links.get(interface as usize).copied().unwrap_or(super::LinkType::NULL);
+        let (refused, error) = reader.retain(|record, bytes| filter.passes(link(record.interface), bytes));
+        about.filtered += refused;
+        error.map_or(Ok(()), |error| Err(SourceError { path: about.path.clone(), ..error }))
+    }
+
+    /// Sees that one more file can be opened; `keep` stays.
+    fn make_room(&mut self, keep: usize) {
+        if self.open.len() < OPEN_CAPTURES || self.open.get(keep).is_some_and(Reader::is_at_hand) {
+            return;
+        }
+        while self.open.iter().filter(|reader| reader.is_at_hand()).count() >= OPEN_CAPTURES {
+            let others = self.open.iter_mut().enumerate().filter(|(place, reader)| *place != keep && reader.is_at_hand());
+            let mut others: Vec<_> = others.map(|(_, reader)| reader).collect();
+            others.sort_by_key(|reader| (reader.is_compressed(), reader.turn));
+            if !others.into_iter().any(Reader::set_aside) {
+                return;
+            }
+        }
+    }
+
+    /// Lends frames of all open files in order of time, until one of them needs its next block or the turn of a waiting one has come.
+    fn lend(&self, sink: &mut dyn FnMut(&[Frame<'_>])) {
+        let mut batch: Vec<Frame<'_>> = Vec::with_capacity(BATCH);
+        let waiting = self.waiting.last().copied();
+        let mut heads: BinaryHeap<_> =
+            self.open.iter().enumerate().filter_map(|(place, reader)| Some(Reverse((reader.head()?.time, reader.file, place)))).collect();
+        while let Some(Reverse((time, file, place))) = heads.pop() {
+            if waiting.is_some_and(|waiting| waiting < (time, file)) {
+                break;
+            }
+            let Some(reader) = self.open.get(place) else { break };
+            let other = heads.peek().map(|Reverse((time, file, _))| (*time, *file));
+            let bound = other.into_iter().chain(waiting).min();
+            let next = loop {
+                let Some(record) = reader.head() else { break None };
+                if bound.is_some_and(|bound| bound < (record.time, file)) {
+                    break Some(record.time);
+                }
+                batch.push(Frame {
+                    id: FrameId { file, number: record.number },
+                    interface: reader.interfaces.get(record.interface as usize).copied().unwrap_or_default(),
+                    link: reader.declared().get(record.interface as usize).map_or(super::LinkType::NULL, |declared| declared.link),
+                    time: record.time,
+                    wire_len: record.wire_len,
+                    bytes: reader.bytes_of(record),
+                });
+                reader.step();
+                if batch.len() == BATCH {
+                    sink(&batch);
+                    batch.clear();
+                }
+            };
+            match next {
+                Some(time) => heads.push(Reverse((time, file, place))),
+                None => break,
+            }
+        }
+        if !batch.is_empty() {
+            sink(&batch);
+        }
+    }
+}
+
+impl Source for Captures {
+    fn read(&mut self, sink: &mut dyn FnMut(&[Frame<'_>])) -> Result<Progress, SourceError> {
+        if self.faults.is_empty() {
+            self.make_ready();
+        }
+        if let Some(fault) = self.faults.pop_front() {
+            return Err(fault);
+        }
+        if self.open.is_empty() {
+            return Ok(Progress::End);
+        }
+        self.lend(sink);
+        Ok(Progress::More)
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    fn files(&self) -> &[CaptureFile] {
+        &self.files
+    }
+
+    fn take_names(&mut self) -> Vec<(IpAddr, String)> {
+        std::mem::take(&mut self.names)
+    }
+
+    fn position(&self) -> (u64, Option<u64>) {
+        let read = self.counter.load(Ordering::Relaxed);
+        (self.total.map_or(read, |total| read.min(total)), self.total)
+    }
+}
+
+impl CaptureFile {
+    fn new(shown: &str) -> Self {
+        Self { path: shown.to_owned(), format: "unknown", compression: None, frames: 0, bytes: 0, out_of_order: 0, filtered: 0, passed_over: 0, error: None }
+    }
+}
+
+/// What a first look at a file found.
+struct Looked {
+    first: Option<Timestamp>,
+    format: &'static str,
+    compression: Option<&'static str>,
+}
+
+fn peek(origin: &Origin, file: u32) -> Result<Looked, Refusal> {
+    let manner = Manner { block: SMALL_BLOCK_BYTES, ahead: false, counter: Arc::default() };
+    let reader = Reader::open(origin, file, manner)?;
+    let (format, compression) = (reader.format_name(), reader.compression_name());
+    Ok(Looked { first: reader.peek(), format, compression })
+}
+
+/// Where a file without a readable frame stands: its fault is told before anything is lent.
+const FIRST_OF_ALL: Timestamp = Timestamp::from_nanos(i64::MIN);

@@ -1,0 +1,304 @@
+//! One capture file: opened, decompressed, read a block at a time, its records found.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::SourceError;
+use super::compression::{Ahead, Compression};
+use super::format::{self, Format, HEAD_BYTES};
+use super::record::{COPY_AGAIN, Declared, Fault, Next, Record};
+use super::window::Window;
+use crate::time::Timestamp;
+
+/// Where a capture lies.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    /// Path to open; none for standard input.
+    pub path: Option<PathBuf>,
+    /// Path as messages name it.
+    pub shown: String,
+    /// Bytes of the file, where it is a regular one: it can be opened again.
+    pub len: Option<u64>,
+}
+
+/// Why a file was not opened.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It cannot be read, or is a damaged capture.
+    Unreadable(SourceError),
+    /// It is something else; in a folder that is no error.
+    NotACapture(SourceError),
+}
+
+impl Refusal {
+    pub(super) fn into_error(self) -> SourceError {
+        match self {
+            Self::Unreadable(error) | Self::NotACapture(error) => error,
+        }
+    }
+}
+
+/// How a file is to be opened.
+#[derive(Clone, Debug)]
+pub(super) struct Manner {
+    /// Bytes asked for at a time.
+    pub block: usize,
+    /// Whether decompression gets a thread of its own.
+    pub ahead: bool,
+    /// Where bytes of the (compressed) file are counted as they are read.
+    pub counter: Arc<AtomicU64>,
+}
+
+/// An open capture file and the records of its current block.
+pub(super) struct Reader {
+    /// Index into `Source::files`.
+    pub file: u32,
+    /// For each declared interface its index into `Source::interfaces`.
+    pub interfaces: Vec<u32>,
+    /// How often blocks had been read when this one's was: the least recently read is closed first.
+    pub turn: u64,
+    origin: Origin,
+    manner: Manner,
+    feed: Option<Box<dyn Read + Send>>,
+    compression: Option<Compression>,
+    format: Format,
+    window: Window,
+    /// Where the window of `records` began in its buffer.
+    base: usize,
+    records: Vec<Record>,
+    next: Cell<usize>,
+    wanted: Option<Next>,
+}
+
+impl Reader {
+    /// Opens a file and recognises its format.
+    pub(super) fn open(origin: &Origin, file: u32, manner: Manner) -> Result<Self, Refusal> {
+        let unreadable = |error: &io::Error| Refusal::Unreadable(origin.cannot("be read", error));
+        let (mut feed, compression) = origin.feed(&manner).map_err(|error| Refusal::Unreadable(origin.cannot("be opened", &error)))?;
+        let mut window = Window::new(manner.block);
+        window.fill(&mut *feed, HEAD_BYTES).map_err(|error| unreadable(&error))?;
+        let Some((format, header)) = Format::open(window.bytes()) else { return Err(origin.refuse(window.bytes(), compression)) };
+        window.consume(header);
+        Ok(Self {
+            file,
+            interfaces: Vec::new(),
+            turn: 0,
+            origin: origin.clone(),
+            manner,
+            feed: Some(feed),
+            compression,
+            format,
+            window,
+            base: 0,
+            records: Vec::new(),
+            next: Cell::new(0),
+            wanted: Some(Next::Need(1)),
+        })
+    }
+
+    /// Finds the records of the next block; false at the end of the file. All records before must have been lent.
+    pub(super) fn refill(&mut self) -> Result<bool, SourceError> {
+        self.records.clear();
+        self.next.set(0);
+        while self.records.is_empty() {
+            if !self.advance()? {
+                return Ok(false);
+            }
+            self.base = self.window.start();
+            let walked = self.format.walk(self.window.bytes(), &mut self.records);
+            self.window.consume(walked.consumed);
+            self.wanted = Some(walked.next);
+        }
+        Ok(true)
+    }
+
+    /// Reads what the format asked for; false at an end where nothing is left over.
+    fn advance(&mut self) -> Result<bool, SourceError> {
+        let wanted = self.wanted.take().unwrap_or(Next::Need(1));
+        let mut feed = match self.feed.take() {
+            Some(feed) => feed,
+            None => self.reopen().map_err(|error| self.origin.cannot("be opened again", &error))?,
+        };
+        let (read, at_end) = match wanted {
+            Next::Fault(fault) => return Err(self.fault(fault)),
+            Next::Need(bytes) => (self.window.fill(&mut *feed, bytes).map(|enough| if enough { 0 } else { bytes - self.window.bytes().len() }), true),
+            Next::Skip(bytes) => (self.window.skip(&mut *feed, bytes).map(|missing| usize::try_from(missing).unwrap_or(usize::MAX)), false),
+        };
+        self.feed = Some(feed);
+        let missing = read.map_err(|error| self.broken(&error))?;
+        let left = self.window.bytes().len();
+        match missing {
+            0 => Ok(true),
+            _ if left == 0 && at_end => Ok(false),
+            _ => Err(self.fault(Fault::new(format!("ends in the middle of a record, {} bytes in", self.window.read_to()), COPY_AGAIN))),
+        }
+    }
+
+    /// Opens the file again at the place to which it was read.
+    fn reopen(&self) -> io::Result<Box<dyn Read + Send>> {
+        let read = self.window.read_to();
+        if self.compression.is_none()
+            && let Some(path) = &self.origin.path
+        {
+            let mut file = File::open(path)?;
+            file.seek(SeekFrom::Start(read))?;
+            return Ok(Box::new(Counted { from: file, counter: Arc::clone(&self.manner.counter) }));
+        }
+        // The bytes that are decompressed again were counted the first time.
+        let (mut feed, _) = self.origin.feed(&Manner { counter: Arc::default(), ..self.manner.clone() })?;
+        io::copy(&mut (&mut feed).take(read), &mut io::sink())?;
+        Ok(feed)
+    }
+
+    /// Closes the file until its next block is asked for, where it can be opened again; says whether it was open.
+    pub(super) fn set_aside(&mut self) -> bool {
+        self.origin.len.is_some() && self.feed.take().is_some()
+    }
+
+    /// Whether the file is open at this moment.
+    pub(super) fn is_at_hand(&self) -> bool {
+        self.feed.is_some()
+    }
+
+    /// Whether opening it again means decompressing it again.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.compression.is_some()
+    }
+
+    /// The next record to lend; none where the block is exhausted.
+    pub(super) fn head(&self) -> Option<&Record> {
+        self.records.get(self.next.get())
+    }
+
+    /// The next record was lent.
+    pub(super) fn step(&self) {
+        self.next.set(self.next.get() + 1);
+    }
+
+    /// The bytes of a record of the current block.
+    pub(super) fn bytes_of(&self, record: &Record) -> &[u8] {
+        let start = self.base + record.start as usize;
+        self.window.buffer().get(start..start + record.len as usize).unwrap_or_default()
+    }
+
+    pub(super) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Keeps the records for which `keep` says so, and tells how many went.
+    pub(super) fn retain<E>(&mut self, mut keep: impl FnMut(&Record, &[u8]) -> Result<bool, E>) -> (u64, Option<E>) {
+        let mut records = std::mem::take(&mut self.records);
+        let before = records.len();
+        let mut refused = None;
+        records.retain(|record| match keep(record, self.bytes_of(record)) {
+            Ok(keep) => keep,
+            Err(error) => {
+                refused.get_or_insert(error);
+                false
+            }
+        });
+        self.records = records;
+        ((before - self.records.len()) as u64, refused)
+    }
+
+    pub(super) fn declared(&self) -> &[Declared] {
+        self.format.interfaces()
+    }
+
+    pub(super) fn take_names(&mut self) -> Vec<(IpAddr, String)> {
+        self.format.take_names()
+    }
+
+    pub(super) fn passed_over(&self) -> u64 {
+        self.format.passed_over()
+    }
+
+    pub(super) fn format_name(&self) -> &'static str {
+        self.format.name()
+    }
+
+    pub(super) fn compression_name(&self) -> Option<&'static str> {
+        self.compression.map(Compression::name)
+    }
+
+    /// Time of the first frame, where the file has one that can be read.
+    pub(super) fn peek(mut self) -> Option<Timestamp> {
+        self.refill().ok()?;
+        self.head().map(|record| record.time)
+    }
+
+    fn fault(&self, fault: Fault) -> SourceError {
+        SourceError { path: self.origin.shown.clone(), what: fault.what, hint: fault.hint.to_owned() }
+    }
+
+    fn broken(&self, error: &io::Error) -> SourceError {
+        match self.compression {
+            Some(compression) => self.fault(Fault::new(format!("its {} stream is damaged or cut off: {error}", compression.name()), COPY_AGAIN)),
+            None => self.origin.cannot("be read on", error),
+        }
+    }
+}
+
+impl Origin {
+    /// The file's bytes, decompressed where that is needed.
+    fn feed(&self, manner: &Manner) -> io::Result<(Box<dyn Read + Send>, Option<Compression>)> {
+        let from: Box<dyn Read + Send> = match &self.path {
+            Some(path) => Box::new(File::open(path)?),
+            None => Box::new(io::stdin()),
+        };
+        let mut from = Counted { from, counter: Arc::clone(&manner.counter) };
+        let mut head = Vec::with_capacity(HEAD_BYTES);
+        (&mut from).take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+        let compression = Compression::recognise(&head);
+        let whole = Box::new(Cursor::new(head).chain(from));
+        let Some(known) = compression else { return Ok((whole, None)) };
+        let decoded = known.decode(whole);
+        if manner.ahead { Ok((Box::new(Ahead::spawn(decoded)?), compression)) } else { Ok((decoded, compression)) }
+    }
+
+    /// Why a file that begins like this is not read.
+    fn refuse(&self, head: &[u8], compression: Option<Compression>) -> Refusal {
+        let error = |what: String, hint: &str| SourceError { path: self.shown.clone(), what, hint: hint.to_owned() };
+        if format::is_cut(head) {
+            return Refusal::Unreadable(error("is cut off in its file header".to_owned(), "nothing of it can be read; record or copy it again"));
+        }
+        if head.is_empty() {
+            return Refusal::NotACapture(error("is empty".to_owned(), "nothing was recorded, or the copy failed; record or copy it again"));
+        }
+        let (what, hint) = format::describe(head);
+        match compression {
+            Some(compression) => Refusal::NotACapture(error(format!("once {} is undone, it {what}", compression.name()), hint)),
+            None => Refusal::NotACapture(error(what, hint)),
+        }
+    }
+
+    /// An error of the operating system in words.
+    pub(super) fn cannot(&self, what: &str, error: &io::Error) -> SourceError {
+        let (why, hint) = match error.kind() {
+            ErrorKind::NotFound => ("there is no such file".to_owned(), "check the path"),
+            ErrorKind::PermissionDenied => ("permission denied".to_owned(), "run as a user who may read it, or change its mode"),
+            ErrorKind::InvalidData | ErrorKind::UnexpectedEof => (error.to_string(), "the file is damaged or cut off; copy it again"),
+            _ => (error.to_string(), "check the disk or the connection it comes from"),
+        };
+        SourceError { path: self.shown.clone(), what: format!("cannot {what}: {why}"), hint: hint.to_owned() }
+    }
+}
+
+/// Counts the bytes that pass.
+struct Counted<R> {
+    from: R,
+    counter: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(to)?;
+        self.counter.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
