@@ -1,6 +1,19 @@
 //! One file a protocol; this file says what one is and lists them.
 
+mod ber;
+pub mod dhcp;
+pub mod dhcpv6;
+pub mod dns;
+mod dns_message;
+mod dns_reader;
+pub mod llmnr;
+pub mod mdns;
+pub mod netbios;
+pub mod ntp;
 mod opening;
+pub mod snmp;
+#[cfg(test)]
+mod testing;
 
 pub use opening::{Confirm, Known, Look, Needs};
 

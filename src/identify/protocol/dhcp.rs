@@ -1,0 +1,178 @@
+//! DHCP for IPv4 (RFC 2131, RFC 2132).
+
+use std::net::Ipv4Addr;
+
+use serde_json::Value;
+
+use crate::identify::wire::{Cursor, host_name, printable};
+use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
+use crate::net::{Side, Transport, is_group};
+
+use super::{Appetite, Known, Look, Needs, Piece, Reader, Said};
+
+/// Told by operation, hardware type and the magic cookie at byte 236.
+pub static DHCP: Known = Known {
+    name: "dhcp",
+    carriers: &[Transport::UDP],
+    ask: |_, bytes| look(bytes, 1),
+    answer: |_, bytes| look(bytes, 2),
+    needs: Needs::Either,
+    reader: || Box::new(Lease::default()),
+};
+
+fn look(bytes: &[u8], op: u8) -> Look {
+    let hardware = |bytes: &[u8]| bytes.get(2).is_some_and(|len| *len <= 16);
+    let fits = bytes.first() == Some(&op) && hardware(bytes) && bytes.get(236..240) == Some(&COOKIE);
+    if fits { Look::Yes(236, 4, "DHCP magic cookie") } else { Look::No }
+}
+
+/// Reads what one host asks for and is given.
+#[derive(Debug, Default)]
+struct Lease {
+    named: bool,
+    one_way: bool,
+    retried: bool,
+    /// Transaction and message type of the last request that has no answer.
+    open: Option<(u32, u8)>,
+    answered: Option<u8>,
+}
+
+impl Reader for Lease {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let to = if piece.from == Side::Client { piece.ends.1.ip } else { piece.ends.0.ip };
+        if is_group(to) && !std::mem::replace(&mut self.one_way, true) {
+            said.say(Fact::OneWay);
+        }
+        let Some(options) = piece.bytes.get(240..) else { return Appetite::Hungry };
+        let Some(kind) = option(options, 53).and_then(|value| value.first().copied()) else { return Appetite::Hungry };
+        let number = Cursor::new(piece.bytes.get(4..).unwrap_or_default()).be32().unwrap_or_default();
+        if piece.bytes.first() == Some(&1) {
+            self.request(options, (number, kind), piece.from, said);
+        } else {
+            self.reply(options, (number, kind), &piece, said);
+        }
+        Appetite::Hungry
+    }
+}
+
+impl Lease {
+    fn request(&mut self, options: &[u8], (number, kind): (u32, u8), from: Side, said: &mut Said<'_>) {
+        if self.open.replace((number, kind)) == Some((number, kind)) && !std::mem::replace(&mut self.retried, true) {
+            said.say(Fact::Retry);
+        }
+        if std::mem::replace(&mut self.named, true) {
+            return;
+        }
+        said.say(Fact::Detail { key: ("dhcp", "type"), value: Value::from(kind_name(kind)) });
+        // Option 81 begins with flags and two result codes (RFC 4702 section 2); its name is written in ASCII or as DNS labels.
+        let full = option(options, 81).and_then(|value| value.get(3..)).and_then(host_name);
+        if let Some(name) = full.or_else(|| option(options, 12).and_then(host_name)) {
+            said.say(Fact::Name { of: from, name, source: NameSource::Dhcp });
+        }
+        if let Some(vendor) = option(options, 60).map(printable).filter(|text| !text.is_empty()) {
+            said.say(Fact::Software { of: from, text: vendor });
+        }
+        address(options, 50, "requested", said);
+        address(options, 54, "server", said);
+    }
+
+    fn reply(&mut self, options: &[u8], (number, kind): (u32, u8), piece: &Piece<'_>, said: &mut Said<'_>) {
+        if self.open.take_if(|(open, _)| *open == number).is_some() {
+            said.believe(Evidence::Dialogue);
+        }
+        if self.answered.replace(kind) == Some(kind) {
+            return;
+        }
+        let mut given = Cursor::new(piece.bytes.get(16..).unwrap_or_default());
+        if let Some(given) = given.array::<4>().map(Ipv4Addr::from).filter(|ip| !ip.is_unspecified()) {
+            said.say(Fact::Detail { key: ("dhcp", "given"), value: Value::from(given.to_string()) });
+        }
+        address(options, 54, "server", said);
+        let kind_of = if kind == NAK { AnswerKind::Refused } else { AnswerKind::Accepted };
+        if matches!(kind, OFFER | ACK | NAK) {
+            said.say(Fact::Answer { kind: kind_of, code: u32::from(kind), text: kind_name(kind).into(), by: piece.from });
+        }
+    }
+}
+
+fn address(options: &[u8], code: u8, field: &'static str, said: &mut Said<'_>) {
+    if let Some(ip) = option(options, code).and_then(|value| <[u8; 4]>::try_from(value).ok()) {
+        said.say(Fact::Detail { key: ("dhcp", field), value: Value::from(Ipv4Addr::from(ip).to_string()) });
+    }
+}
+
+/// The value of an option (RFC 2132 section 2): code, length, value; 0 fills, 255 ends.
+fn option(options: &[u8], wanted: u8) -> Option<&[u8]> {
+    let mut at = Cursor::new(options);
+    loop {
+        match at.u8()? {
+            0 => (),
+            255 => return None,
+            code => {
+                let len = at.u8()?;
+                let value = at.take(usize::from(len))?;
+                if code == wanted {
+                    return Some(value);
+                }
+            }
+        }
+    }
+}
+
+fn kind_name(kind: u8) -> &'static str {
+    KINDS.get(usize::from(kind)).copied().unwrap_or("other")
+}
+
+const COOKIE: [u8; 4] = [0x63, 0x82, 0x53, 0x63];
+const OFFER: u8 = 2;
+const ACK: u8 = 5;
+const NAK: u8 = 6;
+const KINDS: &[&str] = &["bootp", "discover", "offer", "request", "decline", "ack", "nak", "release", "inform", "forcerenew"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::net::Side::{Client, Server};
+
+    /// A BOOTP message of this operation and transaction 0x11223344, with these options.
+    fn message(op: u8, options: &str) -> Vec<u8> {
+        let mut bytes = vec![op, 1, 6, 0, 0x11, 0x22, 0x33, 0x44];
+        bytes.resize(16, 0);
+        bytes.extend_from_slice(if op == 2 { &[10, 0, 0, 9] } else { &[0; 4] });
+        bytes.resize(236, 0);
+        bytes.extend(hex("63825363"));
+        bytes.extend(hex(options));
+        bytes.push(255);
+        bytes
+    }
+
+    #[test]
+    fn a_host_says_its_name_and_is_given_an_address() {
+        // request; host name "Player1"; vendor class "udhcp"; requested 10.0.0.9. The ack comes from server 10.0.0.2.
+        let request = message(1, "350103 0c07 506c6179657231 3c05 7564686370 3204 0a000009");
+        let ack = message(2, "350105 3604 0a000002");
+        assert_eq!(evidence(decide(&DHCP, Transport::UDP, 67, &request, &ack)), Evidence::BothOpenings);
+        let heard = read(&DHCP, Transport::UDP, 67, &[(Client, &request), (Server, &ack)]);
+        assert_eq!(heard.evidence, Evidence::Dialogue);
+        assert!(heard.facts.contains(&Fact::Name { of: Client, name: "player1".into(), source: NameSource::Dhcp }));
+        assert!(heard.facts.contains(&Fact::Detail { key: ("dhcp", "given"), value: "10.0.0.9".into() }));
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Accepted, code: 5, text: "ack".into(), by: Server }));
+        survives(&DHCP, Transport::UDP, 67, &[(Client, &request), (Server, &ack)]);
+    }
+
+    #[test]
+    fn a_discover_again_is_a_retry_and_a_nak_a_refusal() {
+        let discover = message(1, "350101");
+        let heard = read(&DHCP, Transport::UDP, 67, &[(Client, &discover), (Client, &discover), (Server, &message(2, "350106"))]);
+        assert!(heard.facts.contains(&Fact::Retry));
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 6, text: "nak".into(), by: Server }));
+    }
+
+    #[test]
+    fn without_the_cookie_it_is_no_dhcp() {
+        let mut request = message(1, "350103");
+        request[236] = 0;
+        assert_eq!(evidence(decide(&DHCP, Transport::UDP, 67, &request, &[])), Evidence::None);
+    }
+}

@@ -1,0 +1,145 @@
+//! DHCP for IPv6 (RFC 8415).
+
+use serde_json::Value;
+
+use crate::identify::wire::Cursor;
+use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
+use crate::net::{Side, Transport, is_group};
+
+use super::dns_message::read_name;
+use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said};
+
+/// Told by ports 546 and 547, a message type, and options that fill the datagram to its end.
+pub static DHCPV6: Known = Known {
+    name: "dhcpv6",
+    carriers: &[Transport::UDP],
+    ask: |opening, bytes| look(opening, bytes, REQUESTS),
+    answer: |opening, bytes| look(opening, bytes, REPLIES),
+    needs: Needs::Either,
+    reader: || Box::new(Lease::default()),
+};
+
+fn look(opening: &Opening<'_>, bytes: &[u8], kinds: &[u8]) -> Look {
+    let (a, b) = (opening.ends.0.port, opening.ends.1.port);
+    let at_home = [a, b].iter().any(|port| matches!(port, 546 | 547));
+    let fits = at_home && bytes.first().is_some_and(|kind| kinds.contains(kind)) && options(bytes).is_some_and(|mut options| fills(&mut options));
+    Look::when(fits, 4, "DHCPv6 message whose options fill the datagram")
+}
+
+/// The options of a message: after type and transaction, or after the two addresses of a relayed one (RFC 8415 sections 8 and 9).
+fn options(bytes: &[u8]) -> Option<Cursor<'_>> {
+    let head = if matches!(bytes.first()?, 12 | 13) { 34 } else { 4 };
+    bytes.get(head..).map(Cursor::new)
+}
+
+fn next<'a>(options: &mut Cursor<'a>) -> Option<(u16, &'a [u8])> {
+    let (code, len) = (options.be16()?, options.be16()?);
+    Some((code, options.take(usize::from(len))?))
+}
+
+fn fills(options: &mut Cursor<'_>) -> bool {
+    let mut any = false;
+    while next(options).is_some() {
+        any = true;
+    }
+    any && options.is_empty()
+}
+
+/// Reads what one host asks for and is given.
+#[derive(Debug, Default)]
+struct Lease {
+    told: bool,
+    retried: bool,
+    answered: bool,
+    open: Option<[u8; 4]>,
+}
+
+impl Reader for Lease {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let to = if piece.from == Side::Client { piece.ends.1.ip } else { piece.ends.0.ip };
+        let Some(head) = piece.bytes.first_chunk::<4>() else { return Appetite::Hungry };
+        if REQUESTS.contains(&head[0]) {
+            if self.open.replace(*head) == Some(*head) && head[0] != 12 && !std::mem::replace(&mut self.retried, true) {
+                said.say(Fact::Retry);
+            }
+            if !std::mem::replace(&mut self.told, true) {
+                said.say(Fact::Detail { key: ("dhcpv6", "type"), value: Value::from(head[0]) });
+                if is_group(to) {
+                    said.say(Fact::OneWay);
+                }
+                say_name(&piece, said);
+            }
+        } else if self.open.is_some_and(|open| open[1..] == head[1..] || head[0] == 13) {
+            said.believe(Evidence::Dialogue);
+            self.open = None;
+            self.answer(&piece, said);
+        }
+        Appetite::Hungry
+    }
+}
+
+impl Lease {
+    /// The status code option at the top level (RFC 8415 section 21.13); success where it is absent.
+    fn answer(&mut self, piece: &Piece<'_>, said: &mut Said<'_>) {
+        if std::mem::replace(&mut self.answered, true) {
+            return;
+        }
+        let mut code = 0;
+        let mut rest = options(piece.bytes).unwrap_or(Cursor::new(&[]));
+        while let Some((option, value)) = next(&mut rest) {
+            if option == 13 {
+                code = Cursor::new(value).be16().unwrap_or(0);
+            }
+        }
+        let kind = if code == 0 { AnswerKind::Accepted } else { AnswerKind::Refused };
+        let text = STATUS.get(usize::from(code)).copied().unwrap_or("status");
+        said.say(Fact::Answer { kind, code: u32::from(code), text: text.into(), by: piece.from });
+    }
+}
+
+/// Client FQDN, option 39 (RFC 4704): flags, then DNS labels, often without the final zero.
+fn say_name(piece: &Piece<'_>, said: &mut Said<'_>) {
+    let mut rest = options(piece.bytes).unwrap_or(Cursor::new(&[]));
+    while let Some((option, value)) = next(&mut rest) {
+        if option == 39 {
+            let labels = [value.get(1..).unwrap_or_default(), &[0]].concat();
+            if let Some((name, _)) = read_name(&labels, 0).filter(|(name, _)| !name.is_empty()) {
+                said.say(Fact::Name { of: piece.from, name: name.into(), source: NameSource::Dhcp });
+            }
+        }
+    }
+}
+
+/// Solicit, request, confirm, renew, rebind, release, decline, information-request, relay-forward (RFC 8415 section 7.3).
+const REQUESTS: &[u8] = &[1, 3, 4, 5, 6, 8, 9, 11, 12];
+/// Advertise, reply, reconfigure, relay-reply.
+const REPLIES: &[u8] = &[2, 7, 10, 13];
+/// RFC 8415 section 21.13.
+const STATUS: &[&str] = &["Success", "UnspecFail", "NoAddrsAvail", "NoBinding", "NotOnLink", "UseMulticast", "NoPrefixAvail"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::net::Side::{Client, Server};
+
+    /// Solicit 0x0a0b0c with client id and FQDN "pc"; advertise with status NoAddrsAvail.
+    const SOLICIT: &str = "010a0b0c 0001 0004 00010203 0027 0004 00 02 7063";
+    const ADVERTISE: &str = "020a0b0c 0001 0004 00010203 000d 0002 0002";
+
+    #[test]
+    fn a_solicit_names_its_sender_and_is_answered() {
+        let (solicit, advertise) = (hex(SOLICIT), hex(ADVERTISE));
+        assert_eq!(evidence(decide(&DHCPV6, Transport::UDP, 547, &solicit, &advertise)), Evidence::BothOpenings);
+        let heard = read(&DHCPV6, Transport::UDP, 547, &[(Client, &solicit), (Server, &advertise)]);
+        assert!(heard.facts.contains(&Fact::Name { of: Client, name: "pc".into(), source: NameSource::Dhcp }), "{:?}", heard.facts);
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 2, text: "NoAddrsAvail".into(), by: Server }));
+        survives(&DHCPV6, Transport::UDP, 547, &[(Client, &solicit), (Server, &advertise)]);
+    }
+
+    #[test]
+    fn options_that_leave_bytes_over_are_no_dhcpv6() {
+        assert_eq!(evidence(decide(&DHCPV6, Transport::UDP, 547, &hex("010a0b0c 0001 0004 000102"), &[])), Evidence::None);
+        assert_eq!(evidence(decide(&DHCPV6, Transport::UDP, 53, &hex(SOLICIT), &[])), Evidence::None);
+    }
+}

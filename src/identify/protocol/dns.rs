@@ -1,0 +1,144 @@
+//! DNS over UDP and TCP (RFC 1035, RFC 7766).
+
+use crate::identify::NameSource;
+use crate::identify::wire::Cursor;
+use crate::net::Transport;
+
+use super::dns_message::Message;
+use super::dns_reader::Names;
+use super::{Known, Look, Needs, Opening};
+
+/// Told by a header whose counts fit the datagram and a question that makes sense, away from the ports of its three relatives.
+pub static DNS: Known = Known {
+    name: "dns",
+    carriers: &[Transport::UDP, Transport::TCP],
+    ask: |opening, bytes| look(opening, bytes, false),
+    answer: |opening, bytes| look(opening, bytes, true),
+    needs: Needs::Either,
+    reader: || Names::of(NameSource::Dns),
+};
+
+fn look(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
+    let (a, b) = (opening.ends.0.port, opening.ends.1.port);
+    if RELATIVES.contains(&a) || RELATIVES.contains(&b) {
+        return Look::No;
+    }
+    let at_home = a == 53 || b == 53;
+    if opening.transport == Transport::UDP {
+        return judge(bytes, response, at_home, 0);
+    }
+    let mut stream = Cursor::new(bytes);
+    match stream.be16() {
+        None => Look::Short,
+        Some(..12) => Look::No,
+        Some(len) => match stream.take(usize::from(len)) {
+            Some(message) => judge(message, response, at_home, 2),
+            // A message that is longer than the opening kept is told by its header and question.
+            None if stream.rest().len() >= 12 && !header_fits(stream.rest(), response) => Look::No,
+            None if stream.rest().len() >= LONG && at_home => judge(stream.rest(), response, true, 2),
+            None => Look::Short,
+        },
+    }
+}
+
+fn judge(bytes: &[u8], response: bool, at_home: bool, offset: u32) -> Look {
+    if !header_fits(bytes, response) {
+        return Look::No;
+    }
+    let Some(message) = Message::read(bytes) else { return Look::No };
+    let classes = message.questions.iter().all(|question| matches!(question.class, 1 | 3 | 4 | 254 | 255));
+    let counts = message.header.counts;
+    let (questions, records) = (counts[0], counts.iter().skip(1).map(|count| u32::from(*count)).sum::<u32>());
+    let asked = questions == 1 && !message.questions.iter().any(|question| question.kind == 0);
+    // At port 53 an answer may be cut by the snap length and carry no question; elsewhere everything must fit to the last byte.
+    let fits = if at_home { asked || (questions == 0 && (response || records == 0)) } else { asked && message.whole && (response || records <= 1) };
+    let rule = if response { "DNS answer with its question" } else { "DNS question" };
+    if classes && fits { Look::Yes(offset, 12, rule) } else { Look::No }
+}
+
+/// Opcode, reserved bit and counts are such as real messages have.
+fn header_fits(bytes: &[u8], response: bool) -> bool {
+    let mut header = Cursor::new(bytes);
+    let (Some(_), Some(flags)) = (header.be16(), header.be16()) else { return false };
+    let counts = (header.be16(), header.be16(), header.be16(), header.be16());
+    let (Some(questions), Some(answers), Some(authority), Some(additional)) = counts else { return false };
+    let opcode = flags >> 11 & 15;
+    let rcode = flags & 15;
+    let plain = (flags & 0x8000 != 0) == response && matches!(opcode, 0 | 1 | 2 | 4 | 5 | 6) && flags & 0x40 == 0;
+    let query = response || (rcode == 0 && (answers == 0 || matches!(opcode, 4 | 5)));
+    plain && query && questions <= 2 && answers <= 512 && authority <= 128 && additional <= 128
+}
+
+/// Multicast DNS, LLMNR and NetBIOS names: like DNS, and files of their own.
+const RELATIVES: &[u16] = &[137, 5353, 5355];
+/// Bytes of a long message over TCP that hold any header and question.
+const LONG: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::identify::{AnswerKind, Evidence, Fact};
+    use crate::net::Side::{Client, Server};
+
+    /// www.example.com A, id 0x1234, recursion desired (RFC 1035 section 4.1).
+    const QUERY: &str = "1234 0100 0001 0000 0000 0000 03777777 076578616d706c65 03636f6d 00 0001 0001";
+    /// The answer: CNAME to edge.example.com, ttl 300, which has 192.0.2.7, ttl 60.
+    const ANSWER: &str = "1234 8180 0001 0002 0000 0000 03777777 076578616d706c65 03636f6d 00 0001 0001
+        c00c 0005 0001 0000012c 0007 0465646765 c010  c02d 0001 0001 0000003c 0004 c0000207";
+
+    #[test]
+    fn a_chain_of_aliases_keeps_the_name_that_was_asked_for() {
+        let (query, answer) = (hex(QUERY), hex(ANSWER));
+        assert_eq!(evidence(decide(&DNS, Transport::UDP, 53, &query, &answer)), Evidence::BothOpenings);
+        let heard = read(&DNS, Transport::UDP, 53, &[(Client, &query), (Server, &answer)]);
+        assert_eq!(heard.evidence, Evidence::Dialogue);
+        let expected = Fact::Resolved {
+            name: "www.example.com".into(),
+            aliases: vec!["edge.example.com".into()],
+            addresses: vec!["192.0.2.7".parse().unwrap()],
+            ttl: std::time::Duration::from_secs(60),
+            source: NameSource::Dns,
+        };
+        assert!(heard.facts.contains(&expected), "{:?}", heard.facts);
+        survives(&DNS, Transport::UDP, 53, &[(Client, &query), (Server, &answer)]);
+    }
+
+    #[test]
+    fn over_tcp_a_message_follows_its_length() {
+        let framed = |text| {
+            let message = hex(text);
+            [&(message.len() as u16).to_be_bytes()[..], &message].concat()
+        };
+        let (query, answer) = (framed(QUERY), framed(ANSWER));
+        assert_eq!(evidence(decide(&DNS, Transport::TCP, 53, &query, &answer)), Evidence::BothOpenings);
+        survives(&DNS, Transport::TCP, 53, &[(Client, &query), (Server, &answer)]);
+    }
+
+    #[test]
+    fn the_same_question_again_before_an_answer_is_a_retry() {
+        let query = hex(QUERY);
+        let heard = read(&DNS, Transport::UDP, 53, &[(Client, &query), (Client, &query), (Client, &query)]);
+        assert_eq!(heard.facts.iter().filter(|fact| **fact == Fact::Retry).count(), 1);
+    }
+
+    #[test]
+    fn a_filtered_name_is_refused_with_its_extended_error() {
+        // NXDOMAIN with OPT, option 15: info code 15 (Blocked), text "blocked".
+        let answer = hex("1234 8183 0001 0000 0000 0001 03777777 076578616d706c65 03636f6d 00 0001 0001
+            00 0029 04d0 00000000 000d 000f 0009 000f 626c6f636b6564");
+        let heard = read(&DNS, Transport::UDP, 53, &[(Client, &hex(QUERY)), (Server, &answer)]);
+        let text = "NXDOMAIN www.example.com A; EDE 15 blocked".into();
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 3, text, by: Server }), "{:?}", heard.facts);
+    }
+
+    #[test]
+    fn other_datagrams_are_no_dns() {
+        let ntp = [0x23_u8; 48];
+        assert_eq!(evidence(decide(&DNS, Transport::UDP, 123, &ntp, &[])), Evidence::None);
+        let mut longer = hex(QUERY);
+        longer.push(0);
+        assert_eq!(evidence(decide(&DNS, Transport::UDP, 4000, &longer, &[])), Evidence::None);
+        assert_eq!(evidence(decide(&DNS, Transport::UDP, 5353, &hex(QUERY), &[])), Evidence::None);
+    }
+}

@@ -1,0 +1,201 @@
+//! Reads DNS, multicast DNS and LLMNR: names with their addresses, answers, questions asked twice, announced services.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::identify::wire::{Cursor, Length, Messages, host_name, printable};
+use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Promise};
+use crate::limit;
+use crate::net::{Endpoint, Side, Transport, is_group};
+use crate::signature::PromiseKind;
+
+use super::dns_message::{self as dns, Message, Record};
+use super::{Appetite, Piece, Reader, Said};
+
+/// Reads one flow of name questions and answers.
+#[derive(Debug)]
+pub struct Names {
+    source: NameSource,
+    streams: [Messages; 2],
+    /// Questions without an answer yet: id, name, type.
+    open: Vec<(u16, String, u16)>,
+    first: bool,
+    one_way: bool,
+    retried: bool,
+    accepted: bool,
+}
+
+impl Names {
+    /// A reader that says where its names come from: `Dns`, `Mdns` or `Llmnr`.
+    pub fn of(source: NameSource) -> Box<dyn Reader> {
+        let streams = Default::default();
+        Box::new(Self { source, streams, open: Vec::new(), first: true, one_way: false, retried: false, accepted: false })
+    }
+
+    fn message(&mut self, bytes: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
+        let Some(message) = Message::read(bytes) else { return };
+        let to = if piece.from == Side::Client { piece.ends.1.ip } else { piece.ends.0.ip };
+        if is_group(to) && !self.one_way {
+            self.one_way = true;
+            said.say(Fact::OneWay);
+        }
+        if message.header.is_response() {
+            self.answer(&message, piece, said);
+        } else {
+            self.question(&message, said);
+        }
+    }
+
+    fn question(&mut self, message: &Message<'_>, said: &mut Said<'_>) {
+        let Some(question) = message.questions.first() else { return };
+        if std::mem::take(&mut self.first) {
+            let key = self.source.name();
+            said.say(Fact::Detail { key: (key, "query"), value: Value::from(question.name.as_str()) });
+            said.say(Fact::Detail { key: (key, "type"), value: Value::from(dns::kind_name(question.kind)) });
+        }
+        if self.source == NameSource::Mdns {
+            return;
+        }
+        let asked = (message.header.id, question.name.clone(), question.kind);
+        if self.open.contains(&asked) {
+            if !std::mem::replace(&mut self.retried, true) {
+                said.say(Fact::Retry);
+            }
+        } else if self.open.len() < limit::QUESTIONS_OPEN {
+            self.open.push(asked);
+        }
+    }
+
+    fn answer(&mut self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
+        let question = message.questions.first();
+        let fits = |open: &(u16, String, u16)| open.0 == message.header.id && question.is_none_or(|asked| asked.name == open.1 && asked.kind == open.2);
+        if let Some(place) = self.open.iter().position(fits) {
+            self.open.swap_remove(place);
+            said.believe(Evidence::Dialogue);
+        }
+        self.result(message, piece.from, said);
+        match question {
+            Some(question) => self.resolved(message, &question.name, said),
+            None => self.announced(message, piece, said),
+        }
+        self.pointers(message, said);
+        self.services(message, piece, said);
+    }
+
+    /// The result code; success is stated once a flow, everything else each time.
+    fn result(&mut self, message: &Message<'_>, by: Side, said: &mut Said<'_>) {
+        let rcode = message.rcode();
+        if self.source == NameSource::Mdns || rcode == 0 && std::mem::replace(&mut self.accepted, true) {
+            return;
+        }
+        let mut text = dns::rcode_name(rcode);
+        if let Some(question) = message.questions.first().filter(|_| rcode != 0) {
+            text = format!("{text} {} {}", printable(question.name.as_bytes()), dns::kind_name(question.kind));
+        }
+        if let Some((code, why)) = message.extended_error() {
+            text = format!("{text}; EDE {code} {}", printable(why));
+        }
+        let kind = match rcode {
+            0 => AnswerKind::Accepted,
+            2 => AnswerKind::Failed,
+            _ => AnswerKind::Refused,
+        };
+        said.say(Fact::Answer { kind, code: u32::from(rcode), text: text.trim_end().into(), by });
+    }
+
+    fn resolved(&self, message: &Message<'_>, name: &str, said: &mut Said<'_>) {
+        let (aliases, addresses, ttl) = message.addresses_of(name);
+        if let Some(name) = host_name(name.as_bytes()).filter(|_| !addresses.is_empty() || !aliases.is_empty()) {
+            said.say(Fact::Resolved { name, aliases, addresses, ttl, source: self.source });
+        }
+    }
+
+    /// Multicast DNS answers carry no question: each name with addresses stands for itself, and the sender's own address names the sender.
+    fn announced(&self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
+        let mut done: Vec<&str> = Vec::new();
+        for record in &message.records {
+            if record.addresses().is_empty() || done.contains(&record.name.as_str()) {
+                continue;
+            }
+            done.push(&record.name);
+            self.resolved(message, &record.name, said);
+            let sender = if piece.from == Side::Client { piece.ends.0.ip } else { piece.ends.1.ip };
+            let own = message.addresses_of(&record.name).1.contains(&sender);
+            if let Some(name) = host_name(record.name.as_bytes()).filter(|_| own) {
+                said.say(Fact::Name { of: piece.from, name, source: self.source });
+            }
+        }
+    }
+
+    /// Reverse lookups give a name to an address.
+    fn pointers(&self, message: &Message<'_>, said: &mut Said<'_>) {
+        for record in message.records.iter().filter(|record| record.kind == dns::PTR) {
+            let Some(address) = dns::reverse_address(&record.name) else { continue };
+            if let Some(name) = message.name_in(record, 0).and_then(|name| host_name(name.as_bytes())) {
+                let ttl = Duration::from_secs(u64::from(record.ttl));
+                said.say(Fact::Resolved { name, aliases: Vec::new(), addresses: vec![address], ttl, source: self.source });
+            }
+        }
+    }
+
+    /// Services: what is offered goes into the details, where it is into promises.
+    fn services(&self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
+        let browse = |record: &&Record<'_>| record.kind == dns::PTR && (record.name.contains("._tcp") || record.name.contains("._udp"));
+        if let Some(record) = message.records.iter().find(browse) {
+            said.say(Fact::Detail { key: (self.source.name(), "service"), value: Value::from(&*printable(record.name.as_bytes())) });
+        }
+        for record in &message.records {
+            let Some((port, target)) = message.service(record) else { continue };
+            let transport = if record.name.contains("._udp") { Transport::UDP } else { Transport::TCP };
+            let mut places: Vec<IpAddr> = message.addresses_of(&target).1;
+            if places.is_empty() && self.source == NameSource::Mdns {
+                places.push(if piece.from == Side::Client { piece.ends.0.ip } else { piece.ends.1.ip });
+            }
+            for ip in places.into_iter().take(SRV_ADDRESSES) {
+                said.say(Fact::Promise(Promise {
+                    kind: PromiseKind::DnsSrv,
+                    transport,
+                    server: Endpoint { ip, port },
+                    client: None,
+                    made: piece.time,
+                    lasts: Duration::from_secs(u64::from(record.ttl)),
+                    frame: piece.frame,
+                    parent: piece.ends,
+                    begins: None,
+                }));
+            }
+        }
+    }
+}
+
+impl Reader for Names {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if piece.transport == Transport::UDP {
+            self.message(piece.bytes, &piece, said);
+            return Appetite::Hungry;
+        }
+        let side = usize::from(piece.from == Side::Server);
+        if piece.missing > 0 {
+            return Appetite::Full;
+        }
+        let mut rest = piece.bytes;
+        while let Some(framed) = self.streams[side].next(&mut rest, stream_length) {
+            self.message(framed.get(2..).unwrap_or_default(), &piece, said);
+        }
+        if self.streams[side].is_broken() { Appetite::Full } else { Appetite::Hungry }
+    }
+}
+
+/// Over TCP a message follows its length, two bytes (RFC 1035 section 4.2.2).
+fn stream_length(bytes: &[u8]) -> Length {
+    match Cursor::new(bytes).be16() {
+        Some(len @ 12..) => Length::Is(u64::from(len) + 2),
+        Some(_) => Length::Wrong,
+        None => Length::Unknown,
+    }
+}
+
+/// Addresses of one service that become promises: a host has one or two of each family.
+const SRV_ADDRESSES: usize = 4;

@@ -1,0 +1,52 @@
+//! Multicast DNS (RFC 6762): DNS messages at port 5353.
+
+use crate::identify::NameSource;
+use crate::net::{Transport, is_group};
+
+use super::dns_message::Message;
+use super::dns_reader::Names;
+use super::{Known, Look, Needs, Opening};
+
+/// Told by a DNS message between or to ports 5353; queries and answers look alike, so no side is a client by content.
+pub static MDNS: Known =
+    Known { name: "mdns", carriers: &[Transport::UDP], ask: look, answer: look, needs: Needs::Either, reader: || Names::of(NameSource::Mdns) };
+
+fn look(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    let (a, b) = opening.ends;
+    let at_home = a.port == 5353 && b.port == 5353 || is_group(b.ip) && b.port == 5353 || a.port == 5353 || b.port == 5353;
+    let fits = at_home
+        && Message::read(bytes).is_some_and(|message| {
+            let header = message.header;
+            let classes = message.questions.iter().all(|question| matches!(question.class & 0x7fff, 1 | 255));
+            let said = header.counts.iter().any(|count| *count > 0);
+            // RFC 6762 section 18: opcode and rcode are zero. Later fragments of a known-answer list may hold no question.
+            header.opcode() == 0 && header.rcode() == 0 && classes && said
+        });
+    Look::when(fits, 12, "multicast DNS message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::identify::{Evidence, Fact};
+    use crate::net::Side::Client;
+
+    /// An announcement: player.local A 10.0.0.1 with the cache-flush bit, ttl 120 (RFC 6762 section 8.3).
+    const ANNOUNCEMENT: &str = "0000 8400 0000 0001 0000 0000 06706c61796572 056c6f63616c 00 0001 8001 00000078 0004 0a000001";
+
+    #[test]
+    fn an_announcement_names_its_sender() {
+        let bytes = hex(ANNOUNCEMENT);
+        assert_eq!(evidence(decide(&MDNS, Transport::UDP, 5353, &bytes, &[])), Evidence::OneOpening);
+        let heard = read(&MDNS, Transport::UDP, 5353, &[(Client, &bytes)]);
+        assert!(heard.facts.contains(&Fact::Name { of: Client, name: "player.local".into(), source: NameSource::Mdns }), "{:?}", heard.facts);
+        survives(&MDNS, Transport::UDP, 5353, &[(Client, &bytes)]);
+    }
+
+    #[test]
+    fn the_same_bytes_at_another_port_are_not_multicast_dns() {
+        assert_eq!(evidence(decide(&MDNS, Transport::UDP, 53, &hex(ANNOUNCEMENT), &[])), Evidence::None);
+        assert_eq!(evidence(decide(&MDNS, Transport::UDP, 5353, b"M-SEARCH * HTTP/1.1\r\n", &[])), Evidence::None);
+    }
+}

@@ -1,0 +1,283 @@
+//! NetBIOS over UDP and TCP: name service, datagrams, sessions (RFC 1001, RFC 1002).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::identify::wire::{Cursor, host_name};
+use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
+use crate::limit;
+use crate::net::{Side, Transport, is_group};
+
+use super::dns_message::{Message, NB, Record, rcode_name};
+use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said};
+
+/// Names at port 137: told by a DNS-like message that names something in NetBIOS half-bytes.
+pub static NETBIOS_NS: Known = Known {
+    name: "netbios_ns",
+    carriers: &[Transport::UDP],
+    ask: |opening, bytes| look_names(opening, bytes, false),
+    answer: |opening, bytes| look_names(opening, bytes, true),
+    needs: Needs::Either,
+    reader: || Box::new(Names::default()),
+};
+
+/// Datagrams at port 138: told by type, flags, the sender's own address and port in the header.
+pub static NETBIOS_DGM: Known = Known {
+    name: "netbios_dgm",
+    carriers: &[Transport::UDP],
+    ask: look_datagram,
+    answer: look_datagram,
+    needs: Needs::Either,
+    reader: || Box::new(Datagrams::default()),
+};
+
+/// Session requests at port 139: told by length and two encoded names; what follows is another protocol.
+pub static NETBIOS_SSN: Known = Known {
+    name: "netbios_ssn",
+    carriers: &[Transport::TCP],
+    ask: |_, bytes| look_session(bytes),
+    answer: |_, bytes| match bytes {
+        [0x82, 0, 0, 0, ..] => Look::Yes(0, 4, "NetBIOS positive session response"),
+        [0x83, 0, 0, 1, ..] => Look::Yes(0, 4, "NetBIOS negative session response"),
+        [0x84, 0, 0, 6, ..] => Look::Yes(0, 4, "NetBIOS session retarget"),
+        [] | [0x82..=0x84] | [0x82..=0x84, 0] | [0x82..=0x84, 0, 0] => Look::Short,
+        _ => Look::No,
+    },
+    needs: Needs::Client,
+    reader: || Box::new(Session::default()),
+};
+
+fn look_names(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
+    if opening.ends.0.port != 137 && opening.ends.1.port != 137 {
+        return Look::No;
+    }
+    let Some(message) = Message::read(bytes) else { return Look::No };
+    let name = message.questions.first().map(|question| &question.name).or(message.records.first().map(|record| &record.name));
+    let encoded = name.is_some_and(|name| decode_name(name).is_some());
+    let opcode = matches!(message.header.opcode(), 0 | 5..=9 | 15);
+    Look::when(message.header.is_response() == response && opcode && encoded, 12, "NetBIOS name service message")
+}
+
+fn look_datagram(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    let mut at = Cursor::new(bytes);
+    let (Some(kind), Some(flags)) = (at.u8(), at.u8()) else { return Look::No };
+    let at_home = opening.ends.0.port == 138 || opening.ends.1.port == 138;
+    let names = bytes.get(14).is_some_and(|len| *len == 0x20) && encoded(bytes.get(15..47).unwrap_or_default()).is_some();
+    let error = kind == 0x13 && bytes.len() == 11;
+    let fits = at_home && (0x10..=0x16).contains(&kind) && flags & 0xf0 == 0 && (names || error || kind > 0x13);
+    Look::when(fits, 14, "NetBIOS datagram header")
+}
+
+fn look_session(bytes: &[u8]) -> Look {
+    let names = |bytes: &[u8]| bytes.get(4) == Some(&0x20) && encoded(bytes.get(5..37).unwrap_or_default()).is_some();
+    match bytes {
+        [0x81, 0, 0, len, rest @ ..] if rest.len() >= 34 => Look::when((68..=200).contains(len) && names(bytes), 38, "NetBIOS session request"),
+        [0x81, 0, 0, ..] | [0x81, 0] | [0x81] if bytes.len() < 38 => Look::Short,
+        _ => Look::No,
+    }
+}
+
+/// The name that 32 letters from `A` to `P` stand for, half a byte each, and its suffix byte (RFC 1001 section 14.1).
+fn encoded(letters: &[u8]) -> Option<(Box<str>, u8)> {
+    let halves: Vec<u8> = letters.iter().map(|letter| letter.to_ascii_uppercase().checked_sub(b'A').filter(|half| *half < 16)).collect::<Option<_>>()?;
+    let bytes: Vec<u8> = halves.as_chunks().0.iter().map(|[high, low]: &[u8; 2]| high << 4 | low).collect();
+    let (suffix, name) = bytes.split_last().filter(|_| bytes.len() == 16)?;
+    let name = name.iter().position(|byte| matches!(byte, b' ' | 0)).and_then(|end| name.get(..end)).unwrap_or(name);
+    Some((host_name(name).unwrap_or_default(), *suffix))
+}
+
+/// The name in the first label of a question.
+fn decode_name(name: &str) -> Option<(Box<str>, u8)> {
+    encoded(name.split('.').next()?.as_bytes())
+}
+
+/// Reads registrations, queries and answers.
+#[derive(Debug, Default)]
+struct Names {
+    one_way: bool,
+    retried: bool,
+    named: bool,
+    open: Vec<u16>,
+}
+
+impl Reader for Names {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let to = if piece.from == Side::Client { piece.ends.1.ip } else { piece.ends.0.ip };
+        if is_group(to) && !std::mem::replace(&mut self.one_way, true) {
+            said.say(Fact::OneWay);
+        }
+        let Some(message) = Message::read(piece.bytes) else { return Appetite::Hungry };
+        let id = message.header.id;
+        if message.header.is_response() {
+            if let Some(place) = self.open.iter().position(|open| *open == id) {
+                self.open.swap_remove(place);
+                said.believe(Evidence::Dialogue);
+            }
+            answer(&message, piece.from, said);
+            return Appetite::Hungry;
+        }
+        if self.open.contains(&id) {
+            if !std::mem::replace(&mut self.retried, true) && !is_group(to) {
+                said.say(Fact::Retry);
+            }
+        } else if self.open.len() < limit::QUESTIONS_OPEN {
+            self.open.push(id);
+        }
+        self.registers(&message, piece.from, said);
+        Appetite::Hungry
+    }
+}
+
+impl Names {
+    /// Registration, refresh: the sender says its own name. Suffixes 0 and 0x20 are hosts; groups have the highest bit of their flags set.
+    fn registers(&mut self, message: &Message<'_>, from: Side, said: &mut Said<'_>) {
+        let own = matches!(message.header.opcode(), 5 | 8 | 9);
+        let group = message.records.first().is_some_and(|record| record.data.first().is_some_and(|flags| flags & 0x80 != 0));
+        let Some((name, suffix)) = message.questions.first().and_then(|question| decode_name(&question.name)) else { return };
+        if own && !group && matches!(suffix, 0 | 0x20) && !name.is_empty() && !std::mem::replace(&mut self.named, true) {
+            said.say(Fact::Name { of: from, name, source: NameSource::Netbios });
+        } else if !own && !std::mem::replace(&mut self.named, true) {
+            said.say(Fact::Detail { key: ("netbios_ns", "query"), value: Value::from(&*name) });
+        }
+    }
+}
+
+fn answer(message: &Message<'_>, by: Side, said: &mut Said<'_>) {
+    let rcode = message.header.rcode();
+    let kind = if rcode == 0 { AnswerKind::Accepted } else { AnswerKind::Refused };
+    said.say(Fact::Answer { kind, code: u32::from(rcode), text: rcode_name(rcode).into(), by });
+    for record in message.records.iter().filter(|record| record.kind == NB && rcode == 0) {
+        let Some((name, _)) = decode_name(&record.name).filter(|(name, _)| !name.is_empty()) else { continue };
+        let ttl = Duration::from_secs(u64::from(record.ttl));
+        said.say(Fact::Resolved { name, aliases: Vec::new(), addresses: addresses(record), ttl, source: NameSource::Netbios });
+    }
+}
+
+/// Flags and address, six bytes each (RFC 1002 section 4.2.13).
+fn addresses(record: &Record<'_>) -> Vec<IpAddr> {
+    record.data.as_chunks().0.iter().map(|[_, _, a, b, c, d]: &[u8; 6]| IpAddr::from([*a, *b, *c, *d])).collect()
+}
+
+/// Reads who sends datagrams.
+#[derive(Debug, Default)]
+struct Datagrams {
+    told: bool,
+}
+
+impl Reader for Datagrams {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if !std::mem::replace(&mut self.told, true) {
+            said.say(Fact::OneWay);
+            let name = encoded(piece.bytes.get(15..47).unwrap_or_default());
+            if let Some((name, _)) = name.filter(|(name, suffix)| !name.is_empty() && matches!(suffix, 0 | 0x20)) {
+                said.say(Fact::Name { of: piece.from, name, source: NameSource::Netbios });
+            }
+        }
+        Appetite::Full
+    }
+}
+
+/// Reads a session request and its answer, then hands over.
+#[derive(Debug, Default)]
+struct Session {
+    held: [Vec<u8>; 2],
+}
+
+impl Reader for Session {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let held = &mut self.held[usize::from(piece.from == Side::Server)];
+        let room = SESSION_KEPT.saturating_sub(held.len());
+        held.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        let [client, server] = &self.held;
+        let (Some([0x81, 0, 0, len]), Some([kind, _, _, more])) = (client.first_chunk(), server.first_chunk()) else {
+            return if piece.missing > 0 { Appetite::Full } else { Appetite::Hungry };
+        };
+        let whole = 4 + usize::from(*more);
+        match kind {
+            0x82 => {
+                said.believe(Evidence::Dialogue);
+                if let Some((name, _)) = encoded(client.get(5..37).unwrap_or_default()).filter(|(name, _)| !name.is_empty() && &**name != "*smbserver") {
+                    said.say(Fact::Name { of: Side::Server, name, source: NameSource::Netbios });
+                }
+                Appetite::HandOver { client: 4 + u64::from(*len), server: whole as u64 }
+            }
+            0x83 if server.len() < whole => Appetite::Hungry,
+            0x83 => {
+                said.believe(Evidence::Dialogue);
+                let code = server.get(4).copied().unwrap_or_default();
+                said.say(Fact::Answer { kind: AnswerKind::Refused, code: u32::from(code), text: session_error(code).into(), by: Side::Server });
+                Appetite::Full
+            }
+            _ => Appetite::Full,
+        }
+    }
+}
+
+/// RFC 1002 section 4.3.4.
+fn session_error(code: u8) -> &'static str {
+    match code {
+        0x80 => "not listening on called name",
+        0x81 => "not listening for calling name",
+        0x82 => "called name not present",
+        0x83 => "insufficient resources",
+        _ => "unspecified error",
+    }
+}
+
+/// A session request has 4 bytes and at most two names of 255.
+const SESSION_KEPT: usize = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::net::Side::{Client, Server};
+
+    /// "PC" with suffix 0x20, encoded as RFC 1001 section 14.1 says: P is 50 -> FA, C is 43 -> ED, blanks 20 -> CA.
+    const NAME: &str = "20 4641 4544 4341434143414341434143414341434143414341434143414341 00";
+
+    fn with_name(head: &str, tail: &str) -> Vec<u8> {
+        hex(&format!("{head}{NAME}{tail}"))
+    }
+
+    #[test]
+    fn a_name_query_is_answered_with_an_address() {
+        let query = with_name("1234 0110 0001 0000 0000 0000", "0020 0001");
+        let answer = with_name("1234 8500 0000 0001 0000 0000", "0020 0001 00000e10 0006 0000 0a000002");
+        assert_eq!(evidence(decide(&NETBIOS_NS, Transport::UDP, 137, &query, &answer)), Evidence::BothOpenings);
+        let heard = read(&NETBIOS_NS, Transport::UDP, 137, &[(Client, &query), (Server, &answer)]);
+        assert_eq!(heard.evidence, Evidence::Dialogue);
+        assert!(heard.facts.iter().any(|fact| matches!(fact, Fact::Resolved { name, .. } if &**name == "pc")), "{:?}", heard.facts);
+        survives(&NETBIOS_NS, Transport::UDP, 137, &[(Client, &query), (Server, &answer)]);
+    }
+
+    #[test]
+    fn a_registration_names_its_sender() {
+        let registration = with_name("1234 2910 0001 0000 0000 0001", "0020 0001 c00c 0020 0001 000493e0 0006 0000 0a000001");
+        let heard = read(&NETBIOS_NS, Transport::UDP, 137, &[(Client, &registration)]);
+        assert!(heard.facts.contains(&Fact::Name { of: Client, name: "pc".into(), source: NameSource::Netbios }), "{:?}", heard.facts);
+    }
+
+    #[test]
+    fn a_session_hands_over_behind_its_answer() {
+        let request = with_name("81000044", NAME);
+        let dialogue: [(Side, &[u8]); 2] = [(Client, &request), (Server, &[0x82, 0, 0, 0])];
+        assert_eq!(evidence(decide(&NETBIOS_SSN, Transport::TCP, 139, &request, &dialogue[1].1)), Evidence::BothOpenings);
+        assert_eq!(read(&NETBIOS_SSN, Transport::TCP, 139, &dialogue).appetite, Appetite::HandOver { client: 72, server: 4 });
+        survives(&NETBIOS_SSN, Transport::TCP, 139, &dialogue);
+        let refused = read(&NETBIOS_SSN, Transport::TCP, 139, &[(Client, &request), (Server, &[0x83, 0, 0, 1, 0x82])]);
+        assert!(refused.facts.iter().any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Refused, code: 0x82, .. })));
+    }
+
+    #[test]
+    fn a_datagram_names_its_sender_and_plain_dns_is_no_netbios() {
+        let datagram = with_name("11 02 0001 0a000001 008a 0044 0000", NAME);
+        assert_eq!(evidence(decide(&NETBIOS_DGM, Transport::UDP, 138, &datagram, &[])), Evidence::OneOpening);
+        assert!(read(&NETBIOS_DGM, Transport::UDP, 138, &[(Client, &datagram)]).facts.contains(&Fact::OneWay));
+        survives(&NETBIOS_DGM, Transport::UDP, 138, &[(Client, &datagram)]);
+        let dns = hex("1234 0100 0001 0000 0000 0000 03777777 00 0001 0001");
+        assert_eq!(evidence(decide(&NETBIOS_NS, Transport::UDP, 137, &dns, &[])), Evidence::None);
+    }
+}

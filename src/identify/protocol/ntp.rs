@@ -1,0 +1,132 @@
+//! Network time protocol (RFC 5905; control messages RFC 9327).
+
+use serde_json::Value;
+
+use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::net::{Side, Transport};
+
+use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said};
+
+/// Told by mode and version with a length that fits, at port 123; an answer repeats the time that its request was sent.
+pub static NTP: Known = Known {
+    name: "ntp",
+    carriers: &[Transport::UDP],
+    ask: |opening, bytes| look(opening, bytes, &[1, 3, 5, 6, 7]),
+    answer: |opening, bytes| look(opening, bytes, &[2, 4, 6, 7]),
+    needs: Needs::Either,
+    reader: || Box::new(Clock::default()),
+};
+
+fn look(opening: &Opening<'_>, bytes: &[u8], modes: &[u8]) -> Look {
+    let at_home = opening.ends.0.port == 123 || opening.ends.1.port == 123;
+    let Some(first) = bytes.first().filter(|_| at_home) else { return Look::No };
+    let (mode, version) = (first & 7, first >> 3 & 7);
+    let fits = match mode {
+        // 48 bytes, then extension fields and message authentication code, which are multiples of four.
+        1..=5 => (1..=4).contains(&version) && bytes.len() >= 48 && bytes.len() % 4 == 0 && bytes.get(1).is_some_and(|stratum| *stratum <= 16),
+        6 => (1..=4).contains(&version) && bytes.len() >= 12,
+        7 => bytes.len() >= 8,
+        _ => false,
+    };
+    let turned = mode >= 6 && (opening.ends.1.port != 123) != (modes.contains(&4));
+    Look::when(fits && modes.contains(&mode) && !turned, 48.min(bytes.len()) as u32, "NTP header at port 123")
+}
+
+/// Reads modes, and pairs answers with requests.
+#[derive(Debug, Default)]
+struct Clock {
+    told: bool,
+    /// Transmit timestamp of the last request.
+    asked: Option<[u8; 8]>,
+    retried: bool,
+    answered: bool,
+}
+
+impl Reader for Clock {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let Some(first) = piece.bytes.first() else { return Appetite::Hungry };
+        let mode = first & 7;
+        if !std::mem::replace(&mut self.told, true) {
+            said.say(Fact::Detail { key: ("ntp", "version"), value: Value::from(first >> 3 & 7) });
+            said.say(Fact::Detail { key: ("ntp", "mode"), value: Value::from(MODES.get(usize::from(mode)).copied().unwrap_or_default()) });
+            if mode == 5 {
+                said.say(Fact::OneWay);
+            }
+        }
+        let stamp = |at: usize| piece.bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()).copied();
+        match mode {
+            1 | 3 => {
+                let sent = stamp(40);
+                if self.asked == sent && sent.is_some_and(|sent| sent != [0; 8]) && !std::mem::replace(&mut self.retried, true) {
+                    said.say(Fact::Retry);
+                }
+                self.asked = sent;
+            }
+            2 | 4 => self.answer(stamp(24), piece, said),
+            _ => (),
+        }
+        if self.answered { Appetite::Full } else { Appetite::Hungry }
+    }
+}
+
+impl Clock {
+    fn answer(&mut self, origin: Option<[u8; 8]>, piece: Piece<'_>, said: &mut Said<'_>) {
+        if self.asked.is_none() || self.asked != origin {
+            return;
+        }
+        said.believe(Evidence::Dialogue);
+        self.answered = true;
+        let stratum = piece.bytes.get(1).copied().unwrap_or_default();
+        // Stratum 0 in an answer is a kiss of death: its reference id says why (RFC 5905 section 7.4).
+        let (kind, text) = match stratum {
+            0 => (AnswerKind::Refused, crate::identify::wire::printable(piece.bytes.get(12..16).unwrap_or_default())),
+            16 => (AnswerKind::Failed, "unsynchronised".into()),
+            _ => (AnswerKind::Accepted, format!("stratum {stratum}").into()),
+        };
+        said.say(Fact::Answer { kind, code: u32::from(stratum), text, by: Side::Server });
+    }
+}
+
+const MODES: &[&str] = &["reserved", "symmetric active", "symmetric passive", "client", "server", "broadcast", "control", "private"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, read, survives};
+    use crate::net::Side::{Client, Server};
+
+    /// A version 4 message: first byte, stratum, origin and transmit timestamps.
+    fn message(first: u8, stratum: u8, origin: u8, transmit: u8) -> Vec<u8> {
+        let mut bytes = vec![0; 48];
+        (bytes[0], bytes[1]) = (first, stratum);
+        bytes[24..32].fill(origin);
+        bytes[40..48].fill(transmit);
+        bytes
+    }
+
+    #[test]
+    fn an_answer_with_the_requests_time_is_a_dialogue() {
+        let (request, answer) = (message(0x23, 0, 0, 7), message(0x24, 2, 7, 9));
+        assert_eq!(evidence(decide(&NTP, Transport::UDP, 123, &request, &answer)), Evidence::BothOpenings);
+        let heard = read(&NTP, Transport::UDP, 123, &[(Client, &request), (Server, &answer)]);
+        assert_eq!((heard.evidence, heard.appetite), (Evidence::Dialogue, Appetite::Full));
+        let other = read(&NTP, Transport::UDP, 123, &[(Client, &request), (Server, &message(0x24, 2, 8, 9))]);
+        assert_eq!(other.evidence, Evidence::None);
+        survives(&NTP, Transport::UDP, 123, &[(Client, &request), (Server, &answer)]);
+    }
+
+    #[test]
+    fn broadcast_expects_no_answer_and_a_kiss_of_death_refuses() {
+        assert!(read(&NTP, Transport::UDP, 123, &[(Client, &message(0x25, 1, 0, 7))]).facts.contains(&Fact::OneWay));
+        let mut kiss = message(0xe4, 0, 7, 9);
+        kiss[12..16].copy_from_slice(b"RATE");
+        let heard = read(&NTP, Transport::UDP, 123, &[(Client, &message(0x23, 0, 0, 7)), (Server, &kiss)]);
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "RATE".into(), by: Server }));
+    }
+
+    #[test]
+    fn the_same_bytes_away_from_port_123_and_odd_lengths_are_no_ntp() {
+        assert_eq!(evidence(decide(&NTP, Transport::UDP, 124, &message(0x23, 0, 0, 7), &[])), Evidence::None);
+        assert_eq!(evidence(decide(&NTP, Transport::UDP, 123, &message(0x23, 0, 0, 7)[..47], &[])), Evidence::None);
+    }
+}

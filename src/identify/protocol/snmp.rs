@@ -1,0 +1,296 @@
+//! SNMP versions 1, 2c and 3 (RFC 1157, RFC 3416, RFC 3412), over UDP and as a BER stream over TCP (RFC 3430).
+
+use serde_json::Value;
+
+use crate::identify::wire::{Length, Messages};
+use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::limit;
+use crate::net::{Side, Transport};
+
+use super::ber;
+use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said};
+
+/// Told by a sequence as long as the datagram that holds version, community or header, and a PDU.
+pub static SNMP: Known = Known {
+    name: "snmp",
+    carriers: &[Transport::UDP, Transport::TCP],
+    ask: |opening, bytes| look(opening, bytes, false),
+    answer: |opening, bytes| look(opening, bytes, true),
+    needs: Needs::Either,
+    reader: || Box::new(Manager::default()),
+};
+
+/// The outside of a message.
+struct Message<'a> {
+    version: i64,
+    /// PDU tag; none where it is encrypted.
+    pdu: Option<u8>,
+    body: &'a [u8],
+    /// Version 3: message number and flags.
+    header: Option<(i64, u8)>,
+}
+
+fn look(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
+    if opening.transport == Transport::TCP {
+        match ber::length(bytes, ber::SEQUENCE) {
+            Length::Is(len) if len > bytes.len() as u64 && len < limit::MESSAGE_KEPT as u64 => return Look::Short,
+            Length::Unknown => return Look::Short,
+            Length::Wrong => return Look::No,
+            Length::Is(_) => (),
+        }
+    }
+    let Some(message) = message(bytes, opening.transport == Transport::UDP) else { return Look::No };
+    let answers = matches!(message.pdu, Some(RESPONSE | REPORT));
+    // An encrypted PDU hides whether it asks; at the port of the agent the question comes first.
+    let fits = message.pdu.is_none() || answers == response;
+    Look::when(fits, 5, if response { "SNMP response" } else { "SNMP message with PDU" })
+}
+
+fn message(bytes: &[u8], datagram: bool) -> Option<Message<'_>> {
+    let whole = ber::read(bytes).filter(|tlv| tlv.tag == ber::SEQUENCE && (!datagram || tlv.len == bytes.len()))?;
+    let mut rest = whole.content;
+    let version = ber::next_int(&mut rest)?;
+    let header = match version {
+        0 | 1 => {
+            ber::next_of(&mut rest, ber::OCTETS)?;
+            None
+        }
+        3 => {
+            let mut header = ber::next_of(&mut rest, ber::SEQUENCE)?;
+            let (number, _size) = (ber::next_int(&mut header)?, ber::next_int(&mut header)?);
+            let flags = *ber::next_of(&mut header, ber::OCTETS)?.first()?;
+            ber::next_int(&mut header)?;
+            ber::next_of(&mut rest, ber::OCTETS)?;
+            if flags & 2 != 0 {
+                ber::next_of(&mut rest, ber::OCTETS)?;
+                return Some(Message { version, pdu: None, body: &[], header: Some((number, flags)) });
+            }
+            rest = ber::next_of(&mut rest, ber::SEQUENCE)?;
+            ber::next_of(&mut rest, ber::OCTETS)?;
+            ber::next_of(&mut rest, ber::OCTETS)?;
+            Some((number, flags))
+        }
+        _ => return None,
+    };
+    let pdu = ber::next(&mut rest).filter(|tlv| (0xa0..=0xa8).contains(&tlv.tag))?;
+    Some(Message { version, pdu: Some(pdu.tag), body: pdu.content, header })
+}
+
+/// Reads questions and answers between a manager and an agent.
+#[derive(Debug, Default)]
+struct Manager {
+    streams: [Messages; 2],
+    open: Vec<i64>,
+    told: bool,
+    set: bool,
+    trap: bool,
+    retried: bool,
+    /// The last answer stated, so that a polled agent states it once.
+    answered: Option<u32>,
+}
+
+impl Manager {
+    fn message(&mut self, bytes: &[u8], from: Side, said: &mut Said<'_>) {
+        let Some(message) = message(bytes, false) else { return };
+        if !std::mem::replace(&mut self.told, true) {
+            let version = ["1", "2c", "", "3"].get(usize::try_from(message.version).unwrap_or(2)).copied().unwrap_or_default();
+            said.say(Fact::Detail { key: ("snmp", "version"), value: Value::from(version) });
+            if message.pdu.is_none() {
+                said.say(Fact::Encrypted);
+            }
+        }
+        let number = message.header.map(|(number, _)| number).or_else(|| ber::next_int(&mut { message.body }));
+        match message.pdu {
+            Some(RESPONSE | REPORT) => {
+                self.paired(number, said);
+                self.answer(&message, from, said);
+            }
+            Some(tag) => self.question(tag, &message, number, said),
+            // Encrypted: the same message number comes back from the other side.
+            None if number.is_some_and(|number| self.open.contains(&number)) => self.paired(number, said),
+            None => self.asked(number, said),
+        }
+    }
+
+    fn question(&mut self, tag: u8, message: &Message<'_>, number: Option<i64>, said: &mut Said<'_>) {
+        if matches!(tag, TRAP_V1 | TRAP_V2) {
+            if !std::mem::replace(&mut self.trap, true) {
+                said.say(Fact::OneWay);
+                said.say(Fact::Detail { key: ("snmp", "pdu"), value: Value::from("trap") });
+            }
+            return;
+        }
+        let first = self.open.is_empty() && self.answered.is_none() && !self.retried;
+        let set = tag == SET && !std::mem::replace(&mut self.set, true);
+        if first || set {
+            let path = first_variable(message.body).unwrap_or_default();
+            said.say(Fact::Request { method: pdu_name(tag).into(), path: path.into() });
+        }
+        self.asked(number, said);
+    }
+
+    fn asked(&mut self, number: Option<i64>, said: &mut Said<'_>) {
+        let Some(number) = number else { return };
+        if self.open.contains(&number) {
+            if !std::mem::replace(&mut self.retried, true) {
+                said.say(Fact::Retry);
+            }
+        } else if self.open.len() < limit::QUESTIONS_OPEN {
+            self.open.push(number);
+        }
+    }
+
+    fn paired(&mut self, number: Option<i64>, said: &mut Said<'_>) {
+        if let Some(place) = self.open.iter().position(|open| Some(*open) == number) {
+            self.open.swap_remove(place);
+            said.believe(Evidence::Dialogue);
+        }
+    }
+
+    fn answer(&mut self, message: &Message<'_>, by: Side, said: &mut Said<'_>) {
+        let (code, text) = if message.pdu == Some(REPORT) {
+            let oid = first_variable(message.body).unwrap_or_default();
+            let known = REPORTS.iter().find(|(known, ..)| oid.starts_with(known));
+            // An unknown engine is how discovery begins (RFC 3414 section 4), no failure.
+            known.map_or((0, "report"), |(_, code, text)| (*code, *text))
+        } else {
+            let mut body = message.body;
+            let status = ber::next_int(&mut body).and_then(|_| ber::next_int(&mut body));
+            let Some(status) = status.and_then(|status| u32::try_from(status).ok()) else { return };
+            (status, ERRORS.get(status as usize).copied().unwrap_or("error"))
+        };
+        if self.answered.replace(code) != Some(code) {
+            let kind = match code {
+                0 => AnswerKind::Accepted,
+                5 => AnswerKind::Failed,
+                _ => AnswerKind::Refused,
+            };
+            said.say(Fact::Answer { kind, code, text: text.into(), by });
+        }
+    }
+}
+
+impl Reader for Manager {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if piece.transport == Transport::UDP {
+            self.message(piece.bytes, piece.from, said);
+            return Appetite::Hungry;
+        }
+        let side = usize::from(piece.from == Side::Server);
+        let mut rest = piece.bytes;
+        while let Some(whole) = self.streams[side].next(&mut rest, |bytes| ber::length(bytes, ber::SEQUENCE)) {
+            self.message(&whole, piece.from, said);
+        }
+        if self.streams[side].is_broken() || piece.missing > 0 { Appetite::Full } else { Appetite::Hungry }
+    }
+}
+
+/// The object that the first variable binding names.
+fn first_variable(mut body: &[u8]) -> Option<String> {
+    for _ in 0..3 {
+        ber::next_int(&mut body)?;
+    }
+    let mut list = ber::next_of(&mut body, ber::SEQUENCE)?;
+    let mut binding = ber::next_of(&mut list, ber::SEQUENCE)?;
+    ber::oid(ber::next_of(&mut binding, ber::OID)?)
+}
+
+fn pdu_name(tag: u8) -> &'static str {
+    match tag {
+        0xa0 => "get",
+        0xa1 => "getnext",
+        RESPONSE => "response",
+        SET => "set",
+        TRAP_V1 | TRAP_V2 => "trap",
+        0xa5 => "getbulk",
+        0xa6 => "inform",
+        _ => "report",
+    }
+}
+
+const RESPONSE: u8 = 0xa2;
+const SET: u8 = 0xa3;
+const TRAP_V1: u8 = 0xa4;
+const TRAP_V2: u8 = 0xa7;
+const REPORT: u8 = 0xa8;
+
+/// Error status by number (RFC 3416 section 3).
+const ERRORS: &[&str] = &[
+    "noError",
+    "tooBig",
+    "noSuchName",
+    "badValue",
+    "readOnly",
+    "genErr",
+    "noAccess",
+    "wrongType",
+    "wrongLength",
+    "wrongEncoding",
+    "wrongValue",
+    "noCreation",
+    "inconsistentValue",
+    "resourceUnavailable",
+    "commitFailed",
+    "undoFailed",
+    "authorizationError",
+    "notWritable",
+    "inconsistentName",
+];
+/// Counters of the user-based security model that reports carry (RFC 3414 section 5), coded by their last number but one.
+const REPORTS: &[(&str, u32, &str)] = &[
+    ("1.3.6.1.6.3.15.1.1.1", 1001, "usmStatsUnsupportedSecLevels"),
+    ("1.3.6.1.6.3.15.1.1.2", 0, "usmStatsNotInTimeWindows"),
+    ("1.3.6.1.6.3.15.1.1.3", 1003, "usmStatsUnknownUserNames"),
+    ("1.3.6.1.6.3.15.1.1.4", 0, "usmStatsUnknownEngineIDs"),
+    ("1.3.6.1.6.3.15.1.1.5", 1005, "usmStatsWrongDigests"),
+    ("1.3.6.1.6.3.15.1.1.6", 1006, "usmStatsDecryptionErrors"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::net::Side::{Client, Server};
+
+    /// get sysDescr.0 with community "public", request 1 (RFC 1157 section 4.1.2), and the answer "x".
+    const GET: &str = "3026 020101 0406 7075626c6963 a019 020101 020100 020100 300e 300c 0608 2b06010201010100 0500";
+    const ANSWER: &str = "3027 020101 0406 7075626c6963 a21a 020101 020100 020100 300f 300d 0608 2b06010201010100 0401 78";
+
+    #[test]
+    fn a_get_and_its_response_are_a_dialogue() {
+        let (get, answer) = (hex(GET), hex(ANSWER));
+        assert_eq!(evidence(decide(&SNMP, Transport::UDP, 161, &get, &answer)), Evidence::BothOpenings);
+        let heard = read(&SNMP, Transport::UDP, 161, &[(Client, &get), (Server, &answer)]);
+        assert_eq!(heard.evidence, Evidence::Dialogue);
+        assert!(heard.facts.contains(&Fact::Request { method: "get".into(), path: "1.3.6.1.2.1.1.1.0".into() }), "{:?}", heard.facts);
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "noError".into(), by: Server }));
+        survives(&SNMP, Transport::UDP, 161, &[(Client, &get), (Server, &answer)]);
+        survives(&SNMP, Transport::TCP, 161, &[(Client, &get), (Server, &answer)]);
+    }
+
+    #[test]
+    fn a_capture_that_begins_with_the_answer_makes_its_receiver_the_client() {
+        let probe = decide(&SNMP, Transport::UDP, 161, &hex(ANSWER), &[]);
+        assert!(matches!(probe, super::super::Probe::Found { client: Some(Server), .. }), "{probe:?}");
+    }
+
+    #[test]
+    fn a_trap_expects_no_answer_and_an_error_is_a_refusal() {
+        // SNMPv2 trap, and a response with error status 16, authorizationError.
+        let trap = hex("3026 020101 0406 7075626c6963 a719 020101 020100 020100 300e 300c 0608 2b06010201010300 0500");
+        assert!(read(&SNMP, Transport::UDP, 162, &[(Client, &trap)]).facts.contains(&Fact::OneWay));
+        let refused = hex("3026 020101 0406 7075626c6963 a219 020101 020110 020101 300e 300c 0608 2b06010201010100 0500");
+        let heard = read(&SNMP, Transport::UDP, 161, &[(Client, &hex(GET)), (Server, &refused)]);
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 16, text: "authorizationError".into(), by: Server }));
+    }
+
+    #[test]
+    fn ldap_and_a_wrong_length_are_no_snmp() {
+        // An LDAP anonymous bind is a sequence with an integer, too.
+        let bind = hex("300c 020101 6007 020103 0400 8000");
+        assert_eq!(evidence(decide(&SNMP, Transport::UDP, 161, &bind, &[])), Evidence::None);
+        let mut longer = hex(GET);
+        longer.push(0);
+        assert_eq!(evidence(decide(&SNMP, Transport::UDP, 161, &longer, &[])), Evidence::None);
+    }
+}

@@ -1,0 +1,95 @@
+//! What the protocols' tests share: probing openings, reading dialogues, cutting them everywhere.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{Appetite, Opening, Piece, Probe, Protocol, Said};
+use crate::capture::FrameId;
+use crate::identify::{Evidence, Fact};
+use crate::net::{Endpoint, Side, Transport};
+use crate::time::Timestamp;
+
+/// 10.0.0.1:50000 asks 10.0.0.2 at this port.
+pub fn ends(port: u16) -> (Endpoint, Endpoint) {
+    let end = |last, port| Endpoint { ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)), port };
+    (end(1, 50_000), end(2, port))
+}
+
+/// An opening with nothing said yet.
+pub fn opening<'a>(transport: Transport, port: u16, client: &'a [u8], server: &'a [u8]) -> Opening<'a> {
+    let first = if client.is_empty() { Side::Server } else { Side::Client };
+    let latest = if server.is_empty() { (Side::Client, client) } else { (Side::Server, server) };
+    Opening { transport, client, server, ends: ends(port), first, midstream: false, complete: false, latest }
+}
+
+/// What a probe says once no more will come.
+pub fn decide(protocol: &dyn Protocol, transport: Transport, port: u16, client: &[u8], server: &[u8]) -> Probe {
+    protocol.probe(&Opening { complete: true, ..opening(transport, port, client, server) })
+}
+
+/// The evidence of what was found; none where nothing was.
+pub fn evidence(probe: Probe) -> Evidence {
+    match probe {
+        Probe::Found { evidence, .. } => evidence,
+        _ => Evidence::None,
+    }
+}
+
+/// What a reader made of a dialogue.
+#[derive(Debug)]
+pub struct Heard {
+    /// Facts in order.
+    pub facts: Vec<Fact>,
+    /// The evidence it was raised to.
+    pub evidence: Evidence,
+    /// The last thing the reader wanted.
+    pub appetite: Appetite,
+}
+
+/// Reads a dialogue to its end, or until the reader has enough.
+pub fn read(protocol: &dyn Protocol, transport: Transport, port: u16, dialogue: &[(Side, &[u8])]) -> Heard {
+    let mut reader = protocol.reader();
+    let mut heard = Heard { facts: Vec::new(), evidence: Evidence::None, appetite: Appetite::Hungry };
+    let mut passed = [0_u64; 2];
+    for (from, bytes) in dialogue {
+        let place = &mut passed[usize::from(*from == Side::Server)];
+        let piece =
+            Piece { from: *from, bytes, offset: *place, missing: 0, time: Timestamp::from_nanos(1), frame: FrameId::default(), ends: ends(port), transport };
+        *place += if transport == Transport::UDP { 1 } else { bytes.len() as u64 };
+        heard.appetite = reader.read(piece, &mut Said { facts: &mut heard.facts, evidence: &mut heard.evidence });
+        if heard.appetite != Appetite::Hungry {
+            break;
+        }
+    }
+    reader.finish(&mut Said { facts: &mut heard.facts, evidence: &mut heard.evidence });
+    heard
+}
+
+/// Probes and reads every prefix of every message, and every message with each byte changed: none may panic. Of streams, reading
+/// byte by byte must give the same facts as reading whole.
+pub fn survives(protocol: &dyn Protocol, transport: Transport, port: u16, dialogue: &[(Side, &[u8])]) {
+    for (turn, (from, bytes)) in dialogue.iter().enumerate() {
+        for cut in 0..bytes.len() {
+            let mut changed = bytes.to_vec();
+            changed[cut] ^= 0xff;
+            for part in [&bytes[..cut], &changed] {
+                let mut said = dialogue[..turn].to_vec();
+                said.push((*from, part));
+                read(protocol, transport, port, &said);
+                decide(protocol, transport, port, part, &[]);
+                decide(protocol, transport, port, &[], part);
+                decide(protocol, transport, port, part, part);
+            }
+        }
+    }
+    if transport != Transport::UDP {
+        let split: Vec<(Side, &[u8])> = dialogue.iter().flat_map(|(from, bytes)| bytes.chunks(1).map(|byte| (*from, byte))).collect();
+        let (whole, split) = (read(protocol, transport, port, dialogue), read(protocol, transport, port, &split));
+        assert_eq!((whole.facts, whole.appetite), (split.facts, split.appetite), "split into single bytes");
+    }
+}
+
+/// Bytes written in hexadecimal, blanks ignored.
+pub fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    digits.chunks(2).filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
