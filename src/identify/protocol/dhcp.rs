@@ -8,7 +8,7 @@ use crate::identify::wire::{Cursor, host_name, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Side, Transport, is_group};
 
-use super::{Appetite, Known, Look, Needs, Piece, Reader, Said};
+use super::{Appetite, Known, Look, Needs, Piece, Reader, Said, Strength};
 
 /// Told by operation, hardware type and the magic cookie at byte 236.
 pub static DHCP: Known = Known {
@@ -17,6 +17,7 @@ pub static DHCP: Known = Known {
     ask: |_, bytes| look(bytes, 1),
     answer: |_, bytes| look(bytes, 2),
     needs: Needs::Either,
+    strength: Strength::Magic,
     reader: || Box::new(Lease::default()),
 };
 

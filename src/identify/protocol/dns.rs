@@ -6,7 +6,7 @@ use crate::net::Transport;
 
 use super::dns_message::Message;
 use super::dns_reader::Names;
-use super::{Known, Look, Needs, Opening};
+use super::{Known, Look, Needs, Opening, Strength};
 
 /// Told by a header whose counts fit the datagram and a question that makes sense, away from the ports of its three relatives.
 pub static DNS: Known = Known {
@@ -15,6 +15,7 @@ pub static DNS: Known = Known {
     ask: |opening, bytes| look(opening, bytes, false),
     answer: |opening, bytes| look(opening, bytes, true),
     needs: Needs::Either,
+    strength: Strength::Structure,
     reader: || Names::of(NameSource::Dns),
 };
 

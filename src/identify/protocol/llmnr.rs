@@ -6,7 +6,7 @@ use crate::net::Transport;
 
 use super::dns_message::Message;
 use super::dns_reader::Names;
-use super::{Known, Look, Needs, Opening};
+use super::{Known, Look, Needs, Opening, Strength};
 
 /// Told by a DNS message with exactly one question at port 5355 (RFC 4795 section 2.1).
 pub static LLMNR: Known = Known {
@@ -15,6 +15,7 @@ pub static LLMNR: Known = Known {
     ask: |opening, bytes| look(opening, bytes, false),
     answer: |opening, bytes| look(opening, bytes, true),
     needs: Needs::Either,
+    strength: Strength::Structure,
     reader: || Names::of(NameSource::Llmnr),
 };
 

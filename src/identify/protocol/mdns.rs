@@ -5,11 +5,18 @@ use crate::net::{Transport, is_group};
 
 use super::dns_message::Message;
 use super::dns_reader::Names;
-use super::{Known, Look, Needs, Opening};
+use super::{Known, Look, Needs, Opening, Strength};
 
 /// Told by a DNS message between or to ports 5353; queries and answers look alike, so no side is a client by content.
-pub static MDNS: Known =
-    Known { name: "mdns", carriers: &[Transport::UDP], ask: look, answer: look, needs: Needs::Either, reader: || Names::of(NameSource::Mdns) };
+pub static MDNS: Known = Known {
+    name: "mdns",
+    carriers: &[Transport::UDP],
+    ask: look,
+    answer: look,
+    needs: Needs::Either,
+    strength: Strength::Structure,
+    reader: || Names::of(NameSource::Mdns),
+};
 
 fn look(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     let (a, b) = opening.ends;

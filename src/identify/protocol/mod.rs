@@ -258,7 +258,18 @@ pub enum Appetite {
 }
 
 /// The protocols, sorted by name.
-pub static PROTOCOLS: &[&dyn Protocol] = &[];
+pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &dhcp::DHCP,
+    &dhcpv6::DHCPV6,
+    &dns::DNS,
+    &llmnr::LLMNR,
+    &mdns::MDNS,
+    &netbios::NETBIOS_DGM,
+    &netbios::NETBIOS_NS,
+    &netbios::NETBIOS_SSN,
+    &ntp::NTP,
+    &snmp::SNMP,
+];
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,7 @@ use crate::limit;
 use crate::net::{Side, Transport, is_group};
 
 use super::dns_message::{Message, NB, Record, rcode_name};
-use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said};
+use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said, Strength};
 
 /// Names at port 137: told by a DNS-like message that names something in NetBIOS half-bytes.
 pub static NETBIOS_NS: Known = Known {
@@ -20,6 +20,7 @@ pub static NETBIOS_NS: Known = Known {
     ask: |opening, bytes| look_names(opening, bytes, false),
     answer: |opening, bytes| look_names(opening, bytes, true),
     needs: Needs::Either,
+    strength: Strength::Structure,
     reader: || Box::new(Names::default()),
 };
 
@@ -30,6 +31,7 @@ pub static NETBIOS_DGM: Known = Known {
     ask: look_datagram,
     answer: look_datagram,
     needs: Needs::Either,
+    strength: Strength::Structure,
     reader: || Box::new(Datagrams::default()),
 };
 
@@ -46,6 +48,7 @@ pub static NETBIOS_SSN: Known = Known {
         _ => Look::No,
     },
     needs: Needs::Client,
+    strength: Strength::Structure,
     reader: || Box::new(Session::default()),
 };
 
@@ -236,7 +239,7 @@ mod tests {
     use crate::net::Side::{Client, Server};
 
     /// "PC" with suffix 0x20, encoded as RFC 1001 section 14.1 says: P is 50 -> FA, C is 43 -> ED, blanks 20 -> CA.
-    const NAME: &str = "20 4641 4544 4341434143414341434143414341434143414341434143414341 00";
+    const NAME: &str = "20 46414544 43414341434143414341434143414341434143414341434143414341 00";
 
     fn with_name(head: &str, tail: &str) -> Vec<u8> {
         hex(&format!("{head}{NAME}{tail}"))

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said};
+use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said, Strength};
 
 /// Told by mode and version with a length that fits, at port 123; an answer repeats the time that its request was sent.
 pub static NTP: Known = Known {
@@ -14,6 +14,7 @@ pub static NTP: Known = Known {
     ask: |opening, bytes| look(opening, bytes, &[1, 3, 5, 6, 7]),
     answer: |opening, bytes| look(opening, bytes, &[2, 4, 6, 7]),
     needs: Needs::Either,
+    strength: Strength::Structure,
     reader: || Box::new(Clock::default()),
 };
 

@@ -3,7 +3,7 @@
 use crate::identify::Evidence;
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Hit, Opening, Piece, Probe, Protocol, Reader, Said};
+use super::{Appetite, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
 
 /// What one side's first bytes look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct Known {
     pub answer: fn(&Opening<'_>, &[u8]) -> Look,
     /// How much of it must match.
     pub needs: Needs,
+    /// What the rules rest on.
+    pub strength: Strength,
     /// Reads on.
     pub reader: fn() -> Box<dyn Reader>,
 }
@@ -60,6 +62,10 @@ impl Protocol for Known {
 
     fn carriers(&self) -> &'static [Transport] {
         self.carriers
+    }
+
+    fn strength(&self) -> Strength {
+        self.strength
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {

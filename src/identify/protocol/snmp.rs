@@ -8,7 +8,7 @@ use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::ber;
-use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said};
+use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said, Strength};
 
 /// Told by a sequence as long as the datagram that holds version, community or header, and a PDU.
 pub static SNMP: Known = Known {
@@ -17,6 +17,7 @@ pub static SNMP: Known = Known {
     ask: |opening, bytes| look(opening, bytes, false),
     answer: |opening, bytes| look(opening, bytes, true),
     needs: Needs::Either,
+    strength: Strength::Structure,
     reader: || Box::new(Manager::default()),
 };
 

@@ -18,7 +18,7 @@ pub fn ends(port: u16) -> (Endpoint, Endpoint) {
 pub fn opening<'a>(transport: Transport, port: u16, client: &'a [u8], server: &'a [u8]) -> Opening<'a> {
     let first = if client.is_empty() { Side::Server } else { Side::Client };
     let latest = if server.is_empty() { (Side::Client, client) } else { (Side::Server, server) };
-    Opening { transport, client, server, ends: ends(port), first, midstream: false, complete: false, latest }
+    Opening { ends: ends(port), first, latest, ..Opening::of(transport, client, server) }
 }
 
 /// What a probe says once no more will come.
