@@ -51,6 +51,11 @@ pub const SYNS_KEPT: usize = 12;
 
 // signature
 
+/// Bytes of one signature file. The largest built-in one has a thousandth of it; a capture given by mistake is not read into memory.
+pub const SIGNATURE_FILE_BYTES: u64 = 16 << 20;
+/// Roles of all documents together: as many as a [`RoleId`](crate::signature::RoleId) can count.
+pub const ROLES: usize = u16::MAX as usize;
+
 // identify
 
 /// Opening bytes kept of each side for people to look at: two lines of a hex dump.

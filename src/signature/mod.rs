@@ -1,10 +1,31 @@
 //! The vendors' documents as data: roles, services and rules, each with the sentence it comes from.
 //!
 //! The files in `signatures/` are the knowledge; this room reads, checks and indexes them. A vendor is one file and no Rust.
+//!
+//! [`Signatures::built_in`] and [`Signatures::load`] give everything checked; [`Signatures::at`], [`named`](Signatures::named),
+//! [`learned`](Signatures::learned), [`speaking`](Signatures::speaking) and [`of_role`](Signatures::of_role) find rows without a scan.
 
-use std::fmt;
+mod compile;
+mod index;
+mod load;
+mod mistake;
+mod names;
+mod read;
+mod service;
+mod toml_file;
+
+use serde::Deserialize;
 
 use crate::net::Transport;
+
+use index::Index;
+
+pub use load::{LoadError, Only};
+pub use mistake::{Mistake, nearest};
+pub use names::{PROTOCOL_NAMES, is_protocol_name};
+pub use service::{Basis, Citation, Consequence, Direction, HostPattern, Instance, PortRange, PromiseKind, Service, Since, Supplement};
+#[cfg(feature = "schema")]
+pub use toml_file::SignatureFile;
 
 /// All loaded documents, checked and indexed.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +38,7 @@ pub struct Signatures {
     pub services: Vec<Service>,
     /// Sentences about a whole product, in document order.
     pub rules: Vec<Rule>,
+    index: Index,
 }
 
 /// Index into [`Signatures::services`].
@@ -26,6 +48,71 @@ pub struct ServiceId(pub u32);
 /// Index into [`Signatures::roles`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleId(pub u16);
+
+impl Signatures {
+    /// The row. Ids come from these signatures; those of others mean nothing here.
+    pub fn service(&self, id: ServiceId) -> &Service {
+        &self.services[id.0 as usize]
+    }
+
+    /// The role, likewise.
+    pub fn role(&self, id: RoleId) -> &Role {
+        &self.roles[usize::from(id.0)]
+    }
+
+    /// The document of a row, role or rule, by its `document` field.
+    pub fn document(&self, index: u16) -> &Document {
+        &self.documents[usize::from(index)]
+    }
+
+    /// All rows with their ids, in document order.
+    pub fn services(&self) -> impl Iterator<Item = (ServiceId, &Service)> {
+        (0..).map(ServiceId).zip(&self.services)
+    }
+
+    /// The row of that id.
+    pub fn service_id(&self, id: &str) -> Option<ServiceId> {
+        self.index.service(id)
+    }
+
+    /// The role of that id: `spinetix.player`.
+    pub fn role_id(&self, id: &str) -> Option<RoleId> {
+        self.index.role(id)
+    }
+
+    /// Rows about this server port, those of the narrowest ranges roughly first. Costs the same for ten rows and for ten thousand.
+    ///
+    /// A row whose document names no transport is found on every transport that has ports.
+    pub fn at(&self, transport: Transport, port: u16) -> impl Iterator<Item = ServiceId> {
+        self.index.at(transport, port)
+    }
+
+    /// Rows whose host patterns match the name, exact names first, then the longest suffix.
+    pub fn named(&self, name: &str) -> Vec<ServiceId> {
+        self.index.named(name)
+    }
+
+    /// Rows whose port such a promise announces.
+    pub fn learned(&self, kind: PromiseKind) -> &[ServiceId] {
+        self.index.learned(kind)
+    }
+
+    /// Rows that accept this protocol in any place of a stack, or name it in the document's words (`mqtt` finds `MQTT over TLS`).
+    pub fn speaking(&self, protocol: &str) -> &[ServiceId] {
+        self.index.speaking(protocol)
+    }
+
+    /// Rows in which the role is client or server.
+    pub fn of_role(&self, role: RoleId) -> &[ServiceId] {
+        self.index.of_role(role)
+    }
+
+    /// The documents alone: without supplement rows, and without what a supplement adds to a document's row.
+    #[must_use]
+    pub fn strict(&self) -> Self {
+        compile::strict(self)
+    }
+}
 
 /// A vendor's document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,10 +140,14 @@ pub struct Role {
     pub document: u16,
     /// Who may play it.
     pub kind: RoleKind,
+    /// By what a host of this role gives itself away.
+    pub marks: Vec<Mark>,
 }
 
 /// Which hosts a role can stand for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum RoleKind {
     /// Hosts of the product, or of its installation: given by the site, by `--role`, or by evidence.
     Product,
@@ -70,183 +161,32 @@ pub enum RoleKind {
     Group,
 }
 
-/// One row of a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Service {
-    /// Unique over all documents: `spinetix-out-mqtt`.
-    pub id: String,
-    /// Index into [`Signatures::documents`].
-    pub document: u16,
-    /// Words for people: `MQTT to the SpinetiX cloud`.
-    pub name: String,
-    /// Document, supplement, or the user's own file.
-    pub basis: Basis,
-    /// Who opens the connection.
-    pub client: Vec<RoleId>,
-    /// Who is asked.
-    pub server: Vec<RoleId>,
-    /// Direction relative to the product.
-    pub direction: Direction,
-    /// Transports; empty where the document does not say and nothing can be held against it.
-    pub transports: Vec<Transport>,
-    /// Server ports; empty where the port is learned (`learned_from`) or not stated.
-    pub ports: Vec<PortRange>,
-    /// Client ports, where the document fixes them (CRQT, DHCP).
-    pub client_ports: Vec<PortRange>,
-    /// Where the port comes from, if a promise announces it.
-    pub learned_from: Vec<PromiseKind>,
-    /// Accepted protocol stacks, outermost first (`["tls"]` accepts any TLS, `["http"]` any HTTP); empty where the document names a
-    /// protocol without a published wire format.
-    pub protocols: Vec<Vec<String>>,
-    /// What the document calls the protocol, in its own words: `MQTT`, `WCF SOAP`, `RPC`.
-    pub protocol_name: String,
-    /// Whether the document demands encryption, or clear text; none where it says neither.
-    pub encrypted: Option<bool>,
-    /// Root paths, compared by whole segments without case; empty where any path belongs to it.
-    pub paths: Vec<String>,
-    /// Host-name patterns of the server: `*.services.spinetix.com`.
-    pub hosts: Vec<HostPattern>,
-    /// Fixed server addresses (8.8.8.8, 239.255.255.250, 255.255.255.255).
-    pub addresses: Vec<std::net::IpAddr>,
-    /// `port = base + N`: the instance number that a port names.
-    pub instance: Option<Instance>,
-    /// On unless switched off; none where the document does not say.
-    pub default_on: Option<bool>,
-    /// First version that has it.
-    pub since: Option<Since>,
-    /// Where to change the port; empty words are never stored.
-    pub configurable: Option<String>,
-    /// What the document says about its being mandatory.
-    pub mandatory: Option<String>,
-    /// What the document says about firewalls for this row (`Yes`, `No`, or a sentence).
-    pub firewall: Option<String>,
-    /// Windows http.sys URL reservation flag.
-    pub url_reservation: Option<String>,
-    /// What stops working when it is blocked, and whose word that is.
-    pub consequence: Option<Consequence>,
-    /// What to ask the firewall's owner for.
-    pub remedy: Option<String>,
-    /// Whether answers are due: false for announcements, traps and logs, which are never "unanswered".
-    pub answered: bool,
-    /// Rows that take over when this one is blocked.
-    pub fallback: Vec<ServiceId>,
-    /// Anything else a reader should know.
-    pub note: Option<String>,
-    /// Where it is written.
-    pub citation: Citation,
-}
-
-/// Where the statement that a service exists comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Basis {
-    /// The vendor's document.
-    Document,
-    /// Another public source, named in the citation; never printed as "the document says".
-    Supplement,
-    /// The user's own signature file.
-    User,
-}
-
-/// Direction relative to the product whose document it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Direction {
-    /// Towards the product.
-    In,
-    /// From the product.
-    Out,
-    /// From the product, and the document excludes the other way.
-    OutOnly,
-    /// Between roles of the installation.
-    Internal,
-    /// Multicast or broadcast on the LAN.
-    Discovery,
-    /// The document does not say; both ways are accepted.
-    Unknown,
-}
-
-/// An inclusive range of ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PortRange {
-    /// Lowest port.
-    pub low: u16,
-    /// Highest port.
-    pub high: u16,
-}
-
-impl PortRange {
-    /// Whether the port lies in it.
-    pub const fn contains(self, port: u16) -> bool {
-        self.low <= port && port <= self.high
-    }
-
-    /// How many ports it spans: the fewer, the more specific the row.
-    pub const fn width(self) -> u32 {
-        self.high as u32 - self.low as u32 + 1
-    }
-}
-
-impl fmt::Display for PortRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.low == self.high { write!(f, "{}", self.low) } else { write!(f, "{}-{}", self.low, self.high) }
-    }
-}
-
-/// A host name, or `*.` and a domain that matches at any depth below it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HostPattern {
-    /// As written, lower case, without a trailing dot.
+/// Something on the wire that only hosts of one role show.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    /// Where it is seen.
+    pub kind: MarkKind,
+    /// What is seen there, lower case; `*` stands for any run of characters.
     pub pattern: String,
-    /// Shared with half the Internet (`*.cloudfront.net`): alone it gives low confidence.
-    pub broad: bool,
+    /// Who says so: address or name of the source.
+    pub url: String,
 }
 
-impl HostPattern {
-    /// Whether the name matches, without case and without a trailing dot.
-    pub fn matches(&self, name: &str) -> bool {
-        let name = name.strip_suffix('.').unwrap_or(name);
-        match self.pattern.strip_prefix('*') {
-            Some(suffix) => name.len() > suffix.len() && name.get(name.len() - suffix.len()..).is_some_and(|end| end.eq_ignore_ascii_case(suffix)),
-            None => name.eq_ignore_ascii_case(&self.pattern),
-        }
-    }
-}
-
-/// `port = base + N`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instance {
-    /// Port of instance 0.
-    pub base: u16,
-    /// What N counts: `Playout Engine instance`.
-    pub label: String,
-}
-
-/// First version of something that has a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Since {
-    /// What the version is of: `player firmware`, `Elementi`.
-    pub what: String,
-    /// `4.4.0`, `2015`.
-    pub version: String,
-}
-
-/// What stops working.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Consequence {
-    /// One sentence.
-    pub says: String,
-    /// Words of the document that say so; none where it is our inference, which reports mark as such.
-    pub quote: Option<String>,
-}
-
-/// Where a fact is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Citation {
-    /// Heading, or place in the document.
-    pub section: String,
-    /// The sentence or table row, word for word.
-    pub quote: String,
-    /// Where that page is, if not the document's own address.
-    pub url: Option<String>,
+/// Where a mark is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum MarkKind {
+    /// First three octets of its hardware address: `00:1d:50`.
+    MacPrefix,
+    /// Name of a header in its HTTP answers: `x-spinetix-firmware`.
+    HttpHeader,
+    /// Name it announces by multicast DNS.
+    MdnsName,
+    /// Name in its TLS certificate.
+    CertificateName,
 }
 
 /// A sentence of a document about more than one row.
@@ -256,10 +196,18 @@ pub struct Rule {
     pub id: String,
     /// Index into [`Signatures::documents`].
     pub document: u16,
+    /// Whose word it is.
+    pub basis: Basis,
     /// What it means here, one sentence.
     pub says: String,
     /// Services it is about; empty where it is about all of the document.
     pub services: Vec<ServiceId>,
+    /// Roles it is about; empty where it is about all of the document.
+    pub roles: Vec<RoleId>,
+    /// Server ports it is about (`unsupported`).
+    pub ports: Vec<PortRange>,
+    /// Protocols it is about (`unsupported`).
+    pub protocols: Vec<String>,
     /// What portbook does by it.
     pub effect: RuleEffect,
     /// Where it is written.
@@ -267,7 +215,9 @@ pub struct Rule {
 }
 
 /// What a document rule changes in judging or reporting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum RuleEffect {
     /// Connections from outside the LAN to the product are reported (`inbound_from_outside`).
     NoInboundFromOutside,
@@ -291,31 +241,8 @@ pub enum RuleEffect {
     Announced,
     /// Every number is a default that may be changed.
     Defaults,
+    /// The named protocols or ports, answered by the named roles, are `unsupported_by_product`.
+    Unsupported,
     /// Printed with the finding, changes nothing.
     Hint,
-}
-
-/// What can announce a flow to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PromiseKind {
-    /// FTP 227 or 229: the client will connect to this port (RFC 959, 2428).
-    FtpPassive,
-    /// FTP PORT or EPRT: the server will connect to this port.
-    FtpActive,
-    /// LOCATION of an SSDP answer: SOAP at that address.
-    SsdpLocation,
-    /// UPnP AddPortMapping: inbound connections to this port.
-    UpnpMapping,
-    /// CRQT: a TeaTime dispatcher's port and session.
-    Crqt,
-    /// SQL Server Browser: an instance's TDS port.
-    SqlBrowser,
-    /// RTSP, SIP or SDP: media ports.
-    Media,
-    /// A Java RMI reference: host and port of a remote object.
-    Rmi,
-    /// A DNS SRV record.
-    DnsSrv,
-    /// TFTP: the server answers from a new port.
-    Tftp,
 }

@@ -1,0 +1,72 @@
+//! A mistake in a signature file: where it is, what is wrong, what would be right.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+/// A mistake in a file that people write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The file, as it was named.
+    pub file: Arc<str>,
+    /// Its text.
+    pub text: Arc<str>,
+    /// The place: first byte, and the byte after the last.
+    pub span: Range<usize>,
+    /// What is wrong, one sentence.
+    pub says: String,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+impl Mistake {
+    /// Line and column of the place, both from 1; the column counts characters.
+    pub fn line_column(&self) -> (usize, usize) {
+        let before = self.text.get(..self.span.start).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+
+    /// The mistake with a picture of its line; in colour where asked for.
+    pub fn picture(&self, colour: bool) -> String {
+        let end = self.text.len();
+        let span = self.span.start.min(end)..self.span.end.clamp(self.span.start.min(end), end);
+        let snippet = Snippet::source(&*self.text).path(&*self.file).annotation(AnnotationKind::Primary.span(span));
+        let group = Level::ERROR.primary_title(&*self.says).element(snippet);
+        let group = match &self.help {
+            Some(help) => group.element(Level::HELP.message(&**help)),
+            None => group,
+        };
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&[group])
+    }
+}
+
+/// The picture without colour.
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.picture(false))
+    }
+}
+
+/// The known word that the given one was probably meant to be: the least edits, at most a third of its letters, at least two allowed.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_ascii_lowercase();
+    let allowed = (word.chars().count() / 3).max(2);
+    let scored = known.into_iter().map(|candidate| (strsim::osa_distance(&word, &candidate.to_ascii_lowercase()), candidate));
+    scored.filter(|(distance, _)| *distance <= allowed).min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_the_one_with_the_least_edits_or_none() {
+        assert_eq!(nearest("trasnports", ["ports", "transports"]), Some("transports"));
+        assert_eq!(nearest("MQTT", ["http", "mqtt"]), Some("mqtt"));
+        assert_eq!(nearest("colour", ["ports", "transports"]), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! Protocol names that signatures may use.
+
+/// Whether the name is one of [`PROTOCOL_NAMES`].
+pub fn is_protocol_name(name: &str) -> bool {
+    PROTOCOL_NAMES.binary_search(&name).is_ok()
+}
+
+/// Names of protocols in stacks, sorted: the contract's, and those that only appear inside another protocol.
+///
+/// A name here says that a signature may ask for it; which of them the bytes are held against, `identify` says.
+pub const PROTOCOL_NAMES: &[&str] = &[
+    "amqp",
+    "bacnet",
+    "bgp",
+    "bittorrent",
+    "cldap",
+    "coap",
+    "crqt",
+    "dcerpc",
+    "dhcp",
+    "dhcpv6",
+    "dnp3",
+    "dns",
+    "dotnet_remoting",
+    "dtls",
+    "ethernetip",
+    "ftp",
+    "ftp_data",
+    "hazelcast",
+    "http",
+    "http2",
+    "iec104",
+    "igmp",
+    "ignite",
+    "ike",
+    "imap",
+    "irc",
+    "java_rmi",
+    "jsonrpc",
+    "kafka",
+    "kerberos",
+    "ldap",
+    "llmnr",
+    "mdns",
+    "memcached",
+    "modbus",
+    "mongodb",
+    "mpegts",
+    "mqtt",
+    "mysql",
+    "net_tcp",
+    "netbios_ns",
+    "netbios_ss",
+    "nfs",
+    "ntp",
+    "opcua",
+    "openvpn",
+    "oracle_tns",
+    "pop3",
+    "postgresql",
+    "quic",
+    "radius",
+    "rdp",
+    "redis",
+    "rfb",
+    "rtcp",
+    "rtmp",
+    "rtp",
+    "rtsp",
+    "s7comm",
+    "shared_variables",
+    "sip",
+    "smb",
+    "smtp",
+    "snmp",
+    "soap",
+    "socks",
+    "srt",
+    "ssdp",
+    "ssh",
+    "ssrp",
+    "stun",
+    "syslog",
+    "tds",
+    "teatime",
+    "telnet",
+    "tftp",
+    "tls",
+    "turn",
+    "upnp",
+    "webdav",
+    "websocket",
+    "wireguard",
+    "wsd",
+    "xmpp",
+    "xrfb",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protocol_names_are_sorted_and_written_once() {
+        assert!(PROTOCOL_NAMES.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+}
