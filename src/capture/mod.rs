@@ -14,6 +14,7 @@ mod reader;
 mod record;
 mod snoop;
 mod window;
+pub mod write;
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,7 +1,8 @@
 //! The pcapng format (draft-ietf-opsawg-pcapng): sections of blocks, each with its type, its length in front and again behind.
 //!
 //! A section has its own byte order and its own interfaces. Read are SHB, IDB, EPB, SPB, the obsolete PB, NRB and ISB; secrets and all other
-//! blocks are passed over without being held. Blocks of system journals and system calls carry no packet but have a number in Wireshark.
+//! blocks are passed over without being held. Blocks of journals, system calls and extensions carry no packet
+//! but have a number in Wireshark.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -132,13 +133,7 @@ impl Pcapng {
     fn pass_over(&mut self, kind: u32, total: u32) -> Next {
         match kind {
             SECRETS => {}
-            JOURNAL
-            | SYSCALL_EVENT
-            | SYSCALL_EVENT_FLAGS
-            | SYSCALL_EVENT_V2
-            | SYSCALL_EVENT_V2_FLAGS
-            | SYSCALL_EVENT_V2_LARGE
-            | SYSCALL_EVENT_V2_FLAGS_LARGE => {
+            kind if is_numbered(kind) => {
                 self.frames += 1;
                 self.passed_over += 1;
             }
@@ -330,6 +325,15 @@ fn is_read(kind: u32) -> bool {
     is_packet(kind) || matches!(kind, SECTION_HEADER | INTERFACE | NAME_RESOLUTION | STATISTICS)
 }
 
+/// Blocks without a packet that Wireshark shows as a frame of their own: journal entries, system calls, custom blocks.
+fn is_numbered(kind: u32) -> bool {
+    let syscall = matches!(
+        kind,
+        SYSCALL_EVENT | SYSCALL_EVENT_FLAGS | SYSCALL_EVENT_V2 | SYSCALL_EVENT_V2_FLAGS | SYSCALL_EVENT_V2_LARGE | SYSCALL_EVENT_V2_FLAGS_LARGE
+    );
+    syscall || matches!(kind, JOURNAL | CUSTOM | CUSTOM_NOT_COPIED)
+}
+
 fn is_packet(kind: u32) -> bool {
     matches!(kind, PACKET | SIMPLE_PACKET | ENHANCED_PACKET)
 }
@@ -345,6 +349,8 @@ const STATISTICS: u32 = 5;
 pub(super) const ENHANCED_PACKET: u32 = 6;
 const JOURNAL: u32 = 9;
 const SECRETS: u32 = 10;
+const CUSTOM: u32 = 0xbad;
+const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
 const SYSCALL_EVENT: u32 = 0x204;
 const SYSCALL_EVENT_FLAGS: u32 = 0x208;
 const SYSCALL_EVENT_V2: u32 = 0x216;
