@@ -327,10 +327,8 @@ fn is_read(kind: u32) -> bool {
 
 /// Blocks without a packet that Wireshark shows as a frame of their own: journal entries, system calls, custom blocks.
 fn is_numbered(kind: u32) -> bool {
-    let syscall = matches!(
-        kind,
-        SYSCALL_EVENT | SYSCALL_EVENT_FLAGS | SYSCALL_EVENT_V2 | SYSCALL_EVENT_V2_FLAGS | SYSCALL_EVENT_V2_LARGE | SYSCALL_EVENT_V2_FLAGS_LARGE
-    );
+    let syscall =
+        matches!(kind, SYSCALL_EVENT | SYSCALL_EVENT_FLAGS | SYSCALL_EVENT_V2 | SYSCALL_EVENT_V2_FLAGS | SYSCALL_EVENT_V2_LARGE | SYSCALL_EVENT_V2_FLAGS_LARGE);
     syscall || matches!(kind, JOURNAL | CUSTOM | CUSTOM_NOT_COPIED)
 }
 
