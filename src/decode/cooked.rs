@@ -1,9 +1,11 @@
 //! Linux "cooked" captures, versions 1 and 2 (tcpdump.org, `LINKTYPE_LINUX_SLL` and `LINKTYPE_LINUX_SLL2`).
 
+use crate::capture::LinkType;
 use crate::decode::cursor::Cursor;
 use crate::decode::fault::Layer;
+use crate::decode::fault::What;
 use crate::decode::packet::{Content, OtherKind, Packet};
-use crate::decode::{ethernet, llc};
+use crate::decode::{ethernet, link, llc, nflog};
 
 /// Version 1: packet type, ARPHRD type, address length, address, protocol; 16 bytes.
 pub(super) fn read<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
@@ -22,6 +24,11 @@ pub(super) fn read_v2<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
 /// Numbers under 0x0600 are Linux's own (`ETH_P_802_3` 1, `ETH_P_802_2` 4, `ETH_P_CAN` 12), and mean something else for netlink.
 fn protocol<'a>(hardware: u16, protocol: u16, rest: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     match (hardware, protocol) {
+        (ARPHRD_NETLINK, NETLINK_NETFILTER) => nflog::read_netlink(rest, packet),
+        (ARPHRD_RADIOTAP, _) => match rest.deeper() {
+            Some(inner) => link::read(LinkType(127), inner, packet),
+            None => packet.stop(Layer::Cooked, What::TooDeep, &rest),
+        },
         (ARPHRD_NETLINK, _) => packet.other(Content::Other(OtherKind::Named("netlink"))),
         (_, 0x0600..) => ethernet::ether_type(protocol, rest, packet),
         (_, 1) => packet.other(Content::Other(OtherKind::Named("ipx"))),
@@ -31,4 +38,6 @@ fn protocol<'a>(hardware: u16, protocol: u16, rest: Cursor<'a>, packet: &mut Pac
     }
 }
 
+const ARPHRD_RADIOTAP: u16 = 803;
 const ARPHRD_NETLINK: u16 = 824;
+const NETLINK_NETFILTER: u16 = 12;

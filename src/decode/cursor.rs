@@ -1,7 +1,7 @@
 //! The place in a frame where the next header begins, and how far its surroundings reach: in captured bytes and on the wire.
 
 use crate::decode::fault::{Fault, Layer, What};
-use crate::decode::{Content, Packet};
+use crate::decode::{Content, Packet, Tunnel};
 use crate::limit;
 
 /// What is left of a frame, bounded by the length fields passed so far.
@@ -68,6 +68,19 @@ impl<'a> Packet<'a> {
     pub(super) fn short(&mut self, layer: Layer, need: usize, at: &Cursor<'_>) -> bool {
         let what = if at.wire as usize >= need { What::Truncated } else { What::TooShort };
         self.stop(layer, what, at)
+    }
+
+    /// Goes into an encapsulation. Where no IP packet is found in it, its name and its tags leave no trace.
+    pub(super) fn inside(&mut self, tunnel: Tunnel, at: Cursor<'a>, read: impl FnOnce(Cursor<'a>, &mut Self) -> bool) -> bool {
+        let (mac, vlan, path) = (self.mac, self.vlan, self.tunnel);
+        if !self.tunnel.push(tunnel) {
+            return self.stop(Layer::Tunnel, What::TooDeep, &at);
+        }
+        if read(at, self) {
+            return true;
+        }
+        (self.mac, self.vlan, self.tunnel) = (mac, vlan, path);
+        false
     }
 
     /// Notes what the frame holds, unless an IP packet around it is known already. False: no IP packet was found.

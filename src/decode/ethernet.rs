@@ -5,7 +5,7 @@ use etherparse::Ethernet2HeaderSlice;
 use crate::decode::cursor::Cursor;
 use crate::decode::fault::{Layer, What};
 use crate::decode::packet::{Content, OtherKind, Packet};
-use crate::decode::{arp, ipv4, ipv6, llc, vlan};
+use crate::decode::{arp, ip, ipv4, ipv6, llc, macsec, mpls, nsh, ppp, vlan};
 use crate::net::Mac;
 
 /// An Ethernet frame without preamble. The frame check sequence, where captured, is padding like any other.
@@ -32,8 +32,57 @@ fn rare<'a>(kind: u16, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
         0x8100 | 0x88a8 | 0x9100 => vlan::read(at, packet),
         0x0806 => arp::read(at, packet),
         0..=1500 => llc::read(if u32::from(kind) <= at.wire { at.limit(u32::from(kind)) } else { at }, packet),
-        _ => packet.other(Content::Other(named(kind))),
+        0x8847 | 0x8848 => mpls::read(at, packet),
+        0x8864 => ppp::read_session(at, packet),
+        0x6558 => read(at, packet),
+        0x88e5 => macsec::read(at, packet),
+        0x894f => nsh::read(at, packet),
+        _ => match prefix(kind) {
+            Some(Prefix::Type(len)) => after(len, at, packet),
+            Some(Prefix::Frame(len)) => read(at.skip(len), packet),
+            None => packet.other(Content::Other(named(kind))),
+        },
     }
+}
+
+/// Headers that stand before another EtherType, whose content does not matter here.
+fn prefix(kind: u16) -> Option<Prefix> {
+    Some(match kind {
+        0x8926 => Prefix::Type(4),  // VNTAG
+        0x893f => Prefix::Type(6),  // IEEE 802.1BR
+        0x8909 => Prefix::Type(6),  // Cisco metadata, with a security group tag
+        0x892f => Prefix::Type(4),  // HSR, IEC 62439-3
+        0x88e7 => Prefix::Frame(4), // provider backbone bridging, IEEE 802.1ah
+        0x8903 => Prefix::Frame(2), // Cisco FabricPath
+        _ => return None,
+    })
+}
+
+enum Prefix {
+    /// So many bytes, then an EtherType.
+    Type(usize),
+    /// So many bytes, then an Ethernet frame.
+    Frame(usize),
+}
+
+fn after<'a>(len: usize, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    match at.u16(len) {
+        Some(kind) => ether_type(kind, at.skip(len + 2), packet),
+        None => packet.short(Layer::Ethernet, len + 2, &at),
+    }
+}
+
+/// Whether an Ethernet frame with an IP packet in it, tagged or not, begins here: for places where nothing else announces one.
+pub(super) fn plausible(at: Cursor<'_>) -> bool {
+    let mut place = 12;
+    while let Some(kind) = at.u16(place) {
+        match kind {
+            0x8100 | 0x88a8 | 0x9100 => place += 4,
+            IPV4 | IPV6 => return ip::plausible(at.skip(place + 2)),
+            _ => return false,
+        }
+    }
+    false
 }
 
 fn named(kind: u16) -> OtherKind {

@@ -37,6 +37,8 @@ pub enum What {
     UnknownFamily(u32),
     /// More VLAN tags than [`limit::VLAN_TAGS`](crate::limit::VLAN_TAGS): the inner ones were read but not kept.
     TooManyTags,
+    /// A frame that aggregates several packets, of which the first was read.
+    Several,
     /// More encapsulations than [`limit::TUNNEL_DEPTH`](crate::limit::TUNNEL_DEPTH), or more headers than [`limit::HEADERS`](crate::limit::HEADERS).
     TooDeep,
 }
@@ -51,6 +53,7 @@ impl fmt::Display for What {
             Self::UnknownLink(number) => write!(f, "unknown link type {number}"),
             Self::UnknownFamily(number) => write!(f, "unknown address family {number}"),
             Self::TooManyTags => f.write_str("too many VLAN tags"),
+            Self::Several => f.write_str("only the first of several packets"),
             Self::TooDeep => f.write_str("too many headers"),
         }
     }
@@ -122,6 +125,8 @@ layers! {
     Icmp = "icmp",
     /// GRE and ERSPAN.
     Gre = "gre",
+    /// An encapsulation that was not entered.
+    Tunnel = "tunnel",
     /// Network service header.
     Nsh = "nsh",
 }

@@ -3,7 +3,7 @@
 use crate::decode::cursor::Cursor;
 use crate::decode::fault::{Fault, Layer, What};
 use crate::decode::packet::{Content, Header, Ip, Packet};
-use crate::decode::{icmp, ipv4, ipv6, sctp, tcp, udp};
+use crate::decode::{Tunnel, ah, ethernet, gre, icmp, ipv4, ipv6, l2tp, mpls, sctp, tcp, udp};
 use crate::net::Transport;
 
 /// A transport header and what follows it.
@@ -45,9 +45,19 @@ pub(super) fn read<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     }
 }
 
+/// Whether a whole IP header begins here whose length fits what is around it: for places where nothing else announces one.
+pub(super) fn plausible(at: Cursor<'_>) -> bool {
+    match at.u8(0).map(|first| (first >> 4, u32::from(first & 0x0f) * 4)) {
+        Some((4, header)) => at.u16(2).is_some_and(|total| header >= 20 && (header..=at.wire).contains(&u32::from(total))),
+        Some((6, _)) => at.u16(4).is_some_and(|carried| (1..=at.wire.saturating_sub(40)).contains(&u32::from(carried))),
+        _ => false,
+    }
+}
+
 /// Notes the packet whose header is `ip` and whose content begins at `at`, then follows what it carries. True: an IP packet was found.
 pub(super) fn content<'a>(ip: Ip, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     let part = match ip.fragment {
+        None if ip.transport == Transport::AH => return authenticated(ip, at, packet),
         Some(fragment) if fragment.offset > 0 => Segment { header: Header::None, payload: at.bytes, payload_len: at.wire, fault: None },
         _ => segment(ip.transport, at),
     };
@@ -57,7 +67,32 @@ pub(super) fn content<'a>(ip: Ip, at: Cursor<'a>, packet: &mut Packet<'a>) -> bo
     if let Some(fault) = part.fault {
         packet.fault.get_or_insert(fault);
     }
+    if ip.fragment.is_none() {
+        follow(ip.transport, part.header, at, packet);
+    }
     true
+}
+
+/// Looks for an inner packet, which takes the place of the one noted.
+fn follow<'a>(protocol: Transport, header: Header, at: Cursor<'a>, packet: &mut Packet<'a>) {
+    match (protocol.0, header) {
+        (6 | 1 | 58, _) => false,
+        (17, Header::Udp { source, destination }) => udp::follow(source, destination, at.skip(8).limit(packet.payload_len), packet),
+        (4 | 94, _) => packet.inside(Tunnel::IpInIp, at, ipv4::read),
+        (41, _) => packet.inside(Tunnel::IpInIp, at, ipv6::read),
+        (47, _) => gre::read(at, packet),
+        (97, _) => packet.inside(Tunnel::EtherIp, at.skip(2), ethernet::read),
+        (115, _) => l2tp::read_over_ip(at, packet),
+        (137, _) => mpls::read(at, packet),
+        _ => false,
+    };
+}
+
+fn authenticated<'a>(ip: Ip, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    match ah::read(at, packet) {
+        Some((transport, rest)) => content(Ip { transport, ..ip }, rest, packet),
+        None => headless(ip, packet),
+    }
 }
 
 /// Notes a packet of which no more than the header could be read.

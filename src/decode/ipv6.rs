@@ -6,8 +6,8 @@ use etherparse::{Ipv6FragmentHeaderSlice, Ipv6HeaderSlice};
 
 use crate::decode::cursor::Cursor;
 use crate::decode::fault::{Layer, What};
-use crate::decode::ip;
 use crate::decode::packet::{Fragment, Ip, Packet};
+use crate::decode::{ah, ip};
 use crate::limit;
 use crate::net::Transport;
 
@@ -46,6 +46,11 @@ fn extensions<'a>(mut ip: Ip, mut at: Cursor<'a>, packet: &mut Packet<'a>) -> bo
                 ip.transport = Transport(head[0]);
                 at = at.skip(len);
             }
+            AUTHENTICATION => {
+                let Some((next, rest)) = ah::read(at, packet) else { return ip::headless(ip, packet) };
+                ip.transport = next;
+                at = rest;
+            }
             FRAGMENT => {
                 let Ok(header) = Ipv6FragmentHeaderSlice::from_slice(at.bytes) else { return cut(ip, 8, at, packet) };
                 let place = Fragment { offset: u32::from(header.fragment_offset().value()) * 8, more: header.more_fragments() };
@@ -81,6 +86,7 @@ fn jumbo(next: u8, at: Cursor<'_>) -> Option<u32> {
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
 const DESTINATION: u8 = 60;
 const HIP: u8 = 139;
 const SHIM6: u8 = 140;

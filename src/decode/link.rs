@@ -4,7 +4,7 @@ use crate::capture::LinkType;
 use crate::decode::cursor::Cursor;
 use crate::decode::fault::{Layer, What};
 use crate::decode::packet::{Content, OtherKind, Packet};
-use crate::decode::{cooked, ethernet, ip, ipv4, ipv6, null};
+use crate::decode::{cooked, ethernet, frame_relay, ip, ipv4, ipv6, lan, llc, nflog, null, ppp, wlan};
 
 pub(super) fn read<'a>(link: LinkType, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     if link == LinkType::ETHERNET {
@@ -18,7 +18,34 @@ pub(super) fn read<'a>(link: LinkType, at: Cursor<'a>, packet: &mut Packet<'a>) 
         LinkType::IPV6 => ipv6::read(at, packet),
         LinkType::LINUX_SLL => cooked::read(at, packet),
         LinkType::LINUX_SLL2 => cooked::read_v2(at, packet),
-        LinkType(number) => refuse(number, at, packet),
+        LinkType(number) => read_rare(number, at, packet),
+    }
+}
+
+fn read_rare<'a>(number: u16, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    match number {
+        6 => lan::token_ring(at, packet),
+        8 => ip::read(at.skip(16), packet), // SLIP, after 16 bytes of direction and compressed header
+        9 => ppp::read(at, packet),
+        10 => lan::fddi(at, packet),
+        50 => ppp::read_serial(at, packet),
+        51 => ppp::read_session(at, packet),
+        100 => llc::read(at, packet),
+        104 => ppp::read_cisco(at, packet),
+        105 => wlan::read(at, packet),
+        107 => frame_relay::read(at, packet),
+        119 | 163 => wlan::prism(at, packet),
+        123 => llc::read(at.skip(4), packet), // SunATM, after type, path and circuit
+        127 => wlan::radiotap(at, packet),
+        129 => lan::arcnet(at, packet),
+        192 => wlan::per_packet_information(at, packet),
+        204 => ppp::read_with_direction(at, packet),
+        239 => nflog::read(at, packet),
+        242 => lan::infiniband(at, packet),
+        281 | 284 => lan::tagged(4, at, packet),
+        282 => ethernet::read(at.skip(4), packet), // Broadcom's tag before the frame
+        285 => lan::tagged(8, at, packet),
+        _ => refuse(number, at, packet),
     }
 }
 

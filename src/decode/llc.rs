@@ -10,18 +10,18 @@ pub(super) fn read<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     let Some(head) = at.head::<3>() else { return packet.short(Layer::Llc, 3, &at) };
     let [destination, source, control] = *head;
     match (destination, source, control) {
-        (0xaa, 0xaa, 0x03) => snap(at, packet),
+        (0xaa, 0xaa, 0x03) => organisation(at.skip(3), packet),
         (0x06, _, 0x03) => ipv4::read(at.skip(3), packet),
         (0xff, 0xff, _) => packet.other(Content::Other(OtherKind::Named("ipx"))),
         _ => packet.other(Content::Other(named(destination))),
     }
 }
 
-/// Organisation 0 and RFC 1042's bridge-tunnel encapsulation (00-00-f8) carry EtherTypes, 00-80-c2 a bridged frame, 00-00-0c Cisco's protocols.
-fn snap<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
-    let Some(head) = at.head::<8>() else { return packet.short(Layer::Llc, 8, &at) };
-    let (protocol, rest) = (u16::from_be_bytes([head[6], head[7]]), at.skip(8));
-    let name = match ([head[3], head[4], head[5]], protocol) {
+/// The SNAP header: organisation 0 and RFC 1042's bridge-tunnel encapsulation (00-00-f8) carry EtherTypes, 00-80-c2 a bridged frame, 00-00-0c Cisco's protocols.
+pub(super) fn organisation<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    let Some([a, b, c, high, low]) = at.head::<5>() else { return packet.short(Layer::Llc, 5, &at) };
+    let (protocol, rest) = (u16::from_be_bytes([*high, *low]), at.skip(5));
+    let name = match ([*a, *b, *c], protocol) {
         ([0, 0, 0 | 0xf8], 0x0600..) => return ethernet::ether_type(protocol, rest, packet),
         ([0x00, 0x80, 0xc2], 0x0001) => return bridged(rest.skip(2), packet),
         ([0x00, 0x80, 0xc2], 0x0007) => return bridged(rest, packet),

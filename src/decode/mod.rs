@@ -8,24 +8,41 @@
 //! network cards compute them after the capture. etherparse reads the headers that have a fixed form; its composite
 //! headers are not used, as they cost several times this whole path.
 
+mod ah;
 mod arp;
+mod capwap;
 mod cooked;
 mod cursor;
 mod ethernet;
 mod fault;
+mod frame_relay;
+mod geneve;
+mod gre;
+mod gtp;
 mod icmp;
 mod ip;
 mod ipv4;
 mod ipv6;
+mod l2tp;
+mod lan;
 mod link;
 mod llc;
+mod macsec;
+mod mpls;
+mod nflog;
+mod nsh;
 mod null;
 mod packet;
 mod path;
+mod ppp;
 mod sctp;
 mod tcp;
+mod teredo;
+mod tzsp;
 mod udp;
 mod vlan;
+mod vxlan;
+mod wlan;
 
 pub use fault::{Fault, Layer, What};
 pub use icmp::{Quote, quoted};
