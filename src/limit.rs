@@ -46,6 +46,14 @@ pub const IPV6_EXTENSIONS: usize = 16;
 pub const HISTORY_LETTERS: usize = 64;
 /// ICMP errors kept of one flow. Senders limit their rate; the first few name the sender and the code, the rest are counted.
 pub const REJECTIONS_KEPT: usize = 8;
+/// Bytes held of one side of a connection while bytes before them are missing: the receive window of an ordinary host.
+pub const STREAM_BYTES_HELD: usize = 64 * 1024;
+/// Separate pieces held of one side while bytes before them are missing: a window of full segments.
+pub const STREAM_PIECES_HELD: usize = 64;
+/// Bytes held of all connections of a table together. Loss in hundreds of connections at once fits; a flood of holes does not eat the memory.
+pub const STREAMS_BYTES_HELD: usize = 32 * 1024 * 1024;
+/// Flows live at once in a table, at about 700 bytes a connection: 280 MiB at worst. An office has some tens of thousands.
+pub const LIVE_FLOWS: usize = 400_000;
 /// SYN times kept of one connection: Linux tries at most 11 times.
 pub const SYNS_KEPT: usize = 12;
 

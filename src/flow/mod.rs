@@ -3,6 +3,17 @@
 //! Nothing here knows what a port or a byte means. Payload is lent to an [`Observer`] (the next room) as it comes into order;
 //! a [`Flow`] is handed over when it ends.
 
+mod community;
+mod direction;
+mod expiry;
+mod key;
+mod live;
+mod story;
+mod stream;
+mod table;
+mod tcp;
+mod unreachable;
+
 use std::net::IpAddr;
 
 use smallvec::SmallVec;
@@ -11,6 +22,10 @@ use crate::capture::FrameId;
 use crate::decode::{TunnelPath, VlanStack};
 use crate::net::{Endpoint, Mac, Side, Transport};
 use crate::time::Timestamp;
+
+pub use community::community_id;
+pub use key::shard_of;
+pub use table::{Counts, FlowTable, Settings};
 
 /// All packets of one conversation.
 #[derive(Clone, Debug)]
@@ -33,7 +48,7 @@ pub struct Flow {
     pub last_frame: FrameId,
     /// Zeek's history letters: upper case from the client, `^` where the ends were swapped after the fact.
     pub history: History,
-    /// Zeek's `conn_state`; none where Zeek prints none.
+    /// Zeek's `conn_state`. Other than of TCP and UDP flows it is always `OTH`.
     pub state: Option<ConnState>,
     /// VLAN identifiers of its first packet.
     pub vlan: VlanStack,
@@ -41,7 +56,7 @@ pub struct Flow {
     pub tunnel: TunnelPath,
     /// Capture interface of its first packet.
     pub interface: u32,
-    /// What a TCP connection did beyond its history; none for other transports.
+    /// What a TCP connection did beyond its history; none for other transports, and while the flow is live.
     pub tcp: Option<Box<TcpStory>>,
     /// ICMP errors that quote this flow, in order, at most [`limit::REJECTIONS_KEPT`](crate::limit::REJECTIONS_KEPT).
     pub rejections: Vec<Rejection>,
@@ -49,6 +64,21 @@ pub struct Flow {
     pub icmp: Option<(u8, u8)>,
     /// Why it ended.
     pub ended: Ended,
+}
+
+impl Flow {
+    /// Swaps client and server and all that is told by side; the history says so. For whoever learns from content that the guess was wrong.
+    pub fn flip(&mut self) {
+        std::mem::swap(&mut self.client, &mut self.server);
+        self.history = self.history.flipped();
+        self.state = self.state.map(|state| state.flipped(self.transport));
+        if let Some(story) = &mut self.tcp {
+            story.flip();
+        }
+        for rejection in &mut self.rejections {
+            rejection.to = rejection.to.other();
+        }
+    }
 }
 
 /// One end of a flow and what it sent.
@@ -135,6 +165,24 @@ impl ConnState {
     }
 }
 
+impl ConnState {
+    /// The state of the same packets seen with client and server swapped. Attempts stay what they are: a SYN leaves no doubt who opened the flow.
+    fn flipped(self, transport: Transport) -> Self {
+        match self {
+            Self::S2 => Self::S3,
+            Self::S3 => Self::S2,
+            Self::Rsto => Self::Rstr,
+            Self::Rstr => Self::Rsto,
+            Self::Sh => Self::Shr,
+            Self::Shr if transport == Transport::TCP => Self::Sh,
+            Self::Shr => Self::S0,
+            Self::S0 if transport != Transport::TCP => Self::Shr,
+            Self::Rstrh => Self::Oth,
+            other => other,
+        }
+    }
+}
+
 /// Zeek's history: one ASCII letter for each kind of event, upper case from the client, `^` for swapped ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History(SmallVec<[u8; 22]>);
@@ -200,8 +248,55 @@ pub struct TcpStory {
     pub zero_windows: [u32; 2],
     /// Whether the first packet seen was neither SYN nor SYN-ACK.
     pub midstream: bool,
-    /// Greatest acknowledgment number minus initial sequence number: how much of the client's, of the server's stream was acknowledged.
+    /// Payload bytes of the client, of the server that the other end acknowledged.
     pub acknowledged: [u64; 2],
+    /// Payload bytes sent by client, by server, retransmissions included.
+    pub payload: [u64; 2],
+    /// First payload segment of client, of server.
+    pub first_data: [Option<(Timestamp, FrameId)>; 2],
+    /// Last payload segment of client, of server, retransmissions included.
+    pub last_data: [Option<(Timestamp, FrameId)>; 2],
+    /// Lowest and highest time to live of the client's, of the server's packets other than RSTs: what a forged RST is held against.
+    pub ttl: [Option<(u8, u8)>; 2],
+    /// Maximum segment size that client, that server announced.
+    pub mss: [Option<u16>; 2],
+    /// Largest payload segment of client, of server that was acknowledged.
+    pub largest_acknowledged: [u32; 2],
+    /// Of the payload segments of client, of server that are not acknowledged, the largest (its length, and where it ends in the stream).
+    pub open_segment: [(u32, i64); 2],
+    /// Whether a later RST came from the other end or with another sequence number than the first: forgers send several.
+    pub resets_differ: bool,
+    /// Payload segments by the end that had sent a RST: the RST was not its own.
+    pub data_after_reset: u32,
+    /// The longest time without a packet, in nanoseconds, and the frame that ended it.
+    pub longest_silence: (u64, FrameId),
+    /// Time of the last packet.
+    pub last: Option<Timestamp>,
+}
+
+impl TcpStory {
+    fn flip(&mut self) {
+        self.fins.swap(0, 1);
+        self.retransmissions.swap(0, 1);
+        self.missed_bytes.swap(0, 1);
+        self.zero_windows.swap(0, 1);
+        self.acknowledged.swap(0, 1);
+        self.payload.swap(0, 1);
+        self.first_data.swap(0, 1);
+        self.last_data.swap(0, 1);
+        self.ttl.swap(0, 1);
+        self.mss.swap(0, 1);
+        self.largest_acknowledged.swap(0, 1);
+        self.open_segment.swap(0, 1);
+        if let Some(reset) = &mut self.reset {
+            reset.from = reset.from.other();
+            std::mem::swap(&mut reset.client_payload, &mut reset.server_payload);
+        }
+    }
+
+    fn is_blank(&self) -> bool {
+        self.last.is_none()
+    }
 }
 
 /// A RST.
@@ -217,6 +312,10 @@ pub struct Reset {
     pub ttl: u8,
     /// Its IPv4 identification.
     pub ident: u32,
+    /// Its sequence number.
+    pub sequence: u32,
+    /// Whether it carries ACK. A closed port answers a SYN with RST and ACK (RFC 9293 section 3.5.2).
+    pub with_ack: bool,
     /// Whether only SYNs had gone before.
     pub answers_syn: bool,
     /// Payload bytes the client had sent by then.
@@ -257,6 +356,8 @@ pub enum Ended {
     Idle,
     /// The capture ended first.
     CaptureEnd,
+    /// A SYN opened another connection between the same ends.
+    Reused,
     /// Put out at a bound; counted.
     Evicted,
 }

@@ -1,0 +1,42 @@
+//! When to look at a flow again. No work is done per packet: a flow waits where its deadline lay when it was last looked at.
+
+use std::collections::BTreeMap;
+
+use crate::time::Timestamp;
+
+/// Flows by the second at which they are to be looked at.
+#[derive(Debug, Default)]
+pub(super) struct Agenda {
+    seconds: BTreeMap<i64, Vec<u32>>,
+}
+
+impl Agenda {
+    /// Enters a flow for the second in which `deadline` lies; that second, for the flow to remember: an entry of another second is stale.
+    pub fn enter(&mut self, slot: u32, deadline: Timestamp) -> i64 {
+        let second = second_of(deadline);
+        self.seconds.entry(second).or_default().push(slot);
+        second
+    }
+
+    /// Takes the flows of the earliest second, if that is before `now`.
+    pub fn due(&mut self, now: Timestamp) -> Option<(i64, Vec<u32>)> {
+        let first = self.seconds.first_entry()?;
+        if *first.key() < second_of(now) { Some(first.remove_entry()) } else { None }
+    }
+
+    /// Takes one flow of the earliest second.
+    pub fn nearest(&mut self) -> Option<(i64, u32)> {
+        loop {
+            let mut first = self.seconds.first_entry()?;
+            let second = *first.key();
+            if let Some(slot) = first.get_mut().pop() {
+                return Some((second, slot));
+            }
+            first.remove();
+        }
+    }
+}
+
+fn second_of(time: Timestamp) -> i64 {
+    time.nanos().div_euclid(1_000_000_000)
+}

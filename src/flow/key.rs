@@ -1,0 +1,153 @@
+//! What makes packets one flow: transport, addresses and ports, in an order that does not depend on the direction.
+
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+
+use crate::decode::{Content, Header, Ip, Packet};
+use crate::flow::unreachable::{self, Quote};
+use crate::net::{Endpoint, Transport};
+
+/// Transport, addresses and ports of a flow. VLANs and tunnels are no part of it: the same inner flow by two ways is one flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    low: [u8; 16],
+    high: [u8; 16],
+    low_port: u16,
+    high_port: u16,
+    /// Of an ICMP error: the address pair it quotes, hashed. It keeps each such flow in the shard of the flow that it is about.
+    about: u32,
+    transport: Transport,
+    v6: bool,
+}
+
+/// A key, and whether the packet it was made of came from the key's lower end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keyed {
+    pub key: Key,
+    pub from_low: bool,
+}
+
+impl Key {
+    /// The lower or the higher end.
+    pub fn end(&self, low: bool) -> Endpoint {
+        let (octets, port) = if low { (self.low, self.low_port) } else { (self.high, self.high_port) };
+        Endpoint { ip: address(octets, self.v6), port }
+    }
+
+    /// The transport protocol.
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// Where the index of the table files the key. 32 bits are enough: whoever finds the same tag compares the keys.
+    pub fn tag(&self, seed: &impl BuildHasher) -> u32 {
+        let [a, b] = words(self.low);
+        let [c, d] = words(self.high);
+        let ports = u64::from(self.low_port) << 48 | u64::from(self.high_port) << 32 | u64::from(self.about);
+        let mut hasher = seed.build_hasher();
+        for word in [a, b, c, d, ports.rotate_left(8) ^ u64::from(self.transport.0)] {
+            hasher.write_u64(word);
+        }
+        let hash = hasher.finish();
+        (hash ^ (hash >> 32)) as u32
+    }
+
+    /// The key of the flow that an ICMP error quotes a packet of.
+    pub fn of_quote(quote: &Quote) -> Keyed {
+        Self::new(quote.transport, (quote.source, quote.ports.0), (quote.destination, quote.ports.1), quote.two_way, 0)
+    }
+
+    fn new(transport: Transport, source: (IpAddr, u16), destination: (IpAddr, u16), two_way: bool, about: u32) -> Keyed {
+        let (from, to) = ((octets(source.0), source.1), (octets(destination.0), destination.1));
+        let from_low = !two_way || from <= to;
+        let (low, high) = if from_low { (from, to) } else { (to, from) };
+        let key = Self { low: low.0, high: high.0, low_port: low.1, high_port: high.1, about, transport, v6: source.0.is_ipv6() };
+        Keyed { key, from_low }
+    }
+}
+
+/// The key of a packet; none where its ends cannot be named: no IP, a fragment without its header, a header cut off.
+pub(super) fn of_packet(packet: &Packet<'_>) -> Option<Keyed> {
+    let Content::Ip(ip, header) = &packet.content else { return None };
+    let (source, destination, two_way) = match header {
+        Header::Tcp(tcp) => (tcp.source, tcp.destination, true),
+        Header::Udp { source, destination } | Header::Sctp { source, destination, .. } => (*source, *destination, true),
+        Header::Icmp { kind, code, .. } => icmp_ports(ip.transport, *kind, *code),
+        Header::None if ip.transport.has_ports() || is_icmp(ip.transport) => return None,
+        Header::None => (0, 0, true),
+    };
+    let about = quote_of(packet).map_or(0, |quote| pair_hash(quote.source, quote.destination) as u32);
+    Some(Key::new(ip.transport, (ip.source, source), (ip.destination, destination), two_way, about))
+}
+
+/// Which of `shards` tables a packet belongs to: by its address pair, an ICMP error by the pair it quotes. So a control flow and its data flows,
+/// a flow and its fragments, a flow and the errors about it meet in one table. Packets without IP go to the first.
+pub fn shard_of(packet: &Packet<'_>, shards: usize) -> usize {
+    let Content::Ip(Ip { source, destination, .. }, _) = packet.content else { return 0 };
+    let (source, destination) = quote_of(packet).map_or((source, destination), |quote| (quote.source, quote.destination));
+    (pair_hash(source, destination) >> 16) as usize % shards.max(1)
+}
+
+/// The two numbers that stand for ports in an ICMP flow, and whether answers belong to it: type and counterpart type, else type and code
+/// (Community ID v1; Zeek does the same).
+pub(super) fn icmp_ports(transport: Transport, kind: u8, code: u8) -> (u16, u16, bool) {
+    let pairs = if transport == Transport::ICMP6 { COUNTERPARTS_V6 } else { COUNTERPARTS_V4 };
+    match pairs.iter().find(|(known, _)| *known == kind) {
+        Some((_, counterpart)) => (u16::from(kind), u16::from(*counterpart), true),
+        None => (u16::from(kind), u16::from(code), false),
+    }
+}
+
+/// Whether an ICMP type asks, of those that have a counterpart: its sender is the client.
+pub(super) fn icmp_asks(transport: Transport, kind: u8) -> bool {
+    if transport == Transport::ICMP6 { matches!(kind, 128 | 130 | 133 | 135 | 139 | 144) } else { matches!(kind, 8 | 10 | 13 | 15 | 17) }
+}
+
+fn quote_of(packet: &Packet<'_>) -> Option<Quote> {
+    match packet.content {
+        Content::Ip(Ip { transport, .. }, Header::Icmp { kind, .. }) => unreachable::quoted(transport, kind, packet.payload),
+        _ => None,
+    }
+}
+
+fn is_icmp(transport: Transport) -> bool {
+    matches!(transport, Transport::ICMP | Transport::ICMP6)
+}
+
+/// A hash of an address pair that is the same in both directions, in every run and for any number of shards.
+fn pair_hash(one: IpAddr, other: IpAddr) -> u64 {
+    let (one, other) = (octets(one), octets(other));
+    let (low, high) = if one <= other { (one, other) } else { (other, one) };
+    let mut hasher = foldhash::fast::FixedState::default().build_hasher();
+    for word in words(low).into_iter().chain(words(high)) {
+        hasher.write_u64(word);
+    }
+    hasher.finish()
+}
+
+fn octets(ip: IpAddr) -> [u8; 16] {
+    match ip {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
+    }
+}
+
+fn address(octets: [u8; 16], v6: bool) -> IpAddr {
+    let ip = std::net::Ipv6Addr::from(octets);
+    match ip.to_ipv4_mapped() {
+        Some(v4) if !v6 => v4.into(),
+        _ => ip.into(),
+    }
+}
+
+fn words(octets: [u8; 16]) -> [u64; 2] {
+    let all = u128::from_be_bytes(octets);
+    [(all >> 64) as u64, all as u64]
+}
+
+/// ICMP types that have an answer, with the answer's type (Community ID v1).
+const COUNTERPARTS_V4: &[(u8, u8)] = &[(0, 8), (8, 0), (9, 10), (10, 9), (13, 14), (14, 13), (15, 16), (16, 15), (17, 18), (18, 17)];
+/// The same for ICMPv6.
+const COUNTERPARTS_V6: &[(u8, u8)] = &[
+    (128, 129), (129, 128), (130, 131), (131, 130), (133, 134), (134, 133), (135, 136), (136, 135), (139, 140), (140, 139), (144, 145), (145, 144),
+];

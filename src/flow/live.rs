@@ -1,0 +1,210 @@
+//! A flow while its packets come. What every packet touches is small and together; the rest is boxed.
+
+use crate::capture::FrameId;
+use crate::decode::{Ip, Packet, TunnelPath, VlanStack};
+use crate::flow::direction::Opening;
+use crate::flow::key::{Key, Keyed};
+use crate::flow::table::Settings;
+use crate::flow::tcp::Connection;
+use crate::flow::{ConnState, Direction, End, Ended, Flow, History, Rejection};
+use crate::limit::REJECTIONS_KEPT;
+use crate::net::{Mac, Side, Transport};
+use crate::time::Timestamp;
+
+/// A live flow.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub key: Key,
+    /// Whether the client is the key's lower end.
+    client_is_low: bool,
+    /// Whether the observer wants payload.
+    pub wanted: bool,
+    /// The second of the agenda in which it waits to be looked at.
+    pub second: i64,
+    last_frame: FrameId,
+    /// What client and server sent.
+    sent: [Sent; 2],
+    pub tcp: Option<Box<Connection>>,
+    pub cold: Box<Cold>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    packets: u64,
+    bytes: u64,
+    payload: u64,
+    last: Timestamp,
+}
+
+/// What only the first packets of a flow touch, and its end.
+#[derive(Debug)]
+pub(super) struct Cold {
+    first: Timestamp,
+    first_frame: FrameId,
+    interface: u32,
+    vlan: VlanStack,
+    tunnel: TunnelPath,
+    direction: Direction,
+    icmp: Option<(u8, u8)>,
+    opened_by: [Option<First>; 2],
+    pub history: History,
+    rejections: Vec<Rejection>,
+}
+
+/// The first packet of one side.
+#[derive(Clone, Copy, Debug)]
+struct First {
+    time: Timestamp,
+    ttl: u8,
+    mac: Option<Mac>,
+}
+
+impl Live {
+    /// A flow about to receive its first packet.
+    pub fn new(keyed: Keyed, packet: &Packet<'_>, opening: Opening, icmp: Option<(u8, u8)>) -> Self {
+        let mut history = History::default();
+        let is_tcp = keyed.key.transport() == Transport::TCP;
+        if opening.flipped && (is_tcp || keyed.key.transport() == Transport::UDP) {
+            history.push(b'^');
+        }
+        let cold = Cold {
+            first: packet.time,
+            first_frame: packet.frame,
+            interface: packet.interface,
+            vlan: packet.vlan,
+            tunnel: packet.tunnel,
+            direction: opening.direction,
+            icmp,
+            opened_by: [None; 2],
+            history,
+            rejections: Vec::new(),
+        };
+        Self {
+            key: keyed.key,
+            client_is_low: keyed.from_low != opening.flipped,
+            wanted: true,
+            second: i64::MIN,
+            last_frame: packet.frame,
+            sent: [Sent::default(); 2],
+            tcp: is_tcp.then(Box::default),
+            cold: Box::new(cold),
+        }
+    }
+
+    /// Who sent a packet with this key.
+    pub fn side(&self, from_low: bool) -> Side {
+        if from_low == self.client_is_low { Side::Client } else { Side::Server }
+    }
+
+    /// Counts a packet of `side`.
+    pub fn count(&mut self, side: Side, packet: &Packet<'_>, ip: &Ip) {
+        let sent = &mut self.sent[side as usize];
+        if sent.packets == 0 {
+            let first = First { time: packet.time, ttl: ip.ttl, mac: packet.mac.map(|(from, _)| from) };
+            self.cold.opened_by[side as usize] = Some(first);
+        }
+        sent.packets += 1;
+        sent.bytes += u64::from(ip.len);
+        sent.payload += u64::from(packet.payload_len);
+        sent.last = packet.time;
+        self.last_frame = packet.frame;
+    }
+
+    /// Packets that `side` sent.
+    pub fn packets(&self, side: Side) -> u64 {
+        self.sent[side as usize].packets
+    }
+
+    /// When the flow is over unless another packet comes: its connection's end, or its idle timeout.
+    pub fn deadline(&self, settings: &Settings) -> Timestamp {
+        let idle = match (self.key.transport(), &self.tcp) {
+            (_, Some(connection)) => match connection.closed {
+                Some(closed) => return closed,
+                None if connection.is_attempt() => settings.attempt,
+                None => settings.tcp_idle,
+            },
+            (Transport::UDP, None) => settings.udp_idle,
+            _ => settings.other_idle,
+        };
+        self.last() + idle
+    }
+
+    /// Keeps an ICMP error about this flow; false where the bound is reached.
+    pub fn reject(&mut self, rejection: Rejection) -> bool {
+        let has_room = self.cold.rejections.len() < REJECTIONS_KEPT;
+        if has_room {
+            self.cold.rejections.push(rejection);
+        }
+        has_room
+    }
+
+    /// Time and number of the first packet, by which flows are put in order.
+    pub fn order(&self) -> (Timestamp, FrameId) {
+        (self.cold.first, self.cold.first_frame)
+    }
+
+    /// The flow as it stands; the story of its connection is told at the end only.
+    pub fn view(&self) -> Flow {
+        Flow {
+            transport: self.key.transport(),
+            client: self.end(Side::Client),
+            server: self.end(Side::Server),
+            direction: self.cold.direction,
+            first: self.cold.first,
+            last: self.last(),
+            first_frame: self.cold.first_frame,
+            last_frame: self.last_frame,
+            history: self.cold.history.clone(),
+            state: Some(self.state()),
+            vlan: self.cold.vlan,
+            tunnel: self.cold.tunnel,
+            interface: self.cold.interface,
+            tcp: None,
+            rejections: Vec::new(),
+            icmp: self.cold.icmp,
+            ended: Ended::CaptureEnd,
+        }
+    }
+
+    /// The flow at its end.
+    pub fn into_flow(mut self, ended: Ended) -> Flow {
+        let mut flow = self.view();
+        flow.rejections = std::mem::take(&mut self.cold.rejections);
+        flow.ended = ended;
+        flow.tcp = self.tcp.map(|connection| Box::new(connection.into_story()));
+        flow
+    }
+
+    fn last(&self) -> Timestamp {
+        let [client, server] = &self.sent;
+        if client.packets == 0 { server.last } else if server.packets == 0 { client.last } else { client.last.max(server.last) }
+    }
+
+    fn end(&self, side: Side) -> End {
+        let sent = self.sent[side as usize];
+        let first = self.cold.opened_by[side as usize];
+        End {
+            endpoint: self.key.end(self.client_is_low == (side == Side::Client)),
+            packets: sent.packets,
+            bytes: sent.bytes,
+            payload_bytes: sent.payload,
+            ttl: first.map_or(0, |first| first.ttl),
+            mac: first.and_then(|first| first.mac),
+            first: first.map(|first| first.time),
+            last: first.map(|_| sent.last),
+        }
+    }
+
+    fn state(&self) -> ConnState {
+        match &self.tcp {
+            Some(connection) => connection.state(&self.cold.history),
+            None if self.key.transport() == Transport::UDP => match self.sent.map(|sent| sent.packets > 0) {
+                [true, true] => ConnState::SF,
+                [true, false] => ConnState::S0,
+                [false, true] => ConnState::Shr,
+                [false, false] => ConnState::Oth,
+            },
+            None => ConnState::Oth,
+        }
+    }
+}

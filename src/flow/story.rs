@@ -1,0 +1,138 @@
+//! What outcomes rest on, gathered segment by segment: who tried how often, who reset, what was never acknowledged.
+
+use crate::decode::{Ip, Packet, Tcp, TcpFlags};
+use crate::flow::stream::FIRST;
+use crate::flow::{Reset, TcpStory};
+use crate::limit::SYNS_KEPT;
+use crate::net::Side;
+
+/// A segment with its place in the connection.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'a> {
+    pub side: Side,
+    pub packet: &'a Packet<'a>,
+    pub ip: &'a Ip,
+    pub tcp: &'a Tcp,
+    /// Its position.
+    pub at: i64,
+    /// By how much it ends beyond all its sender sent before.
+    pub advance: i64,
+    /// The position of the other end's stream that it acknowledges.
+    pub peer_position: i64,
+}
+
+/// Adds a segment to the story.
+pub(super) fn tell(story: &mut TcpStory, told: &Told<'_>) {
+    let (side, flags) = (told.side as usize, told.tcp.flags);
+    if story.is_blank() {
+        story.midstream = !flags.has(TcpFlags::SYN);
+        story.same_isn = true;
+    }
+    note_silence(story, told);
+    if flags.has(TcpFlags::SYN) {
+        note_syn(story, told);
+    }
+    if flags.has(TcpFlags::RST) {
+        note_reset(story, told);
+    } else {
+        story.ttl[side] = Some(story.ttl[side].map_or((told.ip.ttl, told.ip.ttl), |(low, high)| (low.min(told.ip.ttl), high.max(told.ip.ttl))));
+        if story.reset.is_some_and(|reset| reset.from == told.side) && told.packet.payload_len > 0 {
+            story.data_after_reset = story.data_after_reset.saturating_add(1);
+        }
+    }
+    if told.tcp.window == 0 && !flags.has(TcpFlags::RST) {
+        story.zero_windows[side] = story.zero_windows[side].saturating_add(1);
+    }
+    story.fins[side] |= flags.has(TcpFlags::FIN);
+    note_payload(story, told);
+    note_acknowledgment(story, told);
+}
+
+fn note_silence(story: &mut TcpStory, told: &Told<'_>) {
+    let time = told.packet.time;
+    if let Some(last) = story.last {
+        let silence = time.since(last).as_nanos() as u64;
+        if silence > story.longest_silence.0 {
+            story.longest_silence = (silence, told.packet.frame);
+        }
+    }
+    story.last = Some(story.last.map_or(time, |last| last.max(time)));
+}
+
+fn note_syn(story: &mut TcpStory, told: &Told<'_>) {
+    let (time, frame) = (told.packet.time, told.packet.frame);
+    let side = told.side as usize;
+    story.mss[side] = told.tcp.mss.or(story.mss[side]);
+    if told.tcp.flags.has(TcpFlags::ACK) {
+        if told.side == Side::Server {
+            story.syn_acks = story.syn_acks.saturating_add(1);
+            story.syn_ack_ttl.get_or_insert(told.ip.ttl);
+            let asked = story.syn_times.last().map(|(asked, _)| time.since(*asked).as_nanos() as u64);
+            story.syn_ack_delay = story.syn_ack_delay.or(asked);
+        }
+    } else if told.side == Side::Client {
+        story.same_isn &= story.syns == 0 || told.advance <= 0;
+        story.syns = story.syns.saturating_add(1);
+        if story.syn_times.len() < SYNS_KEPT {
+            story.syn_times.push((time, frame));
+        }
+    }
+}
+
+fn note_reset(story: &mut TcpStory, told: &Told<'_>) {
+    story.resets = story.resets.saturating_add(1);
+    let answers_syn = told.side == Side::Server && story.syns > 0 && story.syn_acks == 0 && !story.established;
+    let reset = Reset {
+        from: told.side,
+        time: told.packet.time,
+        frame: told.packet.frame,
+        ttl: told.ip.ttl,
+        ident: told.ip.ident,
+        sequence: told.tcp.sequence,
+        with_ack: told.tcp.flags.has(TcpFlags::ACK),
+        answers_syn,
+        client_payload: story.payload[0],
+        server_payload: story.payload[1],
+    };
+    match story.reset {
+        None => story.reset = Some(reset),
+        Some(first) => story.resets_differ |= first.sequence != reset.sequence || first.from != reset.from,
+    }
+}
+
+fn note_payload(story: &mut TcpStory, told: &Told<'_>) {
+    let (side, len) = (told.side as usize, told.packet.payload_len);
+    if len == 0 || told.tcp.flags.has(TcpFlags::RST) {
+        return;
+    }
+    story.payload[side] = story.payload[side].saturating_add(u64::from(len));
+    story.first_data[side].get_or_insert((told.packet.time, told.packet.frame));
+    story.last_data[side] = Some((told.packet.time, told.packet.frame));
+    let is_keep_alive = len == 1 && told.advance == 0;
+    if told.advance <= 0 && !is_keep_alive {
+        story.retransmissions[side] = story.retransmissions[side].saturating_add(1);
+    }
+    let (open, _) = story.open_segment[side];
+    if len >= open {
+        story.open_segment[side] = (len, told.at.saturating_add(i64::from(len)));
+    }
+}
+
+fn note_acknowledgment(story: &mut TcpStory, told: &Told<'_>) {
+    let flags = told.tcp.flags;
+    if !flags.has(TcpFlags::ACK) || flags.has(TcpFlags::RST) {
+        return;
+    }
+    let peer = told.side.other() as usize;
+    let (len, end) = story.open_segment[peer];
+    if len > 0 && told.peer_position >= end {
+        story.largest_acknowledged[peer] = story.largest_acknowledged[peer].max(len);
+        story.open_segment[peer] = (0, 0);
+    }
+    let goes_on = !flags.has(TcpFlags::SYN) && told.tcp.acknowledgment != 0;
+    let shows = match told.side {
+        Side::Client => told.peer_position >= FIRST,
+        Side::Server => told.packet.payload_len > 0,
+    };
+    story.established |= goes_on && shows;
+}

@@ -1,0 +1,216 @@
+//! One side's bytes of a TCP connection, put in order: retransmissions told from new data, overlaps trimmed (the first copy wins), gaps skipped once
+//! the other side acknowledges what lies beyond them, or at a bound.
+
+use crate::capture::FrameId;
+use crate::flow::Want;
+use crate::limit::{STREAM_BYTES_HELD, STREAM_PIECES_HELD};
+use crate::net::Side;
+use crate::time::Timestamp;
+
+/// A side's stream. Positions count from the initial sequence number: the first payload byte is at 1.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// The next position that was neither delivered nor skipped.
+    next: i64,
+    /// Positions skipped since something was delivered.
+    skipped: u64,
+    /// The snap length cut bytes off that are not acknowledged yet.
+    cut: bool,
+    /// What came ahead of its turn, in order, without overlaps.
+    waiting: Vec<Piece>,
+    /// Bytes that `waiting` holds.
+    held: usize,
+}
+
+#[derive(Debug)]
+struct Piece {
+    from: i64,
+    to: i64,
+    bytes: Box<[u8]>,
+    seen: Seen,
+}
+
+/// A segment's payload.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment<'a> {
+    pub from: i64,
+    /// Length on the wire; `bytes` may be fewer.
+    pub len: u32,
+    pub bytes: &'a [u8],
+    pub seen: Seen,
+}
+
+/// Where payload came from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub time: Timestamp,
+    pub frame: FrameId,
+    pub ttl: u8,
+}
+
+/// Bytes whose turn has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ready<'a> {
+    pub from: Side,
+    pub bytes: &'a [u8],
+    pub offset: u64,
+    pub missing: u64,
+    pub seen: Seen,
+}
+
+/// Where ready bytes go, and what all streams of a table share.
+pub(super) struct Outlet<'a> {
+    /// Whose stream is worked on.
+    pub from: Side,
+    /// Takes the bytes.
+    pub deliver: &'a mut dyn FnMut(Ready<'_>) -> Want,
+    /// Whether anybody wants them. Nothing is buffered otherwise, but gaps are still counted.
+    pub wanted: bool,
+    /// Bytes that all streams may still hold together.
+    pub budget: &'a mut usize,
+}
+
+/// Gaps met, and bytes in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gaps {
+    /// Separate holes.
+    pub holes: u32,
+    /// Bytes never captured.
+    pub bytes: u64,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self { next: FIRST, skipped: 0, cut: false, waiting: Vec::new(), held: 0 }
+    }
+}
+
+impl Stream {
+    /// Whether nothing was captured or skipped yet.
+    pub fn is_untouched(&self) -> bool {
+        self.next == FIRST && self.waiting.is_empty()
+    }
+
+    /// Takes a segment in. The bytes that the snap length cut off, and those skipped at a bound, are the gaps.
+    pub fn segment(&mut self, segment: &Segment<'_>, outlet: &mut Outlet<'_>) -> Gaps {
+        let mut gaps = Gaps::default();
+        if segment.from > self.next {
+            self.hold(segment, outlet);
+            while self.held > STREAM_BYTES_HELD || self.waiting.len() > STREAM_PIECES_HELD || *outlet.budget == 0 {
+                let Some(first) = self.waiting.first() else { break };
+                let to = first.from;
+                self.skip(to, &mut gaps);
+                gaps.bytes += self.drain(outlet);
+            }
+        } else {
+            gaps.bytes += self.advance(segment, outlet);
+            gaps.bytes += self.drain(outlet);
+        }
+        gaps
+    }
+
+    /// The other side acknowledged everything before `position`: what is missing there will not come.
+    pub fn acknowledged(&mut self, position: i64, outlet: &mut Outlet<'_>) -> Gaps {
+        let mut gaps = Gaps::default();
+        if self.cut {
+            self.cut = false;
+            gaps.holes += 1;
+        }
+        while self.next < position {
+            let to = self.waiting.first().map_or(position, |piece| piece.from.min(position));
+            self.skip(to, &mut gaps);
+            gaps.bytes += self.drain(outlet);
+        }
+        gaps
+    }
+
+    /// Nothing more is wanted, or the flow is over: gives the buffer back.
+    pub fn release(&mut self, budget: &mut usize) {
+        *budget += self.held;
+        self.held = 0;
+        for piece in &mut self.waiting {
+            piece.bytes = Box::default();
+        }
+    }
+
+    fn skip(&mut self, to: i64, gaps: &mut Gaps) {
+        let many = u64::try_from(to.saturating_sub(self.next)).unwrap_or(0);
+        if many > 0 {
+            gaps.holes += 1;
+            gaps.bytes += many;
+            self.skipped += many;
+            self.next = to;
+        }
+    }
+
+    /// Delivers what is new of a segment whose turn has come; the bytes that the snap length cut off.
+    fn advance(&mut self, segment: &Segment<'_>, outlet: &mut Outlet<'_>) -> u64 {
+        let to = segment.from.saturating_add(i64::from(segment.len));
+        if to <= self.next {
+            return 0;
+        }
+        let known = usize::try_from(self.next.saturating_sub(segment.from)).unwrap_or(0);
+        let bytes = segment.bytes.get(known..).unwrap_or_default();
+        let new = u64::try_from(to.saturating_sub(self.next)).unwrap_or(0);
+        let cut = new.saturating_sub(bytes.len() as u64);
+        if outlet.wanted && !bytes.is_empty() {
+            let offset = u64::try_from(self.next.saturating_sub(FIRST)).unwrap_or(0);
+            let want = (outlet.deliver)(Ready { from: outlet.from, bytes, offset, missing: self.skipped, seen: segment.seen });
+            self.skipped = 0;
+            outlet.wanted = want == Want::More;
+        }
+        self.next = to;
+        self.skipped += cut;
+        self.cut |= cut > 0;
+        cut
+    }
+
+    fn drain(&mut self, outlet: &mut Outlet<'_>) -> u64 {
+        let ready = self.waiting.iter().take_while(|piece| piece.from <= self.next).count();
+        if ready == 0 {
+            return 0;
+        }
+        let mut cut = 0;
+        let later = self.waiting.split_off(ready);
+        for piece in std::mem::replace(&mut self.waiting, later) {
+            self.held -= piece.bytes.len();
+            *outlet.budget += piece.bytes.len();
+            let len = u32::try_from(piece.to.saturating_sub(piece.from)).unwrap_or(u32::MAX);
+            if piece.bytes.is_empty() {
+                self.next = self.next.max(piece.to);
+            } else {
+                cut += self.advance(&Segment { from: piece.from, len, bytes: &piece.bytes, seen: piece.seen }, outlet);
+            }
+        }
+        cut + self.drain(outlet)
+    }
+
+    /// Keeps what no earlier piece covers.
+    fn hold(&mut self, segment: &Segment<'_>, outlet: &mut Outlet<'_>) {
+        let end = segment.from.saturating_add(i64::from(segment.len));
+        let mut at = segment.from;
+        let mut index = self.waiting.partition_point(|piece| piece.to <= at);
+        while at < end {
+            let (covered_from, covered_to) = self.waiting.get(index).map_or((end, end), |piece| (piece.from, piece.to));
+            let to = covered_from.min(end);
+            if at < to {
+                let piece = cut_out(segment, at, to, outlet);
+                self.held += piece.bytes.len();
+                self.waiting.insert(index, piece);
+                index += 1;
+            }
+            at = covered_to.max(to);
+            index += 1;
+        }
+    }
+}
+
+fn cut_out(segment: &Segment<'_>, from: i64, to: i64, outlet: &mut Outlet<'_>) -> Piece {
+    let place = |position: i64| usize::try_from(position.saturating_sub(segment.from)).unwrap_or(0).min(segment.bytes.len());
+    let bytes = segment.bytes.get(place(from)..place(to)).filter(|bytes| outlet.wanted && bytes.len() <= *outlet.budget).unwrap_or_default();
+    *outlet.budget -= bytes.len();
+    Piece { from, to, bytes: bytes.into(), seen: segment.seen }
+}
+
+/// Position of the first payload byte: SYN takes the one before.
+pub(super) const FIRST: i64 = 1;

@@ -1,0 +1,435 @@
+//! The table of live flows. Packets come in batches and are worked on in passes, so that the cache misses of different packets overlap.
+
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use crate::count::Tally;
+use crate::decode::{Content, Header, Ip, OtherKind, Packet, Tcp};
+use crate::flow::expiry::Agenda;
+use crate::flow::key::{self, Key, Keyed};
+use crate::flow::live::Live;
+use crate::flow::stream::{Outlet, Ready};
+use crate::flow::{Data, Ended, Observer, Rejection, Slot, Want, direction, unreachable};
+use crate::limit::{BATCH, LIVE_FLOWS, STREAMS_BYTES_HELD};
+use crate::net::{Side, Transport};
+use crate::time::Timestamp;
+
+/// When flows end, and how many may live.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// A TCP attempt without answer ends after this silence. Longer than the 64 s between the last SYNs of a Linux client (RFC 6298 doubles the wait), so
+    /// that one series of retries is one flow. Zeek begins a new connection after 5 s.
+    pub attempt: Duration,
+    /// A TCP connection ends after this silence. Firewalls forget a connection after 5 to 60 minutes; what comes after such a silence must still
+    /// belong to the flow, or a connection that was cut by idling could not be told. Zeek gives up after 5 minutes.
+    pub tcp_idle: Duration,
+    /// A closed or reset connection still takes in stragglers for this long (Zeek's `tcp_close_delay`).
+    pub tcp_linger: Duration,
+    /// A UDP flow ends after this silence (Zeek's `udp_inactivity_timeout`).
+    pub udp_idle: Duration,
+    /// Any other flow ends after this silence (Zeek's `icmp_inactivity_timeout`).
+    pub other_idle: Duration,
+    /// Flows live at once; beyond, whichever is nearest to its timeout is put out and counted.
+    pub live_flows: usize,
+    /// Bytes held of all connections together while bytes before them are missing.
+    pub streams_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            attempt: Duration::from_secs(75),
+            tcp_idle: Duration::from_secs(3_900),
+            tcp_linger: Duration::from_secs(5),
+            udp_idle: Duration::from_secs(60),
+            other_idle: Duration::from_secs(60),
+            live_flows: LIVE_FLOWS,
+            streams_bytes: STREAMS_BYTES_HELD,
+        }
+    }
+}
+
+/// What a table saw and what it could not keep.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Packets pushed.
+    pub packets: u64,
+    /// Packets that belong to a flow.
+    pub in_flows: u64,
+    /// Flows opened.
+    pub opened: u64,
+    /// Flows put out because too many were live.
+    pub evicted: u64,
+    /// ICMP errors that quote no live flow, or too little of its packet.
+    pub errors_without_flow: u64,
+    /// ICMP errors beyond those kept of one flow.
+    pub errors_not_kept: u64,
+    /// ARP packets.
+    pub arp: u64,
+    /// Frames of other protocols than IP, by name.
+    pub without_ip: Tally<OtherKind>,
+    /// IP packets whose ends could not be named, by transport: fragments without their beginning, headers cut off.
+    pub without_ends: Tally<Transport>,
+    /// Where and why decoding stopped: layer and reason.
+    pub faults: Tally<(&'static str, &'static str)>,
+}
+
+impl Counts {
+    /// Adds what another table counted.
+    pub fn merge(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.in_flows += other.in_flows;
+        self.opened += other.opened;
+        self.evicted += other.evicted;
+        self.errors_without_flow += other.errors_without_flow;
+        self.errors_not_kept += other.errors_not_kept;
+        self.arp += other.arp;
+        self.without_ip.merge(other.without_ip);
+        self.without_ends.merge(other.without_ends);
+        self.faults.merge(other.faults);
+    }
+}
+
+/// All live flows of one shard.
+pub struct FlowTable {
+    settings: Settings,
+    /// Tags and places in `flows`. Found by tag first, so that many packets can be looked up before any flow is touched.
+    index: HashTable<(u32, u32)>,
+    flows: Vec<Option<Live>>,
+    vacant: Vec<u32>,
+    seed: RandomState,
+    agenda: Agenda,
+    /// The latest packet time seen.
+    now: Timestamp,
+    /// Bytes that streams may still hold.
+    budget: usize,
+    counts: Counts,
+}
+
+/// A packet of a batch on its way through the passes.
+#[derive(Clone, Copy)]
+struct Place {
+    keyed: Keyed,
+    tag: u32,
+    /// A slot with that tag, which may hold another flow.
+    slot: Option<u32>,
+}
+
+impl FlowTable {
+    /// An empty table.
+    pub fn new(settings: Settings) -> Self {
+        let budget = settings.streams_bytes;
+        Self {
+            settings,
+            index: HashTable::new(),
+            flows: Vec::new(),
+            vacant: Vec::new(),
+            seed: RandomState::default(),
+            agenda: Agenda::default(),
+            now: Timestamp::from_nanos(i64::MIN),
+            budget,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes packets in, in order of capture, and tells the observer what became of them.
+    pub fn push(&mut self, packets: &[Packet<'_>], observer: &mut impl Observer) {
+        for batch in packets.chunks(BATCH) {
+            let mut places: SmallVec<[Option<Place>; BATCH]> = batch.iter().map(|packet| self.place(packet)).collect();
+            for place in places.iter_mut().flatten() {
+                place.slot = self.index.find(spread(place.tag), |(tag, _)| *tag == place.tag).map(|(_, slot)| *slot);
+            }
+            for place in places.iter_mut().flatten() {
+                place.slot = place.slot.filter(|slot| self.holds(*slot, &place.keyed.key));
+            }
+            for (packet, place) in batch.iter().zip(&places) {
+                self.take(packet, place.as_ref(), observer);
+            }
+        }
+    }
+
+    /// Time has come to `now`, as other tables of the same capture may know first: ends the flows that are over. To be told before
+    /// [`finish`](Self::finish) wherever there are several tables, so that what a flow ends with does not depend on which one it was in.
+    pub fn advance(&mut self, now: Timestamp, observer: &mut impl Observer) {
+        if now > self.now {
+            self.now = now;
+            self.expire(now - SLACK, observer);
+        }
+    }
+
+    /// Ends all flows, in order of their first packets.
+    pub fn finish(&mut self, observer: &mut impl Observer) {
+        let mut live: Vec<_> = self.flows.iter().zip(0..).filter_map(|(flow, slot)| Some((flow.as_ref()?.order(), slot))).collect();
+        live.sort_unstable();
+        for (_, slot) in live {
+            let ended = self.flow(slot).and_then(|flow| self.ending(flow, self.now));
+            self.close(slot, ended.unwrap_or(Ended::CaptureEnd), observer);
+        }
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Flows live now.
+    pub fn live(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Counts a packet, and finds out where it belongs.
+    fn place(&mut self, packet: &Packet<'_>) -> Option<Place> {
+        self.counts.packets += 1;
+        if let Some(fault) = packet.fault {
+            self.counts.faults.one((fault.layer, fault.what));
+        }
+        let keyed = key::of_packet(packet);
+        match (&packet.content, &keyed) {
+            (Content::Arp(_), _) => self.counts.arp += 1,
+            (Content::Other(kind), _) => self.counts.without_ip.one(*kind),
+            (Content::Ip(ip, _), None) => self.counts.without_ends.one(ip.transport),
+            _ => {}
+        }
+        let keyed = keyed?;
+        Some(Place { tag: keyed.key.tag(&self.seed), keyed, slot: None })
+    }
+
+    fn take(&mut self, packet: &Packet<'_>, place: Option<&Place>, observer: &mut impl Observer) {
+        self.advance(packet.time, observer);
+        let (Some(place), Content::Ip(ip, header)) = (place, &packet.content) else { return };
+        self.counts.in_flows += 1;
+        let slot = self.live_slot(packet, header, place, observer);
+        let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let side = flow.side(place.keyed.from_low);
+        let is_first = flow.packets(Side::Client) + flow.packets(Side::Server) == 0;
+        flow.count(side, packet, ip);
+        if is_first {
+            observer.opened(Slot(slot), &flow.view());
+        }
+        match header {
+            Header::Tcp(tcp) => self.take_segment(slot, side, packet, ip, tcp, observer),
+            Header::Udp { .. } | Header::Sctp { .. } => self.take_datagram(slot, side, packet, ip, observer),
+            Header::Icmp { kind, code, rest } => self.take_error(packet, ip, (*kind, *code, *rest)),
+            Header::None => {}
+        }
+        self.schedule(slot);
+    }
+
+    /// The slot of the packet's flow: the live one, or a new one where there is none, or where that one is over.
+    fn live_slot(&mut self, packet: &Packet<'_>, header: &Header, place: &Place, observer: &mut impl Observer) -> u32 {
+        let found = place.slot.filter(|slot| self.holds(*slot, &place.keyed.key)).or_else(|| self.find(place.tag, &place.keyed.key));
+        if let Some(slot) = found {
+            match self.flow(slot).and_then(|flow| self.is_over(flow, packet, header, place)) {
+                None => return slot,
+                Some(ended) => self.close(slot, ended, observer),
+            }
+        }
+        while self.index.len() >= self.settings.live_flows.max(1) {
+            self.evict(observer);
+        }
+        self.open(packet, header, place)
+    }
+
+    /// Why a found flow takes no more packets, if so.
+    fn is_over(&self, flow: &Live, packet: &Packet<'_>, header: &Header, place: &Place) -> Option<Ended> {
+        let ending = self.ending(flow, packet.time);
+        match (header, &flow.tcp) {
+            _ if flow.deadline(&self.settings) < packet.time => ending,
+            (Header::Tcp(tcp), Some(connection)) if connection.is_reuse(flow.side(place.keyed.from_low), tcp) => ending.or(Some(Ended::Reused)),
+            _ => None,
+        }
+    }
+
+    /// What a flow has ended with by `now`; none while it goes on.
+    fn ending(&self, flow: &Live, now: Timestamp) -> Option<Ended> {
+        match &flow.tcp {
+            Some(connection) if connection.closed.is_some() => Some(Ended::Closed),
+            _ => (flow.deadline(&self.settings) < now).then_some(Ended::Idle),
+        }
+    }
+
+    fn open(&mut self, packet: &Packet<'_>, header: &Header, place: &Place) -> u32 {
+        let icmp = match header {
+            Header::Icmp { kind, code, .. } => Some((*kind, *code)),
+            _ => None,
+        };
+        let flow = Some(Live::new(place.keyed, packet, direction::of_first(packet), icmp));
+        let slot = match self.vacant.pop() {
+            Some(slot) => {
+                self.flows[slot as usize] = flow;
+                slot
+            }
+            None => {
+                self.flows.push(flow);
+                u32::try_from(self.flows.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        self.index.insert_unique(spread(place.tag), (place.tag, slot), |(tag, _)| spread(*tag));
+        self.counts.opened += 1;
+        slot
+    }
+
+    fn take_segment(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, tcp: &Tcp, observer: &mut impl Observer) {
+        let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        // Out of the flow while it works, so that the rest of the flow can be shown to the observer.
+        let Some(mut connection) = flow.tcp.take() else { return };
+        let mut history = std::mem::take(&mut flow.cold.history);
+        let effect = connection.segment(side, packet, ip, tcp, &mut history);
+        let (wanted, midstream) = (flow.wanted, connection.is_midstream());
+        let shown = &*flow;
+        let mut deliver = |ready: Ready<'_>| {
+            let Ready { from, bytes, offset, missing, seen } = ready;
+            let data = Data { from, bytes, offset, missing, midstream, time: seen.time, frame: seen.frame, ttl: seen.ttl };
+            observer.data(Slot(slot), &shown.view(), data)
+        };
+        let mut outlet = Outlet { from: side, deliver: &mut deliver, wanted, budget: &mut self.budget };
+        connection.payload(side, packet, ip.ttl, tcp.flags, &effect, &mut history, &mut outlet);
+        let still_wanted = outlet.wanted;
+        if wanted && !still_wanted {
+            connection.release(&mut self.budget);
+        }
+        if effect.finished && connection.closed.is_none() {
+            connection.closed = Some(packet.time + self.settings.tcp_linger);
+        }
+        flow.wanted = still_wanted;
+        flow.cold.history = history;
+        flow.tcp = Some(connection);
+    }
+
+    fn take_datagram(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, observer: &mut impl Observer) {
+        let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let before = flow.packets(side) - 1;
+        if before == 0 && ip.transport == Transport::UDP {
+            flow.cold.history.push(if side == Side::Client { b'D' } else { b'd' });
+        }
+        if flow.wanted {
+            let missing = u64::from(packet.payload_len).saturating_sub(packet.payload.len() as u64);
+            let data = Data {
+                from: side,
+                bytes: packet.payload,
+                offset: before,
+                missing,
+                midstream: false,
+                time: packet.time,
+                frame: packet.frame,
+                ttl: ip.ttl,
+            };
+            flow.wanted = observer.data(Slot(slot), &flow.view(), data) == Want::More;
+        }
+    }
+
+    /// Ties an ICMP error to the flow that it quotes.
+    fn take_error(&mut self, packet: &Packet<'_>, ip: &Ip, (kind, code, rest): (u8, u8, [u8; 4])) {
+        if !unreachable::is_error(ip.transport, kind) {
+            return;
+        }
+        let quote = unreachable::quoted(ip.transport, kind, packet.payload);
+        let found = quote.and_then(|quote| {
+            let keyed = Key::of_quote(&quote);
+            let slot = self.find(keyed.key.tag(&self.seed), &keyed.key)?;
+            Some((quote, keyed, self.flows.get_mut(slot as usize)?.as_mut()?))
+        });
+        let Some((quote, keyed, flow)) = found else {
+            self.counts.errors_without_flow += 1;
+            return;
+        };
+        let rejection = Rejection {
+            by: ip.source,
+            to: flow.side(keyed.from_low),
+            v6: ip.transport == Transport::ICMP6,
+            kind,
+            code,
+            mtu: unreachable::next_hop_mtu(ip.transport, kind, code, rest),
+            quoted_ttl: quote.ttl,
+            time: packet.time,
+            frame: packet.frame,
+        };
+        if !flow.reject(rejection) {
+            self.counts.errors_not_kept += 1;
+        }
+    }
+
+    /// Enters the flow into the agenda where it is not, or where its end has moved nearer.
+    fn schedule(&mut self, slot: u32) {
+        let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let is_new = flow.second == i64::MIN;
+        let closes = flow.tcp.as_ref().and_then(|connection| connection.closed);
+        if is_new || closes.is_some_and(|closes| closes.nanos().div_euclid(1_000_000_000) < flow.second) {
+            flow.second = self.agenda.enter(slot, flow.deadline(&self.settings));
+        }
+    }
+
+    /// Ends the flows whose time was over before `now`.
+    fn expire(&mut self, now: Timestamp, observer: &mut impl Observer) {
+        while let Some((second, mut slots)) = self.agenda.due(now) {
+            slots.retain(|slot| self.flow(*slot).is_some_and(|flow| flow.second == second));
+            slots.sort_unstable_by_key(|slot| self.flow(*slot).map(Live::order));
+            slots.dedup();
+            for slot in slots {
+                let Some(flow) = self.flow(slot) else { continue };
+                let deadline = flow.deadline(&self.settings);
+                match self.ending(flow, now).filter(|_| deadline < now) {
+                    Some(ended) => self.close(slot, ended, observer),
+                    None => self.enter(slot, deadline),
+                }
+            }
+        }
+    }
+
+    /// Puts out the flow that is nearest to its timeout.
+    fn evict(&mut self, observer: &mut impl Observer) {
+        while let Some((second, slot)) = self.agenda.nearest() {
+            let Some(flow) = self.flow(slot).filter(|flow| flow.second == second) else { continue };
+            let deadline = flow.deadline(&self.settings);
+            if deadline.nanos().div_euclid(1_000_000_000) > second {
+                self.enter(slot, deadline);
+            } else {
+                self.counts.evicted += 1;
+                self.close(slot, Ended::Evicted, observer);
+                return;
+            }
+        }
+    }
+
+    fn enter(&mut self, slot: u32, deadline: Timestamp) {
+        if let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) {
+            flow.second = self.agenda.enter(slot, deadline);
+        }
+    }
+
+    fn close(&mut self, slot: u32, ended: Ended, observer: &mut impl Observer) {
+        let Some(mut flow) = self.flows.get_mut(slot as usize).and_then(Option::take) else { return };
+        if let Some(connection) = &mut flow.tcp {
+            connection.release(&mut self.budget);
+        }
+        let tag = flow.key.tag(&self.seed);
+        if let Ok(entry) = self.index.find_entry(spread(tag), |(_, known)| *known == slot) {
+            entry.remove();
+        }
+        self.vacant.push(slot);
+        observer.closed(Slot(slot), flow.into_flow(ended));
+    }
+
+    fn find(&self, tag: u32, key: &Key) -> Option<u32> {
+        self.index.find(spread(tag), |(known, slot)| *known == tag && self.holds(*slot, key)).map(|(_, slot)| *slot)
+    }
+
+    fn holds(&self, slot: u32, key: &Key) -> bool {
+        self.flow(slot).is_some_and(|flow| flow.key == *key)
+    }
+
+    fn flow(&self, slot: u32) -> Option<&Live> {
+        self.flows.get(slot as usize)?.as_ref()
+    }
+}
+
+/// The index takes its bucket from the low bits and its check from the high ones.
+fn spread(tag: u32) -> u64 {
+    u64::from(tag).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// How far behind the latest packet a packet may be and still find its flow: a capture of several interfaces is not quite in order.
+const SLACK: Duration = Duration::from_secs(5);

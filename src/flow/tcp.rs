@@ -1,0 +1,485 @@
+//! What a TCP connection does, told in Zeek's words: endpoint states, history letters, `conn_state`; and the story that outcomes rest on.
+//!
+//! The rules are those of Zeek's TCP analyser (src/packet_analysis/protocol/tcp, scripts/base/protocols/conn/main.zeek), so that both say the same of the
+//! same packets. Where portbook differs the reason stands at the place.
+
+use crate::decode::{Ip, Packet, Tcp, TcpFlags};
+use crate::flow::story;
+use crate::flow::stream::{FIRST, Gaps, Outlet, Seen, Segment, Stream};
+use crate::flow::{ConnState, History, TcpStory};
+use crate::net::Side;
+use crate::time::Timestamp;
+
+/// A live connection.
+#[derive(Debug, Default)]
+pub(super) struct Connection {
+    /// Client and server.
+    ends: [Half; 2],
+    /// No SYN of the client was seen.
+    partial: bool,
+    /// Whether a packet of the client, of the server was seen.
+    seen: [bool; 2],
+    /// From when on it counts as over: the moment of closing and a while for stragglers.
+    pub closed: Option<Timestamp>,
+    /// What outcomes rest on.
+    pub story: TcpStory,
+}
+
+/// One end of a connection. Positions count from its initial sequence number.
+#[derive(Debug, Default)]
+pub(super) struct Half {
+    state: State,
+    previous: State,
+    /// Initial sequence number, as seen, or what it must have been.
+    start: u32,
+    /// One past the highest position sent.
+    last: i64,
+    /// Highest position acknowledged by the other end.
+    acknowledged: i64,
+    /// Positions of the last SYN, FIN and RST: the same flag is a new letter only elsewhere.
+    marks: [i64; 3],
+    /// Kinds of letters already written.
+    written: u8,
+    /// One past the FIN.
+    fin: Option<i64>,
+    /// Its close was noted.
+    closed: bool,
+    retransmissions: u32,
+    zero_windows: u32,
+    gaps: u32,
+    stream: Stream,
+}
+
+/// Zeek's endpoint states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Inactive,
+    SynSent,
+    SynAckSent,
+    Partial,
+    Established,
+    Closed,
+    Reset,
+}
+
+/// What a segment means for its flow beyond the connection itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Effect {
+    /// The connection is over from now on.
+    pub finished: bool,
+    /// Where its payload begins.
+    payload_at: i64,
+    /// What it acknowledges of the other side's stream.
+    acknowledges: Option<i64>,
+}
+
+impl Half {
+    fn relative(&self, sequence: u32, near: i64) -> i64 {
+        let expected = self.start.wrapping_add(near as u32);
+        near.saturating_add(i64::from(sequence.wrapping_sub(expected) as i32))
+    }
+
+    fn begin(&mut self, start: u32, last: i64) {
+        self.start = start;
+        self.acknowledged = 0;
+        self.last = last;
+        if !self.stream.is_untouched() {
+            self.stream = Stream::default();
+        }
+    }
+
+    fn enter(&mut self, state: State) {
+        if state != self.state {
+            self.previous = self.state;
+            self.state = state;
+        }
+    }
+
+    /// Payload bytes sent, as far as sequence numbers tell.
+    fn size(&self, peer: &Self) -> i64 {
+        let aborted = self.previous == State::SynSent && self.state == State::Reset && peer.state == State::Inactive;
+        if aborted && self.acknowledged > 0 {
+            return 0;
+        }
+        let syn_and_fin = 1 + i64::from(self.fin.is_some());
+        (self.last.max(self.acknowledged) - syn_and_fin).max(0)
+    }
+
+    fn is_clean(&self) -> bool {
+        self.state == State::Established || (self.state == State::Closed && self.previous == State::Established)
+    }
+}
+
+impl Connection {
+    /// Whether a SYN of `side` opens another connection between the same ends.
+    pub fn is_reuse(&self, side: Side, tcp: &Tcp) -> bool {
+        if !tcp.flags.has(TcpFlags::SYN) {
+            return false;
+        }
+        let [client, server] = &self.ends;
+        let opener = match (tcp.flags.has(TcpFlags::ACK), client.state) {
+            // Zeek takes this for another connection; it is a simultaneous open (RFC 9293 section 3.5).
+            (false, State::SynSent) if side == Side::Server && server.state == State::Inactive => return false,
+            (false, _) => client,
+            (true, State::Inactive) => server,
+            (true, _) => return false,
+        };
+        (client.closed && server.closed) || tcp.sequence != opener.start
+    }
+
+    /// Whether no answer to a SYN was seen yet.
+    pub fn is_attempt(&self) -> bool {
+        let [client, server] = &self.ends;
+        client.state.is_handshake() && server.state.is_handshake()
+    }
+
+    /// Takes in a segment by `side`: letters, states, story. Payload comes afterwards, with [`payload`](Self::payload).
+    pub fn segment(&mut self, side: Side, packet: &Packet<'_>, ip: &Ip, tcp: &Tcp, history: &mut History) -> Effect {
+        let (me, other) = (side as usize, side.other() as usize);
+        self.note_partial(side, tcp.flags);
+        let len = packet.payload_len;
+        let taken = i64::from(tcp.flags.has(TcpFlags::SYN)) + i64::from(tcp.flags.has(TcpFlags::FIN));
+        let taken = taken + if tcp.flags.has(TcpFlags::RST) { 0 } else { i64::from(len) };
+        self.begin(me, tcp, taken);
+        let at = self.ends[me].relative(tcp.sequence, self.ends[me].last);
+        let mut letters = Letters { history, side };
+        self.write_letters(&mut letters, me, tcp, at, len);
+        if tcp.flags.has(TcpFlags::FIN) {
+            self.ends[me].fin = Some(at.saturating_add(taken));
+        }
+        let acknowledges = self.acknowledge(other, tcp);
+        let advance = self.note_sent(&mut letters, me, tcp, at.saturating_add(taken), len);
+        self.tell(side, packet, ip, tcp, at, advance);
+        let closes = self.step(me, tcp.flags, len);
+        self.seen[me] = true;
+        let finished = closes && self.close(me);
+        Effect { finished, payload_at: if tcp.flags.has(TcpFlags::SYN) { at + 1 } else { at }, acknowledges }
+    }
+
+    /// Puts the payload of the segment just taken in into order.
+    pub fn payload(&mut self, side: Side, packet: &Packet<'_>, ttl: u8, flags: TcpFlags, effect: &Effect, history: &mut History, outlet: &mut Outlet<'_>) {
+        let (me, other) = (side as usize, side.other() as usize);
+        if let Some(position) = effect.acknowledges.filter(|_| !flags.has(TcpFlags::RST)) {
+            let position = self.ends[other].fin.map_or(position, |fin| position.min(fin - 1));
+            let is_guess = position <= FIRST + 1 && self.partial;
+            if !is_guess {
+                outlet.from = side.other();
+                let gaps = self.ends[other].stream.acknowledged(position, outlet);
+                self.note_gaps(side.other(), gaps, history);
+            }
+        }
+        if packet.payload_len > 0 && !flags.has(TcpFlags::RST) && effect.payload_at >= FIRST {
+            let seen = Seen { time: packet.time, frame: packet.frame, ttl };
+            let segment = Segment { from: effect.payload_at, len: packet.payload_len, bytes: packet.payload, seen };
+            outlet.from = side;
+            let gaps = self.ends[me].stream.segment(&segment, outlet);
+            self.story.missed_bytes[me] += gaps.bytes;
+        }
+    }
+
+    /// No more payload is wanted: gives the buffers back.
+    pub fn release(&mut self, budget: &mut usize) {
+        for end in &mut self.ends {
+            end.stream.release(budget);
+        }
+    }
+
+    /// Whether payload is counted from the first byte captured, as neither SYN nor SYN-ACK was seen: either names both initial sequence numbers.
+    pub fn is_midstream(&self) -> bool {
+        self.story.syns == 0 && self.story.syn_acks == 0
+    }
+
+    /// Zeek's `conn_state`.
+    pub fn state(&self, history: &History) -> ConnState {
+        let [client, server] = &self.ends;
+        let (no_client, no_server) = (client.state.is_unknown(), server.state.is_unknown());
+        match (client.state, server.state) {
+            (State::SynSent | State::SynAckSent, State::Reset) => ConnState::Rej,
+            (State::Reset, State::Reset) if client.size(server) == 0 && server.size(client) == 0 => ConnState::Rej,
+            (_, State::Reset) if no_client => ConnState::Rstrh,
+            (_, State::Reset) => ConnState::Rstr,
+            (State::Reset, _) if no_server => {
+                if is_aborted_attempt(history) {
+                    ConnState::Rstos0
+                } else {
+                    ConnState::Oth
+                }
+            }
+            (State::Reset, _) => ConnState::Rsto,
+            (State::Closed, State::Closed) => ConnState::SF,
+            (State::Closed, _) if no_server => ConnState::Sh,
+            (State::Closed, _) => ConnState::S2,
+            (_, State::Closed) if no_client => ConnState::Shr,
+            (_, State::Closed) => ConnState::S3,
+            (State::SynSent, State::Inactive) => ConnState::S0,
+            (State::Established, State::Established) => ConnState::S1,
+            _ => ConnState::Oth,
+        }
+    }
+
+    /// The story as it stands at the end.
+    pub fn into_story(self) -> TcpStory {
+        let mut story = self.story;
+        for (side, end) in self.ends.iter().enumerate() {
+            let payload_end = end.fin.map_or(end.acknowledged, |fin| end.acknowledged.min(fin - 1));
+            story.acknowledged[side] = u64::try_from(payload_end - FIRST).unwrap_or(0);
+        }
+        story
+    }
+
+    fn note_partial(&mut self, side: Side, flags: TcpFlags) {
+        if self.seen[side as usize] {
+            return;
+        }
+        match side {
+            Side::Client => self.partial = !flags.is_syn(),
+            Side::Server => self.partial = self.partial || !flags.has(TcpFlags::SYN),
+        }
+    }
+
+    /// Sets where an end's sequence numbers begin.
+    fn begin(&mut self, me: usize, tcp: &Tcp, taken: i64) {
+        let syn = tcp.flags.has(TcpFlags::SYN);
+        let end = &mut self.ends[me];
+        match end.state {
+            State::Inactive if syn => end.begin(tcp.sequence, taken),
+            // As if there had been a SYN, so that positions mean the same.
+            State::Inactive => end.begin(tcp.sequence.wrapping_sub(1), 1),
+            State::SynSent | State::SynAckSent | State::Established | State::Partial if syn && tcp.sequence != end.start => end.begin(tcp.sequence, taken),
+            State::Reset if syn && end.previous == State::Inactive => end.begin(tcp.sequence, taken),
+            _ => {}
+        }
+    }
+
+    fn write_letters(&mut self, letters: &mut Letters<'_>, me: usize, tcp: &Tcp, at: i64, len: u32) {
+        let flags = tcp.flags;
+        let control = [TcpFlags::SYN, TcpFlags::FIN, TcpFlags::RST].iter().filter(|flag| flags.has(**flag)).count();
+        let peer_closed = self.ends[1 - me].state == State::Closed;
+        let end = &mut self.ends[me];
+        match control {
+            0 if len > 0 => letters.once(end, WROTE_DATA, b'D'),
+            0 if flags.has(TcpFlags::ACK) => letters.once(end, WROTE_ACK, b'A'),
+            0 => {}
+            1 if flags.has(TcpFlags::SYN) => letters.each(end, WROTE_SYN, 0, at, if flags.has(TcpFlags::ACK) { b'H' } else { b'S' }),
+            1 if flags.has(TcpFlags::FIN) => letters.each(end, WROTE_FIN, 1, at.saturating_add(i64::from(len)), b'F'),
+            1 => letters.each(end, WROTE_RST, 2, at, b'R'),
+            _ if flags.has(TcpFlags::FIN) && flags.has(TcpFlags::RST) => letters.once(end, WROTE_FIN_RST, b'I'),
+            _ => letters.once(end, WROTE_MULTI, b'Q'),
+        }
+        if tcp.window == 0 && !flags.has(TcpFlags::RST) && !peer_closed && end.state != State::Reset {
+            end.zero_windows = end.zero_windows.saturating_add(1);
+            letters.scaled(end.zero_windows, b'W');
+        }
+    }
+
+    /// Notes what an acknowledgment says of the other end; the position it acknowledges.
+    fn acknowledge(&mut self, other: usize, tcp: &Tcp) -> Option<i64> {
+        if !tcp.flags.has(TcpFlags::ACK) {
+            return None;
+        }
+        let peer = &mut self.ends[other];
+        if peer.state == State::Inactive {
+            peer.begin(tcp.acknowledgment.wrapping_sub(1), 0);
+            return Some(FIRST);
+        }
+        let position = peer.relative(tcp.acknowledgment, peer.acknowledged);
+        if position < 0 {
+            return None;
+        }
+        let is_broken = tcp.acknowledgment == 0 && position - peer.acknowledged > FAR;
+        if !tcp.flags.has(TcpFlags::RST) && !is_broken {
+            peer.acknowledged = peer.acknowledged.max(position);
+        }
+        Some(position)
+    }
+
+    /// Notes how far an end has sent, and retransmissions; by how much the segment went beyond the end before it.
+    fn note_sent(&mut self, letters: &mut Letters<'_>, me: usize, tcp: &Tcp, to: i64, len: u32) -> i64 {
+        let end = &mut self.ends[me];
+        let advance = to - end.last;
+        let is_wild = tcp.flags.has(TcpFlags::SYN | TcpFlags::RST) && advance.abs() > FAR;
+        if is_wild {
+        } else if (tcp.flags.has(TcpFlags::FIN) && end.last == FIRST) || (advance > 0 && end.state != State::Reset) {
+            end.last = to;
+        } else if end.state != State::Reset && len > 0 {
+            end.retransmissions = end.retransmissions.saturating_add(1);
+            letters.scaled(end.retransmissions, b'T');
+        }
+        advance
+    }
+
+    fn tell(&mut self, side: Side, packet: &Packet<'_>, ip: &Ip, tcp: &Tcp, at: i64, advance: i64) {
+        let other = &self.ends[side.other() as usize];
+        let told = story::Told { side, packet, ip, tcp, at, advance, peer_position: other.relative(tcp.acknowledgment, other.acknowledged) };
+        story::tell(&mut self.story, &told);
+    }
+
+    fn note_gaps(&mut self, of: Side, gaps: Gaps, history: &mut History) {
+        let side = of as usize;
+        self.story.missed_bytes[side] += gaps.bytes;
+        if self.ends.iter().all(Half::is_clean) {
+            for _ in 0..gaps.holes {
+                self.ends[side].gaps = self.ends[side].gaps.saturating_add(1);
+                Letters { history, side: of }.scaled(self.ends[side].gaps, b'G');
+            }
+        }
+    }
+
+    /// Steps the sender's state; whether it closed its end.
+    fn step(&mut self, me: usize, flags: TcpFlags, len: u32) -> bool {
+        let peer = self.ends[1 - me].state;
+        match self.ends[me].state {
+            State::Inactive => self.step_inactive(me, flags, len),
+            State::SynSent | State::SynAckSent => {
+                if flags.has(TcpFlags::FIN) {
+                    self.ends[me].enter(State::Closed);
+                }
+                if flags.has(TcpFlags::RST) {
+                    self.ends[me].enter(State::Reset);
+                }
+                flags.has(TcpFlags::FIN | TcpFlags::RST)
+            }
+            State::Established | State::Partial => self.step_established(me, flags),
+            State::Closed if flags.has(TcpFlags::RST) && peer != State::Closed => {
+                self.ends[me].enter(State::Reset);
+                !self.ends[me].closed
+            }
+            State::Closed | State::Reset => false,
+        }
+    }
+
+    fn step_inactive(&mut self, me: usize, flags: TcpFlags, len: u32) -> bool {
+        if flags.has(TcpFlags::SYN) {
+            self.step_syn(me, flags);
+        }
+        let peer = self.ends[1 - me].state;
+        if flags.has(TcpFlags::FIN) {
+            self.ends[me].enter(State::Closed);
+        }
+        if flags.has(TcpFlags::RST) {
+            self.ends[me].enter(State::Reset);
+        }
+        if self.ends[me].state == State::Inactive {
+            let answers_early = me == SERVER && len == 0 && peer == State::SynSent;
+            if flags.has(TcpFlags::ACK) && peer == State::Established {
+                // The SYN was missed, but not the SYN-ACK.
+                self.ends[me].enter(State::Established);
+                self.partial = false;
+            } else if !answers_early {
+                self.ends[me].enter(State::Partial);
+            }
+        }
+        flags.has(TcpFlags::FIN | TcpFlags::RST)
+    }
+
+    fn step_syn(&mut self, me: usize, flags: TcpFlags) {
+        let peer = self.ends[1 - me].state;
+        let state = match (me, flags.has(TcpFlags::ACK)) {
+            (CLIENT, true) => State::SynAckSent,
+            // Zeek leaves the client at its SYN when the SYN-ACK was captured first; the handshake is whole all the same.
+            (CLIENT, false) if peer == State::Established => State::Established,
+            (CLIENT, false) => State::SynSent,
+            _ => {
+                if matches!(peer, State::SynSent | State::SynAckSent) {
+                    self.ends[1 - me].enter(State::Established);
+                }
+                State::Established
+            }
+        };
+        self.ends[me].enter(state);
+    }
+
+    fn step_established(&mut self, me: usize, flags: TcpFlags) -> bool {
+        let [one, two] = &mut self.ends;
+        let (end, peer) = if me == CLIENT { (one, two) } else { (two, one) };
+        if flags.is_syn() && end.state == State::Partial && peer.state == State::Inactive {
+            end.enter(State::SynSent);
+        }
+        if flags.has(TcpFlags::FIN) && !flags.has(TcpFlags::RST) {
+            end.enter(State::Closed);
+            if peer.state == State::Reset && peer.previous == State::Closed {
+                // A RST after its own FIN: a normal end after all.
+                peer.enter(State::Closed);
+            }
+        }
+        if flags.has(TcpFlags::RST) {
+            end.enter(State::Reset);
+        }
+        flags.has(TcpFlags::FIN | TcpFlags::RST)
+    }
+
+    /// Notes that an end has closed; whether that closes the connection.
+    fn close(&mut self, me: usize) -> bool {
+        let peer = &self.ends[1 - me];
+        let complete = self.ends[me].state == State::Reset || peer.closed || peer.state == State::Inactive;
+        let is_new = !self.ends[me].closed;
+        self.ends[me].closed = true;
+        is_new && complete
+    }
+}
+
+impl State {
+    fn is_handshake(self) -> bool {
+        matches!(self, Self::Inactive | Self::SynSent | Self::SynAckSent)
+    }
+
+    fn is_unknown(self) -> bool {
+        matches!(self, Self::Inactive | Self::Partial)
+    }
+}
+
+/// Writes the letters of one side.
+struct Letters<'a> {
+    history: &'a mut History,
+    side: Side,
+}
+
+impl Letters<'_> {
+    fn write(&mut self, letter: u8) {
+        self.history.push(if self.side == Side::Client { letter } else { letter.to_ascii_lowercase() });
+    }
+
+    /// The first of its kind.
+    fn once(&mut self, end: &mut Half, kind: u8, letter: u8) {
+        if end.written & kind == 0 {
+            end.written |= kind;
+            self.write(letter);
+        }
+    }
+
+    /// The first of its kind, and each at another place than the one before.
+    fn each(&mut self, end: &mut Half, kind: u8, mark: usize, at: i64, letter: u8) {
+        if end.written & kind == 0 || end.marks[mark] != at {
+            self.write(letter);
+        }
+        end.written |= kind;
+        end.marks[mark] = at;
+    }
+
+    /// The first, the tenth, the hundredth ... of its kind.
+    fn scaled(&mut self, count: u32, letter: u8) {
+        if count > 0 && 10_u32.checked_pow(count.ilog10()) == Some(count) {
+            self.write(letter);
+        }
+    }
+}
+
+/// Zeek's pattern `\^?S[^HAFGIQ]*R.*`: a SYN and a RST of the client, and nothing in between that says more.
+fn is_aborted_attempt(history: &History) -> bool {
+    let letters = history.as_str();
+    let Some(after) = letters.strip_prefix('^').unwrap_or(letters).strip_prefix('S') else { return false };
+    after.find('R').is_some_and(|reset| !after[..reset].contains(['H', 'A', 'F', 'G', 'I', 'Q']))
+}
+
+const CLIENT: usize = Side::Client as usize;
+const SERVER: usize = Side::Server as usize;
+/// Sequence numbers of SYN and RST further away than this are not believed (Zeek's TOO_LARGE_SEQ_DELTA).
+const FAR: i64 = 1_048_576;
+const WROTE_SYN: u8 = 1;
+const WROTE_FIN: u8 = 2;
+const WROTE_RST: u8 = 4;
+const WROTE_DATA: u8 = 8;
+const WROTE_ACK: u8 = 16;
+const WROTE_FIN_RST: u8 = 32;
+const WROTE_MULTI: u8 = 64;
