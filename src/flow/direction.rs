@@ -21,6 +21,8 @@ pub(super) fn of_first(packet: &Packet<'_>) -> Opening {
     let Content::Ip(ip, header) = &packet.content else { return UNKNOWN };
     match header {
         Header::Tcp(tcp) => of_tcp(tcp.flags, tcp.source, tcp.destination),
+        // Cut off before its flags.
+        Header::Ports { source, destination } => of_tcp(TcpFlags::default(), *source, *destination),
         Header::Udp { source, destination } => of_datagram(ip.transport, *source, *destination, ip.destination),
         Header::Sctp { source, destination, chunk } => match chunk {
             Some(SCTP_INIT) => CERTAIN,

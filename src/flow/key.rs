@@ -3,8 +3,8 @@
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
-use crate::decode::{Content, Header, Ip, Packet};
-use crate::flow::unreachable::{self, Quote};
+use crate::decode::{Content, Header, Ip, Packet, Quote};
+use crate::flow::unreachable;
 use crate::net::{Endpoint, Transport};
 
 /// Transport, addresses and ports of a flow. VLANs and tunnels are no part of it: the same inner flow by two ways is one flow.
@@ -52,9 +52,15 @@ impl Key {
         (hash ^ (hash >> 32)) as u32
     }
 
-    /// The key of the flow that an ICMP error quotes a packet of.
-    pub fn of_quote(quote: &Quote) -> Keyed {
-        Self::new(quote.transport, (quote.source, quote.ports.0), (quote.destination, quote.ports.1), quote.two_way, 0)
+    /// The key of the flow that a packet quoted by an ICMP error belongs to; none where its ends are not quoted.
+    pub fn of_quote(quote: &Quote) -> Option<Keyed> {
+        let (source, destination, two_way) = match (quote.ports, quote.icmp) {
+            (Some((source, destination)), _) => (source, destination, true),
+            (None, Some((kind, code, _))) => icmp_ports(quote.transport, kind, code),
+            (None, None) if quote.transport.has_ports() || is_icmp(quote.transport) => return None,
+            (None, None) => (0, 0, true),
+        };
+        Some(Self::new(quote.transport, (quote.source, source), (quote.destination, destination), two_way, 0))
     }
 
     fn new(transport: Transport, source: (IpAddr, u16), destination: (IpAddr, u16), two_way: bool, about: u32) -> Keyed {
@@ -71,7 +77,7 @@ pub(super) fn of_packet(packet: &Packet<'_>) -> Option<Keyed> {
     let Content::Ip(ip, header) = &packet.content else { return None };
     let (source, destination, two_way) = match header {
         Header::Tcp(tcp) => (tcp.source, tcp.destination, true),
-        Header::Udp { source, destination } | Header::Sctp { source, destination, .. } => (*source, *destination, true),
+        Header::Udp { source, destination } | Header::Sctp { source, destination, .. } | Header::Ports { source, destination } => (*source, *destination, true),
         Header::Icmp { kind, code, .. } => icmp_ports(ip.transport, *kind, *code),
         Header::None if ip.transport.has_ports() || is_icmp(ip.transport) => return None,
         Header::None => (0, 0, true),
@@ -104,10 +110,7 @@ pub(super) fn icmp_asks(transport: Transport, kind: u8) -> bool {
 }
 
 fn quote_of(packet: &Packet<'_>) -> Option<Quote> {
-    match packet.content {
-        Content::Ip(Ip { transport, .. }, Header::Icmp { kind, .. }) => unreachable::quoted(transport, kind, packet.payload),
-        _ => None,
-    }
+    unreachable::of_packet(packet)?.quote
 }
 
 fn is_icmp(transport: Transport) -> bool {
@@ -148,6 +151,5 @@ fn words(octets: [u8; 16]) -> [u64; 2] {
 /// ICMP types that have an answer, with the answer's type (Community ID v1).
 const COUNTERPARTS_V4: &[(u8, u8)] = &[(0, 8), (8, 0), (9, 10), (10, 9), (13, 14), (14, 13), (15, 16), (16, 15), (17, 18), (18, 17)];
 /// The same for ICMPv6.
-const COUNTERPARTS_V6: &[(u8, u8)] = &[
-    (128, 129), (129, 128), (130, 131), (131, 130), (133, 134), (134, 133), (135, 136), (136, 135), (139, 140), (140, 139), (144, 145), (145, 144),
-];
+const COUNTERPARTS_V6: &[(u8, u8)] =
+    &[(128, 129), (129, 128), (130, 131), (131, 130), (133, 134), (134, 133), (135, 136), (136, 135), (139, 140), (140, 139), (144, 145), (145, 144)];

@@ -177,7 +177,13 @@ impl Live {
 
     fn last(&self) -> Timestamp {
         let [client, server] = &self.sent;
-        if client.packets == 0 { server.last } else if server.packets == 0 { client.last } else { client.last.max(server.last) }
+        if client.packets == 0 {
+            server.last
+        } else if server.packets == 0 {
+            client.last
+        } else {
+            client.last.max(server.last)
+        }
     }
 
     fn end(&self, side: Side) -> End {

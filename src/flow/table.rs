@@ -7,12 +7,12 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use crate::count::Tally;
-use crate::decode::{Content, Header, Ip, OtherKind, Packet, Tcp};
+use crate::decode::{Content, Header, Ip, Layer, OtherKind, Packet, Tcp, What};
 use crate::flow::expiry::Agenda;
 use crate::flow::key::{self, Key, Keyed};
 use crate::flow::live::Live;
 use crate::flow::stream::{Outlet, Ready};
-use crate::flow::{Data, Ended, Observer, Rejection, Slot, Want, direction, unreachable};
+use crate::flow::{Data, Ended, Observer, Slot, Want, direction, unreachable};
 use crate::limit::{BATCH, LIVE_FLOWS, STREAMS_BYTES_HELD};
 use crate::net::{Side, Transport};
 use crate::time::Timestamp;
@@ -73,8 +73,8 @@ pub struct Counts {
     pub without_ip: Tally<OtherKind>,
     /// IP packets whose ends could not be named, by transport: fragments without their beginning, headers cut off.
     pub without_ends: Tally<Transport>,
-    /// Where and why decoding stopped: layer and reason.
-    pub faults: Tally<(&'static str, &'static str)>,
+    /// Where and why decoding stopped.
+    pub faults: Tally<(Layer, What)>,
 }
 
 impl Counts {
@@ -212,8 +212,8 @@ impl FlowTable {
         match header {
             Header::Tcp(tcp) => self.take_segment(slot, side, packet, ip, tcp, observer),
             Header::Udp { .. } | Header::Sctp { .. } => self.take_datagram(slot, side, packet, ip, observer),
-            Header::Icmp { kind, code, rest } => self.take_error(packet, ip, (*kind, *code, *rest)),
-            Header::None => {}
+            Header::Icmp { .. } => self.take_error(packet),
+            Header::Ports { .. } | Header::None => {}
         }
         self.schedule(slot);
     }
@@ -307,48 +307,25 @@ impl FlowTable {
         }
         if flow.wanted {
             let missing = u64::from(packet.payload_len).saturating_sub(packet.payload.len() as u64);
-            let data = Data {
-                from: side,
-                bytes: packet.payload,
-                offset: before,
-                missing,
-                midstream: false,
-                time: packet.time,
-                frame: packet.frame,
-                ttl: ip.ttl,
-            };
+            let data =
+                Data { from: side, bytes: packet.payload, offset: before, missing, midstream: false, time: packet.time, frame: packet.frame, ttl: ip.ttl };
             flow.wanted = observer.data(Slot(slot), &flow.view(), data) == Want::More;
         }
     }
 
     /// Ties an ICMP error to the flow that it quotes.
-    fn take_error(&mut self, packet: &Packet<'_>, ip: &Ip, (kind, code, rest): (u8, u8, [u8; 4])) {
-        if !unreachable::is_error(ip.transport, kind) {
-            return;
-        }
-        let quote = unreachable::quoted(ip.transport, kind, packet.payload);
-        let found = quote.and_then(|quote| {
-            let keyed = Key::of_quote(&quote);
+    fn take_error(&mut self, packet: &Packet<'_>) {
+        let Some(failure) = unreachable::of_packet(packet) else { return };
+        let quoted = failure.quote.and_then(|quote| {
+            let keyed = Key::of_quote(&quote)?;
             let slot = self.find(keyed.key.tag(&self.seed), &keyed.key)?;
-            Some((quote, keyed, self.flows.get_mut(slot as usize)?.as_mut()?))
+            Some((self.flows.get_mut(slot as usize)?.as_mut()?, keyed.from_low))
         });
-        let Some((quote, keyed, flow)) = found else {
-            self.counts.errors_without_flow += 1;
-            return;
-        };
-        let rejection = Rejection {
-            by: ip.source,
-            to: flow.side(keyed.from_low),
-            v6: ip.transport == Transport::ICMP6,
-            kind,
-            code,
-            mtu: unreachable::next_hop_mtu(ip.transport, kind, code, rest),
-            quoted_ttl: quote.ttl,
-            time: packet.time,
-            frame: packet.frame,
-        };
-        if !flow.reject(rejection) {
-            self.counts.errors_not_kept += 1;
+        let kept = quoted.map(|(flow, from_low)| failure.rejection(packet, flow.side(from_low)).is_some_and(|rejection| flow.reject(rejection)));
+        match kept {
+            Some(true) => {}
+            Some(false) => self.counts.errors_not_kept += 1,
+            None => self.counts.errors_without_flow += 1,
         }
     }
 
