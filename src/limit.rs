@@ -113,5 +113,16 @@ pub const DNS_POINTERS: usize = 127;
 pub const FRAMES_CITED: usize = 8;
 /// Community IDs cited of one finding: enough to look some up, not a dump.
 pub const FLOW_IDS_CITED: usize = 16;
+/// Rows shown beside the one that a flow belongs to. Cinegy's busiest port has five; more than that helps nobody.
+pub const CANDIDATES_SHOWN: usize = 8;
+/// Hosts of which it is remembered that they were heard or reached, by capture point: a large site's, at some 60 bytes each.
+pub const HOSTS_REMEMBERED: usize = 1 << 18;
+/// Pairs of client and server port of which it is remembered whether they worked, at some 80 bytes each.
+pub const PAIRS_REMEMBERED: usize = 1 << 19;
+/// Unanswered targets remembered of one source: twice what makes it a scanner.
+pub const TARGETS_REMEMBERED: usize = 64;
+/// Different unanswered targets (host and port) that make a source a scanner, if hardly anything answers it. A device that cannot reach its clouds
+/// tries a handful; a scanner tries a network.
+pub const SCAN_TARGETS: usize = 32;
 
 // report

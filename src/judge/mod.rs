@@ -1,5 +1,21 @@
 //! Holds identified flows against the documents: expected or not, and what became of them.
 
+mod blocked;
+mod candidate;
+mod claim;
+mod coverage;
+mod direction;
+mod ending;
+mod filter;
+mod judging;
+mod role;
+mod verdict;
+mod visibility;
+
+pub use filter::{Selection, display_filter};
+pub use judging::{Books, Judge};
+pub use visibility::Visibility;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -40,6 +56,8 @@ pub struct Judged {
     pub verdict: Verdict,
     /// Why.
     pub reasons: Vec<Reason>,
+    /// How sure it is that the flow belongs to the row, or that no row covers it.
+    pub attribution: Confidence,
     /// What became of it.
     pub outcome: Outcome,
     /// How sure the outcome is.
@@ -48,6 +66,8 @@ pub struct Judged {
     pub cause: Option<Cause>,
     /// Frames that show it, at most [`limit::FRAMES_CITED`](crate::limit::FRAMES_CITED).
     pub cited: Vec<FrameId>,
+    /// On what the direction rests, where no opening was seen and something else told.
+    pub direction_by: Option<&'static str>,
 }
 
 /// A name of a host, with its source.

@@ -1,0 +1,549 @@
+//! The decision table: what became of a flow, rule by rule, first match wins.
+//!
+//! It says what the packets show and how sure that is, never that a firewall blocked it. Ids and order are those of the table this room works by;
+//! a rule whose pattern needs more than one flow's story asks for it through [`Ending`].
+
+use std::net::IpAddr;
+
+use crate::flow::{Ended, Rejection};
+use crate::identify::AnswerKind;
+use crate::judge::ending::Ending;
+use crate::judge::visibility::Sight;
+use crate::judge::{Cause, Confidence, Outcome};
+use crate::net::Side;
+
+/// What a flow came to.
+#[derive(Clone, Debug)]
+pub(super) struct Fate {
+    pub(super) outcome: Outcome,
+    pub(super) confidence: Confidence,
+    pub(super) cause: Option<Cause>,
+}
+
+/// One line of the table.
+struct Rule {
+    id: &'static str,
+    outcome: Outcome,
+    /// How sure, where the pattern is there.
+    holds: fn(&Ending<'_>) -> Option<Confidence>,
+    says: fn(&Ending<'_>) -> String,
+    alternatives: &'static [&'static str],
+}
+
+/// Decides by the first rule that holds; a flow that none holds for was answered and worked.
+pub(super) fn decide(ending: &Ending<'_>) -> Fate {
+    let found = TABLE.iter().find_map(|rule| (rule.holds)(ending).map(|sure| (rule, sure)));
+    let Some((rule, sure)) = found else { return worked(ending) };
+    let confidence = if rule.outcome.is_blocked() { sure.min(ceiling(ending)) } else { sure };
+    let cause = Cause {
+        rule: rule.id,
+        says: (rule.says)(ending),
+        alternatives: rule.alternatives.iter().map(|words| (*words).to_owned()).collect(),
+        by: rejecter(rule.outcome, ending),
+    };
+    Fate { outcome: rule.outcome, confidence, cause: Some(cause) }
+}
+
+fn worked(ending: &Ending<'_>) -> Fate {
+    let confidence = if ending.flow.client.payload_bytes > 0 && ending.flow.server.payload_bytes > 0 { Confidence::High } else { Confidence::Medium };
+    Fate { outcome: Outcome::Ok, confidence, cause: None }
+}
+
+/// Loss explains missing answers: above 1 % nothing blocked is more than likely, above 10 % no more than a hint (Zeek warns at 10 %).
+fn ceiling(ending: &Ending<'_>) -> Confidence {
+    match ending.loss {
+        0..=10 => Confidence::High,
+        11..=100 => Confidence::Medium,
+        _ => Confidence::Low,
+    }
+}
+
+fn rejecter(outcome: Outcome, ending: &Ending<'_>) -> Option<IpAddr> {
+    let shown = matches!(outcome, Outcome::RejectedByNetwork | Outcome::RefusedByHost | Outcome::Unreachable);
+    shown.then(|| ending.rejection.map(|rejection| rejection.by)).flatten()
+}
+
+/// In order. Refusals that were seen stand first, then what cannot be seen, then silence, then what was said inside a working connection.
+const TABLE: &[Rule] = &[
+    Rule { id: "D80", outcome: Outcome::ScanNoise, holds: scan, says: says_scan, alternatives: &["monitoring or inventory software"] },
+    Rule { id: "D27", outcome: Outcome::RejectedByNetwork, holds: by_policy, says: says_policy, alternatives: &["a filter on the host itself"] },
+    Rule {
+        id: "D71",
+        outcome: Outcome::RefusedByHost,
+        holds: closed_udp,
+        says: says_closed,
+        alternatives: &["a filter on the host that answers like a closed port"],
+    },
+    Rule {
+        id: "D28",
+        outcome: Outcome::RejectedByNetwork,
+        holds: port_unreachable,
+        says: says_reject,
+        alternatives: &["address translation without a target"],
+    },
+    Rule {
+        id: "D29",
+        outcome: Outcome::Unreachable,
+        holds: no_route,
+        says: says_no_route,
+        alternatives: &["a filter that answers like a missing route", "the host is switched off"],
+    },
+    Rule {
+        id: "D26",
+        outcome: Outcome::RejectedByNetwork,
+        holds: foreign_reset,
+        says: says_foreign_reset,
+        alternatives: &["a load balancer", "a route that changed"],
+    },
+    Rule { id: "D25", outcome: Outcome::RefusedByHost, holds: closed_tcp, says: says_closed, alternatives: &["a filter that answers with the host's address"] },
+    Rule {
+        id: "D81",
+        outcome: Outcome::ScanNoise,
+        holds: unsolicited,
+        says: says_unsolicited,
+        alternatives: &["a service that was meant to be reached from outside"],
+    },
+    Rule { id: "D05", outcome: Outcome::OneWayByDesign, holds: one_way, says: says_one_way, alternatives: &[] },
+    Rule {
+        id: "D01",
+        outcome: Outcome::NotObservable,
+        holds: unseen,
+        says: says_unseen,
+        alternatives: &["asymmetric routing", "a mirror port that copies one direction"],
+    },
+    Rule { id: "D02", outcome: Outcome::CaptureDamaged, holds: damaged, says: says_damaged, alternatives: &["an overloaded mirror port", "a snap length"] },
+    Rule { id: "D06", outcome: Outcome::NotObservable, holds: cut_off, says: says_cut_off, alternatives: &["the answer came after the capture"] },
+    Rule { id: "D32", outcome: Outcome::Unreachable, holds: at_times, says: says_at_times, alternatives: &["packet loss", "a busy server", "a rate limit"] },
+    Rule {
+        id: "D30",
+        outcome: Outcome::ReturnPathBroken,
+        holds: return_path,
+        says: says_return_path,
+        alternatives: &["spoofed requests", "a stateful device that saw one direction only"],
+    },
+    Rule { id: "D22", outcome: Outcome::SilentDrop, holds: silent_port, says: says_silent_port, alternatives: &["a full accept queue of the service"] },
+    Rule { id: "D20", outcome: Outcome::SilentDrop, holds: silent, says: says_silent, alternatives: &["the host is switched off", "no route there or back"] },
+    Rule {
+        id: "D21",
+        outcome: Outcome::SilentDrop,
+        holds: silent_twice,
+        says: says_silent,
+        alternatives: &["the client gave up early", "the host is switched off", "no route there or back"],
+    },
+    Rule {
+        id: "D70",
+        outcome: Outcome::SilentDrop,
+        holds: silent_udp,
+        says: says_silent_udp,
+        alternatives: &["the service is switched off", "a wrong key or community, which many services meet with silence"],
+    },
+    Rule {
+        id: "D33",
+        outcome: Outcome::NotObservable,
+        holds: asked_once,
+        says: says_asked_once,
+        alternatives: &["the client gave up", "the answer was not captured"],
+    },
+    Rule {
+        id: "D46",
+        outcome: Outcome::TlsFailed,
+        holds: tls_by_client,
+        says: says_tls,
+        alternatives: &["a device in between that opens TLS", "a missing root certificate", "a wrong clock"],
+    },
+    Rule {
+        id: "D47",
+        outcome: Outcome::TlsFailed,
+        holds: tls_by_server,
+        says: says_tls,
+        alternatives: &["a client certificate is demanded", "no common version or cipher"],
+    },
+    Rule { id: "D14", outcome: Outcome::DnsFailed, holds: dns_failed, says: says_dns, alternatives: &["DNSSEC", "the resolver cannot reach its own servers"] },
+    Rule {
+        id: "D12",
+        outcome: Outcome::DnsBlocked,
+        holds: dns_refused,
+        says: says_dns,
+        alternatives: &["the wrong resolver", "an access list of the resolver"],
+    },
+    Rule { id: "D43", outcome: Outcome::BlockedByProxy, holds: proxy_wants_login, says: says_proxy, alternatives: &["the server itself plays a proxy"] },
+    Rule { id: "D44", outcome: Outcome::BlockedByProxy, holds: captive, says: says_proxy, alternatives: &["the server itself answers so"] },
+    Rule { id: "D53", outcome: Outcome::AppRefused, holds: app_refused, says: says_app_refused, alternatives: &[] },
+    Rule { id: "D04", outcome: Outcome::Midstream, holds: midstream, says: says_midstream, alternatives: &["the capture lost the handshake"] },
+    Rule {
+        id: "D40",
+        outcome: Outcome::AppRefused,
+        holds: cut_after_first,
+        says: says_cut_after_first,
+        alternatives: &["a device in between cut it after it had read the first bytes", "the service failed"],
+    },
+    Rule {
+        id: "D41",
+        outcome: Outcome::ServerSilent,
+        holds: first_lost,
+        says: says_first_lost,
+        alternatives: &["packets of that size do not get through", "a filter that reads content"],
+    },
+    Rule {
+        id: "D54",
+        outcome: Outcome::ServerSilent,
+        holds: no_reply,
+        says: says_no_reply,
+        alternatives: &["a slow service", "a proxy that accepted in its place"],
+    },
+    Rule {
+        id: "D31",
+        outcome: Outcome::ConnectedNoData,
+        holds: nothing_said,
+        says: says_nothing_said,
+        alternatives: &["a connection test", "a proxy that accepted in the server's place"],
+    },
+];
+
+fn scan(e: &Ending<'_>) -> Option<Confidence> {
+    (e.scanning && !e.answered && !e.worked_before && e.flow.client.packets <= SCAN_PACKETS).then_some(Confidence::High)
+}
+
+fn says_scan(e: &Ending<'_>) -> String {
+    format!("{} tried many hosts and ports and hardly any answered: scanning, not a service that fails", e.flow.client.endpoint.ip)
+}
+
+/// Administratively prohibited, by the code's own words (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1).
+fn by_policy(e: &Ending<'_>) -> Option<Confidence> {
+    e.rejection.filter(|r| matches!((r.v6, r.kind, r.code), (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6)))?;
+    Some(Confidence::High)
+}
+
+fn says_policy(e: &Ending<'_>) -> String {
+    format!("{} refused it by policy ({})", sender(e), icmp(e.rejection))
+}
+
+fn closed_udp(e: &Ending<'_>) -> Option<Confidence> {
+    let from_host = |r: &&Rejection| r.by == e.server_ip();
+    let rejection = e.rejection.filter(from_host)?;
+    let closed = matches!((rejection.v6, rejection.kind, rejection.code), (false, 3, 3) | (true, 1, 4)) && !e.is_tcp();
+    let unsupported = matches!((rejection.v6, rejection.kind, rejection.code), (false, 3, 2));
+    (closed || unsupported).then_some(Confidence::High)
+}
+
+/// Port unreachable: of TCP only a filter sends it, as hosts reset instead; of UDP one that is not the host itself.
+fn port_unreachable(e: &Ending<'_>) -> Option<Confidence> {
+    e.rejection.filter(|r| matches!((r.v6, r.kind, r.code), (false, 3, 2 | 3) | (true, 1, 4)))?;
+    Some(if e.is_tcp() { Confidence::High } else { Confidence::Medium })
+}
+
+fn says_reject(e: &Ending<'_>) -> String {
+    format!("{} rejected it ({}), as the REJECT rule of a Linux packet filter does by default", sender(e), icmp(e.rejection))
+}
+
+/// No route, no such host, no way on. Type 3 code 4 and packet too big are left out: they regulate sizes and refuse nothing.
+fn no_route(e: &Ending<'_>) -> Option<Confidence> {
+    let rejection = e.rejection.filter(|r| !matches!((r.v6, r.kind, r.code), (false, 3, 4) | (true, 2, _) | (false, 5, _)))?;
+    let usual = matches!((rejection.v6, rejection.kind, rejection.code), (false, 3, 0 | 1) | (true, 1, 0 | 3));
+    Some(if usual { Confidence::High } else { Confidence::Medium })
+}
+
+fn says_no_route(e: &Ending<'_>) -> String {
+    format!("{} reports that {} cannot be reached ({})", sender(e), e.server_ip(), icmp(e.rejection))
+}
+
+fn foreign_reset(e: &Ending<'_>) -> Option<Confidence> {
+    e.refusal.filter(|_| !e.answered && e.reset_hops_off.is_some_and(|off| off >= FOREIGN_HOPS)).map(|_| Confidence::Medium)
+}
+
+fn says_foreign_reset(e: &Ending<'_>) -> String {
+    let (ttl, off) = (e.refusal.map_or(0, |reset| reset.ttl), e.reset_hops_off.unwrap_or(0));
+    format!("a reset in the name of {} answered the SYN, but its time to live ({ttl}) is {off} off all that the host sent otherwise", e.server_ip())
+}
+
+fn closed_tcp(e: &Ending<'_>) -> Option<Confidence> {
+    let known = e.reset_hops_off == Some(0);
+    e.refusal.filter(|_| !e.answered).map(|_| if known { Confidence::High } else { Confidence::Medium })
+}
+
+fn says_closed(e: &Ending<'_>) -> String {
+    let how = if e.refusal.is_some() { "a reset".to_owned() } else { icmp(e.rejection) };
+    format!("{} answered with {how}: it is there, but nothing listens on {}/{}", e.server_ip(), e.flow.server.endpoint.port, e.flow.transport)
+}
+
+/// From a public address to a private one, and nobody answered: what a filter is for.
+fn unsolicited(e: &Ending<'_>) -> Option<Confidence> {
+    (e.from_outside && !e.answered && !e.went_on && !e.worked_before && e.flow.server.packets == 0).then_some(Confidence::Medium)
+}
+
+fn says_unsolicited(e: &Ending<'_>) -> String {
+    format!("{} knocked from outside and was not answered", e.flow.client.endpoint.ip)
+}
+
+fn one_way(e: &Ending<'_>) -> Option<Confidence> {
+    let silent = e.flow.server.packets == 0 && (!e.is_tcp() || e.flow.client.payload_bytes > 0);
+    (e.one_way && silent).then_some(Confidence::High)
+}
+
+fn says_one_way(_: &Ending<'_>) -> String {
+    "no answer is due to this sender".to_owned()
+}
+
+/// The client went on as if answered, or answers of this host demonstrably pass elsewhere.
+fn unseen(e: &Ending<'_>) -> Option<Confidence> {
+    let silent = e.is_silent_syn() || e.is_silent_datagram();
+    let answers_only = e.flow.client.packets == 0;
+    (e.went_on || answers_only || (silent && e.sight == Sight::Blind)).then_some(Confidence::High)
+}
+
+fn says_unseen(e: &Ending<'_>) -> String {
+    let (client, server) = (e.flow.client.endpoint.ip, e.server_ip());
+    if e.went_on {
+        return format!("{client} went on as if {server} had answered, but no answer was captured: this tap sees one direction");
+    }
+    format!("only one direction between {client} and {server} was captured; answers cannot be judged")
+}
+
+fn damaged(e: &Ending<'_>) -> Option<Confidence> {
+    let silent = e.is_silent_syn() || e.is_silent_datagram();
+    (silent && e.loss > HEAVY_LOSS && e.tries < 3 && e.asked < 3).then_some(Confidence::High)
+}
+
+fn says_damaged(e: &Ending<'_>) -> String {
+    format!("{}.{} % of the acknowledged data was not captured; the missing answer may be capture loss", e.loss / 10, e.loss % 10)
+}
+
+fn cut_off(e: &Ending<'_>) -> Option<Confidence> {
+    let waiting = e.tcp.is_some_and(|tcp| tcp.established) && e.flow.client.payload_bytes > 0 && e.flow.server.payload_bytes == 0;
+    let silent = e.is_silent_syn() || e.is_silent_datagram() || waiting;
+    (silent && e.is_cut_by_the_end()).then_some(Confidence::High)
+}
+
+fn says_cut_off(_: &Ending<'_>) -> String {
+    "the capture ends before an answer could be expected".to_owned()
+}
+
+/// What worked once is not blocked.
+fn at_times(e: &Ending<'_>) -> Option<Confidence> {
+    ((e.is_silent_syn() && e.tries >= 2 || e.is_silent_datagram() && e.answers_due && e.asked >= 2) && e.worked_before).then_some(Confidence::Medium)
+}
+
+fn says_at_times(e: &Ending<'_>) -> String {
+    format!("not answered this time, but the same client reached {} at another time: it fails now and then", e.flow.server.endpoint)
+}
+
+/// Both ends repeat themselves: the server its SYN-ACK, the client its SYN.
+fn return_path(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp?;
+    let repeated = tcp.syn_acks >= 2 && e.tries >= 2 && !tcp.established && tcp.reset.is_none();
+    (repeated && e.flow.client.payload_bytes == 0 && e.flow.server.payload_bytes == 0).then_some(Confidence::Medium)
+}
+
+fn says_return_path(e: &Ending<'_>) -> String {
+    let client = e.flow.client.endpoint.ip;
+    format!("{} answered, and {client} asked again all the same: the answers do not reach it", e.server_ip())
+}
+
+fn silent_port(e: &Ending<'_>) -> Option<Confidence> {
+    e.other_port?;
+    silent(e)
+}
+
+fn says_silent_port(e: &Ending<'_>) -> String {
+    let other = e.other_port.map_or_else(String::new, |(transport, port)| format!(" (it answers on {port}/{transport})"));
+    format!("{}; the host is alive{other}", says_silent(e))
+}
+
+fn silent(e: &Ending<'_>) -> Option<Confidence> {
+    if !e.is_silent_syn() || e.tries < 3 {
+        return None;
+    }
+    Some(if e.sight >= Sight::Likely { Confidence::High } else { Confidence::Medium })
+}
+
+/// Twice the same SYN; or single SYNs, again and again from new ports, as programs with a short timeout of their own send them.
+fn silent_twice(e: &Ending<'_>) -> Option<Confidence> {
+    if !e.is_silent_syn() {
+        return None;
+    }
+    match (e.tries, e.attempts) {
+        (2, _) if e.sight >= Sight::Likely => Some(Confidence::Medium),
+        (2, _) => Some(Confidence::Low),
+        (_, MANY_ATTEMPTS..) if e.sight >= Sight::Likely && !e.worked_before => Some(Confidence::Low),
+        _ => None,
+    }
+}
+
+fn says_silent(e: &Ending<'_>) -> String {
+    let (client, server) = (e.flow.client.endpoint.ip, e.flow.server.endpoint);
+    let syns = e.tcp.map_or(0, |tcp| tcp.syns);
+    match e.tries {
+        2.. => format!("{client} asked {server} {syns} times over {} s and nothing answered", e.span.as_secs()),
+        _ => format!("{client} asked {server} in {} connections and nothing answered", e.attempts),
+    }
+}
+
+fn silent_udp(e: &Ending<'_>) -> Option<Confidence> {
+    if !e.is_silent_datagram() || !e.answers_due || e.asked < 2 {
+        return None;
+    }
+    Some(if e.asked >= 3 && e.sight >= Sight::Likely { Confidence::Medium } else { Confidence::Low })
+}
+
+fn says_silent_udp(e: &Ending<'_>) -> String {
+    let name = e.identified.protocol.last().copied().unwrap_or("datagram");
+    format!("{} sent the same {name} request to {} {} times and nothing answered", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.asked)
+}
+
+fn asked_once(e: &Ending<'_>) -> Option<Confidence> {
+    (e.is_silent_syn() || e.is_silent_datagram()).then_some(Confidence::Low)
+}
+
+fn says_asked_once(e: &Ending<'_>) -> String {
+    format!("{} was not seen to answer, but it was not asked the same again either: nothing follows from that", e.server_ip())
+}
+
+fn outermost<'a>(e: &Ending<'a>) -> &'a str {
+    e.identified.protocol.first().copied().unwrap_or_default()
+}
+
+fn tls_by(e: &Ending<'_>, side: Side) -> Option<Confidence> {
+    let tls = matches!(outermost(e), "tls" | "dtls" | "quic");
+    e.refused.filter(|refusal| tls && refusal.by == side && refusal.code != CLOSE_NOTIFY).map(|_| Confidence::High)
+}
+
+fn tls_by_client(e: &Ending<'_>) -> Option<Confidence> {
+    tls_by(e, Side::Client)
+}
+
+fn tls_by_server(e: &Ending<'_>) -> Option<Confidence> {
+    tls_by(e, Side::Server)
+}
+
+fn says_tls(e: &Ending<'_>) -> String {
+    let (who, what) = e.refused.map_or((Side::Server, "alert"), |refusal| (refusal.by, refusal.text));
+    format!("the {who} ended the TLS handshake: {what}")
+}
+
+fn dns_code(e: &Ending<'_>) -> Option<u32> {
+    e.refused.filter(|_| outermost(e) == "dns").map(|refusal| refusal.code)
+}
+
+/// SERVFAIL, RFC 1035 section 4.1.1. NXDOMAIN is an answer like any other.
+fn dns_failed(e: &Ending<'_>) -> Option<Confidence> {
+    (dns_code(e)? == 2).then_some(Confidence::Medium)
+}
+
+/// REFUSED, RFC 1035 section 4.1.1.
+fn dns_refused(e: &Ending<'_>) -> Option<Confidence> {
+    (dns_code(e)? == 5).then_some(Confidence::Medium)
+}
+
+fn says_dns(e: &Ending<'_>) -> String {
+    format!("resolver {} answered {}", e.server_ip(), e.refused.map_or("nothing", |refusal| refusal.text))
+}
+
+fn http_code(e: &Ending<'_>) -> Option<u32> {
+    e.refused.filter(|refusal| outermost(e) == "http" && refusal.by == Side::Server).map(|refusal| refusal.code)
+}
+
+/// RFC 9110 section 15.5.8.
+fn proxy_wants_login(e: &Ending<'_>) -> Option<Confidence> {
+    (http_code(e)? == 407).then_some(Confidence::High)
+}
+
+/// RFC 6585 section 6.
+fn captive(e: &Ending<'_>) -> Option<Confidence> {
+    (http_code(e)? == 511).then_some(Confidence::High)
+}
+
+fn says_proxy(e: &Ending<'_>) -> String {
+    format!("{} wants a login before it lets anything pass (HTTP {})", e.server_ip(), http_code(e).unwrap_or(0))
+}
+
+fn app_refused(e: &Ending<'_>) -> Option<Confidence> {
+    let refusal = e.refused.filter(|refusal| outermost(e) != "dns" && refusal.by == Side::Server)?;
+    // A page that is not there, or a method not allowed, is everyday HTTP; a login refused, or a server that fails, is not.
+    let everyday = outermost(e) == "http" && !matches!(refusal.code, 401 | 403 | 500..);
+    (matches!(refusal.kind, AnswerKind::Refused | AnswerKind::Failed) && !everyday).then_some(Confidence::High)
+}
+
+fn says_app_refused(e: &Ending<'_>) -> String {
+    let (code, text) = e.refused.map_or((0, ""), |refusal| (refusal.code, refusal.text));
+    format!("the network is fine: the service itself answered {code} {text}")
+}
+
+fn midstream(e: &Ending<'_>) -> Option<Confidence> {
+    e.tcp.filter(|tcp| tcp.midstream).map(|_| Confidence::High)
+}
+
+fn says_midstream(_: &Ending<'_>) -> String {
+    "the connection was already open when the capture began".to_owned()
+}
+
+fn is_one_sided_talk(e: &Ending<'_>) -> bool {
+    !e.one_way && e.flow.client.payload_bytes > 0 && e.flow.server.payload_bytes == 0
+}
+
+fn cut_after_first(e: &Ending<'_>) -> Option<Confidence> {
+    let reset = e.tcp.filter(|tcp| tcp.established)?.reset.filter(|reset| reset.from == Side::Server)?;
+    (is_one_sided_talk(e) && reset.client_payload > 0 && reset.server_payload == 0).then_some(Confidence::Low)
+}
+
+fn says_cut_after_first(e: &Ending<'_>) -> String {
+    format!("the connection was reset in the name of {} after the client's first {} bytes", e.server_ip(), e.flow.client.payload_bytes)
+}
+
+fn first_lost(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream)?;
+    let [again, _] = tcp.retransmissions;
+    // The acknowledgment of the SYN counts one; none of the client's bytes beyond it were acknowledged.
+    (is_one_sided_talk(e) && again >= 2 && tcp.acknowledged[0] <= 1).then_some(Confidence::Low)
+}
+
+fn says_first_lost(e: &Ending<'_>) -> String {
+    let again = e.tcp.map_or(0, |tcp| tcp.retransmissions[0]);
+    format!("the client's first message was sent again {again} times and never acknowledged, though the handshake had passed")
+}
+
+fn no_reply(e: &Ending<'_>) -> Option<Confidence> {
+    e.tcp.filter(|tcp| tcp.established && !tcp.midstream)?;
+    let waited = e.flow.last.since(e.flow.client.last.unwrap_or(e.flow.last)).max(e.left);
+    (is_one_sided_talk(e) && e.flow.ended != Ended::Closed && waited >= REPLY_BY).then_some(Confidence::Medium)
+}
+
+fn says_no_reply(e: &Ending<'_>) -> String {
+    format!("{} accepted the connection and took {} bytes but did not reply", e.server_ip(), e.flow.client.payload_bytes)
+}
+
+fn nothing_said(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|tcp| !tcp.midstream && tcp.syn_acks > 0)?;
+    let silent = e.flow.client.payload_bytes == 0 && e.flow.server.payload_bytes == 0;
+    silent.then_some(if tcp.established { Confidence::High } else { Confidence::Medium })
+}
+
+fn says_nothing_said(e: &Ending<'_>) -> String {
+    format!("{} accepted the connection, and neither side sent anything", e.server_ip())
+}
+
+fn sender(e: &Ending<'_>) -> String {
+    match e.rejection {
+        Some(rejection) if rejection.by == e.server_ip() => format!("{} itself", rejection.by),
+        Some(rejection) => format!("{}, which is not {},", rejection.by, e.server_ip()),
+        None => "somebody".to_owned(),
+    }
+}
+
+fn icmp(rejection: Option<&Rejection>) -> String {
+    let Some(rejection) = rejection else { return "ICMP".to_owned() };
+    let family = if rejection.v6 { "ICMPv6" } else { "ICMP" };
+    format!("{family} type {} code {}", rejection.kind, rejection.code)
+}
+
+/// Packets of one probe at most: SYN, a retry or two.
+const SCAN_PACKETS: u64 = 3;
+/// A reset this many hops off comes from elsewhere; one hop may be a route that changed.
+const FOREIGN_HOPS: u8 = 2;
+/// Beyond 10 % loss, in parts per thousand, a missing answer means nothing unless the client asked thrice.
+const HEAVY_LOSS: u64 = 100;
+/// Unrepeated attempts that together are as good as a repeated SYN, at low confidence.
+const MANY_ATTEMPTS: u32 = 5;
+/// A service that has not replied to a whole request by then is silent; web servers and brokers allow themselves half a minute, people do not wait as long.
+const REPLY_BY: std::time::Duration = std::time::Duration::from_secs(10);
+/// The TLS alert that ends a connection in good order (RFC 8446 section 6.1).
+const CLOSE_NOTIFY: u32 = 0;

@@ -1,0 +1,407 @@
+//! Which rows of the documents fit a flow, which nearly fit, and why.
+//!
+//! A row is considered where its port, its announcement, its name pattern or its protocol touches the flow. What does not fit is kept as
+//! [`Miss`]es, because the nearest miss is the most useful thing to say about a flow that no row covers.
+
+use std::net::IpAddr;
+
+use crate::flow::Direction as Opened;
+use crate::identify::{Fact, Identified, Promise};
+use crate::judge::claim::{Claims, is_common};
+use crate::judge::role::{Plays, Roles};
+use crate::judge::{Candidate, Named, Reason};
+use crate::net::{Side, is_broadcast, is_group, is_private};
+use crate::signature::{Basis, Direction, HostPattern, PromiseKind, RoleId, Service, ServiceId, Signatures};
+
+/// A flow with what is known of its ends.
+#[derive(Debug)]
+pub(super) struct Case<'a> {
+    pub(super) identified: &'a Identified,
+    /// Roles that the site gives to client and server.
+    pub(super) given: &'a [Vec<RoleId>; 2],
+    /// Names of client and server.
+    pub(super) names: &'a [Vec<Named>; 2],
+    /// What announced the flow.
+    pub(super) announced: Option<&'a Promise>,
+}
+
+impl Case<'_> {
+    fn ip(&self, side: Side) -> IpAddr {
+        match side {
+            Side::Client => self.identified.flow.client.endpoint.ip,
+            Side::Server => self.identified.flow.server.endpoint.ip,
+        }
+    }
+
+    fn port(&self) -> u16 {
+        self.identified.flow.server.endpoint.port
+    }
+
+    /// Paths that were asked for.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.identified.facts.iter().filter_map(|fact| match fact {
+            Fact::Request { path, .. } => Some(&**path),
+            _ => None,
+        })
+    }
+
+    fn server_name_fits(&self, patterns: &[HostPattern], broad: bool) -> bool {
+        patterns.iter().filter(|pattern| pattern.broad == broad).any(|pattern| self.names[1].iter().any(|named| pattern.matches(&named.name)))
+    }
+
+    /// Whether the first bytes of its opener were captured but nothing was recognised in them.
+    pub(super) fn is_unknown_content(&self) -> bool {
+        self.identified.protocol.is_empty() && self.identified.opening.iter().any(|bytes| !bytes.is_empty())
+    }
+}
+
+/// By what a row found its flow. Ordered: each is more specific than those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// A host-name pattern, or the protocol between the right roles, where the document names no port.
+    Name,
+    /// A range of ports.
+    Range,
+    /// Exactly this port.
+    Port,
+    /// The port and the path.
+    PortPath,
+    /// The port, and a protocol that only this document knows.
+    Content,
+    /// Another flow announced this one.
+    Announced,
+}
+
+/// What keeps a row from fitting. Ordered by how much: the row whose worst miss is least is the nearest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Miss {
+    NotAnnounced,
+    OutsideAnnouncedRange,
+    NotEncrypted,
+    UnexpectedlyEncrypted,
+    Path,
+    Name,
+    LeftTheLan,
+    Direction,
+    Protocol,
+    Role,
+    Port,
+}
+
+impl Miss {
+    /// The contract's word for it.
+    pub(super) const fn reason(self) -> Reason {
+        match self {
+            Self::NotAnnounced => Reason::NotAnnounced,
+            Self::OutsideAnnouncedRange => Reason::OutsideAnnouncedRange,
+            Self::NotEncrypted => Reason::NotEncrypted,
+            Self::UnexpectedlyEncrypted => Reason::UnexpectedlyEncrypted,
+            Self::Path => Reason::UndocumentedPath,
+            Self::Name => Reason::UnknownName,
+            Self::LeftTheLan => Reason::LeftTheLan,
+            Self::Direction => Reason::WrongDirection,
+            Self::Protocol => Reason::WrongProtocol,
+            Self::Role => Reason::WrongRole,
+            Self::Port => Reason::UndocumentedService,
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::NotAnnounced => "nothing announced this flow",
+            Self::OutsideAnnouncedRange => "the announced port lies outside the documented range",
+            Self::NotEncrypted => "documented as encrypted, seen in clear",
+            Self::UnexpectedlyEncrypted => "documented in clear, seen encrypted",
+            Self::Path => "another path",
+            Self::Name => "no documented name",
+            Self::LeftTheLan => "discovery that left the LAN",
+            Self::Direction => "opened from the other end",
+            Self::Protocol => "another protocol",
+            Self::Role => "an end plays another role",
+            Self::Port => "another port",
+        }
+    }
+}
+
+/// A row held against a flow.
+#[derive(Clone, Debug)]
+pub(super) struct Weighed {
+    pub(super) service: ServiceId,
+    pub(super) level: Level,
+    /// Client and server.
+    pub(super) ends: [Plays; 2],
+    /// The server's name fits one of the row's own patterns.
+    pub(super) named: bool,
+    /// The server's name fits a pattern that half the Internet shares.
+    pub(super) broadly_named: bool,
+    /// Segments of the longest path that fits.
+    path: usize,
+    /// Ports spanned, the fewer the better.
+    width: u32,
+    basis: Basis,
+    /// Its document alone claims the port.
+    pub(super) claimed: bool,
+    /// Sorted, worst last; empty where the row fits.
+    pub(super) misses: Vec<Miss>,
+}
+
+/// What ranks a fitting row; equal ranks are a tie.
+pub(super) type Rank = (Level, bool, [Plays; 2], Plays, usize, u8, std::cmp::Reverse<u32>);
+
+impl Weighed {
+    pub(super) fn fits(&self) -> bool {
+        self.misses.is_empty()
+    }
+
+    /// Specificity first; among equals the name, then how sure the ends are, the path, whose word it is, the narrower range.
+    pub(super) fn rank(&self) -> Rank {
+        let word = match self.basis {
+            Basis::User => 2,
+            Basis::Document => 1,
+            Basis::Supplement => 0,
+        };
+        let (weaker, stronger) = (self.ends[0].min(self.ends[1]), self.ends[0].max(self.ends[1]));
+        (self.level, self.named, [stronger, weaker], weaker, self.path, word, std::cmp::Reverse(self.width))
+    }
+
+    /// Whether the flow belongs to the row by more than a coincidence of numbers.
+    pub(super) fn is_grounded(&self, case: &Case<'_>) -> bool {
+        let role = self.ends.contains(&Plays::Given);
+        let port_counts = case.identified.flow.direction == Opened::Certain || case.port() < EPHEMERAL_FROM;
+        role || self.named || matches!(self.level, Level::Announced | Level::Content) || (self.claimed && port_counts)
+    }
+
+    /// The candidate as reports print it.
+    pub(super) fn candidate(&self, signatures: &Signatures, case: &Case<'_>) -> Candidate {
+        Candidate { service: self.service, fits: self.fits(), why: self.why(signatures, case) }
+    }
+
+    fn why(&self, signatures: &Signatures, case: &Case<'_>) -> String {
+        let mut words = vec![match self.level {
+            Level::Announced => "announced by another flow".to_owned(),
+            Level::Content => format!("{} on its port", case.identified.protocol.join("/")),
+            Level::PortPath => format!("port {} and path", case.port()),
+            Level::Port => format!("port {}", case.port()),
+            Level::Range => format!("port {} in a documented range", case.port()),
+            Level::Name if self.named || self.broadly_named => "name of the server".to_owned(),
+            Level::Name => format!("protocol {}", case.identified.protocol.join("/")),
+        }];
+        if self.named && self.level != Level::Name {
+            words.push("the server's name fits".to_owned());
+        }
+        for (side, plays) in [Side::Client, Side::Server].into_iter().zip(self.ends) {
+            match plays {
+                Plays::Given => words.push(format!("the site knows the {side}")),
+                Plays::Doubtful => words.push(format!("the {side} has a private address where the document has a host outside")),
+                Plays::Assumed | Plays::Kind | Plays::Refused => {}
+            }
+        }
+        let against: Vec<String> = self.misses.iter().map(|miss| self.against(*miss, signatures, case)).collect();
+        let fit = words.join(", ");
+        if against.is_empty() { fit } else { format!("{fit}; but {}", against.join(", ")) }
+    }
+
+    fn against(&self, miss: Miss, signatures: &Signatures, case: &Case<'_>) -> String {
+        let Some(service) = signatures.services.get(self.service.0 as usize) else { return miss.words().to_owned() };
+        match miss {
+            Miss::Port if !service.ports.is_empty() => {
+                let ports: Vec<String> = service.ports.iter().map(ToString::to_string).collect();
+                format!("documented on port {}", ports.join(", "))
+            }
+            Miss::Protocol => format!("documented as {}, seen {}", service.protocol_name, case.identified.protocol.join("/")),
+            Miss::Path => format!("documented path {}", service.paths.join(", ")),
+            Miss::Name => {
+                let patterns: Vec<&str> = service.hosts.iter().map(|host| host.pattern.as_str()).collect();
+                format!("documented for {}", patterns.join(", "))
+            }
+            _ => miss.words().to_owned(),
+        }
+    }
+}
+
+/// Holds every row that touches the flow against it, in document order.
+pub(super) fn weigh(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, claims: &Claims, applies: impl Fn(&Service) -> bool) -> Vec<Weighed> {
+    let rows = (0..).map(ServiceId).zip(&signatures.services).filter(|(_, service)| applies(service));
+    rows.filter_map(|(id, service)| weigh_one(case, id, service, roles, claims)).collect()
+}
+
+fn weigh_one(case: &Case<'_>, id: ServiceId, service: &Service, roles: &Roles<'_>, claims: &Claims) -> Option<Weighed> {
+    let flow = &case.identified.flow;
+    if !service.transports.is_empty() && !service.transports.contains(&flow.transport) {
+        return None;
+    }
+    let named = case.server_name_fits(&service.hosts, false);
+    let broadly_named = !named && case.server_name_fits(&service.hosts, true);
+    let ends = ends(case, service, roles, named || broadly_named);
+    let mut misses = Vec::new();
+    let (mut level, width) = place(case, service, claims, ends, named || broadly_named, &mut misses)?;
+    let path = path_depth(case, service, &mut misses);
+    if let (Some(1..), Level::Port | Level::Range) = (path, level) {
+        level = Level::PortPath;
+    }
+    if !misses.contains(&Miss::Port) {
+        content_misses(case, service, &mut misses);
+    }
+    if !service.hosts.is_empty() && !case.names[1].is_empty() && !named && !broadly_named {
+        misses.push(Miss::Name);
+    }
+    role_misses(case, service, roles, ends, &mut misses);
+    misses.sort_unstable();
+    misses.dedup();
+    let claimed = claims.alone(flow.transport, case.port()) == Some(service.document);
+    Some(Weighed { service: id, level, ends, named, broadly_named, path: path.unwrap_or(0), width, basis: service.basis, claimed, misses })
+}
+
+/// By what the row touches the flow, and how many ports it spans; none where it does not touch it.
+fn place(case: &Case<'_>, service: &Service, claims: &Claims, ends: [Plays; 2], named: bool, misses: &mut Vec<Miss>) -> Option<(Level, u32)> {
+    let flow = &case.identified.flow;
+    let range = service.ports.iter().filter(|range| range.contains(case.port())).min_by_key(|range| range.width());
+    let clients_fit = service.client_ports.is_empty() || service.client_ports.iter().any(|range| range.contains(flow.client.endpoint.port));
+    let width = range.map_or(u32::MAX, |range| range.width());
+    let distinctive = speaks_own_protocol(case, service, claims);
+    if case.announced.is_some_and(|promise| service.learned_from.contains(&promise.kind)) {
+        if range.is_none() && must_be_announced(service) && !service.ports.is_empty() {
+            misses.push(Miss::OutsideAnnouncedRange);
+        }
+        return Some((Level::Announced, width));
+    }
+    if range.is_some() && clients_fit {
+        if must_be_announced(service) {
+            misses.push(Miss::NotAnnounced);
+        }
+        let by_port = if width == 1 { Level::Port } else { Level::Range };
+        return Some((if distinctive { Level::Content } else { by_port }, width));
+    }
+    let portless = service.ports.is_empty() && service.learned_from.is_empty();
+    let by_protocol = portless && !service.protocols.is_empty() && accepts_all(service, &case.identified.protocol) && ends.contains(&Plays::Given);
+    if portless && (named || by_protocol) {
+        return Some((Level::Name, width));
+    }
+    // Content away from its port, or a name on another port: not this row, but the nearest thing to say.
+    (distinctive || (named && !service.ports.is_empty())).then(|| {
+        misses.push(Miss::Port);
+        (Level::Name, width)
+    })
+}
+
+/// Whether a flow of the row is always announced: media and FTP data have no port of their own. Other announcements only offer another port.
+fn must_be_announced(service: &Service) -> bool {
+    let always = [PromiseKind::FtpPassive, PromiseKind::FtpActive, PromiseKind::Media, PromiseKind::Tftp];
+    !service.learned_from.is_empty() && service.learned_from.iter().all(|kind| always.contains(kind))
+}
+
+fn speaks_own_protocol(case: &Case<'_>, service: &Service, claims: &Claims) -> bool {
+    case.identified
+        .protocol
+        .iter()
+        .any(|seen| claims.is_distinctive(seen) && service.protocols.iter().any(|stack| stack.last().is_some_and(|innermost| innermost == seen)))
+}
+
+/// Segments of the longest of the row's paths that a request fits; none where the row has none or no request was seen.
+fn path_depth(case: &Case<'_>, service: &Service, misses: &mut Vec<Miss>) -> Option<usize> {
+    if service.paths.is_empty() || case.paths().next().is_none() {
+        return None;
+    }
+    let depth = case.paths().flat_map(|path| service.paths.iter().filter_map(move |root| depth_under(root, path))).max();
+    if depth.is_none() {
+        misses.push(Miss::Path);
+    }
+    depth
+}
+
+/// Segments of `root` where `path` lies under it, compared without case, as Windows http.sys does.
+fn depth_under(root: &str, path: &str) -> Option<usize> {
+    let mut of_path = path.split('/').filter(|segment| !segment.is_empty());
+    let mut depth = 0;
+    for segment in root.split('/').filter(|segment| !segment.is_empty()) {
+        if !of_path.next().is_some_and(|other| other.eq_ignore_ascii_case(segment)) {
+            return None;
+        }
+        depth += 1;
+    }
+    Some(depth)
+}
+
+/// Whether one of the row's stacks begins with what was seen, or the other way round: what is inside encryption cannot be held against a flow.
+fn accepts(service: &Service, seen: &[&str]) -> bool {
+    service.protocols.iter().any(|stack| stack.iter().zip(seen).all(|(ours, theirs)| ours == theirs))
+}
+
+/// Whether one of the row's stacks was seen whole.
+fn accepts_all(service: &Service, seen: &[&str]) -> bool {
+    service.protocols.iter().any(|stack| stack.len() <= seen.len() && stack.iter().zip(seen).all(|(ours, theirs)| ours == theirs))
+}
+
+fn content_misses(case: &Case<'_>, service: &Service, misses: &mut Vec<Miss>) {
+    let seen = case.identified.protocol.as_slice();
+    let Some(outermost) = seen.first() else { return };
+    if service.protocols.is_empty() || accepts(service, seen) {
+        return;
+    }
+    let encrypted = ENCRYPTED.contains(outermost);
+    misses.push(match service.encrypted {
+        Some(true) if !encrypted && is_the_inside_of(service, outermost) => Miss::NotEncrypted,
+        Some(false) | None if CARRIERS.contains(outermost) => Miss::UnexpectedlyEncrypted,
+        _ => Miss::Protocol,
+    });
+}
+
+/// Whether the protocol is what the row has inside its encryption, by its stacks or by the document's own word (`HTTPS` holds `http`).
+fn is_the_inside_of(service: &Service, seen: &str) -> bool {
+    let inner = service.protocols.iter().any(|stack| stack.iter().skip(1).any(|protocol| protocol == seen));
+    inner || service.protocol_name.to_ascii_lowercase().contains(seen)
+}
+
+fn ends(case: &Case<'_>, service: &Service, roles: &Roles<'_>, named: bool) -> [Plays; 2] {
+    let server_ip = case.ip(Side::Server);
+    // The directed broadcast of a subnet is a broadcast as well as the limited one that documents name.
+    let is_address = |address: &IpAddr| *address == server_ip || is_broadcast(*address) && is_broadcast(server_ip);
+    let elsewhere = !service.addresses.is_empty() && !service.addresses.iter().any(is_address);
+    let server = if elsewhere { Plays::Refused } else { roles.plays(server_ip, &case.given[1], &service.server, named) };
+    [roles.plays(case.ip(Side::Client), &case.given[0], &service.client, false), server]
+}
+
+fn role_misses(case: &Case<'_>, service: &Service, roles: &Roles<'_>, ends: [Plays; 2], misses: &mut Vec<Miss>) {
+    if left_the_lan(case, service) {
+        misses.push(Miss::LeftTheLan);
+        return;
+    }
+    if !ends.contains(&Plays::Refused) {
+        return;
+    }
+    let swapped = [
+        roles.plays(case.ip(Side::Server), &case.given[1], &service.client, false),
+        roles.plays(case.ip(Side::Client), &case.given[0], &service.server, false),
+    ];
+    if !swapped.contains(&Plays::Refused) && swapped.contains(&Plays::Given) {
+        if service.direction != Direction::Unknown {
+            misses.push(Miss::Direction);
+        }
+        return;
+    }
+    misses.push(Miss::Role);
+}
+
+/// A broadcast protocol to a single host, or discovery to or from an address outside.
+fn left_the_lan(case: &Case<'_>, service: &Service) -> bool {
+    if service.direction != Direction::Discovery {
+        return false;
+    }
+    let (client, server) = (case.ip(Side::Client), case.ip(Side::Server));
+    let broadcast_only = !service.addresses.is_empty() && service.addresses.iter().all(|address| is_broadcast(*address));
+    let single = !is_group(server);
+    // Hosts of an IPv6 LAN have public addresses, so there an address tells nothing.
+    (single && broadcast_only) || client.is_ipv4() && (single && !is_private(server) || !is_private(client))
+}
+
+/// Whether the port alone says nothing about who is behind it.
+pub(super) fn needs_role(case: &Case<'_>) -> bool {
+    is_common(case.identified.flow.transport, case.port())
+}
+
+/// Where ports begin that hosts pick for their own use (Linux; IANA begins at 49152): a number up there counts only for a certain server.
+const EPHEMERAL_FROM: u16 = 32_768;
+/// Protocols that carry another one encrypted.
+const CARRIERS: &[&str] = &["tls", "dtls", "quic"];
+/// Protocols whose bytes are encrypted, by themselves or as carriers.
+const ENCRYPTED: &[&str] = &["tls", "dtls", "quic", "ssh", "wireguard", "openvpn", "ike"];

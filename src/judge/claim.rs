@@ -1,0 +1,258 @@
+//! What speaks for a document without a role: a port that no other loaded document claims, a protocol that no other knows.
+//!
+//! Computed from the loaded documents. Only the ports that everybody uses are listed here, because no set of documents shows that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::net::Transport;
+use crate::signature::{PortRange, Service, Signatures};
+
+/// What documents claim for themselves alone.
+#[derive(Debug)]
+pub(super) struct Claims {
+    /// Ports of narrow ranges, with the one document that names them.
+    alone: BTreeMap<(Transport, u16), u16>,
+    /// Protocols that rows of one document alone speak.
+    distinctive: BTreeSet<String>,
+}
+
+impl Claims {
+    pub(super) fn new(signatures: &Signatures) -> Self {
+        Self { alone: ports_of_one(signatures), distinctive: protocols_of_one(signatures) }
+    }
+
+    /// The document that alone claims the port, unless everybody uses it.
+    pub(super) fn alone(&self, transport: Transport, port: u16) -> Option<u16> {
+        self.alone.get(&(transport, port)).copied()
+    }
+
+    /// Whether the protocol points at one document.
+    pub(super) fn is_distinctive(&self, protocol: &str) -> bool {
+        self.distinctive.contains(protocol)
+    }
+}
+
+/// Whether everybody uses the port, so that it tells nothing about the host behind it.
+pub(super) fn is_common(transport: Transport, port: u16) -> bool {
+    let ports = if transport == Transport::UDP { COMMON_UDP } else { COMMON_TCP };
+    ports.iter().any(|range| range.contains(port))
+}
+
+/// Whether any host with an operating system uses the port, without anybody having installed anything for it.
+pub(super) fn is_background(port: u16) -> bool {
+    BACKGROUND.binary_search(&port).is_ok()
+}
+
+fn ports_of_one(signatures: &Signatures) -> BTreeMap<(Transport, u16), u16> {
+    let mut owners: BTreeMap<(Transport, u16), BTreeSet<u16>> = BTreeMap::new();
+    for service in signatures.services.iter().filter(|service| service.ports.iter().all(|range| range.width() <= CLAIMED_AT_ONCE)) {
+        for (transport, port) in every_port(service) {
+            owners.entry((transport, port)).or_default().insert(service.document);
+        }
+    }
+    let single = |(place, documents): ((Transport, u16), BTreeSet<u16>)| match documents.len() {
+        1 => documents.first().map(|document| (place, *document)),
+        _ => None,
+    };
+    owners.into_iter().filter(|((transport, port), _)| !is_common(*transport, *port)).filter_map(single).collect()
+}
+
+fn every_port(service: &Service) -> impl Iterator<Item = (Transport, u16)> {
+    let ports = || service.ports.iter().flat_map(|range| range.low..=range.high);
+    service.transports.iter().flat_map(move |transport| ports().map(|port| (*transport, port)))
+}
+
+fn protocols_of_one(signatures: &Signatures) -> BTreeSet<String> {
+    let mut owners: BTreeMap<&str, BTreeSet<u16>> = BTreeMap::new();
+    for service in &signatures.services {
+        for protocol in service.protocols.iter().filter_map(|stack| stack.last()) {
+            owners.entry(protocol).or_default().insert(service.document);
+        }
+    }
+    owners
+        .into_iter()
+        .filter(|(protocol, documents)| documents.len() == 1 && COMMON_PROTOCOLS.binary_search(protocol).is_err())
+        .map(|(protocol, _)| protocol.to_owned())
+        .collect()
+}
+
+const fn one(port: u16) -> PortRange {
+    PortRange { low: port, high: port }
+}
+
+const fn range(low: u16, high: u16) -> PortRange {
+    PortRange { low, high }
+}
+
+/// Widest range by which a document claims ports without a role. Cobalt's VNC range spans 31 and is common; Cinegy's widest instance range spans 16.
+/// Ranges of a hundred or ten thousand ports hold other people's servers too.
+const CLAIMED_AT_ONCE: u32 = 32;
+
+/// Server ports in general use (IANA Service Name and Port Number Registry, and the alternates in daily use), sorted by port.
+const COMMON_TCP: &[PortRange] = &[
+    range(20, 23),
+    one(25),
+    one(53),
+    one(80),
+    one(81),
+    one(88),
+    one(110),
+    one(111),
+    one(119),
+    one(123),
+    one(135),
+    range(137, 139),
+    one(143),
+    range(161, 162),
+    one(179),
+    one(389),
+    one(443),
+    one(445),
+    one(465),
+    one(502),
+    one(514),
+    one(515),
+    one(554),
+    one(587),
+    one(631),
+    one(636),
+    one(853),
+    one(873),
+    range(989, 990),
+    one(993),
+    one(995),
+    one(1080),
+    one(1194),
+    one(1433),
+    one(1434),
+    one(1521),
+    one(1723),
+    one(1883),
+    one(1900),
+    one(2049),
+    one(3000),
+    one(3128),
+    range(3268, 3269),
+    one(3306),
+    one(3389),
+    one(5000),
+    one(5060),
+    one(5061),
+    range(5222, 5223),
+    one(5353),
+    one(5355),
+    one(5357),
+    one(5432),
+    one(5671),
+    one(5672),
+    range(5900, 5930),
+    range(5985, 5986),
+    one(6379),
+    one(6443),
+    one(7000),
+    one(8000),
+    one(8001),
+    one(8008),
+    one(8009),
+    one(8080),
+    one(8081),
+    one(8088),
+    one(8090),
+    one(8443),
+    one(8888),
+    one(9000),
+    one(9080),
+    one(9090),
+    one(9092),
+    one(9100),
+    one(9200),
+    one(9443),
+    one(27017),
+];
+/// The same for UDP.
+const COMMON_UDP: &[PortRange] = &[
+    one(53),
+    range(67, 69),
+    one(88),
+    one(123),
+    range(137, 138),
+    range(161, 162),
+    one(389),
+    one(443),
+    one(500),
+    one(514),
+    one(520),
+    range(546, 547),
+    one(853),
+    one(1194),
+    range(1434, 1434),
+    range(1812, 1813),
+    one(1900),
+    one(3389),
+    one(3478),
+    one(3702),
+    one(4500),
+    one(5004),
+    one(5060),
+    one(5353),
+    one(5355),
+    one(51820),
+];
+/// Name lookup, time, addresses and discovery, which every host does: 53, 67, 68, 123, 137, 138, 546, 547, 1900, 3702, 5353, 5355.
+const BACKGROUND: &[u16] = &[53, 67, 68, 123, 137, 138, 546, 547, 1900, 3702, 5353, 5355];
+/// Protocols that carry anything, or that every host speaks: that one loaded document alone names one of them tells nothing. Sorted.
+const COMMON_PROTOCOLS: &[&str] = &[
+    "dhcp",
+    "dns",
+    "dtls",
+    "ftp",
+    "http",
+    "http2",
+    "imap",
+    "kerberos",
+    "ldap",
+    "llmnr",
+    "mdns",
+    "netbios",
+    "ntp",
+    "pop3",
+    "quic",
+    "rfb",
+    "rtp",
+    "rtsp",
+    "smb",
+    "smtp",
+    "snmp",
+    "ssdp",
+    "ssh",
+    "syslog",
+    "tds",
+    "tftp",
+    "tls",
+    "websocket",
+    "xmpp",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_that_are_searched_are_sorted() {
+        assert!(COMMON_PROTOCOLS.is_sorted() && BACKGROUND.is_sorted());
+        for list in [COMMON_TCP, COMMON_UDP] {
+            assert!(list.is_sorted_by_key(|range| range.low));
+        }
+    }
+
+    #[test]
+    fn ports_of_daily_use_are_common_and_vendor_ports_are_not() {
+        for port in [21, 25, 53, 80, 161, 389, 443, 5900] {
+            assert!(is_common(Transport::TCP, port), "{port}");
+        }
+        for port in [8883, 5684, 6900, 6905, 9802, 5421, 9995] {
+            assert!(!is_common(Transport::TCP, port), "{port}");
+        }
+        assert!(is_common(Transport::UDP, 68) && !is_common(Transport::UDP, 43215));
+    }
+}

@@ -1,0 +1,107 @@
+//! Who is the client where no handshake was seen: other flows, announcements, documents, port classes, in this order; first that tells wins.
+
+use crate::flow::{Direction, Flow};
+use crate::identify::{Fact, Identified};
+use crate::judge::visibility::Seen;
+use crate::net::{Endpoint, Side, Transport, is_group};
+
+/// Settles the direction of a flow whose opening was not seen, turning it round where needed, and says on what that rests.
+/// `announced`: whether a promise names that end as a server. `documented`: whether a row has that server port.
+pub(super) fn settle(
+    identified: &mut Identified,
+    seen: &Seen,
+    announced: impl Fn(Endpoint, Endpoint) -> bool,
+    documented: impl Fn(Transport, u16) -> bool,
+) -> Option<&'static str> {
+    let flow = &identified.flow;
+    if flow.direction == Direction::Certain || !flow.transport.has_ports() {
+        return None;
+    }
+    if identified.facts.iter().any(|fact| matches!(fact, Fact::Speaks { client: Side::Client })) {
+        identified.flow.direction = Direction::Likely;
+        return Some("content");
+    }
+    if is_group(flow.server.endpoint.ip) {
+        identified.flow.direction = Direction::Likely;
+        return Some("a group is never a server");
+    }
+    let (server, why) = by_surroundings(flow, seen, announced, documented)?;
+    if server == Side::Client {
+        turn(identified);
+    }
+    identified.flow.direction = Direction::Likely;
+    Some(why)
+}
+
+/// Which end is the server by what else is known, and by what.
+fn by_surroundings(
+    flow: &Flow,
+    seen: &Seen,
+    announced: impl Fn(Endpoint, Endpoint) -> bool,
+    documented: impl Fn(Transport, u16) -> bool,
+) -> Option<(Side, &'static str)> {
+    let (a, b, transport) = (flow.client.endpoint, flow.server.endpoint, flow.transport);
+    one_of(seen.is_server(transport, a), seen.is_server(transport, b), "another flow shows the server")
+        .or_else(|| one_of(announced(b, a), announced(a, b), "announced"))
+        .or_else(|| (a.port == b.port).then_some(None).unwrap_or_else(|| by_port(a.port, b.port, |port| documented(transport, port))))
+}
+
+fn by_port(a: u16, b: u16, documented: impl Fn(u16) -> bool) -> Option<(Side, &'static str)> {
+    one_of(documented(a), documented(b), "documented port").or_else(|| match class(a).cmp(&class(b)) {
+        std::cmp::Ordering::Less => Some((Side::Client, "port class")),
+        std::cmp::Ordering::Greater => Some((Side::Server, "port class")),
+        std::cmp::Ordering::Equal => None,
+    })
+}
+
+/// The side for which alone something speaks.
+fn one_of(client: bool, server: bool, why: &'static str) -> Option<(Side, &'static str)> {
+    match (client, server) {
+        (true, false) => Some((Side::Client, why)),
+        (false, true) => Some((Side::Server, why)),
+        _ => None,
+    }
+}
+
+/// System, registered, ephemeral by Linux, ephemeral by IANA: the end in the lower class is the server.
+fn class(port: u16) -> u8 {
+    match port {
+        0..1024 => 0,
+        1024..32_768 => 1,
+        32_768..49_152 => 2,
+        49_152.. => 3,
+    }
+}
+
+/// Client and server change places, with all that is counted or said by side.
+pub(super) fn turn(identified: &mut Identified) {
+    let flow = &mut identified.flow;
+    std::mem::swap(&mut flow.client, &mut flow.server);
+    flow.history = flow.history.flipped();
+    for rejection in &mut flow.rejections {
+        rejection.to = rejection.to.other();
+    }
+    if let Some(tcp) = &mut flow.tcp {
+        tcp.fins.reverse();
+        tcp.retransmissions.reverse();
+        tcp.missed_bytes.reverse();
+        tcp.zero_windows.reverse();
+        tcp.acknowledged.reverse();
+        if let Some(reset) = &mut tcp.reset {
+            reset.from = reset.from.other();
+            std::mem::swap(&mut reset.client_payload, &mut reset.server_payload);
+        }
+    }
+    identified.opening.reverse();
+    for hit in &mut identified.matches {
+        hit.side = hit.side.other();
+    }
+    for fact in &mut identified.facts {
+        match fact {
+            Fact::Name { of: side, .. } | Fact::Software { of: side, .. } | Fact::Answer { by: side, .. } | Fact::Speaks { client: side } => {
+                *side = side.other();
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The two passes: learn from all flows what can be seen and who serves, then judge each.
+
+use std::net::IpAddr;
+
+use crate::flow::Direction;
+use crate::identify::{Fact, Identified, Promise};
+use crate::judge::candidate::{Case, weigh};
+use crate::judge::claim::Claims;
+use crate::judge::ending::Ending;
+use crate::judge::role::Roles;
+use crate::judge::visibility::{Seen, Visibility, took_part};
+use crate::judge::{Judged, Named, Site, blocked, direction, verdict};
+use crate::net::{Endpoint, Side, Transport};
+use crate::signature::{Basis, Service, Signatures};
+use crate::time::Timestamp;
+
+/// What other flows said about names and flows to come.
+pub trait Books {
+    /// Names of `server` as `client` would say them at that moment, best first.
+    fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Named>;
+
+    /// The promise of a flow from `client` to `server` that holds at that moment.
+    fn announced(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise>;
+}
+
+/// Judges flows. First [`learn`](Self::learn) from all, then [`judge`](Self::judge) each, in any order.
+pub struct Judge<'a> {
+    signatures: &'a Signatures,
+    site: Site,
+    books: &'a dyn Books,
+    claims: Claims,
+    seen: Seen,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge by these documents, this site and what the books know.
+    pub fn new(signatures: &'a Signatures, site: Site, books: &'a dyn Books) -> Self {
+        Self { signatures, site, books, claims: Claims::new(signatures), seen: Seen::default() }
+    }
+
+    /// First pass: what this flow shows about the tap and about the other flows' ends.
+    pub fn learn(&mut self, identified: &Identified) {
+        self.seen.learn(identified);
+    }
+
+    /// What this tap can see, once all flows were learned.
+    pub fn visibility(&self) -> Visibility {
+        self.seen.summary()
+    }
+
+    /// Second pass: what the documents say about the flow and what became of it.
+    pub fn judge(&self, mut identified: Identified) -> Judged {
+        let roles = Roles::new(self.signatures, &self.site);
+        let direction_by = self.settle(&mut identified);
+        let flow = &identified.flow;
+        let (client, server) = (flow.client.endpoint, flow.server.endpoint);
+        let given = [roles.given(client.ip), roles.given(server.ip)];
+        let names = [self.names(&identified, Side::Client), self.names(&identified, Side::Server)];
+        let announced = identified.announced.clone().or_else(|| self.books.announced(flow.transport, client.ip, server, flow.first));
+        let announced = announced.filter(|promise| keeps(promise, &identified));
+        let case = Case { identified: &identified, given: &given, names: &names, announced: announced.as_ref() };
+        let weighed = weigh(&case, self.signatures, &roles, &self.claims, |service| self.applies(service));
+        let decision = verdict::decide(&case, self.signatures, &roles, &weighed, took_part(flow));
+        let service = decision.service.and_then(|id| self.signatures.services.get(id.0 as usize));
+        let ending = Ending::read(&identified, service, &self.seen);
+        let (fate, cited) = (blocked::decide(&ending), ending.cited());
+        let instance = service.and_then(|service| instance(service, server.port));
+        identified.announced = announced;
+        Judged {
+            identified,
+            roles: given,
+            names,
+            service: decision.service,
+            candidates: decision.candidates,
+            instance,
+            verdict: decision.verdict,
+            reasons: decision.reasons,
+            attribution: decision.attribution,
+            outcome: fate.outcome,
+            confidence: fate.confidence,
+            cause: fate.cause,
+            cited,
+            direction_by,
+        }
+    }
+
+    fn settle(&self, identified: &mut Identified) -> Option<&'static str> {
+        if identified.flow.direction == Direction::Certain {
+            return None;
+        }
+        let (transport, at) = (identified.flow.transport, identified.flow.first);
+        let announced = |client: Endpoint, server: Endpoint| self.books.announced(transport, client.ip, server, at).is_some();
+        let documented = |transport: Transport, port: u16| self.claims.alone(transport, port).is_some();
+        direction::settle(identified, &self.seen, announced, documented)
+    }
+
+    /// Names that the flow itself states, then those that other flows gave the host.
+    fn names(&self, identified: &Identified, side: Side) -> Vec<Named> {
+        let flow = &identified.flow;
+        let (asker, host) = match side {
+            Side::Client => (flow.server.endpoint.ip, flow.client.endpoint.ip),
+            Side::Server => (flow.client.endpoint.ip, flow.server.endpoint.ip),
+        };
+        let mut names: Vec<Named> = Vec::new();
+        let stated = identified.facts.iter().filter_map(|fact| match fact {
+            Fact::Name { of, name, source } if *of == side => Some(Named { name: name.to_string(), source: source.name() }),
+            _ => None,
+        });
+        for named in stated.chain(self.books.names_of(asker, host, flow.first)) {
+            if !names.iter().any(|known| known.name == named.name) {
+                names.push(named);
+            }
+        }
+        names
+    }
+
+    fn applies(&self, service: &Service) -> bool {
+        let vendor = self.signatures.documents.get(usize::from(service.document)).map(|document| document.vendor.as_str());
+        let asked_for = self.site.products.is_empty() || vendor.is_some_and(|vendor| self.site.products.iter().any(|product| product == vendor));
+        asked_for && !(self.site.strict && service.basis == Basis::Supplement)
+    }
+}
+
+/// Whether a flow begins as its announcement says, as far as its bytes were captured.
+fn keeps(promise: &Promise, identified: &Identified) -> bool {
+    let Some(begins) = &promise.begins else { return true };
+    identified.opening.iter().all(|opening| opening.is_empty()) || identified.opening.iter().any(|opening| !opening.is_empty() && agrees(opening, begins))
+}
+
+fn agrees(opening: &[u8], begins: &[u8]) -> bool {
+    opening.iter().zip(begins).all(|(seen, told)| seen == told)
+}
+
+/// The instance number that the port names.
+fn instance(service: &Service, port: u16) -> Option<u16> {
+    let formula = service.instance.as_ref()?;
+    service.ports.iter().any(|range| range.contains(port)).then(|| port.checked_sub(formula.base)).flatten()
+}

@@ -1,0 +1,86 @@
+//! Which roles a host plays, and whether it may stand where a row wants somebody.
+//!
+//! The site's word comes first. What it leaves open a role's kind decides: anybody may be a browser, only a multicast group is a group.
+//! A host of unknown role may stand for a product, but that is an assumption and ranks below what is known.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::judge::Site;
+use crate::net::{is_group, is_private};
+use crate::signature::{RoleId, RoleKind, Signatures};
+
+/// How well a host stands where a row wants certain roles. Ordered: later is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Plays {
+    /// It cannot be: it is known to be something else, or its address forbids it.
+    Refused,
+    /// A private address where the document has a host outside: a proxy, split DNS, or another server altogether.
+    Doubtful,
+    /// Nothing is known of the host; it may be.
+    Assumed,
+    /// Its address is of the right kind, and the role asks no more.
+    Kind,
+    /// The site says so.
+    Given,
+}
+
+/// The roles of a site.
+#[derive(Debug)]
+pub(super) struct Roles<'a> {
+    signatures: &'a Signatures,
+    site: &'a Site,
+    listed: BTreeSet<RoleId>,
+}
+
+impl<'a> Roles<'a> {
+    pub(super) fn new(signatures: &'a Signatures, site: &'a Site) -> Self {
+        Self { signatures, site, listed: site.roles.iter().map(|(role, _)| *role).collect() }
+    }
+
+    /// Roles that the site gives to the host: those of its narrowest networks that hold the address, in the order given.
+    pub(super) fn given(&self, ip: IpAddr) -> Vec<RoleId> {
+        let holding = || self.site.roles.iter().filter(move |(_, network)| network.contains(&ip));
+        let Some(narrowest) = holding().map(|(_, network)| network.prefix_len()).max() else { return Vec::new() };
+        let mut roles = Vec::new();
+        for (role, _) in holding().filter(|(_, network)| network.prefix_len() == narrowest) {
+            if !roles.contains(role) {
+                roles.push(*role);
+            }
+        }
+        roles
+    }
+
+    /// How well a host with those given roles stands where `wanted` are wanted; nobody in particular where the document names none.
+    /// `named`: the host's name fits the row's patterns, which makes it the outside host that the document means, wherever it stands.
+    pub(super) fn plays(&self, ip: IpAddr, given: &[RoleId], wanted: &[RoleId], named: bool) -> Plays {
+        if wanted.is_empty() {
+            return Plays::Kind;
+        }
+        wanted.iter().map(|role| self.plays_one(ip, given, *role, named)).max().unwrap_or(Plays::Refused)
+    }
+
+    fn plays_one(&self, ip: IpAddr, given: &[RoleId], wanted: RoleId, named: bool) -> Plays {
+        if given.contains(&wanted) {
+            return Plays::Given;
+        }
+        let Some(role) = self.signatures.roles.get(usize::from(wanted.0)) else { return Plays::Refused };
+        match role.kind {
+            RoleKind::Group if is_group(ip) => Plays::Kind,
+            RoleKind::Group => Plays::Refused,
+            _ if is_group(ip) => Plays::Refused,
+            RoleKind::Anyone => Plays::Kind,
+            RoleKind::Local if is_private(ip) || !given.is_empty() => Plays::Kind,
+            RoleKind::Local => Plays::Refused,
+            RoleKind::External if !is_private(ip) || named => Plays::Kind,
+            RoleKind::External if given.is_empty() => Plays::Doubtful,
+            RoleKind::Product if given.is_empty() && !self.listed.contains(&wanted) && is_private(ip) => Plays::Assumed,
+            RoleKind::External | RoleKind::Product => Plays::Refused,
+        }
+    }
+
+    /// Whether the site gives a product's role to the host: only then can a missing row be held against a flow.
+    pub(super) fn is_product(&self, given: &[RoleId]) -> bool {
+        given.iter().any(|role| self.signatures.roles.get(usize::from(role.0)).is_some_and(|role| role.kind == RoleKind::Product))
+    }
+}

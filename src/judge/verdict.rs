@@ -1,0 +1,189 @@
+//! From weighed rows to a verdict: expected, unexpected or undecided, with reasons.
+
+use crate::flow::Direction as Opened;
+use crate::identify::Identified;
+use crate::judge::candidate::{Case, Level, Miss, Weighed, needs_role};
+use crate::judge::role::{Plays, Roles};
+use crate::judge::{Candidate, Confidence, Reason, Verdict};
+use crate::net::{is_group, is_private};
+use crate::signature::{RoleKind, RuleEffect, Service, ServiceId, Signatures};
+
+/// What the documents say about a flow.
+#[derive(Clone, Debug)]
+pub(super) struct Decision {
+    pub(super) service: Option<ServiceId>,
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) verdict: Verdict,
+    pub(super) reasons: Vec<Reason>,
+    /// How sure it is that the flow belongs to the row.
+    pub(super) attribution: Confidence,
+}
+
+/// Decides by the rows that touch the flow. `answered`: the server took part.
+pub(super) fn decide(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, weighed: &[Weighed], answered: bool) -> Decision {
+    let mut fitting: Vec<&Weighed> = weighed.iter().filter(|row| row.fits() && row.is_grounded(case)).collect();
+    fitting.sort_by(|a, b| b.rank().cmp(&a.rank()).then(a.service.cmp(&b.service)));
+    let tied: Vec<&Weighed> = fitting.iter().copied().take_while(|row| fitting.first().is_some_and(|best| best.rank() == row.rank())).collect();
+    let mut decision = match tied.as_slice() {
+        [] => without_a_row(case, signatures, roles, weighed),
+        [best, rest @ ..] if rest.iter().all(|other| same_service(signatures, best.service, other.service)) => by_row(case, signatures, best, answered),
+        _ => shared(),
+    };
+    if decision.verdict == Verdict::Expected && inbound_from_outside(case, signatures, roles, &decision) {
+        decision.verdict = Verdict::Unexpected;
+        decision.reasons.push(Reason::InboundFromOutside);
+    }
+    decision.candidates = candidates(case, signatures, weighed, &fitting, decision.service);
+    decision.reasons.sort_unstable();
+    decision.reasons.dedup();
+    decision
+}
+
+/// Whether two rows are one service, told by its document from two products' sides (the player's list and Elementi's list both have WebDAV on 81):
+/// the same document, transports, ports, paths and names, protocols that can be the same, and one end in the same role. Then the earlier row stands:
+/// documents tell the general before the special.
+fn same_service(signatures: &Signatures, one: ServiceId, other: ServiceId) -> bool {
+    let row = |id: ServiceId| signatures.services.get(id.0 as usize);
+    let (Some(a), Some(b)) = (row(one), row(other)) else { return false };
+    let shares = |x: &[crate::signature::RoleId], y: &[crate::signature::RoleId]| x.iter().any(|role| y.contains(role));
+    let begins = |x: &[String], y: &[String]| x.iter().zip(y).all(|(p, q)| p == q);
+    let protocols = a.protocols.is_empty() || b.protocols.is_empty() || a.protocols.iter().any(|x| b.protocols.iter().any(|y| begins(x, y)));
+    a.document == b.document
+        && (&a.transports, &a.ports, &a.paths) == (&b.transports, &b.ports, &b.paths)
+        && (a.hosts.is_empty() || b.hosts.is_empty() || a.hosts == b.hosts)
+        && protocols
+        && (shares(&a.client, &b.client) || shares(&a.server, &b.server))
+}
+
+fn by_row(case: &Case<'_>, signatures: &Signatures, row: &Weighed, answered: bool) -> Decision {
+    let mut reasons = Vec::new();
+    let mut verdict = Verdict::Expected;
+    let service = signatures.services.get(row.service.0 as usize);
+    if row.ends.contains(&Plays::Doubtful) && needs_role(case) && !row.named {
+        verdict = Verdict::Undecided;
+        reasons.push(Reason::WrongRole);
+    }
+    if case.is_unknown_content() && service.is_some_and(|service| !service.protocols.is_empty()) {
+        verdict = Verdict::Undecided;
+        reasons.push(if is_midstream(case.identified) { Reason::Midstream } else { Reason::NotEnoughBytes });
+    }
+    if answered && service.is_some_and(|service| service.default_on == Some(false)) {
+        reasons.push(Reason::OptionalServiceActive);
+    }
+    Decision { service: Some(row.service), candidates: Vec::new(), verdict, reasons, attribution: attribution(case, row) }
+}
+
+/// A role given and the rest fitting leaves little else; a port alone is a hint, with the right protocol behind it more.
+fn attribution(case: &Case<'_>, row: &Weighed) -> Confidence {
+    let content = !case.identified.protocol.is_empty();
+    if row.ends.contains(&Plays::Doubtful) {
+        return if row.ends.contains(&Plays::Given) && content { Confidence::Medium } else { Confidence::Low };
+    }
+    match (row.ends.contains(&Plays::Given), row.level) {
+        (true, _) | (_, Level::Announced) => Confidence::High,
+        (false, Level::Content | Level::PortPath) => Confidence::Medium,
+        (false, _) if row.named => Confidence::Medium,
+        (false, _) if content => Confidence::Medium,
+        _ => Confidence::Low,
+    }
+}
+
+fn shared() -> Decision {
+    let attribution = Confidence::Low;
+    Decision { service: None, candidates: Vec::new(), verdict: Verdict::Undecided, reasons: vec![Reason::SharedPort], attribution }
+}
+
+fn without_a_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, weighed: &[Weighed]) -> Decision {
+    let undecided =
+        |reason| Decision { service: None, candidates: Vec::new(), verdict: Verdict::Undecided, reasons: vec![reason], attribution: Confidence::Low };
+    let in_role = case.given.iter().any(|given| roles.is_product(given));
+    let nearest = weighed.iter().filter(|row| concerns(case, signatures, roles, row)).min_by_key(|row| (nearness(row), row.service));
+    if !in_role {
+        return match nearest.filter(|row| row.misses == [Miss::NotEncrypted] && row.claimed) {
+            Some(row) => broken(row, Confidence::Medium),
+            None => undecided(Reason::NotCovered),
+        };
+    }
+    if !case.identified.flow.transport.has_ports() {
+        return undecided(Reason::NotCovered);
+    }
+    let decision = match nearest {
+        Some(row) if nearness(row).0 <= worst(&[Miss::Role]).0 => broken(row, Confidence::High),
+        _ => Decision { verdict: Verdict::Unexpected, attribution: Confidence::High, ..undecided(Reason::UndocumentedService) },
+    };
+    soften(case, decision)
+}
+
+/// A row that the flow breaks: it stays the flow's service, so that the finding can cite it.
+fn broken(row: &Weighed, attribution: Confidence) -> Decision {
+    let reasons = row.misses.iter().map(|miss| miss.reason()).collect();
+    let service = (!row.misses.contains(&Miss::Role)).then_some(row.service);
+    Decision { service, candidates: Vec::new(), verdict: Verdict::Unexpected, reasons, attribution }
+}
+
+/// Whether a row is about a host of this flow that the site knows: by its roles in this flow, or in the flow turned round. Without any role, whether
+/// its document alone claims the port.
+fn concerns(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, row: &Weighed) -> bool {
+    if row.misses.contains(&Miss::Port) {
+        return false;
+    }
+    let Some(service) = signatures.services.get(row.service.0 as usize) else { return false };
+    let named = |given: &[crate::signature::RoleId]| service.client.iter().chain(&service.server).any(|role| given.contains(role));
+    if case.given.iter().any(|given| roles.is_product(given)) { case.given.iter().any(|given| named(given)) } else { row.claimed }
+}
+
+fn nearness(row: &Weighed) -> (Miss, usize) {
+    worst(&row.misses)
+}
+
+fn worst(misses: &[Miss]) -> (Miss, usize) {
+    (misses.iter().max().copied().unwrap_or(Miss::NotAnnounced), misses.len())
+}
+
+/// Where the start, the direction or the bytes are missing, nothing is held against a flow.
+fn soften(case: &Case<'_>, mut decision: Decision) -> Decision {
+    let flow = &case.identified.flow;
+    let mut open = Vec::new();
+    if flow.direction == Opened::Unknown {
+        open.push(Reason::DirectionUnknown);
+    }
+    if is_midstream(case.identified) && flow.direction != Opened::Certain {
+        open.push(Reason::Midstream);
+    }
+    if !open.is_empty() {
+        decision.verdict = Verdict::Undecided;
+        decision.reasons.append(&mut open);
+    }
+    decision
+}
+
+fn is_midstream(identified: &Identified) -> bool {
+    identified.flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream)
+}
+
+/// Opened from a public address to a host of a product whose document asks for no inbound opening, by a row that is not for hosts outside.
+fn inbound_from_outside(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, decision: &Decision) -> bool {
+    let flow = &case.identified.flow;
+    let (client, server) = (flow.client.endpoint.ip, flow.server.endpoint.ip);
+    if is_private(client) || is_group(server) || !case.given[0].is_empty() || !roles.is_product(&case.given[1]) {
+        return false;
+    }
+    let Some(service) = decision.service.and_then(|id| signatures.services.get(id.0 as usize)) else { return false };
+    forbids_inbound(signatures, service) && !is_for_outside(signatures, service)
+}
+
+fn forbids_inbound(signatures: &Signatures, service: &Service) -> bool {
+    signatures.rules.iter().any(|rule| rule.effect == RuleEffect::NoInboundFromOutside && rule.document == service.document)
+}
+
+fn is_for_outside(signatures: &Signatures, service: &Service) -> bool {
+    service.client.iter().any(|role| signatures.roles.get(usize::from(role.0)).is_some_and(|role| role.kind == RoleKind::External))
+}
+
+/// The rows worth showing: what fits besides the winner, best first, then the nearest misses.
+fn candidates(case: &Case<'_>, signatures: &Signatures, weighed: &[Weighed], fitting: &[&Weighed], winner: Option<ServiceId>) -> Vec<Candidate> {
+    let mut near: Vec<&Weighed> = weighed.iter().filter(|row| !fitting.iter().any(|fit| fit.service == row.service)).collect();
+    near.sort_by_key(|row| (!row.fits(), nearness(row), std::cmp::Reverse(row.rank()), row.service));
+    let shown = fitting.iter().copied().chain(near).filter(|row| Some(row.service) != winner);
+    shown.take(crate::limit::CANDIDATES_SHOWN).map(|row| row.candidate(signatures, case)).collect()
+}

@@ -1,0 +1,272 @@
+//! What this tap can see: which hosts were heard and reached, whether answers can be seen at all, how much the capture lost.
+//!
+//! Learned over all flows before the first is judged. Nothing is called unanswered where its answer could not have been seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::flow::Flow;
+use crate::identify::Identified;
+use crate::limit;
+use crate::net::{Endpoint, Transport, is_group, is_private};
+use crate::time::Timestamp;
+
+/// What this tap can see, for the report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visibility {
+    /// Flows in which both ends were heard.
+    pub two_way: u64,
+    /// Flows between single hosts in which one end alone was heard.
+    pub one_way: u64,
+    /// Flows whose opener went on as if answered, though no answer was captured: proof that answers pass elsewhere.
+    pub unseen_answers: u64,
+    /// TCP bytes that were acknowledged, and how many of them were never captured.
+    pub acknowledged_bytes: u64,
+    /// See above.
+    pub missed_bytes: u64,
+    /// Hosts whose answers demonstrably passed elsewhere and that were never heard, in order of address.
+    pub unheard: Vec<IpAddr>,
+    /// What found no room in memory at a bound: hosts, ends and pairs that were not remembered.
+    pub forgotten: u64,
+}
+
+impl Visibility {
+    /// Share of acknowledged bytes that were never captured, in parts per thousand.
+    pub fn loss_per_mille(&self) -> u64 {
+        self.missed_bytes.saturating_mul(1000).checked_div(self.acknowledged_bytes).unwrap_or(0)
+    }
+}
+
+/// Whether an answer would have been seen here. Ordered: later is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Sight {
+    /// Answers demonstrably pass elsewhere.
+    Blind,
+    /// Nothing shows it either way.
+    Open,
+    /// Answers of the same kind to other hosts were seen at this capture point.
+    Likely,
+    /// The server, or somebody beside it, was heard by this very client.
+    Shown,
+}
+
+/// Where a flow was captured: interface and VLANs.
+type Point = (u32, Vec<u16>);
+
+/// What was learned of all flows.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    summary: Visibility,
+    /// Hosts that sent something, by capture point.
+    heard: BTreeSet<(Point, IpAddr)>,
+    /// Hosts that received something, by capture point and whether it came from outside.
+    reached: BTreeSet<(Point, IpAddr, bool)>,
+    /// Capture points at which something was received from inside, from outside.
+    points: BTreeMap<Point, [u64; 2]>,
+    /// Servers whose answers passed elsewhere.
+    unseen: BTreeSet<(Point, IpAddr)>,
+    /// Servers that answered, by transport and port.
+    servers: BTreeSet<(Transport, Endpoint)>,
+    /// Pairs that worked at least once.
+    worked: BTreeSet<(IpAddr, Transport, Endpoint)>,
+    /// Flows of a pair without any answer.
+    unanswered: BTreeMap<(IpAddr, Transport, Endpoint), u32>,
+    /// Ends with the hosts that opened flows to them: the first, and whether there was another.
+    fan_in: BTreeMap<(Transport, Endpoint), (IpAddr, bool)>,
+    /// Initial time-to-live values of hosts, by what they sent besides resets.
+    hops: BTreeMap<IpAddr, (u8, u8)>,
+    /// Unanswered targets of a source, and how many of its flows were answered.
+    probes: BTreeMap<IpAddr, (BTreeSet<(IpAddr, u16)>, u64)>,
+    /// Time of the last packet of all.
+    end: Option<Timestamp>,
+}
+
+impl Seen {
+    /// Enters one flow.
+    pub(super) fn learn(&mut self, identified: &Identified) {
+        let flow = &identified.flow;
+        self.end = self.end.max(Some(flow.last));
+        let point = point(flow);
+        let (client, server) = (flow.client.endpoint, flow.server.endpoint);
+        for (sender, receiver) in [(&flow.client, server.ip), (&flow.server, client.ip)] {
+            if sender.packets > 0 {
+                self.packets(&point, sender.endpoint.ip, receiver);
+            }
+        }
+        self.count(flow, &point);
+        if !is_group(server.ip) {
+            self.pair(flow);
+        }
+        if flow.direction == crate::flow::Direction::Certain {
+            self.opened(flow);
+        }
+    }
+
+    fn packets(&mut self, point: &Point, sender: IpAddr, receiver: IpAddr) {
+        let outside = !is_private(sender);
+        if let Some(count) = self.points.entry(point.clone()).or_default().get_mut(usize::from(outside)) {
+            *count = count.saturating_add(1);
+        }
+        let room = self.heard.len().max(self.reached.len()) < limit::HOSTS_REMEMBERED;
+        if room {
+            self.heard.insert((point.clone(), sender));
+            if !is_group(receiver) {
+                self.reached.insert((point.clone(), receiver, outside));
+            }
+        } else {
+            self.summary.forgotten += 1;
+        }
+    }
+
+    fn count(&mut self, flow: &Flow, point: &Point) {
+        if is_group(flow.server.endpoint.ip) {
+            return;
+        }
+        match flow.client.packets > 0 && flow.server.packets > 0 {
+            true => self.summary.two_way += 1,
+            false => self.summary.one_way += 1,
+        }
+        if went_on_unanswered(flow) {
+            self.summary.unseen_answers += 1;
+            self.unseen.insert((point.clone(), flow.server.endpoint.ip));
+        }
+        if let Some(tcp) = &flow.tcp {
+            self.summary.acknowledged_bytes = tcp.acknowledged.iter().fold(self.summary.acknowledged_bytes, |sum, bytes| sum.saturating_add(*bytes));
+            self.summary.missed_bytes = tcp.missed_bytes.iter().fold(self.summary.missed_bytes, |sum, bytes| sum.saturating_add(*bytes));
+        }
+    }
+
+    fn pair(&mut self, flow: &Flow) {
+        if self.worked.len() + self.unanswered.len() >= limit::PAIRS_REMEMBERED {
+            self.summary.forgotten += 1;
+            return;
+        }
+        let (client, server) = (flow.client.endpoint, flow.server.endpoint);
+        let pair = (client.ip, flow.transport, server);
+        if took_part(flow) {
+            self.worked.insert(pair);
+            self.servers.insert((flow.transport, server));
+            self.probes.entry(client.ip).or_default().1 += 1;
+        } else {
+            let count = self.unanswered.entry(pair).or_default();
+            *count = count.saturating_add(1);
+            let targets = &mut self.probes.entry(client.ip).or_default().0;
+            if targets.len() < limit::TARGETS_REMEMBERED {
+                targets.insert((server.ip, server.port));
+            }
+        }
+        for end in [&flow.client, &flow.server] {
+            let reset_only = end.endpoint == server && flow.tcp.as_ref().is_some_and(|tcp| tcp.syn_acks == 0 && tcp.reset.is_some() && end.payload_bytes == 0);
+            if end.packets > 0 && !reset_only && end.ttl > 0 {
+                let (low, high) = self.hops.entry(end.endpoint.ip).or_insert((end.ttl, end.ttl));
+                (*low, *high) = ((*low).min(end.ttl), (*high).max(end.ttl));
+            }
+        }
+    }
+
+    fn opened(&mut self, flow: &Flow) {
+        let key = (flow.transport, flow.server.endpoint);
+        let client = flow.client.endpoint.ip;
+        if self.fan_in.len() < limit::PAIRS_REMEMBERED || self.fan_in.contains_key(&key) {
+            let (first, more) = self.fan_in.entry(key).or_insert((client, false));
+            *more |= *first != client;
+        }
+    }
+
+    /// Whether an answer of the flow's server to its client would have been seen where the flow was captured.
+    pub(super) fn sight(&self, flow: &Flow) -> Sight {
+        let point = point(flow);
+        let (client, server) = (flow.client.endpoint.ip, flow.server.endpoint.ip);
+        let heard = self.heard.contains(&(point.clone(), server));
+        if self.unseen.contains(&(point.clone(), server)) {
+            return if heard { Sight::Open } else { Sight::Blind };
+        }
+        let outside = !is_private(server);
+        if heard || self.reached.contains(&(point.clone(), client, outside)) {
+            return Sight::Shown;
+        }
+        let from_there = self.points.get(&point).and_then(|counts| counts.get(usize::from(outside))).copied().unwrap_or(0);
+        match from_there {
+            1.. => Sight::Likely,
+            0 if self.summary.two_way == 0 && self.summary.unseen_answers > 0 => Sight::Blind,
+            0 => Sight::Open,
+        }
+    }
+
+    /// Whether this client reached this server and port at least once.
+    pub(super) fn worked(&self, flow: &Flow) -> bool {
+        self.worked.contains(&(flow.client.endpoint.ip, flow.transport, flow.server.endpoint))
+    }
+
+    /// Flows of this client to this server and port that nothing answered, this one included.
+    pub(super) fn unanswered(&self, flow: &Flow) -> u32 {
+        self.unanswered.get(&(flow.client.endpoint.ip, flow.transport, flow.server.endpoint)).copied().unwrap_or(0)
+    }
+
+    /// A port other than the flow's on which its server answered.
+    pub(super) fn other_port(&self, flow: &Flow) -> Option<(Transport, u16)> {
+        let server = flow.server.endpoint;
+        let first = (Transport(0), Endpoint { ip: server.ip, port: 0 });
+        // Ends sort by address within a transport, so each transport is one short stretch.
+        [Transport::TCP, Transport::UDP, Transport::SCTP].into_iter().find_map(|transport| {
+            let from = (transport, first.1);
+            let till = (transport, Endpoint { ip: server.ip, port: u16::MAX });
+            self.servers.range(from..=till).map(|(transport, end)| (*transport, end.port)).find(|place| *place != (flow.transport, server.port))
+        })
+    }
+
+    /// Whether the end answered as a server, or was opened by two hosts or more.
+    pub(super) fn is_server(&self, transport: Transport, end: Endpoint) -> bool {
+        self.servers.contains(&(transport, end)) && self.fan_in.contains_key(&(transport, end))
+            || self.fan_in.get(&(transport, end)).is_some_and(|(_, more)| *more)
+    }
+
+    /// Lowest and highest time to live of what the host sent besides lone resets.
+    pub(super) fn hops(&self, host: IpAddr) -> Option<(u8, u8)> {
+        self.hops.get(&host).copied()
+    }
+
+    /// Whether the source tried many targets and hardly any answered.
+    pub(super) fn scans(&self, source: IpAddr) -> bool {
+        self.probes.get(&source).is_some_and(|(targets, answered)| {
+            let tried = targets.len() as u64;
+            tried >= limit::SCAN_TARGETS as u64 && *answered < tried / 4
+        })
+    }
+
+    /// Time of the last packet of the capture.
+    pub(super) fn end(&self) -> Timestamp {
+        self.end.unwrap_or_default()
+    }
+
+    /// For the report.
+    pub(super) fn summary(&self) -> Visibility {
+        let heard: BTreeSet<IpAddr> = self.heard.iter().map(|(_, host)| *host).collect();
+        let mut unheard: Vec<IpAddr> = self.unseen.iter().map(|(_, host)| *host).filter(|host| !heard.contains(host)).collect();
+        unheard.dedup();
+        Visibility { unheard, ..self.summary.clone() }
+    }
+
+    /// Share of acknowledged bytes that were never captured, in parts per thousand.
+    pub(super) fn loss_per_mille(&self) -> u64 {
+        self.summary.loss_per_mille()
+    }
+}
+
+/// Whether the server took part: a SYN-ACK, or any packet that is no reset. A refusal is an answer of the path, not of the service.
+pub(super) fn took_part(flow: &Flow) -> bool {
+    match &flow.tcp {
+        Some(tcp) => tcp.syn_acks > 0 || flow.server.payload_bytes > 0 || (tcp.midstream && flow.server.packets > u64::from(tcp.resets)),
+        None => flow.server.packets > 0,
+    }
+}
+
+/// Whether the client went on although no answer was captured: it acknowledged or sent data after its SYN. Only an answer makes it do so.
+pub(super) fn went_on_unanswered(flow: &Flow) -> bool {
+    let one_sided = flow.client.packets > 0 && flow.server.packets == 0;
+    one_sided && flow.tcp.as_ref().is_some_and(|tcp| tcp.syns > 0 && (tcp.established || flow.client.payload_bytes > 0 || tcp.acknowledged[1] > 0))
+}
+
+fn point(flow: &Flow) -> Point {
+    (flow.interface, flow.vlan.ids().to_vec())
+}
