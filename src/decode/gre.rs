@@ -3,7 +3,7 @@
 use crate::decode::cursor::Cursor;
 use crate::decode::fault::{Layer, What};
 use crate::decode::packet::Packet;
-use crate::decode::{Tunnel, ethernet, ip, ppp};
+use crate::decode::{Tunnel, ethernet, ip, ppp, wlan};
 
 /// Flags and version, the protocol inside; then checksum, key and sequence number, as the flags say.
 pub(super) fn read<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
@@ -31,6 +31,8 @@ fn version_0<'a>(flags: u16, protocol: u16, at: Cursor<'a>, packet: &mut Packet<
         // WCCP: version 2 has a redirect header of 4 bytes, version 1 none; IP shows by its version nibble.
         0x883e if rest.u8(0).is_some_and(|first| first >> 4 == 4) => packet.inside(Tunnel::Gre, rest, ip::read),
         0x883e => packet.inside(Tunnel::Gre, rest.skip(4), ip::read),
+        // Aruba's access points tunnel 802.11 frames under a range of numbers of their own.
+        0x8200..=0x837f | 0x9000 => packet.inside(Tunnel::Gre, rest, wlan::read),
         0x0600.. => packet.inside(Tunnel::Gre, rest, |inner, packet| ethernet::ether_type(protocol, inner, packet)),
         _ => false,
     }

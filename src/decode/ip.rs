@@ -2,7 +2,7 @@
 
 use crate::decode::cursor::Cursor;
 use crate::decode::fault::{Fault, Layer, What};
-use crate::decode::packet::{Content, Header, Ip, Packet};
+use crate::decode::packet::{Content, Fragment, Header, Ip, Packet};
 use crate::decode::{Tunnel, ah, ethernet, gre, icmp, ipv4, ipv6, l2tp, mpls, sctp, tcp, udp};
 use crate::net::Transport;
 
@@ -25,12 +25,17 @@ pub fn transport(protocol: Transport, bytes: &[u8], wire_len: u32) -> Segment<'_
 }
 
 /// The packet that a whole datagram makes, put together from fragments: `of` is the packet of one fragment, `bytes` what its IP header carries,
-/// `wire_len` how long that was on the wire. Tunnels in it are followed, as those in fragments are not.
+/// `wire_len` how long that was on the wire. Tunnels in it are followed, as those in fragments are not. `Ip::len` stays that of the fragment.
 pub fn datagram<'a>(of: &Packet<'_>, bytes: &'a [u8], wire_len: u32) -> Packet<'a> {
     let (frame, interface, time, mac, vlan, tunnel) = (of.frame, of.interface, of.time, of.mac, of.vlan, of.tunnel);
     let mut packet = Packet { frame, interface, time, mac, vlan, tunnel, content: of.content, payload: bytes, payload_len: wire_len, fault: None };
     if let Content::Ip(ip, _) = of.content {
-        content(Ip { fragment: None, ..ip }, Cursor::new(bytes, wire_len), &mut packet);
+        let (whole, at) = (Ip { fragment: None, ..ip }, Cursor::new(bytes, wire_len));
+        if ip.source.is_ipv6() {
+            ipv6::extensions(whole, at, &mut packet)
+        } else {
+            content(whole, at, &mut packet)
+        };
     }
     packet
 }
@@ -58,8 +63,8 @@ pub(super) fn plausible(at: Cursor<'_>) -> bool {
 pub(super) fn content<'a>(ip: Ip, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     let part = match ip.fragment {
         None if ip.transport == Transport::AH => return authenticated(ip, at, packet),
-        Some(fragment) if fragment.offset > 0 => Segment { header: Header::None, payload: at.bytes, payload_len: at.wire, fault: None },
-        _ => segment(ip.transport, at),
+        None => segment(ip.transport, at),
+        Some(place) => fragment(ip.transport, place, at),
     };
     packet.content = Content::Ip(ip, part.header);
     packet.payload = part.payload;
@@ -71,6 +76,12 @@ pub(super) fn content<'a>(ip: Ip, at: Cursor<'a>, packet: &mut Packet<'a>) -> bo
         follow(ip.transport, part.header, at, packet);
     }
     true
+}
+
+/// A piece of a datagram: its bytes are payload, header included, so that they can be put together. The first piece names the ends.
+fn fragment(protocol: Transport, place: Fragment, at: Cursor<'_>) -> Segment<'_> {
+    let header = if place.offset == 0 { segment(protocol, at).header } else { Header::None };
+    Segment { header, payload: at.bytes, payload_len: at.wire, fault: None }
 }
 
 /// Looks for an inner packet, which takes the place of the one noted.

@@ -34,7 +34,7 @@ pub(super) fn read<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
 }
 
 /// Walks the extension headers to the transport header. Each begins with the number of the next; most are counted in units of 8 bytes beyond the first.
-fn extensions<'a>(mut ip: Ip, mut at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+pub(super) fn extensions<'a>(mut ip: Ip, mut at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     for _ in 0..limit::IPV6_EXTENSIONS {
         match ip.transport.0 {
             HOP_BY_HOP | ROUTING | DESTINATION | HIP | SHIM6 => {
@@ -56,11 +56,10 @@ fn extensions<'a>(mut ip: Ip, mut at: Cursor<'a>, packet: &mut Packet<'a>) -> bo
                 let place = Fragment { offset: u32::from(header.fragment_offset().value()) * 8, more: header.more_fragments() };
                 ip.ident = header.identification();
                 ip.transport = Transport(header.next_header().0);
-                // An atomic fragment (RFC 6946) is a whole datagram.
-                ip.fragment = (place.more || place.offset > 0).then_some(place);
                 at = at.skip(8);
-                if place.offset > 0 {
-                    return ip::content(ip, at, packet);
+                // An atomic fragment (RFC 6946) is a whole datagram.
+                if place.more || place.offset > 0 {
+                    return ip::content(Ip { fragment: Some(place), ..ip }, at, packet);
                 }
             }
             _ => return ip::content(ip, at, packet),

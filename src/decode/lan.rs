@@ -1,7 +1,7 @@
 //! Local networks before Ethernet won, and switch tags inside Ethernet: a few bytes each before something known.
 
 use crate::decode::cursor::Cursor;
-use crate::decode::fault::Layer;
+use crate::decode::fault::{Layer, What};
 use crate::decode::packet::{Content, OtherKind, Packet};
 use crate::decode::{ethernet, ipv4, llc};
 use crate::net::Mac;
@@ -52,5 +52,18 @@ pub(super) fn tagged<'a>(tag: usize, at: Cursor<'a>, packet: &mut Packet<'a>) ->
     match at.u16(12 + tag) {
         Some(kind) => ethernet::ether_type(kind, at.skip(14 + tag), packet),
         None => packet.short(Layer::Ethernet, 14 + tag, &at),
+    }
+}
+
+/// Ethernet as Juniper's routers capture it: a magic, flags, and with the highest one the length of extensions; then the frame.
+pub(super) fn juniper<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    match at.head::<4>() {
+        Some([b'M', b'G', b'C', flags]) if flags & 0x80 != 0 => match at.u16(4) {
+            Some(length) => ethernet::read(at.skip(6 + usize::from(length)), packet),
+            None => packet.short(Layer::Link, 6, &at),
+        },
+        Some([b'M', b'G', b'C', _]) => ethernet::read(at.skip(4), packet),
+        Some(_) => packet.stop(Layer::Link, What::BadVersion, &at),
+        None => packet.short(Layer::Link, 4, &at),
     }
 }

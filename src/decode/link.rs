@@ -4,7 +4,7 @@ use crate::capture::LinkType;
 use crate::decode::cursor::Cursor;
 use crate::decode::fault::{Layer, What};
 use crate::decode::packet::{Content, OtherKind, Packet};
-use crate::decode::{cooked, ethernet, frame_relay, ip, ipv4, ipv6, lan, llc, nflog, null, ppp, wlan};
+use crate::decode::{cooked, ethernet, frame_relay, ip, lan, llc, nflog, null, ppp, wlan};
 
 pub(super) fn read<'a>(link: LinkType, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     if link == LinkType::ETHERNET {
@@ -13,9 +13,8 @@ pub(super) fn read<'a>(link: LinkType, at: Cursor<'a>, packet: &mut Packet<'a>) 
     match link {
         LinkType::NULL => null::read(at, packet),
         LinkType::LOOP => null::read_network_order(at, packet),
-        LinkType::RAW | LinkType(12 | 14) => ip::read(at, packet),
-        LinkType::IPV4 => ipv4::read(at, packet),
-        LinkType::IPV6 => ipv6::read(at, packet),
+        // Some writers put the other version under the link types of one.
+        LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 | LinkType(12 | 14) => ip::read(at, packet),
         LinkType::LINUX_SLL => cooked::read(at, packet),
         LinkType::LINUX_SLL2 => cooked::read_v2(at, packet),
         LinkType(number) => read_rare(number, at, packet),
@@ -38,6 +37,7 @@ fn read_rare<'a>(number: u16, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
         123 => llc::read(at.skip(4), packet), // SunATM, after type, path and circuit
         127 => wlan::radiotap(at, packet),
         129 => lan::arcnet(at, packet),
+        178 => lan::juniper(at, packet),
         192 => wlan::per_packet_information(at, packet),
         204 => ppp::read_with_direction(at, packet),
         239 => nflog::read(at, packet),

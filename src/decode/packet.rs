@@ -26,7 +26,7 @@ pub struct Packet<'a> {
     pub tunnel: TunnelPath,
     /// What the frame holds.
     pub content: Content,
-    /// The transport payload that was captured; of a non-first fragment, its bytes after the IP header.
+    /// The transport payload that was captured; of a fragment, first or not, its bytes after the IP header.
     pub payload: &'a [u8],
     /// The payload's length on the wire, by the IP length field.
     pub payload_len: u32,
@@ -85,7 +85,7 @@ pub struct Ip {
     pub ident: u32,
     /// Length of the whole IP packet on the wire, header included. Where the header says 0 (segmentation offload), what the frame holds.
     pub len: u32,
-    /// The transport protocol, after IPv6 extension headers.
+    /// The transport protocol, after IPv6 extension headers; of an IPv6 fragment, what its fragment header names.
     pub transport: Transport,
     /// Where the packet is a fragment.
     pub fragment: Option<Fragment>,
