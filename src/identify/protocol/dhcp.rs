@@ -8,7 +8,7 @@ use crate::identify::wire::{Cursor, host_name, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Side, Transport, is_group};
 
-use super::{Appetite, Known, Look, Needs, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Piece, Reader, Said, Strength};
 
 /// Told by operation, hardware type and the magic cookie at byte 236.
 pub static DHCP: Known = Known {
@@ -16,7 +16,6 @@ pub static DHCP: Known = Known {
     carriers: &[Transport::UDP],
     ask: |_, bytes| look(bytes, 1),
     answer: |_, bytes| look(bytes, 2),
-    needs: Needs::Either,
     strength: Strength::Magic,
     reader: || Box::new(Lease::default()),
 };

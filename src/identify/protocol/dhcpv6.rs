@@ -7,7 +7,7 @@ use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Side, Transport, is_group};
 
 use super::dns_message::read_name;
-use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by ports 546 and 547, a message type, and options that fill the datagram to its end.
 pub static DHCPV6: Known = Known {
@@ -15,7 +15,6 @@ pub static DHCPV6: Known = Known {
     carriers: &[Transport::UDP],
     ask: |opening, bytes| look(opening, bytes, REQUESTS),
     answer: |opening, bytes| look(opening, bytes, REPLIES),
-    needs: Needs::Either,
     strength: Strength::Structure,
     reader: || Box::new(Lease::default()),
 };

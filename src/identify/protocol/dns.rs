@@ -6,7 +6,7 @@ use crate::net::Transport;
 
 use super::dns_message::Message;
 use super::dns_reader::Names;
-use super::{Known, Look, Needs, Opening, Strength};
+use super::{Known, Look, Opening, Strength};
 
 /// Told by a header whose counts fit the datagram and a question that makes sense, away from the ports of its three relatives.
 pub static DNS: Known = Known {
@@ -14,17 +14,15 @@ pub static DNS: Known = Known {
     carriers: &[Transport::UDP, Transport::TCP],
     ask: |opening, bytes| look(opening, bytes, false),
     answer: |opening, bytes| look(opening, bytes, true),
-    needs: Needs::Either,
     strength: Strength::Structure,
     reader: || Names::of(NameSource::Dns),
 };
 
 fn look(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
-    let (a, b) = (opening.ends.0.port, opening.ends.1.port);
-    if RELATIVES.contains(&a) || RELATIVES.contains(&b) {
+    if opening.is_at(RELATIVES) {
         return Look::No;
     }
-    let at_home = a == 53 || b == 53;
+    let at_home = opening.is_at(&[53]);
     if opening.transport == Transport::UDP {
         return judge(bytes, response, at_home, 0);
     }

@@ -6,7 +6,7 @@ use crate::net::Transport;
 
 use super::dns_message::Message;
 use super::dns_reader::Names;
-use super::{Known, Look, Needs, Opening, Strength};
+use super::{Known, Look, Opening, Strength};
 
 /// Told by a DNS message with exactly one question at port 5355 (RFC 4795 section 2.1).
 pub static LLMNR: Known = Known {
@@ -14,13 +14,12 @@ pub static LLMNR: Known = Known {
     carriers: &[Transport::UDP, Transport::TCP],
     ask: |opening, bytes| look(opening, bytes, false),
     answer: |opening, bytes| look(opening, bytes, true),
-    needs: Needs::Either,
     strength: Strength::Structure,
     reader: || Names::of(NameSource::Llmnr),
 };
 
 fn look(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
-    if opening.ends.0.port != 5355 && opening.ends.1.port != 5355 {
+    if !opening.is_at(&[5355]) {
         return Look::No;
     }
     if opening.transport == Transport::UDP {

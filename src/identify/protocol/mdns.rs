@@ -1,27 +1,18 @@
 //! Multicast DNS (RFC 6762): DNS messages at port 5353.
 
 use crate::identify::NameSource;
-use crate::net::{Transport, is_group};
+use crate::net::Transport;
 
 use super::dns_message::Message;
 use super::dns_reader::Names;
-use super::{Known, Look, Needs, Opening, Strength};
+use super::{Known, Look, Opening, Strength};
 
 /// Told by a DNS message between or to ports 5353; queries and answers look alike, so no side is a client by content.
-pub static MDNS: Known = Known {
-    name: "mdns",
-    carriers: &[Transport::UDP],
-    ask: look,
-    answer: look,
-    needs: Needs::Either,
-    strength: Strength::Structure,
-    reader: || Names::of(NameSource::Mdns),
-};
+pub static MDNS: Known =
+    Known { name: "mdns", carriers: &[Transport::UDP], ask: look, answer: look, strength: Strength::Structure, reader: || Names::of(NameSource::Mdns) };
 
 fn look(opening: &Opening<'_>, bytes: &[u8]) -> Look {
-    let (a, b) = opening.ends;
-    let at_home = a.port == 5353 && b.port == 5353 || is_group(b.ip) && b.port == 5353 || a.port == 5353 || b.port == 5353;
-    let fits = at_home
+    let fits = opening.is_at(&[5353])
         && Message::read(bytes).is_some_and(|message| {
             let header = message.header;
             let classes = message.questions.iter().all(|question| matches!(question.class & 0x7fff, 1 | 255));

@@ -6,16 +6,24 @@ pub mod dhcpv6;
 pub mod dns;
 mod dns_message;
 mod dns_reader;
+pub mod ftp;
+pub mod ldap;
 pub mod llmnr;
+pub mod mail;
 pub mod mdns;
 pub mod netbios;
 pub mod ntp;
 mod opening;
+pub mod remote;
 pub mod snmp;
+pub mod syslog;
+mod talk;
 #[cfg(test)]
 mod testing;
+pub mod tftp;
+pub mod xmpp;
 
-pub use opening::{Confirm, Known, Look, Needs};
+pub use opening::{Confirm, Known, Look};
 
 use crate::capture::FrameId;
 use crate::identify::{Evidence, Fact, Match, NameSource};
@@ -262,13 +270,24 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dhcp::DHCP,
     &dhcpv6::DHCPV6,
     &dns::DNS,
+    &ftp::FTP,
+    &mail::IMAP,
+    &ldap::LDAP,
     &llmnr::LLMNR,
     &mdns::MDNS,
     &netbios::NETBIOS_DGM,
     &netbios::NETBIOS_NS,
     &netbios::NETBIOS_SSN,
     &ntp::NTP,
+    &mail::POP3,
+    &remote::RFB,
+    &mail::SMTP,
     &snmp::SNMP,
+    &remote::SSH,
+    &syslog::SYSLOG,
+    &remote::TELNET,
+    &tftp::TFTP,
+    &xmpp::XMPP,
 ];
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::limit;
 use crate::net::{Side, Transport, is_group};
 
 use super::dns_message::{Message, NB, Record, rcode_name};
-use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Names at port 137: told by a DNS-like message that names something in NetBIOS half-bytes.
 pub static NETBIOS_NS: Known = Known {
@@ -19,7 +19,6 @@ pub static NETBIOS_NS: Known = Known {
     carriers: &[Transport::UDP],
     ask: |opening, bytes| look_names(opening, bytes, false),
     answer: |opening, bytes| look_names(opening, bytes, true),
-    needs: Needs::Either,
     strength: Strength::Structure,
     reader: || Box::new(Names::default()),
 };
@@ -30,7 +29,6 @@ pub static NETBIOS_DGM: Known = Known {
     carriers: &[Transport::UDP],
     ask: look_datagram,
     answer: look_datagram,
-    needs: Needs::Either,
     strength: Strength::Structure,
     reader: || Box::new(Datagrams::default()),
 };
@@ -41,19 +39,18 @@ pub static NETBIOS_SSN: Known = Known {
     carriers: &[Transport::TCP],
     ask: |_, bytes| look_session(bytes),
     answer: |_, bytes| match bytes {
-        [0x82, 0, 0, 0, ..] => Look::Yes(0, 4, "NetBIOS positive session response"),
-        [0x83, 0, 0, 1, ..] => Look::Yes(0, 4, "NetBIOS negative session response"),
-        [0x84, 0, 0, 6, ..] => Look::Yes(0, 4, "NetBIOS session retarget"),
+        [0x82, 0, 0, 0, ..] => Look::Weak(0, 4, "NetBIOS positive session response"),
+        [0x83, 0, 0, 1, ..] => Look::Weak(0, 4, "NetBIOS negative session response"),
+        [0x84, 0, 0, 6, ..] => Look::Weak(0, 4, "NetBIOS session retarget"),
         [] | [0x82..=0x84] | [0x82..=0x84, 0] | [0x82..=0x84, 0, 0] => Look::Short,
         _ => Look::No,
     },
-    needs: Needs::Client,
     strength: Strength::Structure,
     reader: || Box::new(Session::default()),
 };
 
 fn look_names(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
-    if opening.ends.0.port != 137 && opening.ends.1.port != 137 {
+    if !opening.is_at(&[137]) {
         return Look::No;
     }
     let Some(message) = Message::read(bytes) else { return Look::No };
@@ -66,7 +63,7 @@ fn look_names(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
 fn look_datagram(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     let mut at = Cursor::new(bytes);
     let (Some(kind), Some(flags)) = (at.u8(), at.u8()) else { return Look::No };
-    let at_home = opening.ends.0.port == 138 || opening.ends.1.port == 138;
+    let at_home = opening.is_at(&[138]);
     let names = bytes.get(14).is_some_and(|len| *len == 0x20) && encoded(bytes.get(15..47).unwrap_or_default()).is_some();
     let error = kind == 0x13 && bytes.len() == 11;
     let fits = at_home && (0x10..=0x16).contains(&kind) && flags & 0xf0 == 0 && (names || error || kind > 0x13);
@@ -267,7 +264,7 @@ mod tests {
     fn a_session_hands_over_behind_its_answer() {
         let request = with_name("81000044", NAME);
         let dialogue: [(Side, &[u8]); 2] = [(Client, &request), (Server, &[0x82, 0, 0, 0])];
-        assert_eq!(evidence(decide(&NETBIOS_SSN, Transport::TCP, 139, &request, &dialogue[1].1)), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&NETBIOS_SSN, Transport::TCP, 139, &request, dialogue[1].1)), Evidence::BothOpenings);
         assert_eq!(read(&NETBIOS_SSN, Transport::TCP, 139, &dialogue).appetite, Appetite::HandOver { client: 72, server: 4 });
         survives(&NETBIOS_SSN, Transport::TCP, 139, &dialogue);
         let refused = read(&NETBIOS_SSN, Transport::TCP, 139, &[(Client, &request), (Server, &[0x83, 0, 0, 1, 0x82])]);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by mode and version with a length that fits, at port 123; an answer repeats the time that its request was sent.
 pub static NTP: Known = Known {
@@ -13,18 +13,16 @@ pub static NTP: Known = Known {
     carriers: &[Transport::UDP],
     ask: |opening, bytes| look(opening, bytes, &[1, 3, 5, 6, 7]),
     answer: |opening, bytes| look(opening, bytes, &[2, 4, 6, 7]),
-    needs: Needs::Either,
     strength: Strength::Structure,
     reader: || Box::new(Clock::default()),
 };
 
 fn look(opening: &Opening<'_>, bytes: &[u8], modes: &[u8]) -> Look {
-    let at_home = opening.ends.0.port == 123 || opening.ends.1.port == 123;
-    let Some(first) = bytes.first().filter(|_| at_home) else { return Look::No };
+    let Some(first) = bytes.first().filter(|_| opening.is_at(&[123])) else { return Look::No };
     let (mode, version) = (first & 7, first >> 3 & 7);
     let fits = match mode {
         // 48 bytes, then extension fields and message authentication code, which are multiples of four.
-        1..=5 => (1..=4).contains(&version) && bytes.len() >= 48 && bytes.len() % 4 == 0 && bytes.get(1).is_some_and(|stratum| *stratum <= 16),
+        1..=5 => (1..=4).contains(&version) && bytes.len() >= 48 && bytes.len().is_multiple_of(4) && bytes.get(1).is_some_and(|stratum| *stratum <= 16),
         6 => (1..=4).contains(&version) && bytes.len() >= 12,
         7 => bytes.len() >= 8,
         _ => false,

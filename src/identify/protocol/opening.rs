@@ -5,14 +5,16 @@ use crate::net::{Side, Transport};
 
 use super::{Appetite, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
 
-/// What one side's first bytes look like.
+/// What one side's first bytes look like: where, how many bytes, and what about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     /// Not like this protocol, whatever follows.
     No,
     /// Like it so far; too short to say.
     Short,
-    /// Like it: where, how many bytes, and what about them.
+    /// Like it, but too weak to be believed without the other side.
+    Weak(u32, u32, &'static str),
+    /// Proof by itself.
     Yes(u32, u32, &'static str),
 }
 
@@ -21,19 +23,33 @@ impl Look {
     pub const fn when(holds: bool, len: u32, rule: &'static str) -> Self {
         if holds { Self::Yes(0, len, rule) } else { Self::No }
     }
+
+    /// The same, in need of the other side.
+    pub const fn weak(self) -> Self {
+        match self {
+            Self::Yes(at, len, rule) => Self::Weak(at, len, rule),
+            other => other,
+        }
+    }
+
+    /// The same, proof only where an end has one of the protocol's ports.
+    pub fn weak_unless_at(self, opening: &Opening<'_>, ports: &[u16]) -> Self {
+        if opening.is_at(ports) { self } else { self.weak() }
+    }
+
+    const fn hit(self) -> Option<(u32, u32, &'static str)> {
+        match self {
+            Self::Weak(at, len, rule) | Self::Yes(at, len, rule) => Some((at, len, rule)),
+            Self::No | Self::Short => None,
+        }
+    }
 }
 
-/// How much must match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
-    /// Either side's opening is proof by itself.
-    Either,
-    /// The client's opening is proof; the server's only confirms it.
-    Client,
-    /// Both openings must match, because each alone is too weak.
-    Both,
-    /// Both, or one where an end has one of these ports.
-    BothOrPort(&'static [u16]),
+impl Opening<'_> {
+    /// Whether an end has one of these ports.
+    pub fn is_at(&self, ports: &[u16]) -> bool {
+        ports.contains(&self.ends.0.port) || ports.contains(&self.ends.1.port)
+    }
 }
 
 /// A protocol that is told by the openings of its two sides.
@@ -47,8 +63,6 @@ pub struct Known {
     pub ask: fn(&Opening<'_>, &[u8]) -> Look,
     /// How the server opens.
     pub answer: fn(&Opening<'_>, &[u8]) -> Look,
-    /// How much of it must match.
-    pub needs: Needs,
     /// What the rules rest on.
     pub strength: Strength,
     /// Reads on.
@@ -110,22 +124,16 @@ impl Known {
             Look::Short if opening.complete => Look::No,
             said => said,
         };
-        let at_port = |ports: &[u16]| ports.contains(&opening.ends.0.port) || ports.contains(&opening.ends.1.port);
-        let one_will_do = |side| match self.needs {
-            Needs::Either => true,
-            Needs::Client => side == asks,
-            Needs::Both => false,
-            Needs::BothOrPort(ports) => at_port(ports),
-        };
         let found = |evidence, side, (offset, len, rule)| {
             let symmetric = std::ptr::fn_addr_eq(self.ask, self.answer);
             Probe::Found { evidence, hit: Hit { side, offset, len, rule }, client: (!symmetric).then_some(asks) }
         };
-        match (look(client, self.ask), look(server, self.answer)) {
-            (Look::Yes(a, b, c), Look::Yes(..)) => found(Evidence::BothOpenings, asks, (a, b, c)),
-            (Look::Yes(a, b, c), _) if one_will_do(asks) => found(Evidence::OneOpening, asks, (a, b, c)),
-            (Look::Short, Look::Yes(a, b, c)) if one_will_do(asks.other()) => found(Evidence::OneOpening, asks.other(), (a, b, c)),
-            (Look::No, _) | (_, Look::No) => Probe::NotForUs,
+        let (ask, answer) = (look(client, self.ask), look(server, self.answer));
+        match (ask, answer, ask.hit(), answer.hit()) {
+            (_, _, Some(hit), Some(_)) => found(Evidence::BothOpenings, asks, hit),
+            (Look::Yes(..), _, Some(hit), _) => found(Evidence::OneOpening, asks, hit),
+            (Look::Short, Look::Yes(..), _, Some(hit)) => found(Evidence::OneOpening, asks.other(), hit),
+            (Look::No, ..) | (_, Look::No, ..) => Probe::NotForUs,
             _ if opening.complete => Probe::NotForUs,
             _ => Probe::NeedMore,
         }
@@ -158,7 +166,7 @@ impl Reader for Confirm {
         let opening = piece.as_opening(room < piece.bytes.len());
         let rule = if side == 0 { self.protocol.ask } else { self.protocol.answer };
         match rule(&opening, if opening.transport == Transport::UDP { piece.bytes } else { &self.held[side] }) {
-            Look::Yes(..) => self.seen[side] = true,
+            Look::Yes(..) | Look::Weak(..) => self.seen[side] = true,
             Look::Short if room > 0 => return Appetite::Hungry,
             _ => return Appetite::Full,
         }

@@ -8,7 +8,7 @@ use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::ber;
-use super::{Appetite, Known, Look, Needs, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by a sequence as long as the datagram that holds version, community or header, and a PDU.
 pub static SNMP: Known = Known {
@@ -16,7 +16,6 @@ pub static SNMP: Known = Known {
     carriers: &[Transport::UDP, Transport::TCP],
     ask: |opening, bytes| look(opening, bytes, false),
     answer: |opening, bytes| look(opening, bytes, true),
-    needs: Needs::Either,
     strength: Strength::Structure,
     reader: || Box::new(Manager::default()),
 };

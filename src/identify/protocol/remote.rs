@@ -1,0 +1,247 @@
+//! SSH, Telnet and RFB (VNC): consoles (RFC 4253, RFC 854, RFC 6143).
+
+use crate::identify::wire::{Cursor, may_begin, printable};
+use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::net::{Side, Transport};
+
+use super::{Appetite, Confirm, Known, Look, Piece, Reader, Said, Strength};
+
+/// Told by the version line that both sides send first (RFC 4253 section 4.2).
+pub static SSH: Known = Known {
+    name: "ssh",
+    carriers: &[Transport::TCP],
+    ask: |_, bytes| ssh_version(bytes, "SSH client version"),
+    answer: |_, bytes| ssh_version(bytes, "SSH server version"),
+    strength: Strength::Magic,
+    reader: || Box::new(Versions::default()),
+};
+
+/// Told by option negotiations (RFC 854): three of them by one side, or one by each.
+pub static TELNET: Known = Known {
+    name: "telnet",
+    carriers: &[Transport::TCP],
+    ask: |opening, bytes| telnet_options(bytes).weak_unless_at(opening, &[23]),
+    answer: |opening, bytes| telnet_options(bytes).weak_unless_at(opening, &[23]),
+    strength: Strength::Structure,
+    reader: || Confirm::of(&TELNET),
+};
+
+/// Told by the 12 bytes of version that the server sends first and the client sends back (RFC 6143 section 7.1.1).
+pub static RFB: Known = Known {
+    name: "rfb",
+    carriers: &[Transport::TCP],
+    ask: rfb_version,
+    answer: rfb_version,
+    strength: Strength::Magic,
+    reader: || Box::new(Screen::default()),
+};
+
+fn ssh_version(bytes: &[u8], rule: &'static str) -> Look {
+    // A server may send other lines before its version.
+    let at = if bytes.starts_with(b"SSH-") { Some(0) } else { memchr::memmem::find(bytes.get(..1024).unwrap_or(bytes), b"\nSSH-").map(|at| at + 1) };
+    match at.and_then(|at| Some((at, bytes.get(at + 4..)?))) {
+        Some((at, [major @ (b'1' | b'2'), b'.', ..])) if major.is_ascii_digit() => Look::Yes(at as u32, 6, rule),
+        Some((_, rest)) if rest.len() < 2 => Look::Short,
+        Some(_) => Look::No,
+        None if may_begin(bytes, b"SSH-") => Look::Short,
+        None => Look::No,
+    }
+}
+
+/// Commands only, or commands and then a banner: at least one negotiation, and every 0xff followed by a command.
+fn telnet_options(bytes: &[u8]) -> Look {
+    let (mut at, mut options) = (Cursor::new(bytes), 0);
+    if bytes.first() != Some(&0xff) {
+        return Look::No;
+    }
+    while let Some(byte) = at.u8() {
+        if byte != 0xff {
+            continue;
+        }
+        match (at.u8(), at.u8()) {
+            (Some(0xfb..=0xfe), Some(0..=50 | 255)) => options += 1,
+            (Some(0xf0..=0xfa | 0xff), _) => (),
+            (None, _) | (Some(0xfb..=0xfe), None) => break,
+            _ => return Look::No,
+        }
+    }
+    match options {
+        0 if bytes.len() < 3 => Look::Short,
+        0 => Look::No,
+        1 | 2 => Look::Weak(0, 3, "Telnet option negotiation"),
+        _ => Look::Yes(0, 9, "Telnet option negotiations"),
+    }
+}
+
+fn rfb_version(_: &super::Opening<'_>, bytes: &[u8]) -> Look {
+    match bytes.first_chunk::<12>() {
+        Some([b'R', b'F', b'B', b' ', a, b, c, b'.', d, e, f, b'\n']) => {
+            Look::when([a, b, c, d, e, f].iter().all(|digit| digit.is_ascii_digit()), 12, "RFB protocol version")
+        }
+        Some(_) => Look::No,
+        None if may_begin(bytes, b"RFB ") => Look::Short,
+        None => Look::No,
+    }
+}
+
+/// Reads both version lines.
+#[derive(Debug, Default)]
+struct Versions {
+    held: [Vec<u8>; 2],
+    told: [bool; 2],
+}
+
+impl Reader for Versions {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let side = usize::from(piece.from == Side::Server);
+        if self.told[side] {
+            return Appetite::Hungry;
+        }
+        let held = &mut self.held[side];
+        held.extend_from_slice(piece.bytes.get(..VERSION_KEPT.saturating_sub(held.len())).unwrap_or(piece.bytes));
+        let line = held.split_inclusive(|byte| *byte == b'\n').find(|line| line.starts_with(b"SSH-") && line.ends_with(b"\n"));
+        if let Some(line) = line {
+            said.say(Fact::Software { of: piece.from, text: printable(line) });
+            self.told[side] = true;
+            self.held[side] = Vec::new();
+        } else if held.len() >= VERSION_KEPT {
+            return Appetite::Full;
+        }
+        if self.told == [true, true] {
+            said.believe(Evidence::BothOpenings);
+            said.say(Fact::Encrypted);
+            return Appetite::Full;
+        }
+        Appetite::Hungry
+    }
+}
+
+/// Reads versions, security types, and why a server refuses.
+#[derive(Debug, Default)]
+struct Screen {
+    /// Which side the RFB server is: who speaks first, whoever connected.
+    server: Option<Side>,
+    held: [Vec<u8>; 2],
+    told: bool,
+}
+
+impl Reader for Screen {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let server = *self.server.get_or_insert_with(|| {
+            if piece.from == Side::Client {
+                said.say(Fact::Speaks { client: Side::Server });
+            }
+            piece.from
+        });
+        let held = &mut self.held[usize::from(piece.from == Side::Server)];
+        held.extend_from_slice(piece.bytes.get(..SCREEN_KEPT.saturating_sub(held.len())).unwrap_or(piece.bytes));
+        let (mine, yours) = (&self.held[usize::from(server == Side::Server)], &self.held[usize::from(server == Side::Client)]);
+        let (Some(version), Some(agreed)) = (mine.get(4..11), yours.get(4..11)) else { return Appetite::Hungry };
+        if !std::mem::replace(&mut self.told, true) {
+            said.believe(Evidence::BothOpenings);
+            said.detail("rfb", "version", &*printable(version.min(agreed)));
+        }
+        let Some(rest) = mine.get(12..) else { return Appetite::Hungry };
+        let full = mine.len() >= SCREEN_KEPT;
+        // Version 3.3: the server decides, in four bytes; later: it offers types, counted in one byte (section 7.1.2).
+        let old = agreed.min(version) < b"003.007".as_slice();
+        let refused = match rest {
+            [0, 0, 0, 0, reason @ ..] if old => Some(reason),
+            [0, 0, 0, kind, ..] if old => return self.security(&[*kind], said),
+            [0, reason @ ..] if !old => Some(reason),
+            [many, types @ ..] if !old && *many > 0 && types.len() >= usize::from(*many) => {
+                let types = types.get(..usize::from(*many)).unwrap_or_default().to_vec();
+                return self.security(&types, said);
+            }
+            _ => None,
+        };
+        let reason = refused.and_then(|reason| {
+            let mut at = Cursor::new(reason);
+            let len = at.be32()? as usize;
+            if full { Some(at.rest()) } else { at.take(len) }
+        });
+        if let Some(reason) = reason {
+            said.believe(Evidence::Dialogue);
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: printable(reason), by: server });
+            return Appetite::Full;
+        }
+        if full { Appetite::Full } else { Appetite::Hungry }
+    }
+}
+
+impl Screen {
+    fn security(&self, types: &[u8], said: &mut Said<'_>) -> Appetite {
+        said.believe(Evidence::Dialogue);
+        let names: Vec<String> = types.iter().map(|kind| security_name(*kind)).collect();
+        said.detail("rfb", "security", names);
+        Appetite::Full
+    }
+}
+
+/// IANA "RFB Security Types".
+fn security_name(kind: u8) -> String {
+    let name = match kind {
+        1 => "none",
+        2 => "vnc",
+        5 => "ra2",
+        16 => "tight",
+        18 => "tls",
+        19 => "vencrypt",
+        20 => "sasl",
+        30 => "apple",
+        _ => return format!("type {kind}"),
+    };
+    name.to_owned()
+}
+
+/// A version line is at most 255 bytes; other lines may come before it.
+const VERSION_KEPT: usize = 1024;
+/// Version, security types, reason.
+const SCREEN_KEPT: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, read, survives};
+    use crate::net::Side::{Client, Server};
+
+    #[test]
+    fn both_ssh_versions_are_read() {
+        let dialogue: &[(Side, &[u8])] = &[(Server, b"SSH-2.0-OpenSSH_9.6\r\n"), (Client, b"SSH-2.0-x\r\n\0\0\x05")];
+        assert_eq!(evidence(decide(&SSH, Transport::TCP, 443, dialogue[1].1, dialogue[0].1)), Evidence::BothOpenings);
+        assert!(read(&SSH, Transport::TCP, 22, dialogue).facts.contains(&Fact::Software { of: Server, text: "SSH-2.0-OpenSSH_9.6".into() }));
+        assert_eq!(evidence(decide(&SSH, Transport::TCP, 22, b"SSH is not spoken here\n", b"")), Evidence::None);
+        survives(&SSH, Transport::TCP, 22, dialogue);
+    }
+
+    #[test]
+    fn telnet_negotiates_and_one_such_triple_alone_is_not_enough() {
+        let (ask, answer): (&[u8], &[u8]) = (&[0xff, 0xfb, 0x18], &[0xff, 0xfd, 0x18, 0xff, 0xfd, 0x20]);
+        assert_eq!(evidence(decide(&TELNET, Transport::TCP, 2323, ask, answer)), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&TELNET, Transport::TCP, 2323, ask, b"")), Evidence::None);
+        assert_eq!(evidence(decide(&TELNET, Transport::TCP, 23, &[0xff, 0xd8, 0xff, 0xe0], b"")), Evidence::None);
+        survives(&TELNET, Transport::TCP, 23, &[(Server, answer), (Client, ask)]);
+    }
+
+    #[test]
+    fn a_screen_offers_security_types_or_says_why_not() {
+        let version: &[u8] = b"RFB 003.008\n";
+        let offers: &[(Side, &[u8])] = &[(Server, version), (Client, version), (Server, &[2, 2, 16])];
+        assert_eq!(evidence(decide(&RFB, Transport::TCP, 5900, version, version)), Evidence::BothOpenings);
+        let heard = read(&RFB, Transport::TCP, 5900, offers);
+        assert!(heard.facts.contains(&Fact::Detail { key: ("rfb", "security"), value: serde_json::json!(["vnc", "tight"]) }), "{:?}", heard.facts);
+        survives(&RFB, Transport::TCP, 5900, offers);
+        let refuses: &[(Side, &[u8])] = &[(Server, version), (Client, version), (Server, b"\0\0\0\0\x08Too many")];
+        let heard = read(&RFB, Transport::TCP, 5900, refuses);
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "Too many".into(), by: Server }));
+        survives(&RFB, Transport::TCP, 5900, refuses);
+    }
+
+    #[test]
+    fn a_reverse_connection_makes_the_opener_the_server_by_content() {
+        let version: &[u8] = b"RFB 003.003\n";
+        let heard = read(&RFB, Transport::TCP, 5500, &[(Client, version), (Server, version), (Client, &[0, 0, 0, 2])]);
+        assert!(heard.facts.contains(&Fact::Speaks { client: Server }));
+        assert_eq!(evidence(decide(&RFB, Transport::TCP, 5900, b"", b"RFB 003x008\n")), Evidence::None);
+    }
+}

@@ -1,0 +1,97 @@
+//! Syslog: log messages over UDP and TCP, which nobody answers (RFC 5424, RFC 3164, RFC 6587).
+
+use crate::identify::Fact;
+use crate::identify::wire::{host_name, printable};
+use crate::net::Transport;
+
+use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
+
+/// Told by a priority up to 191 and what follows it: version and time, month and day, or anything at port 514.
+pub static SYSLOG: Known = Known {
+    name: "syslog",
+    carriers: &[Transport::UDP, Transport::TCP],
+    ask: look,
+    answer: |_, _| Look::No,
+    strength: Strength::Text,
+    reader: || Box::new(Log),
+};
+
+fn look(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    let Some((at, message)) = after_priority(bytes) else {
+        let short =
+            opening.transport == Transport::TCP && bytes.len() < 12 && bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'<' | b'>' | b' '));
+        return if short { Look::Short } else { Look::No };
+    };
+    let rule = "syslog priority and header";
+    let text = message.iter().take(40).all(|byte| *byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r' | 0));
+    let dated =
+        matches!(message, [b'1', b' ', b'-' | b'0'..=b'9', ..]) || MONTHS.iter().any(|month| message.starts_with(month) && message.get(3) == Some(&b' '));
+    if dated && text { Look::Yes(at, 5, rule) } else { Look::when(text && !message.is_empty() && opening.is_at(PORTS), 5, rule) }
+}
+
+/// What follows `<PRI>`, and where that began: a stream may count its messages first (RFC 6587 section 3.4.1).
+fn after_priority(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let digits = bytes.iter().take(5).take_while(|byte| byte.is_ascii_digit()).count();
+    let at = if digits > 0 && bytes.get(digits) == Some(&b' ') { digits + 1 } else { 0 };
+    let rest = bytes.get(at..)?.strip_prefix(b"<")?;
+    let end = rest.iter().take(4).position(|byte| *byte == b'>').filter(|end| *end > 0)?;
+    let priority: u16 = std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()?;
+    (priority <= 191).then_some((at as u32, rest.get(end + 1..)?))
+}
+
+/// Reads the first message's host and program.
+#[derive(Debug)]
+struct Log;
+
+impl Reader for Log {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        said.say(Fact::OneWay);
+        // RFC 5424: version, time, host, program. RFC 3164: time in three words, host, tag.
+        let words: Vec<&[u8]> =
+            after_priority(piece.bytes).map(|(_, rest)| rest.splitn(8, |byte| *byte == b' ').filter(|word| !word.is_empty()).collect()).unwrap_or_default();
+        let host = if words.first() == Some(&b"1".as_slice()) { words.get(2) } else { words.get(3) };
+        if let Some(host) = host.copied().and_then(host_name).filter(|host| &**host != "-") {
+            said.detail("syslog", "host", &*host);
+        }
+        let program = if words.first() == Some(&b"1".as_slice()) { words.get(3) } else { words.get(4) };
+        if let Some(program) =
+            program.map(|word| printable(word.split(|byte| matches!(byte, b'[' | b':')).next().unwrap_or_default())).filter(|text| !text.is_empty())
+        {
+            said.detail("syslog", "program", &*program);
+        }
+        Appetite::Full
+    }
+}
+
+const MONTHS: &[&[u8]] = &[b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+/// Syslog over UDP, over TCP as commonly set up, and by RFC 6587's examples.
+const PORTS: &[u16] = &[514, 601, 1514];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::Evidence;
+    use crate::identify::protocol::testing::{decide, evidence, read, survives};
+    use crate::net::Side::Client;
+
+    #[test]
+    fn messages_of_both_formats_are_told_and_expect_no_answer() {
+        // RFC 3164 section 5.4 and RFC 5424 section 6.5, first examples.
+        let old = b"<34>Oct 11 22:14:15 mymachine su: 'su root' failed".as_slice();
+        let new = b"<34>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - failed".as_slice();
+        for message in [old, new] {
+            assert_eq!(evidence(decide(&SYSLOG, Transport::UDP, 5140, message, &[])), Evidence::OneOpening);
+            let heard = read(&SYSLOG, Transport::UDP, 514, &[(Client, message)]);
+            assert!(heard.facts.contains(&Fact::OneWay));
+            assert!(heard.facts.contains(&Fact::Detail { key: ("syslog", "program"), value: "su".into() }), "{:?}", heard.facts);
+            survives(&SYSLOG, Transport::UDP, 514, &[(Client, message)]);
+        }
+    }
+
+    #[test]
+    fn xml_and_too_large_priorities_are_no_syslog() {
+        assert_eq!(evidence(decide(&SYSLOG, Transport::UDP, 514, b"<192>1 2003", &[])), Evidence::None);
+        assert_eq!(evidence(decide(&SYSLOG, Transport::UDP, 514, b"<root>", &[])), Evidence::None);
+        assert_eq!(evidence(decide(&SYSLOG, Transport::UDP, 9999, b"<34>hello", &[])), Evidence::None);
+    }
+}

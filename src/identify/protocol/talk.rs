@@ -1,0 +1,64 @@
+//! Following a dialogue in lines.
+
+use std::borrow::Cow;
+
+use crate::identify::wire::Lines;
+use crate::net::Side;
+
+use super::Piece;
+
+/// Both sides' lines, and how far each has spoken.
+#[derive(Debug, Default)]
+pub struct Talk {
+    lines: [Lines; 2],
+}
+
+impl Talk {
+    /// The lines that this piece completes, each with the stream offset behind it.
+    pub fn hear<'a>(&mut self, piece: &Piece<'a>) -> Vec<(Cow<'a, [u8]>, u64)> {
+        let lines = &mut self.lines[usize::from(piece.from == Side::Server)];
+        if piece.missing > 0 {
+            lines.lost();
+        }
+        let (mut rest, mut heard) = (piece.bytes, Vec::new());
+        while let Some(line) = lines.next(&mut rest) {
+            heard.push((line, piece.offset + (piece.bytes.len() - rest.len()) as u64));
+        }
+        heard
+    }
+}
+
+/// The three-digit code that a reply line of FTP or SMTP begins with, and whether it is the last line of its reply (RFC 959 section 4.2).
+pub fn reply(line: &[u8]) -> Option<(u32, bool)> {
+    let (digits, rest) = line.split_at_checked(3)?;
+    let code = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_digit))?.parse().ok()?;
+    match rest.first() {
+        None | Some(b' ') => Some((code, true)),
+        Some(b'-') => Some((code, false)),
+        Some(_) => None,
+    }
+}
+
+/// The word that a line begins with, in upper case, and what follows its blank.
+pub fn verb(line: &[u8]) -> (String, &[u8]) {
+    let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+    let (word, rest) = line.split_at_checked(end).unwrap_or((line, &[]));
+    (String::from_utf8_lossy(word).to_ascii_uppercase(), rest.get(1..).unwrap_or_default())
+}
+
+/// Whether the first line is one of these words, alone or before a blank; `None` while it may still become one.
+pub fn opens_with(bytes: &[u8], words: &[&str]) -> Option<bool> {
+    let end = bytes.iter().position(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
+    let head = end.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
+    let fits = |word: &&str| {
+        if end.is_some() {
+            head.eq_ignore_ascii_case(word.as_bytes())
+        } else {
+            crate::identify::wire::may_begin(head, word.as_bytes()) && head.len() <= word.len()
+        }
+    };
+    match (words.iter().any(fits), end) {
+        (true, None) => None,
+        (fits, _) => Some(fits),
+    }
+}

@@ -1,0 +1,139 @@
+//! XMPP streams (RFC 6120).
+
+use memchr::memmem;
+
+use crate::identify::wire::{host_name, may_begin, printable};
+use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
+use crate::net::{Side, Transport};
+
+use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
+
+/// Told by a stream header of the Jabber name spaces.
+pub static XMPP: Known =
+    Known { name: "xmpp", carriers: &[Transport::TCP], ask: look, answer: look, strength: Strength::Text, reader: || Box::new(Stream::default()) };
+
+fn look(_: &Opening<'_>, bytes: &[u8]) -> Look {
+    let text = bytes.trim_ascii_start();
+    if !may_begin(text, b"<?xml") && !may_begin(text, b"<stream:stream") {
+        return Look::No;
+    }
+    let header = memmem::find(text, b"<stream:stream");
+    let jabber = header.is_some() && (memmem::find(text, b"jabber:").is_some() || memmem::find(text, b"etherx.jabber.org").is_some());
+    match (jabber, text.len() < 1024) {
+        (true, _) => Look::Yes(0, 14, "XMPP stream header"),
+        (false, true) if header.is_some_and(|at| text.get(at..).is_some_and(|tag| tag.contains(&b'>'))) => Look::No,
+        (false, true) => Look::Short,
+        (false, false) => Look::No,
+    }
+}
+
+/// Reads who is called, whether the stream is to be encrypted, and errors.
+#[derive(Debug, Default)]
+struct Stream {
+    held: [Vec<u8>; 2],
+    named: bool,
+}
+
+impl Reader for Stream {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let side = usize::from(piece.from == Side::Server);
+        let held = &mut self.held[side];
+        let before = held.len();
+        held.extend_from_slice(piece.bytes.get(..STREAM_KEPT.saturating_sub(before)).unwrap_or(piece.bytes));
+        if piece.missing > 0 || held.len() >= STREAM_KEPT {
+            return Appetite::Full;
+        }
+        let [client, server] = &self.held;
+        if !self.named
+            && let Some(to) = attribute(client, b"to=")
+        {
+            self.named = true;
+            if let Some(name) = host_name(to) {
+                said.say(Fact::Name { of: Side::Server, name, source: NameSource::Host });
+            }
+        }
+        if !server.is_empty() && !client.is_empty() {
+            said.believe(Evidence::BothOpenings);
+        }
+        // Offsets are those of the bytes held, which begin with the stream.
+        let proceed = memmem::find(server, b"<proceed").and_then(|at| end_of_tag(server, at));
+        let starttls = memmem::find(client, b"<starttls").and_then(|at| end_of_tag(client, at));
+        if let (Some(server), Some(client)) = (proceed, starttls) {
+            said.believe(Evidence::Dialogue);
+            return Appetite::HandOver { client, server };
+        }
+        if memmem::find(server, b"<success").is_some() {
+            said.believe(Evidence::Dialogue);
+            return Appetite::Full;
+        }
+        for (tag, end) in [(&b"<stream:error"[..], &b"</stream:error>"[..]), (b"<failure", b"</failure>")] {
+            let (start, end) = (memmem::find(server, tag), memmem::find(server, end));
+            if let (Some(start), Some(end)) = (start, end) {
+                let text = printable(server.get(start..end).and_then(condition).unwrap_or_default());
+                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text, by: Side::Server });
+                return Appetite::Full;
+            }
+        }
+        Appetite::Hungry
+    }
+}
+
+/// The name of the first element inside an element: `host-unknown`, `not-authorized`.
+fn condition(element: &[u8]) -> Option<&[u8]> {
+    let inner = element.get(element.iter().position(|byte| *byte == b'>')? + 1..)?.trim_ascii_start().strip_prefix(b"<")?;
+    let end = inner.iter().position(|byte| matches!(byte, b' ' | b'/' | b'>'))?;
+    inner.get(..end)
+}
+
+fn attribute<'a>(bytes: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let padded = [b" ", name].concat();
+    let value = bytes.get(memmem::find(bytes, &padded)? + padded.len()..)?;
+    let quote = *value.first()?;
+    let value = value.get(1..)?;
+    value.get(..value.iter().position(|byte| *byte == quote)?)
+}
+
+/// The offset behind an empty or a closed element that begins here.
+fn end_of_tag(bytes: &[u8], at: usize) -> Option<u64> {
+    let rest = bytes.get(at..)?;
+    let end = rest.iter().position(|byte| *byte == b'>')? + 1;
+    if rest.get(end.checked_sub(2)?) == Some(&b'/') {
+        return Some((at + end) as u64);
+    }
+    let close = memmem::find(rest, b"</")?;
+    let end = rest.get(close..)?.iter().position(|byte| *byte == b'>')? + 1;
+    Some((at + close + end) as u64)
+}
+
+/// Stream headers, features and a login fit.
+const STREAM_KEPT: usize = 6144;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, read, survives};
+    use crate::net::Side::{Client, Server};
+
+    /// RFC 6120 section 9.1, shortened.
+    const HELLO: &[u8] = b"<stream:stream from='j@im.example.com' to='im.example.com' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
+    const START: &[u8] = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+    const PROCEED: &[u8] = b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+
+    #[test]
+    fn starttls_hands_over_behind_proceed() {
+        let dialogue: &[(Side, &[u8])] = &[(Client, HELLO), (Server, HELLO), (Client, START), (Server, PROCEED)];
+        assert_eq!(evidence(decide(&XMPP, Transport::TCP, 5222, HELLO, HELLO)), Evidence::BothOpenings);
+        let heard = read(&XMPP, Transport::TCP, 5222, dialogue);
+        assert_eq!(heard.appetite, Appetite::HandOver { client: (HELLO.len() + START.len()) as u64, server: (HELLO.len() + PROCEED.len()) as u64 });
+        assert!(heard.facts.contains(&Fact::Name { of: Server, name: "im.example.com".into(), source: NameSource::Host }));
+        survives(&XMPP, Transport::TCP, 5222, dialogue);
+    }
+
+    #[test]
+    fn a_stream_error_refuses_and_other_xml_is_no_xmpp() {
+        let error = b"<stream:error><host-unknown xmlns='x'/></stream:error>";
+        let heard = read(&XMPP, Transport::TCP, 5222, &[(Client, HELLO), (Server, error)]);
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "host-unknown".into(), by: Server }));
+        assert_eq!(evidence(decide(&XMPP, Transport::TCP, 5222, b"<?xml version='1.0'?><soap:Envelope>", b"")), Evidence::None);
+    }
+}
