@@ -76,6 +76,16 @@ pub const OPENING_TRIED: usize = 3072;
 pub const PIECES_TRIED: usize = 10;
 /// Protocols found inside one another in one flow: a proxy, an upgrade, TLS and what ALPN names are four.
 pub const LAYERS: usize = 6;
+/// Bytes kept of one TLS or DTLS handshake message: ClientHellos with post-quantum keys take 2 KiB, certificate chains 3 to 8 KiB.
+pub const HANDSHAKE_KEPT: usize = 16_384;
+/// Greatest length that a hello may claim: 2^16 and something is no hello.
+pub const HANDSHAKE_CLAIMED: u32 = 65_535;
+/// Bytes of one HTTP head that are kept: servers refuse more than 8 to 16 KiB.
+pub const HTTP_HEAD: usize = 16_384;
+/// Bytes of a request body that are kept where they say what it is: an AddPortMapping takes 600.
+pub const HTTP_BODY: usize = 2048;
+/// HTTP messages read of one connection; a player that polls for days asks for nothing new.
+pub const HTTP_MESSAGES: u16 = 256;
 /// How long a name holds after it was heard, whatever its time to live: hosts keep answers longer than they should, and flows begin later.
 pub const NAME_HOLDS: RangeInclusive<Duration> = Duration::from_secs(3600)..=Duration::from_secs(6 * 3600);
 /// Packet time that one part of the name book spans, and entries it holds: 13 parts of about 2 MiB.

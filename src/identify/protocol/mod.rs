@@ -1,12 +1,15 @@
 //! One file a protocol; this file says what one is and lists them.
 
 mod ber;
+mod certificate;
 pub mod dhcp;
 pub mod dhcpv6;
 pub mod dns;
 mod dns_message;
 mod dns_reader;
 pub mod ftp;
+mod hello;
+mod http;
 pub mod ldap;
 pub mod llmnr;
 pub mod mail;
@@ -21,6 +24,8 @@ mod talk;
 #[cfg(test)]
 mod testing;
 pub mod tftp;
+mod tls;
+mod upnp;
 pub mod xmpp;
 
 pub use opening::{Confirm, Known, Look};
@@ -271,8 +276,9 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dhcpv6::DHCPV6,
     &dns::DNS,
     &ftp::FTP,
-    &mail::IMAP,
+    &http::Http,
     &ldap::LDAP,
+    &mail::IMAP,
     &llmnr::LLMNR,
     &mdns::MDNS,
     &netbios::NETBIOS_DGM,
@@ -284,9 +290,10 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &mail::SMTP,
     &snmp::SNMP,
     &remote::SSH,
-    &syslog::SYSLOG,
     &remote::TELNET,
+    &syslog::SYSLOG,
     &tftp::TFTP,
+    &tls::Tls,
     &xmpp::XMPP,
 ];
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Appetite, Opening, Piece, Probe, Protocol, Said};
+use super::{Appetite, Opening, PROTOCOLS, Piece, Probe, Protocol, Said};
 use crate::capture::FrameId;
 use crate::identify::{Evidence, Fact};
 use crate::net::{Endpoint, Side, Transport};
@@ -92,4 +92,36 @@ pub fn survives(protocol: &dyn Protocol, transport: Transport, port: u16, dialog
 pub fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
     digits.chunks(2).filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+impl Heard {
+    /// Whether it said that.
+    pub fn says(&self, fact: &Fact) -> bool {
+        self.facts.contains(fact)
+    }
+
+    /// The last value it gave a field of the record's details.
+    pub fn detail(&self, protocol: &str, field: &str) -> Option<serde_json::Value> {
+        self.facts.iter().rev().find_map(|fact| match fact {
+            Fact::Detail { key, value } if *key == (protocol, field) => Some(value.clone()),
+            _ => None,
+        })
+    }
+}
+
+/// Reads a dialogue over the protocol's first carrier, away from any port it is known by.
+pub fn read_all(protocol: &dyn Protocol, dialogue: &[(Side, &[u8])]) -> Heard {
+    read(protocol, protocol.carriers()[0], 50_001, dialogue)
+}
+
+/// Every prefix of an opening, alone and with the answer, is the protocol's own, or nobody's.
+pub fn prefixes_never_match_anything_else(name: &str, transport: Transport, client: &[u8], server: &[u8]) {
+    for len in 0..=client.len() {
+        for (server, complete) in [(&[][..], false), (server, false), (server, true)] {
+            let opening = Opening { complete, ..Opening::of(transport, &client[..len], server) };
+            for protocol in PROTOCOLS.iter().filter(|protocol| protocol.carriers().contains(&transport) && protocol.name() != name) {
+                assert!(!matches!(protocol.probe(&opening), Probe::Found { .. }), "{} matches {len} bytes of {name}", protocol.name());
+            }
+        }
+    }
 }

@@ -1,0 +1,155 @@
+//! The names in an X.509 certificate that was sent in clear (RFC 5280): who it is for, who issued it, until when.
+
+use crate::identify::wire::{Cursor, host_name, printable};
+use crate::limit;
+
+/// What a certificate states.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Certificate {
+    /// Common name of the subject, else its organisation.
+    pub(super) subject: Box<str>,
+    /// Common name of the issuer, else its organisation.
+    pub(super) issuer: Box<str>,
+    /// DNS names it is for, wildcards included.
+    pub(super) names: Vec<Box<str>>,
+    /// End of validity as written (UTCTime or GeneralizedTime): `260102030405Z`.
+    pub(super) not_after: Box<str>,
+}
+
+impl Certificate {
+    /// Reads a DER certificate as far as it goes.
+    pub(super) fn read(der: &[u8]) -> Option<Self> {
+        let (_, whole) = element(&mut Cursor::new(der))?;
+        let (_, body) = element(&mut Cursor::new(whole))?;
+        let mut at = Cursor::new(body);
+        let mut next = element(&mut at)?;
+        if next.0 == EXPLICIT_0 {
+            next = element(&mut at)?;
+        }
+        (next.0 == INTEGER).then_some(())?;
+        element(&mut at)?;
+        let issuer = name_of(element(&mut at)?.1);
+        let mut validity = Cursor::new(element(&mut at)?.1);
+        element(&mut validity)?;
+        let not_after = printable(element(&mut validity)?.1);
+        let subject = name_of(element(&mut at)?.1);
+        element(&mut at)?;
+        let mut certificate = Self { subject, issuer, names: Vec::new(), not_after };
+        while let Some((tag, body)) = element(&mut at) {
+            if tag == EXPLICIT_3 {
+                certificate.names = alternative_names(body).unwrap_or_default();
+            }
+        }
+        Some(certificate)
+    }
+}
+
+/// Tag and content of the next element; of one that is cut short, what is there.
+fn element<'a>(at: &mut Cursor<'a>) -> Option<(u8, &'a [u8])> {
+    let tag = at.u8()?;
+    let first = at.u8()?;
+    let len = match first {
+        0..=0x7f => usize::from(first),
+        0x81 => usize::from(at.u8()?),
+        0x82 => usize::from(at.be16()?),
+        0x83 => at.be24()? as usize,
+        _ => return None,
+    };
+    let there = len.min(at.rest().len());
+    Some((tag, at.take(there)?))
+}
+
+/// Common name, else organisation, of a distinguished name.
+fn name_of(name: &[u8]) -> Box<str> {
+    let mut found: [Option<&[u8]>; 2] = [None; 2];
+    let mut sets = Cursor::new(name);
+    while let Some((_, set)) = element(&mut sets) {
+        let Some((_, pair)) = element(&mut Cursor::new(set)) else { continue };
+        let mut pair = Cursor::new(pair);
+        let (Some((_, kind)), Some((_, value))) = (element(&mut pair), element(&mut pair)) else { continue };
+        match kind {
+            COMMON_NAME => found[0] = Some(value),
+            ORGANISATION => found[1] = Some(value),
+            _ => {}
+        }
+    }
+    printable(found[0].or(found[1]).unwrap_or_default())
+}
+
+fn alternative_names(extensions: &[u8]) -> Option<Vec<Box<str>>> {
+    let mut list = Cursor::new(element(&mut Cursor::new(extensions))?.1);
+    while let Some((_, extension)) = element(&mut list) {
+        let mut at = Cursor::new(extension);
+        if element(&mut at)?.1 != SUBJECT_ALT_NAME {
+            continue;
+        }
+        let mut value = element(&mut at)?;
+        if value.0 == BOOLEAN {
+            value = element(&mut at)?;
+        }
+        let mut names = Cursor::new(element(&mut Cursor::new(value.1))?.1);
+        let mut found = Vec::new();
+        while let Some((tag, name)) = element(&mut names) {
+            let plain = name.strip_prefix(b"*.").unwrap_or(name);
+            if tag == DNS_NAME && found.len() < limit::NAMES_OF_A_HOST && host_name(plain).is_some() {
+                found.push(printable(name).to_lowercase().into());
+            }
+        }
+        return Some(found);
+    }
+    None
+}
+
+const BOOLEAN: u8 = 0x01;
+const INTEGER: u8 = 0x02;
+const DNS_NAME: u8 = 0x82;
+const EXPLICIT_0: u8 = 0xa0;
+const EXPLICIT_3: u8 = 0xa3;
+/// 2.5.4.3
+const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
+/// 2.5.4.10
+const ORGANISATION: &[u8] = &[0x55, 0x04, 0x0a];
+/// 2.5.29.17
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let body = parts.concat();
+        [&[tag, 0x82, (body.len() >> 8) as u8, body.len() as u8][..], &body].concat()
+    }
+
+    fn name(kind: &[u8], text: &str) -> Vec<u8> {
+        der(0x30, &[&der(0x31, &[&der(0x30, &[&der(0x06, &[kind]), &der(0x0c, &[text.as_bytes()])])])])
+    }
+
+    fn sample() -> Vec<u8> {
+        let dns = |text: &str| der(DNS_NAME, &[text.as_bytes()]);
+        let names = der(0x30, &[&dns("Player.example"), &dns("*.cdn.example")]);
+        let extensions = der(EXPLICIT_3, &[&der(0x30, &[&der(0x30, &[&der(0x06, &[SUBJECT_ALT_NAME]), &der(0x04, &[&names])])])]);
+        let validity = der(0x30, &[&der(0x17, &[b"250101000000Z"]), &der(0x17, &[b"260102030405Z"])]);
+        let (algorithm, key) = (der(0x30, &[]), der(0x30, &[]));
+        let (issuer, subject) = (name(ORGANISATION, "Some CA"), name(COMMON_NAME, "player.example"));
+        let serial = der(INTEGER, &[&[1]]);
+        let version = der(EXPLICIT_0, &[&der(INTEGER, &[&[2]])]);
+        let body = der(0x30, &[&version, &serial, &algorithm, &issuer, &validity, &subject, &key, &extensions]);
+        der(0x30, &[&body, &algorithm])
+    }
+
+    #[test]
+    fn a_certificate_tells_its_names_its_issuer_and_its_end() {
+        let certificate = Certificate::read(&sample()).unwrap();
+        assert_eq!((&*certificate.subject, &*certificate.issuer, &*certificate.not_after), ("player.example", "Some CA", "260102030405Z"));
+        assert_eq!(certificate.names, ["player.example".into(), Box::<str>::from("*.cdn.example")]);
+    }
+
+    #[test]
+    fn a_certificate_cut_anywhere_is_read_as_far_as_it_goes() {
+        let sample = sample();
+        for len in 0..sample.len() {
+            let _ = Certificate::read(&sample[..len]);
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! The hellos of TLS, which DTLS and QUIC share: what is read of them, and JA4.
+
+use sha2::{Digest, Sha256};
+
+use crate::identify::wire::Cursor;
+
+use super::{Fact, NameSource, Said, Side};
+
+/// What a ClientHello states (RFC 8446 section 4.1.2). Fields beyond a cut are empty.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ClientHello<'a> {
+    pub(super) legacy_version: u16,
+    pub(super) random: &'a [u8],
+    pub(super) cookie: &'a [u8],
+    pub(super) ciphers: Vec<u16>,
+    pub(super) extensions: Vec<u16>,
+    pub(super) server_name: Option<&'a [u8]>,
+    pub(super) alpn: Vec<&'a [u8]>,
+    pub(super) versions: Vec<u16>,
+    pub(super) signature_algorithms: Vec<u16>,
+    pub(super) connection_id: Option<u8>,
+}
+
+/// What a ServerHello states (RFC 8446 section 4.1.3).
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ServerHello<'a> {
+    pub(super) version: u16,
+    pub(super) retry: bool,
+    pub(super) cipher: u16,
+    pub(super) alpn: Option<&'a [u8]>,
+    pub(super) connection_id: Option<u8>,
+}
+
+/// Over what a hello came: the first letter of JA4, and whether it has a cookie field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carrier {
+    Tls,
+    Dtls,
+    Quic,
+}
+
+impl<'a> ClientHello<'a> {
+    /// Reads the body of a ClientHello; none where not even its cipher suites are there.
+    pub(super) fn read(body: &'a [u8], carrier: Carrier) -> Option<Self> {
+        let mut at = Cursor::new(body);
+        let mut hello = Self { legacy_version: at.be16()?, random: at.take(32)?, ..Self::default() };
+        let session = at.u8()?;
+        at.take(usize::from(session))?;
+        if carrier == Carrier::Dtls {
+            let cookie = at.u8()?;
+            hello.cookie = at.take(usize::from(cookie))?;
+        }
+        let ciphers = at.be16()?;
+        hello.ciphers = numbers(at.take(usize::from(ciphers))?);
+        let compressions = at.u8()?;
+        at.take(usize::from(compressions))?;
+        if at.be16().is_some() {
+            hello.read_extensions(at.rest());
+        }
+        Some(hello)
+    }
+
+    fn read_extensions(&mut self, bytes: &'a [u8]) {
+        each_extension(bytes, |kind, body| {
+            self.extensions.push(kind);
+            let mut at = Cursor::new(body);
+            match kind {
+                SERVER_NAME => self.server_name = host_of(body),
+                ALPN => self.alpn = alpn_list(body),
+                SIGNATURE_ALGORITHMS => self.signature_algorithms = numbers(body.get(2..).unwrap_or_default()),
+                SUPPORTED_VERSIONS => self.versions = numbers(body.get(1..).unwrap_or_default()),
+                CONNECTION_ID => self.connection_id = at.u8(),
+                _ => {}
+            }
+        });
+    }
+
+    /// The highest version offered.
+    pub(super) fn version(&self) -> u16 {
+        let newest = |a: &u16, b: &u16| newness(*a).cmp(&newness(*b));
+        self.versions.iter().copied().filter(|version| !is_grease(*version)).max_by(newest).unwrap_or(self.legacy_version)
+    }
+
+    /// Whether it offers Encrypted Client Hello (or only pretends to, which cannot be told): then the visible name may be that of a front.
+    pub(super) fn offers_ech(&self) -> bool {
+        self.extensions.iter().any(|kind| matches!(*kind, ENCRYPTED_CLIENT_HELLO | ENCRYPTED_SERVER_NAME))
+    }
+
+    /// JA4 (FoxIO, "JA4: TLS Client Fingerprinting").
+    pub(super) fn ja4(&self, carrier: Carrier) -> String {
+        let plain = |list: &[u16]| -> Vec<u16> { list.iter().copied().filter(|value| !is_grease(*value)).collect() };
+        let (ciphers, extensions) = (plain(&self.ciphers), plain(&self.extensions));
+        let letter = match carrier {
+            Carrier::Tls => 't',
+            Carrier::Dtls => 'd',
+            Carrier::Quic => 'q',
+        };
+        let named = if self.extensions.contains(&SERVER_NAME) { 'd' } else { 'i' };
+        let kept = extensions.iter().copied().filter(|kind| !matches!(*kind, SERVER_NAME | ALPN)).collect();
+        let mut second = hex_list(sorted(kept));
+        let algorithms = hex_list(plain(&self.signature_algorithms));
+        if !algorithms.is_empty() {
+            second = format!("{second}_{algorithms}");
+        }
+        let (few_ciphers, few_extensions) = (ciphers.len().min(99), extensions.len().min(99));
+        let (version, alpn) = (ja4_version(self.version()), ja4_alpn(self.alpn.first().copied().unwrap_or_default()));
+        format!("{letter}{version}{named}{few_ciphers:02}{few_extensions:02}{alpn}_{}_{}", digest(&hex_list(sorted(ciphers))), digest(&second))
+    }
+
+    /// Says what it states under the protocol's name.
+    pub(super) fn tell(&self, protocol: &'static str, carrier: Carrier, said: &mut Said<'_>) {
+        said.say(Fact::Encrypted);
+        if let Some(name) = self.server_name.and_then(crate::identify::wire::host_name) {
+            said.name(Side::Server, &name, NameSource::Sni);
+        }
+        said.detail(protocol, "offered", version_name(self.version()));
+        if !self.alpn.is_empty() {
+            let names: Vec<String> = self.alpn.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+            said.detail(protocol, "alpn", names);
+        }
+        said.detail(protocol, "ja4", self.ja4(carrier));
+        if self.offers_ech() {
+            said.detail(protocol, "ech", true);
+        }
+        if let Some(inner) = common_inner(&self.alpn) {
+            said.say(Fact::Inner(inner));
+        }
+    }
+}
+
+impl<'a> ServerHello<'a> {
+    /// Reads the body of a ServerHello or HelloRetryRequest.
+    pub(super) fn read(body: &'a [u8]) -> Option<Self> {
+        let mut at = Cursor::new(body);
+        let version = at.be16()?;
+        let random = at.take(32)?;
+        let session = at.u8()?;
+        at.take(usize::from(session))?;
+        let mut hello = Self { version, retry: random == RETRY_RANDOM, cipher: at.be16()?, ..Self::default() };
+        at.u8()?;
+        if at.be16().is_some() {
+            each_extension(at.rest(), |kind, body| match kind {
+                SUPPORTED_VERSIONS => hello.version = Cursor::new(body).be16().unwrap_or(hello.version),
+                ALPN => hello.alpn = alpn_list(body).first().copied(),
+                CONNECTION_ID => hello.connection_id = body.first().copied(),
+                _ => {}
+            });
+        }
+        Some(hello)
+    }
+
+    /// Says what it states under the protocol's name.
+    pub(super) fn tell(&self, protocol: &'static str, said: &mut Said<'_>) {
+        said.detail(protocol, "version", version_name(self.version));
+        if let Some(chosen) = self.alpn {
+            said.detail(protocol, "alpn_chosen", String::from_utf8_lossy(chosen).into_owned());
+            if let Some(inner) = inner_of(chosen) {
+                said.say(Fact::Inner(inner));
+            }
+        }
+    }
+}
+
+/// `1.2`, `1.3`, `SSL 3.0` ..., or the number.
+pub(super) fn version_name(version: u16) -> String {
+    match version {
+        0x0002 => "SSL 2.0".into(),
+        0x0300 => "SSL 3.0".into(),
+        0x0301..=0x0304 => format!("1.{}", version - 0x0301),
+        0xfeff => "1.0".into(),
+        0xfefd => "1.2".into(),
+        0xfefc => "1.3".into(),
+        // Drafts of TLS 1.3, and Facebook's.
+        0x7f00..=0x7fff | 0xfb17..=0xfb1a => "1.3".into(),
+        other => format!("0x{other:04x}"),
+    }
+}
+
+/// The name of an alert (RFC 8446 section 6, RFC 5246 section 7.2, RFC 9849).
+pub(super) fn alert_name(code: u8) -> &'static str {
+    match ALERTS.binary_search_by_key(&code, |(known, _)| *known) {
+        Ok(place) => ALERTS[place].1,
+        Err(_) => "unknown alert",
+    }
+}
+
+/// The protocol that an ALPN name stands for (IANA "TLS Application-Layer Protocol Negotiation (ALPN) Protocol IDs"; AWS IoT for `x-amzn-`).
+pub(super) fn inner_of(alpn: &[u8]) -> Option<&'static str> {
+    let name = std::str::from_utf8(alpn).ok()?;
+    INNER.binary_search_by_key(&name, |(known, _)| known).ok().map(|place| INNER[place].1)
+}
+
+/// The one protocol that all offered names stand for.
+fn common_inner(offered: &[&[u8]]) -> Option<&'static str> {
+    let first = inner_of(offered.first()?)?;
+    offered.iter().all(|name| inner_of(name) == Some(first)).then_some(first)
+}
+
+fn each_extension<'a>(bytes: &'a [u8], mut see: impl FnMut(u16, &'a [u8])) {
+    let mut at = Cursor::new(bytes);
+    while let (Some(kind), Some(len)) = (at.be16(), at.be16()) {
+        let Some(body) = at.take(usize::from(len)) else { return see(kind, at.rest()) };
+        see(kind, body);
+    }
+}
+
+/// The first host_name of a server name list (RFC 6066 section 3).
+fn host_of(body: &[u8]) -> Option<&[u8]> {
+    let mut at = Cursor::new(body);
+    at.be16()?;
+    (at.u8()? == 0).then_some(())?;
+    let len = at.be16()?;
+    at.take(usize::from(len))
+}
+
+fn alpn_list(body: &[u8]) -> Vec<&[u8]> {
+    let mut at = Cursor::new(body);
+    let mut names = Vec::new();
+    at.be16();
+    while let Some(name) = at.u8().and_then(|len| at.take(usize::from(len))) {
+        names.push(name);
+    }
+    names
+}
+
+fn numbers(bytes: &[u8]) -> Vec<u16> {
+    bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
+}
+
+/// RFC 8701: 0x0a0a, 0x1a1a ... 0xfafa.
+fn is_grease(value: u16) -> bool {
+    let [high, low] = value.to_be_bytes();
+    high == low && low & 0x0f == 0x0a
+}
+
+/// DTLS counts versions down.
+fn newness(version: u16) -> u16 {
+    if version >= 0xfe00 { !version } else { version }
+}
+
+fn sorted(mut values: Vec<u16>) -> Vec<u16> {
+    values.sort_unstable();
+    values
+}
+
+fn hex_list(values: Vec<u16>) -> String {
+    values.iter().map(|value| format!("{value:04x}")).collect::<Vec<_>>().join(",")
+}
+
+/// The first twelve hexadecimal digits of the SHA-256 of a list; zeros where that is empty.
+fn digest(list: &str) -> String {
+    if list.is_empty() {
+        return "000000000000".into();
+    }
+    Sha256::digest(list.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn ja4_version(version: u16) -> &'static str {
+    match version {
+        0x0304 => "13",
+        0x0303 => "12",
+        0x0302 => "11",
+        0x0301 => "10",
+        0x0300 => "s3",
+        0x0002 => "s2",
+        0xfeff => "d1",
+        0xfefd => "d2",
+        0xfefc => "d3",
+        _ => "00",
+    }
+}
+
+/// First and last character of the first ALPN name, of its hexadecimal form where one of them is not alphanumeric.
+fn ja4_alpn(name: &[u8]) -> String {
+    let (Some(first), Some(last)) = (name.first(), name.last()) else { return "00".into() };
+    if first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() {
+        return [char::from(*first), char::from(*last)].iter().collect();
+    }
+    format!("{:x}{:x}", first >> 4, last & 0x0f)
+}
+
+const SERVER_NAME: u16 = 0;
+const SIGNATURE_ALGORITHMS: u16 = 13;
+const ALPN: u16 = 16;
+const SUPPORTED_VERSIONS: u16 = 43;
+/// RFC 9146.
+const CONNECTION_ID: u16 = 54;
+const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
+const ENCRYPTED_SERVER_NAME: u16 = 0xffce;
+
+/// The random of a HelloRetryRequest: SHA-256 of that word.
+const RETRY_RANDOM: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e,
+    0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
+const ALERTS: &[(u8, &str)] = &[
+    (0, "close_notify"),
+    (10, "unexpected_message"),
+    (20, "bad_record_mac"),
+    (21, "decryption_failed"),
+    (22, "record_overflow"),
+    (30, "decompression_failure"),
+    (40, "handshake_failure"),
+    (41, "no_certificate"),
+    (42, "bad_certificate"),
+    (43, "unsupported_certificate"),
+    (44, "certificate_revoked"),
+    (45, "certificate_expired"),
+    (46, "certificate_unknown"),
+    (47, "illegal_parameter"),
+    (48, "unknown_ca"),
+    (49, "access_denied"),
+    (50, "decode_error"),
+    (51, "decrypt_error"),
+    (52, "too_many_cids_requested"),
+    (60, "export_restriction"),
+    (70, "protocol_version"),
+    (71, "insufficient_security"),
+    (80, "internal_error"),
+    (86, "inappropriate_fallback"),
+    (90, "user_canceled"),
+    (100, "no_renegotiation"),
+    (109, "missing_extension"),
+    (110, "unsupported_extension"),
+    (111, "certificate_unobtainable"),
+    (112, "unrecognized_name"),
+    (113, "bad_certificate_status_response"),
+    (114, "bad_certificate_hash_value"),
+    (115, "unknown_psk_identity"),
+    (116, "certificate_required"),
+    (120, "no_application_protocol"),
+    (121, "ech_required"),
+];
+
+/// Sorted by ALPN name.
+const INNER: &[(&str, &str)] = &[
+    ("amqp", "amqp"),
+    ("coap", "coap"),
+    ("doq", "dns"),
+    ("dot", "dns"),
+    ("ftp", "ftp"),
+    ("h2", "http"),
+    ("h3", "http"),
+    ("h3-29", "http"),
+    ("http/1.0", "http"),
+    ("http/1.1", "http"),
+    ("imap", "imap"),
+    ("irc", "irc"),
+    ("mqtt", "mqtt"),
+    ("pop3", "pop3"),
+    ("postgresql", "postgresql"),
+    ("smb", "smb"),
+    ("stun.nat-discovery", "stun"),
+    ("stun.turn", "stun"),
+    ("tds/8.0", "tds"),
+    ("x-amzn-http-ca", "http"),
+    ("x-amzn-mqtt-ca", "mqtt"),
+    ("xmpp-client", "xmpp"),
+    ("xmpp-server", "xmpp"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_sorted() {
+        assert!(ALERTS.is_sorted_by_key(|(code, _)| *code));
+        assert!(INNER.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+
+    /// The worked example of the JA4 description: its cipher and extension lists and the two hashes it prints for them.
+    #[test]
+    fn ja4_of_the_published_example() {
+        let ciphers = "1301 1302 1303 c02b c02f c02c c030 cca9 cca8 c013 c014 009c 009d 002f 0035";
+        let extensions = "001b 0000 0033 0010 4469 0017 002d 000d 0005 0023 0012 002b ff01 000b 000a 0015";
+        let list = |text: &str| text.split(' ').map(|hex| u16::from_str_radix(hex, 16).unwrap()).collect::<Vec<_>>();
+        let hello = ClientHello {
+            ciphers: [vec![0x8a8a], list(ciphers)].concat(),
+            extensions: [vec![0x1a1a], list(extensions)].concat(),
+            alpn: vec![b"h2", b"http/1.1"],
+            versions: vec![0x5a5a, 0x0304, 0x0303],
+            signature_algorithms: list("0403 0804 0401 0503 0805 0501 0806 0601"),
+            ..ClientHello::default()
+        };
+        assert_eq!(hello.ja4(Carrier::Tls), "t13d1516h2_8daaf6152771_e5627efa2ab1");
+    }
+}

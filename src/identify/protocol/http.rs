@@ -1,0 +1,685 @@
+//! HTTP/1 (RFC 9112), and what is told apart by its methods and headers: WebDAV, SOAP, UPnP, JSON-RPC, WebSocket, proxies.
+
+use std::collections::VecDeque;
+
+use crate::identify::wire::{begins, host_name, may_begin, printable};
+
+use super::upnp;
+use super::{Appetite, Evidence, Fact, Hit, NameSource, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
+use crate::identify::AnswerKind;
+use crate::limit;
+
+/// HTTP/1.0 and HTTP/1.1.
+#[derive(Debug)]
+pub struct Http;
+
+impl Protocol for Http {
+    fn name(&self) -> &'static str {
+        "http"
+    }
+
+    fn carriers(&self) -> &'static [Transport] {
+        &[Transport::TCP]
+    }
+
+    fn strength(&self) -> Strength {
+        Strength::Text
+    }
+
+    fn probe(&self, opening: &Opening<'_>) -> Probe {
+        let sides = [Side::Client, Side::Server].map(|side| (side, look(opening.side(side), opening.complete)));
+        let says = |wanted: Look| sides.iter().find(|(_, seen)| *seen == wanted).map(|(side, _)| *side);
+        let found = |side: Side, evidence, len, rule, client| Probe::Found { evidence, hit: Hit { side, offset: 0, len, rule }, client: Some(client) };
+        match (says(Look::Request), says(Look::Response)) {
+            (Some(client), Some(server)) if client != server => found(client, Evidence::BothOpenings, line_len(opening.side(client)), REQUEST, client),
+            (Some(client), _) => found(client, Evidence::OneOpening, line_len(opening.side(client)), REQUEST, client),
+            (None, Some(server)) => found(server, Evidence::OneOpening, 13, RESPONSE, server.other()),
+            (None, None) if opening.midstream => later(opening),
+            _ if sides.iter().all(|(_, seen)| *seen == Look::Short) => Probe::NeedMore,
+            _ => Probe::NotForUs,
+        }
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::<HttpReader>::default()
+    }
+}
+
+/// What the first line of a side looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    No,
+    Short,
+    Request,
+    Response,
+}
+
+fn look(bytes: &[u8], complete: bool) -> Look {
+    if bytes.is_empty() {
+        return Look::Short;
+    }
+    if is_status(bytes) {
+        return Look::Response;
+    }
+    if bytes.len() < 13 && may_be_status(bytes) {
+        return Look::Short;
+    }
+    let head = bytes.get(..limit::OPENING_TRIED).unwrap_or(bytes);
+    match memchr::memchr(b'\n', head) {
+        Some(end) if is_request_line(head.get(..end).unwrap_or_default()) => Look::Request,
+        Some(_) => Look::No,
+        // A target longer than what is kept: a known method and a path are enough then.
+        None if complete && head.len() >= LONG_LINE && method_and_path(head) == Look::Request => Look::Request,
+        None if !complete && method_and_path(head) != Look::No => Look::Short,
+        None => Look::No,
+    }
+}
+
+/// `HTTP/1.1 200 `, or the reason left out.
+fn is_status(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0' | b'1', b' ', b'1'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'\r' | b'\n', ..])
+}
+
+fn may_be_status(bytes: &[u8]) -> bool {
+    b"HTTP/1.1 ".starts_with(bytes)
+        || b"HTTP/1.0 ".starts_with(bytes)
+        || (bytes.starts_with(b"HTTP/1.") && bytes.get(9..).unwrap_or_default().iter().all(u8::is_ascii_digit))
+}
+
+/// `METHOD SP target SP HTTP/1.x`, with or without CR.
+fn is_request_line(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let Some(rest) = [b" HTTP/1.0", b" HTTP/1.1"].iter().find_map(|version| line.strip_suffix(*version)) else { return false };
+    let Some(space) = memchr::memchr(b' ', rest) else { return false };
+    let (method, target) = rest.split_at(space);
+    is_method(method) && target.len() > 1 && target.iter().all(|byte| *byte >= b' ' && *byte != 0x7f)
+}
+
+fn is_method(method: &[u8]) -> bool {
+    (3..=20).contains(&method.len()) && method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
+}
+
+fn method_and_path(head: &[u8]) -> Look {
+    match memchr::memchr(b' ', head) {
+        None if head.len() <= 20 && head.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'-') => Look::Short,
+        None => Look::No,
+        Some(space) => {
+            let (method, target) = head.split_at(space);
+            let target = target.get(1..).unwrap_or_default();
+            let plausible = target.iter().all(|byte| *byte > b' ' && *byte != 0x7f || *byte == b' ') && is_method(method);
+            let known = METHODS.iter().any(|name| *name == method) && matches!(target, [b'/', ..] | [b'h', b't', b't', b'p', ..]);
+            match (plausible, known) {
+                (false, _) => Look::No,
+                (true, true) => Look::Request,
+                (true, false) => Look::Short,
+            }
+        }
+    }
+}
+
+fn line_len(bytes: &[u8]) -> u32 {
+    u32::try_from(memchr::memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1)).unwrap_or(u32::MAX)
+}
+
+/// A stream whose start was not seen: some later piece begins with a status line, or a request line of a known method.
+fn later(opening: &Opening<'_>) -> Probe {
+    for head in opening.heads {
+        let offset = 0;
+        if is_status(&head.bytes) {
+            let hit = Hit { side: head.from, offset, len: 13, rule: "piece that begins with an HTTP/1 status line" };
+            return Probe::Found { evidence: Evidence::OneOpening, hit, client: Some(head.from.other()) };
+        }
+        if memchr::memmem::find(&head.bytes, b" HTTP/1.").is_some() && method_and_path(&head.bytes[..16]) == Look::Request {
+            let hit = Hit { side: head.from, offset, len: 24, rule: "piece that begins with an HTTP/1 request line" };
+            return Probe::Found { evidence: Evidence::OneOpening, hit, client: Some(head.from) };
+        }
+    }
+    if opening.complete { Probe::NotForUs } else { Probe::NeedMore }
+}
+
+/// Reads the heads of requests and responses and passes their bodies.
+#[derive(Debug, Default)]
+struct HttpReader {
+    sides: [Messages; 2],
+    /// What was asked and is not answered yet.
+    asked: VecDeque<Asked>,
+    messages: u16,
+    /// Whether requests come from the flow's server.
+    reversed: bool,
+}
+
+/// A request that waits for its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    /// The answer has no body.
+    head: bool,
+    connect: bool,
+    upgrade: bool,
+    /// Where the request ended in its stream.
+    end: u64,
+}
+
+/// One side's messages.
+#[derive(Debug, Default)]
+struct Messages {
+    head: Vec<u8>,
+    body: Body,
+    /// Beginning of the present message's body, where it is of use.
+    kept: Option<(BodyKind, Vec<u8>)>,
+    /// Messages were lost: the next one begins with a piece.
+    lost: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Body {
+    /// Between messages, or in a head.
+    #[default]
+    None,
+    Left(u64),
+    /// In the size line of a chunk: the size so far, and whether digits are over.
+    ChunkSize(u64, bool),
+    Chunk(u64),
+    /// After the data of a chunk, up to the end of the line.
+    ChunkEnd,
+    /// After the last chunk, up to an empty line; whether the present line is empty so far.
+    Trailer(bool),
+    ToTheEnd,
+}
+
+/// Why a body is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BodyKind {
+    Upnp,
+    Json,
+}
+
+impl Reader for HttpReader {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let mut rest = piece.bytes;
+        let side = piece.from as usize;
+        self.sides[side].miss(piece.missing);
+        if self.sides[side].lost {
+            if !(is_status(rest) || method_and_path(rest.get(..64).unwrap_or(rest)) == Look::Request) {
+                return Appetite::Hungry;
+            }
+            self.sides[side].lost = false;
+        }
+        while !rest.is_empty() {
+            let body = self.sides[side].body;
+            if body != Body::None {
+                rest = self.sides[side].pass(rest);
+                self.body_is_there(&piece, said);
+                continue;
+            }
+            let (taken, appetite) = self.head(&piece, rest, said);
+            rest = rest.get(taken..).unwrap_or_default();
+            if appetite != Appetite::Hungry {
+                return appetite;
+            }
+            if self.sides[side].lost {
+                break;
+            }
+        }
+        Appetite::Hungry
+    }
+}
+
+impl HttpReader {
+    /// Reads a head that is now whole; says how many bytes belong to it.
+    fn head(&mut self, piece: &Piece<'_>, rest: &[u8], said: &mut Said<'_>) -> (usize, Appetite) {
+        let side = &mut self.sides[piece.from as usize];
+        let before = side.head.len();
+        let room = limit::HTTP_HEAD.saturating_sub(before);
+        side.head.extend_from_slice(rest.get(..room).unwrap_or(rest));
+        let Some(end) = head_end(&side.head, before) else {
+            if side.head.len() >= limit::HTTP_HEAD {
+                let head = std::mem::take(&mut side.head);
+                side.lost = true;
+                self.message(piece, &head, piece.offset, said);
+            }
+            return (rest.len(), Appetite::Hungry);
+        };
+        let mut head = std::mem::take(&mut side.head);
+        head.truncate(end);
+        let taken = end.saturating_sub(before);
+        if head.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+            return (taken.max(1), Appetite::Hungry);
+        }
+        let past = piece.bytes.len() - rest.len() + taken;
+        (taken, self.message(piece, &head, piece.offset.saturating_add(past as u64), said))
+    }
+
+    fn message(&mut self, piece: &Piece<'_>, head: &[u8], end: u64, said: &mut Said<'_>) -> Appetite {
+        self.messages = self.messages.saturating_add(1);
+        let appetite = if head.starts_with(b"HTTP/") { self.response(piece.from, head, end, said) } else { self.request(piece, head, end, said) };
+        if self.messages >= limit::HTTP_MESSAGES { Appetite::Full } else { appetite }
+    }
+
+    fn request(&mut self, piece: &Piece<'_>, head: &[u8], end: u64, said: &mut Said<'_>) -> Appetite {
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        let whole = request.parse(head).is_ok();
+        let (Some(method), Some(target)) = (request.method, request.path) else {
+            self.sides[piece.from as usize].lost = true;
+            return Appetite::Hungry;
+        };
+        let headers = if whole { Headers(request.headers) } else { Headers(&[]) };
+        self.reversed = piece.from == Side::Server;
+        let server = piece.from.other();
+        let (host, path) = split_target(method, target);
+        said.say(Fact::Request { method: printable(method.as_bytes()), path: printable(path.as_bytes()) });
+        if let Some(host) = host.or_else(|| headers.text("host")).and_then(|host| host_only(host)).filter(|_| method != "CONNECT") {
+            said.name(server, &host, NameSource::Host);
+        }
+        headers.software(&["user-agent"], piece.from, said);
+        let kept = headers.classify(method, said);
+        let connect = method == "CONNECT";
+        let upgrade = headers.text("upgrade").is_some();
+        if self.asked.len() < limit::QUESTIONS_OPEN {
+            self.asked.push_back(Asked { head: method == "HEAD", connect, upgrade, end });
+        }
+        let side = &mut self.sides[piece.from as usize];
+        side.body = if connect { Body::ToTheEnd } else { headers.body(Body::None) };
+        side.kept = kept.filter(|_| side.body != Body::None).map(|kind| (kind, Vec::new()));
+        Appetite::Hungry
+    }
+
+    fn response(&mut self, from: Side, head: &[u8], end: u64, said: &mut Said<'_>) -> Appetite {
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+        let mut response = httparse::Response::new(&mut headers);
+        let whole = response.parse(head).is_ok();
+        let Some(code) = response.code else {
+            self.sides[from as usize].lost = true;
+            return Appetite::Hungry;
+        };
+        let reason = printable(response.reason.unwrap_or_default().as_bytes());
+        let headers = if whole { Headers(response.headers) } else { Headers(&[]) };
+        let interim = (100..200).contains(&code) && code != 101;
+        let asked = if interim { self.asked.front().copied() } else { self.asked.pop_front() };
+        said.believe(if asked.is_some() { Evidence::Dialogue } else { Evidence::OneOpening });
+        if !interim {
+            said.say(Fact::Answer { kind: answer_kind(code), code: u32::from(code), text: reason, by: from });
+        }
+        headers.software(&["server", "x-powered-by", "x-spinetix-firmware", "x-spinetix-serial", "x-spinetix-device"], from, said);
+        if code == 207 || headers.text("dav").is_some() {
+            said.say(Fact::Inner("webdav"));
+        }
+        let hand_over = |asked: Asked| match from {
+            Side::Server => Appetite::HandOver { client: asked.end, server: end },
+            Side::Client => Appetite::HandOver { client: end, server: asked.end },
+        };
+        match asked {
+            Some(asked) if asked.connect && (200..300).contains(&code) => return hand_over(asked),
+            Some(asked) if code == 101 => return headers.upgraded(said).unwrap_or_else(|| hand_over(asked)),
+            Some(asked) if asked.connect => self.sides[from.other() as usize].body = Body::None,
+            _ => {}
+        }
+        let without = interim || matches!(code, 101 | 204 | 304) || asked.is_some_and(|asked| asked.head);
+        self.sides[from as usize].body = if without { Body::None } else { headers.body(Body::ToTheEnd) };
+        Appetite::Hungry
+    }
+
+    fn body_is_there(&mut self, piece: &Piece<'_>, said: &mut Said<'_>) {
+        let side = &mut self.sides[piece.from as usize];
+        let over = side.body == Body::None;
+        let Some((kind, body)) = side.kept.take_if(|(_, body)| over || body.len() >= limit::HTTP_BODY) else { return };
+        match kind {
+            BodyKind::Upnp => upnp::port_mapping(&body, piece, said),
+            BodyKind::Json if is_json_rpc(&body) => said.say(Fact::Inner("jsonrpc")),
+            BodyKind::Json => {}
+        }
+    }
+}
+
+impl Messages {
+    fn miss(&mut self, missing: u64) {
+        if missing == 0 {
+            return;
+        }
+        self.kept = None;
+        match self.body {
+            Body::Left(left) if missing <= left => self.body = if missing == left { Body::None } else { Body::Left(left - missing) },
+            Body::ToTheEnd => {}
+            _ => {
+                self.lost = true;
+                self.head.clear();
+                self.body = Body::None;
+            }
+        }
+    }
+
+    /// Passes what belongs to the body; gives back the rest.
+    fn pass<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        match self.body {
+            Body::None => bytes,
+            Body::ToTheEnd => {
+                self.keep(bytes);
+                &[]
+            }
+            Body::Left(left) => {
+                let (rest, left) = self.pass_some(bytes, left);
+                self.body = if left == 0 { Body::None } else { Body::Left(left) };
+                rest
+            }
+            Body::Chunk(left) => {
+                let (rest, left) = self.pass_some(bytes, left);
+                self.body = if left == 0 { Body::ChunkEnd } else { Body::Chunk(left) };
+                rest
+            }
+            Body::ChunkSize(..) | Body::ChunkEnd | Body::Trailer(_) => {
+                let Some((byte, rest)) = bytes.split_first() else { return &[] };
+                self.step(*byte);
+                rest
+            }
+        }
+    }
+
+    /// One byte of chunk framing (RFC 9112 section 7.1).
+    fn step(&mut self, byte: u8) {
+        self.body = match (self.body, byte) {
+            (Body::ChunkSize(0, _), b'\n') => Body::Trailer(true),
+            (Body::ChunkSize(size, _), b'\n') => Body::Chunk(size),
+            (Body::ChunkSize(size, false), byte) => match char::from(byte).to_digit(16) {
+                Some(digit) => Body::ChunkSize(size.saturating_mul(16).saturating_add(u64::from(digit)), false),
+                None => Body::ChunkSize(size, true),
+            },
+            (Body::ChunkEnd, b'\n') => Body::ChunkSize(0, false),
+            (Body::Trailer(true), b'\n') => Body::None,
+            (Body::Trailer(_), b'\n') => Body::Trailer(true),
+            (Body::Trailer(empty), byte) => Body::Trailer(empty && byte == b'\r'),
+            (body, _) => body,
+        };
+    }
+
+    fn pass_some<'a>(&mut self, bytes: &'a [u8], left: u64) -> (&'a [u8], u64) {
+        let many = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        let (body, rest) = bytes.split_at(many);
+        self.keep(body);
+        (rest, left - many as u64)
+    }
+
+    fn keep(&mut self, body: &[u8]) {
+        if let Some((_, kept)) = &mut self.kept {
+            let room = limit::HTTP_BODY.saturating_sub(kept.len());
+            kept.extend_from_slice(body.get(..room).unwrap_or(body));
+        }
+    }
+}
+
+/// Header fields of one message.
+#[derive(Clone, Copy)]
+struct Headers<'a>(&'a [httparse::Header<'a>]);
+
+impl Headers<'_> {
+    fn text(&self, name: &str) -> Option<&str> {
+        let field = self.0.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
+        std::str::from_utf8(field.value).ok().map(str::trim)
+    }
+
+    fn has(&self, name: &str, word: &str) -> bool {
+        self.text(name).is_some_and(|value| value.to_ascii_lowercase().contains(word))
+    }
+
+    fn software(&self, names: &[&str], of: Side, said: &mut Said<'_>) {
+        for name in names {
+            let Some(value) = self.text(name).filter(|value| !value.is_empty()) else { continue };
+            let text = if matches!(*name, "server" | "user-agent" | "x-powered-by") {
+                printable(value.as_bytes())
+            } else {
+                printable(format!("{name} {value}").as_bytes())
+            };
+            said.say(Fact::Software { of, text });
+        }
+    }
+
+    /// Says which protocol inside HTTP a request belongs to; whether its body is of use.
+    fn classify(&self, method: &str, said: &mut Said<'_>) -> Option<BodyKind> {
+        if DAV_METHODS.contains(&method) {
+            said.say(Fact::Inner("webdav"));
+        }
+        let action = self.text("soapaction");
+        if let Some(action) = action {
+            said.detail("soap", "action", &*printable(action.trim_matches('"').as_bytes()));
+        }
+        if action.is_some_and(|action| action.contains("urn:schemas-upnp-org:")) {
+            said.say(Fact::Inner("upnp"));
+            return Some(BodyKind::Upnp);
+        }
+        if self.has("nt", "upnp:event") || (matches!(method, "SUBSCRIBE" | "UNSUBSCRIBE") && (self.has("sid", "uuid:") || self.text("callback").is_some())) {
+            said.say(Fact::Inner("upnp"));
+        }
+        let soap_type = ["application/soap+xml", "application/soap+msbin", "application/xop+xml"].iter().any(|kind| self.has("content-type", kind));
+        if method == "POST" && (action.is_some() || soap_type) {
+            said.say(Fact::Inner("soap"));
+        }
+        (method == "POST" && self.has("content-type", "json")).then_some(BodyKind::Json)
+    }
+
+    /// After 101: what speaks now. None where the bytes themselves will tell.
+    fn upgraded(&self, said: &mut Said<'_>) -> Option<Appetite> {
+        if !self.has("upgrade", "websocket") {
+            return None;
+        }
+        said.say(Fact::Inner("websocket"));
+        match self.text("sec-websocket-protocol").unwrap_or_default().to_ascii_lowercase().as_str() {
+            "mqtt" | "mqttv3.1" => said.say(Fact::Inner("mqtt")),
+            "coap" => said.say(Fact::Inner("coap")),
+            "xmpp" => said.say(Fact::Inner("xmpp")),
+            _ => {}
+        }
+        Some(Appetite::Full)
+    }
+
+    /// RFC 9112 section 6.3; `otherwise` where neither field is there.
+    fn body(&self, otherwise: Body) -> Body {
+        if self.has("transfer-encoding", "chunked") {
+            return Body::ChunkSize(0, false);
+        }
+        match self.text("content-length").map(str::parse) {
+            Some(Ok(0)) => Body::None,
+            Some(Ok(len)) => Body::Left(len),
+            _ => otherwise,
+        }
+    }
+}
+
+/// Where the empty line after a head ends, looking from a little before `from`.
+fn head_end(head: &[u8], from: usize) -> Option<usize> {
+    let start = from.saturating_sub(3);
+    let tail = head.get(start..)?;
+    if head.first().is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
+        return memchr::memchr(b'\n', head).map(|end| end + 1);
+    }
+    memchr::memchr_iter(b'\n', tail).find_map(|end| match tail.get(end + 1..) {
+        Some([b'\n', ..]) => Some(start + end + 2),
+        Some([b'\r', b'\n', ..]) => Some(start + end + 3),
+        _ => None,
+    })
+}
+
+/// Host of an absolute target, and the path without query.
+fn split_target<'a>(method: &str, target: &'a str) -> (Option<&'a str>, &'a str) {
+    if method == "CONNECT" {
+        return (None, target);
+    }
+    let absolute = ["http://", "https://"].iter().find(|scheme| begins(target.as_bytes(), scheme.as_bytes()));
+    let (host, path) = match absolute.and_then(|scheme| target.get(scheme.len()..)) {
+        Some(rest) => rest.find('/').map_or((Some(rest), "/"), |slash| (rest.get(..slash), rest.get(slash..).unwrap_or("/"))),
+        None => (None, target),
+    };
+    (host, path.split(['?', '#']).next().unwrap_or(path))
+}
+
+/// A host name without its port; none for an address.
+fn host_only(host: &str) -> Option<Box<str>> {
+    let name = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let name = name.rsplit_once(':').map_or(name, |(name, _)| name);
+    let address = name.starts_with('[') || name.parse::<std::net::Ipv4Addr>().is_ok();
+    host_name(name.as_bytes()).filter(|_| !address)
+}
+
+fn answer_kind(code: u16) -> AnswerKind {
+    match code {
+        300..400 => AnswerKind::Redirected,
+        400..500 => AnswerKind::Refused,
+        500.. => AnswerKind::Failed,
+        _ => AnswerKind::Accepted,
+    }
+}
+
+/// jsonrpc.org specification section 4: an object, or a batch of them, with that member.
+fn is_json_rpc(body: &[u8]) -> bool {
+    let text = body.trim_ascii_start();
+    matches!(text.first(), Some(b'{' | b'[')) && memchr::memmem::find(text, b"\"jsonrpc\"").is_some() && may_begin(text.trim_ascii_start(), &text[..1])
+}
+
+const REQUEST: &str = "HTTP/1 request line";
+const RESPONSE: &str = "HTTP/1 status line";
+/// Bytes of a first line without end after which a known method and a path are taken for a request.
+const LONG_LINE: usize = 256;
+/// Header fields that are read; a message with more tells its first line only.
+const HEADERS: usize = 96;
+
+const METHODS: &[&[u8]] = &[
+    b"GET",
+    b"HEAD",
+    b"POST",
+    b"PUT",
+    b"DELETE",
+    b"OPTIONS",
+    b"TRACE",
+    b"PATCH",
+    b"CONNECT",
+    b"PROPFIND",
+    b"PROPPATCH",
+    b"MKCOL",
+    b"COPY",
+    b"MOVE",
+    b"LOCK",
+    b"UNLOCK",
+    b"REPORT",
+    b"SUBSCRIBE",
+    b"UNSUBSCRIBE",
+    b"NOTIFY",
+    b"RPC_IN_DATA",
+    b"RPC_OUT_DATA",
+];
+
+/// RFC 4918 section 9, RFC 3253, RFC 3744, RFC 4791, RFC 5323, RFC 5842.
+const DAV_METHODS: &[&str] = &[
+    "PROPFIND",
+    "PROPPATCH",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "LOCK",
+    "UNLOCK",
+    "REPORT",
+    "SEARCH",
+    "ACL",
+    "MKCALENDAR",
+    "VERSION-CONTROL",
+    "CHECKOUT",
+    "CHECKIN",
+    "MKWORKSPACE",
+    "BIND",
+    "UNBIND",
+    "REBIND",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{prefixes_never_match_anything_else, read_all};
+    use super::*;
+
+    const GET: &[u8] = b"GET /gateway/status?x=1 HTTP/1.1\r\nHost: Player.Example:8097\r\nUser-Agent: curl/8\r\n\r\n";
+    const OK: &[u8] = b"HTTP/1.1 200 OK\r\nServer: Microsoft-HTTPAPI/2.0\r\nX-spinetix-firmware: 4.7.1\r\nContent-Length: 2\r\n\r\nhi";
+
+    fn request(method: &str, path: &str) -> Fact {
+        Fact::Request { method: method.into(), path: path.into() }
+    }
+
+    #[test]
+    fn a_request_and_its_answer_are_read_however_they_are_split() {
+        for cut in 1..GET.len() {
+            let told = read_all(&Http, &[(Side::Client, &GET[..cut]), (Side::Client, &GET[cut..]), (Side::Server, OK)]);
+            assert!(told.says(&request("GET", "/gateway/status")));
+            assert!(told.says(&Fact::Name { of: Side::Server, name: "player.example".into(), source: NameSource::Host }));
+            assert!(told.says(&Fact::Answer { kind: AnswerKind::Accepted, code: 200, text: "OK".into(), by: Side::Server }));
+            assert!(told.says(&Fact::Software { of: Side::Server, text: "Microsoft-HTTPAPI/2.0".into() }));
+            assert!(told.says(&Fact::Software { of: Side::Server, text: "x-spinetix-firmware 4.7.1".into() }));
+            assert_eq!(told.evidence, Evidence::Dialogue);
+        }
+    }
+
+    #[test]
+    fn requests_after_bodies_of_every_framing_are_found() {
+        let posts = b"POST /a HTTP/1.1\r\nContent-Length: 5\r\n\r\nGET /PUT /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\nGET \r\n0\r\nT: 1\r\n\r\nGET /c HTTP/1.0\r\n\r\n";
+        for size in 1..posts.len() {
+            let pieces: Vec<_> = posts.chunks(size).map(|chunk| (Side::Client, chunk)).collect();
+            let told = read_all(&Http, &pieces);
+            let paths: Vec<_> = told.facts.iter().filter(|fact| matches!(fact, Fact::Request { .. })).cloned().collect();
+            assert_eq!(paths, [request("POST", "/a"), request("PUT", "/b"), request("GET", "/c")], "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn webdav_soap_and_json_rpc_are_named_inside_http() {
+        let inner = |bytes: &[u8]| {
+            let told = read_all(&Http, &[(Side::Client, bytes)]);
+            told.facts.iter().filter_map(|fact| if let Fact::Inner(name) = fact { Some(*name) } else { None }).collect::<Vec<_>>()
+        };
+        assert_eq!(inner(b"PROPFIND /dav HTTP/1.1\r\nDepth: 1\r\n\r\n"), ["webdav"]);
+        assert_eq!(inner(b"POST /s HTTP/1.1\r\nContent-Type: text/xml\r\nSOAPAction: \"\"\r\n\r\n"), ["soap"]);
+        assert_eq!(
+            inner(b"POST /r HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 33\r\n\r\n{\"jsonrpc\":\"2.0\",\"method\":\"a\",1}"),
+            Vec::<&str>::new()
+        );
+        assert_eq!(
+            inner(b"POST /r HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 32\r\n\r\n{\"jsonrpc\":\"2.0\",\"method\":\"a\",1}"),
+            ["jsonrpc"]
+        );
+        assert_eq!(inner(b"PUT /file HTTP/1.1\r\n\r\n"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn after_connect_another_protocol_speaks() {
+        let ask = b"CONNECT broker.example:8883 HTTP/1.1\r\nHost: broker.example:8883\r\n\r\n";
+        let answer = b"HTTP/1.1 200 Connection established\r\n\r\n";
+        let told = read_all(&Http, &[(Side::Client, ask), (Side::Server, answer)]);
+        assert_eq!(told.appetite, Appetite::HandOver { client: ask.len() as u64, server: answer.len() as u64 });
+        assert!(told.says(&request("CONNECT", "broker.example:8883")));
+        let refused = read_all(
+            &Http,
+            &[(Side::Client, ask), (Side::Server, b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"), (Side::Client, GET)],
+        );
+        assert!(refused.says(&request("GET", "/gateway/status")));
+    }
+
+    #[test]
+    fn a_websocket_names_what_it_carries() {
+        let ask = b"GET /mqtt HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+        let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
+        let told = read_all(&Http, &[(Side::Client, ask), (Side::Server, answer)]);
+        assert!(told.says(&Fact::Inner("websocket")) && told.says(&Fact::Inner("mqtt")));
+        assert_eq!(told.appetite, Appetite::Full);
+    }
+
+    #[test]
+    fn other_text_protocols_are_not_http() {
+        for text in ["OPTIONS rtsp://a/ RTSP/1.0\r\n", "INVITE sip:a@b SIP/2.0\r\n", "220 HTTP/1.1 ready\r\n", "GET\r\n", "HTTP/2 200\r\n", "EHLO a\r\n"] {
+            assert_eq!(Http.probe(&Opening::of(Transport::TCP, text.as_bytes(), &[])), Probe::NotForUs, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_response_alone_says_who_is_the_client() {
+        let opening = Opening { midstream: true, ..Opening::of(Transport::TCP, OK, &[]) };
+        assert!(matches!(Http.probe(&opening), Probe::Found { client: Some(Side::Server), .. }));
+    }
+
+    #[test]
+    fn no_prefix_of_a_request_is_anything_else() {
+        prefixes_never_match_anything_else("http", Transport::TCP, GET, OK);
+    }
+}

@@ -1,0 +1,480 @@
+//! Transport Layer Security over TCP (RFC 8446, RFC 5246, RFC 6101) and the SSLv2 hello that old clients open with.
+
+use crate::identify::wire::Cursor;
+
+use super::certificate::Certificate;
+use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
+use super::{Appetite, Evidence, Fact, Hit, NameSource, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
+use crate::identify::AnswerKind;
+use crate::limit;
+
+/// TLS.
+#[derive(Debug)]
+pub struct Tls;
+
+impl Protocol for Tls {
+    fn name(&self) -> &'static str {
+        "tls"
+    }
+
+    fn carriers(&self) -> &'static [Transport] {
+        &[Transport::TCP]
+    }
+
+    fn probe(&self, opening: &Opening<'_>) -> Probe {
+        let sides = [Side::Client, Side::Server].map(|side| (side, look(opening.side(side))));
+        if let Some((side, rule)) = sides.iter().find_map(|(side, seen)| Some((*side, seen.hello()?))) {
+            let other = look(opening.side(side.other())).hello();
+            let evidence = if other.is_some_and(|other| other != rule) { Evidence::BothOpenings } else { Evidence::OneOpening };
+            let client = if rule == SERVER_HELLO { side.other() } else { side };
+            let len = if rule == SSL2_HELLO { 5 } else { 11 };
+            return Probe::Found { evidence, hit: Hit { side, offset: 0, len, rule }, client: Some(client) };
+        }
+        if opening.midstream && sides.iter().any(|(_, seen)| *seen == Look::Records) {
+            return match chain(opening) {
+                Some(hit) => Probe::Found { evidence: Evidence::OneOpening, hit, client: None },
+                None => Probe::NeedMore,
+            };
+        }
+        let hopeful = |side: Side, seen: Look| opening.side(side).is_empty() || seen == Look::Short;
+        if sides.iter().all(|(side, seen)| hopeful(*side, *seen)) { Probe::NeedMore } else { Probe::NotForUs }
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::<TlsReader>::default()
+    }
+}
+
+/// What the first bytes of a side look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    No,
+    Short,
+    Hello(&'static str),
+    /// A record, but no hello.
+    Records,
+}
+
+impl Look {
+    fn hello(self) -> Option<&'static str> {
+        if let Self::Hello(rule) = self { Some(rule) } else { None }
+    }
+}
+
+fn look(bytes: &[u8]) -> Look {
+    let Some([kind, major, minor, high, low]) = bytes.first_chunk().copied() else {
+        return if short_record(bytes) || matches!(bytes, [0x80, ..]) { Look::Short } else { Look::No };
+    };
+    if kind & 0x80 != 0 {
+        return ssl2_hello(bytes);
+    }
+    let len = u16::from_be_bytes([high, low]);
+    if !is_record(kind, major, minor, len) {
+        return Look::No;
+    }
+    if kind != HANDSHAKE {
+        return Look::Records;
+    }
+    let Some([what, a, b, c, version_major, version_minor]) = bytes.get(5..).and_then(|rest| rest.first_chunk()).copied() else { return Look::Short };
+    let message = u32::from_be_bytes([0, a, b, c]);
+    let fits = version_major == 3 && version_minor <= 4 && (38..=limit::HANDSHAKE_CLAIMED).contains(&message);
+    match what {
+        CLIENT_HELLO if fits => Look::Hello(CLIENT_HELLO_RULE),
+        SERVER_HELLO_KIND if fits => Look::Hello(SERVER_HELLO),
+        _ => Look::Records,
+    }
+}
+
+fn short_record(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [] | [CHANGE_CIPHER_SPEC..=APPLICATION_DATA] | [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3] | [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, 0..=4, ..]
+    )
+}
+
+/// RFC 8446 section 5.1: at most 2^14 bytes, and 2048 more once encrypted (RFC 5246 section 6.2.3).
+fn is_record(kind: u8, major: u8, minor: u8, len: u16) -> bool {
+    (CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(&kind) && major == 3 && minor <= 4 && (1..=16_384 + 2048).contains(&len)
+}
+
+/// RFC 6101 appendix E.1: length, message type 1, version, and three lengths that add up.
+fn ssl2_hello(bytes: &[u8]) -> Look {
+    let Some([high, low, kind, major, minor]) = bytes.first_chunk().copied() else { return Look::Short };
+    let version = u16::from_be_bytes([major, minor]);
+    if kind != 1 || !(version == 2 || (0x0300..=0x0303).contains(&version)) {
+        return Look::No;
+    }
+    let mut at = Cursor::new(bytes.get(5..).unwrap_or_default());
+    let (Some(ciphers), Some(session), Some(challenge)) = (at.be16(), at.be16(), at.be16()) else { return Look::Short };
+    let sum = 9 + u32::from(ciphers) + u32::from(session) + u32::from(challenge);
+    let len = u32::from(high & 0x7f) << 8 | u32::from(low);
+    let agrees = sum == len && ciphers > 0 && ciphers % 3 == 0 && matches!(session, 0 | 16) && (16..=32).contains(&challenge);
+    if agrees { Look::Hello(SSL2_HELLO) } else { Look::No }
+}
+
+/// In the middle of a stream: three records that follow one another; or both sides begin with a record of encrypted data; or two pieces
+/// that are exactly one record each.
+fn chain(opening: &Opening<'_>) -> Option<Hit> {
+    for side in [Side::Client, Side::Server] {
+        let (mut at, mut records) = (Cursor::new(opening.side(side)), 0);
+        while let Some([kind, major, minor, high, low]) = at.array() {
+            let len = u16::from_be_bytes([high, low]);
+            if !is_record(kind, major, minor, len) {
+                break;
+            }
+            records += 1;
+            if records == 3 {
+                let len = u32::try_from(at.at()).unwrap_or(u32::MAX);
+                return Some(Hit { side, offset: 0, len, rule: "chain of three TLS records, hello not seen" });
+            }
+            if at.take(usize::from(len)).is_none() {
+                break;
+            }
+        }
+    }
+    let whole = |head: &&super::Head| {
+        let [kind, major, minor, high, low, ..] = head.bytes;
+        kind == APPLICATION_DATA && major == 3 && (1..=3).contains(&minor) && u32::from(u16::from_be_bytes([high, low])) + 5 == head.len
+    };
+    let encrypted = |side| matches!(opening.side(side), [APPLICATION_DATA, 3, 1..=3, high, ..] if *high <= 0x40);
+    let side = if opening.client.is_empty() { Side::Server } else { Side::Client };
+    if encrypted(Side::Client) && encrypted(Side::Server) {
+        return Some(Hit { side, offset: 0, len: 5, rule: "both sides send TLS application data records, hello not seen" });
+    }
+    (opening.heads.iter().filter(whole).count() >= 2).then_some(Hit { side, offset: 0, len: 5, rule: "pieces that are one TLS record each, hello not seen" })
+}
+
+/// Reads both sides' records until they are encrypted.
+#[derive(Debug, Default)]
+struct TlsReader {
+    sides: [Records; 2],
+    shared: Shared,
+}
+
+/// What the sides know of each other.
+#[derive(Debug, Default)]
+struct Shared {
+    offered: Vec<u16>,
+    client_hello: bool,
+    server_hello: bool,
+    certificates: [bool; 2],
+}
+
+/// One side's records. `left` bytes of the present one are still to come.
+#[derive(Debug, Default)]
+struct Records {
+    header: Vec<u8>,
+    kind: u8,
+    left: usize,
+    /// Bytes of a handshake message, or of an alert.
+    held: Vec<u8>,
+    changed: bool,
+    encrypted: u8,
+    lost: bool,
+    begun: bool,
+}
+
+impl Reader for TlsReader {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let side = &mut self.sides[piece.from as usize];
+        side.miss(piece.missing);
+        side.walk(piece.bytes, piece.from, &mut self.shared, said);
+        let [client, server] = &self.sides;
+        if self.shared.server_hello && client.is_encrypted() && server.is_encrypted() {
+            said.believe(Evidence::Dialogue);
+        }
+        let through = |side: &Records| side.lost || side.encrypted >= RECORDS_COUNTED;
+        if through(client) && through(server) || client.encrypted >= RECORDS_ONE_SIDED || server.encrypted >= RECORDS_ONE_SIDED {
+            return Appetite::Full;
+        }
+        Appetite::Hungry
+    }
+
+    /// A hello that was cut short still names its server.
+    fn finish(&mut self, said: &mut Said<'_>) {
+        let held = std::mem::take(&mut self.sides[0].held);
+        if let ([CLIENT_HELLO, _, _, _, body @ ..], false) = (held.as_slice(), self.shared.client_hello)
+            && let Some(hello) = ClientHello::read(body, Carrier::Tls)
+        {
+            hello.tell("tls", Carrier::Tls, said);
+        }
+    }
+}
+
+impl Records {
+    fn is_encrypted(&self) -> bool {
+        self.changed || self.encrypted > 0
+    }
+
+    fn miss(&mut self, missing: u64) {
+        if missing == 0 {
+            return;
+        }
+        let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+        self.held = Vec::new();
+        if self.header.is_empty() && missing <= self.left {
+            self.left -= missing;
+        } else {
+            self.lost = true;
+        }
+    }
+
+    fn walk(&mut self, bytes: &[u8], from: Side, shared: &mut Shared, said: &mut Said<'_>) {
+        let mut rest = bytes;
+        if !self.begun {
+            self.begun = true;
+            rest = self.pass_ssl2(rest, said);
+        }
+        while !rest.is_empty() && !self.lost {
+            if self.left == 0 {
+                let many = (5 - self.header.len()).min(rest.len());
+                self.header.extend_from_slice(&rest[..many]);
+                rest = &rest[many..];
+                self.begin(from, said);
+                continue;
+            }
+            let (body, after) = rest.split_at(self.left.min(rest.len()));
+            self.left -= body.len();
+            rest = after;
+            self.body(body, from, shared, said);
+        }
+    }
+
+    fn pass_ssl2<'a>(&mut self, bytes: &'a [u8], said: &mut Said<'_>) -> &'a [u8] {
+        let Look::Hello(SSL2_HELLO) = look(bytes) else { return bytes };
+        let (Some(high), Some(low), Some(version)) = (bytes.first(), bytes.get(1), bytes.get(3..5)) else { return bytes };
+        said.say(Fact::Encrypted);
+        said.detail("tls", "offered", super::hello::version_name(u16::from_be_bytes([version[0], version[1]])));
+        let len = 2 + (usize::from(high & 0x7f) << 8 | usize::from(*low));
+        self.lost = len > bytes.len();
+        bytes.get(len..).unwrap_or_default()
+    }
+
+    fn begin(&mut self, from: Side, said: &mut Said<'_>) {
+        let Some([kind, major, minor, high, low]) = self.header.first_chunk().copied() else { return };
+        self.header.clear();
+        let len = u16::from_be_bytes([high, low]);
+        if !is_record(kind, major, minor, len) {
+            self.lost = true;
+            return;
+        }
+        if kind != self.kind {
+            self.held.clear();
+        }
+        (self.kind, self.left) = (kind, usize::from(len));
+        match kind {
+            CHANGE_CIPHER_SPEC => self.changed = true,
+            APPLICATION_DATA => self.encrypted = self.encrypted.saturating_add(1),
+            ALERT if len != 2 => said.detail("tls", "encrypted_alert", from.to_string()),
+            _ => {}
+        }
+    }
+
+    fn body(&mut self, bytes: &[u8], from: Side, shared: &mut Shared, said: &mut Said<'_>) {
+        let clear = match self.kind {
+            // In TLS 1.3 a ChangeCipherSpec changes nothing, but no handshake message follows it in clear either, but for a second ClientHello.
+            HANDSHAKE => !self.changed || from == Side::Client && !shared.client_hello,
+            ALERT => !self.changed,
+            _ => false,
+        };
+        if !clear {
+            if self.kind == HANDSHAKE && self.left == 0 {
+                self.encrypted = self.encrypted.saturating_add(1);
+            }
+            return;
+        }
+        self.held.extend_from_slice(bytes);
+        match self.kind {
+            ALERT => self.alert(from, shared, said),
+            _ => self.handshake(from, shared, said),
+        }
+        if self.held.len() > limit::HANDSHAKE_KEPT {
+            self.held = Vec::new();
+            self.lost = true;
+        }
+    }
+
+    fn alert(&mut self, from: Side, shared: &Shared, said: &mut Said<'_>) {
+        let [level, code] = self.held[..] else { return };
+        self.held.clear();
+        if !matches!(level, 1 | 2) {
+            return;
+        }
+        if code != CLOSE_NOTIFY {
+            let kind = if matches!(code, INTERNAL_ERROR) { AnswerKind::Failed } else { AnswerKind::Refused };
+            said.say(Fact::Answer { kind, code: u32::from(code), text: alert_name(code).into(), by: from });
+        }
+        if from == Side::Server && shared.client_hello {
+            said.believe(Evidence::Dialogue);
+        }
+    }
+
+    fn handshake(&mut self, from: Side, shared: &mut Shared, said: &mut Said<'_>) {
+        while let Some([kind, a, b, c]) = self.held.first_chunk().copied() {
+            let len = u32::from_be_bytes([0, a, b, c]) as usize;
+            if len > limit::HANDSHAKE_KEPT {
+                self.lost = true;
+                return;
+            }
+            let Some(body) = self.held.get(4..4 + len) else { return };
+            shared.message(kind, body, from, said);
+            self.held.drain(..4 + len);
+        }
+    }
+}
+
+impl Shared {
+    fn message(&mut self, kind: u8, body: &[u8], from: Side, said: &mut Said<'_>) {
+        match kind {
+            CLIENT_HELLO if !self.client_hello => {
+                if let Some(hello) = ClientHello::read(body, Carrier::Tls) {
+                    self.client_hello = true;
+                    hello.tell("tls", Carrier::Tls, said);
+                    self.offered = hello.ciphers;
+                }
+            }
+            SERVER_HELLO_KIND => {
+                if let Some(hello) = ServerHello::read(body) {
+                    said.believe(if self.client_hello { Evidence::BothOpenings } else { Evidence::OneOpening });
+                    if self.offered.contains(&hello.cipher) {
+                        said.believe(Evidence::Dialogue);
+                    }
+                    if !hello.retry {
+                        self.server_hello = true;
+                        hello.tell("tls", said);
+                        said.say(Fact::Encrypted);
+                    }
+                    self.offered = Vec::new();
+                }
+            }
+            CERTIFICATE => self.certificate(body, from, said),
+            CERTIFICATE_REQUEST => said.detail("tls", "client_certificate_requested", true),
+            _ => {}
+        }
+    }
+
+    /// The first certificate of the list is the sender's own.
+    fn certificate(&mut self, body: &[u8], from: Side, said: &mut Said<'_>) {
+        let mut at = Cursor::new(body);
+        let first = at.be24().and_then(|_| at.be24()).and_then(|len| at.take(len as usize));
+        let Some(certificate) = first.and_then(Certificate::read) else { return };
+        if std::mem::replace(&mut self.certificates[from as usize], true) {
+            return;
+        }
+        for name in certificate.names.iter().filter(|name| !name.starts_with("*.")) {
+            said.name(from, name, NameSource::Certificate);
+        }
+        let field = if from == Side::Server { "certificate" } else { "client_certificate" };
+        let value = serde_json::json!({
+            "subject": certificate.subject, "issuer": certificate.issuer, "names": certificate.names, "not_after": certificate.not_after,
+        });
+        said.say(Fact::Detail { key: ("tls", field), value });
+    }
+}
+
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+const APPLICATION_DATA: u8 = 23;
+
+const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO_KIND: u8 = 2;
+const CERTIFICATE: u8 = 11;
+const CERTIFICATE_REQUEST: u8 = 13;
+
+const CLOSE_NOTIFY: u8 = 0;
+const INTERNAL_ERROR: u8 = 80;
+
+const CLIENT_HELLO_RULE: &str = "TLS handshake record with ClientHello";
+const SERVER_HELLO: &str = "TLS handshake record with ServerHello";
+const SSL2_HELLO: &str = "SSLv2 ClientHello";
+
+/// Encrypted records after which a side has nothing more to tell.
+const RECORDS_COUNTED: u8 = 2;
+/// The same where the other side is not seen.
+const RECORDS_ONE_SIDED: u8 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{prefixes_never_match_anything_else, read_all};
+    use super::*;
+
+    /// A ClientHello of TLS 1.2 with SNI, ALPN and one suite, built by RFC 5246 section 7.4.1.2.
+    pub(super) fn client_hello(name: &str, alpn: &[&str]) -> Vec<u8> {
+        let vector = |body: &[u8]| [&(body.len() as u16).to_be_bytes()[..], body].concat();
+        let host = vector(&[&[0][..], &vector(name.as_bytes())].concat());
+        let names: Vec<u8> = alpn.iter().flat_map(|name| [&[name.len() as u8][..], name.as_bytes()].concat()).collect();
+        let extension = |kind: u16, body: &[u8]| [&kind.to_be_bytes()[..], &vector(body)].concat();
+        let extensions = vector(&[extension(0, &host), extension(16, &vector(&names))].concat());
+        let body = [&[3, 3][..], &[7; 32], &[0], &vector(&[0xc0, 0x2f]), &[1, 0], &extensions].concat();
+        record(HANDSHAKE, &message(CLIENT_HELLO, &body))
+    }
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        [&[kind, 0, (body.len() >> 8) as u8, body.len() as u8][..], body].concat()
+    }
+
+    fn record(kind: u8, body: &[u8]) -> Vec<u8> {
+        [&[kind, 3, 3][..], &(body.len() as u16).to_be_bytes(), body].concat()
+    }
+
+    fn server_hello() -> Vec<u8> {
+        record(HANDSHAKE, &message(2, &[&[3, 3][..], &[9; 32], &[0, 0xc0, 0x2f, 0]].concat()))
+    }
+
+    #[test]
+    fn a_hello_split_at_any_byte_names_the_server() {
+        let hello = client_hello("Broker.Example", &["mqtt"]);
+        for cut in 1..hello.len() {
+            let told = read_all(&Tls, &[(Side::Client, &hello[..cut]), (Side::Client, &hello[cut..])]);
+            assert!(told.says(&Fact::Name { of: Side::Server, name: "broker.example".into(), source: NameSource::Sni }), "cut at {cut}");
+            assert!(told.says(&Fact::Inner("mqtt")));
+            assert_eq!(told.detail("tls", "offered"), Some("1.2".into()));
+        }
+    }
+
+    #[test]
+    fn a_server_hello_that_takes_an_offered_suite_makes_a_dialogue() {
+        let told = read_all(&Tls, &[(Side::Client, &client_hello("a.example", &[])), (Side::Server, &server_hello())]);
+        assert_eq!(told.evidence, Evidence::Dialogue);
+        assert_eq!(told.detail("tls", "version"), Some("1.2".into()));
+    }
+
+    #[test]
+    fn an_alert_in_clear_is_an_answer_with_its_name() {
+        let told = read_all(&Tls, &[(Side::Client, &client_hello("a.example", &[])), (Side::Server, &record(ALERT, &[2, 40]))]);
+        assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code: 40, text: "handshake_failure".into(), by: Side::Server }));
+    }
+
+    #[test]
+    fn a_certificate_request_is_told_up_to_tls_1_2() {
+        let request = record(HANDSHAKE, &message(CERTIFICATE_REQUEST, &[1, 1, 0, 0, 0, 0]));
+        let told = read_all(&Tls, &[(Side::Client, &client_hello("a.example", &[])), (Side::Server, &[server_hello(), request].concat())]);
+        assert_eq!(told.detail("tls", "client_certificate_requested"), Some(true.into()));
+    }
+
+    #[test]
+    fn records_in_the_middle_of_a_stream_match_only_as_a_chain() {
+        let chain = [record(23, &[1; 30]), record(23, &[2; 30]), record(23, &[3; 30])].concat();
+        let mut opening = Opening::of(Transport::TCP, &chain, &[]);
+        assert_eq!(Tls.probe(&opening), Probe::NotForUs);
+        opening.midstream = true;
+        assert!(matches!(Tls.probe(&opening), Probe::Found { evidence: Evidence::OneOpening, client: None, .. }));
+        opening.client = &chain[..40];
+        assert_eq!(Tls.probe(&opening), Probe::NeedMore);
+    }
+
+    #[test]
+    fn an_sslv2_hello_is_told_by_lengths_that_add_up() {
+        let hello = [&[0x80, 9 + 3 + 16, 1, 3, 1, 0, 3, 0, 0, 0, 16, 1, 0, 0x80][..], &[5; 16]].concat();
+        assert!(matches!(Tls.probe(&Opening::of(Transport::TCP, &hello, &[])), Probe::Found { .. }));
+        let mut wrong = hello.clone();
+        wrong[1] += 1;
+        assert_eq!(Tls.probe(&Opening::of(Transport::TCP, &wrong, &[])), Probe::NotForUs);
+    }
+
+    #[test]
+    fn no_prefix_of_a_hello_is_anything_else() {
+        prefixes_never_match_anything_else("tls", Transport::TCP, &client_hello("a.example", &["h2", "http/1.1"]), &server_hello());
+    }
+}
