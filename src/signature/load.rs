@@ -137,8 +137,13 @@ fn text_of(path: &Path) -> io::Result<String> {
 }
 
 /// The built-in files by name, in the order of their documents.
-const BUILT_IN: &[(&str, &str)] =
-    &[("signatures/spinetix.toml", include_str!("../../signatures/spinetix.toml")), ("signatures/cobalt.toml", include_str!("../../signatures/cobalt.toml"))];
+const BUILT_IN: &[(&str, &str)] = &[
+    ("signatures/spinetix.toml", include_str!("../../signatures/spinetix.toml")),
+    ("signatures/cayin.toml", include_str!("../../signatures/cayin.toml")),
+    ("signatures/cinegy.toml", include_str!("../../signatures/cinegy.toml")),
+    ("signatures/spotfire.toml", include_str!("../../signatures/spotfire.toml")),
+    ("signatures/cobalt.toml", include_str!("../../signatures/cobalt.toml")),
+];
 
 #[cfg(test)]
 mod tests {

@@ -104,4 +104,11 @@ mod tests {
     fn protocol_names_are_sorted_and_written_once() {
         assert!(PROTOCOL_NAMES.windows(2).all(|pair| pair[0] < pair[1]));
     }
+
+    #[test]
+    fn the_readme_lists_every_protocol_name_and_no_other() {
+        let readme = include_str!("../../signatures/README.md");
+        let list = readme.split("## Protocol names").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap_or_default();
+        assert_eq!(list.split('`').skip(1).step_by(2).collect::<Vec<_>>(), PROTOCOL_NAMES);
+    }
 }
