@@ -56,6 +56,22 @@ pub const STREAMS_BYTES_HELD: usize = 32 * 1024 * 1024;
 pub const LIVE_FLOWS: usize = 400_000;
 /// SYN times kept of one connection: Linux tries at most 11 times.
 pub const SYNS_KEPT: usize = 12;
+/// How long fragments wait for the rest of their datagram: as long as Linux waits (ipfrag_time); RFC 8200 allows 60 s.
+pub const FRAGMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of fragments held by one table. Linux holds 4 MiB; mirrors of many hosts need more.
+pub const FRAGMENT_BYTES: usize = 16 << 20;
+/// Incomplete datagrams of one table.
+pub const DATAGRAMS_GATHERED: usize = 8192;
+/// Length of a datagram after its IP header: what the 16-bit length fields can say. Fragments beyond are an attack ("ping of death").
+pub const DATAGRAM_BYTES: u32 = 65_535;
+/// Gaps of one datagram. Honest fragments come nearly in order.
+pub const DATAGRAM_GAPS: usize = 64;
+/// Time between a packet and its copy. Mirrors and routers deliver within some milliseconds; the least retransmission timeout in use is 200 ms.
+pub const DUPLICATE_WINDOW: Duration = Duration::from_millis(10);
+/// Packets remembered to recognise copies: the window and its patience at 1.6 million packets a second.
+pub const DUPLICATES_REMEMBERED: usize = 65_536;
+/// Places at which copies of one packet are told apart.
+pub const COPIES_OF_A_PACKET: usize = 8;
 
 // signature
 

@@ -5,7 +5,9 @@
 
 mod community;
 mod direction;
+mod duplicates;
 mod expiry;
+mod fragments;
 mod key;
 mod live;
 mod story;
@@ -24,6 +26,8 @@ use crate::net::{Endpoint, Mac, Side, Transport};
 use crate::time::Timestamp;
 
 pub use community::community_id;
+pub use duplicates::{DuplicateKind, Duplicates};
+pub use fragments::{Earlier, FragmentCounts, Fragments, Gathered, Whole};
 pub use key::shard_of;
 pub use table::{Counts, FlowTable, Settings};
 

@@ -210,6 +210,8 @@ impl FlowTable {
             observer.opened(Slot(slot), &flow.view());
         }
         match header {
+            // Its payload counts once the datagram is whole.
+            _ if ip.fragment.is_some() => {}
             Header::Tcp(tcp) => self.take_segment(slot, side, packet, ip, tcp, observer),
             Header::Udp { .. } | Header::Sctp { .. } => self.take_datagram(slot, side, packet, ip, observer),
             Header::Icmp { .. } => self.take_error(packet),

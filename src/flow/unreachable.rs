@@ -17,6 +17,10 @@ pub(super) struct Failure {
 /// The ICMP error in a packet; none where it is none.
 pub(super) fn of_packet(packet: &Packet<'_>) -> Option<Failure> {
     let Content::Ip(ip, Header::Icmp { kind, code, rest }) = packet.content else { return None };
+    // Of a fragment the quote is incomplete, and its other fragments have none: they stay together by their addresses.
+    if ip.fragment.is_some() {
+        return None;
+    }
     let v6 = match (ip.transport, kind) {
         (Transport::ICMP, 3 | 4 | 5 | 11 | 12) => false,
         (Transport::ICMP6, 1..=4) => true,

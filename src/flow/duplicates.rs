@@ -1,0 +1,227 @@
+//! Copies of packets that a mirror port made: the same packet captured twice is one packet.
+//!
+//! A copy is recognised by what a router and a switch leave alone: addresses, identification, transport header, payload. What they change - time to live,
+//! MAC addresses, VLAN tags, interface - says which kind of copy it is. A retransmission is a new packet: hosts give it a new identification.
+//!
+//! IPv4 senders may leave the identification 0 on packets that must not be fragmented (RFC 6864 section 4.1), and IPv6 has none. Then two equal packets
+//! seen at the same place are two packets (repeated acknowledgments, SSDP searches), and only one seen at another place is a copy.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::time::Duration;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use crate::decode::{Content, Header, Packet, TunnelPath, VlanStack};
+use crate::limit::{COPIES_OF_A_PACKET, DUPLICATE_WINDOW, DUPLICATES_REMEMBERED};
+use crate::net::Mac;
+use crate::time::Timestamp;
+
+/// What kind of copy a packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DuplicateKind {
+    /// The same in everything: mirrored on its way in and on its way out.
+    Exact,
+    /// Captured before and after a router: time to live one less, other MAC addresses.
+    Routed,
+    /// With another VLAN tag, or with one and without.
+    Vlan,
+    /// Captured on two interfaces.
+    Interface,
+    /// Bare and in a tunnel, or in two.
+    Tunnel,
+}
+
+/// As reports print it.
+impl fmt::Display for DuplicateKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exact => "exact",
+            Self::Routed => "routed",
+            Self::Vlan => "vlan",
+            Self::Interface => "interface",
+            Self::Tunnel => "tunnel",
+        })
+    }
+}
+
+/// The packets of the last moments of a shard.
+#[derive(Debug, Default)]
+pub struct Duplicates {
+    /// In the order they came.
+    seen: VecDeque<Seen>,
+    /// How many left `seen` at its front: an entry's number minus this is its place.
+    gone: u64,
+    /// Numbers of the entries, by fingerprint.
+    numbers: HashTable<u64>,
+    hasher: FixedState,
+}
+
+/// A packet and the places where it was captured.
+#[derive(Debug)]
+struct Seen {
+    fingerprint: u64,
+    time: Timestamp,
+    sightings: SmallVec<[Sighting; 1]>,
+}
+
+/// Where a packet was captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sighting {
+    interface: u32,
+    ttl: u8,
+    vlan: VlanStack,
+    tunnel: TunnelPath,
+    mac: Option<(Mac, Mac)>,
+}
+
+impl Duplicates {
+    /// Whether the packet is a copy of one that came before, within [`DUPLICATE_WINDOW`] of packet time. Call it once for every packet, fragments
+    /// before they are gathered; packets of both directions between two addresses must come to the same instance.
+    pub fn is_copy(&mut self, packet: &Packet<'_>) -> Option<DuplicateKind> {
+        let Content::Ip(ip, header) = packet.content else { return None };
+        self.forget(packet.time);
+        let fingerprint = self.fingerprint(packet);
+        let sighting = Sighting { interface: packet.interface, ttl: ip.ttl, vlan: packet.vlan, tunnel: packet.tunnel, mac: packet.mac };
+        // Without a header to compare, equal bytes cut short may be two packets.
+        let told_apart = ip.ident != 0 && (header != Header::None || ip.fragment.is_some() || !packet.payload.is_empty());
+        let number = self.numbers.find(fingerprint, |number| self.place(*number).is_some_and(|seen| seen.fingerprint == fingerprint)).copied();
+        let Some(number) = number else {
+            self.remember(fingerprint, packet.time, sighting);
+            return None;
+        };
+        let place = usize::try_from(number.wrapping_sub(self.gone)).ok()?;
+        let seen = self.seen.get_mut(place)?;
+        let apart = packet.time.since(seen.time).max(seen.time.since(packet.time));
+        let kind = if apart <= DUPLICATE_WINDOW { seen.kind_of(&sighting, told_apart) } else { None };
+        if kind.is_some() {
+            if seen.sightings.len() < COPIES_OF_A_PACKET && !seen.sightings.contains(&sighting) {
+                seen.sightings.push(sighting);
+            }
+        } else {
+            self.renew(number, fingerprint, packet.time, sighting);
+        }
+        kind
+    }
+
+    /// What stays the same in every copy of a packet.
+    fn fingerprint(&self, packet: &Packet<'_>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        let Content::Ip(ip, header) = packet.content else { return 0 };
+        (ip.source, ip.destination, ip.ident, ip.transport, ip.len).hash(&mut hasher);
+        if let Some(fragment) = ip.fragment {
+            (fragment.offset, fragment.more).hash(&mut hasher);
+        }
+        match header {
+            Header::Tcp(tcp) => {
+                (tcp.source, tcp.destination, tcp.sequence, tcp.acknowledgment, tcp.flags, tcp.window, tcp.header_len).hash(&mut hasher);
+            }
+            Header::Udp { source, destination } | Header::Ports { source, destination } => (source, destination).hash(&mut hasher),
+            Header::Sctp { source, destination, chunk } => (source, destination, chunk).hash(&mut hasher),
+            Header::Icmp { kind, code, rest } => (kind, code, rest).hash(&mut hasher),
+            Header::None => {}
+        }
+        // A change within a payload of equal length shows at its end, if not in its first bytes.
+        let payload = packet.payload;
+        let (head, tail) = if payload.len() <= 2 * PAYLOAD_COMPARED {
+            (payload, &[][..])
+        } else {
+            (payload.get(..PAYLOAD_COMPARED).unwrap_or_default(), payload.get(payload.len() - PAYLOAD_COMPARED..).unwrap_or_default())
+        };
+        packet.payload_len.hash(&mut hasher);
+        hasher.write(head);
+        hasher.write(tail);
+        hasher.finish()
+    }
+
+    fn place(&self, number: u64) -> Option<&Seen> {
+        self.seen.get(usize::try_from(number.wrapping_sub(self.gone)).ok()?)
+    }
+
+    fn remember(&mut self, fingerprint: u64, time: Timestamp, sighting: Sighting) {
+        if self.seen.len() >= DUPLICATES_REMEMBERED {
+            self.forget_first();
+        }
+        let number = self.gone + self.seen.len() as u64;
+        let mut sightings = SmallVec::new();
+        sightings.push(sighting);
+        self.seen.push_back(Seen { fingerprint, time, sightings });
+        let (seen, gone) = (&self.seen, self.gone);
+        let rehash = |number: &u64| usize::try_from(number.wrapping_sub(gone)).ok().and_then(|place| seen.get(place)).map_or(0, |seen| seen.fingerprint);
+        self.numbers.insert_unique(fingerprint, number, rehash);
+    }
+
+    /// An equal packet that is no copy takes the place of the one before.
+    fn renew(&mut self, number: u64, fingerprint: u64, time: Timestamp, sighting: Sighting) {
+        if let Ok(known) = self.numbers.find_entry(fingerprint, |known| *known == number) {
+            known.remove();
+        }
+        self.remember(fingerprint, time, sighting);
+    }
+
+    /// Forgets what is so old that no packet to come can be its copy.
+    fn forget(&mut self, now: Timestamp) {
+        while self.seen.front().is_some_and(|seen| now.since(seen.time) > DUPLICATE_WINDOW + PATIENCE) {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        let Some(seen) = self.seen.pop_front() else { return };
+        let number = self.gone;
+        self.gone += 1;
+        if let Ok(known) = self.numbers.find_entry(seen.fingerprint, |known| *known == number) {
+            known.remove();
+        }
+    }
+}
+
+impl Seen {
+    /// What kind of copy an equal packet is, by where it was captured; none where it is a packet of its own.
+    fn kind_of(&self, sighting: &Sighting, told_apart: bool) -> Option<DuplicateKind> {
+        if self.sightings.contains(sighting) {
+            return told_apart.then_some(DuplicateKind::Exact);
+        }
+        self.sightings.iter().rev().find_map(|before| before.kind_of(sighting, told_apart))
+    }
+}
+
+impl Sighting {
+    /// What kind of copy lies between two sightings that differ.
+    fn kind_of(&self, later: &Self, told_apart: bool) -> Option<DuplicateKind> {
+        if self.ttl != later.ttl {
+            return self.is_before_router(later, told_apart).then_some(DuplicateKind::Routed);
+        }
+        if self.tunnel != later.tunnel {
+            return Some(DuplicateKind::Tunnel);
+        }
+        if self.vlan != later.vlan {
+            return Some(DuplicateKind::Vlan);
+        }
+        if self.interface != later.interface {
+            return Some(DuplicateKind::Interface);
+        }
+        // Only MAC addresses differ: a cluster or a bridge that rewrites them.
+        told_apart.then_some(DuplicateKind::Exact)
+    }
+
+    /// Whether one router lies between. Without an identification both MAC addresses must have changed, as a router changes them:
+    /// a probe that counts its time to live down would pass otherwise. A mirror may deliver the two in either order.
+    fn is_before_router(&self, later: &Self, told_apart: bool) -> bool {
+        let both_changed = match (self.mac, later.mac) {
+            (Some((from, to)), Some((later_from, later_to))) => from != later_from && to != later_to,
+            _ => false,
+        };
+        let forwarded = later.ttl.checked_add(1) == Some(self.ttl);
+        let reversed = self.ttl.checked_add(1) == Some(later.ttl);
+        (forwarded && (told_apart || both_changed)) || (reversed && told_apart && both_changed)
+    }
+}
+
+/// Bytes compared at each end of a payload.
+const PAYLOAD_COMPARED: usize = 64;
+/// Remembered so much longer than the window, so that a capture slightly out of order gives the same answer whatever else the shard holds.
+const PATIENCE: Duration = Duration::from_millis(30);
