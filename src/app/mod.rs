@@ -1,1 +1,118 @@
 //! The commands: arguments as typed, settings as meant, one file a command.
+
+mod analyze;
+pub mod args;
+pub mod explain;
+mod pages;
+mod progress;
+mod settings;
+pub mod signatures;
+
+use std::fmt;
+use std::io;
+
+use anstream::{AutoStream, ColorChoice};
+
+use crate::app::args::{Arguments, Color, Command};
+use crate::capture::SourceError;
+
+/// What the program answers to its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, and nothing to fail on.
+    Done,
+    /// Findings at or above the threshold.
+    Findings,
+    /// Wrong usage, site or signature file.
+    Usage,
+    /// A capture could not be read, or not to its end.
+    Capture,
+}
+
+impl Exit {
+    /// The contract's number.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Findings => 1,
+            Self::Usage => 2,
+            Self::Capture => 3,
+        }
+    }
+}
+
+/// Why a command could not do its work, sorted by who must act.
+#[derive(Debug)]
+pub enum Failure {
+    /// The operator: an argument, a site or signature file.
+    Usage(String),
+    /// The capture.
+    Capture(SourceError),
+    /// Output could not be written.
+    Output {
+        /// Where to.
+        target: String,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(what) => f.write_str(what),
+            Self::Capture(error) => error.fmt(f),
+            Self::Output { target, error } => write!(f, "{target}: cannot write: {error}"),
+        }
+    }
+}
+
+impl Failure {
+    /// The exit code that goes with it. A closed pipe is no failure.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Capture(_) => Exit::Capture,
+            Self::Output { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+            Self::Output { .. } => Exit::Usage,
+        }
+    }
+
+    /// Whether there is anything to tell.
+    pub fn is_quiet(&self) -> bool {
+        matches!(self, Self::Output { error, .. } if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// Runs the command that was typed.
+///
+/// # Errors
+/// What kept it from its work; see [`Failure`].
+pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    match arguments.command {
+        Command::Analyze(typed) => analyze::run(typed),
+        Command::Explain(typed) => pages::explain(&typed),
+        Command::Signatures(typed) => pages::signatures(&typed),
+        Command::Completions { shell } => pages::completions(shell),
+        Command::Man => pages::man(),
+    }
+}
+
+/// Standard output, with colour as asked for.
+fn stdout(color: Color) -> AutoStream<io::StdoutLock<'static>> {
+    AutoStream::new(io::stdout().lock(), choice(color))
+}
+
+/// What anstream calls the colour asked for.
+fn choice(color: Color) -> ColorChoice {
+    match color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    }
+}
+
+/// Turns an answer of standard output into the command's own.
+fn written(answer: io::Result<()>) -> Result<(), Failure> {
+    answer.map_err(|error| Failure::Output { target: "standard output".to_owned(), error })
+}

@@ -1,0 +1,186 @@
+//! Arguments as typed. What they mean is settled in [`settings`](super::settings).
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Holds captured traffic against vendors' port documents.
+#[derive(Debug, Parser)]
+#[command(name = "portbook", version, about, long_about = LONG_ABOUT, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read captures, judge every flow by the documents, print the report
+    #[command(after_help = EXIT_CODES)]
+    Analyze(Analyze),
+    /// Say what the documents say about a port, protocol, service, role or host name
+    Explain(Explain),
+    /// List, show or check the loaded documents
+    #[command(subcommand)]
+    Signatures(Signatures),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page (troff; try `portbook man | man -l -`)
+    Man,
+}
+
+/// `portbook analyze`.
+#[derive(Debug, Args)]
+pub struct Analyze {
+    /// Capture files, folders of them, or - for standard input (pcap, pcapng; plain, gzip, zstd, lz4)
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub captures: Vec<PathBuf>,
+    #[command(flatten)]
+    pub documents: Documents,
+    /// Give hosts of a network a role, e.g. spinetix.player=10.1.0.0/24; repeatable (roles: portbook signatures list)
+    #[arg(long, value_name = "ROLE=NETWORK")]
+    pub role: Vec<String>,
+    /// Judge by document rows only; rows known from other sources are left out
+    #[arg(long)]
+    pub strict: bool,
+    /// How to print the report
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format_names())]
+    pub format: String,
+    /// Print to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Read only packets that match a libpcap filter, e.g. 'host 10.1.0.2 and not port 22'
+    #[arg(long, value_name = "BPF")]
+    pub filter: Option<String>,
+    /// Count copies that a mirror port makes of one packet as packets of their own
+    #[arg(long)]
+    pub keep_duplicates: bool,
+    /// Threads that classify [default: one a core]; the report does not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub workers: Option<u16>,
+    /// Exit with 1 where there is a finding of this severity or worse
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<FailOn>,
+    #[command(flatten)]
+    pub look: Look,
+    /// Findings only, no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Every flow and every documented row too
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub verbose: bool,
+}
+
+/// Which documents apply.
+#[derive(Debug, Args)]
+pub struct Documents {
+    /// Vendors whose documents apply, separated by commas [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub product: Vec<String>,
+    /// Folder of your own signature files, added to the built-in ones (yours win); repeatable
+    #[arg(long, value_name = "DIR")]
+    pub signatures: Vec<PathBuf>,
+    /// Use only the files of --signatures
+    #[arg(long, requires = "signatures")]
+    pub only_signatures: bool,
+}
+
+/// How text looks.
+#[derive(Debug, Args)]
+pub struct Look {
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+/// `portbook explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// 8883/tcp, 5684, mqtt, spinetix-out-mqtt, spinetix.player, x.services.spinetix.com ...
+    #[arg(value_name = "QUERY")]
+    pub query: String,
+    #[command(flatten)]
+    pub documents: Documents,
+    #[command(flatten)]
+    pub look: Look,
+}
+
+/// `portbook signatures`.
+#[derive(Debug, Subcommand)]
+pub enum Signatures {
+    /// Documents, roles and services, a line each
+    List {
+        #[command(flatten)]
+        documents: Documents,
+        #[command(flatten)]
+        look: Look,
+    },
+    /// Everything known about a service, a role, a rule or a document
+    Show {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        documents: Documents,
+        #[command(flatten)]
+        look: Look,
+    },
+    /// Check signature files; points at the line and column of a mistake
+    Check {
+        /// Files to check
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        look: Look,
+    },
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Also into files and pipes.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// A severity, as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Any finding.
+    Info,
+    /// Low or worse.
+    Low,
+    /// Medium or worse.
+    Medium,
+    /// High only.
+    High,
+}
+
+fn format_names() -> clap::builder::PossibleValuesParser {
+    crate::report::FORMATS.iter().map(|format| clap::builder::PossibleValue::new(format.name).help(format.about)).collect::<Vec<_>>().into()
+}
+
+const LONG_ABOUT: &str = "Holds captured traffic against vendors' port documents: which flow does no document mention, and which documented \
+flow does not get through, where does it die, and what does that break?";
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 findings at or above --fail-on; 2 wrong usage, site or signature file; 3 a capture could not be \
+read, or not to its end (what was read is still reported).";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,58 @@
+//! What was typed, as it is meant: documents loaded, roles resolved, mistakes told in the operator's words.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::app::Failure;
+use crate::app::args::{Analyze, Documents, FailOn};
+use crate::judge::{Severity, Site};
+use crate::signature::{RoleId, Signatures};
+
+/// Loads the documents that apply.
+pub fn documents(typed: &Documents) -> Result<Signatures, Failure> {
+    let loaded = Signatures::load(&typed.signatures, !typed.only_signatures).map_err(|errors| Failure::Usage(errors.to_string()))?;
+    for product in &typed.product {
+        if !loaded.documents.iter().any(|document| document.vendor == *product) {
+            let known: Vec<&str> = loaded.documents.iter().map(|document| document.vendor.as_str()).collect();
+            return Err(Failure::Usage(format!("--product {product}: no such document; there are {}", known.join(", "))));
+        }
+    }
+    Ok(loaded)
+}
+
+/// What the operator says about the network.
+pub fn site(typed: &Analyze, signatures: &Signatures) -> Result<Site, Failure> {
+    let roles = typed.role.iter().map(|text| role(text, signatures)).collect::<Result<_, _>>()?;
+    Ok(Site { roles, products: typed.documents.product.clone(), strict: typed.strict })
+}
+
+/// `spinetix.player=10.1.0.0/24` or `=10.1.0.2`.
+fn role(text: &str, signatures: &Signatures) -> Result<(RoleId, IpNet), Failure> {
+    let usage = |what: String| Failure::Usage(format!("--role {text}: {what}"));
+    let (role, network) = text.split_once('=').ok_or_else(|| usage("write ROLE=NETWORK, e.g. spinetix.player=10.1.0.0/24".to_owned()))?;
+    let id = signatures.roles.iter().position(|known| known.id == role).and_then(|at| u16::try_from(at).ok());
+    let id = id.ok_or_else(|| {
+        let vendor = role.split('.').next().unwrap_or_default();
+        let near: Vec<&str> = signatures.roles.iter().map(|known| known.id.as_str()).filter(|known| known.split('.').next() == Some(vendor)).collect();
+        let hint = if near.is_empty() { "portbook signatures list prints them".to_owned() } else { format!("{vendor} has {}", near.join(", ")) };
+        usage(format!("no such role; {hint}"))
+    })?;
+    let network = network.parse::<IpNet>().ok().or_else(|| network.parse::<IpAddr>().ok().map(IpNet::from));
+    network.map(|network| (RoleId(id), network)).ok_or_else(|| usage("the part after = is no address or network, e.g. 10.1.0.2 or 10.1.0.0/24".to_owned()))
+}
+
+/// Threads to use: as typed, else one a core.
+pub fn workers(typed: &Analyze) -> usize {
+    typed.workers.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+}
+
+/// The severity that `--fail-on` names.
+pub fn threshold(typed: FailOn) -> Severity {
+    match typed {
+        FailOn::Info => Severity::Info,
+        FailOn::Low => Severity::Low,
+        FailOn::Medium => Severity::Medium,
+        FailOn::High => Severity::High,
+    }
+}

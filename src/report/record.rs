@@ -1,0 +1,414 @@
+//! The records of the contract, as JSON prints them. Field order is the contract's.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::capture::{CaptureFile, FrameId};
+use crate::count::Tally;
+use crate::flow::{self, Direction};
+use crate::identify::{Evidence, Fact};
+use crate::judge::{Candidate, Cited, Confidence, Coverage, Finding, Judged, Named, Outcome, Reason, Severity, Verdict};
+use crate::net::Side;
+use crate::report::Report;
+use crate::signature::{Basis, RoleId, ServiceId, Signatures};
+
+/// A flow record, `"type":"flow"`.
+#[derive(Debug, Serialize)]
+pub struct FlowRecord<'a> {
+    r#type: &'static str,
+    id: String,
+    first: String,
+    last: String,
+    transport: String,
+    vlan: &'a [u16],
+    tunnel: Vec<&'static str>,
+    client: EndRecord<'a>,
+    server: EndRecord<'a>,
+    direction: &'static str,
+    history: &'a str,
+    state: Option<&'static str>,
+    protocol: &'a [&'static str],
+    evidence: &'static str,
+    matches: Vec<MatchRecord>,
+    details: Value,
+    service: Option<&'a str>,
+    instance: Option<u16>,
+    basis: Option<&'static str>,
+    candidates: Vec<CandidateRecord<'a>>,
+    verdict: Verdict,
+    reasons: &'a [Reason],
+    outcome: Outcome,
+    confidence: Confidence,
+    cause: Option<CauseRecord<'a>>,
+    frames: FramesRecord,
+}
+
+#[derive(Debug, Serialize)]
+struct EndRecord<'a> {
+    ip: String,
+    port: u16,
+    packets: u64,
+    bytes: u64,
+    payload_bytes: u64,
+    roles: Vec<&'a str>,
+    names: &'a [Named],
+}
+
+#[derive(Debug, Serialize)]
+struct MatchRecord {
+    side: &'static str,
+    offset: u32,
+    bytes: u32,
+    rule: &'static str,
+    frame: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct CandidateRecord<'a> {
+    service: &'a str,
+    fits: bool,
+    why: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct CauseRecord<'a> {
+    rule: &'static str,
+    says: &'a str,
+    alternatives: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct FramesRecord {
+    #[serde(skip_serializing_if = "is_first_file")]
+    file: u32,
+    first: u64,
+    last: u64,
+    cited: Vec<u64>,
+}
+
+impl<'a> FlowRecord<'a> {
+    /// The record of a judged flow.
+    pub fn new(judged: &'a Judged, signatures: &'a Signatures) -> Self {
+        let identified = &judged.identified;
+        let flow = &identified.flow;
+        Self {
+            r#type: "flow",
+            id: flow::community_id(flow),
+            first: flow.first.to_string(),
+            last: flow.last.to_string(),
+            transport: flow.transport.to_string(),
+            vlan: flow.vlan.ids(),
+            tunnel: flow.tunnel.iter().map(|tunnel| tunnel.name()).collect(),
+            client: EndRecord::new(judged, Side::Client, signatures),
+            server: EndRecord::new(judged, Side::Server, signatures),
+            direction: direction_name(flow.direction),
+            history: flow.history.as_str(),
+            state: flow.state.map(flow::ConnState::name),
+            protocol: &identified.protocol,
+            evidence: evidence(judged).name(),
+            matches: identified.matches.iter().map(MatchRecord::new).collect(),
+            details: details(&identified.facts),
+            service: judged.service.map(|id| service_name(signatures, id)),
+            instance: judged.instance,
+            basis: judged.service.and_then(|id| signatures.services.get(id.0 as usize)).map(|service| basis_name(service.basis)),
+            candidates: judged.candidates.iter().map(|candidate| CandidateRecord::new(candidate, signatures)).collect(),
+            verdict: judged.verdict,
+            reasons: &judged.reasons,
+            outcome: judged.outcome,
+            confidence: judged.confidence,
+            cause: judged.cause.as_ref().map(|cause| CauseRecord {
+                rule: cause.rule,
+                says: &cause.says,
+                alternatives: &cause.alternatives,
+                by: cause.by.map(|ip| ip.to_string()),
+            }),
+            frames: FramesRecord {
+                file: flow.first_frame.file,
+                first: flow.first_frame.number,
+                last: flow.last_frame.number,
+                cited: judged.cited.iter().map(|frame| frame.number).collect(),
+            },
+        }
+    }
+}
+
+impl<'a> EndRecord<'a> {
+    fn new(judged: &'a Judged, side: Side, signatures: &'a Signatures) -> Self {
+        let flow = &judged.identified.flow;
+        let ([client_roles, server_roles], [client_names, server_names]) = (&judged.roles, &judged.names);
+        let (end, roles, names) = match side {
+            Side::Client => (&flow.client, client_roles, client_names),
+            Side::Server => (&flow.server, server_roles, server_names),
+        };
+        Self {
+            ip: end.endpoint.ip.to_string(),
+            port: end.endpoint.port,
+            packets: end.packets,
+            bytes: end.bytes,
+            payload_bytes: end.payload_bytes,
+            roles: roles.iter().filter_map(|role| role_name(signatures, *role)).collect(),
+            names,
+        }
+    }
+}
+
+impl MatchRecord {
+    fn new(found: &crate::identify::Match) -> Self {
+        let side = match found.side {
+            Side::Client => "client",
+            Side::Server => "server",
+        };
+        Self { side, offset: found.offset, bytes: found.len, rule: found.rule, frame: found.frame.number }
+    }
+}
+
+impl<'a> CandidateRecord<'a> {
+    fn new(candidate: &'a Candidate, signatures: &'a Signatures) -> Self {
+        Self { service: service_name(signatures, candidate.service), fits: candidate.fits, why: &candidate.why }
+    }
+}
+
+/// A finding record, `"type":"finding"`.
+#[derive(Debug, Serialize)]
+pub struct FindingRecord<'a> {
+    r#type: &'static str,
+    rule: &'a str,
+    severity: Severity,
+    service: Option<&'a str>,
+    client: &'a str,
+    server: &'a str,
+    flows: u64,
+    attempts: u64,
+    first: String,
+    last: String,
+    says: &'a str,
+    consequence: Option<&'a str>,
+    alternatives: &'a [String],
+    remedy: Option<&'a str>,
+    citation: Option<CitationRecord<'a>>,
+    evidence: EvidenceRecord<'a>,
+    confidence: Confidence,
+}
+
+#[derive(Debug, Serialize)]
+struct CitationRecord<'a> {
+    document: &'a str,
+    section: &'a str,
+    quote: &'a str,
+    url: Option<&'a str>,
+    basis: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct EvidenceRecord<'a> {
+    frames: Vec<FrameRecord<'a>>,
+    display_filter: &'a str,
+    flow_ids: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct FrameRecord<'a> {
+    file: &'a str,
+    number: u64,
+}
+
+impl<'a> FindingRecord<'a> {
+    /// The record of a finding.
+    pub fn new(finding: &'a Finding, report: &'a Report<'_>) -> Self {
+        Self {
+            r#type: "finding",
+            rule: &finding.rule,
+            severity: finding.severity,
+            service: finding.service.map(|id| service_name(report.signatures, id)),
+            client: &finding.client,
+            server: &finding.server,
+            flows: finding.flows,
+            attempts: finding.attempts,
+            first: finding.first.to_string(),
+            last: finding.last.to_string(),
+            says: &finding.says,
+            consequence: finding.consequence.as_deref(),
+            alternatives: &finding.alternatives,
+            remedy: finding.remedy.as_deref(),
+            citation: finding.citation.as_ref().map(CitationRecord::new),
+            evidence: EvidenceRecord {
+                frames: finding.frames.iter().map(|frame| FrameRecord { file: file_name(&report.files, *frame), number: frame.number }).collect(),
+                display_filter: &finding.display_filter,
+                flow_ids: &finding.flow_ids,
+            },
+            confidence: finding.confidence,
+        }
+    }
+}
+
+impl<'a> CitationRecord<'a> {
+    fn new(cited: &'a Cited) -> Self {
+        Self { document: &cited.document, section: &cited.section, quote: &cited.quote, url: cited.url.as_deref(), basis: basis_name(cited.basis) }
+    }
+}
+
+/// The summary record, `"type":"summary"`: one a report, last.
+#[derive(Debug, Serialize)]
+pub struct SummaryRecord<'a> {
+    r#type: &'static str,
+    portbook: &'static str,
+    captures: Vec<CaptureRecord<'a>>,
+    frames: u64,
+    bytes: u64,
+    first: Option<String>,
+    last: Option<String>,
+    flows: usize,
+    findings: usize,
+    verdicts: Map<String, Value>,
+    outcomes: Map<String, Value>,
+    faults: Map<String, Value>,
+    other_frames: Map<String, Value>,
+    drops: Map<String, Value>,
+    visibility: &'a crate::judge::Visibility,
+    coverage: Map<String, Value>,
+    interrupted: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct CaptureRecord<'a> {
+    path: &'a str,
+    format: &'a str,
+    compression: Option<&'a str>,
+    frames: u64,
+    bytes: u64,
+    out_of_order: u64,
+    error: Option<String>,
+}
+
+impl<'a> SummaryRecord<'a> {
+    /// The summary of a report.
+    pub fn new(report: &'a Report<'_>) -> Self {
+        let (mut verdicts, mut outcomes) = (Tally::default(), Tally::default());
+        for judged in &report.flows {
+            verdicts.one(word(&judged.verdict));
+            outcomes.one(word(&judged.outcome));
+        }
+        let mut drops = counts(&report.notes);
+        for interface in &report.interfaces {
+            if let Some(dropped) = interface.dropped {
+                let name = interface.name.as_deref().unwrap_or("interface");
+                drops.insert(format!("by the capture at {name}"), dropped.into());
+            }
+        }
+        Self {
+            r#type: "summary",
+            portbook: env!("CARGO_PKG_VERSION"),
+            captures: report.files.iter().map(CaptureRecord::new).collect(),
+            frames: report.files.iter().map(|file| file.frames).sum(),
+            bytes: report.wire_bytes,
+            first: report.span.map(|(first, _)| first.to_string()),
+            last: report.span.map(|(_, last)| last.to_string()),
+            flows: report.flows.len(),
+            findings: report.findings.len(),
+            verdicts: counts(&verdicts),
+            outcomes: counts(&outcomes),
+            faults: counts(&report.faults),
+            other_frames: counts(&report.other_frames),
+            drops,
+            visibility: &report.visibility,
+            coverage: report.coverage.iter().map(|(id, coverage)| (service_name(report.signatures, *id).to_owned(), word(coverage).into())).collect(),
+            interrupted: report.interrupted,
+        }
+    }
+}
+
+impl<'a> CaptureRecord<'a> {
+    fn new(file: &'a CaptureFile) -> Self {
+        Self {
+            path: &file.path,
+            format: file.format,
+            compression: file.compression,
+            frames: file.frames,
+            bytes: file.bytes,
+            out_of_order: file.out_of_order,
+            error: file.error.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// The evidence a record prints: what the bytes showed, else what explains the service without them.
+pub fn evidence(judged: &Judged) -> Evidence {
+    let identified = &judged.identified;
+    match (identified.evidence, &identified.announced, judged.service) {
+        (Evidence::None, Some(_), _) => Evidence::Announced,
+        (Evidence::None, None, Some(_)) => Evidence::Port,
+        (evidence, _, _) => evidence,
+    }
+}
+
+/// A service's id.
+pub fn service_name(signatures: &Signatures, id: ServiceId) -> &str {
+    signatures.services.get(id.0 as usize).map_or("?", |service| &service.id)
+}
+
+/// A role's id.
+pub fn role_name(signatures: &Signatures, id: RoleId) -> Option<&str> {
+    signatures.roles.get(usize::from(id.0)).map(|role| role.id.as_str())
+}
+
+/// Path of the file a frame is in.
+pub fn file_name(files: &[CaptureFile], frame: FrameId) -> &str {
+    files.get(frame.file as usize).map_or("?", |file| &file.path)
+}
+
+/// The contract's word for a value of a closed list.
+pub fn word<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+/// The word for a basis.
+pub const fn basis_name(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Document => "document",
+        Basis::Supplement => "supplement",
+        Basis::User => "user",
+    }
+}
+
+fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Certain => "certain",
+        Direction::Likely => "likely",
+        Direction::Unknown => "unknown",
+    }
+}
+
+/// `{"tls":{"version":"1.3"},"http":{...}}`; a field said twice keeps every different value, as a list.
+fn details(facts: &[Fact]) -> Value {
+    let mut all = Map::new();
+    for fact in facts {
+        let Fact::Detail { key: (protocol, field), value } = fact else { continue };
+        let Value::Object(fields) = all.entry(*protocol).or_insert_with(|| Value::Object(Map::new())) else { continue };
+        match fields.get_mut(*field) {
+            None => {
+                fields.insert((*field).to_owned(), value.clone());
+            }
+            Some(known) if known == value => {}
+            Some(Value::Array(values)) if !value.is_array() => {
+                if !values.contains(value) {
+                    values.push(value.clone());
+                }
+            }
+            Some(known) => *known = Value::Array(vec![known.take(), value.clone()]),
+        }
+    }
+    Value::Object(all)
+}
+
+fn counts(tally: &Tally<String>) -> Map<String, Value> {
+    tally.iter().map(|(key, many)| (key.clone(), many.into())).collect()
+}
+
+fn is_first_file(file: &u32) -> bool {
+    *file == 0
+}

@@ -1,0 +1,300 @@
+//! `text`: for people. What was read, findings worst first, services seen, what could not be judged and why, losses.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style as Paint};
+
+use crate::capture::FrameId;
+use crate::count::Tally;
+use crate::judge::{Coverage, Finding, Outcome, Severity, Verdict};
+use crate::report::record::{file_name, service_name, word};
+use crate::report::table::{Table, wrapped};
+use crate::report::{Report, Style};
+use crate::signature::{Basis, ServiceId};
+
+/// The whole report.
+pub fn write(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    if !style.quiet {
+        write_captures(report, out)?;
+    }
+    write_findings(report, out)?;
+    if style.quiet {
+        return Ok(());
+    }
+    write_services(report, out)?;
+    write_undecided(report, out)?;
+    if style.verbose {
+        write_flows(report, out)?;
+        write_coverage(report, out)?;
+    }
+    write_losses(report, out)
+}
+
+fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let frames: u64 = report.files.iter().map(|file| file.frames).sum();
+    let what = match report.files.as_slice() {
+        [one] => one.path.clone(),
+        many => format!("{} captures", many.len()),
+    };
+    wrapped(out, "", &format!("{what}: {} packets, {}, {} flows", grouped(frames), bytes(report.wire_bytes), grouped(report.flows.len() as u64)))?;
+    if let Some((first, last)) = report.span {
+        wrapped(out, "", &format!("{} to {} ({})", clock(&first.to_string()), clock(&last.to_string()), length(last.since(first).as_secs_f64())))?;
+    }
+    let documents: Vec<String> = report.signatures.documents.iter().map(|document| format!("{} \"{}\"", document.vendor_name, document.title)).collect();
+    wrapped(out, "", &format!("held against {}", documents.join(", ")))?;
+    for file in report.files.iter().filter(|file| file.error.is_some()) {
+        if let Some(error) = &file.error {
+            let label = format!("{WARN}not read to its end:{WARN:#} ");
+            wrapped(out, &label, &error.to_string())?;
+        }
+    }
+    for sentence in report.visibility.sentences() {
+        wrapped(out, "this tap: ", &sentence)?;
+    }
+    writeln!(out)
+}
+
+fn write_findings(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    match report.findings.len() {
+        0 => writeln!(out, "{HEAD}No findings.{HEAD:#}")?,
+        many => writeln!(out, "{HEAD}{many} {}{HEAD:#}", if many == 1 { "finding" } else { "findings" })?,
+    }
+    for (place, finding) in report.findings.iter().enumerate() {
+        writeln!(out)?;
+        write_finding(report, place + 1, finding, out)?;
+    }
+    writeln!(out)
+}
+
+fn write_finding(report: &Report<'_>, place: usize, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    let paint = paint(finding.severity);
+    let service = finding.service.and_then(|id| report.signatures.services.get(id.0 as usize));
+    let title = service.map_or_else(|| finding.rule.replace('_', " "), |service| format!("{}: {}", service.name, finding.rule.replace('_', " ")));
+    writeln!(out, "{place:3}. {paint}{:6}{paint:#} {HEAD}{title}{HEAD:#}", word(&finding.severity))?;
+    wrapped(out, INDENT, &finding.says)?;
+    labelled(out, "breaks", finding.consequence.as_deref())?;
+    if let Some(cited) = &finding.citation {
+        let whose = if cited.basis == Basis::Document { "document" } else { "source" };
+        labelled(out, whose, Some(&format!("{}, {}: \"{}\"", cited.document, cited.section, cited.quote)))?;
+    }
+    labelled(out, "do", finding.remedy.as_deref())?;
+    if !finding.alternatives.is_empty() {
+        labelled(out, "or else", Some(&finding.alternatives.join("; ")))?;
+    }
+    let flows = if finding.flows == 1 { "1 flow".to_owned() } else { format!("{} flows", finding.flows) };
+    let when = format!("{} to {}", clock(&finding.first.to_string()), clock(&finding.last.to_string()));
+    labelled(out, "seen", Some(&format!("{flows}, {} attempts, {when}; confidence {}", finding.attempts, word(&finding.confidence))))?;
+    labelled(out, "frames", Some(&frames(report, &finding.frames)))?;
+    labelled(out, "filter", Some(&finding.display_filter))
+}
+
+fn labelled(out: &mut dyn Write, label: &str, text: Option<&str>) -> io::Result<()> {
+    match text {
+        Some(text) if !text.is_empty() => wrapped(out, &format!("{INDENT}{label:9}"), text),
+        _ => Ok(()),
+    }
+}
+
+/// `12, 15, 19 of edge.pcap; 3 of core.pcap`.
+fn frames(report: &Report<'_>, cited: &[FrameId]) -> String {
+    let mut files: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    for frame in cited {
+        files.entry(frame.file).or_default().push(frame.number.to_string());
+    }
+    let one = report.files.len() == 1;
+    let part = |(file, numbers): (u32, Vec<String>)| {
+        let numbers = numbers.join(", ");
+        if one { numbers } else { format!("{numbers} of {}", file_name(&report.files, FrameId { file, number: 0 })) }
+    };
+    files.into_iter().map(part).collect::<Vec<_>>().join("; ")
+}
+
+/// A row for each service and outcome: flows and how many clients and servers.
+fn write_services(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut seen: BTreeMap<(ServiceId, Verdict, Outcome), Vec<usize>> = BTreeMap::new();
+    for (place, judged) in report.flows.iter().enumerate() {
+        if let Some(service) = judged.service {
+            seen.entry((service, judged.verdict, judged.outcome)).or_default().push(place);
+        }
+    }
+    if seen.is_empty() {
+        return writeln!(out, "No flow belongs to a documented service.\n");
+    }
+    writeln!(out, "{HEAD}Documented services seen{HEAD:#}")?;
+    let mut table = Table::new(&["service", "verdict", "outcome", "flows", "clients", "servers"], &[3, 4, 5]);
+    for ((service, verdict, outcome), places) in seen {
+        let ends = places.iter().filter_map(|place| report.flows.get(*place)).map(|judged| &judged.identified.flow);
+        let (clients, servers): (Vec<_>, Vec<_>) = ends.map(|flow| (flow.client.endpoint.ip, flow.server.endpoint.ip)).unzip();
+        let row = [
+            service_name(report.signatures, service).to_owned(),
+            word(&verdict),
+            word(&outcome),
+            grouped(places.len() as u64),
+            grouped(distinct(clients)),
+            grouped(distinct(servers)),
+        ];
+        table.row(row);
+    }
+    table.write(out)?;
+    writeln!(out)
+}
+
+fn distinct<T: Ord>(mut values: Vec<T>) -> u64 {
+    values.sort_unstable();
+    values.dedup();
+    values.len() as u64
+}
+
+/// Why flows were left undecided, most frequent first; flows no document covers are one line.
+fn write_undecided(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut why: Tally<String> = Tally::default();
+    for judged in report.flows.iter().filter(|judged| judged.verdict == Verdict::Undecided) {
+        match judged.reasons.as_slice() {
+            [] => why.one("no reason".to_owned()),
+            reasons => why.one(reasons.iter().map(word).collect::<Vec<_>>().join(", ")),
+        }
+    }
+    if why.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{HEAD}Not judged{HEAD:#}")?;
+    let mut rows: Vec<_> = why.iter().collect();
+    rows.sort_by_key(|(reasons, many)| (std::cmp::Reverse(*many), (*reasons).clone()));
+    for (reasons, many) in rows {
+        let explained = reasons.split(", ").map(|reason| explain(reason)).collect::<Vec<_>>().join("; ");
+        wrapped(out, &format!("{:>9}  ", grouped(many)), &format!("{explained} ({reasons})"))?;
+    }
+    writeln!(out)
+}
+
+/// A reason in words, for those that leave a flow undecided.
+fn explain(reason: &str) -> String {
+    let words = match reason {
+        "not_covered" => "no document covers either end; give hosts a role with --role to hold them against one",
+        "shared_port" => "several documents claim the port equally",
+        "midstream" => "began before the capture",
+        "direction_unknown" => "nothing tells who opened it",
+        "not_enough_bytes" => "too little was captured to tell the protocol",
+        other => return other.replace('_', " "),
+    };
+    words.to_owned()
+}
+
+fn write_flows(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{HEAD}Flows{HEAD:#}")?;
+    let mut table = Table::new(&["client", "server", "protocol", "verdict", "outcome", "service"], &[]);
+    for judged in &report.flows {
+        let flow = &judged.identified.flow;
+        let service = judged.service.map_or("-", |id| service_name(report.signatures, id));
+        let server = format!("{}/{}", flow.server.endpoint, flow.transport);
+        table.row([flow.client.endpoint.to_string(), server, judged.identified.protocol.join("/"), word(&judged.verdict), word(&judged.outcome), service.to_owned()]);
+    }
+    table.write(out)?;
+    writeln!(out)
+}
+
+fn write_coverage(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{HEAD}Documented rows{HEAD:#}")?;
+    for coverage in [Coverage::Blocked, Coverage::Attempted, Coverage::Seen, Coverage::NotVisibleHere, Coverage::NeverAttempted] {
+        let rows: Vec<&str> = report.coverage.iter().filter(|(_, known)| *known == coverage).map(|(id, _)| service_name(report.signatures, *id)).collect();
+        if !rows.is_empty() {
+            wrapped(out, &format!("  {:16} ", word(&coverage).replace('_', " ")), &rows.join(", "))?;
+        }
+    }
+    writeln!(out)
+}
+
+/// Everything that was not counted as a flow: faults, frames of other kinds, drops.
+fn write_losses(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut lines = Vec::new();
+    for (label, tally) in [("not decoded", &report.faults), ("not IP", &report.other_frames), ("removed or dropped", &report.notes)] {
+        if !tally.is_empty() {
+            let parts: Vec<String> = tally.iter().map(|(what, many)| format!("{} {what}", grouped(many))).collect();
+            lines.push((label, parts.join(", ")));
+        }
+    }
+    let dropped: u64 = report.interfaces.iter().filter_map(|interface| interface.dropped).sum();
+    if dropped > 0 {
+        lines.push(("lost before us", format!("{} packets, as the capture itself says; answers may be among them", grouped(dropped))));
+    }
+    let out_of_order: u64 = report.files.iter().map(|file| file.out_of_order).sum();
+    if out_of_order > 0 {
+        lines.push(("out of order", format!("{} packets earlier than the one before", grouped(out_of_order))));
+    }
+    if report.interrupted {
+        lines.push(("interrupted", "reading was ended by a signal; this is what was read until then".to_owned()));
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{HEAD}Packets that are no part of a flow{HEAD:#}")?;
+    for (label, text) in lines {
+        wrapped(out, &format!("  {label:20}"), &text)?;
+    }
+    Ok(())
+}
+
+fn paint(severity: Severity) -> Paint {
+    let color = match severity {
+        Severity::High => AnsiColor::Red,
+        Severity::Medium => AnsiColor::Yellow,
+        Severity::Low => AnsiColor::Cyan,
+        Severity::Info => AnsiColor::White,
+    };
+    Paint::new().bold().fg_color(Some(color.into()))
+}
+
+/// `2026-11-20 15:24:54 UTC` of an RFC 3339 time.
+fn clock(rfc3339: &str) -> String {
+    rfc3339.get(..19).unwrap_or(rfc3339).replace('T', " ") + " UTC"
+}
+
+fn length(seconds: f64) -> String {
+    match seconds {
+        s if s < 1.0 => format!("{:.0} ms", s * 1e3),
+        s if s < 120.0 => format!("{s:.1} s"),
+        s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.1} h", s / 3_600.0),
+        s => format!("{:.1} days", s / 86_400.0),
+    }
+}
+
+fn bytes(many: u64) -> String {
+    match many {
+        n if n < 10_000 => format!("{n} bytes"),
+        n if n < 10_000_000 => format!("{:.1} kB", n as f64 / 1e3),
+        n if n < 10_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
+        n => format!("{:.1} GB", n as f64 / 1e9),
+    }
+}
+
+/// `12,345,678`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+const INDENT: &str = "     ";
+const HEAD: Paint = Paint::new().bold();
+const WARN: Paint = Paint::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_times_and_sizes_read_well() {
+        assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
+        assert_eq!(clock("2026-11-20T15:24:54.277296000Z"), "2026-11-20 15:24:54 UTC");
+        assert_eq!([0.0123, 61.0, 600.0, 9_000.0].map(length), ["12 ms", "61.0 s", "10 min", "2.5 h"]);
+        assert_eq!([512, 20_480, 50_000_000].map(bytes), ["512 bytes", "20.5 kB", "50.0 MB"]);
+    }
+}
