@@ -15,12 +15,12 @@ use portbook::signature::Signatures;
 
 fn main() {
     let Some(path) = capture() else { return println!("skipped: no capture to read; set PORTBOOK_BENCH") };
-    let signatures = Signatures::built_in().expect("the built-in signatures are sound");
+    let signatures = Signatures::built_in();
     let packets = floor(&path).0;
     let (mut floors, mut wholes) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         floors.push(timed(|| drop(floor(&path))));
-        wholes.push(timed(|| whole(&path, &signatures)));
+        wholes.push(timed(|| whole(&path, signatures)));
     }
     let (floor, whole) = (median(&mut floors), median(&mut wholes));
     let each = |seconds: f64| seconds * 1e9 / packets as f64;
@@ -64,7 +64,7 @@ fn floor(path: &PathBuf) -> (u64, u64) {
 fn whole(path: &PathBuf, signatures: &Signatures) {
     let plan = Plan {
         captures: std::slice::from_ref(path),
-        reading: Default::default(),
+        filter: None,
         flows: Default::default(),
         workers: 1,
         signatures,

@@ -7,14 +7,13 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::capture::{self, Captures, Frame, Progress, Source, SourceError};
-use crate::count::Tally;
-use crate::decode::{self, Content};
+use crate::capture::{self, Captures, Filter, Frame, Progress, Source, SourceError};
+use crate::decode;
 use crate::flow::{self, FlowTable};
 use crate::identify::{Books, Identified, Identifier};
-use crate::judge::{Gatherer, Judge, Site};
+use crate::judge::{Judge, Site};
 use crate::net::Endpoint;
-use crate::report::Report;
+use crate::report::{Losses, Report};
 use crate::signature::Signatures;
 use crate::time::Timestamp;
 
@@ -23,8 +22,8 @@ use crate::time::Timestamp;
 pub struct Plan<'a> {
     /// Files, folders, `-`.
     pub captures: &'a [PathBuf],
-    /// How to read them.
-    pub reading: capture::Options,
+    /// Read only what passes this filter (libpcap's language).
+    pub filter: Option<&'a str>,
     /// How to gather flows.
     pub flows: flow::Settings,
     /// Most threads to use.
@@ -43,7 +42,7 @@ pub type OnProgress<'a> = &'a (dyn Fn(u64, Option<u64>) + Sync);
 /// Reads the captures and judges every flow.
 ///
 /// # Errors
-/// No capture could be opened. A capture that ends badly is reported in [`Report::files`].
+/// No capture could be opened, or the filter is none. A capture that ends badly is reported in [`Report::files`].
 pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>) -> Result<Report<'a>, SourceError> {
     let books = Books::default();
     let mut read = read_all(&plan, &books, progress)?;
@@ -52,14 +51,7 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>) -> Result<Report<'a>, S
     for identified in &read.flows {
         judge.learn(identified);
     }
-    let mut gatherer = Gatherer::new(plan.signatures);
-    let mut flows = Vec::with_capacity(read.flows.len());
-    for identified in read.flows {
-        let judged = judge.judge(identified);
-        gatherer.add(&judged);
-        flows.push(judged);
-    }
-    let (findings, coverage) = gatherer.finish(&judge);
+    let flows = read.flows.into_iter().map(|identified| judge.judge(identified)).collect();
     Ok(Report {
         signatures: plan.signatures,
         files: read.files,
@@ -67,12 +59,10 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>) -> Result<Report<'a>, S
         span: read.span,
         wire_bytes: read.wire_bytes,
         flows,
-        findings,
-        coverage,
+        findings: Vec::new(),
+        coverage: Vec::new(),
         visibility: judge.visibility(),
-        faults: read.faults,
-        other_frames: read.other_frames,
-        notes: read.notes,
+        losses: Losses { names_and_promises: books.lost(), ..read.losses },
         interrupted: plan.stop.load(Ordering::Relaxed),
     })
 }
@@ -85,91 +75,76 @@ struct Read {
     span: Option<(Timestamp, Timestamp)>,
     wire_bytes: u64,
     flows: Vec<Identified>,
-    faults: Tally<String>,
-    other_frames: Tally<String>,
-    notes: Tally<String>,
+    losses: Losses,
 }
 
-/// Reads with as many workers as help: one, where the captures can only be read once or are compressed.
+/// Reads with as many workers as help: one, where the captures can be read only once or are compressed.
 fn read_all(plan: &Plan<'_>, books: &Books, progress: OnProgress<'_>) -> Result<Read, SourceError> {
-    let first = capture::open(plan.captures, &plan.reading)?;
-    let shards = if first.is_rereadable() { plan.workers.max(1) } else { 1 };
+    let first = open(plan)?;
+    let shards = if first.is_cheap_to_read_again() { plan.workers.max(1) } else { 1 };
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..shards)
-            .map(|shard| {
-                scope.spawn(move || {
-                    let source = capture::open(plan.captures, &plan.reading)?;
-                    Ok(read_shard(plan, books, source, Shard { number: shard, of: shards }, &|_, _| {}))
-                })
-            })
-            .collect();
+        let other = |number| move || open(plan).map(|source| read_shard(plan, books, source, Shard { number, of: shards }, &|_, _| {}));
+        let others: Vec<_> = (1..shards).map(|number| scope.spawn(other(number))).collect();
         let mut all = read_shard(plan, books, first, Shard { number: 0, of: shards }, progress);
         for other in others {
-            let read: Read = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            let read = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             all.flows.extend(read.flows);
-            all.notes.merge(read.notes);
+            all.losses.merge(read.losses);
         }
         Ok(all)
     })
 }
 
+fn open(plan: &Plan<'_>) -> Result<Captures, SourceError> {
+    let filter = plan.filter.map(Filter::compile).transpose()?;
+    capture::open(plan.captures, capture::Options { filter })
+}
+
+/// Which part of the traffic a worker keeps.
 #[derive(Clone, Copy)]
 struct Shard {
     number: usize,
     of: usize,
 }
 
-/// One worker's way through the captures. What is counted of frames, the first shard counts for all.
+/// One worker's way through the captures. What is counted of files and frames is the same for every shard; the first one's is kept.
 fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard, progress: OnProgress<'_>) -> Read {
     let mut read = Read::default();
     let mut table = FlowTable::new(plan.flows.clone());
     let mut identifier = Identifier::new(books);
     loop {
-        let step = source.read(&mut |frames: &[Frame<'_>]| {
+        let step = source.read(&mut |frames| {
+            read.span_and_bytes(frames);
             let mut packets = Vec::with_capacity(frames.len());
             decode::decode_batch(frames, &mut packets);
-            if shard.number == 0 {
-                read.count(frames, &packets);
-            }
             if shard.of > 1 {
                 packets.retain(|packet| flow::shard_of(packet, shard.of) == shard.number);
             }
             table.push(&packets, &mut identifier);
         });
         for (ip, name) in source.take_names() {
-            books.name_from_capture(ip, &name);
+            books.record_name(ip, &name);
         }
         let (done, all) = source.position();
         progress(done, all);
-        // A file that ends badly is noted in its own record; the source goes on with the next one.
+        // A file that ends badly is noted in its own record, and the source goes on with the next one.
         if matches!(step, Ok(Progress::End)) || plan.stop.load(Ordering::Relaxed) {
             break;
         }
     }
     table.finish(&mut identifier);
     read.flows = identifier.take_closed();
-    read.notes.merge(table.notes());
-    read.notes.merge(identifier.notes());
+    read.losses = Losses { flows: table.counts().clone(), facts: identifier.facts_dropped(), files_skipped: source.skipped(), ..Losses::default() };
     read.files = source.files().to_vec();
     read.interfaces = source.interfaces().to_vec();
     read
 }
 
 impl Read {
-    fn count(&mut self, frames: &[Frame<'_>], packets: &[decode::Packet<'_>]) {
+    fn span_and_bytes(&mut self, frames: &[Frame<'_>]) {
         for frame in frames {
             self.wire_bytes += u64::from(frame.wire_len);
             self.span = Some(self.span.map_or((frame.time, frame.time), |(first, last)| (first.min(frame.time), last.max(frame.time))));
-        }
-        for packet in packets {
-            if let Some(fault) = &packet.fault {
-                self.faults.one(fault.to_string());
-            }
-            match packet.content {
-                Content::Ip(..) | Content::Nothing => {}
-                Content::Arp(_) => self.other_frames.one("arp".to_owned()),
-                Content::Other(kind) => self.other_frames.one(kind.to_string()),
-            }
         }
     }
 }

@@ -5,12 +5,11 @@ use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice, StripStream};
 
-use crate::app::args::{Analyze, Color};
+use crate::app::args::Analyze;
 use crate::app::progress::Progress;
 use crate::app::{Exit, Failure, choice, settings};
-use crate::capture;
 use crate::flow;
 use crate::pipeline::{self, Plan};
 use crate::report::{Format, Report, Style};
@@ -19,11 +18,17 @@ use crate::report::{Format, Report, Style};
 pub fn run(typed: Analyze) -> Result<Exit, Failure> {
     let signatures = settings::documents(&typed.documents)?;
     let site = settings::site(&typed, &signatures)?;
-    let reading = capture::Options { filter: typed.filter.clone(), ..Default::default() };
-    let flows = flow::Settings { keep_duplicates: typed.keep_duplicates, ..Default::default() };
     let stop = stop_on_signal();
     let progress = Progress::new(typed.quiet);
-    let plan = Plan { captures: &typed.captures, reading, flows, workers: settings::workers(&typed), signatures: &signatures, site, stop: &stop };
+    let plan = Plan {
+        captures: &typed.captures,
+        filter: typed.filter.as_deref(),
+        flows: flow::Settings::default(),
+        workers: settings::workers(&typed),
+        signatures: &signatures,
+        site,
+        stop: &stop,
+    };
     let report = pipeline::run(plan, &|done, all| progress.show(done, all)).map_err(Failure::Capture)?;
     progress.clear();
     print(&typed, &report)?;
@@ -45,20 +50,24 @@ fn print(typed: &Analyze, report: &Report<'_>) -> Result<(), Failure> {
     // The argument parser takes no other name.
     let Some(format) = Format::named(&typed.format) else { return Err(Failure::Usage(format!("--format {}: no such format", typed.format))) };
     let style = Style { verbose: typed.verbose, quiet: typed.quiet };
-    let (target, answer) = match &typed.output {
-        None => ("standard output".to_owned(), write(format, report, &style, io::stdout().lock(), typed.look.color)),
-        Some(path) => {
-            let color = if typed.look.color == Color::Always { Color::Always } else { Color::Never };
-            (path.display().to_string(), File::create(path).and_then(|file| write(format, report, &style, file, color)))
-        }
-    };
+    let target = typed.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
+    let answer = output(typed, format).and_then(|out| {
+        let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, out);
+        format.write(report, &style, &mut out)?;
+        out.flush()
+    });
     answer.map_err(|error| Failure::Output { target, error })
 }
 
-fn write(format: Format, report: &Report<'_>, style: &Style, out: impl Write + anstream::stream::RawStream, color: Color) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 16, AutoStream::new(out, choice(color)));
-    format.write(report, style, &mut out)?;
-    out.flush()
+/// Where the report goes. Formats for machines hold no colour, so nothing is taken out of them.
+fn output(typed: &Analyze, format: Format) -> io::Result<Box<dyn Write>> {
+    let color = choice(typed.look.color);
+    Ok(match &typed.output {
+        None if format.paints => Box::new(AutoStream::new(io::stdout().lock(), color)),
+        None => Box::new(io::stdout().lock()),
+        Some(path) if format.paints && color != ColorChoice::Always => Box::new(StripStream::new(File::create(path)?)),
+        Some(path) => Box::new(File::create(path)?),
+    })
 }
 
 /// The exit code, and a line on standard error for each capture that was not read to its end.
@@ -74,3 +83,6 @@ fn verdict(typed: &Analyze, report: &Report<'_>) -> Exit {
         (true, false) => Exit::Done,
     }
 }
+
+/// Reports are written in pieces of this many bytes.
+const OUTPUT_BUFFER: usize = 1 << 16;

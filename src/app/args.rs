@@ -20,11 +20,6 @@ pub enum Command {
     /// Read captures, judge every flow by the documents, print the report
     #[command(after_help = EXIT_CODES)]
     Analyze(Analyze),
-    /// Say what the documents say about a port, protocol, service, role or host name
-    Explain(Explain),
-    /// List, show or check the loaded documents
-    #[command(subcommand)]
-    Signatures(Signatures),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -40,6 +35,7 @@ pub struct Analyze {
     /// Capture files, folders of them, or - for standard input (pcap, pcapng; plain, gzip, zstd, lz4)
     #[arg(value_name = "CAPTURE", required = true)]
     pub captures: Vec<PathBuf>,
+    /// Which documents apply.
     #[command(flatten)]
     pub documents: Documents,
     /// Give hosts of a network a role, e.g. spinetix.player=10.1.0.0/24; repeatable (roles: portbook signatures list)
@@ -57,15 +53,13 @@ pub struct Analyze {
     /// Read only packets that match a libpcap filter, e.g. 'host 10.1.0.2 and not port 22'
     #[arg(long, value_name = "BPF")]
     pub filter: Option<String>,
-    /// Count copies that a mirror port makes of one packet as packets of their own
-    #[arg(long)]
-    pub keep_duplicates: bool,
     /// Threads that classify [default: one a core]; the report does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,
     /// Exit with 1 where there is a finding of this severity or worse
     #[arg(long, value_name = "SEVERITY")]
     pub fail_on: Option<FailOn>,
+    /// How text looks.
     #[command(flatten)]
     pub look: Look,
     /// Findings only, no progress
@@ -96,47 +90,6 @@ pub struct Look {
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
-}
-
-/// `portbook explain`.
-#[derive(Debug, Args)]
-pub struct Explain {
-    /// 8883/tcp, 5684, mqtt, spinetix-out-mqtt, spinetix.player, x.services.spinetix.com ...
-    #[arg(value_name = "QUERY")]
-    pub query: String,
-    #[command(flatten)]
-    pub documents: Documents,
-    #[command(flatten)]
-    pub look: Look,
-}
-
-/// `portbook signatures`.
-#[derive(Debug, Subcommand)]
-pub enum Signatures {
-    /// Documents, roles and services, a line each
-    List {
-        #[command(flatten)]
-        documents: Documents,
-        #[command(flatten)]
-        look: Look,
-    },
-    /// Everything known about a service, a role, a rule or a document
-    Show {
-        /// Its id
-        id: String,
-        #[command(flatten)]
-        documents: Documents,
-        #[command(flatten)]
-        look: Look,
-    },
-    /// Check signature files; points at the line and column of a mistake
-    Check {
-        /// Files to check
-        #[arg(value_name = "FILE", required = true)]
-        files: Vec<PathBuf>,
-        #[command(flatten)]
-        look: Look,
-    },
 }
 
 /// When to use colour.

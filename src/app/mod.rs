@@ -2,16 +2,14 @@
 
 mod analyze;
 pub mod args;
-pub mod explain;
 mod pages;
 mod progress;
 mod settings;
-pub mod signatures;
 
 use std::fmt;
 use std::io;
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::ColorChoice;
 
 use crate::app::args::{Arguments, Color, Command};
 use crate::capture::SourceError;
@@ -91,16 +89,9 @@ impl Failure {
 pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Analyze(typed) => analyze::run(typed),
-        Command::Explain(typed) => pages::explain(&typed),
-        Command::Signatures(typed) => pages::signatures(&typed),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man => pages::man(),
     }
-}
-
-/// Standard output, with colour as asked for.
-fn stdout(color: Color) -> AutoStream<io::StdoutLock<'static>> {
-    AutoStream::new(io::stdout().lock(), choice(color))
 }
 
 /// What anstream calls the colour asked for.

@@ -1,45 +1,12 @@
-//! Commands that print a page and read no capture: explain, signatures, completions, man.
+//! Commands that print a page and read no capture: completions, man.
 
 use std::io;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::app::args::{Arguments, Explain, Signatures};
-use crate::app::{Exit, Failure, settings, stdout, written};
-use crate::app::{explain as answers, signatures as lists};
-
-/// `portbook explain QUERY`.
-pub fn explain(typed: &Explain) -> Result<Exit, Failure> {
-    let loaded = settings::documents(&typed.documents)?;
-    let mut out = stdout(typed.look.color);
-    let found = answers::explain(&loaded, &typed.query, &mut out);
-    match found {
-        Ok(true) => Ok(Exit::Done),
-        Ok(false) => Ok(Exit::Usage),
-        Err(error) => written(Err(error)).map(|()| Exit::Done),
-    }
-}
-
-/// `portbook signatures ...`.
-pub fn signatures(typed: &Signatures) -> Result<Exit, Failure> {
-    match typed {
-        Signatures::List { documents, look } => {
-            let loaded = settings::documents(documents)?;
-            written(lists::list(&loaded, &mut stdout(look.color)))?;
-            Ok(Exit::Done)
-        }
-        Signatures::Show { id, documents, look } => {
-            let loaded = settings::documents(documents)?;
-            let found = lists::show(&loaded, id, &mut stdout(look.color)).map_err(|error| Failure::Output { target: "standard output".to_owned(), error })?;
-            Ok(if found { Exit::Done } else { Exit::Usage })
-        }
-        Signatures::Check { files, look } => {
-            let sound = lists::check(files, &mut stdout(look.color)).map_err(|error| Failure::Output { target: "standard output".to_owned(), error })?;
-            Ok(if sound { Exit::Done } else { Exit::Usage })
-        }
-    }
-}
+use crate::app::args::Arguments;
+use crate::app::{Exit, Failure, written};
 
 /// `portbook completions SHELL`.
 pub fn completions(shell: Shell) -> Result<Exit, Failure> {

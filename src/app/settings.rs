@@ -7,11 +7,12 @@ use ipnet::IpNet;
 use crate::app::Failure;
 use crate::app::args::{Analyze, Documents, FailOn};
 use crate::judge::{Severity, Site};
-use crate::signature::{RoleId, Signatures};
+use crate::signature::{Only, RoleId, Signatures};
 
 /// Loads the documents that apply.
 pub fn documents(typed: &Documents) -> Result<Signatures, Failure> {
-    let loaded = Signatures::load(&typed.signatures, !typed.only_signatures).map_err(|errors| Failure::Usage(errors.to_string()))?;
+    let only = if typed.only_signatures { Only::TheseOnly } else { Only::Added };
+    let loaded = Signatures::load(&typed.signatures, only).map_err(|error| Failure::Usage(error.to_string()))?;
     for product in &typed.product {
         if !loaded.documents.iter().any(|document| document.vendor == *product) {
             let known: Vec<&str> = loaded.documents.iter().map(|document| document.vendor.as_str()).collect();

@@ -91,6 +91,11 @@ impl Captures {
         self.skipped
     }
 
+    /// Whether another reader can be opened on all of them at little cost: regular files, none compressed.
+    pub fn is_cheap_to_read_again(&self) -> bool {
+        self.total.is_some() && self.files.iter().all(|file| file.compression.is_none())
+    }
+
     /// Adds a capture the user named. One that comes alone, and one that cannot be opened twice, is opened for good at once.
     fn add_named(&mut self, origin: Origin, alone: bool) -> Result<(), SourceError> {
         let file = self.add(&origin)?;

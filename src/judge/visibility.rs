@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use serde::Serialize;
+
 use crate::flow::Flow;
 use crate::identify::Identified;
 use crate::limit;
@@ -12,7 +14,7 @@ use crate::net::{Endpoint, Transport, is_group, is_private};
 use crate::time::Timestamp;
 
 /// What this tap can see, for the report.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Visibility {
     /// Flows in which both ends were heard.
     pub two_way: u64,

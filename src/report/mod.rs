@@ -12,6 +12,7 @@ use std::io;
 
 use crate::capture::{CaptureFile, Interface};
 use crate::count::Tally;
+use crate::flow;
 use crate::judge::{Coverage, Finding, Judged, Visibility};
 use crate::signature::{ServiceId, Signatures};
 use crate::time::Timestamp;
@@ -37,23 +38,82 @@ pub struct Report<'a> {
     pub coverage: Vec<(ServiceId, Coverage)>,
     /// What this capture point can see.
     pub visibility: Visibility,
-    /// What decoding stumbled over, by layer and cause.
-    pub faults: Tally<String>,
-    /// Frames that carry no IP packet, by what they are.
-    pub other_frames: Tally<String>,
-    /// What was dropped, evicted, skipped or removed, by name.
-    pub notes: Tally<String>,
+    /// What is no part of a flow, or was dropped at a bound.
+    pub losses: Losses,
     /// Reading was ended by a signal.
     pub interrupted: bool,
 }
 
+/// What is no part of a flow, and what was dropped on the way: nothing is lost silently.
+#[derive(Clone, Debug, Default)]
+pub struct Losses {
+    /// What the flow tables counted: faults of decoding, frames without IP, evictions.
+    pub flows: flow::Counts,
+    /// Facts beyond those kept of one flow.
+    pub facts: u64,
+    /// Names and promises that found no room in the books.
+    pub names_and_promises: (u64, u64),
+    /// Files in folders that are no captures.
+    pub files_skipped: u64,
+}
+
+impl Losses {
+    /// Adds another shard's.
+    pub fn merge(&mut self, other: Self) {
+        self.flows.merge(other.flows);
+        self.facts += other.facts;
+    }
+
+    /// Decoding faults, by layer and cause.
+    pub fn faults(&self) -> Tally<String> {
+        let mut all = Tally::default();
+        for ((layer, what), many) in self.flows.faults.iter() {
+            all.add(format!("{layer}: {what}"), many);
+        }
+        all
+    }
+
+    /// Packets that carry no IP, or whose ends could not be named.
+    pub fn without_flow(&self) -> Tally<String> {
+        let mut all = Tally::default();
+        all.add("arp".to_owned(), self.flows.arp);
+        for (kind, many) in self.flows.without_ip.iter() {
+            all.add(kind.to_string(), many);
+        }
+        for (transport, many) in self.flows.without_ends.iter() {
+            all.add(format!("{transport} without ports"), many);
+        }
+        all.add("icmp errors that quote no flow seen".to_owned(), self.flows.errors_without_flow);
+        all
+    }
+
+    /// What was dropped at our own bounds.
+    pub fn dropped(&self) -> Tally<String> {
+        let (names, promises) = self.names_and_promises;
+        let mut all = Tally::default();
+        for (what, many) in [
+            ("flows put out because too many were live", self.flows.evicted),
+            ("icmp errors beyond those kept of a flow", self.flows.errors_not_kept),
+            ("facts beyond those kept of a flow", self.facts),
+            ("names beyond those kept", names),
+            ("announcements beyond those kept", promises),
+            ("files that are no captures", self.files_skipped),
+        ] {
+            all.add(what.to_owned(), many);
+        }
+        all
+    }
+}
+
 /// How a report is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Format {
     /// What `--format` takes.
     pub name: &'static str,
     /// For `--help`.
     pub about: &'static str,
+    /// Whether it holds colour codes.
+    pub paints: bool,
     write: Write,
 }
 
@@ -85,7 +145,7 @@ pub struct Style {
 
 /// Every format, in the order `--help` lists them.
 pub const FORMATS: &[Format] = &[
-    Format { name: "text", about: "for people: findings worst first, services seen, what could not be judged", write: text::write },
-    Format { name: "json", about: "one document: findings, flows, summary", write: json::write_document },
-    Format { name: "ndjson", about: "one JSON object a line: flows, findings, summary", write: json::write_lines },
+    Format { name: "text", about: "for people: findings worst first, services seen, what could not be judged", paints: true, write: text::write },
+    Format { name: "json", about: "one document: findings, flows, summary", paints: false, write: json::write_document },
+    Format { name: "ndjson", about: "one JSON object a line: flows, findings, summary", paints: false, write: json::write_lines },
 ];

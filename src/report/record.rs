@@ -7,7 +7,7 @@ use crate::capture::{CaptureFile, FrameId};
 use crate::count::Tally;
 use crate::flow::{self, Direction};
 use crate::identify::{Evidence, Fact};
-use crate::judge::{Candidate, Cited, Confidence, Coverage, Finding, Judged, Named, Outcome, Reason, Severity, Verdict};
+use crate::judge::{Candidate, Cited, Confidence, Finding, Judged, Named, Outcome, Reason, Severity, Verdict};
 use crate::net::Side;
 use crate::report::Report;
 use crate::signature::{Basis, RoleId, ServiceId, Signatures};
@@ -290,7 +290,7 @@ impl<'a> SummaryRecord<'a> {
             verdicts.one(word(&judged.verdict));
             outcomes.one(word(&judged.outcome));
         }
-        let mut drops = counts(&report.notes);
+        let mut drops = counts(&report.losses.dropped());
         for interface in &report.interfaces {
             if let Some(dropped) = interface.dropped {
                 let name = interface.name.as_deref().unwrap_or("interface");
@@ -309,8 +309,8 @@ impl<'a> SummaryRecord<'a> {
             findings: report.findings.len(),
             verdicts: counts(&verdicts),
             outcomes: counts(&outcomes),
-            faults: counts(&report.faults),
-            other_frames: counts(&report.other_frames),
+            faults: counts(&report.losses.faults()),
+            other_frames: counts(&report.losses.without_flow()),
             drops,
             visibility: &report.visibility,
             coverage: report.coverage.iter().map(|(id, coverage)| (service_name(report.signatures, *id).to_owned(), word(coverage).into())).collect(),

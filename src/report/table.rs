@@ -62,7 +62,8 @@ impl Table {
     /// Prints it, two spaces in front.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..columns).map(|column| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max().unwrap_or(0)).collect();
+        let widths: Vec<usize> =
+            (0..columns).map(|column| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max().unwrap_or(0)).collect();
         for row in &self.rows {
             let mut line = String::from(" ");
             for (column, cell) in row.iter().enumerate() {

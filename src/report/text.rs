@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style as Paint};
 
 use crate::capture::FrameId;
 use crate::count::Tally;
-use crate::judge::{Coverage, Finding, Outcome, Severity, Verdict};
+use crate::judge::{Coverage, Finding, Outcome, Severity, Verdict, Visibility};
 use crate::report::record::{file_name, service_name, word};
 use crate::report::table::{Table, wrapped};
 use crate::report::{Report, Style};
@@ -49,10 +49,27 @@ fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
             wrapped(out, &label, &error.to_string())?;
         }
     }
-    for sentence in report.visibility.sentences() {
+    for sentence in tap_sentences(&report.visibility) {
         wrapped(out, "this tap: ", &sentence)?;
     }
     writeln!(out)
+}
+
+/// What the tap could not see, as far as it bears on the findings.
+fn tap_sentences(visibility: &Visibility) -> Vec<String> {
+    let mut said = Vec::new();
+    if visibility.two_way == 0 && visibility.one_way > 0 {
+        said.push("no flow was seen in both directions; whether anything was answered cannot be told from here".to_owned());
+    }
+    if visibility.unseen_answers > 0 {
+        let many = grouped(visibility.unseen_answers);
+        said.push(format!("in {many} flows the client went on as if answered, but the answers pass elsewhere (one-sided mirror or asymmetric path)"));
+    }
+    if visibility.loss_per_mille() > 0 {
+        let (missed, all) = (grouped(visibility.missed_bytes), grouped(visibility.acknowledged_bytes));
+        said.push(format!("{missed} of {all} acknowledged bytes were never captured; an answer may be among them"));
+    }
+    said
 }
 
 fn write_findings(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -188,7 +205,14 @@ fn write_flows(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         let flow = &judged.identified.flow;
         let service = judged.service.map_or("-", |id| service_name(report.signatures, id));
         let server = format!("{}/{}", flow.server.endpoint, flow.transport);
-        table.row([flow.client.endpoint.to_string(), server, judged.identified.protocol.join("/"), word(&judged.verdict), word(&judged.outcome), service.to_owned()]);
+        table.row([
+            flow.client.endpoint.to_string(),
+            server,
+            judged.identified.protocol.join("/"),
+            word(&judged.verdict),
+            word(&judged.outcome),
+            service.to_owned(),
+        ]);
     }
     table.write(out)?;
     writeln!(out)
@@ -208,7 +232,9 @@ fn write_coverage(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
 /// Everything that was not counted as a flow: faults, frames of other kinds, drops.
 fn write_losses(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut lines = Vec::new();
-    for (label, tally) in [("not decoded", &report.faults), ("not IP", &report.other_frames), ("removed or dropped", &report.notes)] {
+    for (label, tally) in
+        [("not decoded", report.losses.faults()), ("not in a flow", report.losses.without_flow()), ("dropped or skipped", report.losses.dropped())]
+    {
         if !tally.is_empty() {
             let parts: Vec<String> = tally.iter().map(|(what, many)| format!("{} {what}", grouped(many))).collect();
             lines.push((label, parts.join(", ")));
