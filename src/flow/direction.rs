@@ -124,6 +124,6 @@ mod tests {
 
     #[test]
     fn nothing_is_an_answer_that_goes_to_a_group() {
-        assert_eq!(of_datagram(Transport::UDP, 67, 68, IpAddr::from([255; 4])).flipped, false);
+        assert!(!of_datagram(Transport::UDP, 67, 68, IpAddr::from([255; 4])).flipped);
     }
 }

@@ -37,6 +37,7 @@ impl Agenda {
     }
 }
 
-fn second_of(time: Timestamp) -> i64 {
+/// The second since the epoch in which a moment lies.
+pub(super) fn second_of(time: Timestamp) -> i64 {
     time.nanos().div_euclid(1_000_000_000)
 }

@@ -60,10 +60,10 @@ impl Key {
             (None, None) if quote.transport.has_ports() || is_icmp(quote.transport) => return None,
             (None, None) => (0, 0, true),
         };
-        Some(Self::new(quote.transport, (quote.source, source), (quote.destination, destination), two_way, 0))
+        Some(Self::between(quote.transport, (quote.source, source), (quote.destination, destination), two_way, 0))
     }
 
-    fn new(transport: Transport, source: (IpAddr, u16), destination: (IpAddr, u16), two_way: bool, about: u32) -> Keyed {
+    fn between(transport: Transport, source: (IpAddr, u16), destination: (IpAddr, u16), two_way: bool, about: u32) -> Keyed {
         let (from, to) = ((octets(source.0), source.1), (octets(destination.0), destination.1));
         let from_low = !two_way || from <= to;
         let (low, high) = if from_low { (from, to) } else { (to, from) };
@@ -83,7 +83,7 @@ pub(super) fn of_packet(packet: &Packet<'_>) -> Option<Keyed> {
         Header::None => (0, 0, true),
     };
     let about = quote_of(packet).map_or(0, |quote| pair_hash(quote.source, quote.destination) as u32);
-    Some(Key::new(ip.transport, (ip.source, source), (ip.destination, destination), two_way, about))
+    Some(Key::between(ip.transport, (ip.source, source), (ip.destination, destination), two_way, about))
 }
 
 /// Which of `shards` tables a packet belongs to: by its address pair, an ICMP error by the pair it quotes. So a control flow and its data flows,

@@ -14,6 +14,10 @@ mod story;
 mod stream;
 mod table;
 mod tcp;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod trace;
 mod unreachable;
 
 use std::net::IpAddr;

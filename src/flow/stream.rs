@@ -2,7 +2,7 @@
 //! the other side acknowledges what lies beyond them, or at a bound.
 
 use crate::capture::FrameId;
-use crate::flow::Want;
+use crate::flow::{Data, Want};
 use crate::limit::{STREAM_BYTES_HELD, STREAM_PIECES_HELD};
 use crate::net::Side;
 use crate::time::Timestamp;
@@ -58,6 +58,14 @@ pub(super) struct Ready<'a> {
     pub seen: Seen,
 }
 
+impl<'a> Ready<'a> {
+    /// As the observer gets it.
+    pub fn into_data(self, midstream: bool) -> Data<'a> {
+        let Self { from, bytes, offset, missing, seen: Seen { time, frame, ttl } } = self;
+        Data { from, bytes, offset, missing, midstream, time, frame, ttl }
+    }
+}
+
 /// Where ready bytes go, and what all streams of a table share.
 pub(super) struct Outlet<'a> {
     /// Whose stream is worked on.
@@ -86,9 +94,13 @@ impl Default for Stream {
 }
 
 impl Stream {
-    /// Whether nothing was captured or skipped yet.
-    pub fn is_untouched(&self) -> bool {
-        self.next == FIRST && self.waiting.is_empty()
+    /// Positions count from another sequence number now. What waits under the old count is of no use, but keeps its place in the budget
+    /// until the buffers are given back.
+    pub fn restart(&mut self) {
+        self.next = FIRST;
+        for piece in &mut self.waiting {
+            (piece.from, piece.to) = (FIRST, FIRST);
+        }
     }
 
     /// Takes a segment in. The bytes that the snap length cut off, and those skipped at a bound, are the gaps.
@@ -122,6 +134,13 @@ impl Stream {
             gaps.bytes += self.drain(outlet);
         }
         gaps
+    }
+
+    /// The flow is over: delivers what still waits.
+    pub fn flush(&mut self, outlet: &mut Outlet<'_>) -> Gaps {
+        let end = self.waiting.last().map_or(self.next, |piece| piece.to);
+        let is_held = self.held > 0 && outlet.wanted;
+        if is_held { self.acknowledged(end, outlet) } else { Gaps::default() }
     }
 
     /// Nothing more is wanted, or the flow is over: gives the buffer back.

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::count::Tally;
 use crate::decode::{Content, Header, Ip, Layer, OtherKind, Packet, Tcp, What};
-use crate::flow::expiry::Agenda;
+use crate::flow::expiry::{Agenda, second_of};
 use crate::flow::key::{self, Key, Keyed};
 use crate::flow::live::Live;
 use crate::flow::stream::{Outlet, Ready};
@@ -154,8 +154,9 @@ impl FlowTable {
     /// Time has come to `now`, as other tables of the same capture may know first: ends the flows that are over. To be told before
     /// [`finish`](Self::finish) wherever there are several tables, so that what a flow ends with does not depend on which one it was in.
     pub fn advance(&mut self, now: Timestamp, observer: &mut impl Observer) {
-        if now > self.now {
-            self.now = now;
+        let is_another_second = second_of(now) > second_of(self.now);
+        self.now = self.now.max(now);
+        if is_another_second {
             self.expire(now - SLACK, observer);
         }
     }
@@ -178,6 +179,12 @@ impl FlowTable {
     /// Flows live now.
     pub fn live(&self) -> usize {
         self.index.len()
+    }
+
+    /// Whether all buffers were given back.
+    #[cfg(test)]
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.index.is_empty() && self.budget == self.settings.streams_bytes
     }
 
     /// Counts a packet, and finds out where it belongs.
@@ -282,13 +289,9 @@ impl FlowTable {
         let effect = connection.segment(side, packet, ip, tcp, &mut history);
         let (wanted, midstream) = (flow.wanted, connection.is_midstream());
         let shown = &*flow;
-        let mut deliver = |ready: Ready<'_>| {
-            let Ready { from, bytes, offset, missing, seen } = ready;
-            let data = Data { from, bytes, offset, missing, midstream, time: seen.time, frame: seen.frame, ttl: seen.ttl };
-            observer.data(Slot(slot), &shown.view(), data)
-        };
+        let mut deliver = |ready: Ready<'_>| observer.data(Slot(slot), &shown.view(), ready.into_data(midstream));
         let mut outlet = Outlet { from: side, deliver: &mut deliver, wanted, budget: &mut self.budget };
-        connection.payload(side, packet, ip.ttl, tcp.flags, &effect, &mut history, &mut outlet);
+        connection.payload(side, packet, &effect, &mut history, &mut outlet);
         let still_wanted = outlet.wanted;
         if wanted && !still_wanted {
             connection.release(&mut self.budget);
@@ -336,7 +339,7 @@ impl FlowTable {
         let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) else { return };
         let is_new = flow.second == i64::MIN;
         let closes = flow.tcp.as_ref().and_then(|connection| connection.closed);
-        if is_new || closes.is_some_and(|closes| closes.nanos().div_euclid(1_000_000_000) < flow.second) {
+        if is_new || closes.is_some_and(|closes| second_of(closes) < flow.second) {
             flow.second = self.agenda.enter(slot, flow.deadline(&self.settings));
         }
     }
@@ -363,7 +366,7 @@ impl FlowTable {
         while let Some((second, slot)) = self.agenda.nearest() {
             let Some(flow) = self.flow(slot).filter(|flow| flow.second == second) else { continue };
             let deadline = flow.deadline(&self.settings);
-            if deadline.nanos().div_euclid(1_000_000_000) > second {
+            if second_of(deadline) > second {
                 self.enter(slot, deadline);
             } else {
                 self.counts.evicted += 1;
@@ -381,8 +384,12 @@ impl FlowTable {
 
     fn close(&mut self, slot: u32, ended: Ended, observer: &mut impl Observer) {
         let Some(mut flow) = self.flows.get_mut(slot as usize).and_then(Option::take) else { return };
-        if let Some(connection) = &mut flow.tcp {
+        if let Some(mut connection) = flow.tcp.take() {
+            let (wanted, midstream) = (flow.wanted, connection.is_midstream());
+            let mut deliver = |ready: Ready<'_>| observer.data(Slot(slot), &flow.view(), ready.into_data(midstream));
+            connection.flush(&mut Outlet { from: Side::Client, deliver: &mut deliver, wanted, budget: &mut self.budget });
             connection.release(&mut self.budget);
+            flow.tcp = Some(connection);
         }
         let tag = flow.key.tag(&self.seed);
         if let Ok(entry) = self.index.find_entry(spread(tag), |(_, known)| *known == slot) {

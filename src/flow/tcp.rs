@@ -64,7 +64,7 @@ enum State {
 }
 
 /// What a segment means for its flow beyond the connection itself.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Effect {
     /// The connection is over from now on.
     pub finished: bool,
@@ -72,6 +72,9 @@ pub(super) struct Effect {
     payload_at: i64,
     /// What it acknowledges of the other side's stream.
     acknowledges: Option<i64>,
+    /// A RST: neither its payload nor its acknowledgment is to be believed.
+    is_reset: bool,
+    seen: Seen,
 }
 
 impl Half {
@@ -81,12 +84,12 @@ impl Half {
     }
 
     fn begin(&mut self, start: u32, last: i64) {
+        if start != self.start {
+            self.stream.restart();
+        }
         self.start = start;
         self.acknowledged = 0;
         self.last = last;
-        if !self.stream.is_untouched() {
-            self.stream = Stream::default();
-        }
     }
 
     fn enter(&mut self, state: State) {
@@ -154,14 +157,20 @@ impl Connection {
         let closes = self.step(me, tcp.flags, len);
         self.seen[me] = true;
         let finished = closes && self.close(me);
-        Effect { finished, payload_at: if tcp.flags.has(TcpFlags::SYN) { at + 1 } else { at }, acknowledges }
+        let payload_at = if tcp.flags.has(TcpFlags::SYN) { at + 1 } else { at };
+        let seen = Seen { time: packet.time, frame: packet.frame, ttl: ip.ttl };
+        Effect { finished, payload_at, acknowledges, is_reset: tcp.flags.has(TcpFlags::RST), seen }
     }
 
     /// Puts the payload of the segment just taken in into order.
-    pub fn payload(&mut self, side: Side, packet: &Packet<'_>, ttl: u8, flags: TcpFlags, effect: &Effect, history: &mut History, outlet: &mut Outlet<'_>) {
+    pub fn payload(&mut self, side: Side, packet: &Packet<'_>, effect: &Effect, history: &mut History, outlet: &mut Outlet<'_>) {
+        if effect.is_reset {
+            return;
+        }
         let (me, other) = (side as usize, side.other() as usize);
-        if let Some(position) = effect.acknowledges.filter(|_| !flags.has(TcpFlags::RST)) {
+        if let Some(position) = effect.acknowledges {
             let position = self.ends[other].fin.map_or(position, |fin| position.min(fin - 1));
+            // Where no SYN was seen the first acknowledgment may be for what came before the capture.
             let is_guess = position <= FIRST + 1 && self.partial;
             if !is_guess {
                 outlet.from = side.other();
@@ -169,12 +178,20 @@ impl Connection {
                 self.note_gaps(side.other(), gaps, history);
             }
         }
-        if packet.payload_len > 0 && !flags.has(TcpFlags::RST) && effect.payload_at >= FIRST {
-            let seen = Seen { time: packet.time, frame: packet.frame, ttl };
-            let segment = Segment { from: effect.payload_at, len: packet.payload_len, bytes: packet.payload, seen };
+        if packet.payload_len > 0 && effect.payload_at >= FIRST {
+            let segment = Segment { from: effect.payload_at, len: packet.payload_len, bytes: packet.payload, seen: effect.seen };
             outlet.from = side;
             let gaps = self.ends[me].stream.segment(&segment, outlet);
             self.story.missed_bytes[me] += gaps.bytes;
+        }
+    }
+
+    /// The connection is over: delivers what still waits for bytes that did not come.
+    pub fn flush(&mut self, outlet: &mut Outlet<'_>) {
+        for side in [Side::Client, Side::Server] {
+            outlet.from = side;
+            let gaps = self.ends[side as usize].stream.flush(outlet);
+            self.story.missed_bytes[side as usize] += gaps.bytes;
         }
     }
 
@@ -246,7 +263,9 @@ impl Connection {
             State::Inactive if syn => end.begin(tcp.sequence, taken),
             // As if there had been a SYN, so that positions mean the same.
             State::Inactive => end.begin(tcp.sequence.wrapping_sub(1), 1),
-            State::SynSent | State::SynAckSent | State::Established | State::Partial if syn && tcp.sequence != end.start => end.begin(tcp.sequence, taken),
+            State::SynSent | State::SynAckSent if syn && tcp.sequence != end.start => end.begin(tcp.sequence, taken),
+            // Perhaps nothing had been established, and this SYN begins it.
+            State::Established | State::Partial if syn => end.begin(tcp.sequence, taken),
             State::Reset if syn && end.previous == State::Inactive => end.begin(tcp.sequence, taken),
             _ => {}
         }
