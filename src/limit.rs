@@ -147,6 +147,14 @@ pub const HOSTS_REMEMBERED: usize = 1 << 18;
 pub const PAIRS_REMEMBERED: usize = 1 << 19;
 /// Unanswered targets remembered of one source: twice what makes it a scanner.
 pub const TARGETS_REMEMBERED: usize = 64;
+/// Pairs of hosts kept apart while findings are gathered, at some 1 KB each.
+pub const PAIRS_GATHERED: usize = 1 << 14;
+/// Hosts, ports and names told apart in one finding; more are a number.
+pub const HOSTS_OF_A_FINDING: usize = 64;
+/// Frames cited of one finding: those of a few flows.
+pub const FRAMES_OF_A_FINDING: usize = 32;
+/// Flows that one display filter names. Wireshark takes more, people do not paste more.
+pub const FLOWS_SELECTED: usize = 32;
 /// Different unanswered targets (host and port) that make a source a scanner, if hardly anything answers it. A device that cannot reach its clouds
 /// tries a handful; a scanner tries a network.
 pub const SCAN_TARGETS: usize = 32;

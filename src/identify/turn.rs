@@ -6,7 +6,7 @@ use crate::net::Side;
 
 impl Identified {
     /// Swaps the sides in everything that was learned; the flow itself is swapped by whoever decides that it must be.
-    pub(super) fn turn(&mut self) {
+    pub fn turn(&mut self) {
         self.opening.swap(0, 1);
         self.matches.iter_mut().for_each(Match::turn);
         self.facts.iter_mut().for_each(Fact::turn);

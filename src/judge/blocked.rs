@@ -25,9 +25,16 @@ struct Rule {
     id: &'static str,
     outcome: Outcome,
     /// How sure, where the pattern is there.
-    holds: fn(&Ending<'_>) -> Option<Confidence>,
-    says: fn(&Ending<'_>) -> String,
+    holds: Holds,
+    says: Says,
     alternatives: &'static [&'static str],
+}
+
+type Holds = fn(&Ending<'_>) -> Option<Confidence>;
+type Says = fn(&Ending<'_>) -> String;
+
+const fn rule(id: &'static str, outcome: Outcome, holds: Holds, says: Says, alternatives: &'static [&'static str]) -> Rule {
+    Rule { id, outcome, holds, says, alternatives }
 }
 
 /// Decides by the first rule that holds; a flow that none holds for was answered and worked.
@@ -64,140 +71,41 @@ fn rejecter(outcome: Outcome, ending: &Ending<'_>) -> Option<IpAddr> {
 }
 
 /// In order. Refusals that were seen stand first, then what cannot be seen, then silence, then what was said inside a working connection.
+#[rustfmt::skip]
 const TABLE: &[Rule] = &[
-    Rule { id: "D80", outcome: Outcome::ScanNoise, holds: scan, says: says_scan, alternatives: &["monitoring or inventory software"] },
-    Rule { id: "D27", outcome: Outcome::RejectedByNetwork, holds: by_policy, says: says_policy, alternatives: &["a filter on the host itself"] },
-    Rule {
-        id: "D71",
-        outcome: Outcome::RefusedByHost,
-        holds: closed_udp,
-        says: says_closed,
-        alternatives: &["a filter on the host that answers like a closed port"],
-    },
-    Rule {
-        id: "D28",
-        outcome: Outcome::RejectedByNetwork,
-        holds: port_unreachable,
-        says: says_reject,
-        alternatives: &["address translation without a target"],
-    },
-    Rule {
-        id: "D29",
-        outcome: Outcome::Unreachable,
-        holds: no_route,
-        says: says_no_route,
-        alternatives: &["a filter that answers like a missing route", "the host is switched off"],
-    },
-    Rule {
-        id: "D26",
-        outcome: Outcome::RejectedByNetwork,
-        holds: foreign_reset,
-        says: says_foreign_reset,
-        alternatives: &["a load balancer", "a route that changed"],
-    },
-    Rule { id: "D25", outcome: Outcome::RefusedByHost, holds: closed_tcp, says: says_closed, alternatives: &["a filter that answers with the host's address"] },
-    Rule {
-        id: "D81",
-        outcome: Outcome::ScanNoise,
-        holds: unsolicited,
-        says: says_unsolicited,
-        alternatives: &["a service that was meant to be reached from outside"],
-    },
-    Rule { id: "D05", outcome: Outcome::OneWayByDesign, holds: one_way, says: says_one_way, alternatives: &[] },
-    Rule {
-        id: "D01",
-        outcome: Outcome::NotObservable,
-        holds: unseen,
-        says: says_unseen,
-        alternatives: &["asymmetric routing", "a mirror port that copies one direction"],
-    },
-    Rule { id: "D02", outcome: Outcome::CaptureDamaged, holds: damaged, says: says_damaged, alternatives: &["an overloaded mirror port", "a snap length"] },
-    Rule { id: "D06", outcome: Outcome::NotObservable, holds: cut_off, says: says_cut_off, alternatives: &["the answer came after the capture"] },
-    Rule { id: "D32", outcome: Outcome::Unreachable, holds: at_times, says: says_at_times, alternatives: &["packet loss", "a busy server", "a rate limit"] },
-    Rule {
-        id: "D30",
-        outcome: Outcome::ReturnPathBroken,
-        holds: return_path,
-        says: says_return_path,
-        alternatives: &["spoofed requests", "a stateful device that saw one direction only"],
-    },
-    Rule { id: "D22", outcome: Outcome::SilentDrop, holds: silent_port, says: says_silent_port, alternatives: &["a full accept queue of the service"] },
-    Rule { id: "D20", outcome: Outcome::SilentDrop, holds: silent, says: says_silent, alternatives: &["the host is switched off", "no route there or back"] },
-    Rule {
-        id: "D21",
-        outcome: Outcome::SilentDrop,
-        holds: silent_twice,
-        says: says_silent,
-        alternatives: &["the client gave up early", "the host is switched off", "no route there or back"],
-    },
-    Rule {
-        id: "D70",
-        outcome: Outcome::SilentDrop,
-        holds: silent_udp,
-        says: says_silent_udp,
-        alternatives: &["the service is switched off", "a wrong key or community, which many services meet with silence"],
-    },
-    Rule {
-        id: "D33",
-        outcome: Outcome::NotObservable,
-        holds: asked_once,
-        says: says_asked_once,
-        alternatives: &["the client gave up", "the answer was not captured"],
-    },
-    Rule {
-        id: "D46",
-        outcome: Outcome::TlsFailed,
-        holds: tls_by_client,
-        says: says_tls,
-        alternatives: &["a device in between that opens TLS", "a missing root certificate", "a wrong clock"],
-    },
-    Rule {
-        id: "D47",
-        outcome: Outcome::TlsFailed,
-        holds: tls_by_server,
-        says: says_tls,
-        alternatives: &["a client certificate is demanded", "no common version or cipher"],
-    },
-    Rule { id: "D14", outcome: Outcome::DnsFailed, holds: dns_failed, says: says_dns, alternatives: &["DNSSEC", "the resolver cannot reach its own servers"] },
-    Rule {
-        id: "D12",
-        outcome: Outcome::DnsBlocked,
-        holds: dns_refused,
-        says: says_dns,
-        alternatives: &["the wrong resolver", "an access list of the resolver"],
-    },
-    Rule { id: "D43", outcome: Outcome::BlockedByProxy, holds: proxy_wants_login, says: says_proxy, alternatives: &["the server itself plays a proxy"] },
-    Rule { id: "D44", outcome: Outcome::BlockedByProxy, holds: captive, says: says_proxy, alternatives: &["the server itself answers so"] },
-    Rule { id: "D53", outcome: Outcome::AppRefused, holds: app_refused, says: says_app_refused, alternatives: &[] },
-    Rule { id: "D04", outcome: Outcome::Midstream, holds: midstream, says: says_midstream, alternatives: &["the capture lost the handshake"] },
-    Rule {
-        id: "D40",
-        outcome: Outcome::AppRefused,
-        holds: cut_after_first,
-        says: says_cut_after_first,
-        alternatives: &["a device in between cut it after it had read the first bytes", "the service failed"],
-    },
-    Rule {
-        id: "D41",
-        outcome: Outcome::ServerSilent,
-        holds: first_lost,
-        says: says_first_lost,
-        alternatives: &["packets of that size do not get through", "a filter that reads content"],
-    },
-    Rule {
-        id: "D54",
-        outcome: Outcome::ServerSilent,
-        holds: no_reply,
-        says: says_no_reply,
-        alternatives: &["a slow service", "a proxy that accepted in its place"],
-    },
-    Rule {
-        id: "D31",
-        outcome: Outcome::ConnectedNoData,
-        holds: nothing_said,
-        says: says_nothing_said,
-        alternatives: &["a connection test", "a proxy that accepted in the server's place"],
-    },
+    rule("D80", Outcome::ScanNoise, scan, says_scan, &["monitoring or inventory software"]),
+    rule("D27", Outcome::RejectedByNetwork, by_policy, says_policy, &["a filter on the host itself"]),
+    rule("D71", Outcome::RefusedByHost, closed_udp, says_closed, &["a filter on the host that answers like a closed port"]),
+    rule("D28", Outcome::RejectedByNetwork, port_unreachable, says_reject, &["address translation without a target"]),
+    rule("D29", Outcome::Unreachable, no_route, says_no_route, &["a filter that answers like a missing route", "the host is switched off"]),
+    rule("D26", Outcome::RejectedByNetwork, foreign_reset, says_foreign_reset, &["a load balancer", "a route that changed"]),
+    rule("D25", Outcome::RefusedByHost, closed_tcp, says_closed, &["a filter that answers with the host's address"]),
+    rule("D81", Outcome::ScanNoise, unsolicited, says_unsolicited, &["a service that was meant to be reached from outside"]),
+    rule("D05", Outcome::OneWayByDesign, one_way, says_one_way, &[]),
+    rule("D01", Outcome::NotObservable, unseen, says_unseen, &["asymmetric routing", "a mirror port that copies one direction"]),
+    rule("D02", Outcome::CaptureDamaged, damaged, says_damaged, &["an overloaded mirror port", "a snap length"]),
+    rule("D06", Outcome::NotObservable, cut_off, says_cut_off, &["the answer came after the capture"]),
+    rule("D32", Outcome::Unreachable, at_times, says_at_times, &["packet loss", "a busy server", "a rate limit"]),
+    rule("D30", Outcome::ReturnPathBroken, return_path, says_return_path, &["spoofed requests", "a stateful device that saw one direction only"]),
+    rule("D22", Outcome::SilentDrop, silent_port, says_silent_port, &["a full accept queue of the service"]),
+    rule("D20", Outcome::SilentDrop, silent, says_silent, &["the host is switched off", "no route there or back"]),
+    rule("D21", Outcome::SilentDrop, silent_twice, says_silent, &["the client gave up early", "the host is switched off", "no route there or back"]),
+    rule("D70", Outcome::SilentDrop, silent_udp, says_silent_udp,
+        &["the service is switched off", "a wrong key or community, which many services meet with silence"]),
+    rule("D33", Outcome::NotObservable, asked_once, says_asked_once, &["the client gave up", "the answer was not captured"]),
+    rule("D46", Outcome::TlsFailed, tls_by_client, says_tls, &["a device in between that opens TLS", "a missing root certificate", "a wrong clock"]),
+    rule("D47", Outcome::TlsFailed, tls_by_server, says_tls, &["a client certificate is demanded", "no common version or cipher"]),
+    rule("D14", Outcome::DnsFailed, dns_failed, says_dns, &["DNSSEC", "the resolver cannot reach its own servers"]),
+    rule("D12", Outcome::DnsBlocked, dns_refused, says_dns, &["the wrong resolver", "an access list of the resolver"]),
+    rule("D43", Outcome::BlockedByProxy, proxy_wants_login, says_proxy, &["the server itself plays a proxy"]),
+    rule("D44", Outcome::BlockedByProxy, captive, says_proxy, &["the server itself answers so"]),
+    rule("D53", Outcome::AppRefused, app_refused, says_app_refused, &[]),
+    rule("D04", Outcome::Midstream, midstream, says_midstream, &["the capture lost the handshake"]),
+    rule("D40", Outcome::AppRefused, cut_after_first, says_cut_after_first,
+        &["a device in between cut it after it had read the first bytes", "the service failed"]),
+    rule("D41", Outcome::ServerSilent, first_lost, says_first_lost, &["packets of that size do not get through", "a filter that reads content"]),
+    rule("D54", Outcome::ServerSilent, no_reply, says_no_reply, &["a slow service", "a proxy that accepted in its place"]),
+    rule("D31", Outcome::ConnectedNoData, nothing_said, says_nothing_said, &["a connection test", "a proxy that accepted in the server's place"]),
 ];
 
 fn scan(e: &Ending<'_>) -> Option<Confidence> {
@@ -491,9 +399,7 @@ fn says_cut_after_first(e: &Ending<'_>) -> String {
 
 fn first_lost(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream)?;
-    let [again, _] = tcp.retransmissions;
-    // The acknowledgment of the SYN counts one; none of the client's bytes beyond it were acknowledged.
-    (is_one_sided_talk(e) && again >= 2 && tcp.acknowledged[0] <= 1).then_some(Confidence::Low)
+    (is_one_sided_talk(e) && tcp.retransmissions[0] >= 2 && tcp.acknowledged[0] == 0).then_some(Confidence::Low)
 }
 
 fn says_first_lost(e: &Ending<'_>) -> String {

@@ -3,11 +3,12 @@
 //! A row is considered where its port, its announcement, its name pattern or its protocol touches the flow. What does not fit is kept as
 //! [`Miss`]es, because the nearest miss is the most useful thing to say about a flow that no row covers.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::flow::Direction as Opened;
 use crate::identify::{Fact, Identified, Promise};
-use crate::judge::claim::{Claims, is_common};
+use crate::judge::claim::{Claims, is_common, words_of};
 use crate::judge::role::{Plays, Roles};
 use crate::judge::{Candidate, Named, Reason};
 use crate::net::{Side, is_broadcast, is_group, is_private};
@@ -221,8 +222,20 @@ impl Weighed {
 
 /// Holds every row that touches the flow against it, in document order.
 pub(super) fn weigh(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, claims: &Claims, applies: impl Fn(&Service) -> bool) -> Vec<Weighed> {
-    let rows = (0..).map(ServiceId).zip(&signatures.services).filter(|(_, service)| applies(service));
+    let touching = touching(case, signatures, claims);
+    let rows = touching.into_iter().filter_map(|id| Some((id, signatures.services.get(id.0 as usize)?))).filter(|(_, service)| applies(service));
     rows.filter_map(|(id, service)| weigh_one(case, id, service, roles, claims)).collect()
+}
+
+/// Rows that the flow's port, announcement, names, protocol or roles lead to, in document order.
+fn touching(case: &Case<'_>, signatures: &Signatures, claims: &Claims) -> BTreeSet<ServiceId> {
+    let mut rows: BTreeSet<ServiceId> = signatures.at(case.identified.flow.transport, case.port()).collect();
+    rows.extend(case.announced.iter().flat_map(|promise| signatures.learned(promise.kind)));
+    rows.extend(case.names[1].iter().flat_map(|named| signatures.named(&named.name)));
+    let telling = case.identified.protocol.iter().filter(|protocol| claims.is_distinctive(protocol));
+    rows.extend(telling.flat_map(|protocol| signatures.speaking(protocol)));
+    rows.extend(case.given.iter().flatten().flat_map(|role| signatures.of_role(*role)).filter(|id| is_portless(&signatures.services[id.0 as usize])));
+    rows
 }
 
 fn weigh_one(case: &Case<'_>, id: ServiceId, service: &Service, roles: &Roles<'_>, claims: &Claims) -> Option<Weighed> {
@@ -236,6 +249,7 @@ fn weigh_one(case: &Case<'_>, id: ServiceId, service: &Service, roles: &Roles<'_
     let mut misses = Vec::new();
     let (mut level, width) = place(case, service, claims, ends, named || broadly_named, &mut misses)?;
     let path = path_depth(case, service, &mut misses);
+    // The root path holds everything and tells nothing.
     if let (Some(1..), Level::Port | Level::Range) = (path, level) {
         level = Level::PortPath;
     }
@@ -248,14 +262,15 @@ fn weigh_one(case: &Case<'_>, id: ServiceId, service: &Service, roles: &Roles<'_
     role_misses(case, service, roles, ends, &mut misses);
     misses.sort_unstable();
     misses.dedup();
+    let basis = service.port_basis(flow.transport, case.port()).unwrap_or(service.basis);
     let claimed = claims.alone(flow.transport, case.port()) == Some(service.document);
-    Some(Weighed { service: id, level, ends, named, broadly_named, path: path.unwrap_or(0), width, basis: service.basis, claimed, misses })
+    Some(Weighed { service: id, level, ends, named, broadly_named, path: path.unwrap_or(0), width, basis, claimed, misses })
 }
 
 /// By what the row touches the flow, and how many ports it spans; none where it does not touch it.
 fn place(case: &Case<'_>, service: &Service, claims: &Claims, ends: [Plays; 2], named: bool, misses: &mut Vec<Miss>) -> Option<(Level, u32)> {
     let flow = &case.identified.flow;
-    let range = service.ports.iter().filter(|range| range.contains(case.port())).min_by_key(|range| range.width());
+    let range = service.range_of(case.port());
     let clients_fit = service.client_ports.is_empty() || service.client_ports.iter().any(|range| range.contains(flow.client.endpoint.port));
     let width = range.map_or(u32::MAX, |range| range.width());
     let distinctive = speaks_own_protocol(case, service, claims);
@@ -272,7 +287,7 @@ fn place(case: &Case<'_>, service: &Service, claims: &Claims, ends: [Plays; 2], 
         let by_port = if width == 1 { Level::Port } else { Level::Range };
         return Some((if distinctive { Level::Content } else { by_port }, width));
     }
-    let portless = service.ports.is_empty() && service.learned_from.is_empty();
+    let portless = is_portless(service);
     let by_protocol = portless && !service.protocols.is_empty() && accepts_all(service, &case.identified.protocol) && ends.contains(&Plays::Given);
     if portless && (named || by_protocol) {
         return Some((Level::Name, width));
@@ -284,17 +299,20 @@ fn place(case: &Case<'_>, service: &Service, claims: &Claims, ends: [Plays; 2], 
     })
 }
 
+/// Whether the document names no port for the row, nor says where it is learned.
+fn is_portless(service: &Service) -> bool {
+    service.ports.is_empty() && service.learned_from.is_empty()
+}
+
 /// Whether a flow of the row is always announced: media and FTP data have no port of their own. Other announcements only offer another port.
 fn must_be_announced(service: &Service) -> bool {
     let always = [PromiseKind::FtpPassive, PromiseKind::FtpActive, PromiseKind::Media, PromiseKind::Tftp];
     !service.learned_from.is_empty() && service.learned_from.iter().all(|kind| always.contains(kind))
 }
 
+/// Whether the flow speaks what the row's document alone speaks, and this row too.
 fn speaks_own_protocol(case: &Case<'_>, service: &Service, claims: &Claims) -> bool {
-    case.identified
-        .protocol
-        .iter()
-        .any(|seen| claims.is_distinctive(seen) && service.protocols.iter().any(|stack| stack.last().is_some_and(|innermost| innermost == seen)))
+    case.identified.protocol.iter().any(|seen| claims.is_distinctive(seen) && words_of(service).any(|word| word == *seen))
 }
 
 /// Segments of the longest of the row's paths that a request fits; none where the row has none or no request was seen.
@@ -302,29 +320,11 @@ fn path_depth(case: &Case<'_>, service: &Service, misses: &mut Vec<Miss>) -> Opt
     if service.paths.is_empty() || case.paths().next().is_none() {
         return None;
     }
-    let depth = case.paths().flat_map(|path| service.paths.iter().filter_map(move |root| depth_under(root, path))).max();
+    let depth = case.paths().filter_map(|path| service.path_depth(path)).max();
     if depth.is_none() {
         misses.push(Miss::Path);
     }
     depth
-}
-
-/// Segments of `root` where `path` lies under it, compared without case, as Windows http.sys does.
-fn depth_under(root: &str, path: &str) -> Option<usize> {
-    let mut of_path = path.split('/').filter(|segment| !segment.is_empty());
-    let mut depth = 0;
-    for segment in root.split('/').filter(|segment| !segment.is_empty()) {
-        if !of_path.next().is_some_and(|other| other.eq_ignore_ascii_case(segment)) {
-            return None;
-        }
-        depth += 1;
-    }
-    Some(depth)
-}
-
-/// Whether one of the row's stacks begins with what was seen, or the other way round: what is inside encryption cannot be held against a flow.
-fn accepts(service: &Service, seen: &[&str]) -> bool {
-    service.protocols.iter().any(|stack| stack.iter().zip(seen).all(|(ours, theirs)| ours == theirs))
 }
 
 /// Whether one of the row's stacks was seen whole.
@@ -335,7 +335,7 @@ fn accepts_all(service: &Service, seen: &[&str]) -> bool {
 fn content_misses(case: &Case<'_>, service: &Service, misses: &mut Vec<Miss>) {
     let seen = case.identified.protocol.as_slice();
     let Some(outermost) = seen.first() else { return };
-    if service.protocols.is_empty() || accepts(service, seen) {
+    if service.accepts(seen) {
         return;
     }
     let encrypted = ENCRYPTED.contains(outermost);

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::net::Transport;
-use crate::signature::{PortRange, Service, Signatures};
+use crate::signature::{PortRange, Service, Signatures, is_protocol_name};
 
 /// What documents claim for themselves alone.
 #[derive(Debug)]
@@ -63,17 +63,21 @@ fn every_port(service: &Service) -> impl Iterator<Item = (Transport, u16)> {
 }
 
 fn protocols_of_one(signatures: &Signatures) -> BTreeSet<String> {
-    let mut owners: BTreeMap<&str, BTreeSet<u16>> = BTreeMap::new();
+    let mut owners: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
     for service in &signatures.services {
-        for protocol in service.protocols.iter().filter_map(|stack| stack.last()) {
+        for protocol in words_of(service) {
             owners.entry(protocol).or_default().insert(service.document);
         }
     }
-    owners
-        .into_iter()
-        .filter(|(protocol, documents)| documents.len() == 1 && COMMON_PROTOCOLS.binary_search(protocol).is_err())
-        .map(|(protocol, _)| protocol.to_owned())
-        .collect()
+    let told_apart = |(protocol, documents): &(String, BTreeSet<u16>)| documents.len() == 1 && COMMON_PROTOCOLS.binary_search(&protocol.as_str()).is_err();
+    owners.into_iter().filter(told_apart).map(|(protocol, _)| protocol).collect()
+}
+
+/// Protocols that a row names: the innermost of its stacks, and those in the document's own words (`MQTT`, `Secure CoAP`).
+pub(super) fn words_of(service: &Service) -> impl Iterator<Item = String> {
+    let innermost = service.protocols.iter().filter_map(|stack| stack.last()).cloned();
+    let words = service.protocol_name.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_ascii_lowercase).filter(|word| is_protocol_name(word));
+    innermost.chain(words)
 }
 
 const fn one(port: u16) -> PortRange {
@@ -89,148 +93,28 @@ const fn range(low: u16, high: u16) -> PortRange {
 const CLAIMED_AT_ONCE: u32 = 32;
 
 /// Server ports in general use (IANA Service Name and Port Number Registry, and the alternates in daily use), sorted by port.
+#[rustfmt::skip]
 const COMMON_TCP: &[PortRange] = &[
-    range(20, 23),
-    one(25),
-    one(53),
-    one(80),
-    one(81),
-    one(88),
-    one(110),
-    one(111),
-    one(119),
-    one(123),
-    one(135),
-    range(137, 139),
-    one(143),
-    range(161, 162),
-    one(179),
-    one(389),
-    one(443),
-    one(445),
-    one(465),
-    one(502),
-    one(514),
-    one(515),
-    one(554),
-    one(587),
-    one(631),
-    one(636),
-    one(853),
-    one(873),
-    range(989, 990),
-    one(993),
-    one(995),
-    one(1080),
-    one(1194),
-    one(1433),
-    one(1434),
-    one(1521),
-    one(1723),
-    one(1883),
-    one(1900),
-    one(2049),
-    one(3000),
-    one(3128),
-    range(3268, 3269),
-    one(3306),
-    one(3389),
-    one(5000),
-    one(5060),
-    one(5061),
-    range(5222, 5223),
-    one(5353),
-    one(5355),
-    one(5357),
-    one(5432),
-    one(5671),
-    one(5672),
-    range(5900, 5930),
-    range(5985, 5986),
-    one(6379),
-    one(6443),
-    one(7000),
-    one(8000),
-    one(8001),
-    one(8008),
-    one(8009),
-    one(8080),
-    one(8081),
-    one(8088),
-    one(8090),
-    one(8443),
-    one(8888),
-    one(9000),
-    one(9080),
-    one(9090),
-    one(9092),
-    one(9100),
-    one(9200),
-    one(9443),
-    one(27017),
+    range(20, 23), one(25), one(53), one(80), one(81), one(88), one(110), one(111), one(119), one(123), one(135), range(137, 139), one(143), range(161, 162),
+    one(179), one(389), one(443), one(445), one(465), one(502), one(514), one(515), one(554), one(587), one(631), one(636), one(853), one(873), range(989, 990),
+    one(993), one(995), one(1080), one(1194), one(1433), one(1434), one(1521), one(1723), one(1883), one(1900), one(2049), one(3000), one(3128),
+    range(3268, 3269), one(3306), one(3389), one(5000), range(5060, 5061), range(5222, 5223), one(5353), one(5355), one(5357), one(5432), range(5671, 5672),
+    range(5900, 5930), range(5985, 5986), one(6379), one(6443), one(7000), range(8000, 8001), range(8008, 8009), range(8080, 8081), one(8088), one(8090),
+    one(8443), one(8888), one(9000), one(9080), one(9090), one(9092), one(9100), one(9200), one(9443), one(27017),
 ];
 /// The same for UDP.
+#[rustfmt::skip]
 const COMMON_UDP: &[PortRange] = &[
-    one(53),
-    range(67, 69),
-    one(88),
-    one(123),
-    range(137, 138),
-    range(161, 162),
-    one(389),
-    one(443),
-    one(500),
-    one(514),
-    one(520),
-    range(546, 547),
-    one(853),
-    one(1194),
-    range(1434, 1434),
-    range(1812, 1813),
-    one(1900),
-    one(3389),
-    one(3478),
-    one(3702),
-    one(4500),
-    one(5004),
-    one(5060),
-    one(5353),
-    one(5355),
-    one(51820),
+    one(53), range(67, 69), one(88), one(123), range(137, 138), range(161, 162), one(389), one(443), one(500), one(514), one(520), range(546, 547), one(853),
+    one(1194), one(1434), range(1812, 1813), one(1900), one(3389), one(3478), one(3702), one(4500), one(5004), one(5060), one(5353), one(5355), one(51820),
 ];
-/// Name lookup, time, addresses and discovery, which every host does: 53, 67, 68, 123, 137, 138, 546, 547, 1900, 3702, 5353, 5355.
+/// Name lookup, time, addresses and discovery, which every host does.
 const BACKGROUND: &[u16] = &[53, 67, 68, 123, 137, 138, 546, 547, 1900, 3702, 5353, 5355];
 /// Protocols that carry anything, or that every host speaks: that one loaded document alone names one of them tells nothing. Sorted.
+#[rustfmt::skip]
 const COMMON_PROTOCOLS: &[&str] = &[
-    "dhcp",
-    "dns",
-    "dtls",
-    "ftp",
-    "http",
-    "http2",
-    "imap",
-    "kerberos",
-    "ldap",
-    "llmnr",
-    "mdns",
-    "netbios",
-    "ntp",
-    "pop3",
-    "quic",
-    "rfb",
-    "rtp",
-    "rtsp",
-    "smb",
-    "smtp",
-    "snmp",
-    "ssdp",
-    "ssh",
-    "syslog",
-    "tds",
-    "tftp",
-    "tls",
-    "websocket",
-    "xmpp",
+    "dhcp", "dns", "dtls", "ftp", "http", "http2", "imap", "kerberos", "ldap", "llmnr", "mdns", "netbios", "netbios_ss", "ntp", "pop3", "quic", "rfb", "rtp",
+    "rtsp", "smb", "smtp", "snmp", "soap", "ssdp", "ssh", "syslog", "tds", "tftp", "tls", "websocket", "xmpp",
 ];
 
 #[cfg(test)]

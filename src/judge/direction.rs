@@ -74,34 +74,7 @@ fn class(port: u16) -> u8 {
 }
 
 /// Client and server change places, with all that is counted or said by side.
-pub(super) fn turn(identified: &mut Identified) {
-    let flow = &mut identified.flow;
-    std::mem::swap(&mut flow.client, &mut flow.server);
-    flow.history = flow.history.flipped();
-    for rejection in &mut flow.rejections {
-        rejection.to = rejection.to.other();
-    }
-    if let Some(tcp) = &mut flow.tcp {
-        tcp.fins.reverse();
-        tcp.retransmissions.reverse();
-        tcp.missed_bytes.reverse();
-        tcp.zero_windows.reverse();
-        tcp.acknowledged.reverse();
-        if let Some(reset) = &mut tcp.reset {
-            reset.from = reset.from.other();
-            std::mem::swap(&mut reset.client_payload, &mut reset.server_payload);
-        }
-    }
-    identified.opening.reverse();
-    for hit in &mut identified.matches {
-        hit.side = hit.side.other();
-    }
-    for fact in &mut identified.facts {
-        match fact {
-            Fact::Name { of: side, .. } | Fact::Software { of: side, .. } | Fact::Answer { by: side, .. } | Fact::Speaks { client: side } => {
-                *side = side.other();
-            }
-            _ => {}
-        }
-    }
+fn turn(identified: &mut Identified) {
+    identified.flow.flip();
+    identified.turn();
 }

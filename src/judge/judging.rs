@@ -1,9 +1,7 @@
 //! The two passes: learn from all flows what can be seen and who serves, then judge each.
 
-use std::net::IpAddr;
-
 use crate::flow::Direction;
-use crate::identify::{Fact, Identified, Promise};
+use crate::identify::{Books, Fact, Identified, Promise};
 use crate::judge::candidate::{Case, weigh};
 use crate::judge::claim::Claims;
 use crate::judge::ending::Ending;
@@ -12,16 +10,6 @@ use crate::judge::visibility::{Seen, Visibility, took_part};
 use crate::judge::{Judged, Named, Site, blocked, direction, verdict};
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::{Basis, Service, Signatures};
-use crate::time::Timestamp;
-
-/// What other flows said about names and flows to come.
-pub trait Books {
-    /// Names of `server` as `client` would say them at that moment, best first.
-    fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Named>;
-
-    /// The promise of a flow from `client` to `server` that holds at that moment.
-    fn announced(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise>;
-}
 
 impl Books for crate::identify::Books {
     fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Named> {
@@ -38,14 +26,14 @@ impl Books for crate::identify::Books {
 pub struct Judge<'a> {
     signatures: &'a Signatures,
     site: Site,
-    books: &'a dyn Books,
+    books: &'a Books,
     claims: Claims,
     seen: Seen,
 }
 
 impl<'a> Judge<'a> {
     /// A judge by these documents, this site and what the books know.
-    pub fn new(signatures: &'a Signatures, site: Site, books: &'a dyn Books) -> Self {
+    pub fn new(signatures: &'a Signatures, site: Site, books: &'a Books) -> Self {
         Self { signatures, site, books, claims: Claims::new(signatures), seen: Seen::default() }
     }
 
@@ -75,7 +63,7 @@ impl<'a> Judge<'a> {
         let service = decision.service.and_then(|id| self.signatures.services.get(id.0 as usize));
         let ending = Ending::read(&identified, service, &self.seen);
         let (fate, cited) = (blocked::decide(&ending), ending.cited());
-        let instance = service.and_then(|service| instance(service, server.port));
+        let instance = service.and_then(|service| service.instance_of(server.port));
         identified.announced = announced;
         Judged {
             identified,
@@ -117,7 +105,8 @@ impl<'a> Judge<'a> {
             Fact::Name { of, name, source } if *of == side => Some(Named { name: name.to_string(), source: source.name() }),
             _ => None,
         });
-        for named in stated.chain(self.books.names_of(asker, host, flow.first)) {
+        let heard = self.books.names_of(asker, host, flow.first).into_iter().map(|(name, source)| Named { name: name.into(), source: source.name() });
+        for named in stated.chain(heard) {
             if !names.iter().any(|known| known.name == named.name) {
                 names.push(named);
             }
@@ -140,10 +129,4 @@ fn keeps(promise: &Promise, identified: &Identified) -> bool {
 
 fn agrees(opening: &[u8], begins: &[u8]) -> bool {
     opening.iter().zip(begins).all(|(seen, told)| seen == told)
-}
-
-/// The instance number that the port names.
-fn instance(service: &Service, port: u16) -> Option<u16> {
-    let formula = service.instance.as_ref()?;
-    service.ports.iter().any(|range| range.contains(port)).then(|| port.checked_sub(formula.base)).flatten()
 }

@@ -1,5 +1,6 @@
 //! Holds identified flows against the documents: expected or not, and what became of them.
 
+mod advice;
 mod blocked;
 mod candidate;
 mod claim;
@@ -7,13 +8,15 @@ mod coverage;
 mod direction;
 mod ending;
 mod filter;
+mod finding;
 mod judging;
 mod role;
 mod verdict;
 mod visibility;
 
 pub use filter::{Selection, display_filter};
-pub use judging::{Books, Judge};
+pub use finding::Gatherer;
+pub use judging::Judge;
 pub use visibility::Visibility;
 
 use std::net::IpAddr;

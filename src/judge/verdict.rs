@@ -107,11 +107,26 @@ fn without_a_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, we
     if !case.identified.flow.transport.has_ports() {
         return undecided(Reason::NotCovered);
     }
+    if unsupported(case, signatures) {
+        return Decision { verdict: Verdict::Unexpected, attribution: Confidence::High, ..undecided(Reason::UnsupportedByProduct) };
+    }
     let decision = match nearest {
+        // The documents' lists of names are not whole, and say themselves that names move.
+        Some(row) if row.misses == [Miss::Name] => Decision { service: Some(row.service), ..undecided(Reason::UnknownName) },
         Some(row) if nearness(row).0 <= worst(&[Miss::Role]).0 => broken(row, Confidence::High),
         _ => Decision { verdict: Verdict::Unexpected, attribution: Confidence::High, ..undecided(Reason::UndocumentedService) },
     };
     soften(case, decision)
+}
+
+/// Whether a document says that the server's product does not offer this.
+fn unsupported(case: &Case<'_>, signatures: &Signatures) -> bool {
+    let port = case.identified.flow.server.endpoint.port;
+    let rules = signatures.rules.iter().filter(|rule| rule.effect == RuleEffect::Unsupported);
+    rules.filter(|rule| rule.roles.iter().any(|role| case.given[1].contains(role))).any(|rule| {
+        let spoken = case.identified.protocol.iter().any(|seen| rule.protocols.iter().any(|protocol| protocol == seen));
+        spoken || rule.ports.iter().any(|range| range.contains(port))
+    })
 }
 
 /// A row that the flow breaks: it stays the flow's service, so that the finding can cite it.

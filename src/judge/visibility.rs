@@ -75,7 +75,7 @@ pub(super) struct Seen {
     unanswered: BTreeMap<(IpAddr, Transport, Endpoint), u32>,
     /// Ends with the hosts that opened flows to them: the first, and whether there was another.
     fan_in: BTreeMap<(Transport, Endpoint), (IpAddr, bool)>,
-    /// Initial time-to-live values of hosts, by what they sent besides resets.
+    /// Lowest and highest time to live of what hosts sent by TCP besides resets: a forged reset is held against it.
     hops: BTreeMap<IpAddr, (u8, u8)>,
     /// Unanswered targets of a source, and how many of its flows were answered.
     probes: BTreeMap<IpAddr, (BTreeSet<(IpAddr, u16)>, u64)>,
@@ -157,11 +157,11 @@ impl Seen {
                 targets.insert((server.ip, server.port));
             }
         }
-        for end in [&flow.client, &flow.server] {
-            let reset_only = end.endpoint == server && flow.tcp.as_ref().is_some_and(|tcp| tcp.syn_acks == 0 && tcp.reset.is_some() && end.payload_bytes == 0);
-            if end.packets > 0 && !reset_only && end.ttl > 0 {
-                let (low, high) = self.hops.entry(end.endpoint.ip).or_insert((end.ttl, end.ttl));
-                (*low, *high) = ((*low).min(end.ttl), (*high).max(end.ttl));
+        let ranges = flow.tcp.as_ref().map_or([None, None], |tcp| tcp.ttl);
+        for (end, range) in [&flow.client, &flow.server].into_iter().zip(ranges) {
+            if let Some((lowest, highest)) = range {
+                let (low, high) = self.hops.entry(end.endpoint.ip).or_insert((lowest, highest));
+                (*low, *high) = ((*low).min(lowest), (*high).max(highest));
             }
         }
     }
@@ -223,7 +223,7 @@ impl Seen {
             || self.fan_in.get(&(transport, end)).is_some_and(|(_, more)| *more)
     }
 
-    /// Lowest and highest time to live of what the host sent besides lone resets.
+    /// Lowest and highest time to live of what the host sent by TCP besides resets.
     pub(super) fn hops(&self, host: IpAddr) -> Option<(u8, u8)> {
         self.hops.get(&host).copied()
     }

@@ -1,0 +1,259 @@
+//! The words of a finding: what is the matter, what it breaks, what to ask for, and who says so.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::judge::finding::{Gathered, Trouble};
+use crate::judge::{Cited, Outcome, Reason};
+use crate::net::Transport;
+use crate::signature::{Basis, Citation, RoleId, RoleKind, Rule, RuleEffect, Service, ServiceId, Signatures};
+
+/// The ends of a finding as people name them.
+#[derive(Clone, Debug)]
+pub(super) struct Ends {
+    /// An address, a role, or how many hosts.
+    pub(super) client: String,
+    pub(super) server: String,
+}
+
+impl Ends {
+    pub(super) fn of(signatures: &Signatures, service: Option<&Service>, roles: [Option<RoleId>; 2], gathered: &Gathered) -> Self {
+        let outside = service.and_then(|service| service.server.iter().copied().find(|role| is_external(signatures, *role)));
+        let [client, server] = roles;
+        Self { client: end(signatures, &gathered.clients, client), server: end(signatures, &gathered.servers, server.or(outside)) }
+    }
+}
+
+/// One host is named by its address; several by their role, if they have one.
+fn end(signatures: &Signatures, hosts: &BTreeSet<IpAddr>, role: Option<RoleId>) -> String {
+    match (hosts.len(), hosts.first(), role.and_then(|role| signatures.roles.get(usize::from(role.0)))) {
+        (1, Some(host), _) => host.to_string(),
+        (_, _, Some(role)) => role.id.clone(),
+        (many, ..) => format!("{many} hosts"),
+    }
+}
+
+fn is_external(signatures: &Signatures, role: RoleId) -> bool {
+    signatures.roles.get(usize::from(role.0)).is_some_and(|role| role.kind == RoleKind::External)
+}
+
+/// What there is to say from.
+pub(super) struct Advice<'a> {
+    pub(super) signatures: &'a Signatures,
+    pub(super) trouble: Trouble,
+    pub(super) id: Option<ServiceId>,
+    pub(super) service: Option<&'a Service>,
+    pub(super) ends: &'a Ends,
+    /// Roles that the site gives to client and server.
+    pub(super) roles: [Option<RoleId>; 2],
+    pub(super) gathered: &'a Gathered,
+}
+
+impl Advice<'_> {
+    /// One sentence.
+    pub(super) fn says(&self) -> String {
+        match self.trouble {
+            Trouble::Failed(outcome) => format!("{} from {} to {} {}{}", self.what(), self.ends.client, self.ends.server, failed(outcome), self.because()),
+            Trouble::Intermittent => {
+                format!("{} from {} to {} fails now and then: it worked at other times{}", self.what(), self.ends.client, self.ends.server, self.because())
+            }
+            Trouble::Broke(reason) => self.broke(reason),
+        }
+    }
+
+    fn because(&self) -> String {
+        self.gathered.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"))
+    }
+
+    /// The service with its port, or the port alone.
+    fn what(&self) -> String {
+        match self.service {
+            Some(service) => format!("{} ({})", service.name, self.place()),
+            None => self.place(),
+        }
+    }
+
+    /// `8883/tcp`, or `21/tcp and 3 others`.
+    fn place(&self) -> String {
+        let named = |(transport, port): (Transport, u16)| if transport.has_ports() { format!("{port}/{transport}") } else { transport.to_string() };
+        let first = self.gathered.ports.first().copied().map(named).unwrap_or_default();
+        match self.gathered.ports.len() {
+            0 | 1 => first,
+            many => format!("{first} and {} more", many - 1),
+        }
+    }
+
+    fn broke(&self, reason: Reason) -> String {
+        let (client, server, what) = (&self.ends.client, &self.ends.server, self.what());
+        let seen = if self.gathered.protocol.is_empty() { "unrecognised bytes".to_owned() } else { self.gathered.protocol.join("/") };
+        match reason {
+            Reason::UndocumentedService => format!("{client} uses {what} of {server} ({seen}), which no document that applies here mentions"),
+            Reason::WrongDirection => format!("{client} opened {what} to {server}, but the document has it opened from the other end"),
+            Reason::WrongProtocol => format!("{what} from {client} to {server} carries {seen}, not {}", self.documented_protocol()),
+            Reason::NotEncrypted => format!("{what} from {client} to {server} is in clear ({seen}), documented as encrypted"),
+            Reason::UnexpectedlyEncrypted => format!("{what} from {client} to {server} is encrypted ({seen}), documented in clear"),
+            Reason::UndocumentedPath => format!("{client} asked {server} on {what} for a path that no row of the document names"),
+            Reason::OptionalServiceActive => format!("{what} is active on {server}; the document says that it is not enabled by default"),
+            Reason::UnknownName => format!("{what} from {client} goes to a name that the document does not know: {}", self.names()),
+            Reason::OutsideAnnouncedRange => format!("{client} was sent to {} of {server}, outside the documented range", self.place()),
+            Reason::NotAnnounced => {
+                format!("{client} opened {} to {server}, a port of the range for announced transfers, but nothing announced it", self.place())
+            }
+            Reason::LeftTheLan => format!("{what} from {client} to {server} left the local network, where it belongs"),
+            Reason::InboundFromOutside => format!("{client} reached {what} of {server} from outside the local network"),
+            Reason::WrongRole => format!("{what} between {client} and {server}: the document has it between other hosts"),
+            Reason::UnsupportedByProduct => format!("{server} was asked by {client} for {what}, which the product does not support"),
+            _ => format!("{what} from {client} to {server}"),
+        }
+    }
+
+    fn documented_protocol(&self) -> &str {
+        self.service.map_or("the documented protocol", |service| &service.protocol_name)
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<&str> = self.gathered.server_names.iter().map(String::as_str).collect();
+        names.join(", ")
+    }
+
+    /// What stops working; inference is marked as ours.
+    pub(super) fn consequence(&self) -> Option<String> {
+        if !matches!(self.trouble, Trouble::Failed(_) | Trouble::Intermittent) {
+            return None;
+        }
+        let service = self.service?;
+        if let Some(consequence) = &service.consequence {
+            return Some(match &consequence.quote {
+                Some(quote) => format!("{} The document: \"{quote}\"", consequence.says),
+                None => format!("{} (our inference; the document does not say)", consequence.says),
+            });
+        }
+        let rule = self.rules(RuleEffect::Consequence).next()?;
+        Some(format!("{} The document: \"{}\"", rule.says, rule.citation.quote))
+    }
+
+    pub(super) fn alternatives(&self) -> Vec<String> {
+        let mut alternatives = if matches!(self.trouble, Trouble::Broke(_)) { Vec::new() } else { self.gathered.alternatives.clone() };
+        if matches!(self.trouble, Trouble::Failed(_)) && self.service.is_some_and(|service| service.default_on == Some(false)) {
+            alternatives.insert(0, "the service is not enabled by default and was never switched on".to_owned());
+        }
+        alternatives
+    }
+
+    /// What to do about it.
+    pub(super) fn remedy(&self) -> Option<String> {
+        match self.trouble {
+            Trouble::Failed(Outcome::AppRefused | Outcome::TlsFailed | Outcome::ServerSilent | Outcome::DnsFailed) => self.service?.remedy.clone(),
+            Trouble::Failed(Outcome::RefusedByHost) => Some(format!("Start the service on {}, or check the configured port.", self.ends.server)),
+            Trouble::Failed(_) => Some(self.opening()),
+            Trouble::Intermittent => Some("Look for loss, rate limits and timeouts between the two at the times shown.".to_owned()),
+            Trouble::Broke(reason) => self.correction(reason),
+        }
+    }
+
+    /// The firewall rule to ask for.
+    fn opening(&self) -> String {
+        let mut words = vec![format!("Ask for: allow {} from {} to {}, opened by the client.", self.rule_place(), self.ends.client, self.target())];
+        if self.rules(RuleEffect::NamesNotAddresses).next().is_some() {
+            words.push("Allow it by name: its addresses change.".to_owned());
+        }
+        words.extend(self.service.and_then(|service| service.remedy.clone()));
+        words.extend(self.service.and_then(|service| service.firewall.as_ref()).map(|firewall| format!("The document on firewalls: \"{firewall}\".")));
+        words.join(" ")
+    }
+
+    /// `TCP 8883`, `TCP 5321-5336`.
+    fn rule_place(&self) -> String {
+        let Some(service) = self.service.filter(|service| !service.ports.is_empty()) else { return self.place() };
+        let transports: Vec<String> = service.transports.iter().map(|transport| transport.to_string().to_uppercase()).collect();
+        let ports: Vec<String> = service.ports.iter().map(ToString::to_string).collect();
+        format!("{} {}", transports.join("/"), ports.join(", ")).trim().to_owned()
+    }
+
+    /// Names where the document says that addresses change, else the server.
+    fn target(&self) -> String {
+        let by_name = self.rules(RuleEffect::NamesNotAddresses).next().is_some();
+        match self.service {
+            Some(service) if by_name && !service.hosts.is_empty() => {
+                let patterns: Vec<&str> = service.hosts.iter().map(|host| host.pattern.as_str()).collect();
+                patterns.join(", ")
+            }
+            Some(_) if by_name && !self.gathered.server_names.is_empty() => self.names(),
+            _ => self.ends.server.clone(),
+        }
+    }
+
+    fn correction(&self, reason: Reason) -> Option<String> {
+        let (client, server) = (&self.ends.client, &self.ends.server);
+        Some(match reason {
+            Reason::WrongDirection => format!("Close {} from {client} to {server}; only the other direction is documented.", self.place()),
+            Reason::NotEncrypted => format!("Switch encryption on at both ends of {}.", self.place()),
+            Reason::UndocumentedService | Reason::WrongRole | Reason::UnsupportedByProduct => {
+                format!("Find out what it is for; if it is wanted, write it into the site file, else close {} from {client} to {server}.", self.place())
+            }
+            Reason::WrongProtocol => format!("Check what listens on {} of {server}.", self.place()),
+            Reason::InboundFromOutside => format!("Close {} from outside to {server} unless remote access is wanted.", self.place()),
+            Reason::OptionalServiceActive => "Switch it off where nobody uses it.".to_owned(),
+            Reason::LeftTheLan => "Keep discovery within its network segment.".to_owned(),
+            _ => return None,
+        })
+    }
+
+    /// The sentence that stands behind it: of a rule where a rule decided, else of the row.
+    pub(super) fn citation(&self) -> Option<Cited> {
+        let effect = match self.trouble {
+            Trouble::Broke(Reason::InboundFromOutside) => Some(RuleEffect::NoInboundFromOutside),
+            Trouble::Broke(Reason::WrongDirection) => Some(RuleEffect::OutgoingOnly),
+            Trouble::Broke(Reason::UnsupportedByProduct) => Some(RuleEffect::Unsupported),
+            _ => None,
+        };
+        if let Some(rule) = effect.and_then(|effect| self.rules(effect).next()) {
+            return Some(self.cited(rule.document, &rule.citation, rule.basis));
+        }
+        let service = self.service?;
+        let basis = self.gathered.ports.first().and_then(|(transport, port)| service.port_basis(*transport, *port)).unwrap_or(service.basis);
+        Some(self.cited(service.document, &service.citation, basis))
+    }
+
+    fn cited(&self, document: u16, citation: &Citation, basis: Basis) -> Cited {
+        let source = self.signatures.documents.get(usize::from(document));
+        Cited {
+            document: source.map_or_else(String::new, |source| format!("{}, {}", source.vendor_name, source.title)),
+            section: citation.section.clone(),
+            quote: citation.quote.clone(),
+            url: citation.url.clone().or_else(|| source.and_then(|source| source.url.clone())),
+            basis,
+        }
+    }
+
+    /// Rules of that effect about this row or these roles, the row's own before those of all the document.
+    fn rules(&self, effect: RuleEffect) -> impl Iterator<Item = &Rule> {
+        let of_effect = move || self.signatures.rules.iter().filter(move |rule| rule.effect == effect);
+        let own = of_effect().filter(|rule| self.id.is_some_and(|id| rule.services.contains(&id)));
+        let document = |rule: &Rule| self.service.is_some_and(|service| service.document == rule.document);
+        let role = |rule: &Rule| self.roles.iter().flatten().any(|role| rule.roles.contains(role));
+        let general = of_effect().filter(move |rule| rule.services.is_empty() && (role(rule) || rule.roles.is_empty() && document(rule)));
+        own.chain(general)
+    }
+}
+
+/// What the outcome means, never who is to blame.
+fn failed(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::SilentDrop => "got no answer",
+        Outcome::RefusedByHost => "was refused by the host",
+        Outcome::RejectedByNetwork => "was rejected on the way",
+        Outcome::Unreachable => "did not reach the host",
+        Outcome::ReturnPathBroken => "got answers that did not arrive",
+        Outcome::ResetByMiddlebox => "was cut on the way",
+        Outcome::BlockedByProxy => "was stopped by a proxy",
+        Outcome::DnsBlocked | Outcome::DnsFailed => "failed at the resolver",
+        Outcome::TlsFailed => "failed in the TLS handshake",
+        Outcome::TlsIntercepted => "met a device that opens TLS",
+        Outcome::PmtuBlackhole => "lost its large packets",
+        Outcome::IdleDropped => "was cut after idling",
+        Outcome::AppRefused => "was refused by the service",
+        Outcome::ServerSilent => "got no reply from the service",
+        _ => "failed",
+    }
+}

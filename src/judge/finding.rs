@@ -1,0 +1,307 @@
+//! Like verdicts gathered into one sentence a person can act on.
+//!
+//! A broken firewall rule is one finding, however many hosts and retries: flows are gathered by what is wrong, the row it is about, and the roles of the
+//! ends. Pairs of hosts are kept apart until the end, because one that worked at another time is intermittent and never blocked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::capture::FrameId;
+use crate::flow::community_id;
+use crate::identify::Fact;
+use crate::judge::advice::{Advice, Ends};
+use crate::judge::claim::is_background;
+use crate::judge::coverage::{self, Tried};
+use crate::judge::{Confidence, Coverage, Finding, Judge, Judged, Outcome, Reason, Selection, Severity, Verdict, display_filter};
+use crate::limit;
+use crate::net::{Endpoint, Transport};
+use crate::signature::{RoleId, ServiceId, Signatures};
+use crate::time::Timestamp;
+
+/// What is wrong with a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Trouble {
+    /// It did not get through, or not to a good end.
+    Failed(Outcome),
+    /// It should not be, or not so.
+    Broke(Reason),
+    /// It failed, but the same pair worked at another time.
+    Intermittent,
+}
+
+/// What makes flows alike.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    trouble: Trouble,
+    service: Option<ServiceId>,
+    /// Where no row names them.
+    place: Option<(Transport, u16)>,
+    /// Roles that the site gives to client and server.
+    roles: [Option<RoleId>; 2],
+}
+
+/// A client and what it wanted.
+type Pair = (IpAddr, Transport, Endpoint);
+
+/// Flows of one key and pair.
+#[derive(Clone, Debug)]
+pub(super) struct Gathered {
+    pub(super) flows: u64,
+    pub(super) attempts: u64,
+    pub(super) answered: bool,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+    /// Of the flow that shows it best.
+    pub(super) cause: Option<String>,
+    pub(super) rule: Option<&'static str>,
+    pub(super) alternatives: Vec<String>,
+    pub(super) confidence: Confidence,
+    pub(super) attribution: Confidence,
+    pub(super) clients: BTreeSet<IpAddr>,
+    pub(super) servers: BTreeSet<IpAddr>,
+    pub(super) ports: BTreeSet<(Transport, u16)>,
+    pub(super) server_names: BTreeSet<String>,
+    pub(super) protocol: Vec<&'static str>,
+    frames: BTreeSet<FrameId>,
+    selections: BTreeSet<Selection>,
+    ids: BTreeSet<String>,
+}
+
+/// Gathers judged flows.
+#[derive(Debug)]
+pub struct Gatherer<'a> {
+    signatures: &'a Signatures,
+    groups: BTreeMap<(Key, Pair), Gathered>,
+    worked: BTreeSet<(Option<ServiceId>, Pair)>,
+    tried: Vec<Tried>,
+    /// Flows with something to say that found no room at a bound.
+    dropped: u64,
+}
+
+impl<'a> Gatherer<'a> {
+    /// Nothing gathered yet.
+    pub fn new(signatures: &'a Signatures) -> Self {
+        let tried = vec![Tried::default(); signatures.services.len()];
+        Self { signatures, groups: BTreeMap::new(), worked: BTreeSet::new(), tried, dropped: 0 }
+    }
+
+    /// Adds a judged flow, in any order.
+    pub fn add(&mut self, judged: &Judged) {
+        if let Some(tried) = judged.service.and_then(|id| self.tried.get_mut(id.0 as usize)) {
+            tried.add(judged);
+        }
+        let flow = &judged.identified.flow;
+        let pair = (flow.client.endpoint.ip, flow.transport, flow.server.endpoint);
+        if judged.outcome == Outcome::Ok && judged.verdict != Verdict::Unexpected && self.worked.len() < limit::PAIRS_REMEMBERED {
+            self.worked.insert((judged.service, pair));
+        }
+        for trouble in troubles(judged) {
+            let key = self.key(judged, trouble);
+            if self.groups.len() >= limit::PAIRS_GATHERED && !self.groups.contains_key(&(key.clone(), pair)) {
+                self.dropped += 1;
+                continue;
+            }
+            self.groups.entry((key, pair)).and_modify(|gathered| gathered.merge(Gathered::of(judged))).or_insert_with(|| Gathered::of(judged));
+        }
+    }
+
+    /// Flows with something to say that found no room.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The findings, worst first, and what the capture says about every row.
+    pub fn finish(self, judge: &Judge<'_>) -> (Vec<Finding>, Vec<(ServiceId, Coverage)>) {
+        let coverage = coverage::of_all(&self.signatures.services, &self.tried, &judge.visibility());
+        let mut whole: BTreeMap<Key, Gathered> = BTreeMap::new();
+        for ((mut key, pair), gathered) in self.groups {
+            if matches!(key.trouble, Trouble::Failed(_)) && self.worked.contains(&(key.service, pair)) {
+                key.trouble = Trouble::Intermittent;
+            }
+            match whole.entry(key) {
+                std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().merge(gathered),
+                std::collections::btree_map::Entry::Vacant(empty) => _ = empty.insert(gathered),
+            }
+        }
+        let mut findings: Vec<Finding> = whole.iter().map(|(key, gathered)| finding(self.signatures, key, gathered)).collect();
+        // The keys are in order already; the sort is stable.
+        findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.confidence.cmp(&a.confidence)));
+        (findings, coverage)
+    }
+
+    fn key(&self, judged: &Judged, trouble: Trouble) -> Key {
+        let flow = &judged.identified.flow;
+        let place = judged.service.is_none().then_some((flow.transport, flow.server.endpoint.port));
+        let role = |given: &[RoleId]| given.first().copied();
+        Key { trouble, service: judged.service, place, roles: [role(&judged.roles[0]), role(&judged.roles[1])] }
+    }
+}
+
+/// What is worth saying about a flow. Noise and what no document covers never is.
+fn troubles(judged: &Judged) -> Vec<Trouble> {
+    let quiet = [Outcome::ScanNoise, Outcome::CaptureDamaged];
+    if quiet.contains(&judged.outcome) || judged.reasons.contains(&Reason::NotCovered) {
+        return Vec::new();
+    }
+    match judged.verdict {
+        Verdict::Unexpected => judged.reasons.iter().filter(|reason| !OPEN.contains(reason)).map(|reason| Trouble::Broke(*reason)).collect(),
+        Verdict::Expected | Verdict::Undecided => {
+            let active = judged.reasons.contains(&Reason::OptionalServiceActive).then_some(Trouble::Broke(Reason::OptionalServiceActive));
+            let failed = is_failure(judged).then_some(Trouble::Failed(judged.outcome));
+            active.into_iter().chain(failed).collect()
+        }
+    }
+}
+
+/// Whether a documented service failed. A port that several rows share counts where the site knows an end: one of the rows failed.
+fn is_failure(judged: &Judged) -> bool {
+    let shared = judged.reasons.contains(&Reason::SharedPort) && judged.roles.iter().any(|roles| !roles.is_empty());
+    let other = [Outcome::RefusedByHost, Outcome::Unreachable, Outcome::TlsFailed, Outcome::AppRefused, Outcome::ServerSilent, Outcome::DnsFailed];
+    (judged.service.is_some() || shared) && (judged.outcome.is_blocked() || other.contains(&judged.outcome))
+}
+
+impl Gathered {
+    fn of(judged: &Judged) -> Self {
+        let flow = &judged.identified.flow;
+        let retries = judged.identified.facts.iter().filter(|fact| **fact == Fact::Retry).count() as u64;
+        let requests = if flow.tcp.is_some() { 1 } else { flow.client.packets.saturating_sub(retries).max(1) };
+        Self {
+            flows: 1,
+            attempts: requests,
+            answered: flow.server.payload_bytes > 0 || flow.tcp.as_ref().is_some_and(|tcp| tcp.syn_acks > 0),
+            first: flow.first,
+            last: flow.last,
+            cause: judged.cause.as_ref().map(|cause| cause.says.clone()),
+            rule: judged.cause.as_ref().map(|cause| cause.rule),
+            alternatives: judged.cause.as_ref().map_or_else(Vec::new, |cause| cause.alternatives.clone()),
+            confidence: judged.confidence,
+            attribution: judged.attribution,
+            clients: BTreeSet::from([flow.client.endpoint.ip]),
+            servers: BTreeSet::from([flow.server.endpoint.ip]),
+            ports: BTreeSet::from([(flow.transport, flow.server.endpoint.port)]),
+            server_names: judged.names[1].iter().map(|named| named.name.clone()).collect(),
+            protocol: judged.identified.protocol.clone(),
+            frames: judged.cited.iter().copied().collect(),
+            selections: BTreeSet::from([Selection::flow(flow)]),
+            ids: BTreeSet::from([community_id(flow)]),
+        }
+    }
+
+    /// Adds other flows. The best evidence speaks: the surer, then the earlier.
+    fn merge(&mut self, other: Self) {
+        if (other.confidence, std::cmp::Reverse(other.first)) > (self.confidence, std::cmp::Reverse(self.first)) {
+            (self.cause, self.rule, self.alternatives, self.protocol) = (other.cause, other.rule, other.alternatives, other.protocol);
+        }
+        self.flows += other.flows;
+        self.attempts = self.attempts.saturating_add(other.attempts);
+        self.answered |= other.answered;
+        (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
+        (self.confidence, self.attribution) = (self.confidence.max(other.confidence), self.attribution.max(other.attribution));
+        take(&mut self.clients, other.clients, limit::HOSTS_OF_A_FINDING);
+        take(&mut self.servers, other.servers, limit::HOSTS_OF_A_FINDING);
+        take(&mut self.ports, other.ports, limit::HOSTS_OF_A_FINDING);
+        take(&mut self.server_names, other.server_names, limit::HOSTS_OF_A_FINDING);
+        take(&mut self.frames, other.frames, limit::FRAMES_OF_A_FINDING);
+        take(&mut self.selections, other.selections, limit::FLOWS_SELECTED);
+        take(&mut self.ids, other.ids, limit::FLOW_IDS_CITED);
+    }
+}
+
+/// Keeps the lowest, so that what is kept does not depend on the order.
+fn take<T: Ord>(set: &mut BTreeSet<T>, more: BTreeSet<T>, bound: usize) {
+    set.extend(more);
+    while set.len() > bound {
+        set.pop_last();
+    }
+}
+
+fn finding(signatures: &Signatures, key: &Key, gathered: &Gathered) -> Finding {
+    let service = key.service.and_then(|id| signatures.services.get(id.0 as usize));
+    let ends = Ends::of(signatures, service, key.roles, gathered);
+    let advice = Advice { signatures, trouble: key.trouble, id: key.service, service, ends: &ends, roles: key.roles, gathered };
+    let confidence = gathered.confidence_of(key.trouble);
+    Finding {
+        rule: rule_name(key.trouble),
+        severity: severity(key, gathered, service.is_some_and(|service| service.default_on == Some(false))),
+        service: key.service,
+        client: ends.client.clone(),
+        server: ends.server.clone(),
+        flows: gathered.flows,
+        attempts: gathered.attempts,
+        first: gathered.first,
+        last: gathered.last,
+        says: advice.says(),
+        consequence: advice.consequence(),
+        alternatives: advice.alternatives(),
+        remedy: advice.remedy(),
+        citation: advice.citation(),
+        frames: gathered.frames.iter().copied().collect(),
+        display_filter: display_filter(&gathered.selections),
+        flow_ids: gathered.ids.iter().cloned().collect(),
+        confidence,
+    }
+}
+
+impl Gathered {
+    /// Of a failure both must hold: that it failed, and that it was this service. Of a broken row the row is what must hold.
+    fn confidence_of(&self, trouble: Trouble) -> Confidence {
+        match trouble {
+            Trouble::Failed(_) | Trouble::Intermittent => self.confidence.min(self.attribution),
+            Trouble::Broke(_) => self.attribution,
+        }
+    }
+}
+
+/// The contract's word: a reason's, an outcome's.
+fn rule_name(trouble: Trouble) -> String {
+    let word = match trouble {
+        Trouble::Failed(outcome) => serde_json::to_value(outcome),
+        Trouble::Broke(reason) => serde_json::to_value(reason),
+        Trouble::Intermittent => return "intermittent".to_owned(),
+    };
+    word.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A documented service that does not get through is worst; one that is off unless switched on is probably off. What rests on a hint weighs a step less.
+fn severity(key: &Key, gathered: &Gathered, optional: bool) -> Severity {
+    let plain = match key.trouble {
+        Trouble::Failed(_) if optional => Severity::Info,
+        Trouble::Failed(outcome) if outcome.is_blocked() => Severity::High,
+        Trouble::Failed(Outcome::AppRefused | Outcome::ServerSilent) => Severity::Low,
+        Trouble::Failed(_) => Severity::Medium,
+        Trouble::Intermittent => Severity::Low,
+        Trouble::Broke(reason) => severity_of(reason, gathered),
+    };
+    let unsure = match key.trouble {
+        Trouble::Failed(_) => gathered.confidence.min(gathered.attribution) == Confidence::Low,
+        _ => false,
+    };
+    if unsure { less(plain) } else { plain }
+}
+
+fn severity_of(reason: Reason, gathered: &Gathered) -> Severity {
+    let background = gathered.ports.iter().all(|(_, port)| is_background(*port));
+    let answered = gathered.answered;
+    match reason {
+        Reason::OptionalServiceActive => Severity::Info,
+        Reason::UndocumentedService | Reason::WrongRole if background => Severity::Info,
+        Reason::UndocumentedService if answered => Severity::Medium,
+        Reason::UndocumentedService => Severity::Low,
+        Reason::UndocumentedPath | Reason::UnexpectedlyEncrypted => Severity::Low,
+        Reason::WrongDirection | Reason::NotEncrypted | Reason::UnsupportedByProduct if answered => Severity::High,
+        Reason::InboundFromOutside if !answered => Severity::Info,
+        _ => Severity::Medium,
+    }
+}
+
+fn less(severity: Severity) -> Severity {
+    match severity {
+        Severity::High => Severity::Medium,
+        Severity::Medium => Severity::Low,
+        Severity::Low | Severity::Info => Severity::Info,
+    }
+}
+
+/// Reasons that leave a flow open instead of breaking something.
+const OPEN: &[Reason] =
+    &[Reason::DirectionUnknown, Reason::Midstream, Reason::NotEnoughBytes, Reason::SharedPort, Reason::NotCovered, Reason::OptionalServiceActive];
