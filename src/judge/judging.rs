@@ -11,17 +11,6 @@ use crate::judge::{Judged, Named, Site, blocked, direction, verdict};
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::{Basis, Service, Signatures};
 
-impl Books for crate::identify::Books {
-    fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Named> {
-        let known = Self::names_of(self, client, server, at);
-        known.into_iter().map(|(name, source)| Named { name: name.into(), source: source.name() }).collect()
-    }
-
-    fn announced(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise> {
-        Self::announced(self, transport, client, server, at)
-    }
-}
-
 /// Judges flows. First [`learn`](Self::learn) from all, then [`judge`](Self::judge) each, in any order.
 pub struct Judge<'a> {
     signatures: &'a Signatures,
