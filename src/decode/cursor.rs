@@ -19,32 +19,38 @@ pub(super) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// At the start of `bytes`, of which there were `wire_len` on the wire.
+    #[inline]
     pub fn new(bytes: &'a [u8], wire_len: u32) -> Self {
         Self { bytes, wire: wire_len.max(captured(bytes)), offset: 0, headers: 0 }
     }
 
     /// The next `N` bytes, if all were captured.
+    #[inline]
     pub fn head<const N: usize>(&self) -> Option<&'a [u8; N]> {
         self.bytes.first_chunk()
     }
 
     /// The byte at `place`.
+    #[inline]
     pub fn u8(&self, place: usize) -> Option<u8> {
         self.bytes.get(place).copied()
     }
 
     /// The 16 bits at `place`, network byte order.
+    #[inline]
     pub fn u16(&self, place: usize) -> Option<u16> {
         self.bytes.get(place..)?.first_chunk().map(|pair| u16::from_be_bytes(*pair))
     }
 
     /// The cursor `count` bytes further on; at the end where there are fewer.
+    #[inline]
     pub fn skip(self, count: usize) -> Self {
-        let step = u32::try_from(count).unwrap_or(u32::MAX);
-        Self { bytes: self.bytes.get(count..).unwrap_or_default(), wire: self.wire.saturating_sub(step), offset: self.offset.saturating_add(step), ..self }
+        let step = u32::try_from(count).unwrap_or(u32::MAX).min(self.wire);
+        Self { bytes: self.bytes.get(count..).unwrap_or_default(), wire: self.wire - step, offset: self.offset.saturating_add(step), ..self }
     }
 
     /// The cursor, ending after `length` bytes. A greater length than there is on the wire is left to the caller to judge.
+    #[inline]
     pub fn limit(self, length: u32) -> Self {
         let kept = self.bytes.get(..length as usize).unwrap_or(self.bytes);
         Self { bytes: kept, wire: length.max(captured(kept)), ..self }
@@ -92,6 +98,7 @@ impl<'a> Packet<'a> {
     }
 }
 
+#[inline]
 fn captured(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }

@@ -9,6 +9,7 @@ use crate::decode::{arp, ip, ipv4, ipv6, llc, macsec, mpls, nsh, ppp, vlan};
 use crate::net::Mac;
 
 /// An Ethernet frame without preamble. The frame check sequence, where captured, is padding like any other.
+#[inline(always)]
 pub(super) fn read<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     let Ok(header) = Ethernet2HeaderSlice::from_slice(at.bytes) else { return packet.short(Layer::Ethernet, 14, &at) };
     if packet.mac.is_none() {
@@ -18,6 +19,7 @@ pub(super) fn read<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
 }
 
 /// What an EtherType announces; up to 1500 it is the length of an IEEE 802.3 frame.
+#[inline(always)]
 pub(super) fn ether_type<'a>(kind: u16, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     match kind {
         IPV4 => ipv4::read(at, packet),
@@ -26,6 +28,7 @@ pub(super) fn ether_type<'a>(kind: u16, at: Cursor<'a>, packet: &mut Packet<'a>)
     }
 }
 
+#[inline(never)]
 fn rare<'a>(kind: u16, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     let Some(at) = at.deeper() else { return packet.stop(Layer::Ethernet, What::TooDeep, &at) };
     match kind {

@@ -60,7 +60,25 @@ pub(super) fn plausible(at: Cursor<'_>) -> bool {
 }
 
 /// Notes the packet whose header is `ip` and whose content begins at `at`, then follows what it carries. True: an IP packet was found.
+#[inline(always)]
 pub(super) fn content<'a>(ip: Ip, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    if ip.transport == Transport::TCP
+        && ip.fragment.is_none()
+        && let Some(tcp) = tcp::whole(at)
+    {
+        // Written in place, as most packets are this.
+        let rest = at.skip(usize::from(tcp.header_len));
+        packet.content = Content::Ip(ip, Header::Tcp(tcp));
+        packet.payload = rest.bytes;
+        packet.payload_len = rest.wire;
+        return true;
+    }
+    contained(ip, at, packet)
+}
+
+/// [`content`] for all but whole TCP segments.
+#[inline(never)]
+fn contained<'a>(ip: Ip, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     let part = match ip.fragment {
         None if ip.transport == Transport::AH => return authenticated(ip, at, packet),
         None => segment(ip.transport, at),
@@ -87,7 +105,7 @@ fn fragment(protocol: Transport, place: Fragment, at: Cursor<'_>) -> Segment<'_>
 /// Looks for an inner packet, which takes the place of the one noted.
 fn follow<'a>(protocol: Transport, header: Header, at: Cursor<'a>, packet: &mut Packet<'a>) {
     match (protocol.0, header) {
-        (6 | 1 | 58, _) => false,
+        (1 | 58, _) => false,
         (17, Header::Udp { source, destination }) => udp::follow(source, destination, at.skip(8).limit(packet.payload_len), packet),
         (4 | 94, _) => packet.inside(Tunnel::IpInIp, at, ipv4::read),
         (41, _) => packet.inside(Tunnel::IpInIp, at, ipv6::read),
@@ -114,6 +132,7 @@ pub(super) fn headless(ip: Ip, packet: &mut Packet<'_>) -> bool {
     true
 }
 
+#[inline]
 fn segment(protocol: Transport, at: Cursor<'_>) -> Segment<'_> {
     match protocol {
         Transport::TCP => tcp::segment(at),

@@ -9,6 +9,7 @@ use crate::decode::packet::{Fragment, Ip, Packet};
 use crate::net::Transport;
 
 /// Read from the 20 fixed bytes rather than by etherparse, whose slice wants the options too: a header cut within them still names its ends.
+#[inline(always)]
 pub(super) fn read<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     let Some(header) = at.head::<20>() else { return packet.short(Layer::Ipv4, 20, &at) };
     if header[0] >> 4 != 4 {
@@ -40,6 +41,7 @@ pub(super) fn read<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     ip::content(ip, at.limit(len).skip(header_len as usize), packet)
 }
 
+#[inline]
 fn address(octets: [u8; 4]) -> IpAddr {
     IpAddr::V4(Ipv4Addr::from(octets))
 }

@@ -6,6 +6,7 @@ use crate::decode::fault::{Layer, What};
 use crate::decode::packet::{Content, OtherKind, Packet};
 use crate::decode::{cooked, ethernet, frame_relay, ip, lan, llc, nflog, null, ppp, wlan};
 
+#[inline]
 pub(super) fn read<'a>(link: LinkType, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     if link == LinkType::ETHERNET {
         return ethernet::read(at, packet);
@@ -21,6 +22,7 @@ pub(super) fn read<'a>(link: LinkType, at: Cursor<'a>, packet: &mut Packet<'a>) 
     }
 }
 
+#[inline(never)]
 fn read_rare<'a>(number: u16, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     match number {
         6 => lan::token_ring(at, packet),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::capture::FrameId;
+use crate::capture::{Frame, FrameId};
 use crate::decode::fault::Fault;
 use crate::decode::path::{TunnelPath, VlanStack};
 use crate::net::{Mac, Transport};
@@ -32,6 +32,25 @@ pub struct Packet<'a> {
     pub payload_len: u32,
     /// Where understanding stopped early.
     pub fault: Option<Fault>,
+}
+
+impl<'a> Packet<'a> {
+    /// A packet of which nothing is known but its frame.
+    #[inline]
+    pub(super) fn of(frame: &Frame<'a>) -> Self {
+        Self {
+            frame: frame.id,
+            interface: frame.interface,
+            time: frame.time,
+            mac: None,
+            vlan: VlanStack::default(),
+            tunnel: TunnelPath::default(),
+            content: Content::Nothing,
+            payload: &[],
+            payload_len: 0,
+            fault: None,
+        }
+    }
 }
 
 /// What is innermost in a frame.

@@ -7,45 +7,67 @@ use crate::decode::fault::{Fault, Layer, What};
 use crate::decode::ip::Segment;
 use crate::decode::packet::{Header, Tcp, TcpFlags};
 
-/// Read from the 20 fixed bytes rather than by etherparse, whose slice wants the options too: snap lengths often cut there.
+/// A segment whose header was captured with its options.
+#[inline(always)]
+pub(super) fn whole(at: Cursor<'_>) -> Option<Tcp> {
+    let header = at.head::<20>()?;
+    let mut tcp = fixed(header);
+    let len = usize::from(tcp.header_len);
+    if len < 20 || len > at.bytes.len() {
+        return None;
+    }
+    if tcp.flags.has(TcpFlags::SYN) {
+        (tcp.mss, tcp.window_scale) = options(at.bytes.get(20..len).unwrap_or_default());
+    }
+    Some(tcp)
+}
+
+/// A segment that may be cut anywhere, which snap lengths often do within the options.
 pub(super) fn segment(at: Cursor<'_>) -> Segment<'_> {
+    if let Some(tcp) = whole(at) {
+        return Segment::whole(Header::Tcp(tcp), usize::from(tcp.header_len), at);
+    }
     let Some(header) = at.head::<20>() else { return Segment::short(ports(at), Layer::Tcp, 20, at) };
-    let header_len = (header[12] >> 4) * 4;
-    if header_len < 20 || u32::from(header_len) > at.wire {
+    let mut tcp = fixed(header);
+    if tcp.header_len < 20 || u32::from(tcp.header_len) > at.wire {
         let fault = Some(Fault { layer: Layer::Tcp, what: What::BadLength, offset: at.offset });
         return Segment { header: ports(at), payload: &[], payload_len: 0, fault };
     }
-    let mut tcp = Tcp {
+    if tcp.flags.has(TcpFlags::SYN) {
+        (tcp.mss, tcp.window_scale) = options(at.bytes.get(20..).unwrap_or_default());
+    }
+    Segment::short(Header::Tcp(tcp), Layer::Tcp, usize::from(tcp.header_len), at)
+}
+
+/// The fixed bytes, not by etherparse, whose slice wants the options too.
+#[inline(always)]
+fn fixed(header: &[u8; 20]) -> Tcp {
+    Tcp {
         source: u16::from_be_bytes([header[0], header[1]]),
         destination: u16::from_be_bytes([header[2], header[3]]),
         sequence: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
         acknowledgment: u32::from_be_bytes([header[8], header[9], header[10], header[11]]),
         flags: TcpFlags(header[13]),
         window: u16::from_be_bytes([header[14], header[15]]),
-        header_len,
+        header_len: (header[12] >> 4) * 4,
         mss: None,
         window_scale: None,
-    };
-    if tcp.flags.has(TcpFlags::SYN) && header_len > 20 {
-        options(&mut tcp, at);
     }
-    if at.bytes.len() < usize::from(header_len) {
-        return Segment::short(Header::Tcp(tcp), Layer::Tcp, usize::from(header_len), at);
-    }
-    Segment::whole(Header::Tcp(tcp), usize::from(header_len), at)
 }
 
-/// The options that count on SYN. What follows a malformed option is not read.
-fn options(tcp: &mut Tcp, at: Cursor<'_>) {
-    let end = at.bytes.len().min(usize::from(tcp.header_len));
-    for option in TcpOptionsIterator::from_slice(at.bytes.get(20..end).unwrap_or_default()) {
+/// Maximum segment size and window scale, which count on SYN. What follows a malformed option is not read.
+#[inline(never)]
+fn options(bytes: &[u8]) -> (Option<u16>, Option<u8>) {
+    let (mut size, mut scale) = (None, None);
+    for option in TcpOptionsIterator::from_slice(bytes) {
         match option {
-            Ok(TcpOptionElement::MaximumSegmentSize(size)) => tcp.mss = Some(size),
-            Ok(TcpOptionElement::WindowScale(shift)) => tcp.window_scale = Some(shift),
+            Ok(TcpOptionElement::MaximumSegmentSize(bytes)) => size = Some(bytes),
+            Ok(TcpOptionElement::WindowScale(shift)) => scale = Some(shift),
             Ok(_) => {}
-            Err(_) => return,
+            Err(_) => break,
         }
     }
+    (size, scale)
 }
 
 fn ports(at: Cursor<'_>) -> Header {

@@ -7,6 +7,7 @@ use crate::decode::packet::{Header, Packet};
 use crate::decode::{Tunnel, capwap, ethernet, geneve, gtp, l2tp, mpls, teredo, tzsp, vxlan};
 
 /// Source and destination port, length, checksum. UDP-Lite has its checksum coverage where UDP has the length.
+#[inline]
 pub(super) fn segment(lite: bool, at: Cursor<'_>) -> Segment<'_> {
     let Some([a, b, c, d]) = at.head::<4>() else { return Segment::short(Header::None, Layer::Udp, 8, at) };
     let header = Header::Udp { source: u16::from_be_bytes([*a, *b]), destination: u16::from_be_bytes([*c, *d]) };
@@ -36,7 +37,7 @@ fn by_port<'a>(port: u16, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
         4790 => vxlan::read_generic(at, packet),
         5247 => capwap::read(at, packet),
         6081 => geneve::read(at, packet),
-        6635 => mpls::read(at, packet),
+        6635 if mpls::plausible(at) => mpls::read(at, packet),
         HP_MIRROR if ethernet::plausible(at.skip(12)) => packet.inside(Tunnel::HpMirror, at.skip(12), ethernet::read),
         37008 => tzsp::read(at, packet),
         _ => false,
