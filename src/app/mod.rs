@@ -2,9 +2,13 @@
 
 mod analyze;
 pub mod args;
+pub mod explain;
 mod pages;
+mod paragraph;
 mod progress;
+mod row;
 mod settings;
+pub mod signatures;
 
 use std::fmt;
 use std::io;

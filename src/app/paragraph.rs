@@ -1,0 +1,72 @@
+//! Text for people: paragraphs with a label in front, wrapped at 100 columns.
+
+use std::io::{self, Write};
+
+/// Writes `text` wrapped, the first line after `first`, the others after as many spaces.
+pub fn wrapped(out: &mut dyn Write, first: &str, text: &str) -> io::Result<()> {
+    let indent = first.chars().count();
+    let mut line = first.to_owned();
+    let mut used = indent;
+    for word in text.split_whitespace().flat_map(|word| pieces(word, WIDTH.saturating_sub(indent))) {
+        let width = word.chars().count();
+        if used > indent && used + 1 + width > WIDTH {
+            writeln!(out, "{}", line.trim_end())?;
+            line = " ".repeat(indent);
+            used = indent;
+        }
+        if used > indent {
+            line.push(' ');
+            used += 1;
+        }
+        line.push_str(word);
+        used += width;
+    }
+    writeln!(out, "{}", line.trim_end())
+}
+
+/// A labelled paragraph of a row: two spaces, the label, the text in its own column.
+pub fn labelled(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
+    wrapped(out, &format!("  {label:<LABEL$} "), text)
+}
+
+/// A word in pieces that fit: an address is cut after a slash, anything else where the room ends.
+fn pieces(word: &str, room: usize) -> Vec<&str> {
+    let (mut rest, mut pieces) = (word, Vec::new());
+    while let Some((end, _)) = rest.char_indices().nth(room.max(1)) {
+        let cut = rest[..end].rfind('/').map_or(end, |slash| slash + 1);
+        let (piece, after) = rest.split_at(cut);
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces.push(rest);
+    pieces
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub fn listed<T: AsRef<str>>(words: &[T], last: &str) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.as_ref().to_owned(),
+        [init @ .., end] => {
+            let init: Vec<&str> = init.iter().map(AsRef::as_ref).collect();
+            format!("{} {last} {}", init.join(", "), end.as_ref())
+        }
+    }
+}
+
+const WIDTH: usize = 100;
+const LABEL: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_wider_than_100_columns() {
+        let mut out = Vec::new();
+        labelled(&mut out, "Says", &format!("{}{}", "word ".repeat(60), "long/er".repeat(60))).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.lines().all(|line| line.chars().count() <= 100));
+        assert!(text.lines().skip(1).all(|line| line.starts_with("             ")), "{text}");
+    }
+}
