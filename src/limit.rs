@@ -84,8 +84,8 @@ pub const ROLES: usize = u16::MAX as usize;
 
 /// Opening bytes kept of each side for people to look at: two lines of a hex dump.
 pub const OPENING_KEPT: usize = 32;
-/// Bytes kept of the beginning of each datagram or piece of a flow that is not recognised yet: the fixed headers of RTP, uTP and SRT.
-pub const HEAD_BYTES: usize = 24;
+/// Bytes kept of the beginning of each datagram or piece of a flow that is not recognised yet: the fixed headers of RTP, uTP and SRT; a tick of TeaTime.
+pub const HEAD_BYTES: usize = 32;
 /// Opening bytes kept of a flow that is not recognised yet, both sides together. ClientHellos are recognised by their first bytes; RTMP needs 3 KiB.
 pub const OPENING_TRIED: usize = 3072;
 /// Datagrams, or pieces of a stream, after which a flow that nobody recognised is given up. RTP needs three, a text dialogue two exchanges.
@@ -102,6 +102,16 @@ pub const HTTP_HEAD: usize = 16_384;
 pub const HTTP_BODY: usize = 2048;
 /// HTTP messages read of one connection; a player that polls for days asks for nothing new.
 pub const HTTP_MESSAGES: u16 = 256;
+/// Datagrams of one QUIC flow that are read: a ClientHello takes two or three, Retry and version negotiation one more round each.
+pub const QUIC_DATAGRAMS: u8 = 16;
+/// Datagrams of one DTLS flow that are read: a handshake takes six flights of a few each, and some are sent again.
+pub const DTLS_DATAGRAMS: u8 = 48;
+/// Pieces of one STUN flow that are read: DTLS and RTP, if they come over the same ports, follow within seconds.
+pub const STUN_PIECES: u16 = 64;
+/// CoAP messages of one flow that are read; a sensor that reports for days says nothing new.
+pub const COAP_MESSAGES: u16 = 128;
+/// Greatest TeaTime frame whose checksum is worked out: logins take 16 to 48 bytes, island snapshots megabytes.
+pub const TEATIME_FRAME: usize = 2048;
 /// How long a name holds after it was heard, whatever its time to live: hosts keep answers longer than they should, and flows begin later.
 pub const NAME_HOLDS: RangeInclusive<Duration> = Duration::from_secs(3600)..=Duration::from_secs(6 * 3600);
 /// Packet time that one part of the name book spans, and entries it holds: 13 parts of about 2 MiB.

@@ -7,7 +7,6 @@ use crate::flow::{Data, Direction, Flow, Observer, Slot, Want};
 use crate::identify::evidence::Recognised;
 use crate::identify::gather::{Gathered, Setting};
 use crate::identify::protocol::{Appetite, Piece, Reader, Said};
-use crate::identify::turn::turn_flow;
 use crate::identify::{Books, Evidence, Fact, Identified, Match};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
@@ -305,7 +304,7 @@ impl Live {
             flow.direction = Direction::Likely;
         }
         if turn {
-            turn_flow(&mut flow);
+            flow.flip();
         }
         let opening = opening.map(Vec::into_boxed_slice);
         let mut identified = Identified { flow, protocol, evidence, matches, facts, announced: None, opening };

@@ -2,25 +2,35 @@
 
 mod ber;
 mod certificate;
+mod coap;
+mod crqt;
 pub mod dhcp;
 pub mod dhcpv6;
 pub mod dns;
 mod dns_message;
 mod dns_reader;
+mod dtls;
 pub mod ftp;
 mod hello;
 mod http;
+mod http2;
 pub mod ldap;
 pub mod llmnr;
 pub mod mail;
 pub mod mdns;
+mod mqtt;
 pub mod netbios;
 pub mod ntp;
 mod opening;
+mod quic;
+mod quic_initial;
 pub mod remote;
 pub mod snmp;
+mod ssdp;
+mod stun;
 pub mod syslog;
 mod talk;
+mod teatime;
 #[cfg(test)]
 mod testing;
 pub mod tftp;
@@ -270,28 +280,37 @@ pub enum Appetite {
     },
 }
 
-/// The protocols, sorted by name.
+/// The protocols, sorted by name. HTTP/2 shares its name with HTTP/1.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &coap::Coap,
+    &crqt::CRQT,
     &dhcp::DHCP,
     &dhcpv6::DHCPV6,
     &dns::DNS,
+    &dtls::Dtls,
     &ftp::FTP,
+    &http2::HTTP2,
     &http::Http,
-    &ldap::LDAP,
     &mail::IMAP,
+    &ldap::LDAP,
     &llmnr::LLMNR,
     &mdns::MDNS,
+    &mqtt::MQTT,
     &netbios::NETBIOS_DGM,
     &netbios::NETBIOS_NS,
     &netbios::NETBIOS_SSN,
     &ntp::NTP,
     &mail::POP3,
+    &quic::Quic,
     &remote::RFB,
     &mail::SMTP,
     &snmp::SNMP,
+    &ssdp::SSDP,
     &remote::SSH,
-    &remote::TELNET,
+    &stun::Stun,
     &syslog::SYSLOG,
+    &teatime::TeaTime,
+    &remote::TELNET,
     &tftp::TFTP,
     &tls::Tls,
     &xmpp::XMPP,
@@ -303,7 +322,7 @@ mod tests {
 
     #[test]
     fn protocols_are_sorted_by_name_and_few_enough_for_a_flow_to_remember_who_said_no() {
-        assert!(PROTOCOLS.windows(2).all(|pair| pair[0].name() < pair[1].name()));
+        assert!(PROTOCOLS.windows(2).all(|pair| pair[0].name() <= pair[1].name()));
         assert!(PROTOCOLS.len() <= 128);
     }
 }

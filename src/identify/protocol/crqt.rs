@@ -1,0 +1,102 @@
+//! CRQT: the datagram by which an Open Cobalt peer announces a space (Open Croquet packages, `TContact>>createNewBuffer`). Nobody answers it.
+
+use std::time::Duration;
+
+use crate::identify::wire::{Cursor, printable};
+
+use super::{Appetite, Endpoint, Fact, Known, Look, Opening, Piece, Reader, Said, Strength, Transport};
+use crate::identify::Promise;
+use crate::net::Side;
+use crate::signature::PromiseKind;
+
+/// CRQT.
+pub static CRQT: Known =
+    Known { name: "crqt", carriers: &[Transport::UDP], ask: announcement, answer: nothing, strength: Strength::Magic, reader: || Box::new(CrqtReader) };
+
+/// Magic, a port, 32 lower-case hexadecimal digits, a name.
+fn announcement(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    let _ = opening;
+    Look::when(read(bytes).is_some(), 38, "CRQT magic, port and session id")
+}
+
+fn nothing(_: &Opening<'_>, _: &[u8]) -> Look {
+    Look::No
+}
+
+/// Port, session id and name.
+fn read(bytes: &[u8]) -> Option<(u16, Box<[u8]>, &[u8])> {
+    let mut at = Cursor::new(bytes);
+    (at.array()? == *b"CRQT").then_some(())?;
+    let port = at.be16().filter(|port| *port != 0)?;
+    let id = session_id(at.take(32)?)?;
+    // The listener wants more than 40 bytes.
+    (bytes.len() > 40 && bytes.len() <= 2048).then_some((port, id, at.rest()))
+}
+
+fn session_id(digits: &[u8]) -> Option<Box<[u8]>> {
+    let value = |digit: &u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    digits.chunks_exact(2).map(|pair| Some(value(&pair[0])? << 4 | value(&pair[1])?)).collect()
+}
+
+struct CrqtReader;
+
+impl Reader for CrqtReader {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let Some((port, id, name)) = read(piece.bytes) else { return Appetite::Hungry };
+        let announcer = if piece.from == Side::Client { piece.ends.0.ip } else { piece.ends.1.ip };
+        said.say(Fact::OneWay);
+        said.detail("crqt", "space", &*printable(name));
+        said.detail("crqt", "port", port);
+        said.detail("crqt", "session", id.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let (server, made, frame) = (Endpoint { ip: announcer, port }, piece.time, piece.frame);
+        let begins = Some(id);
+        said.say(Fact::Promise(Promise {
+            kind: PromiseKind::Crqt,
+            transport: Transport::TCP,
+            server,
+            client: None,
+            made,
+            lasts: HOLDS,
+            frame,
+            parent: piece.ends,
+            begins,
+        }));
+        Appetite::Hungry
+    }
+}
+
+/// A space is announced every 5 seconds; a person picks it from the list within minutes.
+const HOLDS: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{decide, evidence, hex, prefixes_never_match_anything_else, read_all};
+    use super::*;
+    use crate::identify::Evidence;
+
+    /// Port 6900, the well-known id of "Simple World".
+    const EXAMPLE: &str = "43525154 1af4 3537316261306536373032383534356666343665623639383963633433656263 53696d706c6520576f726c64";
+
+    #[test]
+    fn an_announcement_promises_a_session() {
+        let told = read_all(&CRQT, &[(Side::Client, &hex(EXAMPLE))]);
+        let promise = told.facts.iter().find_map(|fact| if let Fact::Promise(promise) = fact { Some(promise) } else { None }).unwrap();
+        assert_eq!((promise.server.port, promise.begins.as_deref()), (6900, Some(&hex("571ba0e67028545ff46eb6989cc43ebc")[..])));
+        assert_eq!(told.detail("crqt", "space"), Some("Simple World".into()));
+        assert!(told.says(&Fact::OneWay));
+    }
+
+    #[test]
+    fn a_digit_in_capitals_a_port_of_zero_or_a_short_name_is_no_announcement() {
+        let good = hex(EXAMPLE);
+        assert_eq!(evidence(decide(&CRQT, Transport::UDP, 43215, &good, &[])), Evidence::OneOpening);
+        for wrong in [[&good[..6], b"A", &good[7..]].concat(), [&good[..4], &[0, 0], &good[6..]].concat(), good[..40].to_vec()] {
+            assert_eq!(evidence(decide(&CRQT, Transport::UDP, 43215, &wrong, &[])), Evidence::None);
+        }
+        prefixes_never_match_anything_else("crqt", Transport::UDP, &good, &[]);
+    }
+}

@@ -1,0 +1,317 @@
+//! Datagram TLS 1.0, 1.2 and 1.3 (RFC 6347, RFC 9147, connection ids by RFC 9146).
+
+use crate::identify::wire::Cursor;
+
+use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
+use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
+use crate::identify::AnswerKind;
+use crate::limit;
+
+/// DTLS.
+#[derive(Debug)]
+pub struct Dtls;
+
+impl Protocol for Dtls {
+    fn name(&self) -> &'static str {
+        "dtls"
+    }
+
+    fn carriers(&self) -> &'static [Transport] {
+        &[Transport::UDP]
+    }
+
+    fn probe(&self, opening: &Opening<'_>) -> Probe {
+        let looks = [Side::Client, Side::Server].map(|side| look(opening.side(side), opening.wire_len(side)));
+        let Some(side) = [Side::Client, Side::Server].into_iter().find(|side| looks[*side as usize].is_some()) else { return Probe::NotForUs };
+        let (rule, sender) = looks[side as usize].unwrap_or_default();
+        let client = sender.map(|role| if role == Side::Client { side } else { side.other() });
+        let evidence = if looks.iter().all(Option::is_some) { Evidence::BothOpenings } else { Evidence::OneOpening };
+        Probe::Found { evidence, hit: Hit { side, offset: 0, len: if sender.is_some() { 25 } else { 13 }, rule }, client }
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::<DtlsReader>::default()
+    }
+}
+
+/// What a datagram is and which role sends it; none where it is no DTLS.
+type Seen = Option<(&'static str, Option<Side>)>;
+
+/// The first record, and that its length agrees: with the handshake message in it, or with the datagram.
+fn look(bytes: &[u8], wire_len: usize) -> Seen {
+    let record = Record::read(&mut Cursor::new(bytes))?;
+    if record.kind == HANDSHAKE && record.epoch == 0 {
+        let message = Message::read(&mut Cursor::new(record.body))?;
+        let inside = message.offset.checked_add(message.part).is_some_and(|end| end <= message.len) && message.part as usize + 12 <= record.len;
+        return match message.kind {
+            CLIENT_HELLO if inside && message.len >= 41 => Some(("DTLS handshake record with ClientHello", Some(Side::Client))),
+            SERVER_HELLO if inside && message.len >= 38 => Some(("DTLS handshake record with ServerHello", Some(Side::Server))),
+            HELLO_VERIFY_REQUEST if inside && message.len >= 3 => Some(("DTLS handshake record with HelloVerifyRequest", Some(Side::Server))),
+            11..=22 if inside => Some(("DTLS handshake record", None)),
+            _ => None,
+        };
+    }
+    let mut at = Cursor::new(bytes);
+    let mut whole = 0;
+    while let Some(record) = Record::read(&mut at) {
+        whole = at.at();
+        let short = record.body.len() < record.len;
+        let agrees = match record.kind {
+            CHANGE_CIPHER_SPEC => record.len == 1,
+            ALERT if record.epoch == 0 => record.len == 2,
+            _ => record.epoch > 0,
+        };
+        if !agrees {
+            return None;
+        }
+        if short {
+            whole = wire_len;
+            break;
+        }
+    }
+    (whole == wire_len).then_some(("DTLS records that fill the datagram, hello not seen", None))
+}
+
+/// A record (RFC 6347 section 4.1). Its body may be cut short.
+#[derive(Clone, Copy, Debug)]
+struct Record<'a> {
+    kind: u8,
+    epoch: u16,
+    len: usize,
+    body: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    fn read(at: &mut Cursor<'a>) -> Option<Self> {
+        let kind = at.u8().filter(|kind| (CHANGE_CIPHER_SPEC..=CONNECTION_ID).contains(kind))?;
+        let version = at.be16()?;
+        let epoch = at.be16()?;
+        at.take(6)?;
+        let len = usize::from(at.be16()?);
+        let fits = matches!(version, 0xfeff | 0xfefd | 0x0100) && (1..=16_384 + 2048).contains(&len) && kind != CONNECTION_ID;
+        fits.then(|| at.take(len.min(at.rest().len()))).flatten().map(|body| Self { kind, epoch, len, body })
+    }
+}
+
+/// A handshake message or a part of one (RFC 6347 section 4.2.2).
+#[derive(Clone, Copy, Debug)]
+struct Message<'a> {
+    kind: u8,
+    len: u32,
+    sequence: u16,
+    offset: u32,
+    part: u32,
+    body: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    fn read(at: &mut Cursor<'a>) -> Option<Self> {
+        let (kind, len, sequence, offset, part) = (at.u8()?, at.be24()?, at.be16()?, at.be24()?, at.be24()?);
+        let body = at.take((part as usize).min(at.rest().len()))?;
+        Some(Self { kind, len, sequence, offset, part, body })
+    }
+}
+
+/// Reads both sides' handshakes.
+#[derive(Debug, Default)]
+struct DtlsReader {
+    assembly: [Assembly; 2],
+    offered: Vec<u16>,
+    hello: Option<[u8; 32]>,
+    cookie: bool,
+    answered: bool,
+    encrypted: [u8; 2],
+    datagrams: u8,
+}
+
+/// A message whose parts come in order; others are dropped, the sender will repeat them.
+#[derive(Debug, Default)]
+struct Assembly {
+    kind: u8,
+    sequence: u16,
+    held: Vec<u8>,
+}
+
+impl Reader for DtlsReader {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        self.datagrams = self.datagrams.saturating_add(1);
+        let mut at = Cursor::new(piece.bytes);
+        // RFC 9147 section 4: the unified header of DTLS 1.3.
+        if matches!(piece.bytes.first(), Some(0x20..=0x3f)) {
+            self.encrypted(piece.from, said);
+        }
+        while let Some(record) = Record::read(&mut at) {
+            match record.kind {
+                HANDSHAKE if record.epoch == 0 => self.handshake(record.body, piece.from, said),
+                ALERT if record.epoch == 0 => alert(record.body, piece.from, said),
+                _ if record.epoch > 0 => self.encrypted(piece.from, said),
+                _ => {}
+            }
+        }
+        let enough = self.encrypted.iter().all(|many| *many >= 2) || self.datagrams >= limit::DTLS_DATAGRAMS;
+        if enough { Appetite::Full } else { Appetite::Hungry }
+    }
+}
+
+impl DtlsReader {
+    fn encrypted(&mut self, from: Side, said: &mut Said<'_>) {
+        let many = &mut self.encrypted[from as usize];
+        *many = many.saturating_add(1);
+        said.say(Fact::Encrypted);
+        if self.encrypted.iter().all(|many| *many > 0) {
+            said.believe(Evidence::Dialogue);
+        }
+    }
+
+    fn handshake(&mut self, body: &[u8], from: Side, said: &mut Said<'_>) {
+        let mut at = Cursor::new(body);
+        while let Some(part) = Message::read(&mut at) {
+            if let Some((kind, message)) = self.assembly[from as usize].add(&part) {
+                self.message(kind, &message, from, said);
+            }
+        }
+    }
+
+    fn message(&mut self, kind: u8, body: &[u8], from: Side, said: &mut Said<'_>) {
+        match kind {
+            CLIENT_HELLO => self.client_hello(body, said),
+            HELLO_VERIFY_REQUEST => {
+                self.answered = true;
+                said.believe(if self.hello.is_some() { Evidence::BothOpenings } else { Evidence::OneOpening });
+                said.detail("dtls", "hello_verify_request", true);
+            }
+            SERVER_HELLO => {
+                let Some(hello) = ServerHello::read(body) else { return };
+                self.answered = true;
+                said.believe(if self.hello.is_some() { Evidence::BothOpenings } else { Evidence::OneOpening });
+                if self.offered.contains(&hello.cipher) {
+                    said.believe(Evidence::Dialogue);
+                }
+                if !hello.retry {
+                    hello.tell("dtls", said);
+                }
+                if hello.connection_id.is_some() {
+                    said.detail("dtls", "connection_id", true);
+                }
+            }
+            CERTIFICATE_REQUEST if from == Side::Server => said.detail("dtls", "client_certificate_requested", true),
+            _ => {}
+        }
+    }
+
+    fn client_hello(&mut self, body: &[u8], said: &mut Said<'_>) {
+        let Some(hello) = ClientHello::read(body, Carrier::Dtls) else { return };
+        let random = hello.random.first_chunk().copied();
+        match (self.hello, hello.cookie.is_empty()) {
+            (None, _) => hello.tell("dtls", Carrier::Dtls, said),
+            // The cookie came back: whatever was seen of the answer, it arrived.
+            (Some(_), false) if !self.cookie => {
+                self.cookie = true;
+                said.believe(Evidence::Dialogue);
+            }
+            (Some(known), true) if Some(known) == random && !self.answered => said.say(Fact::Retry),
+            _ => {}
+        }
+        self.hello = random;
+        self.offered = hello.ciphers;
+    }
+}
+
+fn alert(body: &[u8], from: Side, said: &mut Said<'_>) {
+    let [level @ (1 | 2), code] = *body else { return };
+    if code != 0 && (level == 2 || from == Side::Server) {
+        said.say(Fact::Answer { kind: AnswerKind::Refused, code: u32::from(code), text: alert_name(code).into(), by: from });
+    }
+}
+
+impl Assembly {
+    fn add(&mut self, part: &Message<'_>) -> Option<(u8, Vec<u8>)> {
+        if part.len as usize > limit::HANDSHAKE_KEPT || part.body.len() < part.part as usize {
+            return None;
+        }
+        if part.offset == 0 {
+            *self = Self { kind: part.kind, sequence: part.sequence, held: Vec::new() };
+        }
+        let next = (self.kind, self.sequence, self.held.len()) == (part.kind, part.sequence, part.offset as usize);
+        if !next {
+            return None;
+        }
+        self.held.extend_from_slice(part.body);
+        (self.held.len() == part.len as usize).then(|| (self.kind, std::mem::take(&mut self.held)))
+    }
+}
+
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+/// tls12_cid, RFC 9146: its header holds a connection id of a length that only the hellos tell.
+const CONNECTION_ID: u8 = 25;
+
+const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
+const HELLO_VERIFY_REQUEST: u8 = 3;
+const CERTIFICATE_REQUEST: u8 = 13;
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{prefixes_never_match_anything_else, read_all};
+    use super::*;
+
+    fn record(kind: u8, body: &[u8]) -> Vec<u8> {
+        [&[kind, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0][..], &(body.len() as u16).to_be_bytes(), body].concat()
+    }
+
+    fn part(kind: u8, sequence: u8, body: &[u8], offset: usize, len: usize) -> Vec<u8> {
+        let three = |value: usize| [(value >> 16) as u8, (value >> 8) as u8, value as u8];
+        [&[kind][..], &three(body.len()), &[0, sequence], &three(offset), &three(len), &body[offset..offset + len]].concat()
+    }
+
+    fn hello_body(cookie: &[u8]) -> Vec<u8> {
+        [&[0xfe, 0xfd][..], &[7; 32], &[0, cookie.len() as u8], cookie, &[0, 2, 0xc0, 0xa8, 1, 0]].concat()
+    }
+
+    fn client_hello(sequence: u8, cookie: &[u8]) -> Vec<u8> {
+        let body = hello_body(cookie);
+        record(HANDSHAKE, &part(CLIENT_HELLO, sequence, &body, 0, body.len()))
+    }
+
+    #[test]
+    fn a_hello_without_cookie_sent_again_is_a_retry() {
+        let told = read_all(&Dtls, &[(Side::Client, &client_hello(0, b"")), (Side::Client, &client_hello(0, b""))]);
+        assert!(told.says(&Fact::Retry));
+        assert_eq!(told.detail("dtls", "offered"), Some("1.2".into()));
+    }
+
+    #[test]
+    fn a_cookie_that_comes_back_proves_an_answer() {
+        let told = read_all(&Dtls, &[(Side::Client, &client_hello(0, b"")), (Side::Client, &client_hello(1, b"cookie"))]);
+        assert!(!told.says(&Fact::Retry));
+        assert_eq!(told.evidence, Evidence::Dialogue);
+    }
+
+    #[test]
+    fn a_hello_in_parts_is_put_together() {
+        let body = hello_body(b"");
+        let first = record(HANDSHAKE, &part(CLIENT_HELLO, 0, &body, 0, 20));
+        let second = record(HANDSHAKE, &part(CLIENT_HELLO, 0, &body, 20, body.len() - 20));
+        assert!(matches!(Dtls.probe(&Opening::of(Transport::UDP, &first, &[])), Probe::Found { client: Some(Side::Client), .. }));
+        assert!(read_all(&Dtls, &[(Side::Client, &first), (Side::Client, &second)]).says(&Fact::Encrypted));
+    }
+
+    #[test]
+    fn a_length_that_disagrees_is_no_dtls() {
+        let mut wrong = client_hello(0, b"");
+        wrong[12] = 5;
+        assert_eq!(Dtls.probe(&Opening::of(Transport::UDP, &wrong, &[])), Probe::NotForUs);
+        let mut data = record(23, &[1; 40]);
+        data[4] = 1;
+        assert!(matches!(Dtls.probe(&Opening::of(Transport::UDP, &data, &[])), Probe::Found { client: None, .. }));
+        data.push(0);
+        assert_eq!(Dtls.probe(&Opening::of(Transport::UDP, &data, &[])), Probe::NotForUs);
+    }
+
+    #[test]
+    fn no_prefix_of_a_hello_is_anything_else() {
+        prefixes_never_match_anything_else("dtls", Transport::UDP, &client_hello(0, b""), &[]);
+    }
+}

@@ -1,0 +1,207 @@
+//! MQTT 3.1, 3.1.1 and 5 (OASIS MQTT 3.1.1 and 5.0, section 3.1 and 3.2).
+
+use crate::identify::wire::{Cursor, Length, Messages, printable};
+
+use super::{Appetite, Evidence, Fact, Known, Look, Opening, Piece, Reader, Said, Side, Strength, Transport};
+use crate::identify::AnswerKind;
+
+/// MQTT.
+pub static MQTT: Known =
+    Known { name: "mqtt", carriers: &[Transport::TCP], ask: connect, answer: connack, strength: Strength::Magic, reader: || Box::<MqttReader>::default() };
+
+/// Packet type 1, remaining length, protocol name and its level, reserved flag clear.
+fn connect(_: &Opening<'_>, bytes: &[u8]) -> Look {
+    let Some((&0x10, rest)) = bytes.split_first() else { return if bytes.is_empty() { Look::Short } else { Look::No } };
+    let mut at = Cursor::new(rest);
+    let remaining = match remaining_length(&mut at) {
+        Some(Some(remaining)) => remaining,
+        Some(None) => return Look::No,
+        None => return Look::Short,
+    };
+    let name_at = at.at();
+    let body = at.rest();
+    let names: [(&[u8], &[u8]); 2] = [(b"\0\x04MQTT", &[4, 5]), (b"\0\x06MQIsdp", &[3])];
+    for (name, levels) in names {
+        let shared = body.len().min(name.len());
+        if body[..shared] != name[..shared] {
+            continue;
+        }
+        return match body.get(name.len()..) {
+            Some([level, flags, ..]) => {
+                let len = u32::try_from(1 + name_at + name.len() + 2).unwrap_or(u32::MAX);
+                // Bridges of mosquitto set the top bit of the level.
+                Look::when(levels.contains(&(level & 0x7f)) && flags & 1 == 0 && remaining >= 10, len, "MQTT CONNECT")
+            }
+            _ => Look::Short,
+        };
+    }
+    Look::No
+}
+
+/// Alone four loose bytes; it confirms.
+fn connack(_: &Opening<'_>, bytes: &[u8]) -> Look {
+    match bytes {
+        [] | [0x20] | [0x20, _] | [0x20, _, _] => Look::Short,
+        [0x20, 2, 0 | 1, 0..=5, ..] => Look::Weak(0, 4, "MQTT CONNACK"),
+        [0x20, 3..=0x7f, 0 | 1, 0 | 0x80..=0x9f, ..] => Look::Weak(0, 4, "MQTT 5 CONNACK"),
+        _ => Look::No,
+    }
+}
+
+/// MQTT section 2.2.3: none where it is not all there, `Some(None)` where it never ends.
+fn remaining_length(at: &mut Cursor<'_>) -> Option<Option<u32>> {
+    let mut value = 0;
+    for shift in [0, 7, 14, 21] {
+        let byte = at.u8()?;
+        value |= u32::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(Some(value));
+        }
+    }
+    Some(None)
+}
+
+fn length(bytes: &[u8]) -> Length {
+    let mut at = Cursor::new(bytes);
+    if at.u8().is_none() {
+        return Length::Unknown;
+    }
+    match remaining_length(&mut at) {
+        Some(Some(remaining)) => Length::Is(at.at() as u64 + u64::from(remaining)),
+        Some(None) => Length::Wrong,
+        None => Length::Unknown,
+    }
+}
+
+/// Reads CONNECT and CONNACK.
+#[derive(Debug, Default)]
+struct MqttReader {
+    sides: [Messages; 2],
+    level: u8,
+    connected: bool,
+}
+
+impl Reader for MqttReader {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let mut rest = piece.bytes;
+        if piece.missing > 0 {
+            return Appetite::Full;
+        }
+        while let Some(packet) = self.sides[piece.from as usize].next(&mut rest, length) {
+            let mut at = Cursor::new(&packet);
+            let kind = at.u8().unwrap_or_default() >> 4;
+            remaining_length(&mut at);
+            match kind {
+                1 => self.connect(&mut at, said).unwrap_or_default(),
+                2 => {
+                    self.connack(at, piece.from, said);
+                    return Appetite::Full;
+                }
+                _ => {}
+            }
+        }
+        if self.sides[piece.from as usize].is_broken() { Appetite::Full } else { Appetite::Hungry }
+    }
+}
+
+impl MqttReader {
+    fn connect(&mut self, at: &mut Cursor<'_>, said: &mut Said<'_>) -> Option<()> {
+        let name = at.be16()?;
+        at.take(usize::from(name))?;
+        self.level = at.u8()? & 0x7f;
+        self.connected = true;
+        said.detail(
+            "mqtt",
+            "version",
+            if self.level == 3 {
+                "3.1"
+            } else if self.level == 4 {
+                "3.1.1"
+            } else {
+                "5"
+            },
+        );
+        let _flags = at.u8()?;
+        said.detail("mqtt", "keep_alive", at.be16()?);
+        if self.level == 5 {
+            let properties = remaining_length(at)??;
+            at.take(properties as usize)?;
+        }
+        let len = at.be16()?;
+        said.detail("mqtt", "client_id", &*printable(at.take(usize::from(len))?));
+        Some(())
+    }
+
+    fn connack(&self, mut at: Cursor<'_>, from: Side, said: &mut Said<'_>) {
+        let (Some(_flags), Some(code)) = (at.u8(), at.u8()) else { return };
+        let kind = match code {
+            0 => AnswerKind::Accepted,
+            3 if self.level < 5 => AnswerKind::Failed,
+            0x88 | 0x89 => AnswerKind::Failed,
+            0x9c | 0x9d => AnswerKind::Redirected,
+            _ => AnswerKind::Refused,
+        };
+        said.say(Fact::Answer { kind, code: u32::from(code), text: reason(self.level, code).into(), by: from });
+        said.believe(if self.connected { Evidence::Dialogue } else { Evidence::OneOpening });
+    }
+}
+
+/// MQTT 3.1.1 table 3.1, MQTT 5 section 3.2.2.2.
+fn reason(level: u8, code: u8) -> &'static str {
+    match (level, code) {
+        (_, 0) => "accepted",
+        (3 | 4, 1) | (_, 0x84) => "unsupported protocol version",
+        (3 | 4, 2) | (_, 0x85) => "client identifier not valid",
+        (3 | 4, 3) | (_, 0x88) => "server unavailable",
+        (3 | 4, 4) | (_, 0x86) => "bad user name or password",
+        (3 | 4, 5) | (_, 0x87) => "not authorized",
+        (_, 0x80) => "unspecified error",
+        (_, 0x81) => "malformed packet",
+        (_, 0x82) => "protocol error",
+        (_, 0x83) => "implementation specific error",
+        (_, 0x89) => "server busy",
+        (_, 0x8a) => "banned",
+        (_, 0x8c) => "bad authentication method",
+        (_, 0x90) => "topic name invalid",
+        (_, 0x95) => "packet too large",
+        (_, 0x97) => "quota exceeded",
+        (_, 0x9c) => "use another server",
+        (_, 0x9d) => "server moved",
+        (_, 0x9f) => "connection rate exceeded",
+        _ => "unknown reason",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{decide, evidence, prefixes_never_match_anything_else, read_all, survives};
+    use super::*;
+
+    fn packet(level: u8) -> Vec<u8> {
+        let properties: &[u8] = if level == 5 { &[0] } else { &[] };
+        let body = [b"\0\x04MQTT", &[level, 2, 0, 60][..], properties, b"\0\x06player"].concat();
+        [&[0x10, body.len() as u8][..], &body].concat()
+    }
+
+    #[test]
+    fn connect_names_version_and_client_and_connack_answers() {
+        for (level, connack, version) in [(4, &[0x20, 2, 0, 5][..], "3.1.1"), (5, &[0x20, 3, 0, 0x87, 0][..], "5")] {
+            let told = read_all(&MQTT, &[(Side::Client, &packet(level)), (Side::Server, connack)]);
+            assert_eq!((told.detail("mqtt", "version"), told.detail("mqtt", "client_id")), (Some(version.into()), Some("player".into())));
+            let code = u32::from(connack[3]);
+            assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code, text: "not authorized".into(), by: Side::Server }));
+            assert_eq!(told.evidence, Evidence::Dialogue);
+            survives(&MQTT, Transport::TCP, 1883, &[(Side::Client, &packet(level)), (Side::Server, connack)]);
+        }
+    }
+
+    #[test]
+    fn a_connack_alone_or_a_reserved_flag_is_no_mqtt() {
+        assert_eq!(evidence(decide(&MQTT, Transport::TCP, 1883, &[], &[0x20, 2, 0, 0])), Evidence::None);
+        let mut wrong = packet(4);
+        wrong[9] |= 1;
+        assert_eq!(evidence(decide(&MQTT, Transport::TCP, 1883, &wrong, &[])), Evidence::None);
+        assert_eq!(evidence(decide(&MQTT, Transport::TCP, 1883, &packet(4), &[])), Evidence::OneOpening);
+        prefixes_never_match_anything_else("mqtt", Transport::TCP, &packet(4), &[0x20, 2, 0, 0]);
+    }
+}

@@ -1,0 +1,294 @@
+//! QUIC (RFC 9000, RFC 9369, drafts): told by its long header; the client's Initial packets are opened for server name, ALPN and JA4.
+
+use std::collections::BTreeMap;
+
+use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
+use super::quic_initial::{Frame, Kind, Long, each_frame, is_known, open, version_name};
+use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
+use crate::identify::AnswerKind;
+use crate::limit;
+
+/// QUIC.
+#[derive(Debug)]
+pub struct Quic;
+
+impl Protocol for Quic {
+    fn name(&self) -> &'static str {
+        "quic"
+    }
+
+    fn carriers(&self) -> &'static [Transport] {
+        &[Transport::UDP]
+    }
+
+    fn strength(&self) -> Strength {
+        Strength::Magic
+    }
+
+    fn probe(&self, opening: &Opening<'_>) -> Probe {
+        let looks = [Side::Client, Side::Server].map(|side| look(opening.side(side), opening.wire_len(side)));
+        let side = match (looks[0], looks[1]) {
+            (Some(_), _) => Side::Client,
+            (None, Some(_)) => Side::Server,
+            (None, None) => return Probe::NotForUs,
+        };
+        let Some((rule, sender)) = looks[side as usize] else { return Probe::NotForUs };
+        let client = match sender {
+            Sender::Client => Some(side),
+            Sender::Server => Some(side.other()),
+            Sender::Unknown => None,
+        };
+        let both = looks.iter().all(Option::is_some);
+        let evidence = if both { Evidence::BothOpenings } else { Evidence::OneOpening };
+        Probe::Found { evidence, hit: Hit { side, offset: 0, len: 7, rule }, client }
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::<QuicReader>::default()
+    }
+}
+
+/// Who sends such a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    Client,
+    Server,
+    Unknown,
+}
+
+fn look(bytes: &[u8], wire_len: usize) -> Option<(&'static str, Sender)> {
+    if let Some(rule) = google(bytes, wire_len) {
+        return Some((rule, Sender::Client));
+    }
+    let header = Long::read(bytes)?;
+    let fits = header.len <= wire_len;
+    match header.kind {
+        // RFC 9000 section 14.1: a client pads to 1200 bytes, and chooses at least 8 for the id (section 7.2).
+        Kind::Initial if fits && wire_len >= 1200 && header.destination.len() >= 8 => {
+            Some(("QUIC long header, Initial of 1200 bytes or more", Sender::Unknown))
+        }
+        Kind::Initial if fits && (is_standard(header.version) || wire_len >= 1000) => Some(("QUIC long header, Initial", Sender::Unknown)),
+        Kind::Handshake | Kind::ZeroRtt if fits => Some(("QUIC long header", Sender::Unknown)),
+        Kind::Retry => Some(("QUIC Retry", Sender::Server)),
+        Kind::Negotiation if all_versions(bytes, &header) => Some(("QUIC Version Negotiation", Sender::Server)),
+        _ => None,
+    }
+}
+
+fn is_standard(version: u32) -> bool {
+    is_known(version) && !matches!(version, 0x5130_0000..=0x5430_ffff)
+}
+
+/// Every version listed is one that is known or reserved (RFC 9000 section 15), so that four zero bytes alone never match.
+fn all_versions(bytes: &[u8], header: &Long<'_>) -> bool {
+    let list = bytes.get(7 + header.destination.len() + header.source.len()..).unwrap_or_default();
+    let versions = list.chunks_exact(4).map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]));
+    let known = |version: u32| is_known(version) || version & 0x0f0f_0f0f == 0x0a0a_0a0a || version >> 24 == u32::from(b'Q');
+    versions.clone().count() > 0 && versions.clone().all(known) && versions.clone().any(|version| version & 0x0f0f_0f0f != 0x0a0a_0a0a)
+}
+
+/// Google's QUIC up to Q043: public flags with version, an 8-byte connection id, `Q0nn`, and a packet number.
+fn google(bytes: &[u8], wire_len: usize) -> Option<&'static str> {
+    let (flags, version) = (bytes.first()?, bytes.get(9..13)?);
+    let fits = matches!(flags, 0x09 | 0x0d | 0x19 | 0x1d | 0x29 | 0x39) && wire_len >= 1000;
+    (fits && matches!(version, [b'Q', b'0', b'0'..=b'9', b'0'..=b'9'])).then_some("Google QUIC public header with version")
+}
+
+/// Opens the Initial packets of both sides.
+#[derive(Debug, Default)]
+struct QuicReader {
+    /// The client's first destination, from which the keys follow.
+    first_id: Option<Box<[u8]>>,
+    client: Option<Side>,
+    crypto: [Crypto; 2],
+    version: u32,
+    datagrams: u8,
+    seen: [bool; 2],
+    done: [bool; 2],
+}
+
+/// Handshake bytes that came in any order.
+#[derive(Debug, Default)]
+struct Crypto {
+    parts: BTreeMap<u64, Vec<u8>>,
+    held: usize,
+    told: bool,
+}
+
+impl Reader for QuicReader {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        self.datagrams = self.datagrams.saturating_add(1);
+        let mut rest = piece.bytes;
+        // RFC 9000 section 12.2: several packets may share a datagram.
+        while let Some(header) = Long::read(rest) {
+            self.packet(rest, &header, piece.from, said);
+            rest = rest.get(header.len..).unwrap_or_default();
+        }
+        if matches!(piece.bytes.first(), Some(0x40..=0x7f)) {
+            self.done[piece.from as usize] = true;
+        }
+        self.seen[piece.from as usize] = true;
+        if self.seen == [true, true] {
+            said.believe(Evidence::BothOpenings);
+        }
+        let enough = self.done == [true, true] || self.datagrams >= limit::QUIC_DATAGRAMS;
+        if enough { Appetite::Full } else { Appetite::Hungry }
+    }
+}
+
+impl QuicReader {
+    fn packet(&mut self, bytes: &[u8], header: &Long<'_>, from: Side, said: &mut Said<'_>) {
+        if self.version != header.version && header.version != 0 {
+            self.version = header.version;
+            said.say(Fact::Encrypted);
+            said.detail("quic", "version", version_name(header.version));
+        }
+        match header.kind {
+            Kind::Initial => self.initial(bytes, header, from, said),
+            Kind::Handshake if self.seen[from.other() as usize] => {
+                said.believe(Evidence::Dialogue);
+                self.done[from as usize] = true;
+            }
+            Kind::Retry => {
+                self.first_id = Some(header.source.into());
+                self.crypto = Default::default();
+                said.detail("quic", "retry", true);
+            }
+            Kind::Negotiation => said.detail("quic", "version_negotiation", true),
+            _ => {}
+        }
+    }
+
+    fn initial(&mut self, bytes: &[u8], header: &Long<'_>, from: Side, said: &mut Said<'_>) {
+        let turns: &[(Side, Option<Box<[u8]>>)] =
+            &[(Side::Client, self.first_id.clone()), (Side::Client, Some(header.destination.into())), (Side::Server, self.first_id.clone())];
+        for (role, id) in turns {
+            let Some(id) = id else { continue };
+            if self.client.is_some_and(|client| (client == from) != (*role == Side::Client)) {
+                continue;
+            }
+            let Some(payload) = open(bytes, header, id, *role) else { continue };
+            if *role == Side::Client {
+                if self.client.is_none() {
+                    said.say(Fact::Speaks { client: from });
+                }
+                self.client = Some(from);
+                self.first_id = Some(id.clone());
+            }
+            self.frames(&payload, *role, from, said);
+            return;
+        }
+    }
+
+    fn frames(&mut self, payload: &[u8], role: Side, from: Side, said: &mut Said<'_>) {
+        let answered = self.seen[from.other() as usize];
+        let crypto = &mut self.crypto[role as usize];
+        let mut closed = None;
+        each_frame(payload, |frame| match frame {
+            // The beginning again, although it was understood, and no answer: it did not arrive, or the answer did not.
+            Frame::Crypto(0, _) if crypto.told && role == Side::Client && !answered => said.say(Fact::Retry),
+            Frame::Crypto(offset, bytes) => crypto.add(offset, bytes),
+            Frame::Close(code) => closed = Some(code),
+        });
+        if let Some(message) = crypto.message() {
+            crypto.told = true;
+            tell(&message, role, said);
+        }
+        if let Some(code) = closed.filter(|code| (0x100..0x200).contains(code)) {
+            let alert = (code & 0xff) as u8;
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code: u32::from(alert), text: alert_name(alert).into(), by: from });
+        }
+    }
+}
+
+fn tell(message: &[u8], role: Side, said: &mut Said<'_>) {
+    let body = message.get(4..).unwrap_or_default();
+    match role {
+        Side::Client => {
+            if let Some(hello) = ClientHello::read(body, Carrier::Quic) {
+                hello.tell("quic", Carrier::Quic, said);
+            }
+        }
+        Side::Server => {
+            if ServerHello::read(body).is_some() {
+                said.believe(Evidence::Dialogue);
+            }
+        }
+    }
+}
+
+impl Crypto {
+    fn add(&mut self, offset: u64, bytes: &[u8]) {
+        let known = self.parts.get(&offset).is_some_and(|part| part.len() >= bytes.len());
+        if self.told || known || self.held.saturating_add(bytes.len()) > limit::HANDSHAKE_KEPT {
+            return;
+        }
+        self.held += bytes.len();
+        self.parts.insert(offset, bytes.to_vec());
+    }
+
+    /// The first handshake message, once it is whole.
+    fn message(&mut self) -> Option<Vec<u8>> {
+        let mut whole: Vec<u8> = Vec::new();
+        for (offset, part) in &self.parts {
+            let skip = (whole.len() as u64).checked_sub(*offset)?;
+            whole.extend_from_slice(part.get(usize::try_from(skip).ok()?..).unwrap_or_default());
+        }
+        let [kind, a, b, c] = whole.first_chunk().copied()?;
+        let len = 4 + u32::from_be_bytes([0, a, b, c]) as usize;
+        if self.told || !matches!(kind, 1 | 2) || whole.len() < len {
+            return None;
+        }
+        whole.truncate(len);
+        self.parts = BTreeMap::new();
+        Some(whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{hex, prefixes_never_match_anything_else};
+    use super::*;
+
+    /// The header of RFC 9001 appendix A.2, unprotected bits as sent, padded to the length it claims.
+    fn client_initial() -> Vec<u8> {
+        let mut packet = hex("c000000001088394c8f03e5157080000449e7b9aec34");
+        packet.resize(1200, 0);
+        packet
+    }
+
+    #[test]
+    fn an_initial_of_a_client_is_told_by_version_ids_and_lengths() {
+        let packet = client_initial();
+        assert!(matches!(Quic.probe(&Opening::of(Transport::UDP, &packet, &[])), Probe::Found { evidence: Evidence::OneOpening, .. }));
+        for (place, value) in [(0, 0x40), (1, 0x12), (5, 21), (15, 0x90)] {
+            let mut wrong = packet.clone();
+            wrong[place] = value;
+            assert_eq!(Quic.probe(&Opening::of(Transport::UDP, &wrong, &[])), Probe::NotForUs, "byte {place}");
+        }
+    }
+
+    #[test]
+    fn handshake_bytes_come_in_any_order() {
+        let message = [&[1, 0, 0, 10][..], &[7; 10]].concat();
+        let mut crypto = Crypto::default();
+        crypto.add(9, &message[9..]);
+        crypto.add(0, &message[..3]);
+        assert_eq!(crypto.message(), None);
+        crypto.add(2, &message[2..11]);
+        assert_eq!(crypto.message(), Some(message));
+    }
+
+    #[test]
+    fn a_version_negotiation_lists_versions() {
+        let packet = hex("80 00000000 00 08 f067a5502a4262b5 00000001 6b3343cf 0a1a2a3a");
+        assert!(matches!(Quic.probe(&Opening::of(Transport::UDP, &packet, &[])), Probe::Found { client: Some(Side::Server), .. }));
+        let zeros = [&[0x80][..], &[0; 40]].concat();
+        assert_eq!(Quic.probe(&Opening::of(Transport::UDP, &zeros, &[])), Probe::NotForUs);
+    }
+
+    #[test]
+    fn no_prefix_of_an_initial_is_anything_else() {
+        prefixes_never_match_anything_else("quic", Transport::UDP, &client_initial(), &[]);
+    }
+}

@@ -1,0 +1,140 @@
+//! Simple Service Discovery Protocol (UPnP Device Architecture 1.1 section 1): searches, announcements, and answers that name a LOCATION.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::identify::wire::{begins, may_begin, printable};
+
+use super::{Appetite, Endpoint, Evidence, Fact, Known, Look, Opening, Piece, Reader, Said, Side, Strength, Transport};
+use crate::identify::{AnswerKind, Promise};
+use crate::limit;
+use crate::net::is_group;
+use crate::signature::PromiseKind;
+
+/// SSDP.
+pub static SSDP: Known =
+    Known { name: "ssdp", carriers: &[Transport::UDP], ask: request, answer: response, strength: Strength::Text, reader: || Box::<SsdpReader>::default() };
+
+fn request(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    for (word, rule) in [(&b"M-SEARCH * HTTP/1."[..], "SSDP search"), (b"NOTIFY * HTTP/1.", "SSDP announcement")] {
+        if begins(bytes, word) {
+            return Look::Yes(0, u32::try_from(word.len()).unwrap_or(u32::MAX), rule);
+        }
+        if may_begin(bytes, word) && opening.wire_len(Side::Client) > bytes.len() {
+            return Look::Short;
+        }
+    }
+    Look::No
+}
+
+fn response(_: &Opening<'_>, bytes: &[u8]) -> Look {
+    let told = field(bytes, "ST").is_some() || field(bytes, "USN").is_some();
+    Look::when(begins(bytes, b"HTTP/1.1 200") && told, 12, "SSDP answer with ST or USN")
+}
+
+/// A header field of a message.
+fn field<'a>(message: &'a [u8], name: &str) -> Option<&'a str> {
+    message.split(|byte| *byte == b'\n').skip(1).find_map(|line| {
+        let value = line.get(name.len()..)?.strip_prefix(b":").filter(|_| begins(line, name.as_bytes()))?;
+        std::str::from_utf8(value).ok().map(str::trim)
+    })
+}
+
+/// Reads every message: each may announce another device.
+#[derive(Debug, Default)]
+struct SsdpReader {
+    searched: [bool; 2],
+    messages: u16,
+}
+
+impl Reader for SsdpReader {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let bytes = piece.bytes;
+        self.messages = self.messages.saturating_add(1);
+        if begins(bytes, b"M-SEARCH") {
+            self.searched[piece.from as usize] = true;
+            let target = printable(field(bytes, "ST").unwrap_or_default().as_bytes());
+            said.say(Fact::Request { method: "M-SEARCH".into(), path: target });
+        } else if begins(bytes, b"HTTP/") {
+            if self.searched[piece.from.other() as usize] {
+                said.believe(Evidence::Dialogue);
+            }
+            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 200, text: "OK".into(), by: piece.from });
+        }
+        // Answers to a group come from other addresses: between these two ends none is due.
+        let to = if piece.from == Side::Client { piece.ends.1.ip } else { piece.ends.0.ip };
+        if begins(bytes, b"NOTIFY") || is_group(to) {
+            said.say(Fact::OneWay);
+        }
+        if let Some(software) = field(bytes, "SERVER") {
+            said.say(Fact::Software { of: piece.from, text: printable(software.as_bytes()) });
+        }
+        self.location(&piece, said);
+        if self.messages >= limit::HTTP_MESSAGES { Appetite::Full } else { Appetite::Hungry }
+    }
+}
+
+impl SsdpReader {
+    /// Whoever reads this message will fetch the description at LOCATION, and call services there.
+    fn location(&self, piece: &Piece<'_>, said: &mut Said<'_>) {
+        let Some((server, url)) = field(piece.bytes, "LOCATION").and_then(|url| Some((authority(url)?, url))) else { return };
+        said.detail("ssdp", "location", &*printable(url.as_bytes()));
+        if field(piece.bytes, "NTS") == Some("ssdp:byebye") {
+            return;
+        }
+        let age = field(piece.bytes, "CACHE-CONTROL").and_then(|control| control.rsplit('=').next()?.trim().parse().ok());
+        let lasts = Duration::from_secs(age.unwrap_or(MAX_AGE)).min(limit::PROMISE_HOLDS);
+        let (made, frame, parent) = (piece.time, piece.frame, piece.ends);
+        said.say(Fact::Promise(Promise {
+            kind: PromiseKind::SsdpLocation,
+            transport: Transport::TCP,
+            server,
+            client: None,
+            made,
+            lasts,
+            frame,
+            parent,
+            begins: None,
+        }));
+    }
+}
+
+/// Address and port of an `http://` URL; none where it names a host by name.
+fn authority(url: &str) -> Option<Endpoint> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("HTTP://"))?;
+    let authority = rest.split(['/', '?']).next()?;
+    if let Ok(socket) = authority.parse::<std::net::SocketAddr>() {
+        return Some(Endpoint { ip: socket.ip(), port: socket.port() });
+    }
+    let ip: IpAddr = authority.trim_matches(['[', ']']).parse().ok()?;
+    Some(Endpoint { ip, port: 80 })
+}
+
+/// Seconds that an announcement holds where it does not say: UPnP Device Architecture asks for at least 1800.
+const MAX_AGE: u64 = 1800;
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{decide, evidence, prefixes_never_match_anything_else, read_all};
+    use super::*;
+
+    const SEARCH: &[u8] = b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nMX: 2\r\nST: upnp:rootdevice\r\n\r\n";
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=120\r\nLocation: http://192.0.2.1:5000/rootDesc.xml\r\nSERVER: MiniUPnPd/2.0\r\nST: upnp:rootdevice\r\n\r\n";
+
+    #[test]
+    fn an_answer_promises_a_connection_to_its_location() {
+        let told = read_all(&SSDP, &[(Side::Client, SEARCH), (Side::Server, ANSWER)]);
+        let promise = told.facts.iter().find_map(|fact| if let Fact::Promise(promise) = fact { Some(promise) } else { None }).unwrap();
+        assert_eq!((promise.server.to_string().as_str(), promise.lasts), ("192.0.2.1:5000", Duration::from_secs(120)));
+        assert!(told.says(&Fact::Software { of: Side::Server, text: "MiniUPnPd/2.0".into() }));
+        assert_eq!(told.evidence, Evidence::Dialogue);
+    }
+
+    #[test]
+    fn an_http_answer_without_st_or_usn_is_no_ssdp() {
+        assert_eq!(evidence(decide(&SSDP, Transport::UDP, 1900, b"HTTP/1.1 200 OK\r\n\r\n", &[])), Evidence::None);
+        assert_eq!(evidence(decide(&SSDP, Transport::UDP, 1900, ANSWER, &[])), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&SSDP, Transport::UDP, 1900, SEARCH, ANSWER)), Evidence::BothOpenings);
+        prefixes_never_match_anything_else("ssdp", Transport::UDP, SEARCH, ANSWER);
+    }
+}

@@ -1,0 +1,271 @@
+//! STUN and TURN (RFC 8489, RFC 8656, classic RFC 3489), and what shares their port: DTLS and RTP (RFC 7983).
+
+use crate::identify::wire::{Cursor, printable};
+
+use super::dtls::Dtls;
+use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
+use crate::identify::AnswerKind;
+use crate::limit;
+
+/// STUN.
+#[derive(Debug)]
+pub struct Stun;
+
+impl Protocol for Stun {
+    fn name(&self) -> &'static str {
+        "stun"
+    }
+
+    fn carriers(&self) -> &'static [Transport] {
+        &[Transport::UDP, Transport::TCP]
+    }
+
+    fn strength(&self) -> Strength {
+        Strength::Magic
+    }
+
+    fn probe(&self, opening: &Opening<'_>) -> Probe {
+        let datagrams = opening.transport == Transport::UDP;
+        let message = |side| Message::read(opening.side(side), datagrams.then(|| opening.wire_len(side)));
+        let (client, server) = (message(Side::Client), message(Side::Server));
+        let found = |side, evidence, rule, asks| Probe::Found { evidence, hit: Hit { side, offset: 0, len: 20, rule }, client: asks };
+        let roles = |side: Side, message: &Message<'_>| match message.class() {
+            Class::Request | Class::Indication => Some(side),
+            Class::Success | Class::Failure => Some(side.other()),
+        };
+        match (&client, &server) {
+            (Some(a), Some(b)) if a.cookie && b.cookie => found(Side::Client, Evidence::BothOpenings, MODERN, roles(Side::Client, a)),
+            // Without the cookie: a request and its answer, by type and by all 16 bytes of the identifier.
+            (Some(a), Some(b)) if a.id == b.id && a.method() == b.method() && a.class() != b.class() => {
+                found(Side::Client, Evidence::BothOpenings, CLASSIC, roles(Side::Client, a))
+            }
+            (Some(a), _) if a.cookie => found(Side::Client, Evidence::OneOpening, MODERN, roles(Side::Client, a)),
+            (_, Some(b)) if b.cookie => found(Side::Server, Evidence::OneOpening, MODERN, roles(Side::Server, b)),
+            (Some(_), None) if opening.server.is_empty() && !opening.complete => Probe::NeedMore,
+            (None, _) if !datagrams && opening.client.len() < 20 && opening.client.first().is_none_or(|byte| *byte < 2) && !opening.complete => Probe::NeedMore,
+            _ => Probe::NotForUs,
+        }
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::<StunReader>::default()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Request,
+    Indication,
+    Success,
+    Failure,
+}
+
+/// A message whose length agrees with its attributes.
+#[derive(Clone, Copy, Debug)]
+struct Message<'a> {
+    kind: u16,
+    cookie: bool,
+    id: &'a [u8],
+    attributes: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    /// `whole` is the length of the datagram; of streams, messages follow one another.
+    fn read(bytes: &'a [u8], whole: Option<usize>) -> Option<Self> {
+        let mut at = Cursor::new(bytes);
+        let (kind, len) = (at.be16()?, usize::from(at.be16()?));
+        let id = at.take(16)?;
+        let cookie = id.starts_with(&[0x21, 0x12, 0xa4, 0x42]);
+        let fits = kind & 0xc000 == 0 && len % 4 == 0 && whole.is_none_or(|whole| whole == len + 20);
+        let message = Self { kind, cookie, id, attributes: at.rest().get(..len).unwrap_or(at.rest()) };
+        let complete = message.attributes.len() == len;
+        // Classic messages have no cookie: their type must be one of RFC 3489, and their attributes must fill them.
+        let classic = || matches!(kind, 0x0001 | 0x0101 | 0x0111 | 0x0002 | 0x0102 | 0x0112) && complete && message.fills();
+        (fits && (cookie && kind & 0x3eef != 0 || classic())).then_some(message)
+    }
+
+    fn class(&self) -> Class {
+        match (self.kind & 0x0100 != 0, self.kind & 0x0010 != 0) {
+            (false, false) => Class::Request,
+            (false, true) => Class::Indication,
+            (true, false) => Class::Success,
+            (true, true) => Class::Failure,
+        }
+    }
+
+    /// RFC 8489 section 5: the bits around the class.
+    const fn method(&self) -> u16 {
+        self.kind & 0x3eef
+    }
+
+    fn fills(&self) -> bool {
+        let mut at = Cursor::new(self.attributes);
+        while let (Some(_), Some(len)) = (at.be16(), at.be16()) {
+            if at.take(usize::from(len).next_multiple_of(4)).is_none() {
+                return false;
+            }
+        }
+        at.is_empty()
+    }
+
+    fn attribute(&self, wanted: u16) -> Option<&'a [u8]> {
+        let mut at = Cursor::new(self.attributes);
+        while let (Some(kind), Some(len)) = (at.be16(), at.be16()) {
+            let padded = at.take(usize::from(len).next_multiple_of(4))?;
+            if kind == wanted {
+                return padded.get(..usize::from(len));
+            }
+        }
+        None
+    }
+}
+
+/// Reads requests and answers, and what else comes over the same ports.
+#[derive(Default)]
+struct StunReader {
+    asked: Option<(Side, [u8; 16])>,
+    dtls: Option<Box<dyn Reader>>,
+    /// Last sequence number and source of what may be RTP, by side.
+    media: [Option<(u16, u32)>; 2],
+    media_told: bool,
+    pieces: u16,
+}
+
+impl Reader for StunReader {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        self.pieces = self.pieces.saturating_add(1);
+        let datagrams = piece.transport == Transport::UDP;
+        let whole = datagrams.then(|| piece.bytes.len().saturating_add(usize::try_from(piece.missing).unwrap_or(usize::MAX)));
+        match (Message::read(piece.bytes, whole), piece.bytes.first()) {
+            (Some(message), _) => self.message(&message, piece.from, said),
+            (None, Some(20..=63)) if datagrams => self.secure(piece, said),
+            (None, Some(128..=191)) if datagrams => self.media(&piece, said),
+            _ => {}
+        }
+        if self.pieces >= limit::STUN_PIECES { Appetite::Full } else { Appetite::Hungry }
+    }
+
+    fn finish(&mut self, said: &mut Said<'_>) {
+        if let Some(dtls) = &mut self.dtls {
+            dtls.finish(said);
+        }
+    }
+}
+
+impl StunReader {
+    fn message(&mut self, message: &Message<'_>, from: Side, said: &mut Said<'_>) {
+        let Some(id) = message.id.first_chunk().copied() else { return };
+        if let Some(software) = message.attribute(SOFTWARE) {
+            said.say(Fact::Software { of: from, text: printable(software) });
+        }
+        if (3..=9).contains(&message.method()) {
+            said.say(Fact::Inner("turn"));
+        }
+        let answers = self.asked.is_some_and(|(asker, asked)| asker != from && asked == id);
+        match message.class() {
+            Class::Request => {
+                if self.asked == Some((from, id)) {
+                    said.say(Fact::Retry);
+                }
+                self.asked = Some((from, id));
+            }
+            Class::Success if answers => {
+                said.believe(Evidence::Dialogue);
+                said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "success".into(), by: from });
+            }
+            Class::Failure if answers => {
+                said.believe(Evidence::Dialogue);
+                let error = message.attribute(ERROR_CODE).unwrap_or_default();
+                let code = error.get(2..4).map_or(0, |digits| u32::from(digits[0] & 7) * 100 + u32::from(digits[1]));
+                // 401 and 438 only ask for credentials.
+                let text = printable(error.get(4..).unwrap_or_default());
+                said.say(Fact::Answer { kind: AnswerKind::Refused, code, text, by: from });
+            }
+            Class::Indication => said.say(Fact::OneWay),
+            _ => {}
+        }
+    }
+
+    fn secure(&mut self, piece: Piece<'_>, said: &mut Said<'_>) {
+        if self.dtls.is_none() {
+            let (client, server) = if piece.from == Side::Client { (piece.bytes, &[][..]) } else { (&[][..], piece.bytes) };
+            let opening = Opening { ends: piece.ends, ..Opening::of(Transport::UDP, client, server) };
+            if !matches!(Dtls.probe(&opening), Probe::Found { .. }) {
+                return;
+            }
+            said.say(Fact::Inner("dtls"));
+            self.dtls = Some(Dtls.reader());
+        }
+        if let Some(dtls) = &mut self.dtls {
+            dtls.read(piece, said);
+        }
+    }
+
+    /// Two packets of one source, one number apart (RFC 3550 section 5.1).
+    fn media(&mut self, piece: &Piece<'_>, said: &mut Said<'_>) {
+        let mut at = Cursor::new(piece.bytes);
+        let (Some(_), Some(kind), Some(sequence), Some(_), Some(source)) = (at.u8(), at.u8(), at.be16(), at.be32(), at.be32()) else { return };
+        // RFC 5761 section 4: RTCP.
+        if (64..96).contains(&(kind & 0x7f)) {
+            return;
+        }
+        let last = self.media[piece.from as usize].replace((sequence, source));
+        let follows = last.is_some_and(|(before, of)| of == source && (1..=8).contains(&sequence.wrapping_sub(before)));
+        if follows && !self.media_told {
+            self.media_told = true;
+            said.say(Fact::Inner("rtp"));
+        }
+    }
+}
+
+const MODERN: &str = "STUN header with magic cookie";
+const CLASSIC: &str = "STUN request and answer with the same identifier (RFC 3489)";
+const ERROR_CODE: u16 = 0x0009;
+const SOFTWARE: u16 = 0x8022;
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{decide, evidence, hex, prefixes_never_match_anything_else, read_all};
+    use super::*;
+
+    /// RFC 5769 section 2.1 and 2.2, without their integrity attributes.
+    fn message(kind: u16, attributes: &str) -> Vec<u8> {
+        let attributes = hex(attributes);
+        [&kind.to_be_bytes()[..], &(attributes.len() as u16).to_be_bytes(), &hex("2112a442 b7e7a701bc34d686fa87dfae"), &attributes].concat()
+    }
+
+    const REQUEST_ATTRIBUTES: &str = "80220010 5354554e207465737420636c69656e74 00240004 6e0001ff";
+    const ANSWER_ATTRIBUTES: &str = "8022000b 7465737420766563746f7220 00200008 0001a147e112a643";
+
+    #[test]
+    fn a_binding_request_and_its_answer_are_a_dialogue() {
+        let (request, answer) = (message(1, REQUEST_ATTRIBUTES), message(0x0101, ANSWER_ATTRIBUTES));
+        let told = read_all(&Stun, &[(Side::Client, &request), (Side::Server, &answer)]);
+        assert_eq!(told.evidence, Evidence::Dialogue);
+        assert!(told.says(&Fact::Software { of: Side::Client, text: "STUN test client".into() }));
+        prefixes_never_match_anything_else("stun", Transport::UDP, &request, &answer);
+    }
+
+    #[test]
+    fn an_error_tells_its_number_and_its_words() {
+        let (request, answer) = (message(3, ""), message(0x0113, "00090010 00000401 556e617574686f72697a6564"));
+        let told = read_all(&Stun, &[(Side::Client, &request), (Side::Server, &answer)]);
+        assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code: 401, text: "Unauthorized".into(), by: Side::Server }));
+        assert!(told.says(&Fact::Inner("turn")));
+    }
+
+    #[test]
+    fn without_the_cookie_both_sides_must_agree() {
+        let old = |kind: u16, id: u8| [&kind.to_be_bytes()[..], &[0, 0], &[id; 16]].concat();
+        assert_eq!(evidence(decide(&Stun, Transport::UDP, 3478, &old(1, 7), &[])), Evidence::None);
+        assert_eq!(evidence(decide(&Stun, Transport::UDP, 3478, &old(1, 7), &old(0x0101, 8))), Evidence::None);
+        assert_eq!(evidence(decide(&Stun, Transport::UDP, 3478, &old(1, 7), &old(0x0101, 7))), Evidence::BothOpenings);
+    }
+
+    #[test]
+    fn a_length_that_disagrees_with_the_datagram_is_no_stun() {
+        let mut request = message(1, REQUEST_ATTRIBUTES);
+        request.push(0);
+        assert_eq!(evidence(decide(&Stun, Transport::UDP, 3478, &request, &[])), Evidence::None);
+    }
+}
