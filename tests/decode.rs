@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use portbook::capture::{Options, Progress, Source, open};
-use portbook::decode::{Content, Packet, datagram, decode};
+use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use portbook::capture::{Frame, LinkType, Options, Progress, Source, open};
+use portbook::decode::{Content, Header, Packet, datagram, decode};
 
 /// Transport, source, source port, destination, destination port.
 type Way = (String, IpAddr, u16, IpAddr, u16);
@@ -123,4 +124,54 @@ fn join(pieces: &[(u32, bool, Vec<u8>)]) -> Option<Vec<u8>> {
         }
     }
     None
+}
+
+#[test]
+fn plain_ethernet_frames_agree_with_etherparse() {
+    let Some(captures) = shared() else { return println!("skipped: no shared captures") };
+    let (mut compared, mut differ) = (0_u64, 0_u64);
+    for file in truth(&captures).keys() {
+        let Ok(mut source) = open(&[captures.join("files").join(file)], Options::default()) else { continue };
+        let mut each = |frame: &Frame<'_>| {
+            let packet = decode(frame);
+            if let (Some(want), Some(have)) = (theirs(frame), plain(&packet)) {
+                compared += 1;
+                if want != have {
+                    differ += 1;
+                    println!("{file} {}: etherparse {want:?}, here {have:?} {:?}", frame.id.number, packet.fault);
+                }
+            }
+        };
+        while let Ok(Progress::More) = source.read(&mut |frames| frames.iter().for_each(&mut each)) {}
+    }
+    println!("{differ} of {compared} packets differ");
+    assert!(compared > 100_000, "only {compared} packets were compared");
+    assert_eq!(differ, 0);
+}
+
+/// Source, destination, ports, length of the payload captured.
+type Ends = (IpAddr, IpAddr, (u16, u16), usize);
+
+fn plain(packet: &Packet<'_>) -> Option<Ends> {
+    match packet.content {
+        Content::Ip(ip, Header::Tcp(_) | Header::Udp { .. }) if ip.fragment.is_none() && packet.tunnel.is_empty() && ip.transport.0 != 136 => {
+            let Content::Ip(_, header) = packet.content else { return None };
+            Some((ip.source, ip.destination, header.ports()?, packet.payload.len()))
+        }
+        _ => None,
+    }
+}
+
+fn theirs(frame: &Frame<'_>) -> Option<Ends> {
+    let sliced = LaxSlicedPacket::from_ethernet(frame.bytes).ok().filter(|_| frame.link == LinkType::ETHERNET)?;
+    let (source, destination) = match sliced.net? {
+        LaxNetSlice::Ipv4(ip) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
+        LaxNetSlice::Ipv6(ip) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
+        LaxNetSlice::Arp(_) => return None,
+    };
+    match sliced.transport? {
+        TransportSlice::Tcp(tcp) => Some((source, destination, (tcp.source_port(), tcp.destination_port()), tcp.payload().len())),
+        TransportSlice::Udp(udp) => Some((source, destination, (udp.source_port(), udp.destination_port()), udp.payload().len())),
+        _ => None,
+    }
 }
