@@ -152,3 +152,86 @@ const RECORD_HEADER: usize = 16;
 const MODIFIED_RECORD_HEADER: usize = 24;
 /// The upper half of the link type word holds the length of the frame check sequence and reserved bits.
 const LINK_TYPE_MASK: u32 = 0xffff;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file header of version `major.minor` and one record of 4 captured bytes, with the words given as the file's writer would order them.
+    fn file(magic: [u8; 4], big: bool, version: (u16, u16), link: u32, header: [u32; 4], more: &[u8]) -> Vec<u8> {
+        let half = |value: u16| if big { value.to_be_bytes() } else { value.to_le_bytes() };
+        let word = |value: u32| if big { value.to_be_bytes() } else { value.to_le_bytes() };
+        let mut file = magic.to_vec();
+        file.extend(half(version.0));
+        file.extend(half(version.1));
+        for value in [0, 0, 65_535, link].into_iter().chain(header) {
+            file.extend(word(value));
+        }
+        file.extend(more);
+        file.extend([0xde, 0xad, 0xbe, 0xef]);
+        file
+    }
+
+    fn only_record(file: &[u8]) -> (Pcap, Record) {
+        let mut pcap = Pcap::open(file).unwrap();
+        let mut records = Vec::new();
+        let body = &file[FILE_HEADER..];
+        let walked = pcap.walk(body, &mut records);
+        assert_eq!((walked.consumed, records.len()), (body.len(), 1), "{walked:?}");
+        assert_eq!(&body[records[0].start as usize..][..records[0].len as usize], [0xde, 0xad, 0xbe, 0xef]);
+        (pcap, records[0])
+    }
+
+    #[test]
+    fn both_byte_orders_and_both_resolutions_give_the_same_time() {
+        for (magic, big, fraction, name) in [
+            ([0xd4, 0xc3, 0xb2, 0xa1], false, 123_456, "pcap"),
+            ([0xa1, 0xb2, 0xc3, 0xd4], true, 123_456, "pcap"),
+            ([0x4d, 0x3c, 0xb2, 0xa1], false, 123_456_000, "pcap-ns"),
+            ([0xa1, 0xb2, 0x3c, 0x4d], true, 123_456_000, "pcap-ns"),
+        ] {
+            let (pcap, record) = only_record(&file(magic, big, (2, 4), 1, [1_000_000_000, fraction, 4, 60], &[]));
+            assert_eq!(record.time.to_string(), "2001-09-09T01:46:40.123456000Z");
+            assert_eq!((record.number, record.len, record.wire_len), (1, 4, 60));
+            assert_eq!(pcap.format(), name);
+        }
+    }
+
+    #[test]
+    fn the_check_sequence_bits_are_no_part_of_the_link_type() {
+        let (pcap, _) = only_record(&file([0xd4, 0xc3, 0xb2, 0xa1], false, (2, 4), 0x3400_0001, [0, 0, 4, 4], &[]));
+        assert_eq!(pcap.interface.link, LinkType::ETHERNET);
+    }
+
+    #[test]
+    fn a_modified_file_has_eight_more_bytes_in_each_record_header() {
+        let (pcap, record) = only_record(&file([0x34, 0xcd, 0xb2, 0xa1], false, (2, 4), 1, [7, 1, 4, 60], &[2, 0, 0, 0, 0x08, 0, 4, 0]));
+        assert_eq!((pcap.format(), record.len, record.start), ("pcap-modified", 4, 24));
+    }
+
+    #[test]
+    fn before_version_2_3_the_wire_length_comes_first() {
+        for (version, lengths) in [((2, 1), [60, 4]), ((2, 3), [60, 4]), ((2, 3), [4, 60]), ((543, 0), [60, 4])] {
+            let (_, record) = only_record(&file([0xd4, 0xc3, 0xb2, 0xa1], false, version, 1, [7, 1, lengths[0], lengths[1]], &[]));
+            assert_eq!((record.len, record.wire_len), (4, 60), "{version:?}");
+        }
+    }
+
+    #[test]
+    fn aix_writes_interface_types_and_nanoseconds() {
+        let (pcap, record) = only_record(&file([0xa1, 0xb2, 0xc3, 0xd4], true, (2, 2), 6, [0, 5, 60, 4], &[]));
+        assert_eq!((pcap.format(), pcap.interface.link, record.time), ("pcap-aix", LinkType::ETHERNET, Timestamp::from_nanos(5)));
+    }
+
+    #[test]
+    fn an_absurd_length_is_damage_and_what_came_before_stands() {
+        let mut bytes = file([0xd4, 0xc3, 0xb2, 0xa1], false, (2, 4), 1, [7, 1, 4, 60], &[]);
+        for word in [8_u32, 0, FRAME_BYTES + 1, 60] {
+            bytes.extend(word.to_le_bytes());
+        }
+        let mut records = Vec::new();
+        let walked = Pcap::open(&bytes).unwrap().walk(&bytes[FILE_HEADER..], &mut records);
+        assert_eq!((walked.consumed, records.len()), (20, 1));
+        assert!(matches!(walked.next, Next::Fault(fault) if fault.what.starts_with("damaged at frame 2")));
+    }
+}

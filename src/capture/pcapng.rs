@@ -362,3 +362,55 @@ const IF_FILTER: u16 = 11;
 const IF_TSOFFSET: u16 = 14;
 const ISB_IFDROP: u16 = 5;
 const ISB_OSDROP: u16 = 7;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nanos(resolution: u8, offset: i64, units: u64) -> i64 {
+        Clock { unit: unit(resolution), offset }.time(units).nanos()
+    }
+
+    #[test]
+    fn a_clock_counts_in_powers_of_ten_or_two() {
+        // 1.5 s in the default microseconds, in seconds, nanoseconds and picoseconds, and in 2^-10 and 2^-20 s.
+        assert_eq!(nanos(6, 0, 1_500_000), 1_500_000_000);
+        assert_eq!(nanos(0, 0, 3), 3_000_000_000);
+        assert_eq!(nanos(9, 0, 1_500_000_001), 1_500_000_001);
+        assert_eq!(nanos(12, 0, 1_500_000_000_999), 1_500_000_000);
+        assert_eq!(nanos(0x80 | 10, 0, 1536), 1_500_000_000);
+        assert_eq!(nanos(0x80 | 20, 0, 1_572_864), 1_500_000_000);
+    }
+
+    #[test]
+    fn an_offset_is_added_in_seconds_and_may_be_negative() {
+        assert_eq!(nanos(6, 10, 1_500_000), 11_500_000_000);
+        assert_eq!(nanos(6, -2, 1_500_000), -500_000_000);
+    }
+
+    #[test]
+    fn no_clock_overflows() {
+        for resolution in 0..=255 {
+            for units in [0, 1, u64::MAX] {
+                nanos(resolution, i64::MAX, units);
+                nanos(resolution, i64::MIN, units);
+            }
+        }
+        assert_eq!(nanos(0, 0, u64::MAX), i64::MAX);
+        // 2^-127 s: the greatest count is still less than a nanosecond.
+        assert_eq!(nanos(0xff, 0, u64::MAX), 0);
+    }
+
+    #[test]
+    fn a_simple_packet_is_as_long_as_wire_snap_length_and_block_allow() {
+        assert_eq!((simple_len(60, 0, 60), simple_len(1500, 96, 96), simple_len(1500, 0, 96)), (60, 96, 96));
+    }
+
+    #[test]
+    fn options_end_where_their_length_runs_past_the_block() {
+        let options = |bytes| Options::new(Endian::Big, bytes).map(|(code, value)| (code, value.len())).collect::<Vec<_>>();
+        assert_eq!(options(&[0, 2, 0, 3, b'e', b't', b'h', 0, 0, 9, 0, 1, 9, 0, 0, 0]), [(2, 3), (9, 1)]);
+        assert_eq!(options(&[0, 2, 0, 3, b'e', b't', b'h', 0, 0, 9, 0, 200, 9]), [(2, 3)]);
+        assert_eq!(options(&[0, 0, 0, 0, 0, 2, 0, 0]), []);
+    }
+}

@@ -225,3 +225,173 @@ impl Sighting {
 const PAYLOAD_COMPARED: usize = 64;
 /// Remembered so much longer than the window, so that a capture slightly out of order gives the same answer whatever else the shard holds.
 const PATIENCE: Duration = Duration::from_millis(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::{Ip, Tcp, TcpFlags, Tunnel};
+    use crate::net::Transport;
+
+    const ACK: Tcp = Tcp {
+        source: 40_000,
+        destination: 443,
+        sequence: 1,
+        acknowledgment: 2,
+        flags: TcpFlags(TcpFlags::ACK),
+        window: 512,
+        header_len: 20,
+        mss: None,
+        window_scale: None,
+    };
+
+    /// A TCP packet with an identification, `micros` after the first.
+    fn packet(ident: u32, payload: &[u8], micros: i64) -> Packet<'_> {
+        let ip = Ip {
+            source: [10, 0, 0, 1].into(),
+            destination: [10, 0, 0, 2].into(),
+            ttl: 64,
+            ident,
+            len: 40 + payload.len() as u32,
+            transport: Transport::TCP,
+            fragment: None,
+            dont_fragment: true,
+        };
+        Packet {
+            frame: Default::default(),
+            interface: 0,
+            time: Timestamp::from_nanos(1_000_000_000 + micros * 1_000),
+            mac: Some((Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2]))),
+            vlan: VlanStack::default(),
+            tunnel: TunnelPath::default(),
+            content: Content::Ip(ip, Header::Tcp(ACK)),
+            payload,
+            payload_len: payload.len() as u32,
+            fault: None,
+        }
+    }
+
+    fn with_ttl(mut packet: Packet<'_>, ttl: u8, mac: u8) -> Packet<'_> {
+        if let Content::Ip(ip, _) = &mut packet.content {
+            ip.ttl = ttl;
+        }
+        packet.mac = Some((Mac([2, 0, 0, 0, mac, 1]), Mac([2, 0, 0, 0, mac, 2])));
+        packet
+    }
+
+    fn with_vlan(mut packet: Packet<'_>, id: u16) -> Packet<'_> {
+        packet.vlan.push(id);
+        packet
+    }
+
+    fn kinds(packets: &[Packet<'_>]) -> Vec<Option<DuplicateKind>> {
+        let mut duplicates = Duplicates::default();
+        packets.iter().map(|packet| duplicates.is_copy(packet)).collect()
+    }
+
+    #[test]
+    fn a_packet_mirrored_twice_is_one_packet() {
+        assert_eq!(kinds(&[packet(7, b"data", 0), packet(7, b"data", 40)]), [None, Some(DuplicateKind::Exact)]);
+        assert_eq!(kinds(&[packet(7, b"", 0), packet(7, b"", 40), packet(7, b"", 80)]), [None, Some(DuplicateKind::Exact), Some(DuplicateKind::Exact)]);
+    }
+
+    #[test]
+    fn a_retransmission_has_another_identification_and_is_no_copy() {
+        assert_eq!(kinds(&[packet(7, b"data", 0), packet(8, b"data", 500)]), [None, None]);
+    }
+
+    #[test]
+    fn a_retransmission_with_the_same_identification_comes_after_the_window() {
+        assert_eq!(kinds(&[packet(7, b"data", 0), packet(7, b"data", 200_000)]), [None, None]);
+        assert_eq!(kinds(&[packet(7, b"data", 0), packet(7, b"data", 10_001), packet(7, b"data", 10_050)]), [None, None, Some(DuplicateKind::Exact)]);
+    }
+
+    #[test]
+    fn without_an_identification_equal_packets_at_one_place_are_two_packets() {
+        assert_eq!(kinds(&[packet(0, b"", 0), packet(0, b"", 1), packet(0, b"", 2)]), [None, None, None]);
+        assert_eq!(kinds(&[packet(0, b"data", 0), packet(0, b"data", 1)]), [None, None]);
+    }
+
+    #[test]
+    fn a_vlan_copy_is_known_without_an_identification_too() {
+        for ident in [0, 7] {
+            let copy = with_vlan(packet(ident, b"data", 3), 20);
+            assert_eq!(kinds(&[packet(ident, b"data", 0), copy]), [None, Some(DuplicateKind::Vlan)]);
+        }
+    }
+
+    #[test]
+    fn two_acknowledgments_each_seen_in_two_vlans_are_two_packets() {
+        let seen = [packet(0, b"", 0), with_vlan(packet(0, b"", 1), 20), packet(0, b"", 2), with_vlan(packet(0, b"", 3), 20)];
+        assert_eq!(kinds(&seen), [None, Some(DuplicateKind::Vlan), None, Some(DuplicateKind::Vlan)]);
+    }
+
+    #[test]
+    fn a_routed_copy_has_one_hop_less_and_other_mac_addresses() {
+        let before = with_ttl(packet(7, b"data", 0), 64, 1);
+        assert_eq!(kinds(&[before, with_ttl(packet(7, b"data", 30), 63, 2)]), [None, Some(DuplicateKind::Routed)]);
+        let without_ident = with_ttl(packet(0, b"data", 0), 64, 1);
+        assert_eq!(kinds(&[without_ident, with_ttl(packet(0, b"data", 30), 63, 2)]), [None, Some(DuplicateKind::Routed)]);
+    }
+
+    #[test]
+    fn a_probe_that_counts_its_time_to_live_up_or_down_is_no_copy() {
+        let up: Vec<_> = (1..5).map(|ttl| with_ttl(packet(0, b"", i64::from(ttl)), ttl, 1)).collect();
+        let down: Vec<_> = (1..5).map(|ttl| with_ttl(packet(0, b"", i64::from(ttl)), 9 - ttl, 1)).collect();
+        assert_eq!((kinds(&up), kinds(&down)), (vec![None; 4], vec![None; 4]));
+    }
+
+    #[test]
+    fn the_same_packet_on_two_interfaces_and_in_a_tunnel_is_one_packet() {
+        let mut other = packet(7, b"data", 5);
+        other.interface = 1;
+        let mut tunnelled = packet(7, b"data", 6);
+        tunnelled.tunnel.push(Tunnel::Vxlan);
+        assert_eq!(kinds(&[packet(7, b"data", 0), other, tunnelled]), [None, Some(DuplicateKind::Interface), Some(DuplicateKind::Tunnel)]);
+    }
+
+    #[test]
+    fn a_difference_anywhere_in_the_headers_or_at_an_end_of_the_payload_is_another_packet() {
+        let mut newer = packet(7, b"", 1);
+        newer.content = match newer.content {
+            Content::Ip(ip, _) => Content::Ip(ip, Header::Tcp(Tcp { window: 513, ..ACK })),
+            other => other,
+        };
+        assert_eq!(kinds(&[packet(7, b"", 0), newer]), [None, None]);
+        let (mut one, mut other) = ([0; 1000], [0; 1000]);
+        (one[999], other[999]) = (1, 2);
+        assert_eq!(kinds(&[packet(7, &one, 0), packet(7, &other, 1)]), [None, None]);
+    }
+
+    #[test]
+    fn the_answer_does_not_depend_on_what_else_the_shard_holds() {
+        let pair = |other: bool| {
+            let mut duplicates = Duplicates::default();
+            let mut found = Vec::new();
+            for step in 0..20_000_i64 {
+                if other {
+                    let mut noise = packet(1 + (step % 60_000) as u32, b"noise", step * 10);
+                    if let Content::Ip(ip, _) = &mut noise.content {
+                        ip.source = [10, 9, 9, 9].into();
+                    }
+                    duplicates.is_copy(&noise);
+                }
+                if step % 7 == 0 {
+                    found.push(duplicates.is_copy(&packet(5 + (step / 70) as u32, b"data", step * 10)));
+                }
+            }
+            found
+        };
+        let alone = pair(false);
+        assert_eq!(alone, pair(true));
+        assert!(alone.contains(&Some(DuplicateKind::Exact)) && alone.contains(&None));
+    }
+
+    #[test]
+    fn memory_stays_at_its_bound() {
+        let mut duplicates = Duplicates::default();
+        for ident in 0..200_000 {
+            duplicates.is_copy(&packet(ident, b"", 0));
+        }
+        assert_eq!((duplicates.seen.len(), duplicates.numbers.len()), (DUPLICATES_REMEMBERED, DUPLICATES_REMEMBERED));
+    }
+}

@@ -303,3 +303,142 @@ impl Datagram {
 const SETTLED: usize = 256;
 /// Kept so much longer than hosts wait, so that a capture slightly out of order gives the same answer whatever else the shard holds.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::{TunnelPath, VlanStack, datagram};
+
+    /// A fragment of datagram `ident` with `bytes` at `offset`, `wire` bytes long on the wire, at `seconds`.
+    fn fragment(ident: u32, offset: u32, more: bool, bytes: &[u8], wire: u32, seconds: i64) -> Packet<'_> {
+        let ip = Ip {
+            source: [10, 0, 0, 1].into(),
+            destination: [10, 0, 0, 2].into(),
+            ttl: 64,
+            ident,
+            len: 20 + wire,
+            transport: Transport::UDP,
+            fragment: Some(Fragment { offset, more }),
+            dont_fragment: false,
+        };
+        let header = if offset == 0 { PORTS } else { Header::None };
+        Packet {
+            frame: Default::default(),
+            interface: 0,
+            time: Timestamp::from_parts(seconds, 0),
+            mac: None,
+            vlan: VlanStack::default(),
+            tunnel: TunnelPath::default(),
+            content: Content::Ip(ip, header),
+            payload: bytes,
+            payload_len: wire,
+            fault: None,
+        }
+    }
+
+    fn add(fragments: &mut Fragments, offset: u32, more: bool, bytes: &[u8]) -> Option<Vec<u8>> {
+        let packet = fragment(1, offset, more, bytes, bytes.len() as u32, 0);
+        fragments.add(&packet).unwrap().whole.map(|whole| whole.bytes.to_vec())
+    }
+
+    const PORTS: Header = Header::Udp { source: 0x1234, destination: 53 };
+    /// UDP 4660 to 53, 24 bytes with the header.
+    const DATAGRAM: [u8; 24] = *b"\x12\x34\x00\x35\x00\x18\x00\x00abcdefghijklmnop";
+
+    #[test]
+    fn a_datagram_is_whole_in_any_order_of_its_fragments() {
+        let parts = [(0, true), (8, true), (16, false)];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let mut fragments = Fragments::default();
+            let whole: Vec<_> = order
+                .into_iter()
+                .map(|place: usize| add(&mut fragments, parts[place].0, parts[place].1, &DATAGRAM[place * 8..place * 8 + 8]))
+                .collect();
+            assert_eq!(whole, [None, None, Some(DATAGRAM.to_vec())], "{order:?}");
+            assert_eq!((fragments.held(), fragments.counts().whole), (0, 1));
+        }
+    }
+
+    #[test]
+    fn the_whole_datagram_decodes_with_its_transport_header() {
+        let mut fragments = Fragments::default();
+        add(&mut fragments, 0, true, &DATAGRAM[..16]);
+        let last = fragment(1, 16, false, &DATAGRAM[16..], 8, 0);
+        let whole = fragments.add(&last).unwrap().whole.unwrap();
+        let packet = datagram(&last, whole.bytes, whole.wire_len);
+        assert_eq!((packet.payload, packet.payload_len), (&b"abcdefghijklmnop"[..], 16));
+        assert!(matches!(packet.content, Content::Ip(Ip { fragment: None, .. }, PORTS)));
+    }
+
+    #[test]
+    fn later_fragments_take_the_ports_of_the_first_and_earlier_ones_are_told_with_it() {
+        let mut fragments = Fragments::default();
+        let late = fragment(1, 16, false, &DATAGRAM[16..], 8, 0);
+        assert_eq!(fragments.add(&late).unwrap().header, None);
+        let first = fragment(1, 0, true, &DATAGRAM[..8], 8, 0);
+        let gathered = fragments.add(&first).unwrap();
+        assert_eq!((gathered.header, gathered.earlier), (Some(PORTS), Earlier { packets: 1, bytes: 28 }));
+        let again = fragments.add(&late).unwrap();
+        assert_eq!((again.header, again.earlier, again.whole), (Some(PORTS), Earlier::default(), None));
+    }
+
+    #[test]
+    fn a_repeated_fragment_is_ignored_and_one_that_disagrees_spoils_the_datagram() {
+        let mut fragments = Fragments::default();
+        add(&mut fragments, 0, true, &DATAGRAM[..16]);
+        add(&mut fragments, 8, true, &DATAGRAM[8..16]);
+        assert_eq!(add(&mut fragments, 16, false, &DATAGRAM[16..]), Some(DATAGRAM.to_vec()));
+
+        add(&mut fragments, 0, true, &DATAGRAM[..16]);
+        assert_eq!(add(&mut fragments, 8, false, b"ABCDEFGHIJKLMNOP"), None);
+        assert_eq!(add(&mut fragments, 16, false, &DATAGRAM[16..]), None);
+        assert_eq!(fragments.finish(), FragmentCounts { fragments: 6, whole: 1, spoiled: 1, ..FragmentCounts::default() });
+    }
+
+    #[test]
+    fn a_datagram_longer_than_a_length_field_can_say_is_spoiled() {
+        let mut fragments = Fragments::default();
+        assert_eq!(add(&mut fragments, 65_528, false, &[0; 8]), None);
+        assert_eq!((fragments.counts().spoiled, fragments.held()), (1, 0));
+    }
+
+    #[test]
+    fn what_the_snap_length_cut_ends_the_bytes_but_not_the_datagram() {
+        let mut fragments = Fragments::default();
+        fragments.add(&fragment(1, 0, true, &DATAGRAM[..12], 16, 0));
+        let last = fragment(1, 16, false, &DATAGRAM[16..], 8, 0);
+        let whole = fragments.add(&last).unwrap().whole.unwrap();
+        assert_eq!((whole.bytes, whole.wire_len), (&DATAGRAM[..12], 24));
+    }
+
+    #[test]
+    fn an_identification_used_again_after_the_timeout_is_another_datagram() {
+        let mut fragments = Fragments::default();
+        fragments.add(&fragment(1, 0, true, &DATAGRAM[..16], 16, 0));
+        let late = fragment(1, 16, false, &DATAGRAM[16..], 8, 31);
+        assert_eq!(fragments.add(&late).unwrap().whole, None);
+        assert_eq!(fragments.finish().incomplete, 2);
+    }
+
+    #[test]
+    fn memory_stays_at_its_bound_and_the_oldest_datagram_goes() {
+        let mut fragments = Fragments::default();
+        let bytes = vec![0; 32_000];
+        for ident in 0..2_000 {
+            fragments.add(&fragment(ident, 0, true, &bytes, 32_000, 0));
+            assert!(fragments.held() <= FRAGMENT_BYTES);
+        }
+        let evicted = fragments.counts().evicted;
+        assert_eq!(evicted, 2_000 - (FRAGMENT_BYTES / 32_000) as u64);
+        assert_eq!(fragments.finish().incomplete, 2_000 - evicted);
+    }
+
+    #[test]
+    fn a_flood_of_single_bytes_with_gaps_is_bounded() {
+        let mut fragments = Fragments::default();
+        for place in 0..4_000 {
+            add(&mut fragments, place * 16, true, &[0; 8]);
+        }
+        assert_eq!((fragments.counts().spoiled, fragments.held()), (1, 0));
+    }
+}
