@@ -38,9 +38,9 @@ struct Clock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unit {
     /// So many nanoseconds.
-    Nanos(u64),
+    Nanos(i64),
     /// So many units a second.
-    PerSecond(u128),
+    PerSecond(i128),
 }
 
 impl Pcapng {
@@ -240,22 +240,25 @@ impl Pcapng {
 }
 
 impl Clock {
+    /// The moment of so many units. Counts from 2^63 on are taken as negative: no clock has come so far, and some writers put times before 1970 so.
     fn time(self, units: u64) -> Timestamp {
+        let units = units as i64;
+        if let Unit::Nanos(each) = self.unit
+            && self.offset == 0
+            && let Some(nanos) = units.checked_mul(each)
+        {
+            return Timestamp::from_nanos(nanos);
+        }
+        let units = i128::from(units);
         let (seconds, nanos) = match self.unit {
-            Unit::Nanos(each) if each <= 1_000 => {
-                let per_second = 1_000_000_000 / each;
-                (units / per_second, (units % per_second) * each)
-            }
             Unit::Nanos(each) => {
-                let nanos = u128::from(units) * u128::from(each);
-                (u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX), (nanos % 1_000_000_000) as u64)
+                let nanos = units * i128::from(each);
+                (nanos.div_euclid(NANOS_PER_SECOND), nanos.rem_euclid(NANOS_PER_SECOND))
             }
-            Unit::PerSecond(rate) => {
-                let units = u128::from(units);
-                ((units / rate) as u64, u64::try_from((units % rate).saturating_mul(1_000_000_000) / rate).unwrap_or(0))
-            }
+            Unit::PerSecond(rate) => (units.div_euclid(rate), units.rem_euclid(rate).saturating_mul(NANOS_PER_SECOND) / rate),
         };
-        Timestamp::from_parts(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_add(self.offset), nanos as i64)
+        let seconds = i64::try_from(seconds).unwrap_or(if seconds < 0 { i64::MIN } else { i64::MAX });
+        Timestamp::from_parts(seconds.saturating_add(self.offset), i64::try_from(nanos).unwrap_or(0))
     }
 }
 
@@ -263,11 +266,11 @@ impl Clock {
 fn unit(resolution: u8) -> Unit {
     let power = u32::from(resolution & 0x7f);
     if resolution & 0x80 != 0 {
-        return Unit::PerSecond(1_u128.checked_shl(power).unwrap_or(u128::MAX));
+        return Unit::PerSecond(if power < 127 { 1 << power } else { i128::MAX });
     }
-    match 10_u64.checked_pow(9_u32.saturating_sub(power)) {
+    match 10_i64.checked_pow(9_u32.saturating_sub(power)) {
         Some(nanos) if power <= 9 => Unit::Nanos(nanos),
-        _ => Unit::PerSecond(10_u128.checked_pow(power).unwrap_or(u128::MAX)),
+        _ => Unit::PerSecond(10_i128.checked_pow(power).unwrap_or(i128::MAX)),
     }
 }
 
@@ -362,6 +365,7 @@ const IF_FILTER: u16 = 11;
 const IF_TSOFFSET: u16 = 14;
 const ISB_IFDROP: u16 = 5;
 const ISB_OSDROP: u16 = 7;
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -389,6 +393,12 @@ mod tests {
     }
 
     #[test]
+    fn a_count_with_the_highest_bit_set_is_a_time_before_1970() {
+        assert_eq!(nanos(6, 0, 1_u64.wrapping_neg()), -1_000);
+        assert_eq!(nanos(0x80 | 10, 0, 1536_u64.wrapping_neg()), -1_500_000_000);
+    }
+
+    #[test]
     fn no_clock_overflows() {
         for resolution in 0..=255 {
             for units in [0, 1, u64::MAX] {
@@ -396,9 +406,9 @@ mod tests {
                 nanos(resolution, i64::MIN, units);
             }
         }
-        assert_eq!(nanos(0, 0, u64::MAX), i64::MAX);
+        assert_eq!(nanos(0, 0, i64::MAX as u64), i64::MAX);
         // 2^-127 s: the greatest count is still less than a nanosecond.
-        assert_eq!(nanos(0xff, 0, u64::MAX), 0);
+        assert_eq!(nanos(0xff, 0, i64::MAX as u64), 0);
     }
 
     #[test]

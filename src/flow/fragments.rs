@@ -119,7 +119,7 @@ impl Fragments {
         let key = Key { source: ip.source, destination: ip.destination, ident: ip.ident, transport: ip.transport };
         self.expire(packet.time);
         self.begin(key, packet.time);
-        let Some(datagram) = self.datagrams.get_mut(&key) else { return None };
+        let datagram = self.datagrams.get_mut(&key)?;
         let (before, was_spoiled) = (datagram.bytes.len(), datagram.spoiled);
         datagram.put(fragment, packet);
         self.counts.spoiled += u64::from(datagram.spoiled && !was_spoiled);
@@ -350,10 +350,8 @@ mod tests {
         let parts = [(0, true), (8, true), (16, false)];
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             let mut fragments = Fragments::default();
-            let whole: Vec<_> = order
-                .into_iter()
-                .map(|place: usize| add(&mut fragments, parts[place].0, parts[place].1, &DATAGRAM[place * 8..place * 8 + 8]))
-                .collect();
+            let whole: Vec<_> =
+                order.into_iter().map(|place: usize| add(&mut fragments, parts[place].0, parts[place].1, &DATAGRAM[place * 8..place * 8 + 8])).collect();
             assert_eq!(whole, [None, None, Some(DATAGRAM.to_vec())], "{order:?}");
             assert_eq!((fragments.held(), fragments.counts().whole), (0, 1));
         }
