@@ -170,3 +170,6 @@ pub const FLOWS_SELECTED: usize = 32;
 pub const SCAN_TARGETS: usize = 32;
 
 // report
+
+/// Addresses told apart of one service's clients or servers. A report says how many there are; beyond this, that there are more.
+pub const ADDRESSES_TOLD_APART: usize = 4_096;

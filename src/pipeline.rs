@@ -11,9 +11,9 @@ use crate::capture::{self, Captures, Filter, Frame, Progress, Source, SourceErro
 use crate::decode;
 use crate::flow::{self, FlowTable};
 use crate::identify::{Books, Identified, Identifier};
-use crate::judge::{Judge, Site};
+use crate::judge::{Gatherer, Judge, Judged, Site};
 use crate::net::Endpoint;
-use crate::report::{Losses, Report};
+use crate::report::{Digest, Losses, Report};
 use crate::signature::Signatures;
 use crate::time::Timestamp;
 
@@ -39,11 +39,11 @@ pub struct Plan<'a> {
 /// Told now and then how many bytes were read, and of how many.
 pub type OnProgress<'a> = &'a (dyn Fn(u64, Option<u64>) + Sync);
 
-/// Reads the captures and judges every flow.
+/// Reads the captures, judges every flow and hands it to `each`, in order of the flows' first packets.
 ///
 /// # Errors
 /// No capture could be opened, or the filter is none. A capture that ends badly is reported in [`Report::files`].
-pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>) -> Result<Report<'a>, SourceError> {
+pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, SourceError> {
     let books = Books::default();
     let mut read = read_all(&plan, &books, progress)?;
     read.flows.sort_by_cached_key(order);
@@ -51,18 +51,26 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>) -> Result<Report<'a>, S
     for identified in &read.flows {
         judge.learn(identified);
     }
-    let flows = read.flows.into_iter().map(|identified| judge.judge(identified)).collect();
+    let (mut digest, mut gatherer) = (Digest::default(), Gatherer::new(plan.signatures));
+    for identified in read.flows {
+        let judged = judge.judge(identified);
+        digest.add(&judged);
+        gatherer.add(&judged);
+        each(&judged);
+    }
+    let losses = Losses { names_and_promises: books.lost(), findings: gatherer.dropped(), ..read.losses };
+    let (findings, coverage) = gatherer.finish(&judge);
     Ok(Report {
         signatures: plan.signatures,
         files: read.files,
         interfaces: read.interfaces,
         span: read.span,
         wire_bytes: read.wire_bytes,
-        flows,
-        findings: Vec::new(),
-        coverage: Vec::new(),
+        digest,
+        findings,
+        coverage,
         visibility: judge.visibility(),
-        losses: Losses { names_and_promises: books.lost(), ..read.losses },
+        losses,
         interrupted: plan.stop.load(Ordering::Relaxed),
     })
 }

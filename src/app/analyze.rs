@@ -29,10 +29,49 @@ pub fn run(typed: Analyze) -> Result<Exit, Failure> {
         site,
         stop: &stop,
     };
-    let report = pipeline::run(plan, &|done, all| progress.show(done, all)).map_err(Failure::Capture)?;
-    progress.clear();
-    print(&typed, &report)?;
+    let (report, answer) = report(&typed, plan, &progress)?;
+    let target = typed.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
+    answer.map_err(|error| Failure::Output { target, error })?;
     Ok(verdict(&typed, &report))
+}
+
+/// Runs the pipeline into the writer that was asked for; the second part is how writing went.
+fn report<'a>(typed: &Analyze, plan: Plan<'a>, progress: &Progress) -> Result<(Report<'a>, io::Result<()>), Failure> {
+    // The argument parser takes no other name.
+    let Some(format) = Format::named(&typed.format) else { return Err(Failure::Usage(format!("--format {}: no such format", typed.format))) };
+    let mut answer = Ok(());
+    let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, Late { typed, format, out: None });
+    let mut writer = format.open(&mut out, Style { verbose: typed.verbose, quiet: typed.quiet }, plan.signatures);
+    let report = pipeline::run(plan, &|done, all| progress.show(done, all), &mut |judged| {
+        if answer.is_ok() {
+            answer = writer.flow(judged);
+        }
+    })
+    .map_err(Failure::Capture)?;
+    progress.clear();
+    let answer = answer.and_then(|()| writer.finish(&report));
+    drop(writer);
+    Ok((report, answer.and_then(|()| out.flush())))
+}
+
+/// The output, opened when the first byte is written: a capture that cannot be read leaves an old report alone.
+struct Late<'a> {
+    typed: &'a Analyze,
+    format: Format,
+    out: Option<Box<dyn Write>>,
+}
+
+impl Write for Late<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.out {
+            Some(out) => out.write(bytes),
+            None => self.out.insert(output(self.typed, self.format)?).write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.as_mut().map_or(Ok(()), |out| out.flush())
+    }
 }
 
 /// Raised by the first SIGINT or SIGTERM, so that the report is still finished; a second one ends the program at once.
@@ -44,19 +83,6 @@ fn stop_on_signal() -> Arc<AtomicBool> {
         let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
     }
     stop
-}
-
-fn print(typed: &Analyze, report: &Report<'_>) -> Result<(), Failure> {
-    // The argument parser takes no other name.
-    let Some(format) = Format::named(&typed.format) else { return Err(Failure::Usage(format!("--format {}: no such format", typed.format))) };
-    let style = Style { verbose: typed.verbose, quiet: typed.quiet };
-    let target = typed.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
-    let answer = output(typed, format).and_then(|out| {
-        let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, out);
-        format.write(report, &style, &mut out)?;
-        out.flush()
-    });
-    answer.map_err(|error| Failure::Output { target, error })
 }
 
 /// Where the report goes. Formats for machines hold no colour, so nothing is taken out of them.

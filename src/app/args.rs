@@ -20,6 +20,11 @@ pub enum Command {
     /// Read captures, judge every flow by the documents, print the report
     #[command(after_help = EXIT_CODES)]
     Analyze(Analyze),
+    /// Say what the documents say about a port, protocol, service, role or host name
+    Explain(Explain),
+    /// List, show or check the loaded documents
+    #[command(subcommand)]
+    Signatures(Signatures),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -90,6 +95,54 @@ pub struct Look {
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
+}
+
+/// `portbook explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// 8883/tcp, 5684, mqtt, spinetix-out-mqtt, spinetix.player, x.services.spinetix.com ...
+    #[arg(value_name = "QUERY")]
+    pub query: String,
+    /// Which documents apply.
+    #[command(flatten)]
+    pub documents: Documents,
+    /// How text looks.
+    #[command(flatten)]
+    pub look: Look,
+}
+
+/// `portbook signatures`.
+#[derive(Debug, Subcommand)]
+pub enum Signatures {
+    /// Documents, roles and services, a line each
+    List {
+        /// Which documents apply.
+        #[command(flatten)]
+        documents: Documents,
+        /// How text looks.
+        #[command(flatten)]
+        look: Look,
+    },
+    /// Everything known about a service, a role, a rule or a document
+    Show {
+        /// Its id
+        id: String,
+        /// Which documents apply.
+        #[command(flatten)]
+        documents: Documents,
+        /// How text looks.
+        #[command(flatten)]
+        look: Look,
+    },
+    /// Check signature files, or folders of them; points at the line and column of a mistake
+    Check {
+        /// Files to check
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// How text looks.
+        #[command(flatten)]
+        look: Look,
+    },
 }
 
 /// When to use colour.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
-use crate::app::paragraph::{labelled, listed, wrapped};
 use crate::app::row::{brief, cite, promise, role_ids, spoken, tell, where_at};
 use crate::net::{self, Transport};
+use crate::report::paragraph::{labelled, listed, wrapped};
 use crate::signature::{MarkKind, PROTOCOL_NAMES, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures, is_protocol_name, nearest};
 
 /// How a query was answered.

@@ -4,7 +4,6 @@ mod analyze;
 pub mod args;
 pub mod explain;
 mod pages;
-mod paragraph;
 mod progress;
 mod row;
 mod settings;
@@ -13,7 +12,7 @@ pub mod signatures;
 use std::fmt;
 use std::io;
 
-use anstream::ColorChoice;
+use anstream::{AutoStream, ColorChoice};
 
 use crate::app::args::{Arguments, Color, Command};
 use crate::capture::SourceError;
@@ -93,9 +92,16 @@ impl Failure {
 pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Analyze(typed) => analyze::run(typed),
+        Command::Explain(typed) => pages::explain(&typed),
+        Command::Signatures(typed) => pages::signatures(&typed),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man => pages::man(),
     }
+}
+
+/// Standard output, with colour as asked for.
+fn stdout(color: Color) -> AutoStream<io::StdoutLock<'static>> {
+    AutoStream::new(io::stdout().lock(), choice(color))
 }
 
 /// What anstream calls the colour asked for.
@@ -108,6 +114,6 @@ fn choice(color: Color) -> ColorChoice {
 }
 
 /// Turns an answer of standard output into the command's own.
-fn written(answer: io::Result<()>) -> Result<(), Failure> {
+fn written<T>(answer: io::Result<T>) -> Result<T, Failure> {
     answer.map_err(|error| Failure::Output { target: "standard output".to_owned(), error })
 }

@@ -1,12 +1,39 @@
-//! Commands that print a page and read no capture: completions, man.
+//! Commands that print a page and read no capture: explain, signatures, completions, man.
 
 use std::io;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::app::args::Arguments;
-use crate::app::{Exit, Failure, written};
+use crate::app::args::{Arguments, Explain, Signatures};
+use crate::app::explain::Found;
+use crate::app::signatures::CheckError;
+use crate::app::{Exit, Failure, explain as answers, settings, signatures as lists, stdout, written};
+
+/// `portbook explain QUERY`.
+pub fn explain(typed: &Explain) -> Result<Exit, Failure> {
+    let loaded = settings::documents(&typed.documents)?;
+    written(answers::explain(&loaded, &typed.query, &mut stdout(typed.look.color))).map(exit)
+}
+
+/// `portbook signatures ...`.
+pub fn signatures(typed: &Signatures) -> Result<Exit, Failure> {
+    match typed {
+        Signatures::List { documents, look } => {
+            let loaded = settings::documents(documents)?;
+            written(lists::list(&loaded, &mut stdout(look.color))).map(|()| Exit::Done)
+        }
+        Signatures::Show { id, documents, look } => {
+            let loaded = settings::documents(documents)?;
+            written(lists::show(&loaded, id, &mut stdout(look.color))).map(exit)
+        }
+        Signatures::Check { files, look } => match lists::check(files, &mut stdout(look.color)) {
+            Ok(()) => Ok(Exit::Done),
+            Err(CheckError::Files(error)) => Err(Failure::Usage(error.to_string())),
+            Err(CheckError::Output(error)) => written(Err(error)).map(|()| Exit::Done),
+        },
+    }
+}
 
 /// `portbook completions SHELL`.
 pub fn completions(shell: Shell) -> Result<Exit, Failure> {
@@ -27,7 +54,14 @@ pub fn man() -> Result<Exit, Failure> {
     print(&page)
 }
 
+/// A query that is understood and has no answer is an answer too; one that is not understood is wrong usage.
+fn exit(found: Found) -> Exit {
+    match found {
+        Found::Written | Found::Nothing => Exit::Done,
+        Found::NotUnderstood => Exit::Usage,
+    }
+}
+
 fn print(page: &[u8]) -> Result<Exit, Failure> {
-    written(io::Write::write_all(&mut io::stdout().lock(), page))?;
-    Ok(Exit::Done)
+    written(io::Write::write_all(&mut io::stdout().lock(), page)).map(|()| Exit::Done)
 }

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::app::paragraph::{labelled, listed};
 use crate::net::Transport;
+use crate::report::paragraph::{labelled, listed};
 use crate::signature::{Basis, Citation, Direction, PromiseKind, RoleId, Service, Signatures};
 
 /// Tells a row: who asks whom, since when, what the bytes are, what is written, what stops without it. `port` is the one that was asked for.

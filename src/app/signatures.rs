@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::app::explain::{Found, explain};
-use crate::app::paragraph::wrapped;
 use crate::app::row::where_at;
+use crate::report::paragraph::wrapped;
 use crate::signature::{Basis, LoadError, Only, RoleKind, Signatures};
 
 /// Prints all documents with their roles and rows.

@@ -4,37 +4,62 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::judge::Judged;
 use crate::report::record::{FindingRecord, FlowRecord, SummaryRecord};
-use crate::report::{Report, Style};
+use crate::report::{Report, Style, Writer};
+use crate::signature::Signatures;
 
-/// One document with everything, flows one a line so that two documents compare well.
-pub fn write_document(report: &Report<'_>, _: &Style, out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(b"{\"findings\":[")?;
-    write_list(out, report.findings.iter().map(|finding| FindingRecord::new(finding, report)))?;
-    out.write_all(b"],\"flows\":[")?;
-    write_list(out, report.flows.iter().map(|judged| FlowRecord::new(judged, report.signatures)))?;
-    out.write_all(b"],\"summary\":")?;
-    write_record(out, &SummaryRecord::new(report))?;
-    out.write_all(b"}\n")
+/// `{"flows":[...],"findings":[...],"summary":{...}}`, a record a line so that two documents compare well.
+pub fn open_document<'a>(out: &'a mut dyn Write, _: Style, signatures: &'a Signatures) -> Box<dyn Writer + 'a> {
+    Box::new(Document { out, signatures, begun: false })
 }
 
-/// Flows, then findings, then the summary.
-pub fn write_lines(report: &Report<'_>, _: &Style, out: &mut dyn Write) -> io::Result<()> {
-    for judged in &report.flows {
-        write_line(out, &FlowRecord::new(judged, report.signatures))?;
-    }
-    for finding in &report.findings {
-        write_line(out, &FindingRecord::new(finding, report))?;
-    }
-    write_line(out, &SummaryRecord::new(report))
+/// Flows, then findings, then the summary, each on a line of its own.
+pub fn open_lines<'a>(out: &'a mut dyn Write, _: Style, signatures: &'a Signatures) -> Box<dyn Writer + 'a> {
+    Box::new(Lines { out, signatures })
 }
 
-fn write_list<T: Serialize>(out: &mut dyn Write, records: impl Iterator<Item = T>) -> io::Result<()> {
-    for (place, record) in records.enumerate() {
-        out.write_all(if place == 0 { b"\n" } else { b",\n" })?;
-        write_record(out, &record)?;
+struct Document<'a> {
+    out: &'a mut dyn Write,
+    signatures: &'a Signatures,
+    begun: bool,
+}
+
+impl Writer for Document<'_> {
+    fn flow(&mut self, judged: &Judged) -> io::Result<()> {
+        self.out.write_all(if self.begun { b",\n" } else { b"{\"flows\":[\n" })?;
+        self.begun = true;
+        write_record(self.out, &FlowRecord::new(judged, self.signatures))
     }
-    out.write_all(b"\n")
+
+    fn finish(&mut self, report: &Report<'_>) -> io::Result<()> {
+        self.out.write_all(if self.begun { b"\n],\"findings\":[" } else { b"{\"flows\":[\n],\"findings\":[" })?;
+        for (place, finding) in report.findings.iter().enumerate() {
+            self.out.write_all(if place == 0 { b"\n" } else { b",\n" })?;
+            write_record(self.out, &FindingRecord::new(finding, report))?;
+        }
+        self.out.write_all(b"\n],\"summary\":")?;
+        write_record(self.out, &SummaryRecord::new(report))?;
+        self.out.write_all(b"}\n")
+    }
+}
+
+struct Lines<'a> {
+    out: &'a mut dyn Write,
+    signatures: &'a Signatures,
+}
+
+impl Writer for Lines<'_> {
+    fn flow(&mut self, judged: &Judged) -> io::Result<()> {
+        write_line(self.out, &FlowRecord::new(judged, self.signatures))
+    }
+
+    fn finish(&mut self, report: &Report<'_>) -> io::Result<()> {
+        for finding in &report.findings {
+            write_line(self.out, &FindingRecord::new(finding, report))?;
+        }
+        write_line(self.out, &SummaryRecord::new(report))
+    }
 }
 
 fn write_line(out: &mut dyn Write, record: &impl Serialize) -> io::Result<()> {

@@ -1,9 +1,11 @@
 //! Writes what was found: one record, one writer a format.
 //!
-//! [`Report`] is everything a run learned; [`record`] turns it into the records of the contract; each writer file prints them its
-//! way. To add a format: one file, one line in [`FORMATS`].
+//! Flows pass by one at a time, as they are judged; what a report says of all of them together is kept in a [`Digest`]. [`Report`] is what a run learned beside them;
+//! [`record`] turns both into the records of the contract; each writer file prints them its way. To add a format: one file, one line in [`FORMATS`].
 
+mod digest;
 pub mod json;
+pub mod paragraph;
 pub mod record;
 pub mod table;
 pub mod text;
@@ -16,8 +18,9 @@ use crate::flow;
 use crate::judge::{Coverage, Finding, Judged, Visibility};
 use crate::signature::{ServiceId, Signatures};
 use crate::time::Timestamp;
+pub use digest::{Digest, Together};
 
-/// Everything a run learned.
+/// What a run learned, beside the flows themselves.
 #[derive(Debug)]
 pub struct Report<'a> {
     /// The documents that flows were held against.
@@ -30,8 +33,8 @@ pub struct Report<'a> {
     pub span: Option<(Timestamp, Timestamp)>,
     /// Bytes on the wire of all frames read.
     pub wire_bytes: u64,
-    /// Judged flows in order of their first packet.
-    pub flows: Vec<Judged>,
+    /// The flows, counted.
+    pub digest: Digest,
     /// Findings, worst first.
     pub findings: Vec<Finding>,
     /// What the captures say about each documented row.
@@ -55,6 +58,8 @@ pub struct Losses {
     pub names_and_promises: (u64, u64),
     /// Files in folders that are no captures.
     pub files_skipped: u64,
+    /// Flows with something to say that found no room among the findings.
+    pub findings: u64,
 }
 
 impl Losses {
@@ -98,6 +103,7 @@ impl Losses {
             ("names beyond those kept", names),
             ("announcements beyond those kept", promises),
             ("files that are no captures", self.files_skipped),
+            ("flows beyond those gathered into findings", self.findings),
         ] {
             all.add(what.to_owned(), many);
         }
@@ -114,10 +120,10 @@ pub struct Format {
     pub about: &'static str,
     /// Whether it holds colour codes.
     pub paints: bool,
-    write: Write,
+    open: Open,
 }
 
-type Write = fn(&Report<'_>, &Style, &mut dyn io::Write) -> io::Result<()>;
+type Open = for<'a> fn(&'a mut dyn io::Write, Style, &'a Signatures) -> Box<dyn Writer + 'a>;
 
 impl Format {
     /// The format of that name.
@@ -125,13 +131,25 @@ impl Format {
         FORMATS.iter().find(|format| format.name == name).copied()
     }
 
-    /// Prints the report.
+    /// A writer to `out`.
+    pub fn open<'a>(&self, out: &'a mut dyn io::Write, style: Style, signatures: &'a Signatures) -> Box<dyn Writer + 'a> {
+        (self.open)(out, style, signatures)
+    }
+}
+
+/// Prints one report: its flows in order, then the rest.
+pub trait Writer {
+    /// A judged flow.
     ///
     /// # Errors
-    /// Whatever `out` answers; a closed pipe is the caller's to forgive.
-    pub fn write(&self, report: &Report<'_>, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
-        (self.write)(report, style, out)
-    }
+    /// Whatever the output answers; a closed pipe is the caller's to forgive.
+    fn flow(&mut self, judged: &Judged) -> io::Result<()>;
+
+    /// What was learned of all of them.
+    ///
+    /// # Errors
+    /// Whatever the output answers.
+    fn finish(&mut self, report: &Report<'_>) -> io::Result<()>;
 }
 
 /// How much a text report says. Colours are written always; the stream takes them out where they are not wanted.
@@ -145,7 +163,7 @@ pub struct Style {
 
 /// Every format, in the order `--help` lists them.
 pub const FORMATS: &[Format] = &[
-    Format { name: "text", about: "for people: findings worst first, services seen, what could not be judged", paints: true, write: text::write },
-    Format { name: "json", about: "one document: findings, flows, summary", paints: false, write: json::write_document },
-    Format { name: "ndjson", about: "one JSON object a line: flows, findings, summary", paints: false, write: json::write_lines },
+    Format { name: "text", about: "for people: findings worst first, services seen, what could not be judged", paints: true, open: text::open },
+    Format { name: "json", about: "one document: flows, findings, summary", paints: false, open: json::open_document },
+    Format { name: "ndjson", about: "one JSON object a line: flows, findings, summary", paints: false, open: json::open_lines },
 ];

@@ -259,7 +259,7 @@ pub struct SummaryRecord<'a> {
     bytes: u64,
     first: Option<String>,
     last: Option<String>,
-    flows: usize,
+    flows: u64,
     findings: usize,
     verdicts: Map<String, Value>,
     outcomes: Map<String, Value>,
@@ -285,11 +285,6 @@ struct CaptureRecord<'a> {
 impl<'a> SummaryRecord<'a> {
     /// The summary of a report.
     pub fn new(report: &'a Report<'_>) -> Self {
-        let (mut verdicts, mut outcomes) = (Tally::default(), Tally::default());
-        for judged in &report.flows {
-            verdicts.one(word(&judged.verdict));
-            outcomes.one(word(&judged.outcome));
-        }
         let mut drops = counts(&report.losses.dropped());
         for interface in &report.interfaces {
             if let Some(dropped) = interface.dropped {
@@ -305,10 +300,10 @@ impl<'a> SummaryRecord<'a> {
             bytes: report.wire_bytes,
             first: report.span.map(|(first, _)| first.to_string()),
             last: report.span.map(|(_, last)| last.to_string()),
-            flows: report.flows.len(),
+            flows: report.digest.flows,
             findings: report.findings.len(),
-            verdicts: counts(&verdicts),
-            outcomes: counts(&outcomes),
+            verdicts: words(&report.digest.verdicts),
+            outcomes: words(&report.digest.outcomes),
             faults: counts(&report.losses.faults()),
             other_frames: counts(&report.losses.without_flow()),
             drops,
@@ -407,6 +402,10 @@ fn details(facts: &[Fact]) -> Value {
 
 fn counts(tally: &Tally<String>) -> Map<String, Value> {
     tally.iter().map(|(key, many)| (key.clone(), many.into())).collect()
+}
+
+fn words<K: Ord + Serialize>(tally: &Tally<K>) -> Map<String, Value> {
+    tally.iter().map(|(key, many)| (word(key), many.into())).collect()
 }
 
 fn is_first_file(file: &u32) -> bool {

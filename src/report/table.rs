@@ -1,45 +1,8 @@
-//! Words and columns in a width: wrapping and aligned tables for people.
+//! Aligned columns for people.
 
 use std::io::{self, Write};
 
-/// Columns of a text report: fits a terminal beside another one, and a mail.
-pub const WIDTH: usize = 100;
-
-/// Writes `text` wrapped at [`WIDTH`], the first line after `lead`, the others indented by as many spaces as `lead` is wide.
-pub fn wrapped(out: &mut dyn Write, lead: &str, text: &str) -> io::Result<()> {
-    let indent = width(lead);
-    for (place, line) in lines(text, WIDTH.saturating_sub(indent)).iter().enumerate() {
-        match place {
-            0 => writeln!(out, "{lead}{line}")?,
-            _ => writeln!(out, "{:indent$}{line}", "")?,
-        }
-    }
-    Ok(())
-}
-
-/// Breaks text into lines of at most `limit` characters, at spaces; a longer word is cut, as file names and filters can be endless.
-pub fn lines(text: &str, limit: usize) -> Vec<String> {
-    let limit = limit.max(20);
-    let (mut all, mut line) = (Vec::new(), String::new());
-    for word in text.split_whitespace() {
-        let mut word = word.to_owned();
-        if !line.is_empty() && width(&line) + 1 + width(&word) > limit {
-            all.push(std::mem::take(&mut line));
-        }
-        while width(&word) > limit {
-            let rest = word.split_off(word.char_indices().nth(limit).map_or(word.len(), |(at, _)| at));
-            all.push(std::mem::replace(&mut word, rest));
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(&word);
-    }
-    if !line.is_empty() || all.is_empty() {
-        all.push(line);
-    }
-    all
-}
+use crate::report::paragraph::{WIDTH, width};
 
 /// Rows under a heading, each column as wide as its widest cell; the last one takes what is left and is cut there.
 #[derive(Debug, Default)]
@@ -81,21 +44,9 @@ impl Table {
     }
 }
 
-/// Characters shown; colour codes take no room.
-fn width(text: &str) -> usize {
-    anstream::adapter::strip_str(text).map(|part| part.chars().count()).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_long_sentence_is_broken_at_spaces_and_a_long_word_where_it_must() {
-        assert_eq!(lines("one two three four five six", 20), ["one two three four", "five six"]);
-        assert_eq!(lines(&"x".repeat(45), 20).iter().map(String::len).collect::<Vec<_>>(), [20, 20, 5]);
-        assert_eq!(lines("", 20), [""]);
-    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell_and_no_line_is_wider_than_the_page() {

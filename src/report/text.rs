@@ -6,29 +6,57 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style as Paint};
 
 use crate::capture::FrameId;
-use crate::count::Tally;
-use crate::judge::{Coverage, Finding, Outcome, Severity, Verdict, Visibility};
+use crate::judge::{Coverage, Finding, Judged, Reason, Severity, Visibility};
+use crate::report::paragraph::wrapped;
 use crate::report::record::{file_name, service_name, word};
-use crate::report::table::{Table, wrapped};
-use crate::report::{Report, Style};
-use crate::signature::{Basis, ServiceId};
+use crate::report::table::Table;
+use crate::report::{Report, Style, Writer};
+use crate::signature::{Basis, Signatures};
 
-/// The whole report.
-pub fn write(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> io::Result<()> {
-    if !style.quiet {
-        write_captures(report, out)?;
+/// A writer that prints once all flows have passed.
+pub fn open<'a>(out: &'a mut dyn Write, style: Style, signatures: &'a Signatures) -> Box<dyn Writer + 'a> {
+    Box::new(Text { out, style, signatures, flows: Table::new(&["client", "server", "protocol", "verdict", "outcome", "service"], &[]) })
+}
+
+struct Text<'a> {
+    out: &'a mut dyn Write,
+    style: Style,
+    signatures: &'a Signatures,
+    /// Rows of all flows, where they were asked for.
+    flows: Table,
+}
+
+impl Writer for Text<'_> {
+    fn flow(&mut self, judged: &Judged) -> io::Result<()> {
+        if self.style.verbose {
+            let flow = &judged.identified.flow;
+            let service = judged.service.map_or("-", |id| service_name(self.signatures, id)).to_owned();
+            let server = format!("{}/{}", flow.server.endpoint, flow.transport);
+            let protocol = judged.identified.protocol.join("/");
+            self.flows.row([flow.client.endpoint.to_string(), server, protocol, word(&judged.verdict), word(&judged.outcome), service]);
+        }
+        Ok(())
     }
-    write_findings(report, out)?;
-    if style.quiet {
-        return Ok(());
+
+    fn finish(&mut self, report: &Report<'_>) -> io::Result<()> {
+        let out = &mut *self.out;
+        if !self.style.quiet {
+            write_captures(report, out)?;
+        }
+        write_findings(report, out)?;
+        if self.style.quiet {
+            return Ok(());
+        }
+        write_services(report, out)?;
+        write_undecided(report, out)?;
+        if self.style.verbose {
+            writeln!(out, "{HEAD}Flows{HEAD:#}")?;
+            self.flows.write(out)?;
+            writeln!(out)?;
+            write_coverage(report, out)?;
+        }
+        write_losses(report, out)
     }
-    write_services(report, out)?;
-    write_undecided(report, out)?;
-    if style.verbose {
-        write_flows(report, out)?;
-        write_coverage(report, out)?;
-    }
-    write_losses(report, out)
 }
 
 fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -37,7 +65,7 @@ fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         [one] => one.path.clone(),
         many => format!("{} captures", many.len()),
     };
-    wrapped(out, "", &format!("{what}: {} packets, {}, {} flows", grouped(frames), bytes(report.wire_bytes), grouped(report.flows.len() as u64)))?;
+    wrapped(out, "", &format!("{what}: {} packets, {}, {} flows", grouped(frames), bytes(report.wire_bytes), grouped(report.digest.flows)))?;
     if let Some((first, last)) = report.span {
         wrapped(out, "", &format!("{} to {} ({})", clock(&first.to_string()), clock(&last.to_string()), length(last.since(first).as_secs_f64())))?;
     }
@@ -129,93 +157,53 @@ fn frames(report: &Report<'_>, cited: &[FrameId]) -> String {
 
 /// A row for each service and outcome: flows and how many clients and servers.
 fn write_services(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let mut seen: BTreeMap<(ServiceId, Verdict, Outcome), Vec<usize>> = BTreeMap::new();
-    for (place, judged) in report.flows.iter().enumerate() {
-        if let Some(service) = judged.service {
-            seen.entry((service, judged.verdict, judged.outcome)).or_default().push(place);
-        }
-    }
-    if seen.is_empty() {
+    if report.digest.services.is_empty() {
         return writeln!(out, "No flow belongs to a documented service.\n");
     }
     writeln!(out, "{HEAD}Documented services seen{HEAD:#}")?;
     let mut table = Table::new(&["service", "verdict", "outcome", "flows", "clients", "servers"], &[3, 4, 5]);
-    for ((service, verdict, outcome), places) in seen {
-        let ends = places.iter().filter_map(|place| report.flows.get(*place)).map(|judged| &judged.identified.flow);
-        let (clients, servers): (Vec<_>, Vec<_>) = ends.map(|flow| (flow.client.endpoint.ip, flow.server.endpoint.ip)).unzip();
-        let row = [
-            service_name(report.signatures, service).to_owned(),
-            word(&verdict),
-            word(&outcome),
-            grouped(places.len() as u64),
-            grouped(distinct(clients)),
-            grouped(distinct(servers)),
-        ];
-        table.row(row);
+    for ((service, verdict, outcome), together) in &report.digest.services {
+        let hosts = |(many, more): (usize, bool)| format!("{}{}", if more { "over " } else { "" }, grouped(many as u64));
+        table.row([
+            service_name(report.signatures, *service).to_owned(),
+            word(verdict),
+            word(outcome),
+            grouped(together.flows),
+            hosts(together.clients.count()),
+            hosts(together.servers.count()),
+        ]);
     }
     table.write(out)?;
     writeln!(out)
 }
 
-fn distinct<T: Ord>(mut values: Vec<T>) -> u64 {
-    values.sort_unstable();
-    values.dedup();
-    values.len() as u64
-}
-
 /// Why flows were left undecided, most frequent first; flows no document covers are one line.
 fn write_undecided(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let mut why: Tally<String> = Tally::default();
-    for judged in report.flows.iter().filter(|judged| judged.verdict == Verdict::Undecided) {
-        match judged.reasons.as_slice() {
-            [] => why.one("no reason".to_owned()),
-            reasons => why.one(reasons.iter().map(word).collect::<Vec<_>>().join(", ")),
-        }
-    }
-    if why.is_empty() {
+    let mut rows: Vec<_> = report.digest.undecided.iter().collect();
+    if rows.is_empty() {
         return Ok(());
     }
     writeln!(out, "{HEAD}Not judged{HEAD:#}")?;
-    let mut rows: Vec<_> = why.iter().collect();
-    rows.sort_by_key(|(reasons, many)| (std::cmp::Reverse(*many), (*reasons).clone()));
+    rows.sort_by_key(|(reasons, many)| (std::cmp::Reverse(*many), *reasons));
     for (reasons, many) in rows {
-        let explained = reasons.split(", ").map(|reason| explain(reason)).collect::<Vec<_>>().join("; ");
-        wrapped(out, &format!("{:>9}  ", grouped(many)), &format!("{explained} ({reasons})"))?;
+        let explained = reasons.iter().map(|reason| explain(*reason)).collect::<Vec<_>>().join("; ");
+        let words = reasons.iter().map(word).collect::<Vec<_>>().join(", ");
+        wrapped(out, &format!("{:>9}  ", grouped(many)), &format!("{explained} ({words})"))?;
     }
     writeln!(out)
 }
 
 /// A reason in words, for those that leave a flow undecided.
-fn explain(reason: &str) -> String {
+fn explain(reason: Reason) -> String {
     let words = match reason {
-        "not_covered" => "no document covers either end; give hosts a role with --role to hold them against one",
-        "shared_port" => "several documents claim the port equally",
-        "midstream" => "began before the capture",
-        "direction_unknown" => "nothing tells who opened it",
-        "not_enough_bytes" => "too little was captured to tell the protocol",
-        other => return other.replace('_', " "),
+        Reason::NotCovered => "no document covers either end; give hosts a role with --role to hold them against one",
+        Reason::SharedPort => "several documented rows fit equally",
+        Reason::Midstream => "began before the capture",
+        Reason::DirectionUnknown => "nothing tells who opened it",
+        Reason::NotEnoughBytes => "too little was captured to tell the protocol",
+        other => return word(&other).replace('_', " "),
     };
     words.to_owned()
-}
-
-fn write_flows(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{HEAD}Flows{HEAD:#}")?;
-    let mut table = Table::new(&["client", "server", "protocol", "verdict", "outcome", "service"], &[]);
-    for judged in &report.flows {
-        let flow = &judged.identified.flow;
-        let service = judged.service.map_or("-", |id| service_name(report.signatures, id));
-        let server = format!("{}/{}", flow.server.endpoint, flow.transport);
-        table.row([
-            flow.client.endpoint.to_string(),
-            server,
-            judged.identified.protocol.join("/"),
-            word(&judged.verdict),
-            word(&judged.outcome),
-            service.to_owned(),
-        ]);
-    }
-    table.write(out)?;
-    writeln!(out)
 }
 
 fn write_coverage(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 /// Writes `text` wrapped, the first line after `first`, the others after as many spaces.
 pub fn wrapped(out: &mut dyn Write, first: &str, text: &str) -> io::Result<()> {
-    let indent = first.chars().count();
+    let indent = width(first);
     let mut line = first.to_owned();
     let mut used = indent;
     for word in text.split_whitespace().flat_map(|word| pieces(word, WIDTH.saturating_sub(indent))) {
-        let width = word.chars().count();
-        if used > indent && used + 1 + width > WIDTH {
+        let room = width(word);
+        if used > indent && used + 1 + room > WIDTH {
             writeln!(out, "{}", line.trim_end())?;
             line = " ".repeat(indent);
             used = indent;
@@ -19,7 +19,7 @@ pub fn wrapped(out: &mut dyn Write, first: &str, text: &str) -> io::Result<()> {
             used += 1;
         }
         line.push_str(word);
-        used += width;
+        used += room;
     }
     writeln!(out, "{}", line.trim_end())
 }
@@ -42,6 +42,11 @@ fn pieces(word: &str, room: usize) -> Vec<&str> {
     pieces
 }
 
+/// Columns a text takes; colour codes take none.
+pub fn width(text: &str) -> usize {
+    anstream::adapter::strip_str(text).map(|part| part.chars().count()).sum()
+}
+
 /// `a`, `a and b`, `a, b and c`.
 pub fn listed<T: AsRef<str>>(words: &[T], last: &str) -> String {
     match words {
@@ -54,7 +59,8 @@ pub fn listed<T: AsRef<str>>(words: &[T], last: &str) -> String {
     }
 }
 
-const WIDTH: usize = 100;
+/// Columns of everything for people: fits a terminal beside another one, and a mail.
+pub const WIDTH: usize = 100;
 const LABEL: usize = 10;
 
 #[cfg(test)]
