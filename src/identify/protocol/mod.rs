@@ -1,6 +1,8 @@
 //! One file a protocol; this file says what one is and lists them.
 
+pub mod access;
 mod ber;
+pub mod calls;
 mod certificate;
 mod coap;
 mod crqt;
@@ -9,11 +11,15 @@ pub mod dhcpv6;
 pub mod dns;
 mod dns_message;
 mod dns_reader;
+pub mod dotnet;
 mod dtls;
+mod exchange;
 pub mod ftp;
 mod hello;
 mod http;
 mod http2;
+pub mod industry;
+pub mod java;
 pub mod ldap;
 pub mod llmnr;
 pub mod mail;
@@ -22,11 +28,16 @@ mod mqtt;
 pub mod netbios;
 pub mod ntp;
 mod opening;
+pub mod others;
 mod quic;
 mod quic_initial;
 pub mod remote;
+pub mod rtp;
 pub mod snmp;
+pub mod sql;
+pub mod srt;
 mod ssdp;
+pub mod stores;
 mod stun;
 pub mod syslog;
 mod talk;
@@ -36,6 +47,7 @@ mod testing;
 pub mod tftp;
 mod tls;
 mod upnp;
+pub mod windows;
 pub mod xmpp;
 
 pub use opening::{Confirm, Known, Look};
@@ -282,37 +294,84 @@ pub enum Appetite {
 
 /// The protocols, sorted by name. HTTP/2 shares its name with HTTP/1.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &stores::AMQP,
+    &industry::BACNET,
+    &others::BGP,
+    &others::BITTORRENT,
     &coap::Coap,
     &crqt::CRQT,
+    &windows::DCERPC,
     &dhcp::DHCP,
     &dhcpv6::DHCPV6,
+    &industry::DNP3,
     &dns::DNS,
+    &dotnet::DOTNET_REMOTING,
     &dtls::Dtls,
+    &industry::ETHERNETIP,
     &ftp::FTP,
-    &http2::HTTP2,
+    &java::HAZELCAST,
     &http::Http,
+    &http2::HTTP2,
+    &industry::IEC104,
+    &java::IGNITE,
+    &access::IKE,
     &mail::IMAP,
+    &others::IRC,
+    &java::JAVA_RMI,
+    &stores::KAFKA,
+    &windows::KERBEROS,
     &ldap::LDAP,
     &llmnr::LLMNR,
     &mdns::MDNS,
+    &stores::MEMCACHED,
+    &industry::MODBUS,
+    &stores::MONGODB,
+    &rtp::MPEGTS,
     &mqtt::MQTT,
+    &sql::MYSQL,
+    &stores::NATS,
+    &dotnet::NET_TCP,
     &netbios::NETBIOS_DGM,
     &netbios::NETBIOS_NS,
     &netbios::NETBIOS_SSN,
+    &windows::NFS,
     &ntp::NTP,
+    &industry::OPCUA,
+    &access::OPENVPN,
+    &sql::ORACLE_TNS,
     &mail::POP3,
+    &sql::POSTGRESQL,
     &quic::Quic,
+    &access::RADIUS,
+    &windows::RDP,
+    &stores::REDIS,
     &remote::RFB,
+    &windows::RPC,
+    &rtp::RTCP,
+    &others::RTMP,
+    &rtp::RTP,
+    &calls::RTSP,
+    &industry::S7COMM,
+    &others::SHARED_VARIABLES,
+    &calls::SIP,
+    &windows::SMB,
     &mail::SMTP,
     &snmp::SNMP,
+    &access::SOCKS,
+    &sql::SQL_BROWSER,
+    &srt::SRT,
     &ssdp::SSDP,
     &remote::SSH,
     &stun::Stun,
     &syslog::SYSLOG,
+    &access::TACACS,
+    &sql::TDS,
     &teatime::TeaTime,
     &remote::TELNET,
     &tftp::TFTP,
     &tls::Tls,
+    &access::WIREGUARD,
+    &others::WSD,
     &xmpp::XMPP,
 ];
 

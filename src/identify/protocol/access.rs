@@ -1,0 +1,386 @@
+//! Access and tunnels: RADIUS, TACACS+, WireGuard, OpenVPN, IKE, SOCKS.
+
+use crate::identify::wire::{Cursor, host_name, printable};
+use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
+use crate::net::{Side, Transport};
+
+use super::{Appetite, Confirm, Known, Look, Opening, Piece, Reader, Said, Strength};
+
+/// RADIUS (RFC 2865): code, length of the datagram, attributes that fill it.
+pub static RADIUS: Known = Known {
+    name: "radius",
+    carriers: &[Transport::UDP],
+    ask: |opening, bytes| radius(opening, bytes, &[1, 4, 12, 40, 43]),
+    answer: |opening, bytes| radius(opening, bytes, &[2, 3, 5, 11, 13, 41, 42, 44, 45]),
+    strength: Strength::Structure,
+    reader: || Box::new(Radius::default()),
+};
+
+/// TACACS+ (RFC 8907 section 4.1): version, type, sequence, flags, session, length.
+pub static TACACS: Known = Known {
+    name: "tacacs",
+    carriers: &[Transport::TCP],
+    ask: |opening, bytes| tacacs(bytes, 1).weak_unless_at(opening, &[49]),
+    answer: |opening, bytes| tacacs(bytes, 2).weak_unless_at(opening, &[49]),
+    strength: Strength::Structure,
+    reader: || Confirm::of(&TACACS),
+};
+
+/// WireGuard (whitepaper section 5.4): each message type has its length.
+pub static WIREGUARD: Known = Known {
+    name: "wireguard",
+    carriers: &[Transport::UDP],
+    ask: |_, bytes| wireguard(bytes),
+    answer: |_, bytes| match (bytes.first_chunk(), bytes.len()) {
+        (Some([2, 0, 0, 0]), 92) | (Some([3, 0, 0, 0]), 64) => Look::Yes(0, 4, "WireGuard response"),
+        _ => wireguard(bytes).weak(),
+    },
+    strength: Strength::Structure,
+    reader: || Box::new(Tunnel::default()),
+};
+
+/// OpenVPN (its protocol description, "network protocol"): hard resets of both sides.
+pub static OPENVPN: Known = Known {
+    name: "openvpn",
+    carriers: &[Transport::UDP, Transport::TCP],
+    ask: |opening, bytes| openvpn(opening, bytes, &[0x38, 0x50]),
+    answer: |opening, bytes| openvpn(opening, bytes, &[0x40]),
+    strength: Strength::Structure,
+    reader: || Confirm::of(&OPENVPN),
+};
+
+/// IKE (RFC 7296 section 3.1, RFC 2408 section 3.1), at port 4500 behind four zero bytes (RFC 3948).
+pub static IKE: Known = Known {
+    name: "ike",
+    carriers: &[Transport::UDP],
+    ask: |opening, bytes| ike(opening, bytes, false),
+    answer: |opening, bytes| ike(opening, bytes, true),
+    strength: Strength::Structure,
+    reader: || Confirm::of(&IKE),
+};
+
+/// SOCKS 4, 4a and 5 (RFC 1928): the request names the inner destination, and the inner protocol follows.
+pub static SOCKS: Known = Known {
+    name: "socks",
+    carriers: &[Transport::TCP],
+    ask: |_, bytes| match bytes {
+        [5, many @ 1..=8, methods @ ..] if methods.len() >= usize::from(*many) => {
+            Look::when(methods.iter().take(usize::from(*many)).all(|method| matches!(method, 0..=9 | 0x80..)), 3, "SOCKS 5 greeting").weak()
+        }
+        [4, 1 | 2, _, _, rest @ ..] if rest.len() >= 5 => Look::when(rest.iter().skip(4).take(256).any(|byte| *byte == 0), 8, "SOCKS 4 request").weak(),
+        [5] | [5, 1..=8, ..] | [4] | [4, 1 | 2, ..] if bytes.len() < 10 => Look::Short,
+        _ => Look::No,
+    },
+    answer: |_, bytes| match bytes {
+        [5, 0 | 1 | 2 | 3 | 0x80 | 0xff, ..] => Look::Weak(0, 2, "SOCKS 5 method"),
+        [0, 90..=93, ..] => Look::Weak(0, 2, "SOCKS 4 reply"),
+        [5] | [0] => Look::Short,
+        _ => Look::No,
+    },
+    strength: Strength::Structure,
+    reader: || Box::new(Socks::default()),
+};
+
+fn radius(opening: &Opening<'_>, bytes: &[u8], codes: &[u8]) -> Look {
+    let mut at = Cursor::new(bytes);
+    let (Some(code), Some(_), Some(len), Some(_)) = (at.u8(), at.u8(), at.be16(), at.take(16)) else { return Look::No };
+    if !codes.contains(&code) || usize::from(len) > bytes.len() || bytes.len() - usize::from(len) > 4 {
+        return Look::No;
+    }
+    let mut attributes = Cursor::new(bytes.get(20..usize::from(len)).unwrap_or_default());
+    let mut many = 0;
+    while let (Some(_), Some(size)) = (attributes.u8(), attributes.u8()) {
+        if size < 2 || attributes.take(usize::from(size) - 2).is_none() {
+            return Look::No;
+        }
+        many += 1;
+    }
+    Look::when(attributes.is_empty(), 20, "RADIUS header and attributes")
+        .weak_unless_at(opening, if many > 1 { &[1812, 1813, 1645, 1646, 3799] } else { &[1812, 1813] })
+}
+
+/// Reads how a request was answered.
+#[derive(Debug, Default)]
+struct Radius {
+    open: Option<[u8; 2]>,
+    retried: bool,
+}
+
+impl Reader for Radius {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let Some([code, id]) = piece.bytes.first_chunk() else { return Appetite::Hungry };
+        let kind = match code {
+            2 | 5 | 41 | 44 => AnswerKind::Accepted,
+            11 => AnswerKind::Redirected,
+            3 | 42 | 45 => AnswerKind::Refused,
+            _ => {
+                let again = self.open.replace([*code, *id]) == Some([*code, *id]);
+                if again && !std::mem::replace(&mut self.retried, true) {
+                    said.say(Fact::Retry);
+                }
+                return Appetite::Hungry;
+            }
+        };
+        if self.open.take_if(|open| open[1] == *id).is_some() {
+            said.believe(Evidence::Dialogue);
+            let text = match code {
+                2 => "accept",
+                3 => "reject",
+                5 => "accounting response",
+                11 => "challenge",
+                _ => "answer",
+            };
+            said.say(Fact::Answer { kind, code: u32::from(*code), text: text.into(), by: piece.from });
+        }
+        Appetite::Hungry
+    }
+}
+
+fn tacacs(bytes: &[u8], sequence: u8) -> Look {
+    match bytes.first_chunk::<12>() {
+        Some([0xc0 | 0xc1, 1..=3, number, 0 | 1 | 4 | 5, _, _, _, _, 0, 0, high, low]) => {
+            let len = usize::from(u16::from_be_bytes([*high, *low]));
+            Look::when(*number == sequence && (5..4096).contains(&len) && len + 12 >= bytes.len(), 12, "TACACS+ header")
+        }
+        None if matches!(bytes, [] | [0xc0 | 0xc1] | [0xc0 | 0xc1, 1..=3, ..]) => Look::Short,
+        _ => Look::No,
+    }
+}
+
+fn wireguard(bytes: &[u8]) -> Look {
+    let fits = match bytes {
+        [1, 0, 0, 0, ..] => bytes.len() == 148,
+        [2, 0, 0, 0, ..] => bytes.len() == 92,
+        // Data alone is four bytes and a length: too little without the other side.
+        [4, 0, 0, 0, _, _, _, _, _, _, _, _, 0, 0, 0, 0, ..] if bytes.len() >= 32 && bytes.len().is_multiple_of(16) => {
+            return Look::Weak(0, 4, "WireGuard data");
+        }
+        _ => false,
+    };
+    Look::when(fits, 4, "WireGuard handshake")
+}
+
+/// Pairs a response with the index of its initiation.
+#[derive(Debug, Default)]
+struct Tunnel {
+    sender: Option<[u8; 4]>,
+    retried: bool,
+}
+
+impl Reader for Tunnel {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        match piece.bytes {
+            [1, 0, 0, 0, a, b, c, d, ..] => {
+                if self.sender.replace([*a, *b, *c, *d]).is_some() && !std::mem::replace(&mut self.retried, true) {
+                    said.say(Fact::Retry);
+                }
+                Appetite::Hungry
+            }
+            [2, 0, 0, 0, _, _, _, _, receiver @ ..] => {
+                if receiver.first_chunk() == self.sender.as_ref() && self.sender.is_some() {
+                    said.believe(Evidence::Dialogue);
+                }
+                said.say(Fact::Encrypted);
+                Appetite::Full
+            }
+            _ => {
+                said.say(Fact::Encrypted);
+                Appetite::Full
+            }
+        }
+    }
+}
+
+fn openvpn(opening: &Opening<'_>, bytes: &[u8], opcodes: &[u8]) -> Look {
+    let (len, body) = if opening.transport == Transport::TCP {
+        match Cursor::new(bytes).be16() {
+            None => return Look::Short,
+            Some(len) => (usize::from(len), bytes.get(2..).unwrap_or_default()),
+        }
+    } else {
+        (bytes.len(), bytes)
+    };
+    let Some(first) = body.first() else { return Look::Short };
+    // Opcode and key, session, then with a shared key a digest and a packet number, acknowledgments, message number 0.
+    let plain = body.get(9..14).is_some_and(|rest| rest == [0; 5]) && len == 14 || opcodes.contains(&0x40) && len >= 22 && body.get(9) == Some(&1);
+    let signed = [16, 20, 28, 32, 64].iter().any(|digest| {
+        let number = body.get(9 + digest..13 + digest);
+        number == Some(&[0, 0, 0, 1]) && (len == 9 + digest + 13 || opcodes.contains(&0x40))
+    });
+    // With tls-crypt the packet number follows the session.
+    let crypt = body.get(9..13) == Some(&[0, 0, 0, 1]) && len >= 54;
+    let hit = Look::when(opcodes.contains(first) && (plain || signed || crypt) && (14..1500).contains(&len), 14, "OpenVPN hard reset");
+    if len == 14 || signed { hit } else { hit.weak_unless_at(opening, &[1194]) }
+}
+
+fn ike(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
+    let body = if opening.is_at(&[4500]) { bytes.strip_prefix(&[0; 4]).unwrap_or(bytes) } else { bytes };
+    let mut at = Cursor::new(body);
+    let (Some(initiator), Some(responder), Some(_next), Some(version), Some(exchange), Some(flags)) =
+        (at.array::<8>(), at.array::<8>(), at.u8(), at.u8(), at.u8(), at.u8())
+    else {
+        return Look::No;
+    };
+    let (Some(_message), Some(len)) = (at.be32(), at.be32()) else { return Look::No };
+    let known = match version {
+        0x20 => (34..=44).contains(&exchange) && flags & 0xc7 == 0 && (flags & 0x20 != 0) == response,
+        0x10 => matches!(exchange, 1..=6 | 32..=34) && flags & 0xf8 == 0 && (responder == [0; 8]) != response || exchange > 4 && version == 0x10 && !response,
+        _ => false,
+    };
+    // Non-ESP marker or not, the length covers header and payloads; a fragment of the kernel's may be cut.
+    let fits = known && initiator != [0; 8] && len as usize == body.len();
+    Look::when(fits, 28, "IKE header")
+}
+
+/// Reads greeting, request and reply, then hands over.
+#[derive(Debug, Default)]
+struct Socks {
+    client: Vec<u8>,
+    server: Vec<u8>,
+    asked: bool,
+}
+
+impl Reader for Socks {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        let held = if piece.from == Side::Client { &mut self.client } else { &mut self.server };
+        let room = SOCKS_KEPT.saturating_sub(held.len());
+        held.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        let stop = if room == 0 || piece.missing > 0 { Appetite::Full } else { Appetite::Hungry };
+        match self.client.first() {
+            Some(4) => self.version_4(said).unwrap_or(stop),
+            Some(5) => self.version_5(said).unwrap_or(stop),
+            _ => stop,
+        }
+    }
+}
+
+impl Socks {
+    fn version_4(&mut self, said: &mut Said<'_>) -> Option<Appetite> {
+        let mut at = Cursor::new(&self.client);
+        at.take(2)?;
+        let (port, ip) = (at.be16()?, at.array::<4>()?);
+        at.until_nul()?;
+        // 4a: an impossible address announces a name.
+        let target = if matches!(ip, [0, 0, 0, last] if last > 0) { at.until_nul()?.to_vec() } else { std::net::Ipv4Addr::from(ip).to_string().into_bytes() };
+        let end = at.at();
+        let reply = self.server.get(..8)?;
+        let code = reply.get(1).copied().unwrap_or_default();
+        let accepted = code == 90;
+        Some(finish((&target, port), (accepted, u32::from(code)), (end, 8), said))
+    }
+
+    fn version_5(&mut self, said: &mut Said<'_>) -> Option<Appetite> {
+        let method = *self.server.get(1)?;
+        if method == 0xff {
+            said.believe(Evidence::Dialogue);
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0xff, text: "no acceptable method".into(), by: Side::Server });
+            return Some(Appetite::Full);
+        }
+        let mut at = Cursor::new(&self.client);
+        let many = usize::from(*at.take(2)?.get(1)?);
+        at.take(many)?;
+        let mut reply = Cursor::new(&self.server);
+        reply.take(2)?;
+        if method == 2 {
+            // User name and password (RFC 1929).
+            at.u8()?;
+            for _ in 0..2 {
+                let len = usize::from(at.u8()?);
+                at.take(len)?;
+            }
+            if reply.take(2)?.get(1) != Some(&0) {
+                said.believe(Evidence::Dialogue);
+                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 1, text: "credentials".into(), by: Side::Server });
+                return Some(Appetite::Full);
+            }
+        } else if method != 0 {
+            return Some(Appetite::Full);
+        }
+        at.take(3)?;
+        let target = socks_address(&mut at)?;
+        let port = at.be16()?;
+        let code = *reply.take(3)?.get(1)?;
+        socks_address(&mut reply)?;
+        reply.be16()?;
+        Some(finish((&target, port), (code == 0, u32::from(code)), (at.at(), reply.at()), said))
+    }
+}
+
+/// Type 1 IPv4, 3 a counted name, 4 IPv6 (RFC 1928 section 5).
+fn socks_address(at: &mut Cursor<'_>) -> Option<Vec<u8>> {
+    match at.u8()? {
+        1 => at.array::<4>().map(|ip| std::net::Ipv4Addr::from(ip).to_string().into_bytes()),
+        4 => at.array::<16>().map(|ip| std::net::Ipv6Addr::from(ip).to_string().into_bytes()),
+        3 => {
+            let len = usize::from(at.u8()?);
+            at.take(len).map(<[u8]>::to_vec)
+        }
+        _ => None,
+    }
+}
+
+fn finish((target, port): (&[u8], u16), (accepted, code): (bool, u32), (client, server): (usize, usize), said: &mut Said<'_>) -> Appetite {
+    said.believe(Evidence::Dialogue);
+    said.say(Fact::Request { method: "connect".into(), path: format!("{}:{port}", printable(target)).into() });
+    if let Some(name) = host_name(target).filter(|name| name.parse::<std::net::IpAddr>().is_err()) {
+        said.say(Fact::Name { of: Side::Server, name, source: NameSource::Host });
+    }
+    let kind = if accepted { AnswerKind::Accepted } else { AnswerKind::Refused };
+    said.say(Fact::Answer { kind, code, text: "connect".into(), by: Side::Server });
+    if accepted { Appetite::HandOver { client: client as u64, server: server as u64 } } else { Appetite::Full }
+}
+
+/// Greeting, credentials and request, each at most 515 bytes.
+const SOCKS_KEPT: usize = 1600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::net::Side::{Client, Server};
+
+    #[test]
+    fn a_radius_reject_is_a_refusal() {
+        let ask = hex("01 07 0017 000102030405060708090a0b0c0d0e0f 01 03 61");
+        let reject = hex("03 07 0014 000102030405060708090a0b0c0d0e0f");
+        assert_eq!(evidence(decide(&RADIUS, Transport::UDP, 1812, &ask, &reject)), Evidence::BothOpenings);
+        let heard = read(&RADIUS, Transport::UDP, 1812, &[(Client, &ask), (Server, &reject)]);
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 3, text: "reject".into(), by: Server }));
+        survives(&RADIUS, Transport::UDP, 1812, &[(Client, &ask), (Server, &reject)]);
+        assert_eq!(evidence(decide(&RADIUS, Transport::UDP, 1812, &hex("01 07 0017 000102030405060708090a0b0c0d0e0f 01 04 61"), &[])), Evidence::None);
+    }
+
+    #[test]
+    fn a_proxy_hands_over_to_the_inner_protocol() {
+        // RFC 1928 sections 3, 4 and 6: no authentication, connect to a.b port 80.
+        let dialogue: &[(Side, &[u8])] =
+            &[(Client, &[5, 1, 0]), (Server, &[5, 0]), (Client, b"\x05\x01\0\x03\x03a.b\0\x50"), (Server, &[5, 0, 0, 1, 10, 0, 0, 2, 4, 0]), (Client, b"GET")];
+        assert_eq!(evidence(decide(&SOCKS, Transport::TCP, 1080, dialogue[0].1, dialogue[1].1)), Evidence::BothOpenings);
+        let heard = read(&SOCKS, Transport::TCP, 1080, dialogue);
+        assert_eq!(heard.appetite, Appetite::HandOver { client: 13, server: 12 });
+        assert!(heard.facts.contains(&Fact::Name { of: Server, name: "a.b".into(), source: NameSource::Host }));
+        assert_eq!(evidence(decide(&SOCKS, Transport::TCP, 1080, &[5, 1, 0], b"HTTP")), Evidence::None);
+        survives(&SOCKS, Transport::TCP, 1080, &dialogue[..4]);
+    }
+
+    #[test]
+    fn tunnels_are_told_by_their_lengths() {
+        let mut initiation = vec![0; 148];
+        initiation[..8].copy_from_slice(&[1, 0, 0, 0, 9, 9, 9, 9]);
+        let mut response = vec![0; 92];
+        response[..12].copy_from_slice(&[2, 0, 0, 0, 1, 1, 1, 1, 9, 9, 9, 9]);
+        assert_eq!(read(&WIREGUARD, Transport::UDP, 51820, &[(Client, &initiation), (Server, &response)]).evidence, Evidence::Dialogue);
+        assert_eq!(evidence(decide(&WIREGUARD, Transport::UDP, 51820, &initiation[..147], &[])), Evidence::None);
+        survives(&WIREGUARD, Transport::UDP, 51820, &[(Client, &initiation)]);
+        let reset = hex("38 0102030405060708 00 00000000");
+        assert_eq!(evidence(decide(&OPENVPN, Transport::UDP, 1194, &reset, &[])), Evidence::OneOpening);
+        survives(&OPENVPN, Transport::UDP, 1194, &[(Client, &reset)]);
+        let init = hex("0102030405060708 0000000000000000 21 20 22 08 00000000 0000001c");
+        assert_eq!(evidence(decide(&IKE, Transport::UDP, 500, &init, &[])), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&IKE, Transport::UDP, 500, &init[..27], &[])), Evidence::None);
+        survives(&IKE, Transport::UDP, 500, &[(Client, &init)]);
+        let start = hex("c0 01 01 00 01020304 00000008 0102030405060708");
+        assert_eq!(evidence(decide(&TACACS, Transport::TCP, 49, &start, &[])), Evidence::OneOpening);
+        survives(&TACACS, Transport::TCP, 49, &[(Client, &start)]);
+    }
+}

@@ -1,0 +1,303 @@
+//! SIP and RTSP: requests and responses in header lines, with media announced in between (RFC 3261, RFC 2326, RFC 7826, RFC 8866).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::identify::wire::printable;
+use crate::identify::{AnswerKind, Evidence, Fact, Promise};
+use crate::net::{Endpoint, Side, Transport};
+use crate::signature::PromiseKind;
+
+use super::{Appetite, Known, Look, Piece, Reader, Said, Strength};
+
+/// Told by a request line or status line that ends in or begins with `SIP/2.0`.
+pub static SIP: Known = Known {
+    name: "sip",
+    carriers: &[Transport::UDP, Transport::TCP],
+    ask: |opening, bytes| request(bytes, b"SIP/2.0", opening.transport == Transport::TCP, "SIP request line"),
+    answer: |opening, bytes| status(bytes, b"SIP/2.0 ", opening.transport == Transport::TCP, "SIP status line"),
+    strength: Strength::Text,
+    reader: || Box::new(Call::of("sip")),
+};
+
+/// Told by a request line or status line with `RTSP/`.
+pub static RTSP: Known = Known {
+    name: "rtsp",
+    carriers: &[Transport::TCP, Transport::UDP],
+    ask: |opening, bytes| request(bytes, b"RTSP/", opening.transport == Transport::TCP, "RTSP request line"),
+    answer: |opening, bytes| status(bytes, b"RTSP/", opening.transport == Transport::TCP, "RTSP status line"),
+    strength: Strength::Text,
+    reader: || Box::new(Call::of("rtsp")),
+};
+
+fn request(bytes: &[u8], version: &[u8], stream: bool, rule: &'static str) -> Look {
+    let method = bytes.iter().take_while(|byte| byte.is_ascii_uppercase() || **byte == b'_').count();
+    match memchr::memchr(b'\n', bytes) {
+        _ if method > 20 || (method < 3 && bytes.len() > method) => Look::No,
+        None if stream && bytes.len() < 1024 && bytes.get(method).is_none_or(|byte| *byte == b' ') => Look::Short,
+        None => Look::No,
+        Some(end) => {
+            let line = bytes.get(..end).unwrap_or_default().trim_ascii_end();
+            let mut words = line.rsplitn(2, |byte| *byte == b' ');
+            let last = words.next().unwrap_or_default();
+            Look::when(last.starts_with(version) && words.next().is_some_and(|rest| rest.get(method) == Some(&b' ')), method as u32, rule)
+        }
+    }
+}
+
+fn status(bytes: &[u8], version: &[u8], stream: bool, rule: &'static str) -> Look {
+    if !crate::identify::wire::may_begin(bytes, version) {
+        return Look::No;
+    }
+    match bytes.iter().position(|byte| *byte == b' ').and_then(|at| bytes.get(at + 1..at + 4)) {
+        Some(code) => Look::when(code.iter().all(u8::is_ascii_digit), version.len() as u32, rule),
+        None if stream && bytes.len() < 16 => Look::Short,
+        None => Look::No,
+    }
+}
+
+/// Reads messages: of a datagram one, of a stream one after the other, each at most [`MESSAGE_HELD`] bytes.
+#[derive(Debug)]
+struct Call {
+    name: &'static str,
+    held: [Vec<u8>; 2],
+    /// Bytes of a body still to pass.
+    skip: [usize; 2],
+    asked: Vec<Vec<u8>>,
+    answers: u32,
+    retried: bool,
+}
+
+impl Call {
+    fn of(name: &'static str) -> Self {
+        Self { name, held: Default::default(), skip: [0; 2], asked: Vec::new(), answers: 0, retried: false }
+    }
+}
+
+impl Reader for Call {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if piece.transport == Transport::UDP {
+            let split = memchr::memmem::find(piece.bytes, b"\r\n\r\n").map_or(piece.bytes.len(), |at| at + 4);
+            let (head, body) = piece.bytes.split_at_checked(split).unwrap_or((piece.bytes, &[]));
+            self.message(head, body, &piece, said);
+            return Appetite::Hungry;
+        }
+        let side = usize::from(piece.from == Side::Server);
+        if piece.missing > 0 {
+            return Appetite::Full;
+        }
+        let passed = self.skip[side].min(piece.bytes.len());
+        self.skip[side] -= passed;
+        let bytes = piece.bytes.get(passed..).unwrap_or_default();
+        let room = MESSAGE_HELD.saturating_sub(self.held[side].len());
+        self.held[side].extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        if self.whole_messages(side, &piece, said) { Appetite::Hungry } else { Appetite::Full }
+    }
+}
+
+impl Call {
+    /// Takes whole messages off what is held; false where the stream makes no more sense, or media begins inside it.
+    fn whole_messages(&mut self, side: usize, piece: &Piece<'_>, said: &mut Said<'_>) -> bool {
+        loop {
+            let held = std::mem::take(&mut self.held[side]);
+            let rest = held.trim_ascii_start();
+            // Interleaved media (RFC 7826 section 14): everything of use was said before.
+            if rest.first() == Some(&b'$') {
+                return false;
+            }
+            let Some(head) = memchr::memmem::find(rest, b"\r\n\r\n").map(|at| at + 4) else {
+                let room = rest.len() < MESSAGE_HELD;
+                self.held[side] = rest.to_vec();
+                return room;
+            };
+            let (head, body) = rest.split_at_checked(head).unwrap_or((rest, &[]));
+            let len = header(head, b"content-length").or(header(head, b"l")).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()).unwrap_or(0_usize);
+            if body.len() < len && head.len() + body.len() < MESSAGE_HELD && len <= MESSAGE_HELD {
+                self.held[side] = rest.to_vec();
+                return true;
+            }
+            let (own, after) = body.split_at_checked(len).unwrap_or((body, &[]));
+            self.skip[side] = len - own.len();
+            self.message(head, own, piece, said);
+            if after.is_empty() {
+                return true;
+            }
+            self.held[side] = after.to_vec();
+        }
+    }
+
+    fn message(&mut self, head: &[u8], body: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
+        let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+        let mut words = line.splitn(3, |byte| *byte == b' ');
+        let (Some(first), Some(second)) = (words.next(), words.next()) else { return };
+        let sequence = header(head, b"cseq").unwrap_or_default();
+        if first.starts_with(b"SIP/") || first.starts_with(b"RTSP/") {
+            self.response(second, words.next().unwrap_or_default(), sequence, piece.from, said);
+        } else {
+            self.request(first, second, sequence, said);
+            if let Some(agent) = header(head, b"user-agent") {
+                said.say(Fact::Software { of: piece.from, text: printable(agent) });
+            }
+        }
+        if let Some(server) = header(head, b"server") {
+            said.say(Fact::Software { of: piece.from, text: printable(server) });
+        }
+        if let Some(transport) = header(head, b"transport") {
+            media_of_rtsp(transport, piece, said);
+        }
+        media_of_sdp(body, piece, said);
+    }
+
+    fn request(&mut self, method: &[u8], target: &[u8], sequence: &[u8], said: &mut Said<'_>) {
+        if self.asked.iter().any(|asked| asked == sequence) && self.name == "sip" {
+            if !std::mem::replace(&mut self.retried, true) && method != b"ACK" {
+                said.say(Fact::Retry);
+            }
+            return;
+        }
+        if self.asked.len() < crate::limit::QUESTIONS_OPEN {
+            self.asked.push(sequence.to_vec());
+            said.say(Fact::Request { method: printable(method), path: printable(target.split(|byte| *byte == b'?').next().unwrap_or(target)) });
+        }
+    }
+
+    fn response(&mut self, code: &[u8], reason: &[u8], sequence: &[u8], by: Side, said: &mut Said<'_>) {
+        if let Some(place) = self.asked.iter().position(|asked| asked == sequence) {
+            said.believe(Evidence::Dialogue);
+            if code.first() > Some(&b'1') {
+                self.asked.swap_remove(place);
+            }
+        }
+        let Some(code) = std::str::from_utf8(code).ok().and_then(|code| code.parse().ok()) else { return };
+        let kind = match code {
+            ..200 => return,
+            200..=299 => AnswerKind::Accepted,
+            300..=399 => AnswerKind::Redirected,
+            // A challenge is the beginning of a login, and no more than that (RFC 3261 section 22).
+            401 | 407 if self.answers == 0 => AnswerKind::Refused,
+            500..=599 => AnswerKind::Failed,
+            _ => AnswerKind::Refused,
+        };
+        self.answers += 1;
+        if self.answers <= ANSWERS_STATED {
+            said.say(Fact::Answer { kind, code, text: printable(reason), by });
+        }
+    }
+}
+
+/// The value of a header line, its name compared without case.
+fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    head.split(|byte| *byte == b'\n').skip(1).find_map(|line| {
+        let (key, value) = line.split_at_checked(line.iter().position(|byte| *byte == b':')?)?;
+        key.trim_ascii().eq_ignore_ascii_case(name).then(|| value.get(1..).unwrap_or_default().trim_ascii())
+    })
+}
+
+/// `c=IN IP4 address`, then `m=kind port ...`: whoever sends this accepts media there (RFC 8866 sections 5.7 and 5.14).
+fn media_of_sdp(body: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
+    let sender = if piece.from == Side::Client { piece.ends.0.ip } else { piece.ends.1.ip };
+    let (mut session, mut place, mut port) = (sender, sender, None);
+    let mut ports: Vec<Endpoint> = Vec::new();
+    for line in body.split(|byte| *byte == b'\n').chain([b"m=".as_slice()]) {
+        let text = std::str::from_utf8(line.trim_ascii_end()).unwrap_or_default();
+        if let Some(connection) = text.strip_prefix("c=IN ") {
+            let address = connection.split(' ').nth(1).and_then(|text| text.split('/').next()?.parse().ok());
+            place = address.filter(|ip: &IpAddr| !ip.is_unspecified()).unwrap_or(sender);
+            if port.is_none() {
+                session = place;
+            }
+        } else if let Some(media) = text.strip_prefix("m=") {
+            ports.extend(port.map(|port| Endpoint { ip: place, port }));
+            place = session;
+            port = media.split(' ').nth(1).and_then(|text| text.split('/').next()?.parse().ok()).filter(|port| *port > 0);
+        }
+    }
+    for server in ports.into_iter().take(MEDIA_KEPT) {
+        promise(server, None, piece, said);
+    }
+}
+
+/// `client_port=a-b;server_port=c-d` (RFC 2326 section 12.39).
+fn media_of_rtsp(transport: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
+    let Ok(text) = std::str::from_utf8(transport) else { return };
+    let find = |name: &str| text.split([';', ',']).find_map(|part| part.trim().strip_prefix(name)?.split('-').next()?.parse::<u16>().ok());
+    if let Some(port) = find("client_port=") {
+        promise(Endpoint { ip: piece.ends.0.ip, port }, Some(piece.ends.1.ip), piece, said);
+    }
+    if let Some(port) = find("server_port=") {
+        promise(Endpoint { ip: piece.ends.1.ip, port }, Some(piece.ends.0.ip), piece, said);
+    }
+}
+
+/// Media at this port, and its control at the next one.
+fn promise(server: Endpoint, client: Option<IpAddr>, piece: &Piece<'_>, said: &mut Said<'_>) {
+    let control = Endpoint { port: server.port.saturating_add(1), ..server };
+    for server in [server, control] {
+        said.say(Fact::Promise(Promise {
+            kind: PromiseKind::Media,
+            transport: Transport::UDP,
+            server,
+            client,
+            made: piece.time,
+            lasts: MEDIA_WITHIN,
+            frame: piece.frame,
+            parent: piece.ends,
+            begins: None,
+        }));
+    }
+}
+
+/// Bytes of one message of a stream that are held until it is whole.
+const MESSAGE_HELD: usize = 4096;
+/// Media lines of one description that become promises.
+const MEDIA_KEPT: usize = 8;
+/// Answers stated of one flow: a proxy's carries thousands.
+const ANSWERS_STATED: u32 = 8;
+/// Media begins when the call is taken, which may ring for minutes.
+const MEDIA_WITHIN: Duration = Duration::from_secs(180);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, read, survives};
+    use crate::net::Side::{Client, Server};
+
+    const INVITE: &[u8] = b"INVITE sip:bob@biloxi.com SIP/2.0\r\nCSeq: 1 INVITE\r\nUser-Agent: phone\r\nContent-Length: 54\r\n\r\nv=0\r\nc=IN IP4 192.0.2.9\r\nm=audio 49170 RTP/AVP 0 8\r\n\r\n";
+    const BUSY: &[u8] = b"SIP/2.0 486 Busy Here\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
+
+    fn promised(facts: &[Fact]) -> Vec<String> {
+        let told = |fact: &Fact| if let Fact::Promise(promise) = fact { Some(promise.server.to_string()) } else { None };
+        facts.iter().filter_map(told).collect()
+    }
+
+    #[test]
+    fn an_invitation_announces_its_media_and_may_be_refused() {
+        assert_eq!(evidence(decide(&SIP, Transport::UDP, 5060, INVITE, BUSY)), Evidence::BothOpenings);
+        let heard = read(&SIP, Transport::UDP, 5060, &[(Client, INVITE), (Server, BUSY)]);
+        assert_eq!(promised(&heard.facts), ["192.0.2.9:49170", "192.0.2.9:49171"]);
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 486, text: "Busy Here".into(), by: Server }));
+        survives(&SIP, Transport::UDP, 5060, &[(Client, INVITE), (Server, BUSY)]);
+        survives(&SIP, Transport::TCP, 5060, &[(Client, INVITE), (Server, BUSY)]);
+    }
+
+    #[test]
+    fn a_set_up_stream_announces_both_ports() {
+        // RFC 2326 section 14.1.
+        let setup = b"SETUP rtsp://example.com/twister RTSP/1.0\r\nCSeq: 3\r\nTransport: RTP/AVP/UDP;unicast;client_port=3056-3057\r\n\r\n";
+        let ok = b"RTSP/1.0 200 OK\r\nCSeq: 3\r\nTransport: RTP/AVP/UDP;unicast;client_port=3056-3057;server_port=5000-5001\r\n\r\n";
+        let dialogue: &[(Side, &[u8])] = &[(Client, setup), (Server, ok)];
+        assert_eq!(evidence(decide(&RTSP, Transport::TCP, 554, setup, ok)), Evidence::BothOpenings);
+        let heard = read(&RTSP, Transport::TCP, 554, dialogue);
+        assert_eq!(heard.evidence, Evidence::Dialogue);
+        assert!(promised(&heard.facts).ends_with(&["10.0.0.2:5000".into(), "10.0.0.2:5001".into()]), "{:?}", heard.facts);
+        survives(&RTSP, Transport::TCP, 554, dialogue);
+    }
+
+    #[test]
+    fn http_and_ssdp_are_neither() {
+        for line in [b"GET / HTTP/1.1\r\n".as_slice(), b"NOTIFY * HTTP/1.1\r\n", b"HTTP/1.1 200 OK\r\n"] {
+            assert_eq!(evidence(decide(&SIP, Transport::TCP, 5060, line, &[])), Evidence::None);
+            assert_eq!(evidence(decide(&RTSP, Transport::TCP, 554, line, &[])), Evidence::None);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Reading whole messages of both sides, of protocols that need no memory between them.
+
+use crate::identify::wire::{Length, Messages};
+use crate::net::{Side, Transport};
+
+use super::{Appetite, Piece, Reader, Said};
+
+/// How long a message of that side is.
+pub type LengthRule = fn(Side, &[u8]) -> Length;
+/// What a message of a side states; where it asks for a hand-over, that begins behind the last message of each side. Long messages are cut at [`limit::MESSAGE_KEPT`](crate::limit::MESSAGE_KEPT).
+pub type EachRule = fn(&Piece<'_>, &[u8], &mut Said<'_>) -> Appetite;
+
+/// Cuts both streams into messages, or takes datagrams as they come, and hands each to a rule until that has enough.
+#[derive(Debug)]
+pub struct Exchange {
+    length: LengthRule,
+    each: EachRule,
+    streams: [Messages; 2],
+    /// Behind the last message of each side.
+    read_to: [u64; 2],
+}
+
+impl Exchange {
+    /// A reader with these rules.
+    pub fn of(length: LengthRule, each: EachRule) -> Box<dyn Reader> {
+        Box::new(Self { length, each, streams: Default::default(), read_to: [0; 2] })
+    }
+}
+
+impl Reader for Exchange {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if piece.transport == Transport::UDP {
+            return (self.each)(&piece, piece.bytes, said);
+        }
+        if piece.missing > 0 {
+            return Appetite::Full;
+        }
+        let side = usize::from(piece.from == Side::Server);
+        let stream = &mut self.streams[side];
+        let mut rest = piece.bytes;
+        while let Some(message) = stream.next(&mut rest, |bytes| (self.length)(piece.from, bytes)) {
+            self.read_to[side] = piece.offset + (piece.bytes.len() - rest.len()) as u64;
+            match (self.each)(&piece, &message, said) {
+                Appetite::Hungry => (),
+                // A rule does not know where its message lies.
+                Appetite::HandOver { .. } => {
+                    let [client, server] = self.read_to;
+                    return Appetite::HandOver { client, server };
+                }
+                Appetite::Full => return Appetite::Full,
+            }
+        }
+        if stream.is_broken() { Appetite::Full } else { Appetite::Hungry }
+    }
+}

@@ -1,0 +1,313 @@
+//! Industrial protocols: Modbus, DNP3, S7comm, OPC UA, EtherNet/IP, BACnet, IEC 60870-5-104. Each is told by lengths that fit and known codes.
+
+use crate::identify::wire::{Cursor, Length, may_begin, printable};
+use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::net::{Side, Transport};
+
+use super::exchange::Exchange;
+use super::{Appetite, Confirm, Known, Look, Opening, Piece, Said, Strength};
+
+/// Modbus/TCP (Modbus Messaging on TCP/IP Implementation Guide section 3.1).
+pub static MODBUS: Known = Known {
+    name: "modbus",
+    carriers: &[Transport::TCP, Transport::UDP],
+    ask: |opening, bytes| modbus(opening, bytes, false),
+    answer: |opening, bytes| modbus(opening, bytes, true),
+    strength: Strength::Structure,
+    reader: || Exchange::of(modbus_length, modbus_message),
+};
+
+/// DNP3 (IEEE 1815): start bytes, length, and a checksum over the header.
+pub static DNP3: Known =
+    Known { name: "dnp3", carriers: &[Transport::TCP, Transport::UDP], ask: dnp3, answer: dnp3, strength: Strength::Magic, reader: || Confirm::of(&DNP3) };
+
+/// Siemens S7 over ISO on TCP (RFC 1006, ISO 8073): a connection with rack and slot, or data with protocol 0x32 or 0x72.
+pub static S7COMM: Known =
+    Known { name: "s7comm", carriers: &[Transport::TCP], ask: s7_ask, answer: s7_answer, strength: Strength::Structure, reader: || Confirm::of(&S7COMM) };
+
+/// OPC UA binary (OPC 10000-6 section 7.1).
+pub static OPCUA: Known = Known {
+    name: "opcua",
+    carriers: &[Transport::TCP],
+    ask: |_, bytes| opcua(bytes, &[b"HEL", b"RHE", b"OPN", b"MSG", b"CLO"]),
+    answer: |_, bytes| opcua(bytes, &[b"ACK", b"ERR", b"OPN", b"MSG", b"CLO"]),
+    strength: Strength::Magic,
+    reader: || Exchange::of(opcua_length, opcua_message),
+};
+
+/// EtherNet/IP encapsulation (ODVA CIP volume 2 section 2-3).
+pub static ETHERNETIP: Known = Known {
+    name: "ethernetip",
+    carriers: &[Transport::TCP, Transport::UDP],
+    ask: enip,
+    answer: enip,
+    strength: Strength::Structure,
+    reader: || Confirm::of(&ETHERNETIP),
+};
+
+/// BACnet/IP (ASHRAE 135 annex J): type 0x81, function, length of the datagram, version 1 behind it.
+pub static BACNET: Known = Known {
+    name: "bacnet",
+    carriers: &[Transport::UDP],
+    ask: |_, bytes| match bytes {
+        [0x81, function @ 0..=0x0c, a, b, rest @ ..] => {
+            let fits = usize::from(u16::from_be_bytes([*a, *b])) == bytes.len();
+            let network = matches!(function, 4 | 9 | 10 | 11);
+            let version = if *function == 4 { rest.get(6) } else { rest.first() };
+            Look::when(fits && (!network || version == Some(&1)), 4, "BACnet/IP header")
+        }
+        _ => Look::No,
+    },
+    answer: |_, _| Look::No,
+    strength: Strength::Structure,
+    reader: || Confirm::of(&BACNET),
+};
+
+/// IEC 60870-5-104: start byte, length, control fields of the three formats (section 5).
+pub static IEC104: Known = Known {
+    name: "iec104",
+    carriers: &[Transport::TCP],
+    ask: |opening, bytes| iec104(bytes).weak_unless_at(opening, &[2404]),
+    answer: |opening, bytes| iec104(bytes).weak_unless_at(opening, &[2404]),
+    strength: Strength::Structure,
+    reader: || Confirm::of(&IEC104),
+};
+
+fn modbus(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
+    let mut at = Cursor::new(bytes);
+    let (Some(_), Some(protocol), Some(len), Some(_), Some(function)) = (at.be16(), at.be16(), at.be16(), at.u8(), at.u8()) else {
+        return if opening.transport == Transport::TCP && bytes.get(2..4).is_none_or(|protocol| protocol == [0, 0]) { Look::Short } else { Look::No };
+    };
+    let code = function & 0x7f;
+    let known = matches!(code, 1..=8 | 11 | 12 | 15 | 16 | 17 | 20..=24 | 43 | 65..=72 | 90 | 100..=110);
+    let data = usize::from(len).saturating_sub(2);
+    let size = match code {
+        // Reads and single writes ask with address and quantity; a read's answer counts its bytes.
+        _ if function & 0x80 != 0 => response && data == 1,
+        1..=4 if response => at.u8().is_some_and(|count| usize::from(count) + 1 == data),
+        1..=6 => data == 4,
+        _ => true,
+    };
+    let whole = usize::from(len) + 6;
+    let fits = protocol == 0
+        && (2..=254).contains(&len)
+        && known
+        && size
+        && (opening.transport == Transport::TCP || whole == bytes.len())
+        && bytes.len() >= whole.min(8);
+    Look::when(fits, 8, "Modbus header whose length fits its function").weak_unless_at(opening, &[502])
+}
+
+fn modbus_length(_: Side, bytes: &[u8]) -> Length {
+    match bytes {
+        [_, _, 0, 0, a, b, ..] => Length::Is(u64::from(u16::from_be_bytes([*a, *b])) + 6),
+        _ if bytes.len() < 6 => Length::Unknown,
+        _ => Length::Wrong,
+    }
+}
+
+fn modbus_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
+    let Some(function) = bytes.get(7) else { return Appetite::Hungry };
+    if piece.from == Side::Client {
+        said.detail("modbus", "function", *function);
+        return Appetite::Hungry;
+    }
+    said.believe(Evidence::Dialogue);
+    if function & 0x80 != 0 {
+        let code = bytes.get(8).copied().unwrap_or_default();
+        said.say(Fact::Answer { kind: AnswerKind::Refused, code: u32::from(code), text: "exception".into(), by: Side::Server });
+    }
+    Appetite::Full
+}
+
+fn dnp3(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    match bytes.first_chunk::<10>() {
+        Some([0x05, 0x64, len, ..]) => {
+            let (head, sum) = bytes.split_at_checked(8).unwrap_or_default();
+            let sum = Cursor::new(sum).le16();
+            Look::when(*len >= 5 && sum == Some(dnp3_checksum(head)), 10, "DNP3 link header with its checksum")
+        }
+        Some(_) => Look::No,
+        None if opening.transport == Transport::TCP && may_begin(bytes, &[0x05, 0x64]) => Look::Short,
+        None => Look::No,
+    }
+}
+
+/// CRC of DNP3: polynomial 0x3d65, least significant bit first, inverted at the end.
+fn dnp3_checksum(bytes: &[u8]) -> u16 {
+    !bytes.iter().fold(0_u16, |crc, byte| (0..8).fold(crc ^ u16::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xa6bc } else { crc >> 1 }))
+}
+
+fn s7_ask(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    match bytes {
+        // Connection request whose parameters name the called and the calling side (rack and slot, two bytes).
+        [3, 0, 0, len, _, 0xe0, 0, 0, ..] => {
+            let parameters = bytes.windows(2).filter(|pair| matches!(pair, [0xc1 | 0xc2, 2])).count() >= 2;
+            Look::when(usize::from(*len) <= bytes.len() && parameters, 8, "ISO connection request with rack and slot").weak_unless_at(opening, &[102])
+        }
+        [3, 0, ..] if bytes.len() < 8 => Look::Short,
+        [3] => Look::Short,
+        _ => s7_data(bytes),
+    }
+}
+
+fn s7_answer(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    match bytes {
+        [3, 0, 0, _, _, 0xd0, ..] => Look::Weak(0, 6, "ISO connection confirm"),
+        _ => match s7_ask(opening, bytes) {
+            Look::Yes(..) | Look::Weak(..) if bytes.get(5) == Some(&0xe0) => Look::No,
+            other => other,
+        },
+    }
+}
+
+fn s7_data(bytes: &[u8]) -> Look {
+    let kinds = matches!(bytes, [3, 0, _, _, 2, 0xf0, 0x80, 0x32, 1 | 2 | 3 | 7, ..] | [3, 0, _, _, 2, 0xf0, 0x80, 0x72, 1..=4 | 0xfe, ..]);
+    Look::when(kinds, 9, "S7 message over ISO on TCP")
+}
+
+fn opcua(bytes: &[u8], kinds: &[&[u8]]) -> Look {
+    match bytes {
+        [a, b, c, b'F' | b'C' | b'A', size @ ..] if size.len() >= 4 => {
+            let len = Cursor::new(size).le32().unwrap_or_default();
+            Look::when(kinds.contains(&[*a, *b, *c].as_slice()) && (8..1 << 24).contains(&len), 8, "OPC UA message header")
+        }
+        _ if bytes.len() < 8 && kinds.iter().any(|kind| may_begin(bytes, kind) && may_begin(bytes.get(..3).unwrap_or(bytes), kind)) => Look::Short,
+        _ => Look::No,
+    }
+}
+
+fn opcua_length(_: Side, bytes: &[u8]) -> Length {
+    match bytes.get(4..).map(|rest| Cursor::new(rest).le32()) {
+        Some(Some(len @ 8..)) => Length::Is(u64::from(len)),
+        Some(Some(_)) => Length::Wrong,
+        _ => Length::Unknown,
+    }
+}
+
+fn opcua_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
+    match (piece.from, bytes.get(..3)) {
+        (Side::Client, Some(b"HEL")) => {
+            if let Some(url) = bytes.get(32..) {
+                said.say(Fact::Request { method: "hello".into(), path: printable(url) });
+            }
+            Appetite::Hungry
+        }
+        (Side::Server, Some(b"ERR")) => {
+            let mut at = Cursor::new(bytes.get(8..).unwrap_or_default());
+            let (code, _) = (at.le32().unwrap_or_default(), at.le32());
+            said.believe(Evidence::Dialogue);
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code, text: printable(at.rest()), by: Side::Server });
+            Appetite::Full
+        }
+        (Side::Server, _) => {
+            said.believe(Evidence::Dialogue);
+            Appetite::Full
+        }
+        _ => Appetite::Hungry,
+    }
+}
+
+fn enip(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    let mut at = Cursor::new(bytes);
+    let (Some(command), Some(len), Some(session), Some(status), Some(_), Some(options)) = (at.le16(), at.le16(), at.le32(), at.le32(), at.take(8), at.le32())
+    else {
+        let begins = bytes.first().is_none_or(|byte| matches!(byte, 0 | 1 | 4 | 0x63..=0x66 | 0x6f | 0x70)) && bytes.get(1).is_none_or(|byte| *byte == 0);
+        return if opening.transport == Transport::TCP && begins { Look::Short } else { Look::No };
+    };
+    let known = match command {
+        0x65 => len == 4,
+        0x66 => len == 0,
+        0x6f | 0x70 => session != 0 && len >= 6,
+        0x04 | 0x63 | 0x64 => true,
+        _ => false,
+    };
+    let fits = known
+        && options == 0
+        && matches!(status, 0 | 1 | 2 | 3 | 0x64 | 0x65 | 0x69)
+        && (opening.transport == Transport::TCP || usize::from(len) + 24 == bytes.len());
+    let looks = Look::when(fits, 24, "EtherNet/IP encapsulation header");
+    if matches!(command, 0x65 | 0x6f | 0x70) { looks } else { looks.weak_unless_at(opening, &[44818]) }
+}
+
+fn iec104(bytes: &[u8]) -> Look {
+    let mut rest = bytes;
+    let mut many = 0;
+    while let [0x68, len @ 4..=253, a, b, c, d, ..] = rest {
+        let fits = match a & 3 {
+            // Supervisory and unnumbered frames have four control bytes and nothing more.
+            1 => *len == 4 && *a == 1 && *b == 0 && c & 1 == 0,
+            3 => *len == 4 && [*b, *c, *d] == [0; 3] && matches!(a, 0x07 | 0x0b | 0x13 | 0x23 | 0x43 | 0x83),
+            _ => *len >= 10 && c & 1 == 0 && rest.get(6).is_none_or(|kind| *kind > 0 && *kind < 128),
+        };
+        if !fits {
+            return Look::No;
+        }
+        many += 1;
+        rest = rest.get(usize::from(*len) + 2..).unwrap_or_default();
+    }
+    match (many, rest) {
+        (0, [] | [0x68] | [0x68, _] | [0x68, _, _] | [0x68, _, _, _] | [0x68, _, _, _, _]) => Look::Short,
+        (0, _) => Look::No,
+        (_, [] | [0x68, ..]) => Look::Yes(0, 6, "IEC 104 frame"),
+        _ => Look::No,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::net::Side::{Client, Server};
+
+    #[test]
+    fn modbus_reads_and_its_exceptions_are_told() {
+        let (ask, refused) = (hex("0001 0000 0006 01 03 0000 000a"), hex("0001 0000 0003 01 83 02"));
+        assert_eq!(evidence(decide(&MODBUS, Transport::TCP, 502, &ask, &refused)), Evidence::BothOpenings);
+        assert!(
+            read(&MODBUS, Transport::TCP, 502, &[(Client, &ask), (Server, &refused)]).facts.iter().any(|fact| matches!(fact, Fact::Answer { code: 2, .. }))
+        );
+        assert_eq!(evidence(decide(&MODBUS, Transport::TCP, 502, &hex("0001 0000 0007 01 03 0000 000a"), &[])), Evidence::None);
+        assert_eq!(evidence(decide(&MODBUS, Transport::TCP, 9000, &ask, &[])), Evidence::None);
+        survives(&MODBUS, Transport::TCP, 502, &[(Client, &ask), (Server, &refused)]);
+    }
+
+    #[test]
+    fn a_dnp3_header_has_a_checksum() {
+        // Reset link states from 1 to 1024, with the checksum that Wireshark's sample shows.
+        let mut header = hex("0564 05 c0 0100 0004");
+        let sum = dnp3_checksum(&header);
+        header.extend(sum.to_le_bytes());
+        assert_eq!(evidence(decide(&DNP3, Transport::TCP, 20_000, &header, &[])), Evidence::OneOpening);
+        header[9] ^= 1;
+        assert_eq!(evidence(decide(&DNP3, Transport::TCP, 20_000, &header, &[])), Evidence::None);
+        // CRC-16/DNP of "123456789" is 0xea82 (CRC catalogue).
+        assert_eq!(dnp3_checksum(b"123456789"), 0xea82);
+        survives(&DNP3, Transport::TCP, 20_000, &[(Client, &header)]);
+    }
+
+    #[test]
+    fn s7_connects_with_rack_and_slot_and_rdp_does_not() {
+        let (ask, answer) = (hex("03000016 11e00000 000100 c1020100 c2020102 c0010a"), hex("03000016 11d00001 000600 c0010a c1020100 c2020102"));
+        assert_eq!(evidence(decide(&S7COMM, Transport::TCP, 102, &ask, &answer)), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&S7COMM, Transport::TCP, 3389, &hex("03000013 0ee00000 000000 01 00 0800 03000000"), &[])), Evidence::None);
+        survives(&S7COMM, Transport::TCP, 102, &[(Client, &ask), (Server, &answer)]);
+    }
+
+    #[test]
+    fn opc_ua_enip_bacnet_and_iec104_are_told_by_their_headers() {
+        let (hello, ack) = (hex("48454c46 20000000 00000000"), hex("41434b46 1c000000"));
+        assert_eq!(evidence(decide(&OPCUA, Transport::TCP, 4840, &hello, &ack)), Evidence::BothOpenings);
+        survives(&OPCUA, Transport::TCP, 4840, &[(Client, &hello), (Server, &ack)]);
+        let register = hex("6500 0400 00000000 00000000 0000000000000000 00000000 01000000");
+        assert_eq!(evidence(decide(&ETHERNETIP, Transport::TCP, 44818, &register, &register)), Evidence::BothOpenings);
+        survives(&ETHERNETIP, Transport::TCP, 44818, &[(Client, &register)]);
+        let who = hex("810b000c 0120ffff00ff1008");
+        assert_eq!(evidence(decide(&BACNET, Transport::UDP, 47808, &who, &[])), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&BACNET, Transport::UDP, 47808, &who[..11], &[])), Evidence::None);
+        let (start, confirm) = (hex("680407000000"), hex("68040b000000"));
+        assert_eq!(evidence(decide(&IEC104, Transport::TCP, 2404, &start, &confirm)), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&IEC104, Transport::TCP, 9999, &start, &[])), Evidence::None);
+        survives(&IEC104, Transport::TCP, 2404, &[(Client, &start), (Server, &confirm)]);
+    }
+}

@@ -1,0 +1,236 @@
+//! Java's own protocols: RMI with its registry (Java RMI specification chapter 10), Hazelcast members and clients, Ignite nodes.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::identify::wire::{Cursor, host_name, may_begin, printable};
+use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Promise};
+use crate::net::{Endpoint, Side, Transport};
+use crate::signature::PromiseKind;
+
+use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
+
+/// Told by the stream header of JRMP.
+pub static JAVA_RMI: Known = Known {
+    name: "java_rmi",
+    carriers: &[Transport::TCP],
+    ask: |_, bytes| match bytes {
+        [b'J', b'R', b'M', b'I', 0, 1 | 2, 0x4b..=0x4d, ..] => Look::Yes(0, 7, "JRMP header"),
+        _ if may_begin(bytes, b"JRMI\0\x02") => Look::Short,
+        _ => Look::No,
+    },
+    answer: |_, bytes| match bytes {
+        [0x4e, 0, 1..=253, ..] => Look::Weak(0, 3, "JRMP protocol acknowledgment"),
+        [0x4f, ..] => Look::Weak(0, 1, "JRMP protocol not supported"),
+        // A single operation is answered at once.
+        [0x51, 0xac, 0xed, 0, 5, ..] => Look::Yes(0, 5, "JRMP return data"),
+        [0x4e] | [0x4e, 0] | [0x51] => Look::Short,
+        [0x51, rest @ ..] if may_begin(rest, &[0xac, 0xed, 0, 5]) => Look::Short,
+        _ => Look::No,
+    },
+    strength: Strength::Magic,
+    reader: || Box::new(Registry::default()),
+};
+
+/// Told by three letters and the packet behind them, or by both sides' letters.
+pub static HAZELCAST: Known = Known {
+    name: "hazelcast",
+    carriers: &[Transport::TCP],
+    ask: hazelcast,
+    answer: |opening, bytes| match bytes {
+        b"HZX" => Look::Yes(0, 3, "Hazelcast: unexpected protocol"),
+        // A member answers a client without letters of its own; what it sends is a client message with plausible length and flags.
+        [_, _, _, _, _, flags, ..] if !bytes.starts_with(b"HZ") && opening.client.starts_with(b"CP") => {
+            Look::when(flags & 0x0f == 0, 6, "Hazelcast client message").weak()
+        }
+        _ => hazelcast(opening, bytes),
+    },
+    strength: Strength::Magic,
+    reader: || Box::new(Cluster::default()),
+};
+
+/// Told by the header constant of Ignite with what follows it, or at a port of Ignite's.
+pub static IGNITE: Known =
+    Known { name: "ignite", carriers: &[Transport::TCP], ask: ignite, answer: ignite, strength: Strength::Magic, reader: || super::Confirm::of(&IGNITE) };
+
+fn hazelcast(_: &Opening<'_>, bytes: &[u8]) -> Look {
+    match bytes {
+        // Members: version 4 begins a packet (flags, partition, size follow).
+        [b'H', b'Z', b'C', 4, ..] => Look::Yes(0, 4, "Hazelcast member protocol and packet"),
+        b"HZC" => Look::Weak(0, 3, "Hazelcast member protocol"),
+        // Clients: protocol 2 in 5.x and 4.x, then a frame whose length is at least its own header, little endian.
+        [b'C', b'P', b'2', a, b, c, d, ..] => {
+            Look::when((6..1 << 20).contains(&u32::from_le_bytes([*a, *b, *c, *d])), 7, "Hazelcast client protocol and message")
+        }
+        // 3.x: protocol "CB2" with the client's type in front of version 1.
+        [b'C', b'B', b'2', a, b, c, d, ..] => {
+            Look::when((18..1 << 20).contains(&u32::from_le_bytes([*a, *b, *c, *d])), 7, "Hazelcast client protocol and message")
+        }
+        _ if may_begin(bytes, b"HZC") || may_begin(bytes, b"CP2") || may_begin(bytes, b"CB2") => Look::Short,
+        _ => Look::No,
+    }
+}
+
+fn ignite(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    match bytes {
+        [0, 0, 0x47, 0x47, 0xac, 0xed, 0, 5, ..] => Look::Yes(0, 8, "Ignite header and Java object"),
+        [0, 0, 0x47, 0x47, _, ..] => Look::Yes(0, 4, "Ignite header").weak_unless_at(opening, IGNITE_PORTS),
+        // Communication: the acceptor sends its node id first, a direct message of type -1 (little endian).
+        [0xff, 0xff, ..] if bytes.len() >= 18 => Look::Weak(0, 2, "Ignite node id message"),
+        // Discovery answers with a Java object alone.
+        [0xac, 0xed, 0, 5, ..] => Look::Weak(0, 4, "Java object"),
+        [0, 0, 0x47, 0x47] | [0, 0, 0x47] | [0, 0] | [0] | [0xff] | [0xac, 0xed] | [0xac] => Look::Short,
+        _ => Look::No,
+    }
+}
+
+/// Reads the acknowledgment and where remote objects live.
+#[derive(Debug, Default)]
+struct Registry {
+    from_server: Vec<u8>,
+    promises: usize,
+    answered: bool,
+}
+
+impl Reader for Registry {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if piece.from == Side::Client {
+            return Appetite::Hungry;
+        }
+        let room = REGISTRY_KEPT.saturating_sub(self.from_server.len());
+        self.from_server.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        if !self.answered {
+            match self.from_server.first() {
+                Some(0x4e | 0x51) => said.believe(Evidence::BothOpenings),
+                Some(0x4f) => said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0x4f, text: "protocol not supported".into(), by: Side::Server }),
+                _ => return Appetite::Full,
+            }
+            self.answered = true;
+        }
+        let places = references(&self.from_server);
+        for (host, port) in places.iter().skip(self.promises) {
+            self.promise(host, *port, &piece, said);
+        }
+        self.promises = self.promises.max(places.len());
+        if room == 0 || self.promises > 0 || piece.missing > 0 { Appetite::Full } else { Appetite::Hungry }
+    }
+}
+
+impl Registry {
+    fn promise(&self, host: &[u8], port: u16, piece: &Piece<'_>, said: &mut Said<'_>) {
+        said.believe(Evidence::Dialogue);
+        // A stub often names the host by a name or an inner address; the registry's own address is where clients really get it.
+        let named: Option<IpAddr> = std::str::from_utf8(host).ok().and_then(|text| text.parse().ok());
+        let mut places = vec![piece.ends.1.ip];
+        places.extend(named.filter(|ip| *ip != piece.ends.1.ip));
+        if let (None, Some(name)) = (named, host_name(host)) {
+            said.say(Fact::Name { of: Side::Server, name, source: NameSource::Host });
+        }
+        said.detail("java_rmi", "object", format!("{}:{port}", printable(host)));
+        for ip in places {
+            said.say(Fact::Promise(Promise {
+                kind: PromiseKind::Rmi,
+                transport: Transport::TCP,
+                server: Endpoint { ip, port },
+                client: None,
+                made: piece.time,
+                lasts: OBJECT_LASTS,
+                frame: piece.frame,
+                parent: piece.ends,
+                begins: None,
+            }));
+        }
+    }
+}
+
+/// Hosts and ports of the references in serialised stubs: `UnicastRef` is written as host (counted text) and port (four bytes);
+/// `UnicastRef2` has a format byte before the host (Java RMI, `java.rmi.server.RemoteRef`).
+fn references(bytes: &[u8]) -> Vec<(Vec<u8>, u16)> {
+    let mut found = Vec::new();
+    for at in memchr::memmem::find_iter(bytes, b"UnicastRef") {
+        let mut place = Cursor::new(bytes.get(at + 10..).unwrap_or_default());
+        if place.rest().first() == Some(&b'2') {
+            place.take(2);
+        }
+        let host = place.be16().filter(|len| (1..=255).contains(len)).and_then(|len| place.take(usize::from(len)));
+        if let (Some(host), Some(port)) = (host, place.be32())
+            && let Ok(port @ 1..) = u16::try_from(port)
+        {
+            found.push((host.to_vec(), port));
+        }
+    }
+    found
+}
+
+/// Reads who answers, and the letters that say "wrong protocol".
+#[derive(Debug, Default)]
+struct Cluster {
+    from_server: Vec<u8>,
+}
+
+impl Reader for Cluster {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if piece.from == Side::Client {
+            return Appetite::Hungry;
+        }
+        let room = 4_usize.saturating_sub(self.from_server.len());
+        self.from_server.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        match self.from_server.as_slice() {
+            [b'H', b'Z', b'X', ..] => {
+                said.believe(Evidence::Dialogue);
+                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "HZX: unexpected protocol".into(), by: Side::Server });
+                Appetite::Full
+            }
+            [_, _, _, ..] => {
+                said.believe(Evidence::BothOpenings);
+                Appetite::Full
+            }
+            _ => Appetite::Hungry,
+        }
+    }
+}
+
+/// A registry's answer holds one stub; JMX stubs are about 400 bytes.
+const REGISTRY_KEPT: usize = 2048;
+/// Stubs are looked up and used at once; JMX consoles keep trying for a while.
+const OBJECT_LASTS: Duration = Duration::from_secs(300);
+/// Discovery, communication, and the ports Spotfire sets (protocols.md section 1.5).
+const IGNITE_PORTS: &[u16] = &[47100, 47500, 47501, 47502, 5701, 5702, 5703];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::net::Side::{Client, Server};
+
+    #[test]
+    fn a_registry_announces_the_second_port() {
+        // Return data with a stub that ends in UnicastRef, host "10.0.0.2", port 40001.
+        let client = hex("4a524d49 0002 4b");
+        let server = [hex("4e 0009 31302e302e302e312e 0000c350 51aced0005"), b"UnicastRef\0\x08".to_vec(), b"10.0.0.2".to_vec(), hex("00009c41")].concat();
+        let dialogue: &[(Side, &[u8])] = &[(Client, &client), (Server, &server)];
+        assert_eq!(evidence(decide(&JAVA_RMI, Transport::TCP, 1099, &client, &server)), Evidence::BothOpenings);
+        let heard = read(&JAVA_RMI, Transport::TCP, 1099, dialogue);
+        assert!(heard.facts.iter().any(|fact| matches!(fact, Fact::Promise(promise) if promise.server.to_string() == "10.0.0.2:40001")), "{:?}", heard.facts);
+        survives(&JAVA_RMI, Transport::TCP, 1099, dialogue);
+    }
+
+    #[test]
+    fn a_member_that_gets_the_wrong_protocol_says_so() {
+        let dialogue: &[(Side, &[u8])] = &[(Client, b"HZC"), (Server, b"HZX")];
+        assert_eq!(evidence(decide(&HAZELCAST, Transport::TCP, 5701, b"HZC", b"HZX")), Evidence::BothOpenings);
+        assert!(read(&HAZELCAST, Transport::TCP, 5701, dialogue).facts.iter().any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Refused, .. })));
+        assert_eq!(evidence(decide(&HAZELCAST, Transport::TCP, 5701, b"HZC\x04\0\x01", b"")), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&HAZELCAST, Transport::TCP, 5701, b"HZC", b"")), Evidence::None);
+        survives(&HAZELCAST, Transport::TCP, 5701, dialogue);
+    }
+
+    #[test]
+    fn four_bytes_of_ignite_need_a_port_or_the_other_side() {
+        let hello = hex("00004747 aced0005 7372");
+        assert_eq!(evidence(decide(&IGNITE, Transport::TCP, 9999, &hello, b"")), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&IGNITE, Transport::TCP, 9999, &hex("00004747 01"), b"")), Evidence::None);
+        assert_eq!(evidence(decide(&IGNITE, Transport::TCP, 5701, &hex("00004747 01"), b"")), Evidence::OneOpening);
+        survives(&IGNITE, Transport::TCP, 5701, &[(Client, &hello), (Server, &hello)]);
+    }
+}

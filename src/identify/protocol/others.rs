@@ -1,0 +1,342 @@
+//! Protocols of which little more than the beginning is of use: IRC, BGP, WS-Discovery, RTMP, BitTorrent, SpinetiX Shared Variables.
+
+use memchr::memmem;
+
+use crate::identify::wire::{Cursor, may_begin, printable};
+use crate::identify::{Evidence, Fact};
+use crate::net::{Side, Transport};
+
+use super::talk::opens_with;
+use super::{Appetite, Confirm, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
+
+/// IRC (RFC 2812): registration by the client, prefixed replies by the server.
+pub static IRC: Known = Known {
+    name: "irc",
+    carriers: &[Transport::TCP],
+    ask: irc_ask,
+    answer: |_, bytes| match bytes {
+        [b':', rest @ ..] => {
+            let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let word = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+            let known =
+                word.len() == 3 && word.iter().all(u8::is_ascii_digit) || [b"NOTICE".as_slice(), b"CAP", b"PONG", b"JOIN", b"PRIVMSG", b"MODE"].contains(&word);
+            if known {
+                Look::Weak(0, 1, "IRC reply")
+            } else if rest.len() < 128 && !rest.contains(&b'\n') {
+                Look::Short
+            } else {
+                Look::No
+            }
+        }
+        _ => match opens_with(bytes, &["NOTICE", "PING", "ERROR"]) {
+            Some(true) => Look::Weak(0, 4, "IRC notice"),
+            Some(false) => Look::No,
+            None => Look::Short,
+        },
+    },
+    strength: Strength::Text,
+    reader: || Confirm::of(&IRC),
+};
+
+/// BGP (RFC 4271 section 4.1): sixteen bytes of ones, length, an open message.
+pub static BGP: Known = Known { name: "bgp", carriers: &[Transport::TCP], ask: bgp, answer: bgp, strength: Strength::Magic, reader: || Confirm::of(&BGP) };
+
+/// WS-Discovery (OASIS WS-DD 1.1): a SOAP envelope of its name space.
+pub static WSD: Known = Known {
+    name: "wsd",
+    carriers: &[Transport::UDP],
+    ask: |opening, bytes| wsd(opening, bytes, &[b"Probe", b"Resolve", b"Hello", b"Bye"]),
+    answer: |opening, bytes| wsd(opening, bytes, &[b"ProbeMatches", b"ResolveMatches"]),
+    strength: Strength::Text,
+    reader: || Box::new(Discovery),
+};
+
+/// RTMP (Adobe RTMP section 5.2): version 3 and 1536 bytes from both sides.
+pub static RTMP: Known = Known {
+    name: "rtmp",
+    carriers: &[Transport::TCP],
+    ask: |opening, bytes| {
+        rtmp(bytes, bytes.get(5..9).is_some_and(|zero| matches!(zero, [0, 0, 0, 0] | [9 | 10 | 0x80, 0, ..])) || opening.is_at(&[1935]))
+            .weak_unless_at(opening, &[1935])
+    },
+    answer: |_, bytes| match bytes {
+        [3, _, _, _, _, _, _, _, _, ..] => Look::Weak(0, 1, "RTMP handshake"),
+        [3, ..] => Look::Short,
+        _ => Look::No,
+    },
+    strength: Strength::Structure,
+    reader: || Confirm::of(&RTMP),
+};
+
+/// Shared Variables of SpinetiX players, the line protocol (vendors.md, sup-spinetix-sv-wire): a command and a quoted name.
+pub static SHARED_VARIABLES: Known = Known {
+    name: "shared_variables",
+    carriers: &[Transport::TCP],
+    ask: |_, bytes| match opens_with(bytes, COMMANDS) {
+        Some(true) => {
+            let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            // The name comes in quotes, after a time in UPDATE and EVENT.
+            let rest = line.splitn(2, |byte| *byte == b' ').nth(1).unwrap_or_default().trim_ascii_start();
+            let stamp = rest.iter().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'.' | b'T' | b'Z' | b'+')).count();
+            let quoted = rest.get(stamp..).unwrap_or_default().trim_ascii_start();
+            match (quoted.first(), quoted.iter().skip(1).any(|byte| *byte == b'"')) {
+                (Some(b'"'), true) => Look::Yes(0, 6, "Shared Variables command with a quoted name"),
+                (None | Some(b'"'), false) if bytes.len() < 512 && !bytes.contains(&b'\n') => Look::Short,
+                _ => Look::No,
+            }
+        }
+        Some(false) => Look::No,
+        None => Look::Short,
+    },
+    answer: |_, bytes| match opens_with(bytes, COMMANDS) {
+        Some(true) => Look::Weak(0, 6, "Shared Variables command"),
+        Some(false) => Look::No,
+        None => Look::Short,
+    },
+    strength: Strength::Text,
+    reader: || Box::new(Variables),
+};
+
+/// BitTorrent: its handshake (BEP 3), its tables (BEP 5) and its transport over UDP (BEP 29).
+pub static BITTORRENT: BitTorrent = BitTorrent;
+
+fn irc_ask(_: &Opening<'_>, bytes: &[u8]) -> Look {
+    match opens_with(bytes, &["NICK", "USER", "PASS", "CAP"]) {
+        Some(true) => {
+            let says = |word: &[u8]| bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(word));
+            let both = says(b"NICK ") && says(b"USER ");
+            if both { Look::Yes(0, 5, "IRC registration") } else { Look::Weak(0, 4, "IRC command") }
+        }
+        Some(false) => Look::No,
+        None => Look::Short,
+    }
+}
+
+fn bgp(_: &Opening<'_>, bytes: &[u8]) -> Look {
+    match bytes.first_chunk::<19>() {
+        Some(header) => {
+            let (marker, rest) = header.split_at(16);
+            let fits = marker == [0xff; 16] && matches!(rest, [0, 19..=255, 1..=5] | [1..=16, _, 1..=5]);
+            Look::when(fits, 19, "BGP marker, length and type")
+        }
+        None if bytes.iter().take(16).all(|byte| *byte == 0xff) => Look::Short,
+        None => Look::No,
+    }
+}
+
+fn wsd(opening: &Opening<'_>, bytes: &[u8], words: &[&[u8]]) -> Look {
+    let envelope = bytes.starts_with(b"<?xml") || memmem::find(bytes.get(..256).unwrap_or(bytes), b"Envelope").is_some();
+    let space = memmem::find(bytes, b"ws/2005/04/discovery").is_some() || memmem::find(bytes, b"ws-dd/ns/discovery").is_some();
+    let says = words.iter().any(|word| {
+        memmem::find(bytes, &[b":".as_slice(), word, b">"].concat()).is_some()
+            || memmem::find(bytes, &[b"discovery/".as_slice(), word, b"<"].concat()).is_some()
+    });
+    Look::when(envelope && space && (says || opening.is_at(&[3702])) && bytes.first() == Some(&b'<'), 5, "WS-Discovery envelope")
+}
+
+fn rtmp(bytes: &[u8], sane: bool) -> Look {
+    match bytes {
+        [3] => Look::Short,
+        [3, ..] if bytes.len() >= 1537 => Look::when(sane, 9, "RTMP handshake"),
+        [3, ..] if bytes.len() < 9 || sane => Look::Short,
+        _ => Look::No,
+    }
+}
+
+/// Reads whether an answer is due.
+#[derive(Debug)]
+struct Discovery;
+
+impl Reader for Discovery {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if piece.from == Side::Client {
+            if [b"Hello".as_slice(), b"Bye"].iter().any(|word| memmem::find(piece.bytes, &[b"discovery/", *word].concat()).is_some())
+                || crate::net::is_group(piece.ends.1.ip)
+            {
+                said.say(Fact::OneWay);
+            }
+            return Appetite::Hungry;
+        }
+        said.believe(Evidence::Dialogue);
+        if let Some(at) = memmem::find(piece.bytes, b"XAddrs>") {
+            let address = piece.bytes.get(at + 7..).unwrap_or_default();
+            said.detail("wsd", "address", &*printable(address.split(|byte| *byte == b'<').next().unwrap_or_default()));
+        }
+        Appetite::Full
+    }
+}
+
+/// Reads the first command; updates and events are not answered.
+#[derive(Debug)]
+struct Variables;
+
+impl Reader for Variables {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if piece.from == Side::Client && piece.offset == 0 {
+            let word = piece.bytes.split(|byte| *byte == b' ').next().unwrap_or_default();
+            let name = piece.bytes.split(|byte| *byte == b'"').nth(1).unwrap_or_default();
+            said.say(Fact::Request { method: printable(word), path: printable(name) });
+            if matches!(word, b"UPDATE" | b"EVENT") {
+                said.say(Fact::OneWay);
+            }
+        }
+        Appetite::Full
+    }
+}
+
+/// One name for what three encodings carry.
+#[derive(Debug)]
+pub struct BitTorrent;
+
+impl Protocol for BitTorrent {
+    fn name(&self) -> &'static str {
+        "bittorrent"
+    }
+
+    fn carriers(&self) -> &'static [Transport] {
+        &[Transport::TCP, Transport::UDP]
+    }
+
+    fn strength(&self) -> Strength {
+        Strength::Magic
+    }
+
+    fn probe(&self, opening: &Opening<'_>) -> Probe {
+        let mut more = false;
+        for side in [Side::Client, Side::Server] {
+            let bytes = opening.side(side);
+            if !bytes.is_empty() {
+                match torrent(opening.transport, bytes) {
+                    Look::Yes(offset, len, rule) => {
+                        return Probe::Found { evidence: Evidence::OneOpening, hit: Hit { side, offset, len, rule }, client: None };
+                    }
+                    Look::Short => more = true,
+                    _ => (),
+                }
+            }
+        }
+        if opening.transport == Transport::UDP && utp(opening.heads) {
+            let hit = Hit { side: opening.latest.0, offset: 0, len: 20, rule: "uTP packets of one connection" };
+            return Probe::Found { evidence: Evidence::BothOpenings, hit, client: None };
+        }
+        if opening.complete || !(more || opening.transport == Transport::UDP) { Probe::NotForUs } else { Probe::NeedMore }
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Swarm)
+    }
+}
+
+fn torrent(transport: Transport, bytes: &[u8]) -> Look {
+    let handshake = b"\x13BitTorrent protocol";
+    if bytes.starts_with(handshake) {
+        return Look::Yes(0, 20, "BitTorrent handshake");
+    }
+    if transport == Transport::TCP {
+        return if may_begin(bytes, handshake) { Look::Short } else { Look::No };
+    }
+    // A dictionary whose first key is a, e, ip, q, r, t, v or y, and that names a message kind.
+    let table = [b"d1:ad2:id20:".as_slice(), b"d1:rd2:id20:", b"d1:el", b"d2:ip", b"d1:ad", b"d1:rd"].iter().any(|start| bytes.starts_with(start));
+    let kind =
+        [b"1:y1:q".as_slice(), b"1:y1:r", b"1:y1:e", b"1:q4:ping", b"1:q9:find_node", b"1:q9:get_peers"].iter().any(|word| memmem::find(bytes, word).is_some());
+    if table && kind {
+        return Look::Yes(0, 12, "BitTorrent table message");
+    }
+    let local = bytes.starts_with(b"BT-SEARCH * HTTP/1.1\r\n");
+    // Connect request to a tracker (BEP 15), and a handshake inside uTP.
+    let tracker = bytes.len() == 16 && bytes.starts_with(&[0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0]);
+    let inside = bytes.get(20..40) == Some(handshake);
+    Look::when(local || tracker || inside, 16, "BitTorrent announcement")
+}
+
+/// A SYN and its answer, or packets both ways whose connection numbers differ by one (BEP 29).
+fn utp(heads: &[Head]) -> bool {
+    let header = |head: &Head| {
+        let mut at = Cursor::new(&head.bytes);
+        let (first, extension, connection) = (at.u8()?, at.u8()?, at.be16()?);
+        let fits = first & 15 == 1 && first >> 4 <= 4 && extension <= 3 && head.len >= 20;
+        fits.then_some((head.from, first >> 4, connection))
+    };
+    let headers: Vec<_> = heads.iter().filter_map(header).collect();
+    if headers.len() < 2 || headers.len() < heads.len() {
+        return false;
+    }
+    let of = |side: Side| headers.iter().find(|(from, ..)| *from == side);
+    match (of(Side::Client), of(Side::Server)) {
+        (Some((_, kind, a)), Some((_, _, b))) => {
+            let neighbours = a.abs_diff(*b) == 1 || (*kind == 4 && a == b);
+            neighbours && *a != 0
+        }
+        _ => false,
+    }
+}
+
+/// Nothing more is read.
+#[derive(Debug)]
+struct Swarm;
+
+impl Reader for Swarm {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if piece.from == Side::Client {
+            return Appetite::Hungry;
+        }
+        if matches!(torrent(piece.transport, piece.bytes), Look::Yes(..)) {
+            said.believe(Evidence::BothOpenings);
+        }
+        Appetite::Full
+    }
+}
+
+const COMMANDS: &[&str] = &["UPDATE", "EVENT", "SUBSCRIBE", "UNSUBSCRIBE"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::net::Side::Client;
+
+    #[test]
+    fn shared_variables_are_told_by_command_and_quoted_name() {
+        let line = b"UPDATE \"temperature\" \"21\"\r\n";
+        assert_eq!(evidence(decide(&SHARED_VARIABLES, Transport::TCP, 1234, line, b"")), Evidence::OneOpening);
+        let heard = read(&SHARED_VARIABLES, Transport::TCP, 1234, &[(Client, line)]);
+        assert!(heard.facts.contains(&Fact::Request { method: "UPDATE".into(), path: "temperature".into() }) && heard.facts.contains(&Fact::OneWay));
+        for other in [b"SUBSCRIBE /events HTTP/1.1\r\n".as_slice(), b"UPDATE t SET x = \"1\"\r\n"] {
+            assert_eq!(evidence(decide(&SHARED_VARIABLES, Transport::TCP, 1234, other, b"")), Evidence::None);
+        }
+    }
+
+    #[test]
+    fn irc_needs_both_sides_or_a_whole_registration() {
+        assert_eq!(evidence(decide(&IRC, Transport::TCP, 6667, b"NICK a\r\nUSER a 0 * :a\r\n", b"")), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&IRC, Transport::TCP, 6667, b"NICK a\r\n", b":irc.x 001 a :Welcome\r\n")), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&IRC, Transport::TCP, 21, b"USER a\r\n", b"220 ready\r\n")), Evidence::None);
+        survives(&IRC, Transport::TCP, 6667, &[(Client, b"NICK a\r\nUSER a 0 * :a\r\n")]);
+    }
+
+    #[test]
+    fn swarms_are_told_by_their_handshake_tables_and_transport() {
+        assert_eq!(evidence(decide(&BITTORRENT, Transport::TCP, 6881, b"\x13BitTorrent protocol\0\0", b"")), Evidence::OneOpening);
+        let ping = b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe";
+        assert_eq!(evidence(decide(&BITTORRENT, Transport::UDP, 6881, ping, b"")), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&BITTORRENT, Transport::UDP, 6881, b"d1:x", b"")), Evidence::None);
+        let syn = Head::of(Side::Client, &hex("4100 1234 00000000 00000000 00010000 0001 0000"), 20);
+        let state = Head::of(Side::Server, &hex("2100 1234 00000000 00000000 00010000 0001 0001"), 20);
+        assert!(utp(&[syn, state]) && !utp(&[syn]) && !utp(&[state, syn, Head::of(Side::Client, &[0; 20], 20)]));
+        survives(&BITTORRENT, Transport::UDP, 6881, &[(Client, ping)]);
+    }
+
+    #[test]
+    fn bgp_rtmp_and_discovery_are_told_by_their_openings() {
+        let open = hex("ffffffffffffffffffffffffffffffff 001d 01 04 fde8 00b4 0a000001 00");
+        assert_eq!(evidence(decide(&BGP, Transport::TCP, 179, &open, &open)), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&BGP, Transport::TCP, 179, &hex("ffffffffffffffffffffffffffffffff 0010 01"), &[])), Evidence::None);
+        let mut hello = vec![0; 1537];
+        hello[0] = 3;
+        assert_eq!(evidence(decide(&RTMP, Transport::TCP, 1936, &hello, &hello)), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&RTMP, Transport::TCP, 3389, &hex("0300 0013 0ee00000 0000"), &[])), Evidence::None);
+        let probe = b"<?xml version=\"1.0\"?><s:Envelope xmlns:d=\"http://schemas.xmlsoap.org/ws/2005/04/discovery\"><d:Probe></d:Probe></s:Envelope>";
+        assert_eq!(evidence(decide(&WSD, Transport::UDP, 3702, probe, &[])), Evidence::OneOpening);
+        survives(&WSD, Transport::UDP, 3702, &[(Client, probe)]);
+    }
+}

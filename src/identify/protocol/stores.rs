@@ -1,0 +1,282 @@
+//! Stores and brokers: Redis, Memcached, MongoDB, Kafka, NATS, AMQP.
+
+use crate::identify::wire::{Cursor, begins, may_begin, printable};
+use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::net::{Side, Transport};
+
+use super::talk::opens_with;
+use super::{Appetite, Confirm, Known, Look, Opening, Piece, Reader, Said, Strength};
+
+/// Redis (its serialization protocol): a counted array of counted words.
+pub static REDIS: Known =
+    Known { name: "redis", carriers: &[Transport::TCP], ask: redis_ask, answer: redis_answer, strength: Strength::Structure, reader: || Box::new(FirstAnswer) };
+
+/// Memcached (its protocol.txt and binary protocol): a text command and its answer, or binary headers.
+pub static MEMCACHED: Known = Known {
+    name: "memcached",
+    carriers: &[Transport::TCP, Transport::UDP],
+    ask: |opening, bytes| memcached_ask(after_frame(opening, bytes)),
+    answer: |opening, bytes| memcached_answer(after_frame(opening, bytes)),
+    strength: Strength::Structure,
+    reader: || Confirm::of(&MEMCACHED),
+};
+
+/// MongoDB (its wire protocol): length, numbers, a known operation.
+pub static MONGODB: Known = Known {
+    name: "mongodb",
+    carriers: &[Transport::TCP],
+    ask: |_, bytes| mongodb(bytes, &[2001, 2002, 2004, 2005, 2006, 2007, 2010, 2012, 2013], true),
+    answer: |_, bytes| mongodb(bytes, &[1, 2011, 2012, 2013], false),
+    strength: Strength::Structure,
+    reader: || Confirm::of(&MONGODB),
+};
+
+/// Kafka (its protocol guide): length, known request and version, then the client's name; the answer repeats the request's number.
+pub static KAFKA: Known = Known {
+    name: "kafka",
+    carriers: &[Transport::TCP],
+    ask: |opening, bytes| kafka(bytes).weak_unless_at(opening, &[9092]),
+    answer: |opening, bytes| {
+        let mut at = Cursor::new(bytes);
+        match (at.be32(), at.be32()) {
+            (Some(len), Some(number)) => {
+                Look::when((4..1 << 27).contains(&len) && opening.client.get(8..12) == Some(&number.to_be_bytes()), 8, "Kafka response").weak()
+            }
+            _ => Look::Short,
+        }
+    },
+    strength: Strength::Structure,
+    reader: || Confirm::of(&KAFKA),
+};
+
+/// NATS (its client protocol): the server says INFO with a JSON object first.
+pub static NATS: Known = Known {
+    name: "nats",
+    carriers: &[Transport::TCP],
+    ask: |_, bytes| {
+        if begins(bytes, b"CONNECT {") {
+            Look::Weak(0, 9, "NATS connect")
+        } else if may_begin(bytes, b"CONNECT {") {
+            Look::Short
+        } else {
+            Look::No
+        }
+    },
+    answer: |_, bytes| {
+        if begins(bytes, b"INFO {") {
+            Look::Yes(0, 6, "NATS information")
+        } else if may_begin(bytes, b"INFO {") {
+            Look::Short
+        } else {
+            Look::No
+        }
+    },
+    strength: Strength::Text,
+    reader: || Confirm::of(&NATS),
+};
+
+/// AMQP 0-9-1 and 1.0: the protocol header (AMQP 0-9-1 section 4.2.2, AMQP 1.0 section 2.2).
+pub static AMQP: Known = Known {
+    name: "amqp",
+    carriers: &[Transport::TCP],
+    ask: amqp_header,
+    answer: |opening, bytes| match bytes {
+        // connection.start: method frame on channel 0, class 10, method 10.
+        [1, 0, 0, _, _, _, _, 0, 10, 0, 10, ..] => Look::Yes(0, 11, "AMQP connection.start"),
+        [1] | [1, 0, ..] if bytes.len() < 11 => Look::Short,
+        _ => amqp_header(opening, bytes),
+    },
+    strength: Strength::Magic,
+    reader: || Box::new(FirstAnswer),
+};
+
+fn redis_ask(_: &Opening<'_>, bytes: &[u8]) -> Look {
+    // "*N CRLF $L CRLF" and as many bytes.
+    match bytes {
+        [b'*', rest @ ..] => {
+            let mut lines = rest.splitn(3, |byte| *byte == b'\n');
+            let number = |line: Option<&[u8]>, sign: &[u8]| {
+                line.and_then(|line| line.strip_prefix(sign)?.strip_suffix(b"\r")).and_then(|text| std::str::from_utf8(text).ok()?.parse::<u32>().ok())
+            };
+            let (many, size, word) = (number(lines.next(), b""), number(lines.next(), b"$"), lines.next());
+            match (many, size, word) {
+                (Some(1..), Some(1..), Some(_)) => Look::Yes(0, 4, "Redis command"),
+                _ if bytes.len() < 16 && rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'\r' | b'\n' | b'$')) => Look::Short,
+                _ => Look::No,
+            }
+        }
+        _ => match opens_with(bytes, &["PING", "INFO", "AUTH", "COMMAND", "HELLO", "SELECT", "CONFIG"]) {
+            Some(true) => Look::Weak(0, 4, "Redis command in a line"),
+            Some(false) => Look::No,
+            None => Look::Short,
+        },
+    }
+}
+
+fn redis_answer(_: &Opening<'_>, bytes: &[u8]) -> Look {
+    match bytes {
+        [b'-', rest @ ..] if [b"ERR".as_slice(), b"NOAUTH", b"WRONGPASS", b"DENIED", b"MOVED", b"LOADING"].iter().any(|word| may_begin(rest, word)) => {
+            Look::Weak(0, 4, "Redis error")
+        }
+        [b'+', b'P' | b'O' | b'Q' | b'F' | b'C' | b'B', ..] => Look::Weak(0, 2, "Redis status"),
+        [b'$' | b':' | b'*' | b'%' | b'~', b'0'..=b'9' | b'-', ..] => Look::Weak(0, 2, "Redis value"),
+        [b'-' | b'+' | b'$' | b':' | b'*' | b'%' | b'~'] => Look::Short,
+        _ => Look::No,
+    }
+}
+
+/// Over UDP eight bytes come first: request, sequence, datagrams, reserved (zero).
+fn after_frame<'a>(opening: &Opening<'_>, bytes: &'a [u8]) -> &'a [u8] {
+    match bytes {
+        [_, _, _, _, _, many, 0, 0, rest @ ..] if *many > 0 && opening.transport == Transport::UDP => rest,
+        _ if opening.transport == Transport::UDP => &[0],
+        _ => bytes,
+    }
+}
+
+fn memcached_ask(bytes: &[u8]) -> Look {
+    if let Some([0x80, command, _, _, extras, 0, _, _, a, b, c, d, ..]) = bytes.first_chunk::<24>() {
+        return Look::when(*command <= 0x34 && u32::from_be_bytes([*a, *b, *c, *d]) >= u32::from(*extras) && *extras <= 24, 24, "Memcached binary request")
+            .weak();
+    }
+    let words = &[
+        "get",
+        "gets",
+        "set",
+        "add",
+        "replace",
+        "append",
+        "prepend",
+        "cas",
+        "delete",
+        "incr",
+        "decr",
+        "touch",
+        "gat",
+        "stats",
+        "version",
+        "flush_all",
+        "mg",
+        "ms",
+    ];
+    match opens_with(bytes, words) {
+        Some(true) if bytes.first().is_some_and(u8::is_ascii_lowercase) => Look::Weak(0, 3, "Memcached command"),
+        None if bytes.first().is_none_or(u8::is_ascii_lowercase) => Look::Short,
+        _ => Look::No,
+    }
+}
+
+fn memcached_answer(bytes: &[u8]) -> Look {
+    if let Some([0x81, command, ..]) = bytes.first_chunk::<24>() {
+        return Look::when(*command <= 0x34, 24, "Memcached binary answer").weak();
+    }
+    let words: &[&[u8]] = &[
+        b"STORED\r",
+        b"NOT_STORED\r",
+        b"END\r",
+        b"VALUE ",
+        b"STAT ",
+        b"VERSION ",
+        b"DELETED\r",
+        b"NOT_FOUND\r",
+        b"OK\r",
+        b"ERROR\r",
+        b"CLIENT_ERROR ",
+        b"TOUCHED\r",
+        b"EXISTS\r",
+    ];
+    match words.iter().find(|word| may_begin(bytes, word)) {
+        Some(word) if bytes.len() >= word.len() => Look::Weak(0, word.len() as u32, "Memcached answer"),
+        Some(_) => Look::Short,
+        None => Look::No,
+    }
+}
+
+fn mongodb(bytes: &[u8], operations: &[u32], asks: bool) -> Look {
+    let mut at = Cursor::new(bytes);
+    match (at.le32(), at.le32(), at.le32(), at.le32()) {
+        (Some(len), Some(_), Some(answers), Some(operation)) => {
+            let fits = (17..48_000_000).contains(&len) && operations.contains(&operation) && (!asks || answers == 0 || operation == 2012);
+            Look::when(fits && (asks || operation != 1 || answers != 0), 16, "MongoDB message header")
+        }
+        _ if bytes.get(12).is_none_or(|low| operations.iter().any(|operation| operation.to_le_bytes()[0] == *low)) => Look::Short,
+        _ => Look::No,
+    }
+}
+
+fn kafka(bytes: &[u8]) -> Look {
+    let mut at = Cursor::new(bytes);
+    let (Some(len), Some(key), Some(version), Some(_), Some(name)) = (at.be32(), at.be16(), at.be16(), at.be32(), at.be16()) else {
+        return if bytes.first().is_none_or(|byte| *byte == 0) { Look::Short } else { Look::No };
+    };
+    let client = at.take(usize::from(name)).is_some_and(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic));
+    // The first requests of a client: produce, fetch, offsets, metadata, group ones, SASL, versions.
+    let known = matches!(key, 0..=3 | 8..=20 | 22 | 32 | 36) && version <= 17;
+    Look::when(known && client && (10..1 << 20).contains(&len) && usize::from(name) + 10 <= len as usize, 14, "Kafka request")
+}
+
+fn amqp_header(_: &Opening<'_>, bytes: &[u8]) -> Look {
+    match bytes.first_chunk::<8>() {
+        // 0-9-1; 1.0 plain, in TLS, with SASL; 0-8, 0-9, 0-10.
+        Some(
+            [b'A', b'M', b'Q', b'P', 0, 0, 9, 1]
+            | [b'A', b'M', b'Q', b'P', 0 | 2 | 3, 1, 0, 0]
+            | [b'A', b'M', b'Q', b'P', 1, 1, 8, 0]
+            | [b'A', b'M', b'Q', b'P', 1, 1, 0, 9 | 10],
+        ) => Look::Yes(0, 8, "AMQP protocol header"),
+        None if may_begin(bytes, b"AMQP") || bytes.starts_with(b"AMQP") => Look::Short,
+        _ => Look::No,
+    }
+}
+
+/// Reads what the server said first, of protocols that refuse in words.
+#[derive(Debug)]
+struct FirstAnswer;
+
+impl Reader for FirstAnswer {
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if piece.from == Side::Client {
+            return Appetite::Hungry;
+        }
+        said.believe(Evidence::BothOpenings);
+        if let [b'-', text @ ..] = piece.bytes {
+            let text = printable(text.split(|byte| *byte == b'\r').next().unwrap_or_default());
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text, by: Side::Server });
+        } else if piece.bytes.starts_with(b"AMQP") {
+            said.detail("amqp", "server_header", piece.bytes.get(4..8).map(|version| version.to_vec()).unwrap_or_default());
+        }
+        Appetite::Full
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, hex, read};
+    use crate::net::Side::{Client, Server};
+
+    #[test]
+    fn redis_commands_are_told_and_may_be_refused() {
+        let ask = b"*1\r\n$4\r\nPING\r\n";
+        assert_eq!(evidence(decide(&REDIS, Transport::TCP, 6379, ask, b"+PONG\r\n")), Evidence::BothOpenings);
+        let heard = read(&REDIS, Transport::TCP, 6379, &[(Client, ask), (Server, b"-NOAUTH Authentication required.\r\n")]);
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "NOAUTH Authentication required.".into(), by: Server }));
+        assert_eq!(evidence(decide(&REDIS, Transport::TCP, 110, b"PING\r\n", b"")), Evidence::None);
+    }
+
+    #[test]
+    fn brokers_and_stores_are_told_by_their_headers() {
+        let amqp = b"AMQP\0\0\x09\x01";
+        assert_eq!(evidence(decide(&AMQP, Transport::TCP, 5672, amqp, &hex("01 0000 00000010 000a 000a 0009"))), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&AMQP, Transport::TCP, 5672, b"AMQP over", b"")), Evidence::None);
+        assert_eq!(evidence(decide(&NATS, Transport::TCP, 4222, b"", b"INFO {\"server_id\"")), Evidence::OneOpening);
+        let query = hex("3a000000 01000000 00000000 d4070000 00000000");
+        assert_eq!(evidence(decide(&MONGODB, Transport::TCP, 27017, &query, &[])), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&MONGODB, Transport::TCP, 27017, &hex("3a000000 01000000 00000000 d5080000"), &[])), Evidence::None);
+        let versions = hex("00000013 0012 0000 00000007 0007 6b61666b613031");
+        assert_eq!(evidence(decide(&KAFKA, Transport::TCP, 19092, &versions, &hex("00000006 00000007 0000"))), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&KAFKA, Transport::TCP, 19092, &versions, &hex("00000006 00000008 0000"))), Evidence::None);
+        assert_eq!(evidence(decide(&MEMCACHED, Transport::TCP, 11211, b"get a\r\n", b"END\r\n")), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&MEMCACHED, Transport::TCP, 11211, b"GET / HTTP/1.1\r\n", b"HTTP/1.1 200 OK\r\n")), Evidence::None);
+    }
+}

@@ -1,0 +1,382 @@
+//! Protocols of Windows networks and their kin: SMB, Kerberos, DCE/RPC, RDP, and Sun's RPC with NFS.
+
+use crate::identify::wire::{Cursor, Length, may_begin, printable};
+use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::net::{Side, Transport};
+
+use super::exchange::Exchange;
+use super::{Appetite, Confirm, Known, Look, Opening, Piece, Said, Strength, ber};
+
+/// Told by a session header and one of SMB's four signatures (MS-SMB2 2.1, MS-CIFS 2.2.3.1).
+pub static SMB: Known =
+    Known { name: "smb", carriers: &[Transport::TCP], ask: smb, answer: smb, strength: Strength::Magic, reader: || Exchange::of(smb_length, smb_message) };
+
+/// Told by message type, version 5 and lengths (RFC 4120 section 5.4); over TCP behind a length (section 7.2.2).
+pub static KERBEROS: Known = Known {
+    name: "kerberos",
+    carriers: &[Transport::UDP, Transport::TCP],
+    ask: |opening, bytes| kerberos(opening, bytes, &[10, 12, 14], "Kerberos request"),
+    answer: |opening, bytes| kerberos(opening, bytes, &[11, 13, 15, 30], "Kerberos answer"),
+    strength: Strength::Structure,
+    reader: || Exchange::of(kerberos_length, kerberos_message),
+};
+
+/// Told by version 5 and a bind, or over UDP by version 4 (C706 chapter 12).
+pub static DCERPC: Known = Known {
+    name: "dcerpc",
+    carriers: &[Transport::TCP, Transport::UDP],
+    ask: |opening, bytes| dcerpc(opening, bytes, &[11, 14, 0, 16], "DCE/RPC bind"),
+    answer: |opening, bytes| dcerpc(opening, bytes, &[12, 13, 15, 2, 3], "DCE/RPC answer"),
+    strength: Strength::Structure,
+    reader: || Exchange::of(dcerpc_length, dcerpc_message),
+};
+
+/// Told by a connection request of X.224 with the cookie or negotiation of RDP (MS-RDPBCGR 2.2.1.1).
+pub static RDP: Known = Known {
+    name: "rdp",
+    carriers: &[Transport::TCP],
+    ask: |opening, bytes| match bytes {
+        [3, 0, _, _, _, 0xe0, 0, 0, _, _, 0, rest @ ..] => {
+            let negotiates = rest.windows(4).any(|part| matches!(part, [1, _, 8, 0])) || rest.starts_with(b"Cookie: ");
+            // The oldest clients ask for nothing; then the port has to help.
+            if negotiates {
+                Look::Yes(0, 11, "RDP connection request")
+            } else {
+                Look::when(bytes.get(3) == Some(&11) && opening.is_at(&[3389]), 11, "X.224 connection request at the port of RDP")
+            }
+        }
+        [3] | [3, 0, ..] if bytes.len() < 11 => Look::Short,
+        _ => Look::No,
+    },
+    answer: |_, bytes| match bytes {
+        [3, 0, 0, _, _, 0xd0, ..] => Look::Weak(0, 6, "X.224 connection confirm"),
+        [3] | [3, 0, ..] if bytes.len() < 6 => Look::Short,
+        _ => Look::No,
+    },
+    strength: Strength::Structure,
+    reader: || Exchange::of(tpkt_length, rdp_message),
+};
+
+/// Told by a call to program 100003 and its reply (RFC 5531 section 9; RFC 1813).
+pub static NFS: Known = Known {
+    name: "nfs",
+    carriers: &[Transport::TCP, Transport::UDP],
+    ask: |opening, bytes| rpc_call(opening, bytes, |program| program == 100_003),
+    answer: rpc_reply,
+    strength: Strength::Magic,
+    reader: || Confirm::of(&NFS),
+};
+
+/// Told by a call to another of Sun's programs (port mapper, mount, lock manager ...) and its reply.
+pub static RPC: Known = Known {
+    name: "rpc",
+    carriers: &[Transport::TCP, Transport::UDP],
+    ask: |opening, bytes| rpc_call(opening, bytes, |program| (100_000..=100_999).contains(&program) && program != 100_003),
+    answer: rpc_reply,
+    strength: Strength::Magic,
+    reader: || Confirm::of(&RPC),
+};
+
+fn smb(_: &Opening<'_>, bytes: &[u8]) -> Look {
+    match bytes {
+        [0, _, _, _, 0xfc..=0xff, b'S', b'M', b'B', ..] => Look::Yes(4, 4, "SMB signature"),
+        [0, rest @ ..]
+            if rest.len() < 7
+                && rest.get(3..).is_none_or(|magic| {
+                    magic.is_empty() || matches!(magic.first(), Some(0xfc..=0xff)) && may_begin(magic.get(1..).unwrap_or_default(), b"SMB")
+                }) =>
+        {
+            Look::Short
+        }
+        _ => Look::No,
+    }
+}
+
+fn smb_length(_: Side, bytes: &[u8]) -> Length {
+    match Cursor::new(bytes).be32() {
+        Some(len) if len >> 24 == 0 || len >> 24 == 0x85 => Length::Is(u64::from(len & 0x00ff_ffff) + 4),
+        Some(_) => Length::Wrong,
+        None => Length::Unknown,
+    }
+}
+
+/// Negotiate (SMB 1: 0x72, SMB 2: 0) and session setup (0x73, 1) answers: dialect and status.
+fn smb_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
+    if piece.from == Side::Client || bytes.len() < 8 {
+        return Appetite::Hungry;
+    }
+    said.believe(Evidence::Dialogue);
+    let mut at = Cursor::new(bytes.get(8..).unwrap_or_default());
+    let (status, command) = match bytes.get(4) {
+        Some(0xff) => {
+            let command = at.u8();
+            (at.le32(), command.map(u16::from))
+        }
+        Some(0xfe) => {
+            at.take(4);
+            let status = at.le32();
+            (status, at.le16())
+        }
+        Some(0xfd) => {
+            said.say(Fact::Encrypted);
+            return Appetite::Full;
+        }
+        _ => return Appetite::Full,
+    };
+    if bytes.get(4) == Some(&0xfe) && command == Some(0) {
+        let dialect = bytes.get(4 + 64 + 4..).and_then(|body| Cursor::new(body).le16());
+        if let Some(dialect) = dialect.filter(|dialect| *dialect != 0x02ff) {
+            said.detail("smb", "dialect", format!("{}.{}.{}", dialect >> 8, dialect >> 4 & 15, dialect & 15));
+        }
+    }
+    let session = matches!(command, Some(1 | 0x73));
+    let kind = match status {
+        // More processing required: the login goes on.
+        Some(0xc000_0016) => return Appetite::Hungry,
+        Some(0) if !session => return Appetite::Hungry,
+        Some(0) => AnswerKind::Accepted,
+        Some(code) if code >> 30 == 3 => AnswerKind::Refused,
+        _ => return Appetite::Hungry,
+    };
+    said.say(Fact::Answer { kind, code: status.unwrap_or_default(), text: format!("NTSTATUS {:#010x}", status.unwrap_or_default()).into(), by: Side::Server });
+    if session { Appetite::Full } else { Appetite::Hungry }
+}
+
+fn kerberos(opening: &Opening<'_>, bytes: &[u8], kinds: &[u8], rule: &'static str) -> Look {
+    let (body, at) = if opening.transport == Transport::TCP { (bytes.get(4..).unwrap_or_default(), 4) } else { (bytes, 0) };
+    if opening.transport == Transport::TCP && bytes.len() < 20 {
+        return if bytes.first().is_none_or(|byte| *byte == 0) { Look::Short } else { Look::No };
+    }
+    let Some(kind) = kerberos_kind(body).filter(|kind| kinds.contains(kind)) else { return Look::No };
+    let framed = opening.transport == Transport::UDP
+        || Cursor::new(bytes).be32().zip(ber::header(body)).is_some_and(|(len, (head, own))| u64::from(len) == head as u64 + own);
+    let same = body.first().is_some_and(|tag| tag & 0x1f == kind);
+    Look::when(framed && same, 12 + at, rule)
+}
+
+/// The message type: application tag, sequence, version 5 in `[0]` or `[1]`, type in `[1]` or `[2]`.
+fn kerberos_kind(body: &[u8]) -> Option<u8> {
+    let tag = body.first()?;
+    let (head, _) = ber::header(body)?;
+    let inner = body.get(head..)?;
+    let (seq, _) = ber::header(inner).filter(|_| inner.first() == Some(&ber::SEQUENCE))?;
+    match inner.get(seq..)? {
+        [0xa0 | 0xa1, 3, 2, 1, 5, 0xa1 | 0xa2, 3, 2, 1, kind, ..] if (0x60..=0x7e).contains(tag) => Some(*kind),
+        _ => None,
+    }
+}
+
+fn kerberos_length(_: Side, bytes: &[u8]) -> Length {
+    match Cursor::new(bytes).be32() {
+        Some(len) if len < 1 << 24 => Length::Is(u64::from(len) + 4),
+        Some(_) => Length::Wrong,
+        None => Length::Unknown,
+    }
+}
+
+fn kerberos_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
+    let body = if piece.transport == Transport::TCP { bytes.get(4..).unwrap_or_default() } else { bytes };
+    let Some(kind) = kerberos_kind(body) else { return Appetite::Hungry };
+    match kind {
+        11 | 13 | 15 => {
+            said.believe(Evidence::Dialogue);
+            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "ticket".into(), by: piece.from });
+            Appetite::Hungry
+        }
+        30 => {
+            said.believe(Evidence::Dialogue);
+            // error-code is field [6] (RFC 4120 section 5.9.1).
+            let code = body.windows(4).find_map(|part| if let [0xa6, 3, 2, 1] = part { Some(()) } else { None });
+            let code = code.and_then(|()| memchr::memmem::find(body, &[0xa6, 3, 2, 1])).and_then(|at| body.get(at + 4)).copied().unwrap_or_default();
+            // 25 asks for pre-authentication, 52 for TCP: both are steps of a login that works.
+            let kind = if matches!(code, 25 | 52) { AnswerKind::Redirected } else { AnswerKind::Refused };
+            said.say(Fact::Answer { kind, code: u32::from(code), text: kerberos_error(code).into(), by: piece.from });
+            Appetite::Hungry
+        }
+        _ => Appetite::Hungry,
+    }
+}
+
+/// RFC 4120 section 7.5.9.
+fn kerberos_error(code: u8) -> &'static str {
+    match code {
+        6 => "KDC_ERR_C_PRINCIPAL_UNKNOWN",
+        7 => "KDC_ERR_S_PRINCIPAL_UNKNOWN",
+        14 => "KDC_ERR_ETYPE_NOSUPP",
+        18 => "KDC_ERR_CLIENT_REVOKED",
+        23 => "KDC_ERR_KEY_EXPIRED",
+        24 => "KDC_ERR_PREAUTH_FAILED",
+        25 => "KDC_ERR_PREAUTH_REQUIRED",
+        37 => "KRB_AP_ERR_SKEW",
+        52 => "KRB_ERR_RESPONSE_TOO_BIG",
+        68 => "KDC_ERR_WRONG_REALM",
+        _ => "KRB_ERROR",
+    }
+}
+
+fn dcerpc(opening: &Opening<'_>, bytes: &[u8], kinds: &[u8], rule: &'static str) -> Look {
+    if opening.transport == Transport::UDP {
+        // Version 4: type, flags, data representation; interface and length further on (C706 12.5.2).
+        let len = bytes.get(74..76).map(|len| {
+            if bytes.get(4).is_some_and(|order| order >> 4 == 1) { u16::from_le_bytes([len[0], len[1]]) } else { u16::from_be_bytes([len[0], len[1]]) }
+        });
+        let fits = bytes.first() == Some(&4) && bytes.get(1).is_some_and(|kind| *kind <= 10) && bytes.get(4).is_some_and(|order| matches!(order, 0 | 0x10));
+        let asks = matches!(bytes.get(1), Some(0 | 1 | 8)) == (kinds.contains(&11));
+        return Look::when(fits && asks && len.is_some_and(|len| usize::from(len) + 80 == bytes.len()), 80, rule);
+    }
+    match bytes {
+        [5, 0 | 1, kind, _, 0 | 0x10, 0, 0, 0, a, b, ..] => {
+            let len = if bytes.get(4) == Some(&0) { u16::from_be_bytes([*a, *b]) } else { u16::from_le_bytes([*a, *b]) };
+            let begins = matches!(kind, 11 | 12 | 13 | 14 | 15);
+            // A request alone may open only what was joined midway.
+            let fits = kinds.contains(kind) && len >= 16;
+            if begins { Look::when(fits, 10, rule) } else { Look::when(fits, 10, rule).weak_unless_at(opening, &[135]) }
+        }
+        [5] | [5, 0 | 1] | [5, 0 | 1, _, ..] if bytes.len() < 10 => Look::Short,
+        _ => Look::No,
+    }
+}
+
+fn dcerpc_length(_: Side, bytes: &[u8]) -> Length {
+    match bytes {
+        [5, _, _, _, 0, _, _, _, a, b, ..] => Length::Is(u64::from(u16::from_be_bytes([*a, *b])).max(16)),
+        [5, _, _, _, _, _, _, _, a, b, ..] => Length::Is(u64::from(u16::from_le_bytes([*a, *b])).max(16)),
+        _ if bytes.len() < 10 => Length::Unknown,
+        _ => Length::Wrong,
+    }
+}
+
+fn dcerpc_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
+    let kind = if piece.transport == Transport::UDP { bytes.get(1) } else { bytes.get(2) };
+    if piece.from == Side::Client {
+        return Appetite::Hungry;
+    }
+    said.believe(Evidence::Dialogue);
+    match kind {
+        Some(13) => said.say(Fact::Answer { kind: AnswerKind::Refused, code: 13, text: "bind refused".into(), by: Side::Server }),
+        Some(3) => {
+            let status = bytes.get(24..).and_then(|rest| Cursor::new(rest).le32()).unwrap_or_default();
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code: status, text: format!("fault {status:#010x}").into(), by: Side::Server });
+        }
+        _ => (),
+    }
+    Appetite::Full
+}
+
+fn tpkt_length(_: Side, bytes: &[u8]) -> Length {
+    match bytes {
+        [3, _, a, b, ..] => Length::Is(u64::from(u16::from_be_bytes([*a, *b])).max(4)),
+        [] | [3] | [3, _] | [3, _, _] => Length::Unknown,
+        _ => Length::Wrong,
+    }
+}
+
+fn rdp_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
+    if piece.from == Side::Client {
+        if let Some(cookie) = bytes.get(11..).and_then(|rest| rest.strip_prefix(b"Cookie: mstshash=")) {
+            said.detail("rdp", "cookie", &*printable(cookie.split(|byte| *byte == b'\r').next().unwrap_or_default()));
+        }
+        return Appetite::Hungry;
+    }
+    said.believe(Evidence::Dialogue);
+    let mut answer = Cursor::new(bytes.get(11..).unwrap_or_default());
+    let (kind, _, _, code) = (answer.u8(), answer.u8(), answer.le16(), answer.le32());
+    match (kind, code) {
+        // TLS or CredSSP follows (MS-RDPBCGR 2.2.1.2.1).
+        (Some(2), Some(1 | 2 | 8 | 16)) => Appetite::HandOver { client: 0, server: 0 },
+        (Some(3), Some(code)) => {
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code, text: "negotiation failure".into(), by: Side::Server });
+            Appetite::Full
+        }
+        _ => Appetite::Full,
+    }
+}
+
+/// Transaction, call (0), RPC version 2, program, version; over TCP behind a record mark (RFC 5531 section 11).
+fn rpc_call(opening: &Opening<'_>, bytes: &[u8], program: fn(u32) -> bool) -> Look {
+    let mut at = Cursor::new(bytes);
+    let mark = if opening.transport == Transport::TCP { at.be32() } else { Some(1 << 31) };
+    let (Some(mark), Some(_), Some(kind)) = (mark, at.be32(), at.be32()) else {
+        return if opening.transport == Transport::TCP && bytes.first().is_none_or(|byte| *byte == 0x80) { Look::Short } else { Look::No };
+    };
+    if mark >> 31 == 0 || kind != 0 {
+        return Look::No;
+    }
+    match (at.be32(), at.be32(), at.be32(), at.be32()) {
+        (Some(2), Some(number), Some(version), Some(procedure)) => {
+            Look::when(program(number) && version <= 10 && procedure < 100, 24, "RPC call of a known program")
+        }
+        (Some(2), ..) if opening.transport == Transport::TCP => Look::Short,
+        _ => Look::No,
+    }
+}
+
+fn rpc_reply(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    let skip = if opening.transport == Transport::TCP { 4 } else { 0 };
+    match bytes.get(skip + 4..skip + 12) {
+        Some([0, 0, 0, 1, 0, 0, 0, 0 | 1]) => Look::Weak(skip as u32, 12, "RPC reply"),
+        None if opening.transport == Transport::TCP => Look::Short,
+        _ => Look::No,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::net::Side::{Client, Server};
+
+    #[test]
+    fn smb_is_told_by_its_signature_and_refuses_logins() {
+        let ask = [hex("00000040 fe534d42 4000 0000 00000000 0100"), vec![0; 50]].concat();
+        let refused = [hex("00000040 fe534d42 4000 0000 6d0000c0 0100"), vec![0; 50]].concat();
+        let dialogue: &[(Side, &[u8])] = &[(Client, &ask), (Server, &refused)];
+        assert_eq!(evidence(decide(&SMB, Transport::TCP, 445, &ask, &refused)), Evidence::BothOpenings);
+        assert!(
+            read(&SMB, Transport::TCP, 445, dialogue)
+                .facts
+                .iter()
+                .any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Refused, code: 0xc000_006d, .. }))
+        );
+        survives(&SMB, Transport::TCP, 445, dialogue);
+        assert_eq!(evidence(decide(&SMB, Transport::TCP, 445, &hex("00000040 fe534d43 40"), &[])), Evidence::None);
+    }
+
+    #[test]
+    fn kerberos_asks_and_is_told_to_authenticate_first() {
+        // AS-REQ up to its body; KRB-ERROR 25 (RFC 4120 sections 5.4.1, 5.9.1).
+        let ask = hex("6a0e 300c a103020105 a20302010a 3000");
+        let error = hex("7e13 3011 a003020105 a10302011e a603020119 3000");
+        let dialogue: &[(Side, &[u8])] = &[(Client, &ask), (Server, &error)];
+        assert_eq!(evidence(decide(&KERBEROS, Transport::UDP, 88, &ask, &error)), Evidence::BothOpenings);
+        assert!(
+            read(&KERBEROS, Transport::UDP, 88, dialogue).facts.iter().any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Redirected, code: 25, .. }))
+        );
+        survives(&KERBEROS, Transport::UDP, 88, dialogue);
+        assert_eq!(evidence(decide(&KERBEROS, Transport::UDP, 88, &hex("6a0e 300c a103020104 a20302010a 3000"), &[])), Evidence::None);
+    }
+
+    #[test]
+    fn rdp_negotiates_tls_and_s7_does_not() {
+        let ask = hex("03000013 0ee00000 000000 01 00 0800 03000000");
+        let answer = hex("03000013 0ed00000 123400 02 00 0800 01000000");
+        let dialogue: &[(Side, &[u8])] = &[(Client, &ask), (Server, &answer)];
+        assert_eq!(evidence(decide(&RDP, Transport::TCP, 3389, &ask, &answer)), Evidence::BothOpenings);
+        assert_eq!(read(&RDP, Transport::TCP, 3389, dialogue).appetite, Appetite::HandOver { client: 19, server: 19 });
+        survives(&RDP, Transport::TCP, 3389, dialogue);
+        let s7 = hex("03000016 11e00000 000100 c1020100 c2020102 c0010a");
+        assert_eq!(evidence(decide(&RDP, Transport::TCP, 102, &s7, &[])), Evidence::None);
+    }
+
+    #[test]
+    fn binds_and_calls_are_told_by_their_headers() {
+        let bind = hex("05000b03 10000000 4800 0000 01000000");
+        let ack = hex("05000c03 10000000 3c00 0000 01000000");
+        assert_eq!(evidence(decide(&DCERPC, Transport::TCP, 135, &bind, &ack)), Evidence::BothOpenings);
+        survives(&DCERPC, Transport::TCP, 135, &[(Client, &bind), (Server, &ack)]);
+        let call = hex("00000001 00000000 00000002 000186a3 00000003 00000000");
+        assert_eq!(evidence(decide(&NFS, Transport::UDP, 2049, &call, &hex("00000001 00000001 00000000"))), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&RPC, Transport::UDP, 2049, &call, &[])), Evidence::None);
+        survives(&NFS, Transport::TCP, 2049, &[(Client, &call)]);
+    }
+}
