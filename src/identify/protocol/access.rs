@@ -237,7 +237,6 @@ fn ike(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
 struct Socks {
     client: Vec<u8>,
     server: Vec<u8>,
-    asked: bool,
 }
 
 impl Reader for Socks {
