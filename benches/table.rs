@@ -1,6 +1,6 @@
 //! What a packet costs in the flow table, at 100,000 and at a million live flows, in batches of 64 that jump between flows at random.
 //!
-//! `made` is the cost of making the packets, which the other figures contain.
+//! Copies of a mirror are looked for in `udp_copies` only. `made` is the cost of making the packets, which the other figures contain.
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
@@ -42,11 +42,13 @@ struct Maker {
     transport: Transport,
     random: u64,
     packets: u64,
+    /// Packets of each flow, for the sequence number of the next.
+    sent: Vec<u32>,
 }
 
 impl Maker {
     fn new(transport: Transport) -> Self {
-        Self { transport, random: 0x9e37_79b9_7f4a_7c15, packets: 0 }
+        Self { transport, random: 0x9e37_79b9_7f4a_7c15, packets: 0, sent: vec![0; 1_000_000] }
     }
 
     fn next(&mut self, flows: u32) -> u32 {
@@ -62,8 +64,7 @@ impl Maker {
         let (destination, port) = (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 40_000 + (flow & 15) as u16);
         let header = if self.transport == Transport::TCP {
             let flags = TcpFlags(flags);
-            let tcp =
-                Tcp { source: port, destination: 443, sequence, acknowledgment: 1, flags, window: 500, header_len: 20, mss: None, window_scale: None };
+            let tcp = Tcp { source: port, destination: 443, sequence, acknowledgment: 1, flags, window: 500, header_len: 20, mss: None, window_scale: None };
             Header::Tcp(tcp)
         } else {
             Header::Udp { source: port, destination: 443 }
@@ -84,8 +85,8 @@ impl Maker {
     }
 
     /// A table that knows all flows, none of which wants more payload.
-    fn warm(&mut self, flows: u32) -> FlowTable {
-        let mut table = FlowTable::new(Settings { live_flows: 2_000_000, udp_idle: Duration::from_secs(9_999), ..Settings::default() });
+    fn warm(&mut self, flows: u32, keep_duplicates: bool) -> FlowTable {
+        let mut table = FlowTable::new(Settings { live_flows: 2_000_000, udp_idle: Duration::from_secs(9_999), keep_duplicates, ..Settings::default() });
         for flow in 0..flows {
             let opening = [self.packet(flow, TcpFlags::SYN, 0), self.packet(flow, TcpFlags::ACK, 1)];
             table.push(&opening, &mut Nobody);
@@ -99,7 +100,10 @@ impl Maker {
             batch.clear();
             for _ in 0..BATCH {
                 let flow = self.next(flows);
-                let sequence = 1 + self.packets as u32;
+                let sequence = self.sent.get_mut(flow as usize).map_or(1, |sent| {
+                    *sent += 1;
+                    1 + 100 * *sent
+                });
                 batch.push(self.packet(flow, TcpFlags::ACK, sequence));
             }
             take(&batch);
@@ -109,18 +113,28 @@ impl Maker {
 
 #[divan::bench(args = FLOWS, sample_count = 9, sample_size = 1)]
 fn udp(bencher: Bencher, flows: u32) {
-    table(bencher, Transport::UDP, flows);
+    table(bencher, Transport::UDP, flows, true);
+}
+
+/// With copies of a mirror looked for.
+#[divan::bench(args = FLOWS, sample_count = 9, sample_size = 1)]
+fn udp_copies(bencher: Bencher, flows: u32) {
+    table(bencher, Transport::UDP, flows, false);
 }
 
 #[divan::bench(args = FLOWS, sample_count = 9, sample_size = 1)]
 fn tcp(bencher: Bencher, flows: u32) {
-    table(bencher, Transport::TCP, flows);
+    table(bencher, Transport::TCP, flows, true);
 }
 
 #[divan::bench(sample_count = 9, sample_size = 1)]
 fn made(bencher: Bencher) {
     let mut maker = Maker::new(Transport::TCP);
-    bencher.counter(ItemsCount::new(ROUND)).bench_local(|| maker.round(1_000_000, |batch| drop(black_box(batch);
+    bencher.counter(ItemsCount::new(ROUND)).bench_local(|| {
+        maker.round(1_000_000, |batch| {
+            black_box(batch);
+        })
+    });
 }
 
 /// Flows opened and closed: 65,536 UDP flows of one packet each.
@@ -136,8 +150,8 @@ fn short_flows(bencher: Bencher) {
     });
 }
 
-fn table(bencher: Bencher, transport: Transport, flows: u32) {
+fn table(bencher: Bencher, transport: Transport, flows: u32, keep_duplicates: bool) {
     let mut maker = Maker::new(transport);
-    let mut table = maker.warm(flows);
+    let mut table = maker.warm(flows, keep_duplicates);
     bencher.counter(ItemsCount::new(ROUND)).bench_local(|| maker.round(flows, |batch| table.push(batch, &mut Nobody)));
 }

@@ -140,6 +140,10 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
             break;
         }
     }
+    if let Some((_, last)) = read.span {
+        // The other shards' packets count for what is over, too.
+        table.advance(last, &mut identifier);
+    }
     table.finish(&mut identifier);
     read.flows = identifier.take_closed();
     read.losses = Losses { flows: table.counts().clone(), facts: identifier.facts_dropped(), files_skipped: source.skipped(), ..Losses::default() };

@@ -1,5 +1,7 @@
 //! Connection states and histories against Zeek's on the shared captures: the same comparison as the `outcome` check, without the rooms after `flow`.
 //!
+//! Zeek takes mirrored copies for retransmissions; they are kept here so that the letters can be compared.
+//!
 //! `cargo test --test flow_against_zeek -- --nocapture` lists what differs.
 
 use std::collections::BTreeMap;
@@ -73,7 +75,7 @@ fn states_of_tcp_connections_are_zeeks() {
 
 fn flows_of(path: &PathBuf) -> Vec<Flow> {
     let mut gathered = Gathered::default();
-    let mut table = FlowTable::new(Settings::default());
+    let mut table = FlowTable::new(Settings { keep_duplicates: true, ..Settings::default() });
     if let Ok(mut source) = capture::open(&[path.clone()], Options::default()) {
         let mut read = |table: &mut FlowTable, gathered: &mut Gathered| {
             source.read(&mut |frames| {

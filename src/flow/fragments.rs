@@ -49,6 +49,18 @@ pub struct FragmentCounts {
     pub without_ports: u64,
 }
 
+impl FragmentCounts {
+    /// Adds what another shard counted.
+    pub fn merge(&mut self, other: Self) {
+        self.fragments += other.fragments;
+        self.whole += other.whole;
+        self.incomplete += other.incomplete;
+        self.spoiled += other.spoiled;
+        self.evicted += other.evicted;
+        self.without_ports += other.without_ports;
+    }
+}
+
 /// What a fragment is for its flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gathered<'a> {

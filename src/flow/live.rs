@@ -1,7 +1,7 @@
 //! A flow while its packets come. What every packet touches is small and together; the rest is boxed.
 
 use crate::capture::FrameId;
-use crate::decode::{Ip, Packet, TunnelPath, VlanStack};
+use crate::decode::{Content, Packet, TunnelPath, VlanStack};
 use crate::flow::direction::Opening;
 use crate::flow::key::{Key, Keyed};
 use crate::flow::table::Settings;
@@ -17,6 +17,8 @@ pub(super) struct Live {
     pub key: Key,
     /// Whether the client is the key's lower end.
     client_is_low: bool,
+    /// Whether a whole datagram of client, of server was seen.
+    heard: [bool; 2],
     /// Whether the observer wants payload.
     pub wanted: bool,
     /// The second of the agenda in which it waits to be looked at.
@@ -26,6 +28,24 @@ pub(super) struct Live {
     sent: [Sent; 2],
     pub tcp: Option<Box<Connection>>,
     pub cold: Box<Cold>,
+}
+
+/// What a packet counts for its flow. A datagram put together from fragments brings its payload; the fragments were counted as they came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Weight {
+    pub packets: u64,
+    /// IP bytes.
+    pub bytes: u64,
+    /// Transport payload.
+    pub payload: u64,
+}
+
+impl Weight {
+    /// Of a packet that is no fragment.
+    pub fn of(packet: &Packet<'_>) -> Self {
+        let bytes = if let Content::Ip(ip, _) = packet.content { ip.len } else { 0 };
+        Self { packets: 1, bytes: u64::from(bytes), payload: u64::from(packet.payload_len) }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,6 +102,7 @@ impl Live {
         Self {
             key: keyed.key,
             client_is_low: keyed.from_low != opening.flipped,
+            heard: [false; 2],
             wanted: true,
             second: i64::MIN,
             last_frame: packet.frame,
@@ -97,17 +118,22 @@ impl Live {
     }
 
     /// Counts a packet of `side`.
-    pub fn count(&mut self, side: Side, packet: &Packet<'_>, ip: &Ip) {
+    pub fn count(&mut self, side: Side, packet: &Packet<'_>, ttl: u8, weight: Weight) {
         let sent = &mut self.sent[side as usize];
         if sent.packets == 0 {
-            let first = First { time: packet.time, ttl: ip.ttl, mac: packet.mac.map(|(from, _)| from) };
+            let first = First { time: packet.time, ttl, mac: packet.mac.map(|(from, _)| from) };
             self.cold.opened_by[side as usize] = Some(first);
         }
-        sent.packets += 1;
-        sent.bytes += u64::from(ip.len);
-        sent.payload += u64::from(packet.payload_len);
+        sent.packets += weight.packets;
+        sent.bytes += weight.bytes;
+        sent.payload += weight.payload;
         sent.last = packet.time;
         self.last_frame = packet.frame;
+    }
+
+    /// Whether `side` is heard for the first time, in a whole datagram.
+    pub fn is_first_datagram(&mut self, side: Side) -> bool {
+        !std::mem::replace(&mut self.heard[side as usize], true)
     }
 
     /// Packets that `side` sent.

@@ -7,12 +7,12 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use crate::count::Tally;
-use crate::decode::{Content, Header, Ip, Layer, OtherKind, Packet, Tcp, What};
+use crate::decode::{self, Content, Header, Ip, Layer, OtherKind, Packet, Tcp, What};
 use crate::flow::expiry::{Agenda, second_of};
 use crate::flow::key::{self, Key, Keyed};
-use crate::flow::live::Live;
+use crate::flow::live::{Live, Weight};
 use crate::flow::stream::{Outlet, Ready};
-use crate::flow::{Data, Ended, Observer, Slot, Want, direction, unreachable};
+use crate::flow::{Data, DuplicateKind, Duplicates, Ended, FragmentCounts, Fragments, Observer, Slot, Want, direction, unreachable};
 use crate::limit::{BATCH, LIVE_FLOWS, STREAMS_BYTES_HELD};
 use crate::net::{Side, Transport};
 use crate::time::Timestamp;
@@ -36,6 +36,8 @@ pub struct Settings {
     pub live_flows: usize,
     /// Bytes held of all connections together while bytes before them are missing.
     pub streams_bytes: usize,
+    /// Takes copies that a mirror made for packets of their own.
+    pub keep_duplicates: bool,
 }
 
 impl Default for Settings {
@@ -48,6 +50,7 @@ impl Default for Settings {
             other_idle: Duration::from_secs(60),
             live_flows: LIVE_FLOWS,
             streams_bytes: STREAMS_BYTES_HELD,
+            keep_duplicates: false,
         }
     }
 }
@@ -59,6 +62,10 @@ pub struct Counts {
     pub packets: u64,
     /// Packets that belong to a flow.
     pub in_flows: u64,
+    /// Copies that a mirror made of packets, by kind. They are counted here and nowhere else.
+    pub duplicates: Tally<DuplicateKind>,
+    /// What became of fragments.
+    pub fragments: FragmentCounts,
     /// Flows opened.
     pub opened: u64,
     /// Flows put out because too many were live.
@@ -71,7 +78,7 @@ pub struct Counts {
     pub arp: u64,
     /// Frames of other protocols than IP, by name.
     pub without_ip: Tally<OtherKind>,
-    /// IP packets whose ends could not be named, by transport: fragments without their beginning, headers cut off.
+    /// IP packets whose ends could not be named, by transport, as their headers were cut off. Fragments have their own count.
     pub without_ends: Tally<Transport>,
     /// Where and why decoding stopped.
     pub faults: Tally<(Layer, What)>,
@@ -82,6 +89,8 @@ impl Counts {
     pub fn merge(&mut self, other: Self) {
         self.packets += other.packets;
         self.in_flows += other.in_flows;
+        self.duplicates.merge(other.duplicates);
+        self.fragments.merge(other.fragments);
         self.opened += other.opened;
         self.evicted += other.evicted;
         self.errors_without_flow += other.errors_without_flow;
@@ -102,6 +111,8 @@ pub struct FlowTable {
     vacant: Vec<u32>,
     seed: RandomState,
     agenda: Agenda,
+    duplicates: Duplicates,
+    fragments: Fragments,
     /// The latest packet time seen.
     now: Timestamp,
     /// Bytes that streams may still hold.
@@ -109,9 +120,19 @@ pub struct FlowTable {
     counts: Counts,
 }
 
-/// A packet of a batch on its way through the passes.
+/// Where a packet of a batch belongs.
 #[derive(Clone, Copy)]
-struct Place {
+enum Place {
+    Flow(Address),
+    /// To be gathered with the others of its datagram first.
+    Fragment,
+    /// To no flow; it was counted.
+    Nowhere,
+}
+
+/// A flow on its way through the passes of a batch.
+#[derive(Clone, Copy)]
+struct Address {
     keyed: Keyed,
     tag: u32,
     /// A slot with that tag, which may hold another flow.
@@ -129,6 +150,8 @@ impl FlowTable {
             vacant: Vec::new(),
             seed: RandomState::default(),
             agenda: Agenda::default(),
+            duplicates: Duplicates::default(),
+            fragments: Fragments::default(),
             now: Timestamp::from_nanos(i64::MIN),
             budget,
             counts: Counts::default(),
@@ -138,15 +161,20 @@ impl FlowTable {
     /// Takes packets in, in order of capture, and tells the observer what became of them.
     pub fn push(&mut self, packets: &[Packet<'_>], observer: &mut impl Observer) {
         for batch in packets.chunks(BATCH) {
-            let mut places: SmallVec<[Option<Place>; BATCH]> = batch.iter().map(|packet| self.place(packet)).collect();
-            for place in places.iter_mut().flatten() {
-                place.slot = self.index.find(spread(place.tag), |(tag, _)| *tag == place.tag).map(|(_, slot)| *slot);
+            let mut places: SmallVec<[Place; BATCH]> = batch.iter().map(|packet| self.place(packet)).collect();
+            for address in places.iter_mut().filter_map(Place::address) {
+                address.slot = self.index.find(spread(address.tag), |(tag, _)| *tag == address.tag).map(|(_, slot)| *slot);
             }
-            for place in places.iter_mut().flatten() {
-                place.slot = place.slot.filter(|slot| self.holds(*slot, &place.keyed.key));
+            for address in places.iter_mut().filter_map(Place::address) {
+                address.slot = address.slot.filter(|slot| self.holds(*slot, &address.keyed.key));
             }
             for (packet, place) in batch.iter().zip(&places) {
-                self.take(packet, place.as_ref(), observer);
+                self.advance(packet.time, observer);
+                match place {
+                    Place::Flow(address) => self.take(packet, address, Weight::of(packet), observer),
+                    Place::Fragment => self.take_fragment(packet, observer),
+                    Place::Nowhere => {}
+                }
             }
         }
     }
@@ -163,6 +191,7 @@ impl FlowTable {
 
     /// Ends all flows, in order of their first packets.
     pub fn finish(&mut self, observer: &mut impl Observer) {
+        self.counts.fragments = self.fragments.finish();
         let mut live: Vec<_> = self.flows.iter().zip(0..).filter_map(|(flow, slot)| Some((flow.as_ref()?.order(), slot))).collect();
         live.sort_unstable();
         for (_, slot) in live {
@@ -188,32 +217,41 @@ impl FlowTable {
     }
 
     /// Counts a packet, and finds out where it belongs.
-    fn place(&mut self, packet: &Packet<'_>) -> Option<Place> {
+    fn place(&mut self, packet: &Packet<'_>) -> Place {
         self.counts.packets += 1;
         if let Some(fault) = packet.fault {
             self.counts.faults.one((fault.layer, fault.what));
         }
-        let keyed = key::of_packet(packet);
-        match (&packet.content, &keyed) {
+        if !self.settings.keep_duplicates
+            && let Some(kind) = self.duplicates.is_copy(packet)
+        {
+            self.counts.duplicates.one(kind);
+            return Place::Nowhere;
+        }
+        match (&packet.content, key::of_packet(packet)) {
+            (Content::Ip(ip, _), _) if ip.fragment.is_some() => return Place::Fragment,
+            (_, Some(keyed)) => return Place::Flow(self.address(keyed)),
+            (Content::Ip(ip, _), None) => self.counts.without_ends.one(ip.transport),
             (Content::Arp(_), _) => self.counts.arp += 1,
             (Content::Other(kind), _) => self.counts.without_ip.one(*kind),
-            (Content::Ip(ip, _), None) => self.counts.without_ends.one(ip.transport),
-            _ => {}
+            (Content::Nothing, _) => {}
         }
-        let keyed = keyed?;
-        Some(Place { tag: keyed.key.tag(&self.seed), keyed, slot: None })
+        Place::Nowhere
     }
 
-    fn take(&mut self, packet: &Packet<'_>, place: Option<&Place>, observer: &mut impl Observer) {
-        self.advance(packet.time, observer);
-        let (Some(place), Content::Ip(ip, header)) = (place, &packet.content) else { return };
-        self.counts.in_flows += 1;
-        let slot = self.live_slot(packet, header, place, observer);
+    fn address(&self, keyed: Keyed) -> Address {
+        Address { tag: keyed.key.tag(&self.seed), keyed, slot: None }
+    }
+
+    /// Takes a packet into its flow. `weight` is what it counts there.
+    fn take(&mut self, packet: &Packet<'_>, address: &Address, weight: Weight, observer: &mut impl Observer) {
+        let Content::Ip(ip, header) = &packet.content else { return };
+        self.counts.in_flows += weight.packets;
+        let (slot, is_new) = self.live_slot(packet, header, address, observer);
         let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) else { return };
-        let side = flow.side(place.keyed.from_low);
-        let is_first = flow.packets(Side::Client) + flow.packets(Side::Server) == 0;
-        flow.count(side, packet, ip);
-        if is_first {
+        let side = flow.side(address.keyed.from_low);
+        flow.count(side, packet, ip.ttl, weight);
+        if is_new {
             observer.opened(Slot(slot), &flow.view());
         }
         match header {
@@ -227,27 +265,50 @@ impl FlowTable {
         self.schedule(slot);
     }
 
-    /// The slot of the packet's flow: the live one, or a new one where there is none, or where that one is over.
-    fn live_slot(&mut self, packet: &Packet<'_>, header: &Header, place: &Place, observer: &mut impl Observer) -> u32 {
-        let found = place.slot.filter(|slot| self.holds(*slot, &place.keyed.key)).or_else(|| self.find(place.tag, &place.keyed.key));
+    /// Counts a fragment for its flow once that is known, and takes in the datagram that it completes: what is inside may be a tunnel.
+    fn take_fragment(&mut self, packet: &Packet<'_>, observer: &mut impl Observer) {
+        // Out of the table while the datagram is lent from it.
+        let mut fragments = std::mem::take(&mut self.fragments);
+        if let (Some(gathered), Content::Ip(ip, _)) = (fragments.add(packet), packet.content) {
+            let named = gathered.header.map(|header| Packet { content: Content::Ip(ip, header), payload: &[], payload_len: 0, ..*packet });
+            let outer = named.as_ref().and_then(key::of_packet);
+            if let (Some(named), Some(keyed)) = (named, outer) {
+                let (packets, bytes) = (1 + gathered.earlier.packets, u64::from(ip.len) + gathered.earlier.bytes);
+                self.take(&named, &self.address(keyed), Weight { packets, bytes, payload: 0 }, observer);
+            }
+            let whole = gathered.whole.map(|whole| decode::datagram(packet, whole.bytes, whole.wire_len));
+            if let Some(keyed) = whole.as_ref().and_then(key::of_packet)
+                && let Some(whole) = &whole
+            {
+                let is_outer = outer.is_some_and(|outer| outer.key == keyed.key);
+                let weight = if is_outer { Weight { packets: 0, bytes: 0, payload: u64::from(whole.payload_len) } } else { Weight::of(whole) };
+                self.take(whole, &self.address(keyed), weight, observer);
+            }
+        }
+        self.fragments = fragments;
+    }
+
+    /// The slot of the packet's flow, and whether that is new: there was none, or the one there was is over.
+    fn live_slot(&mut self, packet: &Packet<'_>, header: &Header, address: &Address, observer: &mut impl Observer) -> (u32, bool) {
+        let found = address.slot.filter(|slot| self.holds(*slot, &address.keyed.key)).or_else(|| self.find(address.tag, &address.keyed.key));
         if let Some(slot) = found {
-            match self.flow(slot).and_then(|flow| self.is_over(flow, packet, header, place)) {
-                None => return slot,
+            match self.flow(slot).and_then(|flow| self.is_over(flow, packet, header, address)) {
+                None => return (slot, false),
                 Some(ended) => self.close(slot, ended, observer),
             }
         }
         while self.index.len() >= self.settings.live_flows.max(1) {
             self.evict(observer);
         }
-        self.open(packet, header, place)
+        (self.open(packet, header, address), true)
     }
 
     /// Why a found flow takes no more packets, if so.
-    fn is_over(&self, flow: &Live, packet: &Packet<'_>, header: &Header, place: &Place) -> Option<Ended> {
+    fn is_over(&self, flow: &Live, packet: &Packet<'_>, header: &Header, address: &Address) -> Option<Ended> {
         let ending = self.ending(flow, packet.time);
         match (header, &flow.tcp) {
             _ if flow.deadline(&self.settings) < packet.time => ending,
-            (Header::Tcp(tcp), Some(connection)) if connection.is_reuse(flow.side(place.keyed.from_low), tcp) => ending.or(Some(Ended::Reused)),
+            (Header::Tcp(tcp), Some(connection)) if connection.is_reuse(flow.side(address.keyed.from_low), tcp) => ending.or(Some(Ended::Reused)),
             _ => None,
         }
     }
@@ -260,12 +321,12 @@ impl FlowTable {
         }
     }
 
-    fn open(&mut self, packet: &Packet<'_>, header: &Header, place: &Place) -> u32 {
+    fn open(&mut self, packet: &Packet<'_>, header: &Header, address: &Address) -> u32 {
         let icmp = match header {
             Header::Icmp { kind, code, .. } => Some((*kind, *code)),
             _ => None,
         };
-        let flow = Some(Live::new(place.keyed, packet, direction::of_first(packet), icmp));
+        let flow = Some(Live::new(address.keyed, packet, direction::of_first(packet), icmp));
         let slot = match self.vacant.pop() {
             Some(slot) => {
                 self.flows[slot as usize] = flow;
@@ -276,7 +337,7 @@ impl FlowTable {
                 u32::try_from(self.flows.len() - 1).unwrap_or(u32::MAX)
             }
         };
-        self.index.insert_unique(spread(place.tag), (place.tag, slot), |(tag, _)| spread(*tag));
+        self.index.insert_unique(spread(address.tag), (address.tag, slot), |(tag, _)| spread(*tag));
         self.counts.opened += 1;
         slot
     }
@@ -306,11 +367,11 @@ impl FlowTable {
 
     fn take_datagram(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, observer: &mut impl Observer) {
         let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) else { return };
-        let before = flow.packets(side) - 1;
-        if before == 0 && ip.transport == Transport::UDP {
+        if flow.is_first_datagram(side) && ip.transport == Transport::UDP {
             flow.cold.history.push(if side == Side::Client { b'D' } else { b'd' });
         }
         if flow.wanted {
+            let before = flow.packets(side).saturating_sub(1);
             let missing = u64::from(packet.payload_len).saturating_sub(packet.payload.len() as u64);
             let data =
                 Data { from: side, bytes: packet.payload, offset: before, missing, midstream: false, time: packet.time, frame: packet.frame, ttl: ip.ttl };
@@ -409,6 +470,15 @@ impl FlowTable {
 
     fn flow(&self, slot: u32) -> Option<&Live> {
         self.flows.get(slot as usize)?.as_ref()
+    }
+}
+
+impl Place {
+    fn address(&mut self) -> Option<&mut Address> {
+        match self {
+            Self::Flow(address) => Some(address),
+            Self::Fragment | Self::Nowhere => None,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::trace::{Piece, Seen, Trace};
 use super::*;
-use crate::decode::Packet;
+use crate::decode::{Content, Packet};
 
 fn told(seen: &Seen) -> (&str, &str) {
     let flow = seen.only();
@@ -402,6 +402,23 @@ fn an_icmp_error_about_an_unknown_flow_is_counted() {
     let (seen, table) = t.run_with(Settings::default(), Seen::default());
     assert!(seen.flows.iter().all(|flow| flow.transport == Transport::ICMP));
     assert_eq!(table.counts().errors_without_flow, 2);
+}
+
+#[test]
+fn a_copy_behind_a_router_counts_once_unless_copies_are_kept() {
+    let mut t = Trace::new();
+    t.handshake();
+    let mut copy = t.packets[0];
+    if let Content::Ip(ip, _) = &mut copy.content {
+        ip.ttl -= 1;
+    }
+    copy.mac = Some((Mac([2; 6]), Mac([4; 6])));
+    t.packets.insert(1, copy);
+    let (seen, table) = t.run_with(Settings::default(), Seen::default());
+    assert_eq!((seen.only().client.packets, story(&seen).syns), (2, 1));
+    assert_eq!((table.counts().duplicates.total(), table.counts().packets, table.counts().in_flows), (1, 4, 3));
+    let (seen, _) = t.run_with(Settings { keep_duplicates: true, ..Settings::default() }, Seen::default());
+    assert_eq!((seen.only().client.packets, story(&seen).syns), (3, 2));
 }
 
 /// A busy minute between several hosts, with errors about one of them.

@@ -69,7 +69,8 @@ impl Trace {
         let [source, destination] = [self.ends[side as usize].ip, self.ends[side.other() as usize].ip];
         let payload_len = payload_len as u32;
         let ttl = self.ttl[side as usize];
-        let ip = Ip { source, destination, ttl, ident: 7, len: 40 + payload_len, transport, fragment: None, dont_fragment: true };
+        let ident = self.packets.len() as u32 + 7;
+        let ip = Ip { source, destination, ttl, ident, len: 40 + payload_len, transport, fragment: None, dont_fragment: true };
         self.packets.push(Packet {
             frame: FrameId { file: 0, number: self.packets.len() as u64 + 1 },
             interface: 0,
