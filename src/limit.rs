@@ -77,6 +77,8 @@ pub const COPIES_OF_A_PACKET: usize = 8;
 
 /// Bytes of one signature file. The largest built-in one has a thousandth of it; a capture given by mistake is not read into memory.
 pub const SIGNATURE_FILE_BYTES: u64 = 16 << 20;
+/// Mistakes told of one entry: each costs a reading of the entry, and after so many the first ones are worth mending anyway.
+pub const MISTAKES_PER_ENTRY: usize = 100;
 /// Roles of all documents together: as many as a [`RoleId`](crate::signature::RoleId) can count.
 pub const ROLES: usize = u16::MAX as usize;
 

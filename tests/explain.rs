@@ -1,5 +1,7 @@
 //! `explain` and `signatures`, asked as a user asks.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
+
 use portbook::app::explain::{Found, explain};
 use portbook::app::signatures::{list, show};
 use portbook::signature::{Basis, PROTOCOL_NAMES, Signatures};

@@ -1,5 +1,7 @@
 //! The built-in signatures against the truth table they were made from (`tests/data/vendors.json`), row by row.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests fail like tests")]
+
 use std::collections::BTreeSet;
 
 use portbook::net::Transport;

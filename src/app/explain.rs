@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::app::row::{brief, cite, promise, role_ids, spoken, tell, where_at};
 use crate::net::{self, Transport};
-use crate::report::paragraph::{labelled, listed, wrapped};
+use crate::report::paragraph::{count, labelled, listed, wrapped};
 use crate::signature::{MarkKind, PROTOCOL_NAMES, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures, is_protocol_name, nearest};
 
 /// How a query was answered.
@@ -324,10 +324,6 @@ const fn seen(kind: MarkKind) -> &'static str {
 fn vendors(all: &Signatures, rows: &[ServiceId]) -> Vec<String> {
     let documents: BTreeSet<u16> = rows.iter().map(|id| all.service(*id).document).collect();
     documents.into_iter().map(|document| all.document(document)).map(|document| format!("{}, \"{}\"", document.vendor_name, document.title)).collect()
-}
-
-fn count(many: usize, what: &str) -> String {
-    if many == 1 { format!("one {what}") } else { format!("{many} {what}s") }
 }
 
 /// Rows up to which a protocol's answer tells each in full.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::app::explain::{Found, explain};
 use crate::app::row::where_at;
-use crate::report::paragraph::wrapped;
+use crate::report::paragraph::{count, wrapped};
 use crate::signature::{Basis, LoadError, Only, RoleKind, Signatures};
 
 /// Prints all documents with their roles and rows.
@@ -85,8 +85,9 @@ pub fn check(paths: &[PathBuf], out: &mut dyn Write) -> Result<(), CheckError> {
         let rows = signatures.services.iter().filter(|service| service.document == at).count();
         let roles = signatures.roles.iter().filter(|role| role.document == at).count();
         let rules = signatures.rules.iter().filter(|rule| rule.document == at).count();
-        let title = format!("{}, \"{}\"", document.vendor_name, document.title);
-        writeln!(out, "{title}: {rows} rows, {roles} roles, {rules} rules, no mistakes").map_err(CheckError::Output)?;
+        let (rows, roles, rules) = (count(rows, "row"), count(roles, "role"), count(rules, "rule"));
+        let says = format!("{}, \"{}\": {rows}, {roles}, {rules}, no mistakes", document.vendor_name, document.title);
+        wrapped(out, "", &says).map_err(CheckError::Output)?;
     }
     Ok(())
 }

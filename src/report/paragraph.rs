@@ -59,6 +59,11 @@ pub fn listed<T: AsRef<str>>(words: &[T], last: &str) -> String {
     }
 }
 
+/// `one row`, `2 rows`.
+pub fn count(many: usize, what: &str) -> String {
+    if many == 1 { format!("one {what}") } else { format!("{many} {what}s") }
+}
+
 /// Columns of everything for people: fits a terminal beside another one, and a mail.
 pub const WIDTH: usize = 100;
 const LABEL: usize = 10;

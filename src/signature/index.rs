@@ -79,7 +79,9 @@ impl Index {
         let mut rest = name.as_str();
         while let Some((_, suffix)) = rest.split_once('.') {
             for id in self.host_suffixes.get(suffix).into_iter().flatten() {
-                enter(&mut found, *id);
+                if !found.contains(id) {
+                    found.push(*id);
+                }
             }
             rest = suffix;
         }
@@ -107,9 +109,9 @@ impl Index {
     }
 }
 
-/// Rows come in order of their ids, so a repeated one is the last of its list; lists of found rows are short.
+/// Rows are entered in order of their ids, so a repeated one is the last of its list.
 fn enter(list: &mut Vec<ServiceId>, id: ServiceId) {
-    if !list.contains(&id) {
+    if list.last() != Some(&id) {
         list.push(id);
     }
 }

@@ -28,26 +28,21 @@ impl Mistake {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
+}
 
-    /// The mistake with a picture of its line; in colour where asked for.
-    pub fn picture(&self, colour: bool) -> String {
+/// The mistake with a picture of its line.
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.text.len();
-        let span = self.span.start.min(end)..self.span.end.clamp(self.span.start.min(end), end);
+        let start = self.span.start.min(end);
+        let span = start..self.span.end.clamp(start, end);
         let snippet = Snippet::source(&*self.text).path(&*self.file).annotation(AnnotationKind::Primary.span(span));
         let group = Level::ERROR.primary_title(&*self.says).element(snippet);
         let group = match &self.help {
             Some(help) => group.element(Level::HELP.message(&**help)),
             None => group,
         };
-        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        renderer.render(&[group])
-    }
-}
-
-/// The picture without colour.
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.picture(false))
+        f.write_str(&Renderer::plain().render(&[group]))
     }
 }
 
@@ -55,8 +50,13 @@ impl fmt::Display for Mistake {
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     let allowed = (word.chars().count() / 3).max(2);
-    let scored = known.into_iter().map(|candidate| (strsim::osa_distance(&word, &candidate.to_ascii_lowercase()), candidate));
-    scored.filter(|(distance, _)| *distance <= allowed).min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
+    let letters = |text: &str| text.chars().count();
+    let scored = known.into_iter().map(|candidate| {
+        let distance = strsim::osa_distance(&word, &candidate.to_ascii_lowercase());
+        // Of equally near words the one of the same length: letters are swapped more often than lost.
+        ((distance, letters(candidate).abs_diff(letters(&word))), candidate)
+    });
+    scored.filter(|((distance, _), _)| *distance <= allowed).min_by_key(|(score, _)| *score).map(|(_, candidate)| candidate)
 }
 
 #[cfg(test)]
@@ -67,6 +67,7 @@ mod tests {
     fn the_nearest_word_is_the_one_with_the_least_edits_or_none() {
         assert_eq!(nearest("trasnports", ["ports", "transports"]), Some("transports"));
         assert_eq!(nearest("MQTT", ["http", "mqtt"]), Some("mqtt"));
+        assert_eq!(nearest("rtps", ["rtp", "rtsp"]), Some("rtsp"));
         assert_eq!(nearest("colour", ["ports", "transports"]), None);
     }
 }

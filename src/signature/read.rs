@@ -10,6 +10,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::limit;
 use crate::signature::mistake::{Mistake, nearest};
 use crate::signature::toml_file::{DocumentEntry, Entry, RoleEntry, RuleEntry, ServiceEntry};
 
@@ -62,9 +63,10 @@ pub fn read(file: &str, text: &str, user: bool, mistakes: &mut Vec<Mistake>) -> 
     let source = Source { file: file.into(), text: text.into() };
     let mut draft = Draft { source, user, document: None, roles: Vec::new(), services: Vec::new(), rules: Vec::new(), ids: BTreeSet::new() };
     let (table, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let mistake = |error: &toml::de::Error| draft.source.mistake(error.span().unwrap_or(0..0), format!("this is not TOML: {}", error.message()), None);
-        mistakes.extend(errors.iter().map(mistake));
+    // Only the first: what follows an unclosed bracket is noise.
+    if let Some(error) = errors.first() {
+        let says = format!("this is not TOML: {}", error.message());
+        mistakes.push(draft.source.mistake(error.span().unwrap_or(0..0), says, None));
         return draft;
     }
     let mut seen_document = false;
@@ -116,7 +118,7 @@ fn entry<T: Entry>(source: &Source, value: Spanned<DeValue<'_>>, mistakes: &mut 
     let missing: Vec<&str> = T::REQUIRED.iter().copied().filter(|key| !table.contains_key(*key)).collect();
     let named = table.get("id").and_then(|id| id.get_ref().as_str()).map_or_else(String::new, |id| format!(" `{id}`"));
     let mut damaged = false;
-    loop {
+    for _ in 0..limit::MISTAKES_PER_ENTRY {
         let error = match T::deserialize(toml::de::ValueDeserializer::from(value.clone())) {
             Ok(entry) => return Some(Read { entry, damaged }),
             Err(error) => error,
@@ -137,6 +139,7 @@ fn entry<T: Entry>(source: &Source, value: Spanned<DeValue<'_>>, mistakes: &mut 
         }
         damaged = true;
     }
+    None
 }
 
 /// Takes the innermost key or element at the place out of the value.

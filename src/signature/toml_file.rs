@@ -276,9 +276,23 @@ pub struct TransportWord(pub Transport);
 
 impl<'de> Deserialize<'de> for TransportWord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        let unknown = || de::Error::unknown_variant(&word, &["tcp", "udp", "sctp", "icmp", "icmp6", "igmp", "gre", "esp"]);
-        Transport::from_name(&word).map(Self).ok_or_else(unknown)
+        deserializer.deserialize_str(TransportVisitor)
+    }
+}
+
+/// A visitor, not a String made into a transport: so a mistake points at the word and not at its list.
+struct TransportVisitor;
+
+impl Visitor<'_> for TransportVisitor {
+    type Value = TransportWord;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a transport such as \"tcp\"")
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<TransportWord, E> {
+        let known = Transport::from_name(word).map(TransportWord);
+        known.ok_or_else(|| E::unknown_variant(word, &["tcp", "udp", "sctp", "icmp", "icmp6", "igmp", "gre", "esp"]))
     }
 }
 
@@ -359,6 +373,39 @@ mod schema {
                 "description": "A port, or an inclusive range in quotes.",
                 "oneOf": [{ "type": "integer", "minimum": 0, "maximum": 65535 }, { "type": "string", "pattern": "^[0-9]+(-[0-9]+)?$" }]
             })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn definition(name: &str) -> serde_json::Value {
+        let schema: serde_json::Value = serde_json::from_str(include_str!("../../signatures/schema.json")).unwrap();
+        schema["$defs"][name].clone()
+    }
+
+    #[test]
+    fn the_keys_that_may_not_be_missing_are_those_of_the_schema() {
+        let entries = [
+            ("DocumentEntry", DocumentEntry::REQUIRED),
+            ("RoleEntry", RoleEntry::REQUIRED),
+            ("ServiceEntry", ServiceEntry::REQUIRED),
+            ("RuleEntry", RuleEntry::REQUIRED),
+        ];
+        for (name, required) in entries {
+            assert_eq!(definition(name)["required"], serde_json::json!(required), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_readme_tells_every_key() {
+        let readme = include_str!("../../signatures/README.md");
+        for name in ["DocumentEntry", "RoleEntry", "ServiceEntry", "SupplementEntry", "RuleEntry"] {
+            for key in definition(name)["properties"].as_object().unwrap().keys() {
+                assert!(readme.contains(&format!("`{key}`")), "{name}: {key}");
+            }
         }
     }
 }
