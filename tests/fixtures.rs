@@ -25,7 +25,7 @@ fn every_case_is_small_and_says_where_it_comes_from() {
         let capture = fs::metadata(case.join("capture.pcap")).unwrap_or_else(|error| panic!("{}: {error}", name(&case)));
         assert!(capture.len() <= LARGEST_CAPTURE, "{} has {} bytes", name(&case), capture.len());
         let readme = fs::read_to_string(case.join("README.md")).unwrap_or_else(|error| panic!("{}: {error}", name(&case)));
-        for heading in ["## What ran", "## The firewall's forward rules", "## What is true"] {
+        for heading in ["## What ran", "## The firewall's rules", "## What is true"] {
             assert!(readme.contains(heading), "{}: README.md lacks \"{heading}\"", name(&case));
         }
     }
@@ -96,7 +96,7 @@ fn differences(item: &Value, flow: &Value) -> Vec<String> {
     for (key, due) in item.as_object().unwrap() {
         let (is, fits) = match key.as_str() {
             "transport" | "client" | "server" | "port" | "count" => continue,
-            "service" if due.is_array() => (flow["service"].clone(), list(due).contains(&flow["service"])),
+            "service" | "outcome" if due.is_array() => (flow[key].clone(), list(due).contains(&flow[key])),
             "reasons_include" => (flow["reasons"].clone(), list(due).iter().all(|reason| list(&flow["reasons"]).contains(reason))),
             "server_names" => names_of(flow, "name", due),
             "name_sources" => names_of(flow, "source", due),
