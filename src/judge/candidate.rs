@@ -288,7 +288,12 @@ fn place(case: &Case<'_>, service: &Service, claims: &Claims, ends: [Plays; 2], 
         return Some((if distinctive { Level::Content } else { by_port }, width));
     }
     let portless = is_portless(service);
-    let by_protocol = portless && !service.protocols.is_empty() && accepts_all(service, &case.identified.protocol) && ends.contains(&Plays::Given);
+    // A row with names and no port is known by a name alone.
+    let by_protocol = portless
+        && service.hosts.is_empty()
+        && !service.protocols.is_empty()
+        && accepts_all(service, &case.identified.protocol)
+        && ends.contains(&Plays::Given);
     if portless && (named || by_protocol) {
         return Some((Level::Name, width));
     }
@@ -338,12 +343,15 @@ fn content_misses(case: &Case<'_>, service: &Service, misses: &mut Vec<Miss>) {
     if service.accepts(seen) {
         return;
     }
-    let encrypted = ENCRYPTED.contains(outermost);
-    misses.push(match service.encrypted {
-        Some(true) if !encrypted && is_the_inside_of(service, outermost) => Miss::NotEncrypted,
-        Some(false) | None if CARRIERS.contains(outermost) => Miss::UnexpectedlyEncrypted,
-        _ => Miss::Protocol,
-    });
+    let clear = service.encrypted == Some(true) && !ENCRYPTED.contains(outermost);
+    if clear {
+        misses.push(Miss::NotEncrypted);
+    }
+    if service.encrypted != Some(true) && CARRIERS.contains(outermost) {
+        misses.push(Miss::UnexpectedlyEncrypted);
+    } else if !clear || !seen.iter().any(|inner| is_the_inside_of(service, inner)) {
+        misses.push(Miss::Protocol);
+    }
 }
 
 /// Whether the protocol is what the row has inside its encryption, by its stacks or by the document's own word (`HTTPS` holds `http`).

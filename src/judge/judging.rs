@@ -7,7 +7,7 @@ use crate::judge::claim::Claims;
 use crate::judge::ending::Ending;
 use crate::judge::role::Roles;
 use crate::judge::visibility::{Seen, Visibility, took_part};
-use crate::judge::{Judged, Named, Site, blocked, direction, verdict};
+use crate::judge::{Judged, Named, Site, Verdict, blocked, direction, verdict};
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::{Basis, Service, Signatures};
 
@@ -50,7 +50,9 @@ impl<'a> Judge<'a> {
         let weighed = weigh(&case, self.signatures, &roles, &self.claims, |service| self.applies(service));
         let decision = verdict::decide(&case, self.signatures, &roles, &weighed, took_part(flow));
         let service = decision.service.and_then(|id| self.signatures.services.get(id.0 as usize));
-        let ending = Ending::read(&identified, service, &self.seen);
+        let mut ending = Ending::read(&identified, service, &self.seen);
+        // What a document expects from outside did not come unasked.
+        ending.from_outside &= decision.verdict != Verdict::Expected;
         let (fate, cited) = (blocked::decide(&ending), ending.cited());
         let instance = service.and_then(|service| service.instance_of(server.port));
         identified.announced = announced;
