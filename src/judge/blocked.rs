@@ -144,11 +144,16 @@ fn says_reject(e: &Ending<'_>) -> String {
     format!("{} rejected it ({}), as the REJECT rule of a Linux packet filter does by default", sender(e), icmp(e.rejection))
 }
 
-/// No route, no such host, no way on. Type 3 code 4 and packet too big are left out: they regulate sizes and refuse nothing.
+/// No route, no such host, no way on. Codes about sizes, redirects and header errors refuse nothing.
 fn no_route(e: &Ending<'_>) -> Option<Confidence> {
-    let rejection = e.rejection.filter(|r| !matches!((r.v6, r.kind, r.code), (false, 3, 4) | (true, 2, _) | (false, 5, _)))?;
-    let usual = matches!((rejection.v6, rejection.kind, rejection.code), (false, 3, 0 | 1) | (true, 1, 0 | 3));
-    Some(if usual { Confidence::High } else { Confidence::Medium })
+    let rejection = e.rejection?;
+    match (rejection.v6, rejection.kind, rejection.code) {
+        (false, 3, 0 | 1) | (true, 1, 0 | 3) => Some(Confidence::High),
+        (false, 3, 5..=8 | 11 | 12 | 14 | 15) | (true, 1, _) => Some(Confidence::Medium),
+        // Time exceeded: a loop, or somebody tracing the route.
+        (false, 11, 0) | (true, 3, 0) => Some(Confidence::Low),
+        _ => None,
+    }
 }
 
 fn says_no_route(e: &Ending<'_>) -> String {
@@ -204,7 +209,10 @@ fn says_unseen(e: &Ending<'_>) -> String {
     if e.went_on {
         return format!("{client} went on as if {server} had answered, but no answer was captured: this tap sees one direction");
     }
-    format!("only one direction between {client} and {server} was captured; answers cannot be judged")
+    if e.flow.client.packets == 0 {
+        return format!("only what {server} sent to {client} was captured; the other direction cannot be judged");
+    }
+    format!("answers of {server} pass where this tap does not see them; silence cannot be judged")
 }
 
 fn damaged(e: &Ending<'_>) -> Option<Confidence> {
@@ -453,3 +461,21 @@ const MANY_ATTEMPTS: u32 = 5;
 const REPLY_BY: std::time::Duration = std::time::Duration::from_secs(10);
 /// The TLS alert that ends a connection in good order (RFC 8446 section 6.1).
 const CLOSE_NOTIFY: u32 = 0;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_rule_has_its_own_id() {
+        let ids: BTreeSet<&str> = TABLE.iter().map(|rule| rule.id).collect();
+        assert_eq!(ids.len(), TABLE.len());
+    }
+
+    #[test]
+    fn every_blocked_outcome_names_another_explanation() {
+        assert!(TABLE.iter().filter(|rule| rule.outcome.is_blocked()).all(|rule| !rule.alternatives.is_empty()));
+    }
+}

@@ -354,10 +354,12 @@ fn content_misses(case: &Case<'_>, service: &Service, misses: &mut Vec<Miss>) {
     }
 }
 
-/// Whether the protocol is what the row has inside its encryption, by its stacks or by the document's own word (`HTTPS` holds `http`).
+/// Whether the protocol is what the row has inside its encryption, by its stacks or by the document's own word (`HTTPS` holds `http`). Where neither
+/// names anything (`secure communication`), any may be.
 fn is_the_inside_of(service: &Service, seen: &str) -> bool {
-    let inner = service.protocols.iter().any(|stack| stack.iter().skip(1).any(|protocol| protocol == seen));
-    inner || service.protocol_name.to_ascii_lowercase().contains(seen)
+    let inner = service.protocols.iter().flat_map(|stack| stack.iter().skip(1)).cloned();
+    let mut named = inner.chain(words_of(service)).filter(|word| !CARRIERS.contains(&word.as_str())).peekable();
+    named.peek().is_none() || named.any(|word| word == seen)
 }
 
 fn ends(case: &Case<'_>, service: &Service, roles: &Roles<'_>, named: bool) -> [Plays; 2] {

@@ -73,11 +73,15 @@ fn protocols_of_one(signatures: &Signatures) -> BTreeSet<String> {
     owners.into_iter().filter(told_apart).map(|(protocol, _)| protocol).collect()
 }
 
-/// Protocols that a row names: the innermost of its stacks, and those in the document's own words (`MQTT`, `Secure CoAP`).
+/// Protocols that a row names: the innermost of its stacks, and those in the document's own words (`MQTT`, `Secure CoAP`, the HTTP of `HTTPS`).
 pub(super) fn words_of(service: &Service) -> impl Iterator<Item = String> {
     let innermost = service.protocols.iter().filter_map(|stack| stack.last()).cloned();
-    let words = service.protocol_name.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_ascii_lowercase).filter(|word| is_protocol_name(word));
-    innermost.chain(words)
+    let words = service.protocol_name.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_ascii_lowercase);
+    let known = words.filter_map(|word| {
+        let plain = word.strip_suffix('s').filter(|plain| is_protocol_name(plain)).map(str::to_owned);
+        if is_protocol_name(&word) { Some(word) } else { plain }
+    });
+    innermost.chain(known)
 }
 
 const fn one(port: u16) -> PortRange {

@@ -78,3 +78,41 @@ fn turn(identified: &mut Identified) {
     identified.flow.flip();
     identified.turn();
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::flow::Direction;
+    use crate::judge::Site;
+    use crate::judge::tests::sample::{background, judge_among, tcp};
+
+    #[track_caller]
+    fn settled(client: &str, server: &str, others: &[crate::judge::tests::sample::Sample]) -> (u16, Direction, Option<&'static str>) {
+        let sample = tcp(client, server).midstream().talked(10, 10);
+        let judged = judge_among(Site::default(), &[sample], others).remove(0);
+        let flow = &judged.identified.flow;
+        (flow.server.endpoint.port, flow.direction, judged.direction_by)
+    }
+
+    #[test]
+    fn who_answered_a_syn_elsewhere_is_the_server() {
+        let other = tcp("10.0.0.9:50000", "10.0.0.1:50001").talked(10, 10);
+        assert_eq!(settled("10.0.0.1:50001", "10.0.0.2:40000", &[other]), (50001, Direction::Likely, Some("another flow shows the server")));
+    }
+
+    #[test]
+    fn a_port_that_a_document_claims_is_the_servers() {
+        assert_eq!(settled("10.0.0.1:9995", "10.0.0.2:5000", &[background()]), (9995, Direction::Likely, Some("documented port")));
+    }
+
+    #[test]
+    fn the_lower_class_of_ports_is_the_servers() {
+        assert_eq!(settled("10.0.0.1:700", "10.0.0.2:5000", &[]), (700, Direction::Likely, Some("port class")));
+        assert_eq!(settled("10.0.0.1:50000", "10.0.0.2:40000", &[]), (40000, Direction::Likely, Some("port class")));
+    }
+
+    #[test]
+    fn equal_ports_and_equal_classes_tell_nothing() {
+        assert_eq!(settled("10.0.0.1:5000", "10.0.0.2:5000", &[]), (5000, Direction::Unknown, None));
+        assert_eq!(settled("10.0.0.1:2000", "10.0.0.2:3000", &[]), (3000, Direction::Unknown, None));
+    }
+}

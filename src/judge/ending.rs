@@ -85,7 +85,7 @@ impl<'a> Ending<'a> {
             asked: asked(identified),
             span: flow.client.last.unwrap_or(flow.last).since(flow.client.first.unwrap_or(flow.first)),
             left: seen.end().since(flow.last),
-            rejection: flow.rejections.iter().filter(|rejection| rejection.to == Side::Client && !answered).max_by_key(|r| weight(r)),
+            rejection: flow.rejections.iter().filter(|rejection| rejection.to == Side::Client && !answered && weight(rejection) > 0).max_by_key(|r| weight(r)),
             refusal,
             reset_hops_off: refusal.and_then(|reset| hops_off(reset.ttl, seen.hops(flow.server.endpoint.ip)?)),
             refused: refused(identified),
@@ -167,12 +167,12 @@ fn asked(identified: &Identified) -> u32 {
     u32::try_from(again).unwrap_or(u32::MAX).saturating_add(u32::from(identified.flow.client.payload_bytes > 0))
 }
 
-/// Policy says more than a missing route, and that more than a closed port.
+/// Policy says more than a closed port, and that more than a missing route; what refuses nothing weighs nothing.
 fn weight(rejection: &Rejection) -> u8 {
     match (rejection.v6, rejection.kind, rejection.code) {
         (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6) => 3,
         (false, 3, 2 | 3) | (true, 1, 4) => 2,
-        (false, 3, 4) | (true, 2, _) => 0,
+        (false, 3, 4) | (false, 5 | 12, _) | (true, 2 | 4, _) => 0,
         _ => 1,
     }
 }

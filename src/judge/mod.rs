@@ -11,6 +11,8 @@ mod filter;
 mod finding;
 mod judging;
 mod role;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod visibility;
 

@@ -132,9 +132,18 @@ impl Seen {
             self.summary.unseen_answers += 1;
             self.unseen.insert((point.clone(), flow.server.endpoint.ip));
         }
-        if let Some(tcp) = &flow.tcp {
-            self.summary.acknowledged_bytes = tcp.acknowledged.iter().fold(self.summary.acknowledged_bytes, |sum, bytes| sum.saturating_add(*bytes));
-            self.summary.missed_bytes = tcp.missed_bytes.iter().fold(self.summary.missed_bytes, |sum, bytes| sum.saturating_add(*bytes));
+        if flow.client.packets > 0 && flow.server.packets > 0 {
+            self.loss(flow);
+        }
+    }
+
+    /// Of flows seen both ways only: where one side is not mirrored at all, that is no loss. A gap is never more than what was acknowledged, whatever
+    /// broken sequence numbers say.
+    fn loss(&mut self, flow: &Flow) {
+        let Some(tcp) = &flow.tcp else { return };
+        for (acknowledged, missed) in tcp.acknowledged.into_iter().zip(tcp.missed_bytes) {
+            self.summary.acknowledged_bytes = self.summary.acknowledged_bytes.saturating_add(acknowledged);
+            self.summary.missed_bytes = self.summary.missed_bytes.saturating_add(missed.min(acknowledged));
         }
     }
 
@@ -265,8 +274,9 @@ pub(super) fn took_part(flow: &Flow) -> bool {
 
 /// Whether the client went on although no answer was captured: it acknowledged or sent data after its SYN. Only an answer makes it do so.
 pub(super) fn went_on_unanswered(flow: &Flow) -> bool {
+    // Letters A and D are an acknowledgment and data of the client's own; data on a SYN (RFC 7413) is neither.
     let one_sided = flow.client.packets > 0 && flow.server.packets == 0;
-    one_sided && flow.tcp.as_ref().is_some_and(|tcp| tcp.syns > 0 && (tcp.established || flow.client.payload_bytes > 0 || tcp.acknowledged[1] > 0))
+    one_sided && flow.tcp.as_ref().is_some_and(|tcp| tcp.syns > 0) && (flow.history.has('A') || flow.history.has('D'))
 }
 
 fn point(flow: &Flow) -> Point {

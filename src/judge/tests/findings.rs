@@ -1,0 +1,167 @@
+//! Flows gathered into sentences.
+
+use std::collections::BTreeSet;
+
+use super::sample::*;
+use crate::identify::Books;
+use crate::judge::{Confidence, Coverage, Finding, Gatherer, Judge, Severity, Site};
+use crate::signature::{Basis, Signatures};
+
+fn players() -> Site {
+    site(&["spinetix.player=10.1.0.0/24"])
+}
+
+fn silent_mqtt(client: u8, port: u16) -> Sample {
+    tcp(&format!("10.1.0.{client}:{port}"), "203.0.113.7:8883").syns(&[1.0, 2.0, 4.0])
+}
+
+#[track_caller]
+fn only(found: Vec<Finding>) -> Finding {
+    let rules: Vec<&str> = found.iter().map(|finding| finding.rule.as_str()).collect();
+    assert_eq!(found.len(), 1, "{rules:?}");
+    found.into_iter().next().unwrap()
+}
+
+// S10
+#[test]
+fn silent_mqtt_names_slow_sync_in_the_documents_words() {
+    let finding = only(findings(players(), &[silent_mqtt(2, 40000)]));
+    assert_eq!((finding.rule.as_str(), finding.severity, finding.confidence), ("silent_drop", Severity::High, Confidence::High));
+    let consequence = finding.consequence.unwrap();
+    assert!(consequence.contains("Slow Sync"), "{consequence}");
+    assert!(consequence.contains("If MQTT is blocked, players will work in a degraded mode"), "{consequence}");
+    let citation = finding.citation.unwrap();
+    assert_eq!((citation.document.as_str(), citation.basis), ("SpinetiX, Network ports", Basis::Document));
+    assert!(citation.quote.contains("MQTT access to SpinetiX cloud infrastructure"));
+}
+
+// S13
+#[test]
+fn a_row_of_moving_addresses_is_asked_for_by_name() {
+    let finding = only(findings(players(), &[silent_mqtt(2, 40000)]));
+    let remedy = finding.remedy.unwrap();
+    assert!(remedy.contains("allow TCP 8883 from 10.1.0.2 to *.services.spinetix.com"), "{remedy}");
+    assert!(!remedy.contains("203.0.113.7"), "{remedy}");
+}
+
+#[test]
+fn one_broken_rule_is_one_finding_however_many_players_and_retries() {
+    let samples: Vec<Sample> = (2..6).flat_map(|host| (0..3).map(move |n| silent_mqtt(host, 40000 + n))).collect();
+    let finding = only(findings(players(), &samples));
+    assert_eq!((finding.flows, finding.attempts, finding.client.as_str()), (12, 12, "spinetix.player"));
+    assert_eq!(finding.flow_ids.iter().collect::<BTreeSet<_>>().len(), 12);
+}
+
+#[test]
+fn a_sentence_never_blames_a_firewall() {
+    for finding in findings(players(), &[silent_mqtt(2, 40000)]) {
+        let says = finding.says.to_lowercase();
+        assert!(!says.contains("firewall") && !says.contains("blocked"), "{says}");
+        assert!(!finding.alternatives.is_empty());
+    }
+}
+
+#[test]
+fn a_service_that_worked_at_another_time_is_intermittent() {
+    let worked = tcp("10.1.0.2:39999", "203.0.113.7:8883").talked(100, 100).speaks(&["tls"]);
+    // A rejection is plain, yet it did not always stand.
+    let rejected = silent_mqtt(2, 40000).icmp("10.1.0.1", 3, 13);
+    let finding = only(findings(players(), &[worked, rejected]));
+    assert_eq!((finding.rule.as_str(), finding.severity), ("intermittent", Severity::Low));
+}
+
+#[test]
+fn what_rests_on_a_port_alone_weighs_a_step_less() {
+    let finding = only(findings(Site::default(), &[silent_mqtt(2, 40000)]));
+    assert_eq!((finding.severity, finding.confidence), (Severity::Medium, Confidence::Low));
+}
+
+#[test]
+fn an_ordinary_network_without_roles_is_quiet() {
+    let samples = [
+        tcp("10.5.0.1:40000", "203.0.113.7:443").syns(&[1.0, 2.0, 4.0]),
+        tcp("10.5.0.1:40001", "10.5.0.2:22").talked(60, 60).speaks(&["ssh"]),
+        tcp("10.5.0.1:40002", "10.5.0.2:445").reset(1.01, 64),
+        udp("10.5.0.1:40003", "10.5.0.3:53").speaks(&["dns"]).icmp("10.5.0.3", 3, 3),
+        udp("10.5.0.1:5353", "224.0.0.251:5353").speaks(&["mdns"]),
+    ];
+    assert_eq!(findings(Site::default(), &samples), []);
+}
+
+#[test]
+fn scans_are_no_findings() {
+    let probes: Vec<Sample> = (0..40).map(|n| tcp("10.9.0.66:40000", &format!("10.1.0.{n}:22"))).collect();
+    assert_eq!(findings(players(), &probes), []);
+}
+
+// S05: off is what the document says it is
+#[test]
+fn an_optional_service_that_refuses_is_probably_off() {
+    let finding = only(findings(players(), &[udp("10.9.0.1:40000", "10.1.0.2:161").speaks(&["snmp"]).icmp("10.1.0.2", 3, 3)]));
+    assert_eq!((finding.rule.as_str(), finding.severity), ("refused_by_host", Severity::Info));
+    assert!(finding.alternatives[0].contains("not enabled by default"));
+}
+
+// S46
+#[test]
+fn what_a_product_does_not_support_cites_whose_word_that_is() {
+    let finding = only(findings(players(), &[tcp("10.9.0.1:40000", "10.1.0.2:22").talked(60, 60).speaks(&["ssh"])]));
+    assert_eq!((finding.rule.as_str(), finding.severity), ("unsupported_by_product", Severity::High));
+    assert_eq!(finding.citation.unwrap().basis, Basis::Supplement);
+}
+
+// S08
+#[test]
+fn mqtt_into_a_player_cites_the_sentence_on_outgoing_connections() {
+    let inward = tcp("203.0.113.7:40000", "10.1.0.2:8883").talked(300, 300).speaks(&["tls"]);
+    let finding = only(findings(players(), &[inward]));
+    assert_eq!((finding.rule.as_str(), finding.severity), ("wrong_direction", Severity::High));
+    assert!(finding.remedy.unwrap().contains("8883/tcp from 203.0.113.7 to 10.1.0.2"));
+}
+
+#[test]
+fn inferred_consequences_are_marked_as_ours() {
+    let finding = only(findings(players(), &[tcp("10.1.0.2:40000", "203.0.113.7:80").syns(&[1.0, 2.0, 4.0])]));
+    assert!(finding.consequence.unwrap().contains("our inference"));
+}
+
+#[test]
+fn findings_stand_worst_first_and_in_the_same_order_for_any_order_of_flows() {
+    let mut samples = vec![
+        silent_mqtt(2, 40000),
+        tcp("10.9.0.1:40000", "10.1.0.2:22").talked(60, 60).speaks(&["ssh"]),
+        udp("10.9.0.1:40000", "10.1.0.2:161").talked(48, 48).speaks(&["snmp"]),
+        tcp("10.1.0.2:40000", "10.9.0.1:3306").talked(60, 60),
+    ];
+    let forward = findings(players(), &samples);
+    assert!(forward.is_sorted_by_key(|finding| std::cmp::Reverse(finding.severity)));
+    samples.reverse();
+    assert_eq!(findings(players(), &samples), forward);
+}
+
+fn coverage_of(samples: &[Sample], id: &str) -> Coverage {
+    let books = Books::default();
+    let mut judge = Judge::new(Signatures::built_in(), players(), &books);
+    samples.iter().for_each(|sample| judge.learn(&sample.0));
+    let mut gatherer = Gatherer::new(Signatures::built_in());
+    samples.iter().for_each(|sample| gatherer.add(&judge.judge(sample.0.clone())));
+    let wanted = Signatures::built_in().service_id(id).unwrap();
+    gatherer.finish(&judge).1.into_iter().find(|(id, _)| *id == wanted).unwrap().1
+}
+
+#[test]
+fn coverage_tells_seen_blocked_attempted_and_never_attempted_apart() {
+    let works = || tcp("10.1.0.2:40000", "203.0.113.7:8883").talked(100, 100).speaks(&["tls"]);
+    let mqtt = |samples: &[Sample]| coverage_of(samples, "spinetix-out-mqtt");
+    assert_eq!(mqtt(&[works(), silent_mqtt(3, 40000)]), Coverage::Seen);
+    assert_eq!(mqtt(&[silent_mqtt(3, 40000), background()]), Coverage::Blocked);
+    assert_eq!(mqtt(&[tcp("10.1.0.2:40000", "203.0.113.7:8883"), background()]), Coverage::Attempted);
+    assert_eq!(mqtt(&[background()]), Coverage::NeverAttempted);
+    assert_eq!(mqtt(&[]), Coverage::NotVisibleHere);
+}
+
+#[test]
+fn a_flow_against_a_row_is_not_that_rows_traffic() {
+    let inward = tcp("203.0.113.7:40000", "10.1.0.2:8883").talked(300, 300).speaks(&["tls"]);
+    assert_eq!(coverage_of(&[inward], "spinetix-out-mqtt"), Coverage::NeverAttempted);
+}

@@ -1,0 +1,6 @@
+//! Tests of the room as a whole: hand-made flows, the built-in documents, what is said of them.
+
+mod findings;
+mod outcomes;
+pub(in crate::judge) mod sample;
+mod verdicts;
