@@ -62,23 +62,28 @@ pub(super) fn plausible(at: Cursor<'_>) -> bool {
 /// Notes the packet whose header is `ip` and whose content begins at `at`, then follows what it carries. True: an IP packet was found.
 #[inline(always)]
 pub(super) fn content<'a>(ip: Ip, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
-    if ip.transport == Transport::TCP
-        && ip.fragment.is_none()
-        && let Some(tcp) = tcp::whole(at)
-    {
-        // Written in place, as most packets are this.
-        let rest = at.skip(usize::from(tcp.header_len));
-        packet.content = Content::Ip(ip, Header::Tcp(tcp));
-        packet.payload = rest.bytes;
-        packet.payload_len = rest.wire;
-        return true;
+    let whole = ip.transport == Transport::TCP && ip.fragment.is_none() && whole_tcp(|place| *place = ip, at, packet);
+    whole || contained(ip, at, packet)
+}
+
+/// Notes a TCP segment whose header is whole, as most packets are. `fill` writes the IP header in its place: put together elsewhere from
+/// small pieces and then moved, it would stall the processor for as long as all the rest takes.
+#[inline(always)]
+pub(super) fn whole_tcp<'a>(fill: impl FnOnce(&mut Ip), at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    let Some(tcp) = tcp::whole(at) else { return false };
+    packet.content = Content::Ip(Ip::BLANK, Header::Tcp(tcp));
+    if let Content::Ip(ip, _) = &mut packet.content {
+        fill(ip);
     }
-    contained(ip, at, packet)
+    let rest = at.skip(usize::from(tcp.header_len));
+    packet.payload = rest.bytes;
+    packet.payload_len = rest.wire;
+    true
 }
 
 /// [`content`] for all but whole TCP segments.
 #[inline(never)]
-fn contained<'a>(ip: Ip, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+pub(super) fn contained<'a>(ip: Ip, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     let part = match ip.fragment {
         None if ip.transport == Transport::AH => return authenticated(ip, at, packet),
         None => segment(ip.transport, at),

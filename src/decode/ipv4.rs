@@ -21,24 +21,32 @@ pub(super) fn read<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     let len = if total == 0 { at.wire } else { total };
     let flags = u16::from_be_bytes([header[6], header[7]]);
     let place = Fragment { offset: u32::from(flags & 0x1fff) * 8, more: flags & 0x2000 != 0 };
-    let ip = Ip {
-        source: address([header[12], header[13], header[14], header[15]]),
-        destination: address([header[16], header[17], header[18], header[19]]),
-        ttl: header[8],
-        ident: u32::from(u16::from_be_bytes([header[4], header[5]])),
-        len,
-        transport: Transport(header[9]),
-        fragment: (place.more || place.offset > 0).then_some(place),
-        dont_fragment: flags & 0x4000 != 0,
+    let fragment = (place.more || place.offset > 0).then_some(place);
+    let fill = |ip: &mut Ip| {
+        ip.source = address([header[12], header[13], header[14], header[15]]);
+        ip.destination = address([header[16], header[17], header[18], header[19]]);
+        ip.ttl = header[8];
+        ip.ident = u32::from(u16::from_be_bytes([header[4], header[5]]));
+        ip.len = len;
+        ip.transport = Transport(header[9]);
+        ip.fragment = fragment;
+        ip.dont_fragment = flags & 0x4000 != 0;
     };
-    if header_len < 20 || len < header_len {
+    let body = at.limit(len).skip(header_len as usize);
+    let sound = header_len >= 20 && len >= header_len;
+    if sound && fragment.is_none() && header[9] == Transport::TCP.0 && ip::whole_tcp(fill, body, packet) {
+        return true;
+    }
+    let mut ip = Ip::BLANK;
+    fill(&mut ip);
+    if !sound {
         packet.stop(Layer::Ipv4, What::BadLength, &at);
         return ip::headless(ip, packet);
     }
     if at.bytes.len() < header_len as usize {
         packet.short(Layer::Ipv4, header_len as usize, &at);
     }
-    ip::content(ip, at.limit(len).skip(header_len as usize), packet)
+    ip::contained(ip, body, packet)
 }
 
 #[inline]

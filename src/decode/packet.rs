@@ -1,7 +1,7 @@
 //! The words for what a frame holds.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::capture::{Frame, FrameId};
 use crate::decode::fault::Fault;
@@ -110,6 +110,20 @@ pub struct Ip {
     pub fragment: Option<Fragment>,
     /// The DF bit.
     pub dont_fragment: bool,
+}
+
+impl Ip {
+    /// Nothing, to be filled in.
+    pub(super) const BLANK: Self = Self {
+        source: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        destination: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        ttl: 0,
+        ident: 0,
+        len: 0,
+        transport: Transport(0),
+        fragment: None,
+        dont_fragment: false,
+    };
 }
 
 /// Place of a fragment in its datagram.
