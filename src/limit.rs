@@ -52,8 +52,10 @@ pub const STREAM_BYTES_HELD: usize = 64 * 1024;
 pub const STREAM_PIECES_HELD: usize = 64;
 /// Bytes held of all connections of a table together. Loss in hundreds of connections at once fits; a flood of holes does not eat the memory.
 pub const STREAMS_BYTES_HELD: usize = 32 * 1024 * 1024;
-/// Flows live at once in a table, at about 700 bytes a connection: 280 MiB at worst. An office has some tens of thousands.
-pub const LIVE_FLOWS: usize = 400_000;
+/// Bytes of a live connection without what its streams hold. Others take less than half.
+pub const LIVE_FLOW_BYTES: usize = 1_100;
+/// Flows live at once in a table: 275 MB at worst, with [`LIVE_FLOW_BYTES`] each. An office has some tens of thousands.
+pub const LIVE_FLOWS: usize = 250_000;
 /// SYN times kept of one connection: Linux tries at most 11 times.
 pub const SYNS_KEPT: usize = 12;
 /// How long fragments wait for the rest of their datagram: as long as Linux waits (ipfrag_time); RFC 8200 allows 60 s.

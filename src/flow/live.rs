@@ -240,3 +240,15 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_live_flow_stays_as_small_as_the_bound_on_flows_says() {
+        let (live, cold, connection) = (size_of::<Option<Live>>(), size_of::<Cold>(), size_of::<Connection>());
+        assert!(live <= 160, "every packet touches {live} bytes");
+        assert!(live + cold + connection <= crate::limit::LIVE_FLOW_BYTES, "{live} + {cold} + {connection}");
+    }
+}

@@ -381,7 +381,7 @@ pub struct Data<'a> {
     pub from: Side,
     /// New bytes in order (TCP), or the captured bytes of one datagram.
     pub bytes: &'a [u8],
-    /// Place of the first byte in the sender's stream (0 = first after SYN, or first seen when `midstream`); of datagrams, how many went before.
+    /// Place of the first byte in the sender's stream (0 = first after SYN, or first seen when `midstream`); of datagrams, how many packets of that side went before.
     pub offset: u64,
     /// Bytes before these that were never captured (TCP), or that the snap length cut off the end (datagrams).
     pub missing: u64,
