@@ -208,7 +208,8 @@ impl Live {
             self.stage = if hopeless || newest.is_none() { Stage::Done } else { Stage::Unknown(gathered) };
             return;
         };
-        let frame = gathered.frame_of(found.hit.side, found.hit.offset).or(newest.map(|piece| piece.frame)).unwrap_or_default();
+        let newest_frame = newest.filter(|piece| setting.transport != Transport::TCP && piece.from == found.hit.side).map(|piece| piece.frame);
+        let frame = newest_frame.or_else(|| gathered.frame_of(found.hit.side, found.hit.offset)).or(newest.map(|piece| piece.frame)).unwrap_or_default();
         let base = self.base;
         self.stage = Stage::Read(self.enter(found, frame));
         let mut last = None;
@@ -325,3 +326,143 @@ impl Identified {
 
 /// Places in a frame's order that one fact takes: a name and its addresses.
 const STAMPS_A_FACT: u32 = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{End, Ended, History};
+    use crate::identify::NameSource;
+
+    fn flow(transport: Transport, direction: Direction) -> Flow {
+        let end = |host, port| {
+            let endpoint = Endpoint { ip: std::net::IpAddr::from([10, 0, 0, host]), port };
+            End { endpoint, packets: 1, bytes: 0, payload_bytes: 0, ttl: 64, mac: None, first: None, last: None }
+        };
+        let (time, frame) = (Timestamp::default(), FrameId::default());
+        Flow {
+            transport,
+            client: end(1, 50_000),
+            server: end(2, 50_001),
+            direction,
+            first: time,
+            last: time,
+            first_frame: frame,
+            last_frame: frame,
+            history: History::default(),
+            state: None,
+            vlan: Default::default(),
+            tunnel: Default::default(),
+            interface: 0,
+            tcp: None,
+            rejections: Vec::new(),
+            icmp: None,
+            ended: Ended::CaptureEnd,
+        }
+    }
+
+    /// Runs a dialogue of one flow; the frames count from 1.
+    fn run(flow: &Flow, midstream: bool, dialogue: &[(Side, &[u8])]) -> (Identified, Vec<Want>, Books) {
+        let books = Books::default();
+        let (mut identifier, mut offsets, mut wants) = (Identifier::new(&books), [0u64; 2], Vec::new());
+        identifier.opened(Slot(3), flow);
+        for (number, (from, bytes)) in (1..).zip(dialogue) {
+            let offset = offsets[*from as usize];
+            offsets[*from as usize] += if flow.transport == Transport::TCP { bytes.len() as u64 } else { 1 };
+            let (time, frame) = (Timestamp::from_parts(number as i64, 0), FrameId { file: 0, number });
+            wants.push(identifier.data(Slot(3), flow, Data { from: *from, bytes, offset, missing: 0, midstream, time, frame, ttl: 64 }));
+        }
+        identifier.closed(Slot(3), flow.clone());
+        let identified = identifier.take_closed().remove(0);
+        (identified, wants, books)
+    }
+
+    fn hello() -> Vec<u8> {
+        let body = [&[3, 3][..], &[7; 32], &[0, 0, 2, 0xc0, 0x2f, 1, 0]].concat();
+        [&[22, 3, 1, 0, body.len() as u8 + 4, 1, 0, 0, body.len() as u8][..], &body].concat()
+    }
+
+    const CONNECT: &[u8] = b"CONNECT broker.example:8883 HTTP/1.1\r\n\r\n";
+    const CONNECTED: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+
+    #[test]
+    fn behind_a_proxy_the_inner_protocol_is_found_where_it_begins() {
+        let hello = hello();
+        for cut in 1..hello.len() {
+            let dialogue = [(Side::Client, CONNECT), (Side::Server, CONNECTED), (Side::Client, &hello[..cut]), (Side::Client, &hello[cut..])];
+            let (identified, ..) = run(&flow(Transport::TCP, Direction::Certain), false, &dialogue);
+            assert_eq!(identified.protocol, ["http", "tls"], "cut at {cut}");
+            assert_eq!(identified.matches[1].offset, CONNECT.len() as u32);
+        }
+    }
+
+    #[test]
+    fn an_opening_in_single_bytes_is_found_and_read_from_its_beginning() {
+        let pieces: Vec<_> = CONNECT.chunks(5).map(|piece| (Side::Client, piece)).collect();
+        let (identified, ..) = run(&flow(Transport::TCP, Direction::Certain), false, &pieces);
+        assert_eq!(identified.protocol, ["http"]);
+        assert!(identified.facts.contains(&Fact::Request { method: "CONNECT".into(), path: "broker.example:8883".into() }));
+        assert_eq!(&*identified.opening[0], &CONNECT[..limit::OPENING_KEPT]);
+    }
+
+    #[test]
+    fn content_turns_a_flow_whose_direction_is_not_certain() {
+        let dialogue = [(Side::Client, b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n".as_slice())];
+        let (turned, ..) = run(&flow(Transport::TCP, Direction::Unknown), true, &dialogue);
+        assert_eq!((turned.flow.client.endpoint.port, turned.flow.direction), (50_001, Direction::Likely));
+        assert!(turned.facts.contains(&Fact::Software { of: Side::Server, text: "x".into() }));
+        assert_eq!((turned.matches[0].side, turned.opening[1].len()), (Side::Server, dialogue[0].1.len()));
+        let (kept, ..) = run(&flow(Transport::TCP, Direction::Certain), false, &dialogue);
+        assert_eq!(kept.flow.client.endpoint.port, 50_000);
+    }
+
+    #[test]
+    fn a_flow_whose_start_was_not_seen_is_believed_one_class_less() {
+        let dialogue = [(Side::Client, CONNECT), (Side::Server, CONNECTED)];
+        assert_eq!(run(&flow(Transport::TCP, Direction::Certain), false, &dialogue).0.evidence, Evidence::Dialogue);
+        assert_eq!(run(&flow(Transport::TCP, Direction::Certain), true, &dialogue).0.evidence, Evidence::BothOpenings);
+    }
+
+    #[test]
+    fn a_flow_that_nobody_knows_is_given_up_and_keeps_its_opening() {
+        let junk = [0xf5u8; 600];
+        let dialogue: Vec<_> = (0..12).map(|n| (if n % 2 == 0 { Side::Client } else { Side::Server }, junk.as_slice())).collect();
+        for transport in [Transport::TCP, Transport::UDP] {
+            let (identified, wants, _) = run(&flow(transport, Direction::Certain), false, &dialogue);
+            assert_eq!((identified.protocol.len(), identified.evidence), (0, Evidence::None));
+            assert_eq!(wants.last(), Some(&Want::Nothing));
+            assert_eq!(identified.opening.each_ref().map(|kept| kept.len()), [limit::OPENING_KEPT; 2]);
+        }
+    }
+
+    #[test]
+    fn a_datagram_after_others_that_say_nothing_is_still_found() {
+        let announcement = b"NOTIFY * HTTP/1.1\r\nLOCATION: http://10.0.0.9:80/\r\nNT: x\r\n\r\n";
+        let (identified, _, books) = run(&flow(Transport::UDP, Direction::Certain), false, &[(Side::Client, &[0xf5; 40]), (Side::Client, announcement)]);
+        assert_eq!((identified.protocol.as_slice(), identified.matches[0].frame.number), (&["ssdp"][..], 2));
+        let (anyone, server) = (std::net::IpAddr::from([10, 0, 0, 77]), Endpoint { ip: std::net::IpAddr::from([10, 0, 0, 9]), port: 80 });
+        assert!(books.announced(Transport::TCP, anyone, server, Timestamp::from_parts(3, 0)).is_some());
+        assert!(books.announced(Transport::TCP, anyone, server, Timestamp::from_parts(1, 0)).is_none());
+    }
+
+    #[test]
+    fn ends_swapped_by_the_table_swap_what_was_said_before() {
+        let books = Books::default();
+        let (mut identifier, mut flow) = (Identifier::new(&books), flow(Transport::TCP, Direction::Likely));
+        let (time, frame) = (Timestamp::default(), FrameId::default());
+        let bytes = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+        identifier.opened(Slot(0), &flow);
+        identifier.data(Slot(0), &flow, Data { from: Side::Server, bytes, offset: 0, missing: 0, midstream: true, time, frame, ttl: 64 });
+        flow.flip();
+        identifier.flipped(Slot(0));
+        identifier.data(
+            Slot(0),
+            &flow,
+            Data { from: Side::Server, bytes: b"HTTP/1.1 200 OK\r\n\r\n", offset: 0, missing: 0, midstream: true, time, frame, ttl: 64 },
+        );
+        identifier.closed(Slot(0), flow);
+        let identified = identifier.take_closed().remove(0);
+        assert_eq!((identified.flow.client.endpoint.port, identified.matches[0].side), (50_001, Side::Client));
+        assert!(identified.facts.contains(&Fact::Name { of: Side::Server, name: "a.example".into(), source: NameSource::Host }));
+        assert_eq!(identified.evidence, Evidence::BothOpenings);
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::identify::wire::{begins, host_name, may_begin, printable};
 
+use super::http_body::{Body, BodyKind, Messages};
 use super::upnp;
 use super::{Appetite, Evidence, Fact, Hit, NameSource, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
 use crate::identify::AnswerKind;
@@ -35,7 +36,8 @@ impl Protocol for Http {
             (Some(client), _) => found(client, Evidence::OneOpening, line_len(opening.side(client)), REQUEST, client),
             (None, Some(server)) => found(server, Evidence::OneOpening, 13, RESPONSE, server.other()),
             (None, None) if opening.midstream => later(opening),
-            _ if sides.iter().all(|(_, seen)| *seen == Look::Short) => Probe::NeedMore,
+            // Whatever the client said: a status line alone shows the server.
+            _ if sides.iter().any(|(_, seen)| *seen == Look::Short) && !opening.complete => Probe::NeedMore,
             _ => Probe::NotForUs,
         }
     }
@@ -157,40 +159,6 @@ struct Asked {
     upgrade: bool,
     /// Where the request ended in its stream.
     end: u64,
-}
-
-/// One side's messages.
-#[derive(Debug, Default)]
-struct Messages {
-    head: Vec<u8>,
-    body: Body,
-    /// Beginning of the present message's body, where it is of use.
-    kept: Option<(BodyKind, Vec<u8>)>,
-    /// Messages were lost: the next one begins with a piece.
-    lost: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Body {
-    /// Between messages, or in a head.
-    #[default]
-    None,
-    Left(u64),
-    /// In the size line of a chunk: the size so far, and whether digits are over.
-    ChunkSize(u64, bool),
-    Chunk(u64),
-    /// After the data of a chunk, up to the end of the line.
-    ChunkEnd,
-    /// After the last chunk, up to an empty line; whether the present line is empty so far.
-    Trailer(bool),
-    ToTheEnd,
-}
-
-/// Why a body is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum BodyKind {
-    Upnp,
-    Json,
 }
 
 impl Reader for HttpReader {
@@ -327,81 +295,6 @@ impl HttpReader {
             BodyKind::Upnp => upnp::port_mapping(&body, piece, said),
             BodyKind::Json if is_json_rpc(&body) => said.say(Fact::Inner("jsonrpc")),
             BodyKind::Json => {}
-        }
-    }
-}
-
-impl Messages {
-    fn miss(&mut self, missing: u64) {
-        if missing == 0 {
-            return;
-        }
-        self.kept = None;
-        match self.body {
-            Body::Left(left) if missing <= left => self.body = if missing == left { Body::None } else { Body::Left(left - missing) },
-            Body::ToTheEnd => {}
-            _ => {
-                self.lost = true;
-                self.head.clear();
-                self.body = Body::None;
-            }
-        }
-    }
-
-    /// Passes what belongs to the body; gives back the rest.
-    fn pass<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        match self.body {
-            Body::None => bytes,
-            Body::ToTheEnd => {
-                self.keep(bytes);
-                &[]
-            }
-            Body::Left(left) => {
-                let (rest, left) = self.pass_some(bytes, left);
-                self.body = if left == 0 { Body::None } else { Body::Left(left) };
-                rest
-            }
-            Body::Chunk(left) => {
-                let (rest, left) = self.pass_some(bytes, left);
-                self.body = if left == 0 { Body::ChunkEnd } else { Body::Chunk(left) };
-                rest
-            }
-            Body::ChunkSize(..) | Body::ChunkEnd | Body::Trailer(_) => {
-                let Some((byte, rest)) = bytes.split_first() else { return &[] };
-                self.step(*byte);
-                rest
-            }
-        }
-    }
-
-    /// One byte of chunk framing (RFC 9112 section 7.1).
-    fn step(&mut self, byte: u8) {
-        self.body = match (self.body, byte) {
-            (Body::ChunkSize(0, _), b'\n') => Body::Trailer(true),
-            (Body::ChunkSize(size, _), b'\n') => Body::Chunk(size),
-            (Body::ChunkSize(size, false), byte) => match char::from(byte).to_digit(16) {
-                Some(digit) => Body::ChunkSize(size.saturating_mul(16).saturating_add(u64::from(digit)), false),
-                None => Body::ChunkSize(size, true),
-            },
-            (Body::ChunkEnd, b'\n') => Body::ChunkSize(0, false),
-            (Body::Trailer(true), b'\n') => Body::None,
-            (Body::Trailer(_), b'\n') => Body::Trailer(true),
-            (Body::Trailer(empty), byte) => Body::Trailer(empty && byte == b'\r'),
-            (body, _) => body,
-        };
-    }
-
-    fn pass_some<'a>(&mut self, bytes: &'a [u8], left: u64) -> (&'a [u8], u64) {
-        let many = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        let (body, rest) = bytes.split_at(many);
-        self.keep(body);
-        (rest, left - many as u64)
-    }
-
-    fn keep(&mut self, body: &[u8]) {
-        if let Some((_, kept)) = &mut self.kept {
-            let room = limit::HTTP_BODY.saturating_sub(kept.len());
-            kept.extend_from_slice(body.get(..room).unwrap_or(body));
         }
     }
 }
@@ -668,7 +561,8 @@ mod tests {
     #[test]
     fn other_text_protocols_are_not_http() {
         for text in ["OPTIONS rtsp://a/ RTSP/1.0\r\n", "INVITE sip:a@b SIP/2.0\r\n", "220 HTTP/1.1 ready\r\n", "GET\r\n", "HTTP/2 200\r\n", "EHLO a\r\n"] {
-            assert_eq!(Http.probe(&Opening::of(Transport::TCP, text.as_bytes(), &[])), Probe::NotForUs, "{text}");
+            let opening = Opening { complete: true, ..Opening::of(Transport::TCP, text.as_bytes(), &[]) };
+            assert_eq!(Http.probe(&opening), Probe::NotForUs, "{text}");
         }
     }
 

@@ -18,6 +18,7 @@ pub mod ftp;
 mod hello;
 mod http;
 mod http2;
+mod http_body;
 pub mod industry;
 pub mod java;
 pub mod ldap;

@@ -206,6 +206,8 @@ fn tell(message: &[u8], role: Side, said: &mut Said<'_>) {
     match role {
         Side::Client => {
             if let Some(hello) = ClientHello::read(body, Carrier::Quic) {
+                // The handshake inside QUIC is that of TLS (RFC 9001).
+                said.say(Fact::Inner("tls"));
                 hello.tell("quic", Carrier::Quic, said);
             }
         }

@@ -112,25 +112,18 @@ fn ssl2_hello(bytes: &[u8]) -> Look {
     if agrees { Look::Hello(SSL2_HELLO) } else { Look::No }
 }
 
-/// In the middle of a stream: three records that follow one another; or both sides begin with a record of encrypted data; or two pieces
-/// that are exactly one record each.
+/// In the middle of a stream: three records that follow one another, or two of encrypted data; or both sides begin with a record of encrypted
+/// data; or two pieces that are exactly one record each; or all that was ever sent is records.
 fn chain(opening: &Opening<'_>) -> Option<Hit> {
-    for side in [Side::Client, Side::Server] {
-        let (mut at, mut records) = (Cursor::new(opening.side(side)), 0);
-        while let Some([kind, major, minor, high, low]) = at.array() {
-            let len = u16::from_be_bytes([high, low]);
-            if !is_record(kind, major, minor, len) {
-                break;
-            }
-            records += 1;
-            if records == 3 {
-                let len = u32::try_from(at.at()).unwrap_or(u32::MAX);
-                return Some(Hit { side, offset: 0, len, rule: "chain of three TLS records, hello not seen" });
-            }
-            if at.take(usize::from(len)).is_none() {
-                break;
-            }
+    let walked = [Side::Client, Side::Server].map(|side| Walked::of(opening.side(side)));
+    for (side, walk) in [Side::Client, Side::Server].into_iter().zip(&walked) {
+        if walk.sound && (walk.records >= 3 || walk.encrypted >= 2) {
+            return Some(Hit { side, offset: 0, len: walk.len, rule: "chain of TLS records, hello not seen" });
         }
+    }
+    if opening.complete && walked.iter().all(|walk| walk.sound && walk.exact) {
+        let side = if opening.client.is_empty() { Side::Server } else { Side::Client };
+        return Some(Hit { side, offset: 0, len: 5, rule: "TLS records to the last byte, hello not seen" });
     }
     let whole = |head: &&super::Head| {
         let [kind, major, minor, high, low, ..] = head.bytes;
@@ -142,6 +135,40 @@ fn chain(opening: &Opening<'_>) -> Option<Hit> {
         return Some(Hit { side, offset: 0, len: 5, rule: "both sides send TLS application data records, hello not seen" });
     }
     (opening.heads.iter().filter(whole).count() >= 2).then_some(Hit { side, offset: 0, len: 5, rule: "pieces that are one TLS record each, hello not seen" })
+}
+
+/// The records at the start of some bytes.
+struct Walked {
+    records: u8,
+    encrypted: u8,
+    /// Bytes from the first header to the end of the last.
+    len: u32,
+    /// Every header that is there is one.
+    sound: bool,
+    /// The last record ends with the bytes.
+    exact: bool,
+}
+
+impl Walked {
+    fn of(bytes: &[u8]) -> Self {
+        let mut at = Cursor::new(bytes);
+        let mut walked = Self { records: 0, encrypted: 0, len: 0, sound: true, exact: bytes.is_empty() };
+        while let Some([kind, major, minor, high, low]) = at.array() {
+            let len = u16::from_be_bytes([high, low]);
+            walked.sound = is_record(kind, major, minor, len) && minor > 0;
+            if !walked.sound {
+                break;
+            }
+            walked.records = walked.records.saturating_add(1);
+            walked.encrypted = walked.encrypted.saturating_add(u8::from(kind == APPLICATION_DATA));
+            walked.len = u32::try_from(at.at()).unwrap_or(u32::MAX);
+            if at.take(usize::from(len)).is_none() {
+                break;
+            }
+            walked.exact = at.is_empty();
+        }
+        walked
+    }
 }
 
 /// Reads both sides' records until they are encrypted.
@@ -460,8 +487,13 @@ mod tests {
         assert_eq!(Tls.probe(&opening), Probe::NotForUs);
         opening.midstream = true;
         assert!(matches!(Tls.probe(&opening), Probe::Found { evidence: Evidence::OneOpening, client: None, .. }));
-        opening.client = &chain[..40];
+        opening.client = &chain[..36];
         assert_eq!(Tls.probe(&opening), Probe::NeedMore);
+        opening.client = &chain[..35];
+        opening.complete = true;
+        assert!(matches!(Tls.probe(&opening), Probe::Found { .. }));
+        opening.client = &chain[..34];
+        assert!(!matches!(Tls.probe(&opening), Probe::Found { .. }));
     }
 
     #[test]

@@ -1,0 +1,112 @@
+//! Where an HTTP/1 message ends (RFC 9112 section 6): counted, chunked, or with its connection.
+
+use crate::limit;
+
+/// One side's messages.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    pub(super) head: Vec<u8>,
+    pub(super) body: Body,
+    /// Beginning of the present message's body, where it is of use.
+    pub(super) kept: Option<(BodyKind, Vec<u8>)>,
+    /// Messages were lost: the next one begins with a piece.
+    pub(super) lost: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Body {
+    /// Between messages, or in a head.
+    #[default]
+    None,
+    Left(u64),
+    /// In the size line of a chunk: the size so far, and whether digits are over.
+    ChunkSize(u64, bool),
+    Chunk(u64),
+    /// After the data of a chunk, up to the end of the line.
+    ChunkEnd,
+    /// After the last chunk, up to an empty line; whether the present line is empty so far.
+    Trailer(bool),
+    ToTheEnd,
+}
+
+/// Why a body is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyKind {
+    Upnp,
+    Json,
+}
+
+impl Messages {
+    pub(super) fn miss(&mut self, missing: u64) {
+        if missing == 0 {
+            return;
+        }
+        self.kept = None;
+        match self.body {
+            Body::Left(left) if missing <= left => self.body = if missing == left { Body::None } else { Body::Left(left - missing) },
+            Body::ToTheEnd => {}
+            _ => {
+                self.lost = true;
+                self.head.clear();
+                self.body = Body::None;
+            }
+        }
+    }
+
+    /// Passes what belongs to the body; gives back the rest.
+    pub(super) fn pass<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        match self.body {
+            Body::None => bytes,
+            Body::ToTheEnd => {
+                self.keep(bytes);
+                &[]
+            }
+            Body::Left(left) => {
+                let (rest, left) = self.pass_some(bytes, left);
+                self.body = if left == 0 { Body::None } else { Body::Left(left) };
+                rest
+            }
+            Body::Chunk(left) => {
+                let (rest, left) = self.pass_some(bytes, left);
+                self.body = if left == 0 { Body::ChunkEnd } else { Body::Chunk(left) };
+                rest
+            }
+            Body::ChunkSize(..) | Body::ChunkEnd | Body::Trailer(_) => {
+                let Some((byte, rest)) = bytes.split_first() else { return &[] };
+                self.step(*byte);
+                rest
+            }
+        }
+    }
+
+    /// One byte of chunk framing (RFC 9112 section 7.1).
+    fn step(&mut self, byte: u8) {
+        self.body = match (self.body, byte) {
+            (Body::ChunkSize(0, _), b'\n') => Body::Trailer(true),
+            (Body::ChunkSize(size, _), b'\n') => Body::Chunk(size),
+            (Body::ChunkSize(size, false), byte) => match char::from(byte).to_digit(16) {
+                Some(digit) => Body::ChunkSize(size.saturating_mul(16).saturating_add(u64::from(digit)), false),
+                None => Body::ChunkSize(size, true),
+            },
+            (Body::ChunkEnd, b'\n') => Body::ChunkSize(0, false),
+            (Body::Trailer(true), b'\n') => Body::None,
+            (Body::Trailer(_), b'\n') => Body::Trailer(true),
+            (Body::Trailer(empty), byte) => Body::Trailer(empty && byte == b'\r'),
+            (body, _) => body,
+        };
+    }
+
+    fn pass_some<'a>(&mut self, bytes: &'a [u8], left: u64) -> (&'a [u8], u64) {
+        let many = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+        let (body, rest) = bytes.split_at(many);
+        self.keep(body);
+        (rest, left - many as u64)
+    }
+
+    fn keep(&mut self, body: &[u8]) {
+        if let Some((_, kept)) = &mut self.kept {
+            let room = limit::HTTP_BODY.saturating_sub(kept.len());
+            kept.extend_from_slice(body.get(..room).unwrap_or(body));
+        }
+    }
+}
