@@ -149,6 +149,14 @@ fn secure_coap_is_dtls_over_udp_and_tls_over_tcp_and_never_plain() {
 }
 
 #[test]
+fn shared_variables_are_found_by_content_as_their_port_may_be_any() {
+    let all = Signatures::built_in();
+    let rows: Vec<&str> = all.speaking("shared_variables").iter().map(|id| all.service(*id).id.as_str()).collect();
+    assert_eq!(rows, ["spinetix-player-sharedvar", "spinetix-elementi-sharedvar"]);
+    assert!(row(rows[0]).accepts(&["http"]) && row(rows[0]).accepts(&["shared_variables"]));
+}
+
+#[test]
 fn a_formula_port_names_its_instance() {
     assert_eq!(row("cinegy-playout-srt-main").instance_of(5432), Some(11));
     assert_eq!(row("cinegy-playout-srt-cued").instance_of(5471), Some(0));

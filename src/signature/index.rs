@@ -116,9 +116,14 @@ fn enter(list: &mut Vec<ServiceId>, id: ServiceId) {
     }
 }
 
-/// Lower-case words of a protocol's name in the document: `MQTT over TLS` has `mqtt`, `over` and `tls`.
-fn words(name: &str) -> impl Iterator<Item = String> {
-    name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase)
+/// Lower-case words of a protocol's name in the document, alone and together: `Shared Variables` has `shared`, `variables` and `shared_variables`.
+fn words(name: &str) -> Vec<String> {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut words: Vec<String> = words.map(str::to_ascii_lowercase).collect();
+    if words.len() > 1 {
+        words.push(words.join("_"));
+    }
+    words
 }
 
 /// The same ports in ranges that neither touch nor overlap, so that no port finds its row twice.

@@ -1,5 +1,6 @@
 //! A mistake in a signature file: where it is, what is wrong, what would be right.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -50,13 +51,22 @@ impl fmt::Display for Mistake {
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     let allowed = (word.chars().count() / 3).max(2);
-    let letters = |text: &str| text.chars().count();
     let scored = known.into_iter().map(|candidate| {
-        let distance = strsim::osa_distance(&word, &candidate.to_ascii_lowercase());
-        // Of equally near words the one of the same length: letters are swapped more often than lost.
-        ((distance, letters(candidate).abs_diff(letters(&word))), candidate)
+        let lower = candidate.to_ascii_lowercase();
+        ((strsim::osa_distance(&word, &lower), unlike(&word, &lower)), candidate)
     });
     scored.filter(|((distance, _), _)| *distance <= allowed).min_by_key(|(score, _)| *score).map(|(_, candidate)| candidate)
+}
+
+/// Of equally near words, those of the same letters come first (swapped in typing), then the one that begins alike for longest.
+fn unlike(word: &str, candidate: &str) -> (bool, Reverse<usize>) {
+    let sorted = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let alike = word.chars().zip(candidate.chars()).take_while(|(ours, theirs)| ours == theirs).count();
+    (sorted(word) != sorted(candidate), Reverse(alike))
 }
 
 #[cfg(test)]
@@ -68,6 +78,7 @@ mod tests {
         assert_eq!(nearest("trasnports", ["ports", "transports"]), Some("transports"));
         assert_eq!(nearest("MQTT", ["http", "mqtt"]), Some("mqtt"));
         assert_eq!(nearest("rtps", ["rtp", "rtsp"]), Some("rtsp"));
+        assert_eq!(nearest("htp", ["ntp", "http"]), Some("http"));
         assert_eq!(nearest("colour", ["ports", "transports"]), None);
     }
 }
