@@ -1,5 +1,6 @@
 //! `portbook analyze`: captures in, report out.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use anstream::{AutoStream, ColorChoice, StripStream};
 use crate::app::args::Analyze;
 use crate::app::progress::Progress;
 use crate::app::{Exit, Failure, choice, settings};
+use crate::capture::Filter;
+use crate::decode;
 use crate::flow;
 use crate::pipeline::{self, Plan};
 use crate::report::{Format, Report, Style};
@@ -18,6 +21,9 @@ use crate::report::{Format, Report, Style};
 pub fn run(typed: Analyze) -> Result<Exit, Failure> {
     let signatures = settings::documents(&typed.documents)?;
     let site = settings::site(&typed, &signatures)?;
+    if let Some(expression) = &typed.filter {
+        Filter::compile(expression).map_err(|error| Failure::Usage(error.to_string()))?;
+    }
     let stop = stop_on_signal();
     let progress = Progress::new(typed.quiet);
     let plan = Plan {
@@ -96,14 +102,19 @@ fn output(typed: &Analyze, format: Format) -> io::Result<Box<dyn Write>> {
     })
 }
 
-/// The exit code, and a line on standard error for each capture that was not read to its end.
+/// The exit code, and a line on standard error for each capture that was not read to its end or not understood.
 fn verdict(typed: &Analyze, report: &Report<'_>) -> Exit {
-    let broken: Vec<_> = report.files.iter().filter_map(|file| file.error.as_ref()).collect();
-    for error in &broken {
-        anstream::eprintln!("portbook: {error}");
+    let broken = report.files.iter().filter_map(|file| file.error.as_ref()).map(ToString::to_string);
+    let strange = report.interfaces.iter().filter_map(|interface| {
+        let path = report.files.get(interface.file as usize).map_or("?", |file| &file.path);
+        decode::unread(interface.link).map(|why| format!("{path}: {why} (capture on the interface below it, or convert the capture to Ethernet or raw IP)"))
+    });
+    let told: BTreeSet<String> = broken.chain(strange).collect();
+    for line in &told {
+        anstream::eprintln!("portbook: {line}");
     }
     let fails = typed.fail_on.map(settings::threshold).is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
-    match (broken.is_empty(), fails) {
+    match (told.is_empty(), fails) {
         (false, _) => Exit::Capture,
         (true, true) => Exit::Findings,
         (true, false) => Exit::Done,

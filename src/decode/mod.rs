@@ -50,7 +50,8 @@ pub use ip::{Segment, datagram, transport};
 pub use packet::{Arp, Content, Fragment, Header, Ip, OtherKind, Packet, Tcp, TcpFlags};
 pub use path::{Tunnel, TunnelPath, VlanStack};
 
-use crate::capture::Frame;
+use crate::capture::{Frame, FrameId, LinkType};
+use crate::time::Timestamp;
 use cursor::Cursor;
 
 /// What `frame` holds, down to the innermost IP packet.
@@ -68,6 +69,18 @@ pub fn decode_batch<'a>(frames: &[Frame<'a>], out: &mut Vec<Packet<'a>>) {
     out.extend(frames.iter().map(Packet::of));
     for (frame, packet) in frames.iter().zip(out.iter_mut().skip(start)) {
         link::read(frame.link, Cursor::new(frame.bytes, frame.wire_len), packet);
+    }
+}
+
+/// Why frames of a link are not read: it carries no IP, or is not known here. None where they are read.
+pub fn unread(link: LinkType) -> Option<String> {
+    let LinkType(number) = link;
+    // What an empty frame decodes to depends on its link alone.
+    let empty = Frame { id: FrameId::default(), interface: 0, link, time: Timestamp::default(), wire_len: 0, bytes: &[] };
+    match decode(&empty) {
+        Packet { content: Content::Other(kind), .. } => Some(format!("link type {number} ({kind}) carries no IP that is read here")),
+        Packet { fault: Some(Fault { what: What::UnknownLink(_), .. }), .. } => Some(format!("link type {number} is not known here")),
+        _ => None,
     }
 }
 

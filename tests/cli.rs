@@ -1,0 +1,219 @@
+//! The command line as a user meets it: what bad input is answered with, which exit code, and that nothing readable is lost.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+#[test]
+fn a_missing_file_is_named_with_exit_code_3() {
+    let run = portbook(&["analyze", "no/such/file.pcap"]);
+    assert_line(&run, 3, "no/such/file.pcap: cannot be opened: there is no such file (check the path)");
+}
+
+#[test]
+fn a_folder_without_captures_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("notes.txt"), "nothing").expect("a file");
+    let run = portbook(&["analyze", &path(folder.path())]);
+    assert_line(&run, 3, "holds no captures (1 other files)");
+}
+
+#[test]
+fn an_empty_file_says_so() {
+    let file = Scratch::new(b"");
+    assert_line(&portbook(&["analyze", &file.name()]), 3, "is empty");
+}
+
+#[test]
+fn a_text_file_is_no_capture_and_its_beginning_is_shown() {
+    let file = Scratch::new(b"hello\n");
+    assert_line(&portbook(&["analyze", &file.name()]), 3, "is not a capture: it begins with the text \"hello\"");
+}
+
+#[test]
+fn a_cut_capture_is_reported_up_to_the_cut() {
+    let whole = fs::read(demo()).expect("the demo capture");
+    let file = Scratch::new(&whole[..whole.len() - 10]);
+    let run = portbook(&["analyze", "--format", "ndjson", &file.name()]);
+    assert_line(&run, 3, "ends in the middle of a record");
+    let (cut, uncut) = (frames(&run), frames(&portbook(&["analyze", "--format", "ndjson", &path(&demo())])));
+    assert_eq!(cut + 1, uncut, "all records but the last are read");
+}
+
+#[test]
+fn a_link_type_that_is_not_known_is_named() {
+    let mut bytes = fs::read(demo()).expect("the demo capture");
+    // A little-endian pcap file's link type is in bytes 20 to 23 of its header (draft-ietf-opsawg-pcap, section 4).
+    bytes[20..24].copy_from_slice(&2_748_u32.to_le_bytes());
+    let file = Scratch::new(&bytes);
+    assert_line(&portbook(&["analyze", &file.name()]), 3, "link type 2748 is not known here");
+}
+
+#[test]
+fn a_good_capture_beside_a_bad_one_is_still_reported() {
+    let bad = Scratch::new(b"hello\n");
+    let run = portbook(&["analyze", "--format", "ndjson", &path(&demo()), &bad.name()]);
+    assert_eq!(run.status.code(), Some(3));
+    assert!(frames(&run) > 100);
+}
+
+#[test]
+fn a_signature_file_with_a_mistake_is_pointed_at() {
+    let file = Scratch::new(b"vendor = \n");
+    let run = portbook(&["analyze", "--signatures", &file.name(), &path(&demo())]);
+    let said = stderr(&run);
+    assert_eq!(run.status.code(), Some(2), "{said}");
+    assert!(said.contains(&format!("{}:1:10", file.name())), "{said}");
+    assert!(run.stdout.is_empty());
+}
+
+#[test]
+fn wrong_usage_ends_with_exit_code_2_and_says_what_would_be_right() {
+    for (arguments, says) in [
+        (vec!["--role", "spinetix.playr=10.0.0.0/8"], "spinetix has spinetix.player"),
+        (vec!["--role", "spinetix.player=10.0.0.0/40"], "10.1.0.0/24"),
+        (vec!["--role", "spinetix.player"], "write ROLE=NETWORK"),
+        (vec!["--product", "spinetics"], "there are spinetix, cayin, cinegy, spotfire, cobalt"),
+        (vec!["--filter", "prot 80"], "syntax error"),
+        (vec!["--format", "xml"], "possible values: text, json, ndjson"),
+        (vec!["--workers", "0"], "1..=256"),
+    ] {
+        let demo = path(&demo());
+        let run = portbook(&[&["analyze"], arguments.as_slice(), &[&demo]].concat());
+        let said = stderr(&run);
+        assert_eq!(run.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(says), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn fail_on_ends_with_exit_code_1_only_where_there_is_something_to_fail_on() {
+    let demo = path(&demo());
+    let role = ["analyze", "--role", "spinetix.player=10.1.0.0/24", &demo, "--fail-on"];
+    assert_eq!(portbook(&[&role[..], &["high"]].concat()).status.code(), Some(1));
+    let filtered = ["analyze", "--filter", "arp", &demo, "--fail-on", "info"];
+    assert_eq!(portbook(&filtered).status.code(), Some(0));
+}
+
+#[test]
+fn the_text_report_fits_100_columns_and_holds_no_colour_in_a_pipe() {
+    let run = portbook(&["analyze", "-v", "--role", "spinetix.player=10.1.0.0/24", &path(&demo())]);
+    let text = String::from_utf8(run.stdout).expect("text");
+    assert!(!text.contains('\u{1b}'));
+    let wide: Vec<_> = text.lines().filter(|line| line.chars().count() > 100).collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+    assert!(text.contains("Slow Sync") && text.contains("8883"), "{text}");
+}
+
+#[test]
+fn json_is_one_document_with_what_ndjson_has_line_by_line() {
+    let demo = path(&demo());
+    let document: Value = serde_json::from_slice(&portbook(&["analyze", "--format", "json", &demo]).stdout).expect("one document");
+    let run = portbook(&["analyze", "--format", "ndjson", &demo]);
+    let lines: Vec<Value> = String::from_utf8(run.stdout).expect("text").lines().map(|line| serde_json::from_str(line).expect("a record")).collect();
+    let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).cloned().collect::<Vec<_>>();
+    assert_eq!(document["flows"], Value::Array(of("flow")));
+    assert_eq!(document["findings"], Value::Array(of("finding")));
+    assert_eq!(vec![document["summary"].clone()], of("summary"));
+}
+
+#[test]
+fn the_report_does_not_depend_on_the_number_of_workers() {
+    let captures = path(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures"));
+    let with = |workers: &str| portbook(&["analyze", "--format", "ndjson", "--workers", workers, "--role", "spinetix.player=10.1.0.0/24", &captures]).stdout;
+    let one = with("1");
+    assert!(one.len() > 10_000);
+    for workers in ["2", "3", "8"] {
+        assert!(one == with(workers), "--workers {workers} gives another report");
+    }
+}
+
+#[test]
+fn output_goes_to_a_file_and_a_capture_that_cannot_be_read_leaves_it_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = path(&folder.path().join("report.txt"));
+    assert!(portbook(&["analyze", &path(&demo()), "--output", &target]).stdout.is_empty());
+    let report = fs::read_to_string(&target).expect("the report");
+    assert!(report.contains("packets"));
+    portbook(&["analyze", "no/such/file", "--output", &target]);
+    assert_eq!(fs::read_to_string(&target).expect("still there"), report);
+}
+
+#[test]
+fn a_capture_comes_through_a_pipe_as_from_its_file() {
+    let demo = demo();
+    let piped = Command::new(env!("CARGO_BIN_EXE_portbook"))
+        .args(["analyze", "--format", "ndjson", "-"])
+        .stdin(Stdio::from(fs::File::open(&demo).expect("the demo capture")))
+        .output()
+        .expect("portbook runs");
+    let flows = |out: &[u8]| String::from_utf8_lossy(out).lines().filter(|line| line.contains("\"type\":\"flow\"")).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(flows(&piped.stdout), flows(&portbook(&["analyze", "--format", "ndjson", &path(&demo)]).stdout));
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let mut run = Command::new(env!("CARGO_BIN_EXE_portbook"))
+        .args(["analyze", "--format", "ndjson", &path(&demo())])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("portbook runs");
+    drop(run.stdout.take());
+    let output = run.wait_with_output().expect("portbook ends");
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
+}
+
+#[test]
+fn completions_and_the_manual_name_the_commands() {
+    for arguments in [&["completions", "bash"][..], &["man"]] {
+        let text = String::from_utf8(portbook(arguments).stdout).expect("text");
+        assert!(["analyze", "explain", "signatures"].iter().all(|command| text.contains(command)), "{arguments:?}");
+    }
+}
+
+/// A file that is gone after the test.
+struct Scratch(tempfile::NamedTempFile);
+
+impl Scratch {
+    fn new(bytes: &[u8]) -> Self {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        fs::write(file.path(), bytes).expect("written");
+        Self(file)
+    }
+
+    fn name(&self) -> String {
+        path(self.0.path())
+    }
+}
+
+fn portbook(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_portbook")).args(arguments).stdin(Stdio::null()).output().expect("portbook runs")
+}
+
+/// One line on standard error that holds the words, and the exit code.
+fn assert_line(run: &Output, code: i32, words: &str) {
+    let said = stderr(run);
+    assert_eq!(run.status.code(), Some(code), "{said}");
+    assert!(said.contains(words) && said.trim_end().lines().count() == 1, "{said}");
+}
+
+fn frames(run: &Output) -> u64 {
+    let text = String::from_utf8_lossy(&run.stdout);
+    let summary: Value = serde_json::from_str(text.lines().last().unwrap_or_default()).expect("a summary");
+    summary["frames"].as_u64().expect("a number")
+}
+
+fn stderr(run: &Output) -> String {
+    String::from_utf8_lossy(&run.stderr).into_owned()
+}
+
+fn demo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures/demo/capture.pcap")
+}
+
+fn path(path: &Path) -> String {
+    path.display().to_string()
+}
