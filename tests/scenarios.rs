@@ -38,7 +38,6 @@ fn every_documented_row_has_all_four_scenarios() {
 }
 
 #[test]
-#[ignore = "until every room has landed"]
 fn every_scenario_is_judged_as_the_document_says() {
     let openings = Openings::load();
     let rows = rows();
