@@ -19,10 +19,10 @@ pub static DNS: Known = Known {
 };
 
 fn look(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
-    if opening.is_at(RELATIVES) {
+    let at_home = opening.is_at(&[53]);
+    if opening.is_at(RELATIVES) && !at_home {
         return Look::No;
     }
-    let at_home = opening.is_at(&[53]);
     if opening.transport == Transport::UDP {
         return judge(bytes, response, at_home, 0);
     }

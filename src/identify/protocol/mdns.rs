@@ -12,7 +12,9 @@ pub static MDNS: Known =
     Known { name: "mdns", carriers: &[Transport::UDP], ask: look, answer: look, strength: Strength::Structure, reader: || Names::of(NameSource::Mdns) };
 
 fn look(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    // A resolver may ask from port 5353.
     let fits = opening.is_at(&[5353])
+        && !opening.is_at(&[53])
         && Message::read(bytes).is_some_and(|message| {
             let header = message.header;
             let classes = message.questions.iter().all(|question| matches!(question.class & 0x7fff, 1 | 255));

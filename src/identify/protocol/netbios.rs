@@ -170,6 +170,10 @@ impl Reader for Datagrams {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if !std::mem::replace(&mut self.told, true) {
             said.say(Fact::OneWay);
+            // Browser announcements are SMB transactions to a mail slot (MS-BRWS section 2.2).
+            if memchr::memmem::find(piece.bytes, b"\xffSMB").is_some() {
+                said.say(Fact::Inner("smb"));
+            }
             let name = encoded(piece.bytes.get(15..47).unwrap_or_default());
             if let Some((name, _)) = name.filter(|(name, suffix)| !name.is_empty() && matches!(suffix, 0 | 0x20)) {
                 said.say(Fact::Name { of: piece.from, name, source: NameSource::Netbios });

@@ -101,7 +101,7 @@ pub static SHARED_VARIABLES: Known = Known {
 pub static BITTORRENT: BitTorrent = BitTorrent;
 
 fn irc_ask(_: &Opening<'_>, bytes: &[u8]) -> Look {
-    match opens_with(bytes, &["NICK", "USER", "PASS", "CAP"]) {
+    match opens_with(bytes, &["NICK", "USER", "PASS", "CAP", "ISON", "JOIN", "PRIVMSG", "PING", "PONG", "STARTTLS"]) {
         Some(true) => {
             let says = |word: &[u8]| bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(word));
             let both = says(b"NICK ") && says(b"USER ");

@@ -89,7 +89,7 @@ fn reports(opening: &Opening<'_>, bytes: &[u8]) -> Look {
         let blocks = 6 * u16::from(first & 31);
         let long_enough = match kind {
             200 => words >= 6 + blocks,
-            201 => words >= 1 + blocks,
+            201 => words > blocks,
             _ => words >= 1,
         };
         if !known || !long_enough || at.take(usize::from(words) * 4).is_none() {

@@ -14,10 +14,17 @@ use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
 pub static TDS: Known = Known {
     name: "tds",
     carriers: &[Transport::TCP],
-    ask: |_, bytes| match bytes {
+    ask: |opening, bytes| match bytes {
         [0x12, 1, _, _, 0, 0, 0 | 1, 0, rest @ ..] => tds_options(bytes, rest, "TDS prelogin"),
         // TDS 4.2 and 7.0 clients log in at once.
         [0x10, 1, a, b, 0, 0, 0 | 1, 0, rest @ ..] => Look::when(tds_login(u16::from_be_bytes([*a, *b]), rest), 12, "TDS login"),
+        // In the middle: a batch or a call with the headers of TDS 7.2 and later, the transaction descriptor among them (MS-TDS 2.2.5.3).
+        [1 | 3 | 14, _, a, b, 0, 0, _, 0, 22, 0, 0, 0, 18, 0, 0, 0, 2, 0, ..] => {
+            Look::when(u16::from_be_bytes([*a, *b]) >= 30, 18, "TDS request with transaction header")
+        }
+        [1 | 3 | 14, 0 | 1 | 8 | 9, a, b, 0, 0, _, 0, ..] => {
+            Look::when(usize::from(u16::from_be_bytes([*a, *b])) == bytes.len() && opening.is_at(&[1433]), 8, "TDS request")
+        }
         [0x10 | 0x12] | [0x10 | 0x12, 1] | [0x10 | 0x12, 1, _] => Look::Short,
         [0x10 | 0x12, 1, _, _, tail @ ..] if bytes.len() < 9 && tail.iter().take(2).all(|byte| *byte == 0) => Look::Short,
         _ => Look::No,

@@ -96,10 +96,10 @@ fn midway(heads: &[Head]) -> bool {
         let [a, b, c, d, ..] = head.bytes;
         let reserved = [c, d] == [0, 0];
         match (a, b) {
-            (0x80, 0x02) => reserved && (16..=44).contains(&head.len) && head.len % 4 == 0,
+            (0x80, 0x02) => reserved && (16..=44).contains(&head.len) && head.len.is_multiple_of(4),
             (0x80, 0x06) => reserved && (16..=20).contains(&head.len),
             (0x80, 0x01) => reserved && (16..=20).contains(&head.len),
-            (0x80, 0x03) => reserved && head.len >= 20 && head.len % 4 == 0,
+            (0x80, 0x03) => reserved && head.len >= 20 && head.len.is_multiple_of(4),
             _ => false,
         }
     };

@@ -102,9 +102,10 @@ fn redis_ask(_: &Opening<'_>, bytes: &[u8]) -> Look {
             match (many, size, word) {
                 (Some(1..), Some(1..), Some(_)) => Look::Yes(0, 4, "Redis command"),
                 _ if bytes.len() < 16 && rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'\r' | b'\n' | b'$')) => Look::Short,
-                _ => Look::No,
+                _ => Look::Weak(0, 1, "Redis command, malformed"),
             }
         }
+        [b'+' | b'-' | b':' | b'$', ..] => Look::Weak(0, 1, "Redis value sent by a client"),
         _ => match opens_with(bytes, &["PING", "INFO", "AUTH", "COMMAND", "HELLO", "SELECT", "CONFIG"]) {
             Some(true) => Look::Weak(0, 4, "Redis command in a line"),
             Some(false) => Look::No,
@@ -115,6 +116,11 @@ fn redis_ask(_: &Opening<'_>, bytes: &[u8]) -> Look {
 
 fn redis_answer(_: &Opening<'_>, bytes: &[u8]) -> Look {
     match bytes {
+        [b'-', rest @ ..]
+            if [b"ERR unknown command".as_slice(), b"ERR Protocol error", b"NOAUTH ", b"WRONGPASS "].iter().any(|word| rest.starts_with(word)) =>
+        {
+            Look::Yes(0, 8, "Redis error")
+        }
         [b'-', rest @ ..] if [b"ERR".as_slice(), b"NOAUTH", b"WRONGPASS", b"DENIED", b"MOVED", b"LOADING"].iter().any(|word| may_begin(rest, word)) => {
             Look::Weak(0, 4, "Redis error")
         }

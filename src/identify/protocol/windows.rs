@@ -102,6 +102,14 @@ fn smb_length(_: Side, bytes: &[u8]) -> Length {
 
 /// Negotiate (SMB 1: 0x72, SMB 2: 0) and session setup (0x73, 1) answers: dialect and status.
 fn smb_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
+    // A DCE/RPC bind through a named pipe, little endian, first and last fragment.
+    if memchr::memmem::find(bytes, &[5, 0, 11, 3, 0x10, 0, 0, 0]).is_some() {
+        said.say(Fact::Inner("dcerpc"));
+        return Appetite::Full;
+    }
+    if piece.offset > PIPES_OPENED {
+        return Appetite::Full;
+    }
     if piece.from == Side::Client || bytes.len() < 8 {
         return Appetite::Hungry;
     }
@@ -139,7 +147,7 @@ fn smb_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite
         _ => return Appetite::Hungry,
     };
     said.say(Fact::Answer { kind, code: status.unwrap_or_default(), text: format!("NTSTATUS {:#010x}", status.unwrap_or_default()).into(), by: Side::Server });
-    if session { Appetite::Full } else { Appetite::Hungry }
+    if session && kind == AnswerKind::Refused { Appetite::Full } else { Appetite::Hungry }
 }
 
 fn kerberos(opening: &Opening<'_>, bytes: &[u8], kinds: &[u8], rule: &'static str) -> Look {
@@ -227,7 +235,7 @@ fn dcerpc(opening: &Opening<'_>, bytes: &[u8], kinds: &[u8], rule: &'static str)
     match bytes {
         [5, 0 | 1, kind, _, 0 | 0x10, 0, 0, 0, a, b, ..] => {
             let len = if bytes.get(4) == Some(&0) { u16::from_be_bytes([*a, *b]) } else { u16::from_le_bytes([*a, *b]) };
-            let begins = matches!(kind, 11 | 12 | 13 | 14 | 15);
+            let begins = matches!(kind, 11..=15);
             // A request alone may open only what was joined midway.
             let fits = kinds.contains(kind) && len >= 16;
             if begins { Look::when(fits, 10, rule) } else { Look::when(fits, 10, rule).weak_unless_at(opening, &[135]) }
@@ -319,6 +327,9 @@ fn rpc_reply(opening: &Opening<'_>, bytes: &[u8]) -> Look {
         _ => Look::No,
     }
 }
+
+/// Bytes of a connection within which pipes are looked for: they are opened right after the login, bulk comes later.
+const PIPES_OPENED: u64 = 32 * 1024;
 
 #[cfg(test)]
 mod tests {
