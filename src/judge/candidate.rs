@@ -376,7 +376,8 @@ fn role_misses(case: &Case<'_>, service: &Service, roles: &Roles<'_>, ends: [Pla
         misses.push(Miss::LeftTheLan);
         return;
     }
-    if !ends.contains(&Plays::Refused) {
+    // Where the row would have to assume a product on one end, but turned round the site knows one of its ends, it is the direction that is wrong.
+    if ends.contains(&Plays::Given) && !ends.contains(&Plays::Refused) || ends.iter().all(|plays| *plays == Plays::Kind) {
         return;
     }
     let swapped = [
@@ -387,6 +388,9 @@ fn role_misses(case: &Case<'_>, service: &Service, roles: &Roles<'_>, ends: [Pla
         if service.direction != Direction::Unknown {
             misses.push(Miss::Direction);
         }
+        return;
+    }
+    if !ends.contains(&Plays::Refused) {
         return;
     }
     misses.push(Miss::Role);

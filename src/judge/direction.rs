@@ -43,7 +43,7 @@ fn by_surroundings(
     let (a, b, transport) = (flow.client.endpoint, flow.server.endpoint, flow.transport);
     one_of(seen.is_server(transport, a), seen.is_server(transport, b), "another flow shows the server")
         .or_else(|| one_of(announced(b, a), announced(a, b), "announced"))
-        .or_else(|| (a.port == b.port).then_some(None).unwrap_or_else(|| by_port(a.port, b.port, |port| documented(transport, port))))
+        .or_else(|| by_port(a.port, b.port, |port| documented(transport, port)))
 }
 
 fn by_port(a: u16, b: u16, documented: impl Fn(u16) -> bool) -> Option<(Side, &'static str)> {

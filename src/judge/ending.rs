@@ -190,7 +190,7 @@ fn refused(identified: &Identified) -> Option<Refusal<'_>> {
         })
     };
     let served = answers().any(|answer| matches!(answer.kind, AnswerKind::Accepted | AnswerKind::Redirected));
-    answers().last().filter(|_| !served)
+    answers().next_back().filter(|_| !served)
 }
 
 fn is_multicast_only(flow: &Flow) -> bool {

@@ -7,7 +7,7 @@ use crate::judge::claim::Claims;
 use crate::judge::ending::Ending;
 use crate::judge::role::Roles;
 use crate::judge::visibility::{Seen, Visibility, took_part};
-use crate::judge::{Judged, Named, Site, Verdict, blocked, direction, verdict};
+use crate::judge::{Confidence, Judged, Named, Site, Verdict, blocked, direction, verdict};
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::{Basis, Service, Signatures};
 
@@ -51,8 +51,8 @@ impl<'a> Judge<'a> {
         let decision = verdict::decide(&case, self.signatures, &roles, &weighed, took_part(flow));
         let service = decision.service.and_then(|id| self.signatures.services.get(id.0 as usize));
         let mut ending = Ending::read(&identified, service, &self.seen);
-        // What a document expects from outside did not come unasked.
-        ending.from_outside &= decision.verdict != Verdict::Expected;
+        // What a document expects of a host that the site knows did not come unasked; to any other host, filtering it is what one expects.
+        ending.from_outside &= (decision.verdict, decision.attribution) != (Verdict::Expected, Confidence::High);
         let (fate, cited) = (blocked::decide(&ending), ending.cited());
         let instance = service.and_then(|service| service.instance_of(server.port));
         identified.announced = announced;

@@ -2,5 +2,6 @@
 
 mod findings;
 mod outcomes;
+mod rows;
 pub(in crate::judge) mod sample;
 mod verdicts;
