@@ -285,7 +285,7 @@ impl Live {
         }
     }
 
-    fn conclude(mut self: Box<Self>, mut flow: Flow, books: &Books, dropped: &mut u64) -> Identified {
+    fn conclude(mut self, mut flow: Flow, books: &Books, dropped: &mut u64) -> Identified {
         let setting = self.setting(&flow);
         if let Stage::Unknown(mut gathered) = mem::take(&mut self.stage) {
             let found = gathered.conclude(setting);
@@ -297,7 +297,7 @@ impl Live {
             self.keep_facts(facts, setting.ends, (flow.last, flow.last_frame), books);
         }
         *dropped += u64::from(self.dropped);
-        let Self { layers: protocol, evidence, matches, facts, opening, client, turned, midstream, .. } = *self;
+        let Self { layers: protocol, evidence, matches, facts, opening, client, turned, midstream, .. } = self;
         let client = if turned { client.map(Side::other) } else { client };
         let evidence = if midstream { evidence.lowered() } else { evidence };
         let turn = client == Some(Side::Server) && flow.direction != Direction::Certain;

@@ -95,7 +95,10 @@ mod tests {
     use super::*;
     use crate::capture::FrameId;
 
-    fn book(entries: &[(i64, &str, Option<&str>, &[&str], u64)]) -> Names {
+    /// When, of which address, to whom, which names, for how many seconds.
+    type Said<'a> = (i64, &'a str, Option<&'a str>, &'a [&'a str], u64);
+
+    fn book(entries: &[Said<'_>]) -> Names {
         let names = Names::new();
         for (n, (second, address, client, said, ttl)) in (1..).zip(entries) {
             let stamp = (Timestamp::from_parts(*second, 0), FrameId { file: 0, number: n }, 0);

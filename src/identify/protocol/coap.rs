@@ -268,7 +268,6 @@ impl CoapReader {
                 let number = u32::from(code >> 5) * 100 + u32::from(code & 0x1f);
                 said.say(Fact::Answer { kind, code: number, text: format!("{}.{:02}", code >> 5, code & 0x1f).into(), by: from });
             }
-            SETTINGS => {}
             _ => {}
         }
     }

@@ -14,8 +14,7 @@ pub static CRQT: Known =
     Known { name: "crqt", carriers: &[Transport::UDP], ask: announcement, answer: nothing, strength: Strength::Magic, reader: || Box::new(CrqtReader) };
 
 /// Magic, a port, 32 lower-case hexadecimal digits, a name.
-fn announcement(opening: &Opening<'_>, bytes: &[u8]) -> Look {
-    let _ = opening;
+fn announcement(_: &Opening<'_>, bytes: &[u8]) -> Look {
     Look::when(read(bytes).is_some(), 38, "CRQT magic, port and session id")
 }
 
@@ -23,14 +22,20 @@ fn nothing(_: &Opening<'_>, _: &[u8]) -> Look {
     Look::No
 }
 
-/// Port, session id and name.
-fn read(bytes: &[u8]) -> Option<(u16, Box<[u8]>, &[u8])> {
+/// What a datagram announces.
+struct Announcement<'a> {
+    port: u16,
+    session: Box<[u8]>,
+    space: &'a [u8],
+}
+
+fn read(bytes: &[u8]) -> Option<Announcement<'_>> {
     let mut at = Cursor::new(bytes);
     (at.array()? == *b"CRQT").then_some(())?;
     let port = at.be16().filter(|port| *port != 0)?;
-    let id = session_id(at.take(32)?)?;
+    let session = session_id(at.take(32)?)?;
     // The listener wants more than 40 bytes.
-    (bytes.len() > 40 && bytes.len() <= 2048).then_some((port, id, at.rest()))
+    (bytes.len() > 40 && bytes.len() <= 2048).then_some(Announcement { port, session, space: at.rest() })
 }
 
 fn session_id(digits: &[u8]) -> Option<Box<[u8]>> {
@@ -46,14 +51,14 @@ struct CrqtReader;
 
 impl Reader for CrqtReader {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
-        let Some((port, id, name)) = read(piece.bytes) else { return Appetite::Hungry };
+        let Some(Announcement { port, session, space }) = read(piece.bytes) else { return Appetite::Hungry };
         let announcer = if piece.from == Side::Client { piece.ends.0.ip } else { piece.ends.1.ip };
         said.say(Fact::OneWay);
-        said.detail("crqt", "space", &*printable(name));
+        said.detail("crqt", "space", &*printable(space));
         said.detail("crqt", "port", port);
-        said.detail("crqt", "session", id.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        said.detail("crqt", "session", session.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
         let (server, made, frame) = (Endpoint { ip: announcer, port }, piece.time, piece.frame);
-        let begins = Some(id);
+        let begins = Some(session);
         said.say(Fact::Promise(Promise {
             kind: PromiseKind::Crqt,
             transport: Transport::TCP,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::identify::wire::{begins, host_name, may_begin, printable};
+use crate::identify::wire::{begins, host_name, printable};
 
 use super::http_body::{Body, BodyKind, Messages};
 use super::upnp;
@@ -109,7 +109,7 @@ fn method_and_path(head: &[u8]) -> Look {
             let (method, target) = head.split_at(space);
             let target = target.get(1..).unwrap_or_default();
             let plausible = target.iter().all(|byte| *byte > b' ' && *byte != 0x7f || *byte == b' ') && is_method(method);
-            let known = METHODS.iter().any(|name| *name == method) && matches!(target, [b'/', ..] | [b'h', b't', b't', b'p', ..]);
+            let known = METHODS.contains(&method) && matches!(target, [b'/', ..] | [b'h', b't', b't', b'p', ..]);
             match (plausible, known) {
                 (false, _) => Look::No,
                 (true, true) => Look::Request,
@@ -236,7 +236,7 @@ impl HttpReader {
         let server = piece.from.other();
         let (host, path) = split_target(method, target);
         said.say(Fact::Request { method: printable(method.as_bytes()), path: printable(path.as_bytes()) });
-        if let Some(host) = host.or_else(|| headers.text("host")).and_then(|host| host_only(host)).filter(|_| method != "CONNECT") {
+        if let Some(host) = host.or_else(|| headers.text("host")).and_then(host_only).filter(|_| method != "CONNECT") {
             said.name(server, &host, NameSource::Host);
         }
         headers.software(&["user-agent"], piece.from, said);
@@ -423,7 +423,7 @@ fn answer_kind(code: u16) -> AnswerKind {
 /// jsonrpc.org specification section 4: an object, or a batch of them, with that member.
 fn is_json_rpc(body: &[u8]) -> bool {
     let text = body.trim_ascii_start();
-    matches!(text.first(), Some(b'{' | b'[')) && memchr::memmem::find(text, b"\"jsonrpc\"").is_some() && may_begin(text.trim_ascii_start(), &text[..1])
+    matches!(text.first(), Some(b'{' | b'[')) && memchr::memmem::find(text, b"\"jsonrpc\"").is_some()
 }
 
 const REQUEST: &str = "HTTP/1 request line";

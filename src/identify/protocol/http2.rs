@@ -20,7 +20,7 @@ fn preface(_: &Opening<'_>, bytes: &[u8]) -> Look {
 fn settings(_: &Opening<'_>, bytes: &[u8]) -> Look {
     let mut at = Cursor::new(bytes);
     let (Some(len), Some(kind), Some(flags), Some(stream)) = (at.be24(), at.u8(), at.u8(), at.be32()) else { return Look::Short };
-    Look::when(kind == SETTINGS && flags == 0 && stream == 0 && len % 6 == 0 && len <= 600, 9, "HTTP/2 SETTINGS frame").weak()
+    Look::when(kind == SETTINGS && flags == 0 && stream == 0 && len.is_multiple_of(6) && len <= 600, 9, "HTTP/2 SETTINGS frame").weak()
 }
 
 fn length(bytes: &[u8]) -> Length {

@@ -48,7 +48,7 @@ impl<'a> Long<'a> {
         }
         if version == 0 {
             let versions = at.rest().len();
-            return (versions >= 4 && versions % 4 == 0).then_some(Self {
+            return (versions >= 4 && versions.is_multiple_of(4)).then_some(Self {
                 version,
                 kind: Kind::Negotiation,
                 destination,

@@ -76,7 +76,7 @@ impl<'a> Message<'a> {
         let (kind, len) = (at.be16()?, usize::from(at.be16()?));
         let id = at.take(16)?;
         let cookie = id.starts_with(&[0x21, 0x12, 0xa4, 0x42]);
-        let fits = kind & 0xc000 == 0 && len % 4 == 0 && whole.is_none_or(|whole| whole == len + 20);
+        let fits = kind & 0xc000 == 0 && len.is_multiple_of(4) && whole.is_none_or(|whole| whole == len + 20);
         let message = Self { kind, cookie, id, attributes: at.rest().get(..len).unwrap_or(at.rest()) };
         let complete = message.attributes.len() == len;
         // Classic messages have no cookie: their type must be one of RFC 3489, and their attributes must fill them.
@@ -177,9 +177,11 @@ impl StunReader {
                 said.believe(Evidence::Dialogue);
                 let error = message.attribute(ERROR_CODE).unwrap_or_default();
                 let code = error.get(2..4).map_or(0, |digits| u32::from(digits[0] & 7) * 100 + u32::from(digits[1]));
-                // 401 and 438 only ask for credentials.
                 let text = printable(error.get(4..).unwrap_or_default());
-                said.say(Fact::Answer { kind: AnswerKind::Refused, code, text, by: from });
+                // 401 and 438 only ask for credentials, as every TURN client expects (RFC 8489 section 9.2.4).
+                if !matches!(code, 401 | 438) {
+                    said.say(Fact::Answer { kind: AnswerKind::Refused, code, text, by: from });
+                }
             }
             Class::Indication => said.say(Fact::OneWay),
             _ => {}
@@ -248,9 +250,9 @@ mod tests {
 
     #[test]
     fn an_error_tells_its_number_and_its_words() {
-        let (request, answer) = (message(3, ""), message(0x0113, "00090010 00000401 556e617574686f72697a6564"));
+        let (request, answer) = (message(3, ""), message(0x0113, "0009000d 00000403 466f7262696464656e 000000"));
         let told = read_all(&Stun, &[(Side::Client, &request), (Side::Server, &answer)]);
-        assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code: 401, text: "Unauthorized".into(), by: Side::Server }));
+        assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code: 403, text: "Forbidden".into(), by: Side::Server }));
         assert!(told.says(&Fact::Inner("turn")));
     }
 

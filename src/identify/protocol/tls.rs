@@ -108,7 +108,7 @@ fn ssl2_hello(bytes: &[u8]) -> Look {
     let (Some(ciphers), Some(session), Some(challenge)) = (at.be16(), at.be16(), at.be16()) else { return Look::Short };
     let sum = 9 + u32::from(ciphers) + u32::from(session) + u32::from(challenge);
     let len = u32::from(high & 0x7f) << 8 | u32::from(low);
-    let agrees = sum == len && ciphers > 0 && ciphers % 3 == 0 && matches!(session, 0 | 16) && (16..=32).contains(&challenge);
+    let agrees = sum == len && ciphers > 0 && ciphers.is_multiple_of(3) && matches!(session, 0 | 16) && (16..=32).contains(&challenge);
     if agrees { Look::Hello(SSL2_HELLO) } else { Look::No }
 }
 
