@@ -1,7 +1,7 @@
 //! Every row of the five documents in four scenarios: as documented, from the wrong end, with the wrong bytes, without an answer.
 //!
-//! The scenarios are words in `fixtures/scenarios/*.toml` (its README describes them); frames are built from them here, the binary reads them, and what it
-//! says is held against what the document's row makes due.
+//! The scenarios are words in `fixtures/scenarios/*.toml` (its README describes them); frames are built from them here, the pipeline reads them, and the flow
+//! record is held against what the document's row makes due.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stop the test")]
 
@@ -12,8 +12,14 @@ mod words;
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::process::Command;
+use std::sync::atomic::AtomicBool;
 
+use ipnet::IpNet;
+use portbook::flow;
+use portbook::judge::Site;
+use portbook::pipeline::{self, Plan};
+use portbook::report::record::FlowRecord;
+use portbook::signature::{RoleId, Signatures};
 use serde_json::Value;
 
 use packets::Wire;
@@ -41,28 +47,17 @@ fn every_documented_row_has_all_four_scenarios() {
 fn every_scenario_is_judged_as_the_document_says() {
     let openings = Openings::load();
     let rows = rows();
-    let all: Vec<(&Row, Kind)> = rows.iter().flat_map(|row| KINDS.map(|kind| (row, kind))).filter(|(row, kind)| row.due(*kind).cannot.is_none()).collect();
-    let played = all.len();
-    let play = |part: &[(&Row, Kind)]| -> Vec<String> {
-        let one = |(row, kind): &(&Row, Kind)| mistakes(row, *kind, &row.scenario(*kind, &openings)).map(|what| format!("{} {}: {what}", row.id, kind.word()));
-        part.iter().filter_map(one).collect()
-    };
-    // The binary starts anew for each; two at a time keep a small machine busy.
-    let (first, second) = all.split_at(played / 2);
-    let (mut wrong, more) = std::thread::scope(|scope| {
-        let other = scope.spawn(|| play(second));
-        (play(first), other.join().unwrap())
-    });
-    wrong.extend(more);
+    let (mut wrong, mut played) = (Vec::new(), 0);
+    for (row, kind) in rows.iter().flat_map(|row| KINDS.map(|kind| (row, kind))).filter(|(row, kind)| row.due(*kind).cannot.is_none()) {
+        played += 1;
+        wrong.extend(mistakes(row, kind, &row.scenario(kind, &openings)).map(|what| format!("{} {}: {what}", row.id, kind.word())));
+    }
     assert!(wrong.is_empty(), "{} of {played} scenarios differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// What differs, in one line; none where all is as due.
 fn mistakes(row: &Row, kind: Kind, scenario: &Scenario) -> Option<String> {
-    let records = match judged(scenario, kind) {
-        Ok(records) => records,
-        Err(what) => return Some(what),
-    };
+    let records = judged(scenario, kind);
     let Some(flow) = records.iter().find(|record| is_about(scenario, record)) else {
         return Some("no flow record between the two".to_owned());
     };
@@ -122,7 +117,27 @@ fn is_about(scenario: &Scenario, record: &Value) -> bool {
         && record["server"]["port"] == opens.server_port
 }
 
-fn judged(scenario: &Scenario, kind: Kind) -> Result<Vec<Value>, String> {
+fn judged(scenario: &Scenario, kind: Kind) -> Vec<Value> {
+    let mut file = tempfile::Builder::new().suffix(".pcap").tempfile().unwrap();
+    file.write_all(&packets(scenario, kind).pcap()).unwrap();
+    let signatures = Signatures::built_in();
+    let role = |id: &str| signatures.roles.iter().position(|role| role.id == id).unwrap_or_else(|| panic!("no role {id}"));
+    let roles = scenario.roles.iter().map(|(id, ip)| (RoleId(u16::try_from(role(id)).unwrap()), IpNet::from(*ip))).collect();
+    let plan = Plan {
+        captures: &[file.path().to_owned()],
+        filter: None,
+        flows: flow::Settings::default(),
+        workers: 1,
+        signatures,
+        site: Site { roles, ..Site::default() },
+        stop: &AtomicBool::new(false),
+    };
+    let mut records = Vec::new();
+    pipeline::run(plan, &|_, _| {}, &mut |judged| records.push(serde_json::to_value(FlowRecord::new(judged, signatures)).unwrap())).unwrap();
+    records
+}
+
+fn packets(scenario: &Scenario, kind: Kind) -> Wire {
     let mut wire = Wire::default();
     wire.ping(&scenario.opens);
     for (opens, turns) in &scenario.before {
@@ -132,13 +147,5 @@ fn judged(scenario: &Scenario, kind: Kind) -> Result<Vec<Value>, String> {
         Kind::Unanswered => wire.unanswered(&scenario.opens, &scenario.turns),
         _ => wire.exchange(&scenario.opens, &scenario.turns),
     }
-    let mut file = tempfile::Builder::new().suffix(".pcap").tempfile().unwrap();
-    file.write_all(&wire.pcap()).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portbook"));
-    command.args(["analyze", "--format", "ndjson", "-q"]).args(&scenario.arguments).arg(file.path());
-    let output = command.output().unwrap();
-    if !matches!(output.status.code(), Some(0 | 1)) {
-        return Err(format!("portbook ends with {:?}: {}", output.status.code(), String::from_utf8_lossy(&output.stderr).trim()));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    wire
 }

@@ -63,8 +63,6 @@ pub struct Due {
     server: Option<String>,
     opens: Option<String>,
     dialogue: Option<String>,
-    #[serde(rename = "arguments")]
-    more_arguments: Vec<String>,
     /// One of these (`a|b`).
     pub verdict: Option<String>,
     /// One of these (`a|b`).
@@ -99,7 +97,8 @@ pub struct Scenario {
     pub opens: Opens,
     pub turns: Turns,
     pub before: Vec<(Opens, Turns)>,
-    pub arguments: Vec<String>,
+    /// Roles of hosts, as the operator gives them.
+    pub roles: Vec<(String, IpAddr)>,
 }
 
 impl Row {
@@ -127,13 +126,11 @@ impl Row {
         let client = due.client.as_ref().unwrap_or(client);
         let server = due.server.as_ref().unwrap_or(server);
         let opens = due.opens.as_ref().unwrap_or(&self.opens);
-        let mut arguments: Vec<String> = [client, server].into_iter().filter_map(|host| role(host)).flat_map(|role| ["--role".to_owned(), role]).collect();
-        arguments.extend(due.more_arguments.iter().cloned());
         Scenario {
             opens: parse_opens(client, server, opens),
             turns: openings.turns(due.dialogue.as_ref().unwrap_or(&self.dialogue)),
             before: self.before.iter().map(|one| (parse_opens(&one.client, &one.server, &one.opens), openings.turns(&one.dialogue))).collect(),
-            arguments,
+            roles: [client, server].into_iter().filter_map(|host| host.split_once(' ').map(|(role, _)| (role.to_owned(), address(host)))).collect(),
         }
     }
 }
@@ -156,11 +153,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios")
 }
 
-/// `spinetix.player 10.1.0.2` or `10.1.0.2`: the role as `--role` takes it, where there is one.
-fn role(host: &str) -> Option<String> {
-    host.split_once(' ').map(|(role, ip)| format!("{role}={ip}"))
-}
-
+/// Of `spinetix.player 10.1.0.2` or `10.1.0.2`.
 fn address(host: &str) -> IpAddr {
     let ip = host.rsplit(' ').next().unwrap_or_default();
     ip.parse().unwrap_or_else(|_| panic!("no address in \"{host}\""))
