@@ -131,6 +131,30 @@ fn the_report_does_not_depend_on_the_number_of_workers() {
 }
 
 #[test]
+fn copies_of_a_mirror_are_counted_once_unless_they_are_to_be_kept() {
+    let whole = fs::read(demo()).expect("the demo capture");
+    let (header, mut rest) = whole.split_at(24);
+    let (mut doubled, mut told_apart) = (header.to_vec(), 0);
+    while let Some((head, after)) = rest.split_first_chunk::<16>() {
+        let captured = u32::from_le_bytes([head[8], head[9], head[10], head[11]]) as usize;
+        let (frame, after) = after.split_at(captured);
+        doubled.extend([&head[..], frame, &head[..], frame].concat());
+        // IPv4 behind Ethernet, with an identification: without one, equal packets may be two (RFC 6864 section 4.1).
+        told_apart += u64::from(frame[12..14] == [8, 0] && frame[18..20] != [0, 0]);
+        rest = after;
+    }
+    let file = Scratch::new(&doubled);
+    let removed = portbook(&["analyze", "--format", "ndjson", &file.name()]);
+    let kept = portbook(&["analyze", "--format", "ndjson", "--keep-duplicates", &file.name()]);
+    let copies = |run: &Output| summary(run)["drops"]["exact copies of a packet"].as_u64();
+    assert!(told_apart > 100);
+    assert_eq!((copies(&removed), copies(&kept)), (Some(told_apart), None));
+    assert_eq!((frames(&removed), frames(&kept)), (frames(&kept), 2 * frames(&portbook(&["analyze", "--format", "ndjson", &path(&demo())]))));
+    let text = String::from_utf8(portbook(&["analyze", &file.name()]).stdout).expect("text");
+    assert!(text.contains(&format!("{told_apart} exact copies of a packet")), "{text}");
+}
+
+#[test]
 fn output_goes_to_a_file_and_a_capture_that_cannot_be_read_leaves_it_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let target = path(&folder.path().join("report.txt"));
@@ -201,9 +225,12 @@ fn assert_line(run: &Output, code: i32, words: &str) {
 }
 
 fn frames(run: &Output) -> u64 {
+    summary(run)["frames"].as_u64().expect("a number")
+}
+
+fn summary(run: &Output) -> Value {
     let text = String::from_utf8_lossy(&run.stdout);
-    let summary: Value = serde_json::from_str(text.lines().last().unwrap_or_default()).expect("a summary");
-    summary["frames"].as_u64().expect("a number")
+    serde_json::from_str(text.lines().last().unwrap_or_default()).expect("a summary")
 }
 
 fn stderr(run: &Output) -> String {

@@ -29,7 +29,7 @@ pub fn run(typed: Analyze) -> Result<Exit, Failure> {
     let plan = Plan {
         captures: &typed.captures,
         filter: typed.filter.as_deref(),
-        flows: flow::Settings::default(),
+        flows: flow::Settings { keep_duplicates: typed.keep_duplicates, ..flow::Settings::default() },
         workers: settings::workers(&typed),
         signatures: &signatures,
         site,

@@ -58,6 +58,9 @@ pub struct Analyze {
     /// Read only packets that match a libpcap filter, e.g. 'host 10.1.0.2 and not port 22'
     #[arg(long, value_name = "BPF")]
     pub filter: Option<String>,
+    /// Count copies that a mirror port makes of one packet as packets of their own
+    #[arg(long)]
+    pub keep_duplicates: bool,
     /// Threads that classify [default: one a core]; the report does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,

@@ -88,17 +88,31 @@ impl Losses {
         for (transport, many) in self.flows.without_ends.iter() {
             all.add(format!("{transport} without ports"), many);
         }
+        all.add("fragments whose first one never came".to_owned(), self.flows.fragments.without_ports);
         all.add("icmp errors that quote no flow seen".to_owned(), self.flows.errors_without_flow);
         all
     }
 
-    /// What was dropped at our own bounds.
+    /// Copies that a mirror made of packets, by kind of copy: counted here and in no flow.
+    pub fn copies(&self) -> Tally<String> {
+        let mut all = Tally::default();
+        for (kind, many) in self.flows.duplicates.iter() {
+            all.add(format!("{kind} copies of a packet"), many);
+        }
+        all
+    }
+
+    /// What was left out because a part of it never came, or at our own bounds.
     pub fn dropped(&self) -> Tally<String> {
         let (names, promises) = self.names_and_promises;
+        let fragments = &self.flows.fragments;
         let mut all = Tally::default();
         for (what, many) in [
             ("flows put out because too many were live", self.flows.evicted),
             ("icmp errors beyond those kept of a flow", self.flows.errors_not_kept),
+            ("fragmented datagrams of which a part never came", fragments.incomplete),
+            ("fragmented datagrams whose parts contradict each other", fragments.spoiled),
+            ("fragmented datagrams put out because too many were being gathered", fragments.evicted),
             ("facts beyond those kept of a flow", self.facts),
             ("names beyond those kept", names),
             ("announcements beyond those kept", promises),

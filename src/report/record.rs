@@ -286,6 +286,7 @@ impl<'a> SummaryRecord<'a> {
     /// The summary of a report.
     pub fn new(report: &'a Report<'_>) -> Self {
         let mut drops = counts(&report.losses.dropped());
+        drops.extend(counts(&report.losses.copies()));
         for interface in &report.interfaces {
             if let Some(dropped) = interface.dropped {
                 let name = interface.name.as_deref().unwrap_or("interface");

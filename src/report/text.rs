@@ -220,8 +220,9 @@ fn write_coverage(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
 /// Everything that was not counted as a flow: faults, frames of other kinds, drops.
 fn write_losses(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut lines = Vec::new();
+    let losses = &report.losses;
     for (label, tally) in
-        [("not decoded", report.losses.faults()), ("not in a flow", report.losses.without_flow()), ("dropped or skipped", report.losses.dropped())]
+        [("not decoded", losses.faults()), ("not in a flow", losses.without_flow()), ("removed", losses.copies()), ("dropped or skipped", losses.dropped())]
     {
         if !tally.is_empty() {
             let parts: Vec<String> = tally.iter().map(|(what, many)| format!("{} {what}", grouped(many))).collect();
