@@ -31,9 +31,11 @@ lint: deps
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --offline check bans licenses sources; else echo "skipped: cargo-deny is not installed"; fi
 
 deps:
-	@missing=; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
-	if [ -n "$$missing" ]; then echo "installing$$missing"; $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; fi
 	@command -v $(CARGO) >/dev/null || { echo "cargo is not installed: see https://rustup.rs (Rust 1.90 or newer)"; exit 1; }
+	@command -v dpkg >/dev/null || { echo "not Debian: a C linker and libpcap's headers are taken to be there"; exit 0; }; \
+	missing=; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; [ -n "$$missing" ] || exit 0; \
+	echo "installing$$missing"; \
+	$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 
 clean:
 	$(CARGO) clean

@@ -287,7 +287,7 @@ fn one_address(all: &Signatures, address: IpAddr, out: &mut dyn Write) -> io::Re
         } else {
             "a public address"
         };
-        wrapped(out, "", &format!("No document names {address}, {kind}. Roles are given to addresses by --role or a site file."))?;
+        wrapped(out, "", &format!("No document names {address}, {kind}. Roles are given to addresses by --role."))?;
         return Ok(Found::Nothing);
     }
     for (nth, id) in rows.iter().enumerate() {

@@ -189,7 +189,7 @@ impl Advice<'_> {
             Reason::WrongDirection => format!("Close {} from {client} to {server}; only the other direction is documented.", self.place()),
             Reason::NotEncrypted => format!("Switch encryption on at both ends of {}.", self.place()),
             Reason::UndocumentedService | Reason::WrongRole | Reason::UnsupportedByProduct => {
-                format!("Find out what it is for; if it is wanted, write it into the site file, else close {} from {client} to {server}.", self.place())
+                format!("Find out what it is for; if nobody wants it, close {} from {client} to {server}.", self.place())
             }
             Reason::WrongProtocol => format!("Check what listens on {} of {server}.", self.place()),
             Reason::InboundFromOutside => format!("Close {} from outside to {server} unless remote access is wanted.", self.place()),
@@ -217,10 +217,13 @@ impl Advice<'_> {
 
     fn cited(&self, document: u16, citation: &Citation, basis: Basis) -> Cited {
         let source = self.signatures.documents.get(usize::from(document));
+        let named = source.map_or_else(String::new, |source| format!("{}, {}", source.vendor_name, source.title));
+        let other = citation.url.clone().filter(|_| basis == Basis::Supplement);
         Cited {
-            document: source.map_or_else(String::new, |source| format!("{}, {}", source.vendor_name, source.title)),
+            document: other.unwrap_or(named),
             section: citation.section.clone(),
             quote: citation.quote.clone(),
+            verbatim: citation.verbatim,
             url: citation.url.clone().or_else(|| source.and_then(|source| source.url.clone())),
             basis,
         }

@@ -308,12 +308,14 @@ pub struct Finding {
 /// A citation with its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cited {
-    /// Vendor and title.
+    /// Vendor and title; of a supplement the address of the source, as the document does not say it.
     pub document: String,
-    /// Heading, or place in the document.
+    /// Heading, or place in the document; empty where there is none.
     pub section: String,
-    /// Word for word.
+    /// Word for word where `verbatim`; else what the source states, in our words.
     pub quote: String,
+    /// Whether `quote` may stand in quotation marks.
+    pub verbatim: bool,
     /// Address of the page.
     pub url: Option<String>,
     /// Document, supplement or user.

@@ -197,6 +197,7 @@ struct CitationRecord<'a> {
     document: &'a str,
     section: &'a str,
     quote: &'a str,
+    verbatim: bool,
     url: Option<&'a str>,
     basis: &'static str,
 }
@@ -245,7 +246,14 @@ impl<'a> FindingRecord<'a> {
 
 impl<'a> CitationRecord<'a> {
     fn new(cited: &'a Cited) -> Self {
-        Self { document: &cited.document, section: &cited.section, quote: &cited.quote, url: cited.url.as_deref(), basis: basis_name(cited.basis) }
+        Self {
+            document: &cited.document,
+            section: &cited.section,
+            quote: &cited.quote,
+            verbatim: cited.verbatim,
+            url: cited.url.as_deref(),
+            basis: basis_name(cited.basis),
+        }
     }
 }
 

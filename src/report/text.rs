@@ -121,15 +121,18 @@ fn write_finding(report: &Report<'_>, place: usize, finding: &Finding, out: &mut
     labelled(out, "breaks", finding.consequence.as_deref())?;
     if let Some(cited) = &finding.citation {
         let whose = if cited.basis == Basis::Document { "document" } else { "source" };
-        labelled(out, whose, Some(&format!("{}, {}: \"{}\"", cited.document, cited.section, cited.quote)))?;
+        let words = if cited.verbatim { format!("\"{}\"", cited.quote) } else { cited.quote.clone() };
+        let section = if cited.section.is_empty() { String::new() } else { format!(", {}", cited.section) };
+        labelled(out, whose, Some(&format!("{}{section}: {words}", cited.document)))?;
     }
     labelled(out, "do", finding.remedy.as_deref())?;
     if !finding.alternatives.is_empty() {
         labelled(out, "or else", Some(&finding.alternatives.join("; ")))?;
     }
-    let flows = if finding.flows == 1 { "1 flow".to_owned() } else { format!("{} flows", finding.flows) };
+    let number = |many: u64, noun: &str| if many == 1 { format!("1 {noun}") } else { format!("{many} {noun}s") };
+    let (flows, attempts) = (number(finding.flows, "flow"), number(finding.attempts, "attempt"));
     let when = format!("{} to {}", clock(&finding.first.to_string()), clock(&finding.last.to_string()));
-    labelled(out, "seen", Some(&format!("{flows}, {} attempts, {when}; confidence {}", finding.attempts, word(&finding.confidence))))?;
+    labelled(out, "seen", Some(&format!("{flows}, {attempts}, {when}; confidence {}", word(&finding.confidence))))?;
     labelled(out, "frames", Some(&frames(report, &finding.frames)))?;
     labelled(out, "filter", Some(&finding.display_filter))
 }
