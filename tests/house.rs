@@ -1,5 +1,6 @@
 //! The rules of the house that a compiler does not check: imports go one way, time comes from packets, files stay readable.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -83,6 +84,35 @@ fn the_tables_are_sorted() {
     let protocols: Vec<_> = portbook::identify::protocol::PROTOCOLS.iter().map(|protocol| protocol.name()).collect();
     assert!(protocols.is_sorted(), "PROTOCOLS: {protocols:?}");
     assert!(portbook::signature::PROTOCOL_NAMES.is_sorted());
+}
+
+/// What `identify` says and what signatures ask for are one vocabulary: a row that asks for a name nobody says would call its own traffic wrong.
+#[test]
+fn identify_and_signatures_use_the_same_names() {
+    let said = said_protocols();
+    let unknown: Vec<_> = said.iter().filter(|name| !portbook::signature::is_protocol_name(name)).collect();
+    assert!(unknown.is_empty(), "not in signature::PROTOCOL_NAMES: {unknown:?}");
+    let never: Vec<_> = portbook::signature::PROTOCOL_NAMES.iter().filter(|name| !said.contains(**name)).collect();
+    assert!(never.is_empty(), "a signature may ask for them, identify never says them: {never:?}");
+    let signatures = portbook::signature::Signatures::load(&[], portbook::signature::Only::Added).expect("the built-in files load");
+    let asked = signatures.services.iter().flat_map(|service| service.protocols.iter().flatten());
+    let unheard: BTreeSet<_> = asked.filter(|name| !said.contains(name.as_str())).collect();
+    assert!(unheard.is_empty(), "asked for by a signature, never said by identify: {unheard:?}");
+}
+
+/// Names of the probes, and of what they say is inside: literals of `Fact::Inner`, and the names that ALPN stands for.
+fn said_protocols() -> BTreeSet<String> {
+    let mut said: BTreeSet<String> = portbook::identify::protocol::PROTOCOLS.iter().map(|protocol| protocol.name().to_owned()).collect();
+    let mut inside: Vec<String> = Vec::new();
+    for (_, text) in sources().into_iter().filter(|(path, _)| path.starts_with("src/identify/protocol/")) {
+        let after = |mark: &'static str| text.split(mark).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect::<Vec<_>>();
+        inside.extend(after("Fact::Inner(\""));
+        let alpn = text.split("const INNER").nth(1).and_then(|table| table.split("];").next()).unwrap_or_default();
+        inside.extend(alpn.lines().filter_map(|line| line.split('"').nth(3)).map(str::to_owned));
+    }
+    assert!(inside.len() > 30 && inside.iter().any(|name| name == "turn"), "the search finds what is inside: {inside:?}");
+    said.extend(inside);
+    said
 }
 
 /// Path and text of every Rust file under `src`.

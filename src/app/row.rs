@@ -221,7 +221,7 @@ const SPOKEN: &[(&str, &str)] = &[
     ("java_rmi", "Java RMI"),
     ("kerberos", "Kerberos"),
     ("mdns", "multicast DNS"),
-    ("netbios_ss", "NetBIOS session"),
+    ("netbios_ssn", "NetBIOS session"),
     ("oracle_tns", "Oracle TNS"),
     ("postgresql", "PostgreSQL"),
     ("quic", "QUIC"),

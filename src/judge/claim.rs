@@ -117,7 +117,7 @@ const BACKGROUND: &[u16] = &[53, 67, 68, 123, 137, 138, 546, 547, 1900, 3702, 53
 /// Protocols that carry anything, or that every host speaks: that one loaded document alone names one of them tells nothing. Sorted.
 #[rustfmt::skip]
 const COMMON_PROTOCOLS: &[&str] = &[
-    "dhcp", "dns", "dtls", "ftp", "http", "http2", "imap", "kerberos", "ldap", "llmnr", "mdns", "netbios", "netbios_ss", "ntp", "pop3", "quic", "rfb", "rtp",
+    "dhcp", "dns", "dtls", "ftp", "http", "imap", "kerberos", "ldap", "llmnr", "mdns", "netbios_ssn", "ntp", "pop3", "quic", "rfb", "rtp",
     "rtsp", "smb", "smtp", "snmp", "soap", "ssdp", "ssh", "syslog", "tds", "tftp", "tls", "websocket", "xmpp",
 ];
 

@@ -39,8 +39,8 @@ pub static TDS: Known = Known {
 };
 
 /// Told by a request to port 1434, or by an answer with its length and `ServerName` (MC-SQLR 2.2).
-pub static SQL_BROWSER: Known = Known {
-    name: "sql_browser",
+pub static SSRP: Known = Known {
+    name: "ssrp",
     carriers: &[Transport::UDP],
     ask: |opening, bytes| {
         let fits = match bytes {
@@ -202,7 +202,7 @@ impl Reader for Browser {
             let words: Vec<&str> = instance.split(';').collect();
             let value = |key: &str| words.iter().position(|word| word.eq_ignore_ascii_case(key)).and_then(|at| words.get(at + 1)).copied();
             if let Some(name) = value("InstanceName") {
-                said.detail("sql_browser", "instance", &*printable(name.as_bytes()));
+                said.detail("ssrp", "instance", &*printable(name.as_bytes()));
             }
             if let Some(port) = value("tcp").and_then(|port| port.parse().ok()) {
                 let ip = if piece.from == Side::Server { piece.ends.1.ip } else { piece.ends.0.ip };
@@ -413,11 +413,11 @@ mod tests {
         let text = b"ServerName;DB;InstanceName;CINEGY;IsClustered;No;Version;15.0;tcp;49712;;";
         let answer = [&[5][..], &(text.len() as u16).to_le_bytes(), text].concat();
         let dialogue: &[(Side, &[u8])] = &[(Client, b"\x04CINEGY\0"), (Server, &answer)];
-        assert_eq!(evidence(decide(&SQL_BROWSER, Transport::UDP, 1434, dialogue[0].1, &answer)), Evidence::BothOpenings);
-        let heard = read(&SQL_BROWSER, Transport::UDP, 1434, dialogue);
+        assert_eq!(evidence(decide(&SSRP, Transport::UDP, 1434, dialogue[0].1, &answer)), Evidence::BothOpenings);
+        let heard = read(&SSRP, Transport::UDP, 1434, dialogue);
         assert!(heard.facts.iter().any(|fact| matches!(fact, Fact::Promise(promise) if promise.server.to_string() == "10.0.0.2:49712")));
-        survives(&SQL_BROWSER, Transport::UDP, 1434, dialogue);
-        assert_eq!(evidence(decide(&SQL_BROWSER, Transport::UDP, 9999, &[3], &[])), Evidence::None);
+        survives(&SSRP, Transport::UDP, 1434, dialogue);
+        assert_eq!(evidence(decide(&SSRP, Transport::UDP, 9999, &[3], &[])), Evidence::None);
     }
 
     #[test]
