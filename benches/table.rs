@@ -32,8 +32,6 @@ impl Observer for Nobody {
         Want::Nothing
     }
 
-    fn flipped(&mut self, _: Slot) {}
-
     fn closed(&mut self, _: Slot, _: Flow) {}
 }
 

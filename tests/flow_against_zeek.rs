@@ -25,8 +25,6 @@ impl Observer for Gathered {
         Want::More
     }
 
-    fn flipped(&mut self, _: Slot) {}
-
     fn closed(&mut self, _: Slot, flow: Flow) {
         self.0.push(flow);
     }

@@ -412,9 +412,6 @@ pub trait Observer {
     /// Payload of the flow in `slot`.
     fn data(&mut self, slot: Slot, flow: &Flow, data: Data<'_>) -> Want;
 
-    /// The ends of the flow in `slot` were swapped: who was its client is its server now.
-    fn flipped(&mut self, slot: Slot);
-
     /// The flow that was in `slot` is over.
     fn closed(&mut self, slot: Slot, flow: Flow);
 }

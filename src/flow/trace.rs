@@ -225,8 +225,6 @@ impl Observer for Seen {
         if self.pieces.len() < self.wants { Want::More } else { Want::Nothing }
     }
 
-    fn flipped(&mut self, _: Slot) {}
-
     fn closed(&mut self, _: Slot, flow: Flow) {
         self.flows.push(flow);
     }

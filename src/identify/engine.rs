@@ -54,12 +54,6 @@ impl Observer for Identifier<'_> {
         want
     }
 
-    fn flipped(&mut self, slot: Slot) {
-        if let Some(Some(live)) = self.flows.get_mut(slot.0 as usize) {
-            live.turned = !live.turned;
-        }
-    }
-
     fn closed(&mut self, slot: Slot, flow: Flow) {
         let live = self.flows.get_mut(slot.0 as usize).and_then(Option::take);
         self.closed.push(match live {
@@ -69,7 +63,7 @@ impl Observer for Identifier<'_> {
     }
 }
 
-/// What is known of a flow that sent payload. Sides are those of the flow when its first payload came.
+/// What is known of a flow that sent payload. Its table never swaps the ends of a live flow; content may, at the end.
 #[derive(Default)]
 struct Live {
     stage: Stage,
@@ -86,8 +80,6 @@ struct Live {
     client: Option<Side>,
     /// Pieces so far, as far as they count.
     pieces: u8,
-    /// The table has swapped the ends since.
-    turned: bool,
     midstream: bool,
     dropped: u32,
 }
@@ -108,8 +100,7 @@ enum Stage {
 impl Live {
     fn take(&mut self, flow: &Flow, data: Data<'_>, books: &Books) -> Want {
         let setting = self.setting(flow);
-        let from = if self.turned { data.from.other() } else { data.from };
-        let Data { bytes, offset, missing, time, frame, .. } = data;
+        let Data { from, bytes, offset, missing, time, frame, .. } = data;
         if self.pieces == 0 {
             self.midstream = data.midstream || flow.tcp.as_ref().is_some_and(|story| story.midstream);
         }
@@ -122,9 +113,7 @@ impl Live {
     }
 
     fn setting(&self, flow: &Flow) -> Setting {
-        let (client, server) = (flow.client.endpoint, flow.server.endpoint);
-        let ends = if self.turned { (server, client) } else { (client, server) };
-        Setting { transport: flow.transport, ends, midstream: self.midstream }
+        Setting { transport: flow.transport, ends: (flow.client.endpoint, flow.server.endpoint), midstream: self.midstream }
     }
 
     fn keep_opening(&mut self, from: Side, bytes: &[u8], offset: u64) {
@@ -274,7 +263,7 @@ impl Live {
                     }
                 }
                 fact if self.facts.contains(&fact) => {}
-                fact if self.facts.len() >= limit::FACTS_KEPT => self.dropped = self.dropped.saturating_add(u32::from(!matches!(fact, Fact::Inner(_)))),
+                _ if self.facts.len() >= limit::FACTS_KEPT => self.dropped = self.dropped.saturating_add(1),
                 fact => {
                     if let Fact::Speaks { client } = fact {
                         self.client = Some(client);
@@ -297,19 +286,15 @@ impl Live {
             self.keep_facts(facts, setting.ends, (flow.last, flow.last_frame), books);
         }
         *dropped += u64::from(self.dropped);
-        let Self { layers: protocol, evidence, matches, facts, opening, client, turned, midstream, .. } = self;
-        let client = if turned { client.map(Side::other) } else { client };
+        let Self { layers: protocol, evidence, matches, facts, opening, client, midstream, .. } = self;
         let evidence = if midstream { evidence.lowered() } else { evidence };
         let turn = client == Some(Side::Server) && flow.direction != Direction::Certain;
         if client.is_some() && flow.direction == Direction::Unknown {
             flow.direction = Direction::Likely;
         }
-        if turn {
-            flow.flip();
-        }
         let opening = opening.map(Vec::into_boxed_slice);
         let mut identified = Identified { flow, protocol, evidence, matches, facts, announced: None, opening };
-        if turn != turned {
+        if turn {
             identified.turn();
         }
         identified
@@ -331,7 +316,6 @@ const STAMPS_A_FACT: u32 = 256;
 mod tests {
     use super::*;
     use crate::flow::{End, Ended, History};
-    use crate::identify::NameSource;
 
     fn flow(transport: Transport, direction: Direction) -> Flow {
         let end = |host, port| {
@@ -442,27 +426,5 @@ mod tests {
         let (anyone, server) = (std::net::IpAddr::from([10, 0, 0, 77]), Endpoint { ip: std::net::IpAddr::from([10, 0, 0, 9]), port: 80 });
         assert!(books.announced(Transport::TCP, anyone, server, Timestamp::from_parts(3, 0)).is_some());
         assert!(books.announced(Transport::TCP, anyone, server, Timestamp::from_parts(1, 0)).is_none());
-    }
-
-    #[test]
-    fn ends_swapped_by_the_table_swap_what_was_said_before() {
-        let books = Books::default();
-        let (mut identifier, mut flow) = (Identifier::new(&books), flow(Transport::TCP, Direction::Likely));
-        let (time, frame) = (Timestamp::default(), FrameId::default());
-        let bytes = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
-        identifier.opened(Slot(0), &flow);
-        identifier.data(Slot(0), &flow, Data { from: Side::Server, bytes, offset: 0, missing: 0, midstream: true, time, frame, ttl: 64 });
-        flow.flip();
-        identifier.flipped(Slot(0));
-        identifier.data(
-            Slot(0),
-            &flow,
-            Data { from: Side::Server, bytes: b"HTTP/1.1 200 OK\r\n\r\n", offset: 0, missing: 0, midstream: true, time, frame, ttl: 64 },
-        );
-        identifier.closed(Slot(0), flow);
-        let identified = identifier.take_closed().remove(0);
-        assert_eq!((identified.flow.client.endpoint.port, identified.matches[0].side), (50_001, Side::Client));
-        assert!(identified.facts.contains(&Fact::Name { of: Side::Server, name: "a.example".into(), source: NameSource::Host }));
-        assert_eq!(identified.evidence, Evidence::BothOpenings);
     }
 }

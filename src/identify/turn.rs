@@ -4,8 +4,9 @@ use crate::identify::{Fact, Identified, Match};
 use crate::net::Side;
 
 impl Identified {
-    /// Swaps the sides in everything that was learned; the flow itself is swapped by whoever decides that it must be.
+    /// Makes the client the server and the server the client, in the flow and in everything that was learned.
     pub fn turn(&mut self) {
+        self.flow.flip();
         self.opening.swap(0, 1);
         self.matches.iter_mut().for_each(Match::turn);
         self.facts.iter_mut().for_each(Fact::turn);

@@ -27,7 +27,7 @@ pub(super) fn settle(
     }
     let (server, why) = by_surroundings(flow, seen, announced, documented)?;
     if server == Side::Client {
-        turn(identified);
+        identified.turn();
     }
     identified.flow.direction = Direction::Likely;
     Some(why)
@@ -71,12 +71,6 @@ fn class(port: u16) -> u8 {
         32_768..49_152 => 2,
         49_152.. => 3,
     }
-}
-
-/// Client and server change places, with all that is counted or said by side.
-fn turn(identified: &mut Identified) {
-    identified.flow.flip();
-    identified.turn();
 }
 
 #[cfg(test)]
