@@ -12,7 +12,7 @@ demo: build
 	$(PORTBOOK) analyze --role spinetix.player=10.1.0.0/24 fixtures/captures/demo
 
 test: deps
-	$(CARGO) test --locked
+	$(CARGO) test --locked --all-features
 
 # The laboratory: real programs behind a real firewall in network namespaces. Needs root.
 lab: build
