@@ -1,5 +1,7 @@
 //! What decoding costs a packet, on real traffic: plain Ethernet, IPv4 and IPv6, mostly TCP.
 
+#![allow(clippy::print_stdout, reason = "a bench prints what it measures and stops where it cannot")]
+
 use std::path::Path;
 
 use divan::counter::ItemsCount;

@@ -1,5 +1,7 @@
 //! What reading costs a packet: the floor (read into a block and walk the records), and the reader that lends frames.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a bench prints what it measures and stops where it cannot")]
+
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Read;

@@ -3,6 +3,8 @@
 //! Rounds of both are interleaved, so that a busy machine slows both; the ratio is the figure. Reads `PORTBOOK_BENCH` where it names a
 //! capture (pcap, uncompressed), else the shared bench capture beside the repository, else says that it was skipped.
 
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a bench prints what it measures and stops where it cannot")]
+
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;

@@ -1,5 +1,7 @@
 //! Reading captures from files, folders and several at once: order, counts, and what is said where a capture cannot be read.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop the test")]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

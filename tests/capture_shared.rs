@@ -1,5 +1,7 @@
 //! Reading against references: the shared captures' packet counts as capinfos gives them, and every frame as the pcap-parser crate reads it.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests stop the test, and say what is skipped")]
+
 use std::path::{Path, PathBuf};
 
 use portbook::capture::{self, Options, Progress, Source, SourceError};

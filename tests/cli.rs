@@ -1,5 +1,7 @@
 //! The command line as a user meets it: what bad input is answered with, which exit code, and that nothing readable is lost.
 
+#![allow(clippy::expect_used, reason = "helpers of tests stop the test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

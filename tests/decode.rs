@@ -1,5 +1,7 @@
 //! Decoding against tshark's: the innermost ends of every TCP, UDP and SCTP packet of the shared captures, and their payload.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -4,9 +4,11 @@
 //!
 //! `cargo test --test flow_against_zeek -- --nocapture` lists what differs.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use portbook::capture::{self, Options, Progress, Source};
 use portbook::decode::decode_batch;
@@ -14,6 +16,9 @@ use portbook::flow::{Data, Flow, FlowTable, Observer, Settings, Slot, Want};
 use portbook::net::{Endpoint, Transport};
 
 type Ends = (String, Endpoint, Endpoint);
+
+/// As Zeek writes them in conn.log.
+type StateAndHistory<'a> = (&'a str, &'a str);
 
 #[derive(Default)]
 struct Gathered(Vec<Flow>);
@@ -37,7 +42,7 @@ fn states_of_tcp_connections_are_zeeks() {
         println!("skipped: no shared captures");
         return;
     };
-    let mut said: BTreeMap<&str, BTreeMap<Ends, Vec<(&str, &str)>>> = BTreeMap::new();
+    let mut said: BTreeMap<&str, BTreeMap<Ends, Vec<StateAndHistory>>> = BTreeMap::new();
     for row in truth.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>()).filter(|row| row[6] == "tcp") {
         let ends = ends("tcp", end(row[2], row[3]), end(row[4], row[5]));
         said.entry(row[0]).or_default().entry(ends).or_default().push((row[11], row[13]));
@@ -71,10 +76,10 @@ fn states_of_tcp_connections_are_zeeks() {
     assert!(f64::from(states) >= 0.99 * f64::from(all), "{states} of {all} states agree with Zeek");
 }
 
-fn flows_of(path: &PathBuf) -> Vec<Flow> {
+fn flows_of(path: &Path) -> Vec<Flow> {
     let mut gathered = Gathered::default();
     let mut table = FlowTable::new(Settings { keep_duplicates: true, ..Settings::default() });
-    if let Ok(mut source) = capture::open(&[path.clone()], Options::default()) {
+    if let Ok(mut source) = capture::open(&[path.to_owned()], Options::default()) {
         let mut read = |table: &mut FlowTable, gathered: &mut Gathered| {
             source.read(&mut |frames| {
                 let mut packets = Vec::new();

@@ -1,5 +1,7 @@
 //! The rules of the house that a compiler does not check: imports go one way, time comes from packets, files stay readable.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests stop the test")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
