@@ -118,10 +118,13 @@ pub const COAP_MESSAGES: u16 = 128;
 pub const TEATIME_FRAME: usize = 2048;
 /// How long a name holds after it was heard, whatever its time to live: hosts keep answers longer than they should, and flows begin later.
 pub const NAME_HOLDS: RangeInclusive<Duration> = Duration::from_secs(3600)..=Duration::from_secs(6 * 3600);
-/// Packet time that one part of the name book spans, and entries it holds: 13 parts of about 2 MiB.
+/// Packet time that one part of the name book spans, and entries it holds: some 2 MiB a part. A name reaches over 13 parts; as flows
+/// are judged after the last packet, a capture keeps as many parts as it spans.
 pub const NAMES_EPOCH: Duration = Duration::from_secs(1800);
 /// See [`NAMES_EPOCH`]. A busy resolver answers five new addresses a second.
 pub const NAMES_AN_EPOCH: usize = 16_384;
+/// Hosts whose names a capture's own records give that are kept: the largest site's.
+pub const HOSTS_RECORDED: usize = 65_536;
 /// Names told of one host: the one asked for, its aliases, and a few others.
 pub const NAMES_OF_A_HOST: usize = 8;
 /// Longest time that a promise holds: port mappings and SSDP adverts last half an hour, and are renewed.
@@ -134,6 +137,8 @@ pub const PROMISES_AN_EPOCH: usize = 8192;
 pub const FACTS_KEPT: usize = 64;
 /// Bytes of one text from the wire (banner, reason, product) that are kept: a line of a terminal or two.
 pub const TEXT_KEPT: usize = 160;
+/// Values of one list from the wire that are told: ALPN names, security types.
+pub const LIST_KEPT: usize = 16;
 /// Bytes of one unfinished text line that a reader keeps. SMTP allows 512, IRC 512, FTP replies are shorter; SIP URIs may need more.
 pub const LINE_KEPT: usize = 1024;
 /// Bytes of one length-framed message that a reader looks at. Logins, greetings and errors fit; bulk data passes unread.
@@ -144,6 +149,10 @@ pub const HEADER_TRIED: usize = 64;
 pub const QUESTIONS_OPEN: usize = 16;
 /// Records of one DNS message that are read. Honest answers hold a dozen; a service browse some tens.
 pub const DNS_RECORDS: usize = 96;
+/// Aliases followed from one name to its addresses: resolvers give up after 8 to 16.
+pub const DNS_ALIASES: usize = 16;
+/// Addresses kept of one name: large pools answer with a dozen.
+pub const ADDRESSES_OF_A_NAME: usize = 64;
 /// Compression pointers followed in one DNS name: each label could be one, and a name has at most 127.
 pub const DNS_POINTERS: usize = 127;
 

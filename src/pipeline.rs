@@ -130,7 +130,8 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
             }
             table.push(&packets, &mut identifier);
         });
-        for (ip, name) in source.take_names() {
+        // Every worker meets the same ones.
+        for (ip, name) in source.take_names().into_iter().filter(|_| shard.number == 0) {
             books.record_name(ip, &name);
         }
         let (done, all) = source.position();

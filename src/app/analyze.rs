@@ -15,6 +15,7 @@ use crate::capture::Filter;
 use crate::decode;
 use crate::flow;
 use crate::pipeline::{self, Plan};
+use crate::report::paragraph::shown;
 use crate::report::{Format, Report, Style};
 
 /// Reads, judges, prints.
@@ -111,7 +112,7 @@ fn verdict(typed: &Analyze, report: &Report<'_>) -> Exit {
     });
     let told: BTreeSet<String> = broken.chain(strange).collect();
     for line in &told {
-        anstream::eprintln!("portbook: {line}");
+        anstream::eprintln!("portbook: {}", shown(line));
     }
     let fails = typed.fail_on.map(settings::threshold).is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
     match (told.is_empty(), fails) {

@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use crate::net::Transport;
-use crate::report::paragraph::{labelled, listed};
+use crate::report::paragraph::{labelled, listed, shown};
 use crate::signature::{Basis, Citation, Direction, PromiseKind, RoleId, Service, Signatures};
 
 /// Tells a row: who asks whom, since when, what the bytes are, what is written, what stops without it. `port` is the one that was asked for.
 pub fn tell(all: &Signatures, service: &Service, port: Option<u16>, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}", heading(service))?;
+    writeln!(out, "{}", shown(&heading(service)))?;
     labelled(out, "Who", &format!("{}; {}", ends(all, service), direction(service.direction)))?;
     labelled(out, "Port", &port_line(service, port))?;
     labelled(out, "Bytes", &bytes(service))?;
@@ -38,7 +38,7 @@ pub fn tell(all: &Signatures, service: &Service, port: Option<u16>, out: &mut dy
 
 /// The row in two lines: id and name, then port, ends and protocol.
 pub fn brief(all: &Signatures, service: &Service, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}", heading(service))?;
+    writeln!(out, "{}", shown(&heading(service)))?;
     labelled(out, "", &format!("{}; {}; {}", where_at(service), ends(all, service), service.protocol_name))
 }
 

@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
 
 use crate::identify::NameSource;
 use crate::identify::ledger::{Ledger, Stamp};
+use crate::identify::wire::host_name;
 use crate::limit;
 use crate::time::Timestamp;
 
@@ -28,11 +30,13 @@ pub(super) struct Names {
     heard: Ledger<IpAddr, Entry>,
     /// Names that the capture file itself records: true whenever a flow is judged, sorted.
     recorded: DashMap<IpAddr, Vec<Box<str>>>,
+    /// Names recorded that found no room.
+    refused: AtomicU64,
 }
 
 impl Names {
     pub(super) fn new() -> Self {
-        Self { heard: Ledger::new(limit::NAMES_EPOCH, limit::NAMES_AN_EPOCH), recorded: DashMap::new() }
+        Self { heard: Ledger::new(limit::NAMES_EPOCH, limit::NAMES_AN_EPOCH), recorded: DashMap::new(), refused: AtomicU64::new(0) }
     }
 
     /// Enters that `addresses` have `names`, as `source` told `client`, for `ttl` (held between [`limit::NAME_HOLDS`] bounds).
@@ -44,10 +48,14 @@ impl Names {
         }
     }
 
-    /// Enters a name that the capture file records.
+    /// Enters a name that the capture file records, at most those of [`limit::HOSTS_RECORDED`] hosts. To be told by one shard alone.
     pub(super) fn recorded(&self, address: IpAddr, name: &str) {
+        let Some(name) = host_name(name.as_bytes()) else { return };
+        if self.recorded.len() >= limit::HOSTS_RECORDED && !self.recorded.contains_key(&address) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let mut names = self.recorded.entry(address).or_default();
-        let name = name.trim_end_matches('.').to_ascii_lowercase().into_boxed_str();
         if let Err(place) = names.binary_search(&name) {
             names.insert(place, name);
             names.truncate(limit::NAMES_OF_A_HOST);
@@ -78,7 +86,7 @@ impl Names {
     }
 
     pub(super) fn lost(&self) -> u64 {
-        self.heard.lost()
+        self.heard.lost() + self.refused.load(Ordering::Relaxed)
     }
 }
 
@@ -138,6 +146,7 @@ mod tests {
     fn a_name_that_the_capture_records_holds_at_any_time() {
         let names = book(&[]);
         names.recorded("10.0.0.9".parse().unwrap(), "Player.Example.");
+        names.recorded("10.0.0.9".parse().unwrap(), "\u{1b}[2J");
         assert_eq!(of(&names, "10.0.0.1", "10.0.0.9", -5), ["player.example"]);
     }
 }

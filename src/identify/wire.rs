@@ -90,11 +90,18 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Text from the wire for people: control characters and broken UTF-8 replaced, ends trimmed, at most [`limit::TEXT_KEPT`] bytes read.
+/// Text from the wire for people: what is not [printable](is_unprintable) and broken UTF-8 replaced, ends trimmed, at most [`limit::TEXT_KEPT`] bytes read.
 pub fn printable(bytes: &[u8]) -> Box<str> {
     let cut = bytes.get(..limit::TEXT_KEPT).unwrap_or(bytes);
-    let text: String = String::from_utf8_lossy(cut).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text: String = String::from_utf8_lossy(cut).chars().map(|c| if is_unprintable(c) { ' ' } else { c }).collect();
     text.trim().into()
+}
+
+/// Whether a character commands a terminal or rearranges what stands around it instead of being seen: controls, line and paragraph separators,
+/// zero-width and bidirectional formatting, tags (Unicode general categories Cc, Zl, Zp and Cf).
+pub fn is_unprintable(c: char) -> bool {
+    let formats = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    c.is_control() || formats || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A host name from the wire as the name book wants it: lower case, no trailing dot; none where the bytes are no name.
@@ -310,5 +317,6 @@ mod tests {
         assert_eq!(host_name(b"Player-1.Local.").as_deref(), Some("player-1.local"));
         assert_eq!(host_name(b"two words"), None);
         assert_eq!(&*printable(b"\x1b[2Jhello\r\n"), "[2Jhello");
+        assert_eq!(&*printable("gpj.\u{202e}exe\u{9b}".as_bytes()), "gpj. exe");
     }
 }

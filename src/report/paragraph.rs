@@ -1,9 +1,13 @@
-//! Text for people: paragraphs with a label in front, wrapped at 100 columns.
+//! Text for people: paragraphs with a label in front, wrapped at 100 columns. What comes from the wire or from a file is shown, never obeyed.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// Writes `text` wrapped, the first line after `first`, the others after as many spaces.
+use crate::identify::wire::is_unprintable;
+
+/// Writes `text`, [shown], wrapped, the first line after `first`, the others after as many spaces. Colour codes may stand in `first` alone.
 pub fn wrapped(out: &mut dyn Write, first: &str, text: &str) -> io::Result<()> {
+    let text = shown(text);
     let indent = width(first);
     let mut line = first.to_owned();
     let mut used = indent;
@@ -42,6 +46,19 @@ fn pieces(word: &str, room: usize) -> Vec<&str> {
     pieces
 }
 
+/// The text with every character that would command a terminal or rearrange the line written as its code, `\u{1b}`; blanks stay blanks.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| is_unprintable(c) && !c.is_whitespace();
+    if !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if harmful(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
 /// Columns a text takes; colour codes take none.
 pub fn width(text: &str) -> usize {
     anstream::adapter::strip_str(text).map(|part| part.chars().count()).sum()
@@ -71,6 +88,13 @@ const LABEL: usize = 10;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn codes_that_a_terminal_would_obey_are_written_out() {
+        let mut out = Vec::new();
+        wrapped(&mut out, "\u{1b}[1mlabel\u{1b}[0m ", "clear\u{1b}[2J\u{7} the\r\nscreen \u{202e}txt.exe").unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "\u{1b}[1mlabel\u{1b}[0m clear\\u{1b}[2J\\u{7} the screen \\u{202e}txt.exe\n");
+    }
 
     #[test]
     fn no_line_is_wider_than_100_columns() {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::report::paragraph::{WIDTH, width};
+use crate::report::paragraph::{WIDTH, shown, width};
 
 /// Rows under a heading, each column as wide as its widest cell; the last one takes what is left and is cut there.
 #[derive(Debug, Default)]
@@ -17,9 +17,9 @@ impl Table {
         Self { rows: vec![headings.iter().map(|heading| (*heading).to_owned()).collect()], right: right.to_vec() }
     }
 
-    /// Adds a row.
+    /// Adds a row; its cells are [shown].
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(|cell| shown(&cell).into_owned()).collect());
     }
 
     /// Prints it, two spaces in front.

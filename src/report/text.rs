@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style as Paint};
 
 use crate::capture::FrameId;
 use crate::judge::{Coverage, Finding, Judged, Reason, Severity, Visibility};
-use crate::report::paragraph::wrapped;
+use crate::report::paragraph::{shown, wrapped};
 use crate::report::record::{file_name, service_name, word};
 use crate::report::table::Table;
 use crate::report::{Report, Style, Writer};
@@ -116,7 +116,7 @@ fn write_finding(report: &Report<'_>, place: usize, finding: &Finding, out: &mut
     let paint = paint(finding.severity);
     let service = finding.service.and_then(|id| report.signatures.services.get(id.0 as usize));
     let title = service.map_or_else(|| finding.rule.replace('_', " "), |service| format!("{}: {}", service.name, finding.rule.replace('_', " ")));
-    writeln!(out, "{place:3}. {paint}{:6}{paint:#} {HEAD}{title}{HEAD:#}", word(&finding.severity))?;
+    writeln!(out, "{place:3}. {paint}{:6}{paint:#} {HEAD}{}{HEAD:#}", word(&finding.severity), shown(&title))?;
     wrapped(out, INDENT, &finding.says)?;
     labelled(out, "breaks", finding.consequence.as_deref())?;
     if let Some(cited) = &finding.citation {

@@ -111,12 +111,13 @@ impl<'a> Message<'a> {
         Some(message)
     }
 
-    /// The addresses that the answers give to `name`, with the names passed on the way and the shortest time to live.
+    /// The addresses that the answers give to `name`, with the names passed on the way and the shortest time to live; at most
+    /// [`limit::ADDRESSES_OF_A_NAME`] and [`limit::DNS_ALIASES`].
     pub fn addresses_of(&self, name: &str) -> (Vec<Box<str>>, Vec<IpAddr>, Duration) {
         let (mut aliases, mut current): (Vec<Box<str>>, String) = (Vec::new(), name.to_owned());
         let mut ttl = u32::MAX;
         // Each step takes one alias; a chain that bites its tail ends by this count.
-        for _ in 0..self.records.len() {
+        for _ in 0..limit::DNS_ALIASES {
             let alias = self.records.iter().find(|record| record.name == current && self.alias(record).is_some());
             let Some((record, target)) = alias.and_then(|record| Some((record, self.alias(record)?))) else { break };
             ttl = ttl.min(record.ttl);
@@ -127,13 +128,13 @@ impl<'a> Message<'a> {
         }
         let mut addresses = Vec::new();
         for record in self.records.iter().filter(|record| record.name == current || record.name == name) {
-            let found = record.addresses();
-            if !found.is_empty() {
+            for address in record.addresses() {
                 ttl = ttl.min(record.ttl);
+                if addresses.len() < limit::ADDRESSES_OF_A_NAME && !addresses.contains(&address) {
+                    addresses.push(address);
+                }
             }
-            addresses.extend(found);
         }
-        addresses.dedup();
         (aliases, addresses, Duration::from_secs(u64::from(if ttl == u32::MAX { 0 } else { ttl })))
     }
 
@@ -181,7 +182,7 @@ impl<'a> Message<'a> {
 }
 
 impl Record<'_> {
-    /// The addresses in its data: of A, AAAA, and the hints of HTTPS and SVCB (RFC 9460 section 7.3).
+    /// The addresses in its data, at most [`limit::ADDRESSES_OF_A_NAME`]: of A, AAAA, and the hints of HTTPS and SVCB (RFC 9460 section 7.3).
     pub fn addresses(&self) -> Vec<IpAddr> {
         match self.kind {
             A => <[u8; 4]>::try_from(self.data).map(IpAddr::from).into_iter().collect(),
@@ -208,6 +209,7 @@ impl Record<'_> {
                 _ => (),
             }
         }
+        addresses.truncate(limit::ADDRESSES_OF_A_NAME);
         Some(addresses)
     }
 }

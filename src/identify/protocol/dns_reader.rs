@@ -52,7 +52,7 @@ impl Names {
         let Some(question) = message.questions.first() else { return };
         if std::mem::take(&mut self.first) {
             let key = self.source.name();
-            said.say(Fact::Detail { key: (key, "query"), value: Value::from(question.name.as_str()) });
+            said.say(Fact::Detail { key: (key, "query"), value: Value::from(&*printable(question.name.as_bytes())) });
             said.say(Fact::Detail { key: (key, "type"), value: Value::from(dns::kind_name(question.kind)) });
         }
         if self.source == NameSource::Mdns {

@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::identify::wire::Cursor;
+use crate::identify::wire::{Cursor, host_name, printable};
+use crate::limit;
 
 use super::{Fact, NameSource, Said, Side};
 
@@ -110,13 +111,13 @@ impl<'a> ClientHello<'a> {
     /// Says what it states under the protocol's name.
     pub(super) fn tell(&self, protocol: &'static str, carrier: Carrier, said: &mut Said<'_>) {
         said.say(Fact::Encrypted);
-        if let Some(name) = self.server_name.and_then(crate::identify::wire::host_name) {
+        if let Some(name) = self.server_name.and_then(host_name) {
             said.name(Side::Server, &name, NameSource::Sni);
         }
         said.detail(protocol, "offered", version_name(self.version()));
         if !self.alpn.is_empty() {
-            let names: Vec<String> = self.alpn.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-            said.detail(protocol, "alpn", names);
+            let names: Vec<Box<str>> = self.alpn.iter().take(limit::LIST_KEPT).map(|name| printable(name)).collect();
+            said.detail(protocol, "alpn", serde_json::json!(names));
         }
         said.detail(protocol, "ja4", self.ja4(carrier));
         if self.offers_ech() {
@@ -153,7 +154,7 @@ impl<'a> ServerHello<'a> {
     pub(super) fn tell(&self, protocol: &'static str, said: &mut Said<'_>) {
         said.detail(protocol, "version", version_name(self.version));
         if let Some(chosen) = self.alpn {
-            said.detail(protocol, "alpn_chosen", String::from_utf8_lossy(chosen).into_owned());
+            said.detail(protocol, "alpn_chosen", &*printable(chosen));
             if let Some(inner) = inner_of(chosen) {
                 said.say(Fact::Inner(inner));
             }

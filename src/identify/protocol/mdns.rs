@@ -45,6 +45,15 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_thousands_of_addresses_names_a_few_of_them() {
+        // HTTPS record of player.local in service mode with 8,000 ipv4hint addresses (RFC 9460 section 7.3).
+        let mut bytes = hex("0000 8400 0000 0001 0000 0000 06706c61796572 056c6f63616c 00 0041 0001 00000078 7d07 0001 00 0004 7d00");
+        (0..8_000_u32).for_each(|n| bytes.extend((0x0a00_0000 + n).to_be_bytes()));
+        let heard = read(&MDNS, Transport::UDP, 5353, &[(Client, &bytes)]);
+        assert!(heard.facts.iter().any(|fact| matches!(fact, Fact::Resolved { .. })), "{:?}", heard.facts);
+    }
+
+    #[test]
     fn the_same_bytes_at_another_port_are_not_multicast_dns() {
         assert_eq!(evidence(decide(&MDNS, Transport::UDP, 53, &hex(ANNOUNCEMENT), &[])), Evidence::None);
         assert_eq!(evidence(decide(&MDNS, Transport::UDP, 5353, b"M-SEARCH * HTTP/1.1\r\n", &[])), Evidence::None);

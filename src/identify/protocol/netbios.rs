@@ -157,7 +157,7 @@ fn answer(message: &Message<'_>, by: Side, said: &mut Said<'_>) {
 
 /// Flags and address, six bytes each (RFC 1002 section 4.2.13).
 fn addresses(record: &Record<'_>) -> Vec<IpAddr> {
-    record.data.as_chunks().0.iter().map(|[_, _, a, b, c, d]: &[u8; 6]| IpAddr::from([*a, *b, *c, *d])).collect()
+    record.data.as_chunks().0.iter().take(limit::ADDRESSES_OF_A_NAME).map(|[_, _, a, b, c, d]: &[u8; 6]| IpAddr::from([*a, *b, *c, *d])).collect()
 }
 
 /// Reads who sends datagrams.

@@ -2,6 +2,7 @@
 
 use crate::identify::wire::{Cursor, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::{Appetite, Confirm, Known, Look, Piece, Reader, Said, Strength};
@@ -172,7 +173,7 @@ impl Reader for Screen {
 impl Screen {
     fn security(&self, types: &[u8], said: &mut Said<'_>) -> Appetite {
         said.believe(Evidence::Dialogue);
-        let names: Vec<String> = types.iter().map(|kind| security_name(*kind)).collect();
+        let names: Vec<String> = types.iter().take(limit::LIST_KEPT).map(|kind| security_name(*kind)).collect();
         said.detail("rfb", "security", names);
         Appetite::Full
     }

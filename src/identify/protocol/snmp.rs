@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::identify::wire::{Length, Messages};
+use crate::identify::wire::{Length, Messages, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -124,7 +124,7 @@ impl Manager {
         let set = tag == SET && !std::mem::replace(&mut self.set, true);
         if first || set {
             let path = first_variable(message.body).unwrap_or_default();
-            said.say(Fact::Request { method: pdu_name(tag).into(), path: path.into() });
+            said.say(Fact::Request { method: pdu_name(tag).into(), path: printable(path.as_bytes()) });
         }
         self.asked(number, said);
     }

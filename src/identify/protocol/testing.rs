@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Appetite, Opening, PROTOCOLS, Piece, Probe, Protocol, Said};
 use crate::capture::FrameId;
+use crate::identify::wire::is_unprintable;
 use crate::identify::{Evidence, Fact};
+use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::time::Timestamp;
 
@@ -61,7 +63,37 @@ pub fn read(protocol: &dyn Protocol, transport: Transport, port: u16, dialogue: 
         }
     }
     reader.finish(&mut Said { facts: &mut heard.facts, evidence: &mut heard.evidence });
+    heard.facts.iter().for_each(is_tame);
     heard
+}
+
+/// What the wire says may neither flood a report nor reach a terminal as a command, whatever the bytes were.
+fn is_tame(fact: &Fact) {
+    let text = |text: &str| assert!(text.len() <= limit::LINE_KEPT && !text.chars().any(is_unprintable), "{} bytes: {text:?}", text.len());
+    match fact {
+        Fact::Name { name, .. } => text(name),
+        Fact::Resolved { name, aliases, addresses, .. } => {
+            text(name);
+            aliases.iter().for_each(|alias| text(alias));
+            assert!(aliases.len() <= limit::DNS_ALIASES && addresses.len() <= limit::ADDRESSES_OF_A_NAME);
+        }
+        Fact::Request { method, path } => [method, path].into_iter().for_each(|part| text(part)),
+        Fact::Answer { text: said, .. } | Fact::Software { text: said, .. } => text(said),
+        Fact::Detail { value, .. } => is_tame_value(value, &text),
+        Fact::Promise(_) | Fact::Inner(_) | Fact::Retry | Fact::OneWay | Fact::Encrypted | Fact::Speaks { .. } => {}
+    }
+}
+
+fn is_tame_value(value: &serde_json::Value, text: &impl Fn(&str)) {
+    match value {
+        serde_json::Value::String(said) => text(said),
+        serde_json::Value::Array(values) => {
+            assert!(values.len() <= limit::LIST_KEPT, "{} values", values.len());
+            values.iter().for_each(|value| is_tame_value(value, text));
+        }
+        serde_json::Value::Object(fields) => fields.values().for_each(|value| is_tame_value(value, text)),
+        _ => {}
+    }
 }
 
 /// Probes and reads every prefix of every message, and every message with each byte changed: none may panic. Of streams, reading

@@ -461,6 +461,14 @@ mod tests {
     }
 
     #[test]
+    fn names_of_protocols_are_told_in_print_and_no_more_of_them_than_anybody_offers() {
+        let many: Vec<String> = (0..40).map(|n| format!("\u{1b}[2J{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let told = read_all(&Tls, &[(Side::Client, &client_hello("a.example", &many))]);
+        assert_eq!(told.detail("tls", "alpn").and_then(|names| names[0].as_str().map(str::to_owned)).as_deref(), Some("[2J0"));
+    }
+
+    #[test]
     fn a_server_hello_that_takes_an_offered_suite_makes_a_dialogue() {
         let told = read_all(&Tls, &[(Side::Client, &client_hello("a.example", &[])), (Side::Server, &server_hello())]);
         assert_eq!(told.evidence, Evidence::Dialogue);
