@@ -15,7 +15,7 @@ test: deps
 	$(CARGO) test --locked --all-features
 
 # The laboratory: real programs behind a real firewall in network namespaces. Needs root.
-lab: build
+lab: deps
 	fixtures/record/install
 	fixtures/record/check
 

@@ -179,7 +179,7 @@ fn format_names() -> clap::builder::PossibleValuesParser {
 const LONG_ABOUT: &str = "Holds captured traffic against vendors' port documents: which flow does no document mention, and which documented \
 flow does not get through, where does it die, and what does that break?";
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 findings at or above --fail-on; 2 wrong usage, site or signature file; 3 a capture could not be \
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 findings at or above --fail-on; 2 wrong usage, a bad signature file, or a report that could not be written; 3 a capture could not be \
 read, or not to its end (what was read is still reported).";
 
 #[cfg(test)]

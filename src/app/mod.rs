@@ -24,7 +24,7 @@ pub enum Exit {
     Done,
     /// Findings at or above the threshold.
     Findings,
-    /// Wrong usage, site or signature file.
+    /// Wrong usage or signature file.
     Usage,
     /// A capture could not be read, or not to its end.
     Capture,
@@ -45,7 +45,7 @@ impl Exit {
 /// Why a command could not do its work, sorted by who must act.
 #[derive(Debug)]
 pub enum Failure {
-    /// The operator: an argument, a site or signature file.
+    /// The operator: an argument or a signature file.
     Usage(String),
     /// The capture.
     Capture(SourceError),
