@@ -29,6 +29,9 @@ pub const FOLDER_DEPTH: usize = 32;
 /// Decompressed blocks on their way to the reader: enough that neither side waits for every block of the other.
 pub const BLOCKS_AHEAD: usize = 4;
 
+/// KiB that a compressed block may ask of the xz decoder: `xz -9` asks for a dictionary of 64 MiB and a little more. A block header can ask for 4 GiB.
+pub const XZ_MEMORY_KIB: u32 = 96 * 1024;
+
 // decode
 
 /// VLAN tags kept of one frame. Provider bridges stack two; four leaves room for mirror feeds that add their own.

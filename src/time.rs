@@ -23,6 +23,14 @@ impl Timestamp {
         Self(seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(nanos))
     }
 
+    /// Midnight (UTC) of a day of the Gregorian calendar, the first month and day being 1; none where there is no such month, or the day is beyond 31.
+    pub const fn from_date(year: i64, month: i64, day: i64) -> Option<Self> {
+        if year < 0 || year > 9_999 || month < 1 || month > 12 || day < 1 || day > 31 {
+            return None;
+        }
+        Some(Self::from_parts(days_from_civil(year, month, day) * SECONDS_PER_DAY, 0))
+    }
+
     /// Nanoseconds since the epoch.
     pub const fn nanos(self) -> i64 {
         self.0
@@ -76,6 +84,14 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
+/// Days from 1970-01-01 to a date; the other way round of [`civil_from_days`].
+const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month_from_march) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year - 719_468
+}
+
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 
@@ -90,6 +106,15 @@ mod tests {
         assert_eq!(shown(951_782_400, 1), "2000-02-29T00:00:00.000000001Z");
         assert_eq!(shown(4_102_444_799, 999_999_999), "2099-12-31T23:59:59.999999999Z");
         assert_eq!(shown(-1, 0), "1969-12-31T23:59:59.000000000Z");
+    }
+
+    #[test]
+    fn a_date_is_midnight_of_its_day() {
+        for (year, month, day, shown) in [(1970, 1, 1, "1970-01-01"), (2000, 2, 29, "2000-02-29"), (1999, 12, 31, "1999-12-31"), (2100, 3, 1, "2100-03-01")] {
+            let date = Timestamp::from_date(year, month, day).map(|date| date.to_string());
+            assert_eq!(date, Some(format!("{shown}T00:00:00.000000000Z")));
+        }
+        assert_eq!([Timestamp::from_date(2000, 13, 1), Timestamp::from_date(2000, 1, 0)], [None, None]);
     }
 
     #[test]

@@ -82,6 +82,12 @@ fn lz4(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn xz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(1)).unwrap();
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 #[test]
 fn every_prefix_of_a_capture_lends_the_frames_before_the_cut() {
     let folder = tempfile::tempdir().unwrap();
@@ -107,7 +113,7 @@ fn every_prefix_of_a_capture_lends_the_frames_before_the_cut() {
 fn compressed_captures_are_known_by_their_content_and_told_as_such() {
     let folder = tempfile::tempdir().unwrap();
     let plain = pcap(&[1, 2, 3]);
-    for (name, bytes) in [("gzip", gzip(&plain)), ("zstd", zstd(&plain)), ("lz4", lz4(&plain))] {
+    for (name, bytes) in [("gzip", gzip(&plain)), ("zstd", zstd(&plain)), ("lz4", lz4(&plain)), ("xz", xz(&plain))] {
         let path = file(folder.path(), "capture.pcap", &bytes);
         let mut captures = capture::open(&[path], Options::default()).unwrap();
         assert_eq!(drain(&mut captures).frames.len(), 3, "{name}");
@@ -123,7 +129,7 @@ fn all_members_of_a_compressed_file_are_read() {
     let plain = pcap(&[1, 2, 3]);
     let (one, two) = plain.split_at(40);
     let skippable = [&[0x52, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..], &zstd(two)].concat();
-    for bytes in [[gzip(one), gzip(two)].concat(), [zstd(one), skippable].concat(), [lz4(one), lz4(two)].concat()] {
+    for bytes in [[gzip(one), gzip(two)].concat(), [zstd(one), skippable].concat(), [lz4(one), lz4(two)].concat(), [xz(one), xz(two)].concat()] {
         assert_eq!(read(&[file(folder.path(), "capture", &bytes)]).frames.len(), 3);
     }
 }
@@ -234,7 +240,6 @@ fn what_cannot_be_read_is_told_in_one_line_that_says_what_to_do() {
         (file(folder.path(), "page", b"<!DOCTYPE html><html>"), "begins like a web page"),
         (file(folder.path(), "text", b"Dear customer"), "begins with the text \"Dear customer\""),
         (file(folder.path(), "noise", &[1, 2, 3, 4]), "begins with the bytes 01 02 03 04"),
-        (file(folder.path(), "xz", b"\xfd7zXZ\0\0\0"), "xz -dk"),
         (file(folder.path(), "zip", b"PK\x03\x04...."), "is a ZIP archive"),
         (file(folder.path(), "text.gz", &gzip(b"Dear customer")), "once gzip is undone, it is not a capture: it begins with the text"),
         (file(folder.path(), "head", &pcap(&[])[..20]), "is cut off in its file header"),

@@ -37,7 +37,7 @@ pub enum Command {
 /// `portbook analyze`.
 #[derive(Debug, Args)]
 pub struct Analyze {
-    /// Capture files, folders of them, or - for standard input (pcap, pcapng; plain, gzip, zstd, lz4)
+    /// Capture files, folders of them, or - for standard input (pcap, pcapng; plain, gzip, zstd, lz4, xz)
     #[arg(value_name = "CAPTURE", required = true)]
     pub captures: Vec<PathBuf>,
     /// Which documents apply.

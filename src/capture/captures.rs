@@ -44,8 +44,8 @@ pub struct Captures {
     turn: u64,
 }
 
-/// Opens captures: files, folders (walked, in the order of their names) and `-` for standard input; pcap, pcapng and snoop, plain or compressed with gzip,
-/// zstd or lz4, recognised by content.
+/// Opens captures: files, folders (walked, in the order of their names) and `-` for standard input; pcap, pcapng, snoop and Network Monitor, plain or compressed with gzip,
+/// zstd, lz4 or xz, recognised by content.
 ///
 /// Files in a folder that are no captures are skipped and [counted](Captures::skipped). Where some of the named captures cannot be read,
 /// [`Source::read`] tells it and goes on with the others.

@@ -1,12 +1,13 @@
-//! gzip, zstd and lz4, recognised by content and decompressed on a thread of their own.
+//! gzip, zstd, lz4 and xz, recognised by content and decompressed on a thread of their own.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use lzma_rust2::XzReader;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use crate::limit::{BLOCK_BYTES, BLOCKS_AHEAD};
+use crate::limit::{BLOCK_BYTES, BLOCKS_AHEAD, XZ_MEMORY_KIB};
 
 /// How a file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,15 +15,17 @@ pub(super) enum Compression {
     Gzip,
     Zstd,
     Lz4,
+    Xz,
 }
 
 impl Compression {
-    /// By the first bytes: RFC 1952, RFC 8878 (a skippable frame may come first), the LZ4 frame format.
+    /// By the first bytes: RFC 1952, RFC 8878 (a skippable frame may come first), the LZ4 frame format, the .xz file format.
     pub(super) fn recognise(head: &[u8]) -> Option<Self> {
         match head {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
             [0x04, 0x22, 0x4d, 0x18, ..] => Some(Self::Lz4),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             _ => None,
         }
     }
@@ -32,6 +35,7 @@ impl Compression {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
             Self::Lz4 => "lz4",
+            Self::Xz => "xz",
         }
     }
 
@@ -41,6 +45,7 @@ impl Compression {
             Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BLOCK_BYTES, from))),
             Self::Zstd => Box::new(Zstd { from: BufReader::with_capacity(BLOCK_BYTES, from), decoder: FrameDecoder::new(), within: false, primed: false }),
             Self::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(BufReader::with_capacity(BLOCK_BYTES, from))),
+            Self::Xz => Box::new(XzReader::new_mem_limit(BufReader::with_capacity(BLOCK_BYTES, from), true, XZ_MEMORY_KIB)),
         }
     }
 }

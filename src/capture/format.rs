@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::netmon::{self, Netmon};
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::record::{Declared, Record, Walked};
@@ -13,6 +14,7 @@ pub(super) enum Format {
     Pcap(Pcap),
     Pcapng(Box<Pcapng>),
     Snoop(Snoop),
+    Netmon(Netmon),
 }
 
 impl Format {
@@ -21,7 +23,8 @@ impl Format {
         let pcap = Pcap::open(head).map(|pcap| (Self::Pcap(pcap), pcap::FILE_HEADER));
         let pcapng = || Pcapng::open(head).map(|pcapng| (Self::Pcapng(Box::new(pcapng)), 0));
         let snoop = || Snoop::open(head).map(|snoop| (Self::Snoop(snoop), snoop::FILE_HEADER));
-        pcap.or_else(pcapng).or_else(snoop)
+        let netmon = || Netmon::open(head).map(|netmon| (Self::Netmon(netmon), netmon::FILE_HEADER));
+        pcap.or_else(pcapng).or_else(snoop).or_else(netmon)
     }
 
     /// Name in reports.
@@ -30,6 +33,7 @@ impl Format {
             Self::Pcap(pcap) => pcap.format(),
             Self::Pcapng(_) => "pcapng",
             Self::Snoop(_) => "snoop",
+            Self::Netmon(_) => "netmon",
         }
     }
 
@@ -39,6 +43,7 @@ impl Format {
             Self::Pcap(pcap) => pcap.walk(window, records),
             Self::Pcapng(pcapng) => pcapng.walk(window, records),
             Self::Snoop(snoop) => snoop.walk(window, records),
+            Self::Netmon(netmon) => netmon.walk(window, records),
         }
     }
 
@@ -48,6 +53,7 @@ impl Format {
             Self::Pcap(pcap) => pcap.interfaces(),
             Self::Pcapng(pcapng) => pcapng.interfaces(),
             Self::Snoop(snoop) => snoop.interfaces(),
+            Self::Netmon(netmon) => netmon.interfaces(),
         }
     }
 
@@ -55,14 +61,15 @@ impl Format {
     pub(super) fn take_names(&mut self) -> Vec<(IpAddr, String)> {
         match self {
             Self::Pcapng(pcapng) => pcapng.take_names(),
-            Self::Pcap(_) | Self::Snoop(_) => Vec::new(),
+            Self::Pcap(_) | Self::Snoop(_) | Self::Netmon(_) => Vec::new(),
         }
     }
 
-    /// Blocks and names passed over so far.
+    /// Blocks, names and notes passed over so far.
     pub(super) fn passed_over(&self) -> u64 {
         match self {
             Self::Pcapng(pcapng) => pcapng.passed_over(),
+            Self::Netmon(netmon) => netmon.passed_over(),
             Self::Pcap(_) | Self::Snoop(_) => 0,
         }
     }
@@ -73,6 +80,7 @@ pub(super) fn describe(head: &[u8]) -> (String, &'static str) {
     if let Some((_, looks, hint)) = LOOKS.iter().find(|(magic, ..)| head.starts_with(magic)) {
         return ((*looks).to_owned(), hint);
     }
+    let head = head.get(..SHOWN_BYTES).unwrap_or(head);
     let text: String = String::from_utf8_lossy(head).chars().take_while(|letter| !letter.is_control()).collect();
     if text.trim_start().starts_with('<') {
         return ("is not a capture: it begins like a web page".to_owned(), "was an error page saved instead of the download? fetch it again");
@@ -87,12 +95,17 @@ pub(super) fn describe(head: &[u8]) -> (String, &'static str) {
 /// Whether the bytes are the beginning of a capture file's header that was cut off.
 pub(super) fn is_cut(head: &[u8]) -> bool {
     let whole = |magic: &[u8], len: usize| head.len() < len && head.starts_with(magic);
-    PCAP_MAGICS.iter().any(|magic| whole(magic, pcap::FILE_HEADER)) || whole(&pcapng::MAGIC, 12) || whole(snoop::MAGIC, snoop::FILE_HEADER)
+    PCAP_MAGICS.iter().any(|magic| whole(magic, pcap::FILE_HEADER))
+        || whole(&pcapng::MAGIC, 12)
+        || whole(snoop::MAGIC, snoop::FILE_HEADER)
+        || [netmon::MAGIC_1, netmon::MAGIC_2].iter().any(|magic| whole(&magic[..], netmon::FILE_HEADER))
 }
 
 /// Bytes that are enough to recognise a format and read its header.
-pub(super) const HEAD_BYTES: usize = 24;
-const GIVE: &str = "give a pcap or pcapng file, plain or compressed with gzip, zstd or lz4";
+pub(super) const HEAD_BYTES: usize = netmon::FILE_HEADER;
+/// Bytes of a file that is no capture, as a message shows them.
+const SHOWN_BYTES: usize = 24;
+const GIVE: &str = "give a pcap or pcapng file, plain or compressed with gzip, zstd, lz4 or xz";
 const CONVERT: &str = "convert it with: editcap -F pcapng FILE NEW";
 const UNPACK: &str = "unpack it first and give the captures in it";
 const PCAP_MAGICS: [[u8; 4]; 6] = [
@@ -104,15 +117,15 @@ const PCAP_MAGICS: [[u8; 4]; 6] = [
     [0x34, 0xcd, 0xb2, 0xa1],
 ];
 const LOOKS: &[(&[u8], &str, &str)] = &[
-    (b"\xfd7zXZ\0", "is compressed with xz, which is not read", "decompress it first: xz -dk FILE"),
     (b"BZh", "is compressed with bzip2, which is not read", "decompress it first: bzip2 -dk FILE"),
     (b"\x1f\x8b", "is compressed twice", "decompress it once: gzip -dk FILE"),
     (b"\x28\xb5\x2f\xfd", "is compressed twice", "decompress it once: zstd -dk FILE"),
     (b"\x04\x22\x4d\x18", "is compressed twice", "decompress it once: lz4 -dk FILE"),
+    (b"\xfd7zXZ\0", "is compressed twice", "decompress it once: xz -dk FILE"),
     (b"PK\x03\x04", "is a ZIP archive", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive", UNPACK),
-    (b"GMBU", "is a capture of Microsoft Network Monitor 2, which is not read", CONVERT),
-    (b"RTSS", "is a capture of Microsoft Network Monitor 1, which is not read", CONVERT),
+    (b"GMBU", "is a capture of Microsoft Network Monitor that is unfinished, or of a version or medium that is not read", CONVERT),
+    (b"RTSS", "is a capture of Microsoft Network Monitor that is unfinished, or of a version or medium that is not read", CONVERT),
     (b"TRSNIFF data", "is a capture of Network General Sniffer, which is not read", CONVERT),
     (b"XCP\0", "is a capture of NetXRay, which is not read", CONVERT),
     (b"iptrace ", "is a capture of AIX iptrace, which is not read", CONVERT),

@@ -8,6 +8,7 @@ mod compression;
 mod filter;
 mod find;
 mod format;
+mod netmon;
 mod pcap;
 mod pcapng;
 mod reader;
@@ -96,7 +97,7 @@ pub struct CaptureFile {
     pub path: String,
     /// `pcap`, `pcap-ns`, `pcapng` ...
     pub format: &'static str,
-    /// `gzip`, `zstd`, `lz4` or none.
+    /// `gzip`, `zstd`, `lz4`, `xz` or none.
     pub compression: Option<&'static str>,
     /// Frames read, those included that the filter refused.
     pub frames: u64,
@@ -106,7 +107,7 @@ pub struct CaptureFile {
     pub out_of_order: u64,
     /// Frames that the filter refused.
     pub filtered: u64,
-    /// pcapng blocks of unknown type, and blocks and names beyond a bound.
+    /// pcapng blocks of unknown type, and blocks and names beyond a bound; Network Monitor's notes, and its frames of media that are not read.
     pub passed_over: u64,
     /// Why reading stopped before the end.
     pub error: Option<SourceError>,

@@ -124,17 +124,20 @@ impl Reader {
             Some(feed) => feed,
             None => self.reopen().map_err(|error| self.origin.cannot("be opened again", &error))?,
         };
-        let (read, at_end) = match wanted {
+        let may_end = matches!(wanted, Next::Need(_));
+        let read = match wanted {
             Next::Fault(fault) => return Err(self.fault(fault)),
-            Next::Need(bytes) => (self.window.fill(&mut *feed, bytes).map(|enough| if enough { 0 } else { bytes - self.window.bytes().len() }), true),
-            Next::Skip(bytes) => (self.window.skip(&mut *feed, bytes).map(|missing| usize::try_from(missing).unwrap_or(usize::MAX)), false),
+            Next::Need(bytes) | Next::Must(bytes) => {
+                self.window.fill(&mut *feed, bytes).map(|enough| if enough { 0 } else { bytes - self.window.bytes().len() })
+            }
+            Next::Skip(bytes) => self.window.skip(&mut *feed, bytes).map(|missing| usize::try_from(missing).unwrap_or(usize::MAX)),
         };
         self.feed = Some(feed);
         let missing = read.map_err(|error| self.broken(&error))?;
         let left = self.window.bytes().len();
         match missing {
             0 => Ok(true),
-            _ if left == 0 && at_end => Ok(false),
+            _ if left == 0 && may_end => Ok(false),
             _ => Err(self.fault(Fault::new(format!("ends in the middle of a record, {} bytes in", self.window.read_to()), COPY_AGAIN))),
         }
     }

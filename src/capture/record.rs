@@ -34,6 +34,8 @@ pub(super) struct Walked {
 pub(super) enum Next {
     /// At least so many bytes after those consumed; the file may end where none are left.
     Need(usize),
+    /// At least so many bytes after those consumed; the file is cut off where it ends before.
+    Must(usize),
     /// The next so many bytes are of no use.
     Skip(u64),
     /// The file cannot be read on.
