@@ -6,7 +6,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # What building needs: a C linker (rustc calls it), libpcap's headers and library, make's own shell tools are there.
 PACKAGES = gcc libc6-dev libpcap-dev
 
-.PHONY: demo test lab build bench lint deps clean
+.PHONY: demo test lab build fuzz bench lint deps clean
 
 demo: build
 	$(PORTBOOK) analyze --role spinetix.player=10.1.0.0/24 fixtures/captures/demo
@@ -21,6 +21,11 @@ lab: deps
 
 build: deps
 	$(CARGO) build --release --locked
+
+# Rounds of mutation over captures, frames, dialogues and signature files: the same rounds every time.
+ROUNDS ?= 10000
+fuzz: deps
+	PORTBOOK_FUZZ_ROUNDS=$(ROUNDS) $(CARGO) test --locked --profile fuzz --test hostile -- --nocapture rounds
 
 bench: deps
 	$(CARGO) bench --locked

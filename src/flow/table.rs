@@ -60,8 +60,10 @@ impl Default for Settings {
 pub struct Counts {
     /// Packets pushed.
     pub packets: u64,
-    /// Packets that belong to a flow.
+    /// Packets that belong to a flow; fragments too, and the packets of [`tunnelled`](Self::tunnelled).
     pub in_flows: u64,
+    /// Of those, packets that were found inside datagrams gathered from fragments, beyond the frames captured.
+    pub tunnelled: u64,
     /// Copies that a mirror made of packets, by kind. They are counted here and nowhere else.
     pub duplicates: Tally<DuplicateKind>,
     /// What became of fragments.
@@ -80,6 +82,8 @@ pub struct Counts {
     pub without_ip: Tally<OtherKind>,
     /// IP packets whose ends could not be named, by transport, as their headers were cut off. Fragments have their own count.
     pub without_ends: Tally<Transport>,
+    /// Packets of which nothing was understood; the faults say why.
+    pub not_understood: u64,
     /// Where and why decoding stopped.
     pub faults: Tally<(Layer, What)>,
 }
@@ -89,6 +93,8 @@ impl Counts {
     pub fn merge(&mut self, other: Self) {
         self.packets += other.packets;
         self.in_flows += other.in_flows;
+        self.tunnelled += other.tunnelled;
+        self.not_understood += other.not_understood;
         self.duplicates.merge(other.duplicates);
         self.fragments.merge(other.fragments);
         self.opened += other.opened;
@@ -234,7 +240,7 @@ impl FlowTable {
             (Content::Ip(ip, _), None) => self.counts.without_ends.one(ip.transport),
             (Content::Arp(_), _) => self.counts.arp += 1,
             (Content::Other(kind), _) => self.counts.without_ip.one(*kind),
-            (Content::Nothing, _) => {}
+            (Content::Nothing, _) => self.counts.not_understood += 1,
         }
         Place::Nowhere
     }
@@ -275,12 +281,15 @@ impl FlowTable {
             if let (Some(named), Some(keyed)) = (named, outer) {
                 let (packets, bytes) = (1 + gathered.earlier.packets, u64::from(ip.len) + gathered.earlier.bytes);
                 self.take(&named, &self.address(keyed), Weight { packets, bytes, payload: 0 }, observer);
+            } else if named.is_some() {
+                self.counts.without_ends.add(ip.transport, 1 + gathered.earlier.packets);
             }
             let whole = gathered.whole.map(|whole| decode::datagram(packet, whole.bytes, whole.wire_len));
             if let Some(keyed) = whole.as_ref().and_then(key::of_packet)
                 && let Some(whole) = &whole
             {
                 let is_outer = outer.is_some_and(|outer| outer.key == keyed.key);
+                self.counts.tunnelled += u64::from(!is_outer);
                 let weight = if is_outer { Weight { packets: 0, bytes: 0, payload: u64::from(whole.payload_len) } } else { Weight::of(whole) };
                 self.take(whole, &self.address(keyed), weight, observer);
             }

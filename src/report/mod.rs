@@ -88,6 +88,7 @@ impl Losses {
         for (transport, many) in self.flows.without_ends.iter() {
             all.add(format!("{transport} without ports"), many);
         }
+        all.add("frames of which nothing was understood".to_owned(), self.flows.not_understood);
         all.add("fragments whose first one never came".to_owned(), self.flows.fragments.without_ports);
         all.add("icmp errors that quote no flow seen".to_owned(), self.flows.errors_without_flow);
         all
