@@ -136,6 +136,8 @@ pub const PROMISE_HOLDS: Duration = Duration::from_secs(3600);
 pub const PROMISES_EPOCH: Duration = Duration::from_secs(600);
 /// Promises that one such part holds: an FTP server announces a port a transfer.
 pub const PROMISES_AN_EPOCH: usize = 8192;
+/// Bytes of one SIP or RTSP message of a stream that are held until it is whole: a description of a session fits.
+pub const CALL_MESSAGE: usize = 4096;
 /// Facts kept of one flow. A dialogue states a handful; a long HTTP connection states one a request.
 pub const FACTS_KEPT: usize = 64;
 /// Bytes of one text from the wire (banner, reason, product) that are kept: a line of a terminal or two.

@@ -23,18 +23,15 @@ impl Promises {
         self.made.add((promise.transport, promise.server), stamp, promise);
     }
 
-    /// The newest promise of a flow from `client` to `server` that holds at that moment. A promise of port 0 is one of any port.
+    /// The newest promise of a flow from `client` to `server` that holds at that moment.
     pub(super) fn of(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise> {
-        let any_port = Endpoint { ip: server.ip, port: 0 };
-        [server, any_port].into_iter().find_map(|endpoint| {
-            let mut found = None;
-            self.made.look_back((transport, endpoint), at, limit::PROMISE_HOLDS, |_, promise| {
-                let holds = at.since(promise.made) <= promise.lasts && promise.client.is_none_or(|known| known == client);
-                found = holds.then(|| promise.clone());
-                !holds
-            });
-            found
-        })
+        let mut found = None;
+        self.made.look_back((transport, server), at, limit::PROMISE_HOLDS, |_, promise| {
+            let holds = at.since(promise.made) <= promise.lasts && promise.client.is_none_or(|known| known == client);
+            found = holds.then(|| promise.clone());
+            !holds
+        });
+        found
     }
 
     pub(super) fn forget_before(&self, moment: Timestamp) {

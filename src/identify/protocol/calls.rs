@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::identify::wire::printable;
-use crate::identify::{AnswerKind, Evidence, Fact, Promise};
+use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
 
@@ -56,7 +57,7 @@ fn status(bytes: &[u8], version: &[u8], stream: bool, rule: &'static str) -> Loo
     }
 }
 
-/// Reads messages: of a datagram one, of a stream one after the other, each at most [`MESSAGE_HELD`] bytes.
+/// Reads messages: of a datagram one, of a stream one after the other, each at most [`limit::CALL_MESSAGE`] bytes.
 #[derive(Debug)]
 struct Call {
     name: &'static str,
@@ -86,33 +87,42 @@ impl Reader for Call {
         if piece.missing > 0 {
             return Appetite::Full;
         }
-        let passed = self.skip[side].min(piece.bytes.len());
-        self.skip[side] -= passed;
-        let bytes = piece.bytes.get(passed..).unwrap_or_default();
-        let room = MESSAGE_HELD.saturating_sub(self.held[side].len());
-        self.held[side].extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-        if self.whole_messages(side, &piece, said) { Appetite::Hungry } else { Appetite::Full }
+        let mut rest = piece.bytes;
+        while !rest.is_empty() {
+            let passed = self.skip[side].min(rest.len());
+            self.skip[side] -= passed;
+            let bytes = rest.get(passed..).unwrap_or_default();
+            let room = limit::CALL_MESSAGE.saturating_sub(self.held[side].len());
+            let (taken, after) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+            self.held[side].extend_from_slice(taken);
+            rest = after;
+            if !self.whole_messages(side, &piece, said) {
+                return Appetite::Full;
+            }
+        }
+        Appetite::Hungry
     }
 }
 
 impl Call {
     /// Takes whole messages off what is held; false where the stream makes no more sense, or media begins inside it.
     fn whole_messages(&mut self, side: usize, piece: &Piece<'_>, said: &mut Said<'_>) -> bool {
+        let held = std::mem::take(&mut self.held[side]);
+        let mut rest = held.as_slice();
         loop {
-            let held = std::mem::take(&mut self.held[side]);
-            let rest = held.trim_ascii_start();
+            rest = rest.trim_ascii_start();
             // Interleaved media (RFC 7826 section 14): everything of use was said before.
             if rest.first() == Some(&b'$') {
                 return false;
             }
             let Some(head) = memchr::memmem::find(rest, b"\r\n\r\n").map(|at| at + 4) else {
-                let room = rest.len() < MESSAGE_HELD;
+                let room = rest.len() < limit::CALL_MESSAGE;
                 self.held[side] = rest.to_vec();
                 return room;
             };
             let (head, body) = rest.split_at_checked(head).unwrap_or((rest, &[]));
             let len = header(head, b"content-length").or(header(head, b"l")).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()).unwrap_or(0_usize);
-            if body.len() < len && head.len() + body.len() < MESSAGE_HELD && len <= MESSAGE_HELD {
+            if body.len() < len && rest.len() < limit::CALL_MESSAGE && len <= limit::CALL_MESSAGE {
                 self.held[side] = rest.to_vec();
                 return true;
             }
@@ -122,7 +132,7 @@ impl Call {
             if after.is_empty() {
                 return true;
             }
-            self.held[side] = after.to_vec();
+            rest = after;
         }
     }
 
@@ -149,20 +159,21 @@ impl Call {
     }
 
     fn request(&mut self, method: &[u8], target: &[u8], sequence: &[u8], said: &mut Said<'_>) {
+        let sequence = kept(sequence);
         if self.asked.iter().any(|asked| asked == sequence) && self.name == "sip" {
             if !std::mem::replace(&mut self.retried, true) && method != b"ACK" {
                 said.say(Fact::Retry);
             }
             return;
         }
-        if self.asked.len() < crate::limit::QUESTIONS_OPEN {
+        if self.asked.len() < limit::QUESTIONS_OPEN {
             self.asked.push(sequence.to_vec());
             said.say(Fact::Request { method: printable(method), path: printable(target.split(|byte| *byte == b'?').next().unwrap_or(target)) });
         }
     }
 
     fn response(&mut self, code: &[u8], reason: &[u8], sequence: &[u8], by: Side, said: &mut Said<'_>) {
-        if let Some(place) = self.asked.iter().position(|asked| asked == sequence) {
+        if let Some(place) = self.asked.iter().position(|asked| asked == kept(sequence)) {
             said.believe(Evidence::Dialogue);
             if code.first() > Some(&b'1') {
                 self.asked.swap_remove(place);
@@ -178,11 +189,16 @@ impl Call {
             500..=599 => AnswerKind::Failed,
             _ => AnswerKind::Refused,
         };
-        self.answers += 1;
+        self.answers = self.answers.saturating_add(1);
         if self.answers <= ANSWERS_STATED {
             said.say(Fact::Answer { kind, code, text: printable(reason), by });
         }
     }
+}
+
+/// What is kept of a sequence number, to know it again: a number and a method.
+fn kept(sequence: &[u8]) -> &[u8] {
+    sequence.get(..limit::TEXT_KEPT).unwrap_or(sequence)
 }
 
 /// The value of a header line, its name compared without case.
@@ -231,24 +247,12 @@ fn media_of_rtsp(transport: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
 
 /// Media at this port, and its control at the next one.
 fn promise(server: Endpoint, client: Option<IpAddr>, piece: &Piece<'_>, said: &mut Said<'_>) {
-    let control = Endpoint { port: server.port.saturating_add(1), ..server };
-    for server in [server, control] {
-        said.say(Fact::Promise(Promise {
-            kind: PromiseKind::Media,
-            transport: Transport::UDP,
-            server,
-            client,
-            made: piece.time,
-            lasts: MEDIA_WITHIN,
-            frame: piece.frame,
-            parent: piece.ends,
-            begins: None,
-        }));
+    let places = [server.port, server.port.saturating_add(1)];
+    for server in places.into_iter().filter(|_| server.port != 0).map(|port| Endpoint { port, ..server }) {
+        said.promise(piece, PromiseKind::Media, Transport::UDP, server, client, MEDIA_WITHIN);
     }
 }
 
-/// Bytes of one message of a stream that are held until it is whole.
-const MESSAGE_HELD: usize = 4096;
 /// Media lines of one description that become promises.
 const MEDIA_KEPT: usize = 8;
 /// Answers stated of one flow: a proxy's carries thousands.
@@ -291,6 +295,31 @@ mod tests {
         assert_eq!(heard.evidence, Evidence::Dialogue);
         assert!(promised(&heard.facts).ends_with(&["10.0.0.2:5000".into(), "10.0.0.2:5001".into()]), "{:?}", heard.facts);
         survives(&RTSP, Transport::TCP, 554, dialogue);
+    }
+
+    #[test]
+    fn more_messages_than_are_held_at_once_are_read_one_after_the_other() {
+        let call = |n: u32| format!("OPTIONS sip:{n}@example.com SIP/2.0\r\nCSeq: {n} OPTIONS\r\nContent-Length: 0\r\n\r\n");
+        let all: String = (1..=limit::QUESTIONS_OPEN as u32).map(call).collect::<String>() + &"x".repeat(limit::CALL_MESSAGE);
+        let heard = read(&SIP, Transport::TCP, 5060, &[(Client, all.as_bytes())]);
+        assert_eq!(heard.facts.iter().filter(|fact| matches!(fact, Fact::Request { .. })).count(), limit::QUESTIONS_OPEN);
+        let body = [b"INFO sip:a@b SIP/2.0\r\nCSeq: 7 INFO\r\nContent-Length: 9000\r\n\r\n".as_slice(), &[b'x'; 9000], INVITE].concat();
+        let heard = read(&SIP, Transport::TCP, 5060, &[(Client, &body)]);
+        assert_eq!(promised(&heard.facts).len(), 2, "the message behind a long body: {:?}", heard.facts);
+    }
+
+    #[test]
+    fn a_sequence_of_kilobytes_is_not_kept_whole() {
+        let mut call = Call::of("sip");
+        let mut facts = Vec::new();
+        call.request(b"OPTIONS", b"sip:a", &[b'7'; 60_000], &mut Said { facts: &mut facts, evidence: &mut Evidence::None });
+        assert!(call.asked[0].len() <= limit::TEXT_KEPT);
+    }
+
+    #[test]
+    fn a_stream_to_port_0_is_not_announced() {
+        let setup = b"SETUP rtsp://a/b RTSP/1.0\r\nCSeq: 3\r\nTransport: RTP/AVP/UDP;unicast;client_port=0-1\r\n\r\n";
+        assert!(promised(&read(&RTSP, Transport::TCP, 554, &[(Client, setup)]).facts).is_empty());
     }
 
     #[test]

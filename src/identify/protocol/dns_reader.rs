@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::identify::wire::{Cursor, Length, Messages, host_name, printable};
-use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Promise};
+use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::PromiseKind;
@@ -154,17 +154,7 @@ impl Names {
                 places.push(if piece.from == Side::Client { piece.ends.0.ip } else { piece.ends.1.ip });
             }
             for ip in places.into_iter().take(SRV_ADDRESSES) {
-                said.say(Fact::Promise(Promise {
-                    kind: PromiseKind::DnsSrv,
-                    transport,
-                    server: Endpoint { ip, port },
-                    client: None,
-                    made: piece.time,
-                    lasts: Duration::from_secs(u64::from(record.ttl)),
-                    frame: piece.frame,
-                    parent: piece.ends,
-                    begins: None,
-                }));
+                said.promise(piece, PromiseKind::DnsSrv, transport, Endpoint { ip, port }, None, Duration::from_secs(u64::from(record.ttl)));
             }
         }
     }

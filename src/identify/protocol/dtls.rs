@@ -226,7 +226,8 @@ fn alert(body: &[u8], from: Side, said: &mut Said<'_>) {
 
 impl Assembly {
     fn add(&mut self, part: &Message<'_>) -> Option<(u8, Vec<u8>)> {
-        if part.len as usize > limit::HANDSHAKE_KEPT || part.body.len() < part.part as usize {
+        let beyond = part.offset.saturating_add(part.part) > part.len;
+        if part.len as usize > limit::HANDSHAKE_KEPT || beyond || part.body.len() < part.part as usize {
             return None;
         }
         if part.offset == 0 {
@@ -296,6 +297,16 @@ mod tests {
         let second = record(HANDSHAKE, &part(CLIENT_HELLO, 0, &body, 20, body.len() - 20));
         assert!(matches!(Dtls.probe(&Opening::of(Transport::UDP, &first, &[])), Probe::Found { client: Some(Side::Client), .. }));
         assert!(read_all(&Dtls, &[(Side::Client, &first), (Side::Client, &second)]).says(&Fact::Encrypted));
+    }
+
+    #[test]
+    fn a_part_that_reaches_beyond_its_message_is_not_held() {
+        let (mut assembly, zeros) = (Assembly::default(), [0; 1000]);
+        assembly.add(&Message { kind: 1, len: 10, sequence: 0, offset: 0, part: 5, body: &zeros[..5] });
+        for offset in [5, 1005, 2005] {
+            assembly.add(&Message { kind: 1, len: 10, sequence: 0, offset, part: 1000, body: &zeros });
+        }
+        assert!(assembly.held.len() <= 10, "{}", assembly.held.len());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::identify::wire::printable;
-use crate::identify::{AnswerKind, Evidence, Fact, Promise};
+use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
 
@@ -128,17 +128,7 @@ impl Control {
             places.push(Endpoint { ip: peer, port: place.port });
         }
         for server in places {
-            said.say(Fact::Promise(Promise {
-                kind,
-                transport: Transport::TCP,
-                server,
-                client: Some(client),
-                made: piece.time,
-                lasts: DATA_WITHIN,
-                frame: piece.frame,
-                parent: piece.ends,
-                begins: None,
-            }));
+            said.promise(piece, kind, Transport::TCP, server, Some(client), DATA_WITHIN);
         }
     }
 }

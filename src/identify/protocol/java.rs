@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::identify::wire::{Cursor, host_name, may_begin, printable};
-use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Promise};
+use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
 
@@ -128,17 +128,7 @@ impl Registry {
         }
         said.detail("java_rmi", "object", format!("{}:{port}", printable(host)));
         for ip in places {
-            said.say(Fact::Promise(Promise {
-                kind: PromiseKind::Rmi,
-                transport: Transport::TCP,
-                server: Endpoint { ip, port },
-                client: None,
-                made: piece.time,
-                lasts: OBJECT_LASTS,
-                frame: piece.frame,
-                parent: piece.ends,
-                begins: None,
-            }));
+            said.promise(piece, PromiseKind::Rmi, Transport::TCP, Endpoint { ip, port }, None, OBJECT_LASTS);
         }
     }
 }

@@ -53,10 +53,14 @@ pub mod xmpp;
 
 pub use opening::{Confirm, Known, Look};
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use crate::capture::FrameId;
-use crate::identify::{Evidence, Fact, Match, NameSource};
+use crate::identify::{Evidence, Fact, Match, NameSource, Promise};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
+use crate::signature::PromiseKind;
 use crate::time::Timestamp;
 
 /// Knows one protocol: first whether a flow is it, then what its messages state.
@@ -268,6 +272,14 @@ impl Said<'_> {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         if !name.is_empty() {
             self.say(Fact::Name { of, name: name.into(), source });
+        }
+    }
+
+    /// Announces a flow to come. Nothing is said of port 0, which nobody can open: a promise of it would excuse no flow, or every one.
+    pub fn promise(&mut self, at: &Piece<'_>, kind: PromiseKind, transport: Transport, server: Endpoint, client: Option<IpAddr>, lasts: Duration) {
+        if server.port != 0 {
+            let (made, frame, parent) = (at.time, at.frame, at.ends);
+            self.say(Fact::Promise(Promise { kind, transport, server, client, made, lasts, frame, parent, begins: None }));
         }
     }
 

@@ -222,7 +222,7 @@ fn tell(message: &[u8], role: Side, said: &mut Said<'_>) {
 impl Crypto {
     fn add(&mut self, offset: u64, bytes: &[u8]) {
         let known = self.parts.get(&offset).is_some_and(|part| part.len() >= bytes.len());
-        if self.told || known || self.held.saturating_add(bytes.len()) > limit::HANDSHAKE_KEPT {
+        if self.told || known || bytes.is_empty() || self.held.saturating_add(bytes.len()) > limit::HANDSHAKE_KEPT {
             return;
         }
         self.held += bytes.len();
@@ -279,6 +279,13 @@ mod tests {
         assert_eq!(crypto.message(), None);
         crypto.add(2, &message[2..11]);
         assert_eq!(crypto.message(), Some(message));
+    }
+
+    #[test]
+    fn handshake_frames_without_bytes_take_no_room() {
+        let mut crypto = Crypto::default();
+        (0..100).for_each(|offset| crypto.add(offset, b""));
+        assert!(crypto.parts.is_empty());
     }
 
     #[test]

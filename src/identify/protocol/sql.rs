@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::identify::wire::{Cursor, Length, printable};
-use crate::identify::{AnswerKind, Evidence, Fact, Promise};
+use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
 
@@ -206,17 +206,7 @@ impl Reader for Browser {
             }
             if let Some(port) = value("tcp").and_then(|port| port.parse().ok()) {
                 let ip = if piece.from == Side::Server { piece.ends.1.ip } else { piece.ends.0.ip };
-                said.say(Fact::Promise(Promise {
-                    kind: PromiseKind::SqlBrowser,
-                    transport: Transport::TCP,
-                    server: Endpoint { ip, port },
-                    client: None,
-                    made: piece.time,
-                    lasts: INSTANCE_LASTS,
-                    frame: piece.frame,
-                    parent: piece.ends,
-                    begins: None,
-                }));
+                said.promise(&piece, PromiseKind::SqlBrowser, Transport::TCP, Endpoint { ip, port }, None, INSTANCE_LASTS);
             }
         }
         Appetite::Hungry
@@ -418,6 +408,13 @@ mod tests {
         assert!(heard.facts.iter().any(|fact| matches!(fact, Fact::Promise(promise) if promise.server.to_string() == "10.0.0.2:49712")));
         survives(&SSRP, Transport::UDP, 1434, dialogue);
         assert_eq!(evidence(decide(&SSRP, Transport::UDP, 9999, &[3], &[])), Evidence::None);
+    }
+
+    #[test]
+    fn an_instance_at_port_0_is_not_announced() {
+        let text = b"ServerName;DB;InstanceName;A;tcp;0;;";
+        let answer = [&[5][..], &(text.len() as u16).to_le_bytes(), text].concat();
+        assert!(!read(&SSRP, Transport::UDP, 1434, &[(Server, &answer)]).facts.iter().any(|fact| matches!(fact, Fact::Promise(_))));
     }
 
     #[test]

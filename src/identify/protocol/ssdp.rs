@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::identify::wire::{begins, may_begin, printable};
 
 use super::{Appetite, Endpoint, Evidence, Fact, Known, Look, Opening, Piece, Reader, Said, Side, Strength, Transport};
-use crate::identify::{AnswerKind, Promise};
+use crate::identify::AnswerKind;
 use crate::limit;
 use crate::net::is_group;
 use crate::signature::PromiseKind;
@@ -84,18 +84,7 @@ impl SsdpReader {
         }
         let age = field(piece.bytes, "CACHE-CONTROL").and_then(|control| control.rsplit('=').next()?.trim().parse().ok());
         let lasts = Duration::from_secs(age.unwrap_or(MAX_AGE)).min(limit::PROMISE_HOLDS);
-        let (made, frame, parent) = (piece.time, piece.frame, piece.ends);
-        said.say(Fact::Promise(Promise {
-            kind: PromiseKind::SsdpLocation,
-            transport: Transport::TCP,
-            server,
-            client: None,
-            made,
-            lasts,
-            frame,
-            parent,
-            begins: None,
-        }));
+        said.promise(piece, PromiseKind::SsdpLocation, Transport::TCP, server, None, lasts);
     }
 }
 

@@ -80,7 +80,8 @@ fn is_tame(fact: &Fact) {
         Fact::Request { method, path } => [method, path].into_iter().for_each(|part| text(part)),
         Fact::Answer { text: said, .. } | Fact::Software { text: said, .. } => text(said),
         Fact::Detail { value, .. } => is_tame_value(value, &text),
-        Fact::Promise(_) | Fact::Inner(_) | Fact::Retry | Fact::OneWay | Fact::Encrypted | Fact::Speaks { .. } => {}
+        Fact::Promise(promise) => assert!(promise.server.port != 0, "nobody can open {promise:?}"),
+        Fact::Inner(_) | Fact::Retry | Fact::OneWay | Fact::Encrypted | Fact::Speaks { .. } => {}
     }
 }
 

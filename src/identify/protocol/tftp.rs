@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::identify::wire::{Cursor, printable};
-use crate::identify::{AnswerKind, Evidence, Fact, Promise};
+use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::limit;
 use crate::net::{Side, Transport};
 use crate::signature::PromiseKind;
 
@@ -51,26 +52,17 @@ struct Transfer {
 impl Reader for Transfer {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if let Some((operation, file)) = request(piece.bytes) {
-            if self.asked.as_deref() == Some(piece.bytes) {
+            let kept = piece.bytes.get(..limit::LINE_KEPT).unwrap_or(piece.bytes);
+            if self.asked.as_deref() == Some(kept) {
                 if !std::mem::replace(&mut self.retried, true) {
                     said.say(Fact::Retry);
                 }
                 return Appetite::Hungry;
             }
-            self.asked = Some(piece.bytes.to_vec());
+            self.asked = Some(kept.to_vec());
             said.say(Fact::Request { method: if operation == 1 { "read" } else { "write" }.into(), path: printable(file) });
             let (asks, asked) = if piece.from == Side::Client { piece.ends } else { (piece.ends.1, piece.ends.0) };
-            said.say(Fact::Promise(Promise {
-                kind: PromiseKind::Tftp,
-                transport: Transport::UDP,
-                server: asks,
-                client: Some(asked.ip),
-                made: piece.time,
-                lasts: ANSWER_WITHIN,
-                frame: piece.frame,
-                parent: piece.ends,
-                begins: None,
-            }));
+            said.promise(&piece, PromiseKind::Tftp, Transport::UDP, asks, Some(asked.ip), ANSWER_WITHIN);
             return Appetite::Hungry;
         }
         match piece.bytes {
@@ -109,6 +101,25 @@ mod tests {
         assert!(heard.facts.contains(&Fact::Request { method: "read".into(), path: "boot.bin".into() }) && heard.facts.contains(&Fact::Retry));
         assert!(heard.facts.iter().any(|fact| matches!(fact, Fact::Promise(promise) if promise.server == ends(69).0 && promise.client == Some(ends(69).1.ip))));
         survives(&TFTP, Transport::UDP, 69, &[(Client, READ), (Server, b"\0\x05\0\x01File not found\0")]);
+    }
+
+    #[test]
+    fn a_request_of_kilobytes_is_not_kept_whole() {
+        let mut transfer = Transfer::default();
+        let long = [b"\0\x01".as_slice(), &[b'x'; 60_000], b"\0octet\0"].concat();
+        let (mut facts, mut evidence) = (Vec::new(), Evidence::None);
+        let piece = Piece {
+            from: Client,
+            bytes: &long,
+            offset: 0,
+            missing: 0,
+            time: Default::default(),
+            frame: Default::default(),
+            ends: ends(69),
+            transport: Transport::UDP,
+        };
+        transfer.read(piece, &mut Said { facts: &mut facts, evidence: &mut evidence });
+        assert!(transfer.asked.is_some_and(|asked| asked.len() <= limit::LINE_KEPT));
     }
 
     #[test]

@@ -337,16 +337,18 @@ impl Records {
     }
 
     fn handshake(&mut self, from: Side, shared: &mut Shared, said: &mut Said<'_>) {
-        while let Some([kind, a, b, c]) = self.held.first_chunk().copied() {
+        let mut at = 0;
+        while let Some([kind, a, b, c]) = self.held.get(at..).and_then(|rest| rest.first_chunk()).copied() {
             let len = u32::from_be_bytes([0, a, b, c]) as usize;
             if len > limit::HANDSHAKE_KEPT {
                 self.lost = true;
                 return;
             }
-            let Some(body) = self.held.get(4..4 + len) else { return };
+            let Some(body) = self.held.get(at + 4..at + 4 + len) else { break };
             shared.message(kind, body, from, said);
-            self.held.drain(..4 + len);
+            at += 4 + len;
         }
+        self.held.drain(..at);
     }
 }
 

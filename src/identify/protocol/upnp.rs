@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Endpoint, Fact, Piece, Said, Transport};
-use crate::identify::Promise;
+use super::{Endpoint, Piece, Said, Transport};
 use crate::limit;
 use crate::signature::PromiseKind;
 
@@ -19,8 +18,7 @@ pub(super) fn port_mapping(body: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) 
     let lease = element(text, "NewLeaseDuration").and_then(|value| value.parse().ok()).filter(|seconds| *seconds > 0);
     let lasts = lease.map_or(limit::PROMISE_HOLDS, Duration::from_secs).min(limit::PROMISE_HOLDS);
     said.detail("upnp", "mapping", format!("{transport} {outside} to {host}:{inside}"));
-    let (made, frame, server) = (piece.time, piece.frame, Endpoint { ip: host, port: inside });
-    said.say(Fact::Promise(Promise { kind: PromiseKind::UpnpMapping, transport, server, client: None, made, lasts, frame, parent: piece.ends, begins: None }));
+    said.promise(piece, PromiseKind::UpnpMapping, transport, Endpoint { ip: host, port: inside }, None, lasts);
 }
 
 /// Text of the first element of that name, whatever its prefix.
@@ -35,7 +33,7 @@ fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::read_all;
-    use super::super::{Side, http};
+    use super::super::{Fact, Side, http};
     use super::*;
 
     #[test]
