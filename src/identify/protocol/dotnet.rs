@@ -182,6 +182,7 @@ fn request_address(bytes: &[u8]) -> Option<&[u8]> {
 
 /// Preamble with a long address, encoding and upgrade.
 const PREAMBLE_KEPT: usize = 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,5 +211,6 @@ mod tests {
         assert_eq!(evidence(decide(&DOTNET_REMOTING, Transport::TCP, 9995, &reply, &request)), Evidence::None);
         let heard = read(&DOTNET_REMOTING, Transport::TCP, 9995, &[(Client, &request)]);
         assert!(heard.facts.contains(&Fact::Request { method: "remoting".into(), path: "/rMath".into() }), "{:?}", heard.facts);
+        survives(&DOTNET_REMOTING, Transport::TCP, 9995, &[(Client, &request), (Server, &reply)]);
     }
 }

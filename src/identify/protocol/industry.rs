@@ -305,6 +305,7 @@ mod tests {
         let who = hex("810b000c 0120ffff00ff1008");
         assert_eq!(evidence(decide(&BACNET, Transport::UDP, 47808, &who, &[])), Evidence::OneOpening);
         assert_eq!(evidence(decide(&BACNET, Transport::UDP, 47808, &who[..11], &[])), Evidence::None);
+        survives(&BACNET, Transport::UDP, 47808, &[(Client, &who)]);
         let (start, confirm) = (hex("680407000000"), hex("68040b000000"));
         assert_eq!(evidence(decide(&IEC104, Transport::TCP, 2404, &start, &confirm)), Evidence::BothOpenings);
         assert_eq!(evidence(decide(&IEC104, Transport::TCP, 9999, &start, &[])), Evidence::None);

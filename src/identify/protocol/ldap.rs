@@ -208,6 +208,19 @@ mod tests {
     }
 
     #[test]
+    fn a_domain_controller_is_asked_by_datagram() {
+        // Root search for the attribute "netlogon" (MS-ADTS section 6.3.3), and searchResDone without entries.
+        let ask = hex("3024 020101 631f 0400 0a0100 0a0100 020100 020100 010100 8700 300a 0408 6e65746c6f676f6e");
+        let done = hex("300c 020101 6507 0a0100 0400 0400");
+        let dialogue: &[(Side, &[u8])] = &[(Client, &ask), (Server, &done)];
+        assert_eq!(evidence(decide(&LDAP, Transport::UDP, 389, &ask, &done)), Evidence::BothOpenings);
+        let heard = read(&LDAP, Transport::UDP, 389, dialogue);
+        assert_eq!(heard.evidence, Evidence::Dialogue);
+        assert!(heard.facts.contains(&Fact::Request { method: "search".into(), path: "".into() }), "{:?}", heard.facts);
+        survives(&LDAP, Transport::UDP, 389, dialogue);
+    }
+
+    #[test]
     fn lengths_in_four_bytes_are_read_and_start_tls_hands_over() {
         let start = hex("30840000001d 020101 7718 8016 312e332e362e312e342e312e313436362e3230303337");
         let yes = hex("300c 020101 7807 0a0100 0400 0400");

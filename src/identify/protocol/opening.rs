@@ -1,6 +1,7 @@
 //! Deciding by the openings of both sides: what most protocols' probes have in common.
 
 use crate::identify::Evidence;
+use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::{Appetite, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
@@ -161,7 +162,7 @@ impl Reader for Confirm {
         if self.seen[side] || piece.bytes.is_empty() {
             return Appetite::Hungry;
         }
-        let room = CONFIRM_KEPT.saturating_sub(self.held[side].len());
+        let room = limit::OPENING_TRIED.saturating_sub(self.held[side].len());
         self.held[side].extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
         let opening = piece.as_opening(room < piece.bytes.len());
         let rule = if side == 0 { self.protocol.ask } else { self.protocol.answer };
@@ -178,6 +179,3 @@ impl Reader for Confirm {
         Appetite::Hungry
     }
 }
-
-/// Opening bytes of one side that [`Confirm`] keeps: more than any rule looks at before it decides.
-const CONFIRM_KEPT: usize = 512;

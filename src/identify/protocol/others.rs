@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use crate::identify::wire::{Cursor, may_begin, printable};
+use crate::identify::wire::{Cursor, Lines, may_begin, printable};
 use crate::identify::{Evidence, Fact};
 use crate::net::{Side, Transport};
 
@@ -94,7 +94,7 @@ pub static SHARED_VARIABLES: Known = Known {
         None => Look::Short,
     },
     strength: Strength::Text,
-    reader: || Box::new(Variables),
+    reader: || Box::new(Variables::default()),
 };
 
 /// BitTorrent: its handshake (BEP 3), its tables (BEP 5) and its transport over UDP (BEP 29).
@@ -167,18 +167,25 @@ impl Reader for Discovery {
 }
 
 /// Reads the first command; updates and events are not answered.
-#[derive(Debug)]
-struct Variables;
+#[derive(Debug, Default)]
+struct Variables {
+    lines: Lines,
+}
 
 impl Reader for Variables {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
-        if piece.from == Side::Client && piece.offset == 0 {
-            let word = piece.bytes.split(|byte| *byte == b' ').next().unwrap_or_default();
-            let name = piece.bytes.split(|byte| *byte == b'"').nth(1).unwrap_or_default();
-            said.say(Fact::Request { method: printable(word), path: printable(name) });
-            if matches!(word, b"UPDATE" | b"EVENT") {
-                said.say(Fact::OneWay);
-            }
+        if piece.from == Side::Server {
+            return Appetite::Hungry;
+        }
+        if piece.missing > 0 {
+            return Appetite::Full;
+        }
+        let Some(line) = self.lines.next(&mut { piece.bytes }) else { return Appetite::Hungry };
+        let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let name = line.split(|byte| *byte == b'"').nth(1).unwrap_or_default();
+        said.say(Fact::Request { method: printable(word), path: printable(name) });
+        if matches!(word, b"UPDATE" | b"EVENT") {
+            said.say(Fact::OneWay);
         }
         Appetite::Full
     }
@@ -301,6 +308,7 @@ mod tests {
         assert_eq!(evidence(decide(&SHARED_VARIABLES, Transport::TCP, 1234, line, b"")), Evidence::OneOpening);
         let heard = read(&SHARED_VARIABLES, Transport::TCP, 1234, &[(Client, line)]);
         assert!(heard.facts.contains(&Fact::Request { method: "UPDATE".into(), path: "temperature".into() }) && heard.facts.contains(&Fact::OneWay));
+        survives(&SHARED_VARIABLES, Transport::TCP, 1234, &[(Client, line), (Side::Server, b"EVENT \"temperature\" \"22\"\r\n")]);
         for other in [b"SUBSCRIBE /events HTTP/1.1\r\n".as_slice(), b"UPDATE t SET x = \"1\"\r\n"] {
             assert_eq!(evidence(decide(&SHARED_VARIABLES, Transport::TCP, 1234, other, b"")), Evidence::None);
         }
@@ -334,6 +342,7 @@ mod tests {
         let mut hello = vec![0; 1537];
         hello[0] = 3;
         assert_eq!(evidence(decide(&RTMP, Transport::TCP, 1936, &hello, &hello)), Evidence::BothOpenings);
+        survives(&RTMP, Transport::TCP, 1935, &[(Client, &hello), (Side::Server, &hello[..9])]);
         assert_eq!(evidence(decide(&RTMP, Transport::TCP, 3389, &hex("0300 0013 0ee00000 0000"), &[])), Evidence::None);
         let probe = b"<?xml version=\"1.0\"?><s:Envelope xmlns:d=\"http://schemas.xmlsoap.org/ws/2005/04/discovery\"><d:Probe></d:Probe></s:Envelope>";
         assert_eq!(evidence(decide(&WSD, Transport::UDP, 3702, probe, &[])), Evidence::OneOpening);

@@ -2,14 +2,21 @@
 
 use crate::identify::wire::{Cursor, begins, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::talk::opens_with;
 use super::{Appetite, Confirm, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Redis (its serialization protocol): a counted array of counted words.
-pub static REDIS: Known =
-    Known { name: "redis", carriers: &[Transport::TCP], ask: redis_ask, answer: redis_answer, strength: Strength::Structure, reader: || Box::new(FirstAnswer) };
+pub static REDIS: Known = Known {
+    name: "redis",
+    carriers: &[Transport::TCP],
+    ask: redis_ask,
+    answer: redis_answer,
+    strength: Strength::Structure,
+    reader: || Box::new(FirstAnswer::default()),
+};
 
 /// Memcached (its protocol.txt and binary protocol): a text command and its answer, or binary headers.
 pub static MEMCACHED: Known = Known {
@@ -87,7 +94,7 @@ pub static AMQP: Known = Known {
         _ => amqp_header(opening, bytes),
     },
     strength: Strength::Magic,
-    reader: || Box::new(FirstAnswer),
+    reader: || Box::new(FirstAnswer::default()),
 };
 
 fn redis_ask(_: &Opening<'_>, bytes: &[u8]) -> Look {
@@ -236,8 +243,10 @@ fn amqp_header(_: &Opening<'_>, bytes: &[u8]) -> Look {
 }
 
 /// Reads what the server said first, of protocols that refuse in words.
-#[derive(Debug)]
-struct FirstAnswer;
+#[derive(Debug, Default)]
+struct FirstAnswer {
+    held: Vec<u8>,
+}
 
 impl Reader for FirstAnswer {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -245,11 +254,20 @@ impl Reader for FirstAnswer {
             return Appetite::Hungry;
         }
         said.believe(Evidence::BothOpenings);
-        if let [b'-', text @ ..] = piece.bytes {
-            let text = printable(text.split(|byte| *byte == b'\r').next().unwrap_or_default());
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text, by: Side::Server });
-        } else if piece.bytes.starts_with(b"AMQP") {
-            said.detail("amqp", "server_header", piece.bytes.get(4..8).map(|version| version.to_vec()).unwrap_or_default());
+        let room = limit::LINE_KEPT.saturating_sub(self.held.len());
+        self.held.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        let whole = piece.missing > 0 || room <= piece.bytes.len();
+        match self.held.as_slice() {
+            [b'-', text @ ..] if whole || text.contains(&b'\r') => {
+                let text = printable(text.split(|byte| *byte == b'\r').next().unwrap_or_default());
+                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text, by: Side::Server });
+            }
+            [b'-', ..] => return Appetite::Hungry,
+            [b'A', b'M', b'Q', b'P', version @ ..] if version.len() >= 4 => {
+                said.detail("amqp", "server_header", version.get(..4).unwrap_or_default().to_vec());
+            }
+            held if may_begin(held, b"AMQP") && !whole => return Appetite::Hungry,
+            _ => {}
         }
         Appetite::Full
     }
@@ -258,7 +276,7 @@ impl Reader for FirstAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identify::protocol::testing::{decide, evidence, hex, read};
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
 
     #[test]
@@ -267,6 +285,7 @@ mod tests {
         assert_eq!(evidence(decide(&REDIS, Transport::TCP, 6379, ask, b"+PONG\r\n")), Evidence::BothOpenings);
         let heard = read(&REDIS, Transport::TCP, 6379, &[(Client, ask), (Server, b"-NOAUTH Authentication required.\r\n")]);
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "NOAUTH Authentication required.".into(), by: Server }));
+        survives(&REDIS, Transport::TCP, 6379, &[(Client, ask), (Server, b"-NOAUTH Authentication required.\r\n")]);
         assert_eq!(evidence(decide(&REDIS, Transport::TCP, 110, b"PING\r\n", b"")), Evidence::None);
     }
 
@@ -284,5 +303,13 @@ mod tests {
         assert_eq!(evidence(decide(&KAFKA, Transport::TCP, 19092, &versions, &hex("00000006 00000008 0000"))), Evidence::None);
         assert_eq!(evidence(decide(&MEMCACHED, Transport::TCP, 11211, b"get a\r\n", b"END\r\n")), Evidence::BothOpenings);
         assert_eq!(evidence(decide(&MEMCACHED, Transport::TCP, 11211, b"GET / HTTP/1.1\r\n", b"HTTP/1.1 200 OK\r\n")), Evidence::None);
+        let start = hex("01 0000 00000010 000a 000a 0009");
+        survives(&AMQP, Transport::TCP, 5672, &[(Client, amqp), (Server, &start)]);
+        survives(&AMQP, Transport::TCP, 5672, &[(Client, amqp), (Server, b"AMQP\0\x01\0\0")]);
+        survives(&NATS, Transport::TCP, 4222, &[(Server, b"INFO {\"server_id\":\"x\"}\r\n"), (Client, b"CONNECT {\"verbose\":false}\r\n")]);
+        survives(&MONGODB, Transport::TCP, 27017, &[(Client, &query), (Server, &hex("24000000 02000000 01000000 01000000 00000000"))]);
+        survives(&KAFKA, Transport::TCP, 19092, &[(Client, &versions), (Server, &hex("00000006 00000007 0000"))]);
+        survives(&MEMCACHED, Transport::TCP, 11211, &[(Client, b"get a\r\n"), (Server, b"END\r\n")]);
+        survives(&MEMCACHED, Transport::UDP, 11211, &[(Client, b"\0\x01\0\0\0\x01\0\0get a\r\n"), (Server, b"\0\x01\0\0\0\x01\0\0END\r\n")]);
     }
 }
