@@ -10,7 +10,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use portbook::capture::FrameId;
 use portbook::decode::{Content, Header, Ip, Packet, Tcp, TcpFlags, TunnelPath, VlanStack};
-use portbook::flow::{Data, Flow, FlowTable, Observer, Settings, Slot, Want};
+use portbook::flow::{Data, Flow, FlowTable, Observer, Parties, Settings, Slot, Want};
 use portbook::net::Transport;
 use portbook::time::Timestamp;
 
@@ -26,9 +26,9 @@ const ROUND: usize = 1 << 18;
 struct Nobody;
 
 impl Observer for Nobody {
-    fn opened(&mut self, _: Slot, _: &Flow) {}
+    fn opened(&mut self, _: Slot) {}
 
-    fn data(&mut self, _: Slot, _: &Flow, _: Data<'_>) -> Want {
+    fn data(&mut self, _: Slot, _: &Parties, _: Data<'_>) -> Want {
         Want::Nothing
     }
 

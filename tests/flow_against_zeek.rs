@@ -12,7 +12,7 @@ use std::path::Path;
 
 use portbook::capture::{self, Options, Progress, Source};
 use portbook::decode::decode_batch;
-use portbook::flow::{Data, Flow, FlowTable, Observer, Settings, Slot, Want};
+use portbook::flow::{Data, Flow, FlowTable, Observer, Parties, Settings, Slot, Want};
 use portbook::net::{Endpoint, Transport};
 
 type Ends = (String, Endpoint, Endpoint);
@@ -24,9 +24,9 @@ type StateAndHistory<'a> = (&'a str, &'a str);
 struct Gathered(Vec<Flow>);
 
 impl Observer for Gathered {
-    fn opened(&mut self, _: Slot, _: &Flow) {}
+    fn opened(&mut self, _: Slot) {}
 
-    fn data(&mut self, _: Slot, _: &Flow, _: Data<'_>) -> Want {
+    fn data(&mut self, _: Slot, _: &Parties, _: Data<'_>) -> Want {
         Want::More
     }
 

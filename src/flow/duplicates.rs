@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
@@ -107,33 +108,35 @@ impl Duplicates {
         kind
     }
 
-    /// What stays the same in every copy of a packet.
+    /// What stays the same in every copy of a packet. Fields are hashed a word at a time: this is done for every packet.
     fn fingerprint(&self, packet: &Packet<'_>) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         let Content::Ip(ip, header) = packet.content else { return 0 };
-        (ip.source, ip.destination, ip.ident, ip.transport, ip.len).hash(&mut hasher);
+        hash_ends(ip.source, ip.destination, &mut hasher);
+        hasher.write_u64(word(ip.ident, ip.len));
+        hasher.write_u64(u64::from(packet.payload_len) << 8 | u64::from(ip.transport.0));
         if let Some(fragment) = ip.fragment {
-            (fragment.offset, fragment.more).hash(&mut hasher);
+            hasher.write_u64(word(fragment.offset, u32::from(fragment.more)));
         }
         match header {
             Header::Tcp(tcp) => {
-                (tcp.source, tcp.destination, tcp.sequence, tcp.acknowledgment, tcp.flags, tcp.window, tcp.header_len).hash(&mut hasher);
+                hasher.write_u64(word(tcp.sequence, tcp.acknowledgment));
+                let rest = u32::from(tcp.window) << 16 | u32::from(tcp.flags.0) << 8 | u32::from(tcp.header_len);
+                hasher.write_u64(word(ports(tcp.source, tcp.destination), rest));
             }
-            Header::Udp { source, destination } | Header::Ports { source, destination } => (source, destination).hash(&mut hasher),
-            Header::Sctp { source, destination, chunk } => (source, destination, chunk).hash(&mut hasher),
-            Header::Icmp { kind, code, rest } => (kind, code, rest).hash(&mut hasher),
+            Header::Udp { source, destination } | Header::Ports { source, destination } => hasher.write_u32(ports(source, destination)),
+            Header::Sctp { source, destination, chunk } => hasher.write_u64(word(ports(source, destination), chunk.map_or(0, |chunk| 1 + u32::from(chunk)))),
+            Header::Icmp { kind, code, rest } => hasher.write_u64(word(u32::from_be_bytes([0, 0, kind, code]), u32::from_be_bytes(rest))),
             Header::None => {}
         }
         // A change within a payload of equal length shows at its end, if not in its first bytes.
         let payload = packet.payload;
-        let (head, tail) = if payload.len() <= 2 * PAYLOAD_COMPARED {
-            (payload, &[][..])
+        if payload.len() <= 2 * PAYLOAD_COMPARED {
+            hasher.write(payload);
         } else {
-            (payload.get(..PAYLOAD_COMPARED).unwrap_or_default(), payload.get(payload.len() - PAYLOAD_COMPARED..).unwrap_or_default())
-        };
-        packet.payload_len.hash(&mut hasher);
-        hasher.write(head);
-        hasher.write(tail);
+            hasher.write(payload.get(..PAYLOAD_COMPARED).unwrap_or_default());
+            hasher.write(payload.get(payload.len() - PAYLOAD_COMPARED..).unwrap_or_default());
+        }
         hasher.finish()
     }
 
@@ -219,6 +222,21 @@ impl Sighting {
         let reversed = self.ttl.checked_add(1) == Some(later.ttl);
         (forwarded && (told_apart || both_changed)) || (reversed && told_apart && both_changed)
     }
+}
+
+fn hash_ends(source: IpAddr, destination: IpAddr, hasher: &mut impl Hasher) {
+    match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => hasher.write_u64(word(source.to_bits(), destination.to_bits())),
+        _ => (source, destination).hash(hasher),
+    }
+}
+
+fn word(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
+fn ports(source: u16, destination: u16) -> u32 {
+    u32::from(source) << 16 | u32::from(destination)
 }
 
 /// Bytes compared at each end of a payload.

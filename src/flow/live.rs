@@ -6,7 +6,7 @@ use crate::flow::direction::Opening;
 use crate::flow::key::{Key, Keyed};
 use crate::flow::table::Settings;
 use crate::flow::tcp::Connection;
-use crate::flow::{ConnState, Direction, End, Ended, Flow, History, Rejection};
+use crate::flow::{ConnState, Direction, End, Ended, Flow, History, Parties, Rejection};
 use crate::limit::REJECTIONS_KEPT;
 use crate::net::{Mac, Side, Transport};
 use crate::time::Timestamp;
@@ -169,8 +169,14 @@ impl Live {
         (self.cold.first, self.cold.first_frame)
     }
 
-    /// The flow as it stands; the story of its connection is told at the end only.
-    pub fn view(&self) -> Flow {
+    /// Who talks to whom.
+    pub fn parties(&self) -> Parties {
+        let [client, server] = [self.client_is_low, !self.client_is_low].map(|low| self.key.end(low));
+        Parties { transport: self.key.transport(), client, server }
+    }
+
+    /// The flow at its end.
+    pub fn into_flow(mut self, ended: Ended) -> Flow {
         Flow {
             transport: self.key.transport(),
             client: self.end(Side::Client),
@@ -180,25 +186,16 @@ impl Live {
             last: self.last(),
             first_frame: self.cold.first_frame,
             last_frame: self.last_frame,
-            history: self.cold.history.clone(),
             state: Some(self.state()),
+            history: std::mem::take(&mut self.cold.history),
             vlan: self.cold.vlan,
             tunnel: self.cold.tunnel,
             interface: self.cold.interface,
-            tcp: None,
-            rejections: Vec::new(),
+            rejections: std::mem::take(&mut self.cold.rejections),
             icmp: self.cold.icmp,
-            ended: Ended::CaptureEnd,
+            ended,
+            tcp: self.tcp.map(|connection| Box::new(connection.into_story())),
         }
-    }
-
-    /// The flow at its end.
-    pub fn into_flow(mut self, ended: Ended) -> Flow {
-        let mut flow = self.view();
-        flow.rejections = std::mem::take(&mut self.cold.rejections);
-        flow.ended = ended;
-        flow.tcp = self.tcp.map(|connection| Box::new(connection.into_story()));
-        flow
     }
 
     fn last(&self) -> Timestamp {

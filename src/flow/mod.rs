@@ -75,6 +75,11 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// Between whom it is.
+    pub const fn parties(&self) -> Parties {
+        Parties { transport: self.transport, client: self.client.endpoint, server: self.server.endpoint }
+    }
+
     /// Swaps client and server and all that is told by side; the history says so. For whoever learns from content that the guess was wrong.
     pub fn flip(&mut self) {
         std::mem::swap(&mut self.client, &mut self.server);
@@ -404,13 +409,24 @@ pub enum Want {
     Nothing,
 }
 
+/// Between whom a live flow is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parties {
+    /// The transport protocol.
+    pub transport: Transport,
+    /// Who opened it.
+    pub client: Endpoint,
+    /// Who was asked.
+    pub server: Endpoint,
+}
+
 /// Who sits in the next room. A table calls it in packet order.
 pub trait Observer {
     /// A flow was opened in `slot`.
-    fn opened(&mut self, slot: Slot, flow: &Flow);
+    fn opened(&mut self, slot: Slot);
 
     /// Payload of the flow in `slot`.
-    fn data(&mut self, slot: Slot, flow: &Flow, data: Data<'_>) -> Want;
+    fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want;
 
     /// The flow that was in `slot` is over.
     fn closed(&mut self, slot: Slot, flow: Flow);

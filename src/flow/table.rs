@@ -258,7 +258,7 @@ impl FlowTable {
         let side = flow.side(address.keyed.from_low);
         flow.count(side, packet, ip.ttl, weight);
         if is_new {
-            observer.opened(Slot(slot), &flow.view());
+            observer.opened(Slot(slot));
         }
         match header {
             // Its payload counts once the datagram is whole.
@@ -358,8 +358,8 @@ impl FlowTable {
         let mut history = std::mem::take(&mut flow.cold.history);
         let effect = connection.segment(side, packet, ip, tcp, &mut history);
         let (wanted, midstream) = (flow.wanted, connection.is_midstream());
-        let shown = &*flow;
-        let mut deliver = |ready: Ready<'_>| observer.data(Slot(slot), &shown.view(), ready.into_data(midstream));
+        let parties = flow.parties();
+        let mut deliver = |ready: Ready<'_>| observer.data(Slot(slot), &parties, ready.into_data(midstream));
         let mut outlet = Outlet { from: side, deliver: &mut deliver, wanted, budget: &mut self.budget };
         connection.payload(side, packet, &effect, &mut history, &mut outlet);
         let still_wanted = outlet.wanted;
@@ -384,7 +384,7 @@ impl FlowTable {
             let missing = u64::from(packet.payload_len).saturating_sub(packet.payload.len() as u64);
             let data =
                 Data { from: side, bytes: packet.payload, offset: before, missing, midstream: false, time: packet.time, frame: packet.frame, ttl: ip.ttl };
-            flow.wanted = observer.data(Slot(slot), &flow.view(), data) == Want::More;
+            flow.wanted = observer.data(Slot(slot), &flow.parties(), data) == Want::More;
         }
     }
 
@@ -456,7 +456,8 @@ impl FlowTable {
         let Some(mut flow) = self.flows.get_mut(slot as usize).and_then(Option::take) else { return };
         if let Some(mut connection) = flow.tcp.take() {
             let (wanted, midstream) = (flow.wanted, connection.is_midstream());
-            let mut deliver = |ready: Ready<'_>| observer.data(Slot(slot), &flow.view(), ready.into_data(midstream));
+            let parties = flow.parties();
+            let mut deliver = |ready: Ready<'_>| observer.data(Slot(slot), &parties, ready.into_data(midstream));
             connection.flush(&mut Outlet { from: Side::Client, deliver: &mut deliver, wanted, budget: &mut self.budget });
             connection.release(&mut self.budget);
             flow.tcp = Some(connection);

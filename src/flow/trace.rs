@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::capture::FrameId;
 use crate::decode::{Content, Header, Ip, Packet, Tcp, TcpFlags, TunnelPath, VlanStack};
-use crate::flow::{Data, Flow, FlowTable, Observer, Settings, Slot, Want, shard_of};
+use crate::flow::{Data, Flow, FlowTable, Observer, Parties, Settings, Slot, Want, shard_of};
 use crate::net::{Endpoint, Side, Transport};
 use crate::time::Timestamp;
 
@@ -215,11 +215,11 @@ impl Default for Seen {
 }
 
 impl Observer for Seen {
-    fn opened(&mut self, _: Slot, _: &Flow) {
+    fn opened(&mut self, _: Slot) {
         self.opened += 1;
     }
 
-    fn data(&mut self, _: Slot, _: &Flow, data: Data<'_>) -> Want {
+    fn data(&mut self, _: Slot, _: &Parties, data: Data<'_>) -> Want {
         let Data { from, offset, missing, bytes, .. } = data;
         self.pieces.push(Piece { from, offset, missing, bytes: bytes.to_vec() });
         if self.pieces.len() < self.wants { Want::More } else { Want::Nothing }

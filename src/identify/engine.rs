@@ -3,7 +3,7 @@
 use std::mem;
 
 use crate::capture::FrameId;
-use crate::flow::{Data, Direction, Flow, Observer, Slot, Want};
+use crate::flow::{Data, Direction, Flow, Observer, Parties, Slot, Want};
 use crate::identify::evidence::Recognised;
 use crate::identify::gather::{Gathered, Setting};
 use crate::identify::protocol::{Appetite, Piece, Reader, Said};
@@ -38,7 +38,7 @@ impl<'b> Identifier<'b> {
 }
 
 impl Observer for Identifier<'_> {
-    fn opened(&mut self, slot: Slot, _flow: &Flow) {
+    fn opened(&mut self, slot: Slot) {
         let index = slot.0 as usize;
         if self.flows.len() <= index {
             self.flows.resize_with(index + 1, || None);
@@ -46,10 +46,10 @@ impl Observer for Identifier<'_> {
         self.flows[index] = None;
     }
 
-    fn data(&mut self, slot: Slot, flow: &Flow, data: Data<'_>) -> Want {
+    fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want {
         let Some(place) = self.flows.get_mut(slot.0 as usize) else { return Want::Nothing };
         let live = place.get_or_insert_with(Box::default);
-        let want = live.take(flow, data, self.books);
+        let want = live.take(parties, data, self.books);
         self.facts_dropped += u64::from(mem::take(&mut live.dropped));
         want
     }
@@ -98,11 +98,11 @@ enum Stage {
 }
 
 impl Live {
-    fn take(&mut self, flow: &Flow, data: Data<'_>, books: &Books) -> Want {
-        let setting = self.setting(flow);
+    fn take(&mut self, parties: &Parties, data: Data<'_>, books: &Books) -> Want {
+        let setting = self.setting(parties);
         let Data { from, bytes, offset, missing, time, frame, .. } = data;
         if self.pieces == 0 {
-            self.midstream = data.midstream || flow.tcp.as_ref().is_some_and(|story| story.midstream);
+            self.midstream = data.midstream;
         }
         self.pieces = self.pieces.saturating_add(1);
         self.keep_opening(from, bytes, offset);
@@ -112,8 +112,9 @@ impl Live {
         if matches!(self.stage, Stage::Done) && !silent { Want::Nothing } else { Want::More }
     }
 
-    fn setting(&self, flow: &Flow) -> Setting {
-        Setting { transport: flow.transport, ends: (flow.client.endpoint, flow.server.endpoint), midstream: self.midstream }
+    fn setting(&self, parties: &Parties) -> Setting {
+        let Parties { transport, client, server } = *parties;
+        Setting { transport, ends: (client, server), midstream: self.midstream }
     }
 
     fn keep_opening(&mut self, from: Side, bytes: &[u8], offset: u64) {
@@ -275,7 +276,7 @@ impl Live {
     }
 
     fn conclude(mut self, mut flow: Flow, books: &Books, dropped: &mut u64) -> Identified {
-        let setting = self.setting(&flow);
+        let setting = self.setting(&flow.parties());
         if let Stage::Unknown(mut gathered) = mem::take(&mut self.stage) {
             let found = gathered.conclude(setting);
             self.settle(gathered, found, None, setting, books);
@@ -348,12 +349,12 @@ mod tests {
     fn run(flow: &Flow, midstream: bool, dialogue: &[(Side, &[u8])]) -> (Identified, Vec<Want>, Books) {
         let books = Books::default();
         let (mut identifier, mut offsets, mut wants) = (Identifier::new(&books), [0u64; 2], Vec::new());
-        identifier.opened(Slot(3), flow);
+        identifier.opened(Slot(3));
         for (number, (from, bytes)) in (1..).zip(dialogue) {
             let offset = offsets[*from as usize];
             offsets[*from as usize] += if flow.transport == Transport::TCP { bytes.len() as u64 } else { 1 };
             let (time, frame) = (Timestamp::from_parts(number as i64, 0), FrameId { file: 0, number });
-            wants.push(identifier.data(Slot(3), flow, Data { from: *from, bytes, offset, missing: 0, midstream, time, frame, ttl: 64 }));
+            wants.push(identifier.data(Slot(3), &flow.parties(), Data { from: *from, bytes, offset, missing: 0, midstream, time, frame, ttl: 64 }));
         }
         identifier.closed(Slot(3), flow.clone());
         let identified = identifier.take_closed().remove(0);

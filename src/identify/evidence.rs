@@ -1,10 +1,11 @@
 //! Which protocol an opening shows, and how far that is to be believed.
 
 use std::cmp::Reverse;
+use std::sync::LazyLock;
 
 use crate::identify::Evidence;
 use crate::identify::protocol::{Hit, Opening, PROTOCOLS, Probe, Protocol, Strength};
-use crate::net::Side;
+use crate::net::{Side, Transport};
 
 /// A protocol that said an opening is its own.
 #[derive(Clone, Copy)]
@@ -20,8 +21,19 @@ pub(super) struct Recognised {
 pub(super) struct Refused(u128);
 
 impl Refused {
-    fn has(self, index: usize) -> bool {
-        self.0 >> index & 1 == 1
+    /// Those that have not refused, in order.
+    fn others(self) -> impl Iterator<Item = usize> {
+        let mut left = !self.0;
+        std::iter::from_fn(move || {
+            let index = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            (index < PROTOCOLS.len()).then_some(index)
+        })
+    }
+
+    /// Refusals for all that do not run on the transport.
+    fn add_strangers(&mut self, transport: Transport) {
+        self.0 |= STRANGERS[usize::from(transport.0)].0;
     }
 
     fn add(&mut self, index: usize) {
@@ -38,14 +50,9 @@ impl Refused {
 /// probe, then the first by name.
 pub(super) fn recognise(opening: &Opening<'_>, refused: &mut Refused) -> Option<Recognised> {
     let mut best: Option<(Rank, Recognised)> = None;
-    for (index, protocol) in PROTOCOLS.iter().copied().enumerate() {
-        if refused.has(index) {
-            continue;
-        }
-        if !protocol.carriers().contains(&opening.transport) {
-            refused.add(index);
-            continue;
-        }
+    refused.add_strangers(opening.transport);
+    for index in refused.others() {
+        let protocol = PROTOCOLS[index];
         match protocol.probe(opening) {
             Probe::NotForUs => refused.add(index),
             Probe::NeedMore => {}
@@ -72,3 +79,13 @@ impl Evidence {
         }
     }
 }
+
+/// Who does not run on a transport, by its number: worked out once, as every flow would ask eighty protocols.
+static STRANGERS: LazyLock<[Refused; 256]> = LazyLock::new(|| {
+    let mut strangers = [Refused::default(); 256];
+    for (number, strangers) in (0..=u8::MAX).zip(&mut strangers) {
+        let runs_elsewhere = |protocol: &&dyn Protocol| !protocol.carriers().contains(&Transport(number));
+        PROTOCOLS.iter().enumerate().filter(|(_, protocol)| runs_elsewhere(protocol)).for_each(|(index, _)| strangers.add(index));
+    }
+    strangers
+});

@@ -4,10 +4,12 @@
 //! can then be displaced only by an earlier one, never by what another shard, further ahead, has already met.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
+use foldhash::fast::RandomState;
 
 use crate::capture::FrameId;
 use crate::time::Timestamp;
@@ -17,8 +19,10 @@ pub(super) type Stamp = (Timestamp, FrameId, u32);
 
 /// Entries by key and stamp.
 #[derive(Debug)]
-pub(super) struct Ledger<K, V> {
-    epochs: DashMap<i64, Epoch<K, V>>,
+pub(super) struct Ledger<K: Eq + Hash, V> {
+    epochs: DashMap<i64, Epoch<K, V>, RandomState>,
+    /// How many entries each key has in all epochs: most keys that are looked up have none.
+    known: DashMap<K, u32, RandomState>,
     length: i64,
     room: usize,
     lost: AtomicU64,
@@ -30,11 +34,11 @@ struct Epoch<K, V> {
     order: BTreeSet<(Stamp, K)>,
 }
 
-impl<K: Ord + Copy, V> Ledger<K, V> {
+impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     /// A book whose epochs last `length` and hold `room` entries each.
     pub(super) fn new(length: Duration, room: usize) -> Self {
         let length = i64::try_from(length.as_nanos()).unwrap_or(i64::MAX).max(1);
-        Self { epochs: DashMap::new(), length, room, lost: AtomicU64::new(0) }
+        Self { epochs: DashMap::default(), known: DashMap::default(), length, room, lost: AtomicU64::new(0) }
     }
 
     /// Enters a value.
@@ -44,16 +48,21 @@ impl<K: Ord + Copy, V> Ledger<K, V> {
             return;
         }
         epoch.order.insert((stamp, key));
+        *self.known.entry(key).or_default() += 1;
         if epoch.order.len() > self.room
             && let Some((last, its_key)) = epoch.order.pop_last()
         {
             epoch.entries.remove(&(its_key, last));
+            self.forget(its_key);
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Shows the entries of `key` from `at` back to `reach` before it, newest first, until `take` returns false.
     pub(super) fn look_back(&self, key: K, at: Timestamp, reach: Duration, mut take: impl FnMut(Stamp, &V) -> bool) {
+        if !self.known.contains_key(&key) {
+            return;
+        }
         let (newest, oldest) = (self.epoch_of(at), self.epoch_of(at - reach));
         let (from, to) = ((key, (at - reach, FrameId::default(), 0)), (key, (at, LAST_FRAME, u32::MAX)));
         for number in (oldest..=newest).rev() {
@@ -69,7 +78,23 @@ impl<K: Ord + Copy, V> Ledger<K, V> {
     /// Forgets the epochs that ended before `moment`.
     pub(super) fn forget_before(&self, moment: Timestamp) {
         let oldest = self.epoch_of(moment);
-        self.epochs.retain(|number, _| *number >= oldest);
+        self.epochs.retain(|number, epoch| {
+            let stays = *number >= oldest;
+            if !stays {
+                epoch.order.iter().for_each(|(_, key)| self.forget(*key));
+            }
+            stays
+        });
+    }
+
+    /// One entry less of that key.
+    fn forget(&self, key: K) {
+        if let dashmap::Entry::Occupied(mut known) = self.known.entry(key) {
+            *known.get_mut() = known.get().saturating_sub(1);
+            if *known.get() == 0 {
+                known.remove();
+            }
+        }
     }
 
     /// Entries that found no room.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
+use foldhash::fast::RandomState;
 
 use crate::identify::NameSource;
 use crate::identify::ledger::{Ledger, Stamp};
@@ -29,14 +30,14 @@ struct Entry {
 pub(super) struct Names {
     heard: Ledger<IpAddr, Entry>,
     /// Names that the capture file itself records: true whenever a flow is judged, sorted.
-    recorded: DashMap<IpAddr, Vec<Box<str>>>,
+    recorded: DashMap<IpAddr, Vec<Box<str>>, RandomState>,
     /// Names recorded that found no room.
     refused: AtomicU64,
 }
 
 impl Names {
     pub(super) fn new() -> Self {
-        Self { heard: Ledger::new(limit::NAMES_EPOCH, limit::NAMES_AN_EPOCH), recorded: DashMap::new(), refused: AtomicU64::new(0) }
+        Self { heard: Ledger::new(limit::NAMES_EPOCH, limit::NAMES_AN_EPOCH), recorded: DashMap::default(), refused: AtomicU64::new(0) }
     }
 
     /// Enters that `addresses` have `names`, as `source` told `client`, for `ttl` (held between [`limit::NAME_HOLDS`] bounds).

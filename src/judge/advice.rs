@@ -133,7 +133,8 @@ impl Advice<'_> {
     }
 
     pub(super) fn alternatives(&self) -> Vec<String> {
-        let mut alternatives = if matches!(self.trouble, Trouble::Broke(_)) { Vec::new() } else { self.gathered.alternatives.clone() };
+        let known = if matches!(self.trouble, Trouble::Broke(_)) { &[] } else { self.gathered.alternatives };
+        let mut alternatives: Vec<String> = known.iter().map(|words| (*words).to_owned()).collect();
         if matches!(self.trouble, Trouble::Failed(_)) && self.service.is_some_and(|service| service.default_on == Some(false)) {
             alternatives.insert(0, "the service is not enabled by default and was never switched on".to_owned());
         }

@@ -45,7 +45,7 @@ pub(super) fn decide(ending: &Ending<'_>) -> Fate {
     let cause = Cause {
         rule: rule.id,
         says: (rule.says)(ending),
-        alternatives: rule.alternatives.iter().map(|words| (*words).to_owned()).collect(),
+        alternatives: rule.alternatives,
         by: rejecter(rule.outcome, ending),
     };
     Fate { outcome: rule.outcome, confidence, cause: Some(cause) }

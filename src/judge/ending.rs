@@ -42,7 +42,7 @@ pub(super) struct Ending<'a> {
     pub(super) answers_due: bool,
     /// The documents or the bytes say that none are.
     pub(super) one_way: bool,
-    /// Worked for this client at another time.
+    /// Worked for this client at another time; this and what follows up to the scan is looked up for flows without an answer only.
     pub(super) worked_before: bool,
     /// Flows of the same client to the same server and port that nothing answered, this one included.
     pub(super) attempts: u32,
@@ -91,10 +91,10 @@ impl<'a> Ending<'a> {
             refused: refused(identified),
             answers_due: due && !said_one_way && (identified.protocol.iter().any(|name| ASKING.contains(name))),
             one_way: !due || said_one_way || is_group(flow.server.endpoint.ip) || is_multicast_only(flow),
-            worked_before: seen.worked(flow),
-            attempts: seen.unanswered(flow),
-            other_port: seen.other_port(flow),
-            scanning: seen.scans(flow.client.endpoint.ip),
+            worked_before: !answered && seen.worked(flow),
+            attempts: if answered { 0 } else { seen.unanswered(flow) },
+            other_port: if answered { None } else { seen.other_port(flow) },
+            scanning: !answered && seen.scans(flow.client.endpoint.ip),
             from_outside: !is_private(flow.client.endpoint.ip) && is_private(flow.server.endpoint.ip) && !is_group(flow.server.endpoint.ip),
             loss: seen.loss_per_mille(),
         }

@@ -3,8 +3,10 @@
 //! A broken firewall rule is one finding, however many hosts and retries: flows are gathered by what is wrong, the row it is about, and the roles of the
 //! ends. Pairs of hosts are kept apart until the end, because one that worked at another time is intermittent and never blocked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
+
+use foldhash::fast::RandomState;
 
 use crate::capture::FrameId;
 use crate::flow::community_id;
@@ -54,7 +56,7 @@ pub(super) struct Gathered {
     /// Of the flow that shows it best.
     pub(super) cause: Option<String>,
     pub(super) rule: Option<&'static str>,
-    pub(super) alternatives: Vec<String>,
+    pub(super) alternatives: &'static [&'static str],
     pub(super) confidence: Confidence,
     pub(super) attribution: Confidence,
     pub(super) clients: BTreeSet<IpAddr>,
@@ -72,7 +74,7 @@ pub(super) struct Gathered {
 pub struct Gatherer<'a> {
     signatures: &'a Signatures,
     groups: BTreeMap<(Key, Pair), Gathered>,
-    worked: BTreeSet<(Option<ServiceId>, Pair)>,
+    worked: HashSet<(Option<ServiceId>, Pair), RandomState>,
     tried: Vec<Tried>,
     /// Flows with something to say that found no room at a bound.
     dropped: u64,
@@ -82,7 +84,7 @@ impl<'a> Gatherer<'a> {
     /// Nothing gathered yet.
     pub fn new(signatures: &'a Signatures) -> Self {
         let tried = vec![Tried::default(); signatures.services.len()];
-        Self { signatures, groups: BTreeMap::new(), worked: BTreeSet::new(), tried, dropped: 0 }
+        Self { signatures, groups: BTreeMap::new(), worked: HashSet::default(), tried, dropped: 0 }
     }
 
     /// Adds a judged flow, in any order.
@@ -173,7 +175,7 @@ impl Gathered {
             last: flow.last,
             cause: judged.cause.as_ref().map(|cause| cause.says.clone()),
             rule: judged.cause.as_ref().map(|cause| cause.rule),
-            alternatives: judged.cause.as_ref().map_or_else(Vec::new, |cause| cause.alternatives.clone()),
+            alternatives: judged.cause.as_ref().map_or(&[], |cause| cause.alternatives),
             confidence: judged.confidence,
             attribution: judged.attribution,
             clients: BTreeSet::from([flow.client.endpoint.ip]),

@@ -14,7 +14,7 @@ use crate::signature::{Basis, Service, Signatures};
 /// Judges flows. First [`learn`](Self::learn) from all, then [`judge`](Self::judge) each, in any order.
 pub struct Judge<'a> {
     signatures: &'a Signatures,
-    site: Site,
+    roles: Roles<'a>,
     books: &'a Books,
     claims: Claims,
     seen: Seen,
@@ -23,7 +23,7 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// A judge by these documents, this site and what the books know.
     pub fn new(signatures: &'a Signatures, site: Site, books: &'a Books) -> Self {
-        Self { signatures, site, books, claims: Claims::new(signatures), seen: Seen::default() }
+        Self { signatures, roles: Roles::new(signatures, site), books, claims: Claims::new(signatures), seen: Seen::default() }
     }
 
     /// First pass: what this flow shows about the tap and about the other flows' ends.
@@ -38,7 +38,7 @@ impl<'a> Judge<'a> {
 
     /// Second pass: what the documents say about the flow and what became of it.
     pub fn judge(&self, mut identified: Identified) -> Judged {
-        let roles = Roles::new(self.signatures, &self.site);
+        let roles = &self.roles;
         let direction_by = self.settle(&mut identified);
         let flow = &identified.flow;
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
@@ -47,8 +47,8 @@ impl<'a> Judge<'a> {
         let announced = identified.announced.clone().or_else(|| self.books.announced(flow.transport, client.ip, server, flow.first));
         let announced = announced.filter(|promise| keeps(promise, &identified));
         let case = Case { identified: &identified, given: &given, names: &names, announced: announced.as_ref() };
-        let weighed = weigh(&case, self.signatures, &roles, &self.claims, |service| self.applies(service));
-        let decision = verdict::decide(&case, self.signatures, &roles, &weighed, took_part(flow));
+        let weighed = weigh(&case, self.signatures, roles, &self.claims, |service| self.applies(service));
+        let decision = verdict::decide(&case, self.signatures, roles, &weighed, took_part(flow));
         let service = decision.service.and_then(|id| self.signatures.services.get(id.0 as usize));
         let mut ending = Ending::read(&identified, service, &self.seen);
         // What a document expects of a host that the site knows did not come unasked; to any other host, filtering it is what one expects.
@@ -107,8 +107,9 @@ impl<'a> Judge<'a> {
 
     fn applies(&self, service: &Service) -> bool {
         let vendor = self.signatures.documents.get(usize::from(service.document)).map(|document| document.vendor.as_str());
-        let asked_for = self.site.products.is_empty() || vendor.is_some_and(|vendor| self.site.products.iter().any(|product| product == vendor));
-        asked_for && !(self.site.strict && service.basis == Basis::Supplement)
+        let site = self.roles.site();
+        let asked_for = site.products.is_empty() || vendor.is_some_and(|vendor| site.products.iter().any(|product| product == vendor));
+        asked_for && !(site.strict && service.basis == Basis::Supplement)
     }
 }
 

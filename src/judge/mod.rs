@@ -103,7 +103,7 @@ pub struct Cause {
     /// What was seen, one sentence.
     pub says: String,
     /// What else it could be.
-    pub alternatives: Vec<String>,
+    pub alternatives: &'static [&'static str],
     /// Who rejected it, where an address shows that.
     pub by: Option<IpAddr>,
 }

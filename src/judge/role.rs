@@ -29,13 +29,19 @@ pub(super) enum Plays {
 #[derive(Debug)]
 pub(super) struct Roles<'a> {
     signatures: &'a Signatures,
-    site: &'a Site,
+    site: Site,
     listed: BTreeSet<RoleId>,
 }
 
 impl<'a> Roles<'a> {
-    pub(super) fn new(signatures: &'a Signatures, site: &'a Site) -> Self {
-        Self { signatures, site, listed: site.roles.iter().map(|(role, _)| *role).collect() }
+    pub(super) fn new(signatures: &'a Signatures, site: Site) -> Self {
+        let listed = site.roles.iter().map(|(role, _)| *role).collect();
+        Self { signatures, site, listed }
+    }
+
+    /// What the operator said.
+    pub(super) fn site(&self) -> &Site {
+        &self.site
     }
 
     /// Roles that the site gives to the host: those of its narrowest networks that hold the address, in the order given.

@@ -2,11 +2,13 @@
 //!
 //! Learned over all flows before the first is judged. Nothing is called unanswered where its answer could not have been seen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
 use serde::Serialize;
 
+use crate::decode::VlanStack;
 use crate::flow::Flow;
 use crate::identify::Identified;
 use crate::limit;
@@ -53,32 +55,37 @@ pub(super) enum Sight {
 }
 
 /// Where a flow was captured: interface and VLANs.
-type Point = (u32, Vec<u16>);
+type Point = (u32, VlanStack);
 
-/// What was learned of all flows.
+/// A client and what it wanted.
+type Pair = (IpAddr, Transport, Endpoint);
+
+/// What was learned of all flows. Looked up by key only: what the report lists is put in order first.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     summary: Visibility,
     /// Hosts that sent something, by capture point.
-    heard: BTreeSet<(Point, IpAddr)>,
+    heard: HashSet<(Point, IpAddr), RandomState>,
     /// Hosts that received something, by capture point and whether it came from outside.
-    reached: BTreeSet<(Point, IpAddr, bool)>,
+    reached: HashSet<(Point, IpAddr, bool), RandomState>,
     /// Capture points at which something was received from inside, from outside.
-    points: BTreeMap<Point, [u64; 2]>,
+    points: HashMap<Point, [u64; 2], RandomState>,
     /// Servers whose answers passed elsewhere.
-    unseen: BTreeSet<(Point, IpAddr)>,
+    unseen: HashSet<(Point, IpAddr), RandomState>,
     /// Servers that answered, by transport and port.
-    servers: BTreeSet<(Transport, Endpoint)>,
+    servers: HashSet<(Transport, Endpoint), RandomState>,
+    /// Of each host the two lowest ports on which it answered, by transport; equal where there is but one.
+    answering: HashMap<(Transport, IpAddr), [u16; 2], RandomState>,
     /// Pairs that worked at least once.
-    worked: BTreeSet<(IpAddr, Transport, Endpoint)>,
+    worked: HashSet<Pair, RandomState>,
     /// Flows of a pair without any answer.
-    unanswered: BTreeMap<(IpAddr, Transport, Endpoint), u32>,
+    unanswered: HashMap<Pair, u32, RandomState>,
     /// Ends with the hosts that opened flows to them: the first, and whether there was another.
-    fan_in: BTreeMap<(Transport, Endpoint), (IpAddr, bool)>,
+    fan_in: HashMap<(Transport, Endpoint), (IpAddr, bool), RandomState>,
     /// Lowest and highest time to live of what hosts sent by TCP besides resets: a forged reset is held against it.
-    hops: BTreeMap<IpAddr, (u8, u8)>,
+    hops: HashMap<IpAddr, (u8, u8), RandomState>,
     /// Unanswered targets of a source, and how many of its flows were answered.
-    probes: BTreeMap<IpAddr, (BTreeSet<(IpAddr, u16)>, u64)>,
+    probes: HashMap<IpAddr, (BTreeSet<(IpAddr, u16)>, u64), RandomState>,
     /// Time of the last packet of all.
     end: Option<Timestamp>,
 }
@@ -92,10 +99,10 @@ impl Seen {
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
         for (sender, receiver) in [(&flow.client, server.ip), (&flow.server, client.ip)] {
             if sender.packets > 0 {
-                self.packets(&point, sender.endpoint.ip, receiver);
+                self.packets(point, sender.endpoint.ip, receiver);
             }
         }
-        self.count(flow, &point);
+        self.count(flow, point);
         if !is_group(server.ip) {
             self.pair(flow);
         }
@@ -104,23 +111,23 @@ impl Seen {
         }
     }
 
-    fn packets(&mut self, point: &Point, sender: IpAddr, receiver: IpAddr) {
+    fn packets(&mut self, point: Point, sender: IpAddr, receiver: IpAddr) {
         let outside = !is_private(sender);
-        if let Some(count) = self.points.entry(point.clone()).or_default().get_mut(usize::from(outside)) {
+        if let Some(count) = self.points.entry(point).or_default().get_mut(usize::from(outside)) {
             *count = count.saturating_add(1);
         }
         let room = self.heard.len().max(self.reached.len()) < limit::HOSTS_REMEMBERED;
         if room {
-            self.heard.insert((point.clone(), sender));
+            self.heard.insert((point, sender));
             if !is_group(receiver) {
-                self.reached.insert((point.clone(), receiver, outside));
+                self.reached.insert((point, receiver, outside));
             }
         } else {
             self.summary.forgotten += 1;
         }
     }
 
-    fn count(&mut self, flow: &Flow, point: &Point) {
+    fn count(&mut self, flow: &Flow, point: Point) {
         if is_group(flow.server.endpoint.ip) {
             return;
         }
@@ -130,7 +137,7 @@ impl Seen {
         }
         if went_on_unanswered(flow) {
             self.summary.unseen_answers += 1;
-            self.unseen.insert((point.clone(), flow.server.endpoint.ip));
+            self.unseen.insert((point, flow.server.endpoint.ip));
         }
         if flow.client.packets > 0 && flow.server.packets > 0 {
             self.loss(flow);
@@ -156,7 +163,9 @@ impl Seen {
         let pair = (client.ip, flow.transport, server);
         if took_part(flow) {
             self.worked.insert(pair);
-            self.servers.insert((flow.transport, server));
+            if self.servers.insert((flow.transport, server)) {
+                self.answers_on(flow.transport, server);
+            }
             self.probes.entry(client.ip).or_default().1 += 1;
         } else {
             let count = self.unanswered.entry(pair).or_default();
@@ -175,6 +184,18 @@ impl Seen {
         }
     }
 
+    fn answers_on(&mut self, transport: Transport, server: Endpoint) {
+        let port = server.port;
+        let ports = self.answering.entry((transport, server.ip)).or_insert([port; 2]);
+        let [low, high] = *ports;
+        *ports = match (low == high, port < low) {
+            _ if port == low => return,
+            (_, true) => [port, low],
+            (true, false) => [low, port],
+            (false, false) => [low, high.min(port)],
+        };
+    }
+
     fn opened(&mut self, flow: &Flow) {
         let key = (flow.transport, flow.server.endpoint);
         let client = flow.client.endpoint.ip;
@@ -188,12 +209,12 @@ impl Seen {
     pub(super) fn sight(&self, flow: &Flow) -> Sight {
         let point = point(flow);
         let (client, server) = (flow.client.endpoint.ip, flow.server.endpoint.ip);
-        let heard = self.heard.contains(&(point.clone(), server));
-        if self.unseen.contains(&(point.clone(), server)) {
+        let heard = self.heard.contains(&(point, server));
+        if self.unseen.contains(&(point, server)) {
             return if heard { Sight::Open } else { Sight::Blind };
         }
         let outside = !is_private(server);
-        if heard || self.reached.contains(&(point.clone(), client, outside)) {
+        if heard || self.reached.contains(&(point, client, outside)) {
             return Sight::Shown;
         }
         let from_there = self.points.get(&point).and_then(|counts| counts.get(usize::from(outside))).copied().unwrap_or(0);
@@ -217,12 +238,9 @@ impl Seen {
     /// A port other than the flow's on which its server answered.
     pub(super) fn other_port(&self, flow: &Flow) -> Option<(Transport, u16)> {
         let server = flow.server.endpoint;
-        let first = (Transport(0), Endpoint { ip: server.ip, port: 0 });
-        // Ends sort by address within a transport, so each transport is one short stretch.
         [Transport::TCP, Transport::UDP, Transport::SCTP].into_iter().find_map(|transport| {
-            let from = (transport, first.1);
-            let till = (transport, Endpoint { ip: server.ip, port: u16::MAX });
-            self.servers.range(from..=till).map(|(transport, end)| (*transport, end.port)).find(|place| *place != (flow.transport, server.port))
+            let ports = self.answering.get(&(transport, server.ip))?;
+            ports.iter().map(|port| (transport, *port)).find(|place| *place != (flow.transport, server.port))
         })
     }
 
@@ -252,10 +270,9 @@ impl Seen {
 
     /// For the report.
     pub(super) fn summary(&self) -> Visibility {
-        let heard: BTreeSet<IpAddr> = self.heard.iter().map(|(_, host)| *host).collect();
-        let mut unheard: Vec<IpAddr> = self.unseen.iter().map(|(_, host)| *host).filter(|host| !heard.contains(host)).collect();
-        unheard.dedup();
-        Visibility { unheard, ..self.summary.clone() }
+        let unseen: BTreeSet<IpAddr> = self.unseen.iter().map(|(_, host)| *host).collect();
+        let is_heard = |host: &IpAddr| self.points.keys().any(|point| self.heard.contains(&(*point, *host)));
+        Visibility { unheard: unseen.into_iter().filter(|host| !is_heard(host)).collect(), ..self.summary.clone() }
     }
 
     /// Share of acknowledged bytes that were never captured, in parts per thousand.
@@ -280,5 +297,5 @@ pub(super) fn went_on_unanswered(flow: &Flow) -> bool {
 }
 
 fn point(flow: &Flow) -> Point {
-    (flow.interface, flow.vlan.ids().to_vec())
+    (flow.interface, flow.vlan)
 }

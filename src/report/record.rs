@@ -74,7 +74,7 @@ struct CandidateRecord<'a> {
 struct CauseRecord<'a> {
     rule: &'static str,
     says: &'a str,
-    alternatives: &'a [String],
+    alternatives: &'static [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
 }
@@ -121,7 +121,7 @@ impl<'a> FlowRecord<'a> {
             cause: judged.cause.as_ref().map(|cause| CauseRecord {
                 rule: cause.rule,
                 says: &cause.says,
-                alternatives: &cause.alternatives,
+                alternatives: cause.alternatives,
                 by: cause.by.map(|ip| ip.to_string()),
             }),
             frames: FramesRecord {

@@ -1,5 +1,7 @@
 //! The hellos of TLS, which DTLS and QUIC share: what is read of them, and JA4.
 
+use std::fmt::Write;
+
 use sha2::{Digest, Sha256};
 
 use crate::identify::wire::{Cursor, host_name, printable};
@@ -249,7 +251,13 @@ fn sorted(mut values: Vec<u16>) -> Vec<u16> {
 }
 
 fn hex_list(values: Vec<u16>) -> String {
-    values.iter().map(|value| format!("{value:04x}")).collect::<Vec<_>>().join(",")
+    let mut list = String::with_capacity(values.len() * 5);
+    for value in values {
+        let comma = if list.is_empty() { "" } else { "," };
+        // A string takes whatever is written to it.
+        let _ = write!(list, "{comma}{value:04x}");
+    }
+    list
 }
 
 /// The first twelve hexadecimal digits of the SHA-256 of a list; zeros where that is empty.

@@ -120,21 +120,30 @@ impl Piece<'_> {
 
 impl Known {
     fn settle(&self, opening: &Opening<'_>, client: &[u8], server: &[u8], asks: Side) -> Probe {
-        let look = |bytes: &[u8], rule: fn(&Opening<'_>, &[u8]) -> Look| match rule(opening, bytes) {
-            _ if bytes.is_empty() => Look::Short,
-            Look::Short if opening.complete => Look::No,
-            said => said,
+        let look = |bytes: &[u8], rule: fn(&Opening<'_>, &[u8]) -> Look| {
+            if bytes.is_empty() {
+                return Look::Short;
+            }
+            match rule(opening, bytes) {
+                Look::Short if opening.complete => Look::No,
+                said => said,
+            }
         };
         let found = |evidence, side, (offset, len, rule)| {
             let symmetric = std::ptr::fn_addr_eq(self.ask, self.answer);
             Probe::Found { evidence, hit: Hit { side, offset, len, rule }, client: (!symmetric).then_some(asks) }
         };
-        let (ask, answer) = (look(client, self.ask), look(server, self.answer));
+        // Most flows are none of most protocols': one side tells.
+        let ask = look(client, self.ask);
+        if ask == Look::No {
+            return Probe::NotForUs;
+        }
+        let answer = look(server, self.answer);
         match (ask, answer, ask.hit(), answer.hit()) {
             (_, _, Some(hit), Some(_)) => found(Evidence::BothOpenings, asks, hit),
             (Look::Yes(..), _, Some(hit), _) => found(Evidence::OneOpening, asks, hit),
             (Look::Short, Look::Yes(..), _, Some(hit)) => found(Evidence::OneOpening, asks.other(), hit),
-            (Look::No, ..) | (_, Look::No, ..) => Probe::NotForUs,
+            (_, Look::No, ..) => Probe::NotForUs,
             _ if opening.complete => Probe::NotForUs,
             _ => Probe::NeedMore,
         }

@@ -125,13 +125,16 @@ fn bgp(_: &Opening<'_>, bytes: &[u8]) -> Look {
 }
 
 fn wsd(opening: &Opening<'_>, bytes: &[u8], words: &[&[u8]]) -> Look {
+    if bytes.first() != Some(&b'<') {
+        return Look::No;
+    }
     let envelope = bytes.starts_with(b"<?xml") || memmem::find(bytes.get(..256).unwrap_or(bytes), b"Envelope").is_some();
     let space = memmem::find(bytes, b"ws/2005/04/discovery").is_some() || memmem::find(bytes, b"ws-dd/ns/discovery").is_some();
     let says = words.iter().any(|word| {
         memmem::find(bytes, &[b":".as_slice(), word, b">"].concat()).is_some()
             || memmem::find(bytes, &[b"discovery/".as_slice(), word, b"<"].concat()).is_some()
     });
-    Look::when(envelope && space && (says || opening.is_at(&[3702])) && bytes.first() == Some(&b'<'), 5, "WS-Discovery envelope")
+    Look::when(envelope && space && (says || opening.is_at(&[3702])), 5, "WS-Discovery envelope")
 }
 
 fn rtmp(bytes: &[u8], sane: bool) -> Look {
@@ -244,9 +247,8 @@ fn torrent(transport: Transport, bytes: &[u8]) -> Look {
     }
     // A dictionary whose first key is a, e, ip, q, r, t, v or y, and that names a message kind.
     let table = [b"d1:ad2:id20:".as_slice(), b"d1:rd2:id20:", b"d1:el", b"d2:ip", b"d1:ad", b"d1:rd"].iter().any(|start| bytes.starts_with(start));
-    let kind =
-        [b"1:y1:q".as_slice(), b"1:y1:r", b"1:y1:e", b"1:q4:ping", b"1:q9:find_node", b"1:q9:get_peers"].iter().any(|word| memmem::find(bytes, word).is_some());
-    if table && kind {
+    let kinds = [b"1:y1:q".as_slice(), b"1:y1:r", b"1:y1:e", b"1:q4:ping", b"1:q9:find_node", b"1:q9:get_peers"];
+    if table && kinds.iter().any(|word| memmem::find(bytes, word).is_some()) {
         return Look::Yes(0, 12, "BitTorrent table message");
     }
     let local = bytes.starts_with(b"BT-SEARCH * HTTP/1.1\r\n");

@@ -28,8 +28,8 @@ fn request(opening: &Opening<'_>, bytes: &[u8]) -> Look {
 }
 
 fn response(_: &Opening<'_>, bytes: &[u8]) -> Look {
-    let told = field(bytes, "ST").is_some() || field(bytes, "USN").is_some();
-    Look::when(begins(bytes, b"HTTP/1.1 200") && told, 12, "SSDP answer with ST or USN")
+    let told = || field(bytes, "ST").is_some() || field(bytes, "USN").is_some();
+    Look::when(begins(bytes, b"HTTP/1.1 200") && told(), 12, "SSDP answer with ST or USN")
 }
 
 /// A header field of a message.
