@@ -42,12 +42,7 @@ pub(super) fn decide(ending: &Ending<'_>) -> Fate {
     let found = TABLE.iter().find_map(|rule| (rule.holds)(ending).map(|sure| (rule, sure)));
     let Some((rule, sure)) = found else { return worked(ending) };
     let confidence = if rule.outcome.is_blocked() { sure.min(ceiling(ending)) } else { sure };
-    let cause = Cause {
-        rule: rule.id,
-        says: (rule.says)(ending),
-        alternatives: rule.alternatives,
-        by: rejecter(rule.outcome, ending),
-    };
+    let cause = Cause { rule: rule.id, says: (rule.says)(ending), alternatives: rule.alternatives, by: rejecter(rule.outcome, ending) };
     Fate { outcome: rule.outcome, confidence, cause: Some(cause) }
 }
 
