@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::report::paragraph::{WIDTH, shown, width};
 
-/// Rows under a heading, each column as wide as its widest cell; the last one takes what is left and is cut there.
+/// Rows under a heading, each column as wide as its widest cell; a line that is wider than the page is cut, and says so.
 #[derive(Debug, Default)]
 pub struct Table {
     rows: Vec<Vec<String>>,
@@ -38,11 +38,21 @@ impl Table {
                 }
                 line.push(' ');
             }
-            writeln!(out, "{}", line.chars().take(WIDTH).collect::<String>().trim_end())?;
+            writeln!(out, "{}", cut(line.trim_end()))?;
         }
         Ok(())
     }
 }
+
+/// A line that fits the page; what is left out is marked.
+fn cut(line: &str) -> String {
+    match width(line) <= WIDTH {
+        true => line.to_owned(),
+        false => line.chars().take(WIDTH - CUT.len()).chain(CUT.chars()).collect(),
+    }
+}
+
+const CUT: &str = "...";
 
 #[cfg(test)]
 mod tests {
@@ -60,5 +70,6 @@ mod tests {
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH));
         let first = text.lines().next().expect("a heading");
         assert!(first.starts_with("  name"));
+        assert!(text.lines().last().expect("a row").ends_with("w..."), "a cut is marked");
     }
 }
