@@ -79,7 +79,7 @@ const HOLDS: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{decide, evidence, hex, prefixes_never_match_anything_else, read_all};
+    use super::super::testing::{decide, evidence, hex, prefixes_never_match_anything_else, read_all, survives};
     use super::*;
     use crate::identify::Evidence;
 
@@ -102,6 +102,7 @@ mod tests {
         for wrong in [[&good[..6], b"A", &good[7..]].concat(), [&good[..4], &[0, 0], &good[6..]].concat(), good[..40].to_vec()] {
             assert_eq!(evidence(decide(&CRQT, Transport::UDP, 43215, &wrong, &[])), Evidence::None);
         }
+        survives(&CRQT, Transport::UDP, 43215, &[(Side::Client, &good)]);
         prefixes_never_match_anything_else("crqt", Transport::UDP, &good, &[]);
     }
 }

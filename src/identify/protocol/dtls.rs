@@ -255,7 +255,7 @@ const CERTIFICATE_REQUEST: u8 = 13;
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{prefixes_never_match_anything_else, read_all};
+    use super::super::testing::{prefixes_never_match_anything_else, read_all, survives};
     use super::*;
 
     fn record(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -323,6 +323,7 @@ mod tests {
 
     #[test]
     fn no_prefix_of_a_hello_is_anything_else() {
+        survives(&Dtls, Transport::UDP, 5684, &[(Side::Client, &client_hello(0, b"")), (Side::Client, &client_hello(1, b"cookie"))]);
         prefixes_never_match_anything_else("dtls", Transport::UDP, &client_hello(0, b""), &[]);
     }
 }

@@ -482,7 +482,7 @@ const DAV_METHODS: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{prefixes_never_match_anything_else, read_all};
+    use super::super::testing::{prefixes_never_match_anything_else, read_all, survives};
     use super::*;
 
     const GET: &[u8] = b"GET /gateway/status?x=1 HTTP/1.1\r\nHost: Player.Example:8097\r\nUser-Agent: curl/8\r\n\r\n";
@@ -574,6 +574,7 @@ mod tests {
 
     #[test]
     fn no_prefix_of_a_request_is_anything_else() {
+        survives(&Http, Transport::TCP, 80, &[(Side::Client, GET), (Side::Server, OK)]);
         prefixes_never_match_anything_else("http", Transport::TCP, GET, OK);
     }
 }

@@ -340,6 +340,7 @@ mod tests {
     fn bgp_rtmp_and_discovery_are_told_by_their_openings() {
         let open = hex("ffffffffffffffffffffffffffffffff 001d 01 04 fde8 00b4 0a000001 00");
         assert_eq!(evidence(decide(&BGP, Transport::TCP, 179, &open, &open)), Evidence::BothOpenings);
+        survives(&BGP, Transport::TCP, 179, &[(Client, &open), (Side::Server, &open)]);
         assert_eq!(evidence(decide(&BGP, Transport::TCP, 179, &hex("ffffffffffffffffffffffffffffffff 0010 01"), &[])), Evidence::None);
         let mut hello = vec![0; 1537];
         hello[0] = 3;

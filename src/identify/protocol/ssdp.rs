@@ -104,7 +104,7 @@ const MAX_AGE: u64 = 1800;
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{decide, evidence, prefixes_never_match_anything_else, read_all};
+    use super::super::testing::{decide, evidence, prefixes_never_match_anything_else, read_all, survives};
     use super::*;
 
     const SEARCH: &[u8] = b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nMX: 2\r\nST: upnp:rootdevice\r\n\r\n";
@@ -124,6 +124,7 @@ mod tests {
         assert_eq!(evidence(decide(&SSDP, Transport::UDP, 1900, b"HTTP/1.1 200 OK\r\n\r\n", &[])), Evidence::None);
         assert_eq!(evidence(decide(&SSDP, Transport::UDP, 1900, ANSWER, &[])), Evidence::OneOpening);
         assert_eq!(evidence(decide(&SSDP, Transport::UDP, 1900, SEARCH, ANSWER)), Evidence::BothOpenings);
+        survives(&SSDP, Transport::UDP, 1900, &[(Side::Client, SEARCH), (Side::Server, ANSWER)]);
         prefixes_never_match_anything_else("ssdp", Transport::UDP, SEARCH, ANSWER);
     }
 }

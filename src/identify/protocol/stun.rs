@@ -1,6 +1,6 @@
 //! STUN and TURN (RFC 8489, RFC 8656, classic RFC 3489), and what shares their port: DTLS and RTP (RFC 7983).
 
-use crate::identify::wire::{Cursor, printable};
+use crate::identify::wire::{Cursor, Length, Messages, printable};
 
 use super::dtls::Dtls;
 use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
@@ -123,26 +123,26 @@ impl<'a> Message<'a> {
 /// Reads requests and answers, and what else comes over the same ports.
 #[derive(Default)]
 struct StunReader {
+    /// Over TCP: what is between two messages.
+    streams: [Messages; 2],
     asked: Option<(Side, [u8; 16])>,
     dtls: Option<Box<dyn Reader>>,
     /// Last sequence number and source of what may be RTP, by side.
     media: [Option<(u16, u32)>; 2],
     media_told: bool,
+    /// Datagrams, or messages of a stream.
     pieces: u16,
 }
 
 impl Reader for StunReader {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
-        self.pieces = self.pieces.saturating_add(1);
-        let datagrams = piece.transport == Transport::UDP;
-        let whole = datagrams.then(|| piece.bytes.len().saturating_add(usize::try_from(piece.missing).unwrap_or(usize::MAX)));
-        match (Message::read(piece.bytes, whole), piece.bytes.first()) {
-            (Some(message), _) => self.message(&message, piece.from, said),
-            (None, Some(20..=63)) if datagrams => self.secure(piece, said),
-            (None, Some(128..=191)) if datagrams => self.media(&piece, said),
-            _ => {}
-        }
-        if self.pieces >= limit::STUN_PIECES { Appetite::Full } else { Appetite::Hungry }
+        let broken = if piece.transport == Transport::UDP {
+            self.datagram(piece, said);
+            false
+        } else {
+            self.stream(&piece, said)
+        };
+        if broken || self.pieces >= limit::STUN_PIECES { Appetite::Full } else { Appetite::Hungry }
     }
 
     fn finish(&mut self, said: &mut Said<'_>) {
@@ -152,7 +152,40 @@ impl Reader for StunReader {
     }
 }
 
+/// Over TCP messages follow one another, and TURN's channel data in between is padded to four bytes (RFC 8656 section 12.5).
+fn stream_length(bytes: &[u8]) -> Length {
+    match bytes {
+        [0..=0x3f, _, a, b, ..] => Length::Is(u64::from(u16::from_be_bytes([*a, *b])) + 20),
+        [0x40..=0x7f, _, a, b, ..] => Length::Is(u64::from(u16::from_be_bytes([*a, *b])).next_multiple_of(4) + 4),
+        [] | [0..=0x7f, ..] => Length::Unknown,
+        _ => Length::Wrong,
+    }
+}
+
 impl StunReader {
+    fn datagram(&mut self, piece: Piece<'_>, said: &mut Said<'_>) {
+        self.pieces = self.pieces.saturating_add(1);
+        let whole = piece.bytes.len().saturating_add(usize::try_from(piece.missing).unwrap_or(usize::MAX));
+        match (Message::read(piece.bytes, Some(whole)), piece.bytes.first()) {
+            (Some(message), _) => self.message(&message, piece.from, said),
+            (None, Some(20..=63)) => self.secure(piece, said),
+            (None, Some(128..=191)) => self.media(&piece, said),
+            _ => {}
+        }
+    }
+
+    /// Whether the stream makes no more sense.
+    fn stream(&mut self, piece: &Piece<'_>, said: &mut Said<'_>) -> bool {
+        let (side, mut rest) = (piece.from as usize, piece.bytes);
+        while let Some(bytes) = self.streams[side].next(&mut rest, stream_length) {
+            self.pieces = self.pieces.saturating_add(1);
+            if let Some(message) = Message::read(&bytes, None) {
+                self.message(&message, piece.from, said);
+            }
+        }
+        piece.missing > 0 || self.streams[side].is_broken()
+    }
+
     fn message(&mut self, message: &Message<'_>, from: Side, said: &mut Said<'_>) {
         let Some(id) = message.id.first_chunk().copied() else { return };
         if let Some(software) = message.attribute(SOFTWARE) {
@@ -227,7 +260,7 @@ const SOFTWARE: u16 = 0x8022;
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{decide, evidence, hex, prefixes_never_match_anything_else, read_all};
+    use super::super::testing::{decide, evidence, hex, prefixes_never_match_anything_else, read_all, survives};
     use super::*;
 
     /// RFC 5769 section 2.1 and 2.2, without their integrity attributes.
@@ -245,6 +278,8 @@ mod tests {
         let told = read_all(&Stun, &[(Side::Client, &request), (Side::Server, &answer)]);
         assert_eq!(told.evidence, Evidence::Dialogue);
         assert!(told.says(&Fact::Software { of: Side::Client, text: "STUN test client".into() }));
+        survives(&Stun, Transport::UDP, 3478, &[(Side::Client, &request), (Side::Server, &answer)]);
+        survives(&Stun, Transport::TCP, 3478, &[(Side::Client, &request), (Side::Server, &answer)]);
         prefixes_never_match_anything_else("stun", Transport::UDP, &request, &answer);
     }
 

@@ -425,7 +425,7 @@ const RECORDS_ONE_SIDED: u8 = 16;
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{prefixes_never_match_anything_else, read_all};
+    use super::super::testing::{prefixes_never_match_anything_else, read_all, survives};
     use super::*;
 
     /// A ClientHello of TLS 1.2 with SNI, ALPN and one suite, built by RFC 5246 section 7.4.1.2.
@@ -517,6 +517,8 @@ mod tests {
 
     #[test]
     fn no_prefix_of_a_hello_is_anything_else() {
+        let hello = client_hello("a.example", &["h2"]);
+        survives(&Tls, Transport::TCP, 443, &[(Side::Client, &hello), (Side::Server, &server_hello()), (Side::Server, &record(ALERT, &[2, 40]))]);
         prefixes_never_match_anything_else("tls", Transport::TCP, &client_hello("a.example", &["h2", "http/1.1"]), &server_hello());
     }
 }

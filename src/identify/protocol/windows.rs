@@ -388,6 +388,7 @@ mod tests {
         let call = hex("00000001 00000000 00000002 000186a3 00000003 00000000");
         assert_eq!(evidence(decide(&NFS, Transport::UDP, 2049, &call, &hex("00000001 00000001 00000000"))), Evidence::BothOpenings);
         assert_eq!(evidence(decide(&RPC, Transport::UDP, 2049, &call, &[])), Evidence::None);
+        survives(&RPC, Transport::UDP, 111, &[(Client, &hex("00000001 00000000 00000002 000186a0 00000002 00000003"))]);
         survives(&NFS, Transport::TCP, 2049, &[(Client, &call)]);
     }
 }
