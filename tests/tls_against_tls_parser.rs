@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use portbook::capture::{self, Options, Progress, Source};
 use portbook::decode::decode_batch;
-use portbook::flow::{Data, Flow, FlowTable, Observer, Settings, Slot, Want};
+use portbook::flow::{Data, Flow, FlowTable, Observer, Parties, Settings, Slot, Want};
 use portbook::identify::{Books, Fact, Identified, Identifier, NameSource};
 use portbook::net::Side;
 use tls_parser::{TlsExtension, TlsMessage, TlsMessageHandshake, parse_tls_client_hello_extensions, parse_tls_message_handshake};
@@ -20,17 +20,17 @@ struct Both<'b> {
 }
 
 impl Observer for Both<'_> {
-    fn opened(&mut self, slot: Slot, flow: &Flow) {
+    fn opened(&mut self, slot: Slot) {
         self.streams.insert(slot, Vec::new());
-        self.identifier.opened(slot, flow);
+        self.identifier.opened(slot);
     }
 
-    fn data(&mut self, slot: Slot, flow: &Flow, data: Data<'_>) -> Want {
+    fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want {
         let stream = self.streams.entry(slot).or_default();
         if data.from == Side::Client && data.offset == stream.len() as u64 && stream.len() < 1 << 16 {
             stream.extend_from_slice(data.bytes);
         }
-        self.identifier.data(slot, flow, data)
+        self.identifier.data(slot, parties, data)
     }
 
     fn closed(&mut self, slot: Slot, flow: Flow) {
