@@ -275,8 +275,10 @@ pub struct TcpStory {
     pub mss: [Option<u16>; 2],
     /// Largest payload segment of client, of server that was acknowledged.
     pub largest_acknowledged: [u32; 2],
-    /// Of the payload segments of client, of server that are not acknowledged, the largest (its length, and where it ends in the stream).
+    /// Of the payload segments of client, of server that are not acknowledged, the first of the largest (its length, and where it ends in the stream).
     pub open_segment: [(u32, i64); 2],
+    /// How often that segment was sent again.
+    pub open_again: [u32; 2],
     /// Whether a later RST came from the other end or with another sequence number than the first: forgers send several.
     pub resets_differ: bool,
     /// Payload segments by the end that had sent a RST: the RST was not its own.
@@ -301,6 +303,7 @@ impl TcpStory {
         self.mss.swap(0, 1);
         self.largest_acknowledged.swap(0, 1);
         self.open_segment.swap(0, 1);
+        self.open_again.swap(0, 1);
         if let Some(reset) = &mut self.reset {
             reset.from = reset.from.other();
             std::mem::swap(&mut reset.client_payload, &mut reset.server_payload);

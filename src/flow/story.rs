@@ -112,9 +112,11 @@ fn note_payload(story: &mut TcpStory, told: &Told<'_>) {
     if told.advance <= 0 && !is_keep_alive {
         story.retransmissions[side] = story.retransmissions[side].saturating_add(1);
     }
-    let (open, _) = story.open_segment[side];
-    if len >= open {
-        story.open_segment[side] = (len, told.at.saturating_add(i64::from(len)));
+    let segment = (len, told.at.saturating_add(i64::from(len)));
+    if segment == story.open_segment[side] {
+        story.open_again[side] = story.open_again[side].saturating_add(1);
+    } else if len > story.open_segment[side].0 {
+        (story.open_segment[side], story.open_again[side]) = (segment, 0);
     }
 }
 
@@ -127,7 +129,7 @@ fn note_acknowledgment(story: &mut TcpStory, told: &Told<'_>) {
     let (len, end) = story.open_segment[peer];
     if len > 0 && told.peer_position >= end {
         story.largest_acknowledged[peer] = story.largest_acknowledged[peer].max(len);
-        story.open_segment[peer] = (0, 0);
+        (story.open_segment[peer], story.open_again[peer]) = ((0, 0), 0);
     }
     let goes_on = !flags.has(TcpFlags::SYN) && told.tcp.acknowledgment != 0;
     let shows = match told.side {

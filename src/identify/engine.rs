@@ -71,6 +71,8 @@ struct Live {
     evidence: Evidence,
     matches: Vec<Match>,
     facts: Vec<Fact>,
+    /// How often a request was sent again.
+    retries: u32,
     opening: [Vec<u8>; 2],
     /// Where the present protocol begins in each side's stream.
     base: [u64; 2],
@@ -263,7 +265,7 @@ impl Live {
                         self.layers.push(name);
                     }
                 }
-                fact if self.facts.contains(&fact) => {}
+                fact if self.is_known(&fact) => {}
                 _ if self.facts.len() >= limit::FACTS_KEPT => self.dropped = self.dropped.saturating_add(1),
                 fact => {
                     if let Fact::Speaks { client } = fact {
@@ -273,6 +275,12 @@ impl Live {
                 }
             }
         }
+    }
+
+    /// Whether the same was stated before; a request sent again is counted.
+    fn is_known(&mut self, fact: &Fact) -> bool {
+        self.retries = self.retries.saturating_add(u32::from(*fact == Fact::Retry));
+        self.facts.contains(fact)
     }
 
     fn conclude(mut self, mut flow: Flow, books: &Books, dropped: &mut u64) -> Identified {
@@ -287,14 +295,14 @@ impl Live {
             self.keep_facts(facts, setting.ends, (flow.last, flow.last_frame), books);
         }
         *dropped += u64::from(self.dropped);
-        let Self { layers: protocol, evidence, matches, facts, opening, client, midstream, .. } = self;
+        let Self { layers: protocol, evidence, matches, facts, retries, opening, client, midstream, .. } = self;
         let evidence = if midstream { evidence.lowered() } else { evidence };
         let turn = client == Some(Side::Server) && flow.direction != Direction::Certain;
         if client.is_some() && flow.direction == Direction::Unknown {
             flow.direction = Direction::Likely;
         }
         let opening = opening.map(Vec::into_boxed_slice);
-        let mut identified = Identified { flow, protocol, evidence, matches, facts, announced: None, opening };
+        let mut identified = Identified { flow, protocol, evidence, matches, facts, retries, announced: None, opening };
         if turn {
             identified.turn();
         }
@@ -306,7 +314,7 @@ impl Identified {
     /// A flow that showed no payload.
     fn unknown(flow: Flow) -> Self {
         let opening = [Box::default(), Box::default()];
-        Self { flow, protocol: Vec::new(), evidence: Evidence::None, matches: Vec::new(), facts: Vec::new(), announced: None, opening }
+        Self { flow, protocol: Vec::new(), evidence: Evidence::None, matches: Vec::new(), facts: Vec::new(), retries: 0, announced: None, opening }
     }
 }
 

@@ -37,8 +37,10 @@ pub struct Identified {
     pub evidence: Evidence,
     /// What matched.
     pub matches: Vec<Match>,
-    /// What the bytes state.
+    /// What the bytes state, each once.
     pub facts: Vec<Fact>,
+    /// How often a [`Fact::Retry`] was stated: requests sent again.
+    pub retries: u32,
     /// The promise that announced this flow, if one did.
     pub announced: Option<Promise>,
     /// First payload bytes of client and server, at most [`limit::OPENING_KEPT`](crate::limit::OPENING_KEPT) each, for people to look at.
@@ -146,8 +148,23 @@ pub enum Fact {
         /// `Microsoft-HTTPAPI/2.0`, `x-spinetix-firmware 4.7.1` ...
         text: Box<str>,
     },
-    /// The request was sent again although the first could have been answered: proof that no answer reached the client.
+    /// The request was sent again although the first could have been answered: proof that no answer reached the client. Stated each time it is sent
+    /// again; kept once and counted in [`Identified::retries`].
     Retry,
+    /// A resolver's answer that gives nothing: for this name it has no address, or says that what it gives is a filter's.
+    Unresolved {
+        /// The name that was asked for, lower case.
+        name: Box<str>,
+        /// Result code (RFC 1035 section 4.1.1, RFC 6891): 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED; 0 where the extended error alone says it.
+        code: u16,
+        /// Info code of the extended error (RFC 8914) by which the resolver says that it answers so by policy.
+        filtered: Option<u16>,
+    },
+    /// An error answer that bears the mark of a proxy or filter which answers in the server's place.
+    Proxied {
+        /// The header fields that show it.
+        mark: Box<str>,
+    },
     /// Messages that expect no answer (a trap, a NOTIFY, a NON, an announcement).
     OneWay,
     /// The bytes after this point are encrypted, or the protocol is one that encrypts.

@@ -30,6 +30,8 @@ impl Fact {
             | Self::Request { .. }
             | Self::Promise(_)
             | Self::Retry
+            | Self::Unresolved { .. }
+            | Self::Proxied { .. }
             | Self::OneWay
             | Self::Encrypted
             | Self::Detail { .. } => {

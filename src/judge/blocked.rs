@@ -3,14 +3,15 @@
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids and order are those of the table this room works by;
 //! a rule whose pattern needs more than one flow's story asks for it through [`Ending`].
 
+mod answer;
+mod content;
+
 use std::net::IpAddr;
 
-use crate::flow::{Ended, Rejection};
-use crate::identify::AnswerKind;
+use crate::flow::Rejection;
 use crate::judge::ending::Ending;
 use crate::judge::visibility::Sight;
 use crate::judge::{Cause, Confidence, Outcome};
-use crate::net::Side;
 
 /// What a flow came to.
 #[derive(Clone, Debug)]
@@ -88,19 +89,33 @@ const TABLE: &[Rule] = &[
     rule("D70", Outcome::SilentDrop, silent_udp, says_silent_udp,
         &["the service is switched off", "a wrong key or community, which many services meet with silence"]),
     rule("D33", Outcome::NotObservable, asked_once, says_asked_once, &["the client gave up", "the answer was not captured"]),
-    rule("D46", Outcome::TlsFailed, tls_by_client, says_tls, &["a device in between that opens TLS", "a missing root certificate", "a wrong clock"]),
-    rule("D47", Outcome::TlsFailed, tls_by_server, says_tls, &["a client certificate is demanded", "no common version or cipher"]),
-    rule("D14", Outcome::DnsFailed, dns_failed, says_dns, &["DNSSEC", "the resolver cannot reach its own servers"]),
-    rule("D12", Outcome::DnsBlocked, dns_refused, says_dns, &["the wrong resolver", "an access list of the resolver"]),
-    rule("D43", Outcome::BlockedByProxy, proxy_wants_login, says_proxy, &["the server itself plays a proxy"]),
-    rule("D44", Outcome::BlockedByProxy, captive, says_proxy, &["the server itself answers so"]),
-    rule("D53", Outcome::AppRefused, app_refused, says_app_refused, &[]),
-    rule("D04", Outcome::Midstream, midstream, says_midstream, &["the capture lost the handshake"]),
-    rule("D40", Outcome::AppRefused, cut_after_first, says_cut_after_first,
+    rule("D46", Outcome::TlsFailed, answer::tls_by_client, answer::says_tls,
+        &["a device in between that opens TLS", "a missing root certificate", "a wrong clock"]),
+    rule("D47", Outcome::TlsFailed, answer::tls_by_server, answer::says_tls, &["a client certificate is demanded", "no common version or cipher"]),
+    rule("D11", Outcome::DnsBlocked, answer::dns_filtered, answer::says_dns, &["the owner of the name gave it that address", "split DNS"]),
+    rule("D12", Outcome::DnsBlocked, answer::dns_refused, answer::says_dns, &["the wrong resolver", "an access list of the resolver"]),
+    rule("D10", Outcome::DnsBlocked, answer::dns_unknown, answer::says_dns, &["the name was retired", "a mistyped name", "split DNS"]),
+    rule("D14", Outcome::DnsFailed, answer::dns_failed, answer::says_dns, &["DNSSEC", "the resolver cannot reach its own servers"]),
+    rule("D43", Outcome::BlockedByProxy, answer::proxy_wants_login, answer::says_proxy, &["the server itself plays a proxy"]),
+    rule("D44", Outcome::BlockedByProxy, answer::captive, answer::says_proxy, &["the server itself answers so"]),
+    rule("D42", Outcome::BlockedByProxy, answer::block_page, answer::says_block_page, &["a proxy that the operator of the service placed before it"]),
+    rule("D53", Outcome::AppRefused, answer::app_refused, answer::says_app_refused, &[]),
+    rule("D56", Outcome::AppRefused, answer::web_refused, answer::says_web_refused,
+        &["the service itself refused", "a filter or proxy in between that answers in its place without saying so"]),
+    rule("D04", Outcome::Midstream, content::midstream, content::says_midstream, &["the capture lost the handshake"]),
+    rule("D60", Outcome::PmtuBlackhole, content::large_lost, content::says_large_lost, &["a lossy path", "a filter that reads content"]),
+    rule("D41", Outcome::SilentDrop, content::first_lost, content::says_first_lost,
+        &["a filter that reads content", "packets of that size do not get through", "what the server answers is lost on its way back",
+          "a device that accepts connections in the server's place"]),
+    rule("D79", Outcome::AppRefused, content::unknown_session, content::says_unknown_session, &["another program on that port"]),
+    rule("D40", Outcome::ResetByMiddlebox, content::cut_by_another, content::says_cut_by_another,
+        &["a load balancer in front of the server", "a route that changed"]),
+    rule("D57", Outcome::AppRefused, content::cut_after_first, content::says_cut_after_first,
         &["a device in between cut it after it had read the first bytes", "the service failed"]),
-    rule("D41", Outcome::ServerSilent, first_lost, says_first_lost, &["packets of that size do not get through", "a filter that reads content"]),
-    rule("D54", Outcome::ServerSilent, no_reply, says_no_reply, &["a slow service", "a proxy that accepted in its place"]),
-    rule("D31", Outcome::ConnectedNoData, nothing_said, says_nothing_said, &["a connection test", "a proxy that accepted in the server's place"]),
+    rule("D54", Outcome::ServerSilent, content::no_reply, content::says_no_reply, &["a slow service", "a proxy that accepted in its place"]),
+    rule("D34", Outcome::NotObservable, content::unacknowledged, content::says_unacknowledged, &["the client gave up", "the answer was not captured"]),
+    rule("D31", Outcome::ConnectedNoData, content::nothing_said, content::says_nothing_said,
+        &["a connection test", "a proxy that accepted in the server's place"]),
 ];
 
 fn scan(e: &Ending<'_>) -> Option<Confidence> {
@@ -284,8 +299,8 @@ fn says_silent(e: &Ending<'_>) -> String {
     let (client, server) = (e.flow.client.endpoint.ip, e.flow.server.endpoint);
     let syns = e.tcp.map_or(0, |tcp| tcp.syns);
     match e.tries {
-        2.. => format!("{client} asked {server} {syns} times over {} s and nothing answered", e.span.as_secs()),
-        _ => format!("{client} asked {server} in {} connections and nothing answered", e.attempts),
+        2.. => format!("{client} sent {syns} SYNs to {server} over {} s and nothing answered", e.span.as_secs()),
+        _ => format!("{client} tried {server} in {} connections, with one SYN each, and nothing answered", e.attempts),
     }
 }
 
@@ -307,127 +322,6 @@ fn asked_once(e: &Ending<'_>) -> Option<Confidence> {
 
 fn says_asked_once(e: &Ending<'_>) -> String {
     format!("{} was not seen to answer, but it was not asked the same again either: nothing follows from that", e.server_ip())
-}
-
-fn outermost<'a>(e: &Ending<'a>) -> &'a str {
-    e.identified.protocol.first().copied().unwrap_or_default()
-}
-
-fn tls_by(e: &Ending<'_>, side: Side) -> Option<Confidence> {
-    let tls = matches!(outermost(e), "tls" | "dtls" | "quic");
-    e.refused.filter(|refusal| tls && refusal.by == side && refusal.code != CLOSE_NOTIFY).map(|_| Confidence::High)
-}
-
-fn tls_by_client(e: &Ending<'_>) -> Option<Confidence> {
-    tls_by(e, Side::Client)
-}
-
-fn tls_by_server(e: &Ending<'_>) -> Option<Confidence> {
-    tls_by(e, Side::Server)
-}
-
-fn says_tls(e: &Ending<'_>) -> String {
-    let (who, what) = e.refused.map_or((Side::Server, "alert"), |refusal| (refusal.by, refusal.text));
-    format!("the {who} ended the TLS handshake: {what}")
-}
-
-fn dns_code(e: &Ending<'_>) -> Option<u32> {
-    e.refused.filter(|_| outermost(e) == "dns").map(|refusal| refusal.code)
-}
-
-/// SERVFAIL, RFC 1035 section 4.1.1. NXDOMAIN is an answer like any other.
-fn dns_failed(e: &Ending<'_>) -> Option<Confidence> {
-    (dns_code(e)? == 2).then_some(Confidence::Medium)
-}
-
-/// REFUSED, RFC 1035 section 4.1.1.
-fn dns_refused(e: &Ending<'_>) -> Option<Confidence> {
-    (dns_code(e)? == 5).then_some(Confidence::Medium)
-}
-
-fn says_dns(e: &Ending<'_>) -> String {
-    format!("resolver {} answered {}", e.server_ip(), e.refused.map_or("nothing", |refusal| refusal.text))
-}
-
-fn http_code(e: &Ending<'_>) -> Option<u32> {
-    e.refused.filter(|refusal| outermost(e) == "http" && refusal.by == Side::Server).map(|refusal| refusal.code)
-}
-
-/// RFC 9110 section 15.5.8.
-fn proxy_wants_login(e: &Ending<'_>) -> Option<Confidence> {
-    (http_code(e)? == 407).then_some(Confidence::High)
-}
-
-/// RFC 6585 section 6.
-fn captive(e: &Ending<'_>) -> Option<Confidence> {
-    (http_code(e)? == 511).then_some(Confidence::High)
-}
-
-fn says_proxy(e: &Ending<'_>) -> String {
-    format!("{} wants a login before it lets anything pass (HTTP {})", e.server_ip(), http_code(e).unwrap_or(0))
-}
-
-fn app_refused(e: &Ending<'_>) -> Option<Confidence> {
-    let refusal = e.refused.filter(|refusal| outermost(e) != "dns" && refusal.by == Side::Server)?;
-    // A page that is not there, or a method not allowed, is everyday HTTP; a login refused, or a server that fails, is not.
-    let everyday = outermost(e) == "http" && !matches!(refusal.code, 401 | 403 | 500..);
-    (matches!(refusal.kind, AnswerKind::Refused | AnswerKind::Failed) && !everyday).then_some(Confidence::High)
-}
-
-fn says_app_refused(e: &Ending<'_>) -> String {
-    let (code, text) = e.refused.map_or((0, ""), |refusal| (refusal.code, refusal.text));
-    format!("the network is fine: the service itself answered {code} {text}")
-}
-
-fn midstream(e: &Ending<'_>) -> Option<Confidence> {
-    e.tcp.filter(|tcp| tcp.midstream).map(|_| Confidence::High)
-}
-
-fn says_midstream(_: &Ending<'_>) -> String {
-    "the connection was already open when the capture began".to_owned()
-}
-
-fn is_one_sided_talk(e: &Ending<'_>) -> bool {
-    !e.one_way && e.flow.client.payload_bytes > 0 && e.flow.server.payload_bytes == 0
-}
-
-fn cut_after_first(e: &Ending<'_>) -> Option<Confidence> {
-    let reset = e.tcp.filter(|tcp| tcp.established)?.reset.filter(|reset| reset.from == Side::Server)?;
-    (is_one_sided_talk(e) && reset.client_payload > 0 && reset.server_payload == 0).then_some(Confidence::Low)
-}
-
-fn says_cut_after_first(e: &Ending<'_>) -> String {
-    format!("the connection was reset in the name of {} after the client's first {} bytes", e.server_ip(), e.flow.client.payload_bytes)
-}
-
-fn first_lost(e: &Ending<'_>) -> Option<Confidence> {
-    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream)?;
-    (is_one_sided_talk(e) && tcp.retransmissions[0] >= 2 && tcp.acknowledged[0] == 0).then_some(Confidence::Low)
-}
-
-fn says_first_lost(e: &Ending<'_>) -> String {
-    let again = e.tcp.map_or(0, |tcp| tcp.retransmissions[0]);
-    format!("the client's first message was sent again {again} times and never acknowledged, though the handshake had passed")
-}
-
-fn no_reply(e: &Ending<'_>) -> Option<Confidence> {
-    e.tcp.filter(|tcp| tcp.established && !tcp.midstream)?;
-    let waited = e.flow.last.since(e.flow.client.last.unwrap_or(e.flow.last)).max(e.left);
-    (is_one_sided_talk(e) && e.flow.ended != Ended::Closed && waited >= REPLY_BY).then_some(Confidence::Medium)
-}
-
-fn says_no_reply(e: &Ending<'_>) -> String {
-    format!("{} accepted the connection and took {} bytes but did not reply", e.server_ip(), e.flow.client.payload_bytes)
-}
-
-fn nothing_said(e: &Ending<'_>) -> Option<Confidence> {
-    let tcp = e.tcp.filter(|tcp| !tcp.midstream && tcp.syn_acks > 0)?;
-    let silent = e.flow.client.payload_bytes == 0 && e.flow.server.payload_bytes == 0;
-    silent.then_some(if tcp.established { Confidence::High } else { Confidence::Medium })
-}
-
-fn says_nothing_said(e: &Ending<'_>) -> String {
-    format!("{} accepted the connection, and neither side sent anything", e.server_ip())
 }
 
 fn sender(e: &Ending<'_>) -> String {
@@ -452,10 +346,6 @@ const FOREIGN_HOPS: u8 = 2;
 const HEAVY_LOSS: u64 = 100;
 /// Unrepeated attempts that together are as good as a repeated SYN, at low confidence.
 const MANY_ATTEMPTS: u32 = 5;
-/// A service that has not replied to a whole request by then is silent; web servers and brokers allow themselves half a minute, people do not wait as long.
-const REPLY_BY: std::time::Duration = std::time::Duration::from_secs(10);
-/// The TLS alert that ends a connection in good order (RFC 8446 section 6.1).
-const CLOSE_NOTIFY: u32 = 0;
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::capture::FrameId;
 use crate::flow::{Ended, Flow, Rejection, Reset, TcpStory};
 use crate::identify::{AnswerKind, Fact, Identified};
+use crate::judge::resolver::Denied;
 use crate::judge::visibility::{Seen, Sight, took_part, went_on_unanswered};
 use crate::net::{Side, Transport, is_group, is_private};
 use crate::signature::Service;
@@ -34,10 +35,14 @@ pub(super) struct Ending<'a> {
     pub(super) rejection: Option<&'a Rejection>,
     /// A reset by the server that answered a SYN.
     pub(super) refusal: Option<&'a Reset>,
-    /// How the reset's time to live differs from what the host sent otherwise; none where nothing else of it was seen.
+    /// How far the time to live of the server's first reset lies from what the host sent otherwise; none where nothing else of it was seen.
     pub(super) reset_hops_off: Option<u8>,
     /// The last answer of the service itself that was not an acceptance, where none was an acceptance.
     pub(super) refused: Option<Refusal<'a>>,
+    /// The name that a resolver was asked for in vain; entered by who knows the resolvers.
+    pub(super) denied: Option<Denied<'a>>,
+    /// The row's document has TeaTime here.
+    pub(super) speaks_teatime: bool,
     /// Answers are due: a request protocol to a single host.
     pub(super) answers_due: bool,
     /// The documents or the bytes say that none are.
@@ -73,7 +78,7 @@ impl<'a> Ending<'a> {
         let answered = took_part(flow);
         let due = service.is_none_or(|service| service.answered);
         let said_one_way = identified.facts.contains(&Fact::OneWay);
-        let refusal = tcp.and_then(|tcp| tcp.reset.as_ref()).filter(|reset| reset.from == Side::Server && reset.answers_syn);
+        let reset = tcp.and_then(|tcp| tcp.reset.as_ref()).filter(|reset| reset.from == Side::Server);
         Self {
             identified,
             flow,
@@ -86,9 +91,11 @@ impl<'a> Ending<'a> {
             span: flow.client.last.unwrap_or(flow.last).since(flow.client.first.unwrap_or(flow.first)),
             left: seen.end().since(flow.last),
             rejection: flow.rejections.iter().filter(|rejection| rejection.to == Side::Client && !answered && weight(rejection) > 0).max_by_key(|r| weight(r)),
-            refusal,
-            reset_hops_off: refusal.and_then(|reset| hops_off(reset.ttl, seen.hops(flow.server.endpoint.ip)?)),
+            refusal: reset.filter(|reset| reset.answers_syn),
+            reset_hops_off: reset.and_then(|reset| Some(hops_off(reset.ttl, seen.hops(flow.server.endpoint.ip)?))),
             refused: refused(identified),
+            denied: None,
+            speaks_teatime: service.is_some_and(|service| service.protocols.iter().flatten().any(|name| name == "teatime")),
             answers_due: due && !said_one_way && (identified.protocol.iter().any(|name| ASKING.contains(name))),
             one_way: !due || said_one_way || is_group(flow.server.endpoint.ip) || is_multicast_only(flow),
             worked_before: !answered && seen.worked(flow),
@@ -161,10 +168,9 @@ fn spaced_syns(tcp: &TcpStory) -> u32 {
     count
 }
 
-/// Requests that were sent again, as the protocol's reader recognised them; the first included.
+/// How often the same request was sent, as the protocol's reader recognised it; the first included.
 fn asked(identified: &Identified) -> u32 {
-    let again = identified.facts.iter().filter(|fact| **fact == Fact::Retry).count();
-    u32::try_from(again).unwrap_or(u32::MAX).saturating_add(u32::from(identified.flow.client.payload_bytes > 0))
+    identified.retries.saturating_add(u32::from(identified.flow.client.payload_bytes > 0))
 }
 
 /// Policy says more than a closed port, and that more than a missing route; what refuses nothing weighs nothing.
@@ -177,9 +183,16 @@ fn weight(rejection: &Rejection) -> u8 {
     }
 }
 
-/// How far the time to live lies outside of what the host sent otherwise.
-fn hops_off(ttl: u8, (low, high): (u8, u8)) -> Option<u8> {
-    Some(if ttl < low { low - ttl } else { ttl.saturating_sub(high) })
+/// How far the time to live lies outside of what the host sent otherwise. Some hosts send resets with another initial time to live than data, so the
+/// distance that it tells must differ, too.
+fn hops_off(ttl: u8, (low, high): (u8, u8)) -> u8 {
+    let outside = |value: u8, low: u8, high: u8| if value < low { low - value } else { value.saturating_sub(high) };
+    outside(ttl, low, high).min(outside(hops(ttl), hops(low).min(hops(high)), hops(low).max(hops(high))))
+}
+
+/// Hops that a packet has passed, by the initial times to live in use: 32, 64, 128, 255.
+fn hops(ttl: u8) -> u8 {
+    [32, 64, 128].into_iter().find(|initial| ttl <= *initial).unwrap_or(u8::MAX) - ttl
 }
 
 fn refused(identified: &Identified) -> Option<Refusal<'_>> {

@@ -5,9 +5,10 @@ use crate::identify::{Books, Fact, Identified, Promise};
 use crate::judge::candidate::{Case, weigh};
 use crate::judge::claim::Claims;
 use crate::judge::ending::Ending;
-use crate::judge::role::Roles;
+use crate::judge::resolver::Resolvers;
+use crate::judge::role::{Plays, Roles};
 use crate::judge::visibility::{Seen, Visibility, took_part};
-use crate::judge::{Confidence, Judged, Named, Site, Verdict, blocked, direction, verdict};
+use crate::judge::{Confidence, Judged, Named, Outcome, Site, Verdict, blocked, direction, verdict};
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::{Basis, Service, Signatures};
 
@@ -18,17 +19,20 @@ pub struct Judge<'a> {
     books: &'a Books,
     claims: Claims,
     seen: Seen,
+    resolvers: Resolvers,
 }
 
 impl<'a> Judge<'a> {
     /// A judge by these documents, this site and what the books know.
     pub fn new(signatures: &'a Signatures, site: Site, books: &'a Books) -> Self {
-        Self { signatures, roles: Roles::new(signatures, site), books, claims: Claims::new(signatures), seen: Seen::default() }
+        let (roles, claims) = (Roles::new(signatures, site), Claims::new(signatures));
+        Self { signatures, roles, books, claims, seen: Seen::default(), resolvers: Resolvers::default() }
     }
 
     /// First pass: what this flow shows about the tap and about the other flows' ends.
     pub fn learn(&mut self, identified: &Identified) {
         self.seen.learn(identified);
+        self.resolvers.learn(identified, self.signatures);
     }
 
     /// What this tap can see, once all flows were learned.
@@ -51,9 +55,12 @@ impl<'a> Judge<'a> {
         let decision = verdict::decide(&case, self.signatures, roles, &weighed, took_part(flow));
         let service = decision.service.and_then(|id| self.signatures.services.get(id.0 as usize));
         let mut ending = Ending::read(&identified, service, &self.seen);
+        let asks = |row: &Service| self.applies(row) && roles.plays(client.ip, &given[0], &row.client, false) > Plays::Refused;
+        ending.denied = self.resolvers.denied(&identified, self.signatures, asks);
         // What a document expects of a host that the site knows did not come unasked; to any other host, filtering it is what one expects.
         ending.from_outside &= (decision.verdict, decision.attribution) != (Verdict::Expected, Confidence::High);
         let (fate, cited) = (blocked::decide(&ending), ending.cited());
+        let denied = ending.denied.filter(|_| matches!(fate.outcome, Outcome::DnsBlocked | Outcome::DnsFailed)).and_then(|denied| denied.row);
         let instance = service.and_then(|service| service.instance_of(server.port));
         identified.announced = announced;
         Judged {
@@ -69,6 +76,7 @@ impl<'a> Judge<'a> {
             outcome: fate.outcome,
             confidence: fate.confidence,
             cause: fate.cause,
+            denied,
             cited,
             direction_by,
         }

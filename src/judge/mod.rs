@@ -10,6 +10,7 @@ mod ending;
 mod filter;
 mod finding;
 mod judging;
+mod resolver;
 mod role;
 #[cfg(test)]
 mod tests;
@@ -69,6 +70,8 @@ pub struct Judged {
     pub confidence: Confidence,
     /// One sentence on the outcome with what else it could be; none for plain successes.
     pub cause: Option<Cause>,
+    /// The row whose host name this flow asked a resolver for in vain.
+    pub denied: Option<ServiceId>,
     /// Frames that show it, at most [`limit::FRAMES_CITED`](crate::limit::FRAMES_CITED).
     pub cited: Vec<FrameId>,
     /// On what the direction rests, where no opening was seen and something else told.

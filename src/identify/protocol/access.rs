@@ -103,7 +103,6 @@ fn radius(opening: &Opening<'_>, bytes: &[u8], codes: &[u8]) -> Look {
 #[derive(Debug, Default)]
 struct Radius {
     open: Option<[u8; 2]>,
-    retried: bool,
 }
 
 impl Reader for Radius {
@@ -115,7 +114,7 @@ impl Reader for Radius {
             3 | 42 | 45 => AnswerKind::Refused,
             _ => {
                 let again = self.open.replace([*code, *id]) == Some([*code, *id]);
-                if again && !std::mem::replace(&mut self.retried, true) {
+                if again {
                     said.say(Fact::Retry);
                 }
                 return Appetite::Hungry;
@@ -164,14 +163,13 @@ fn wireguard(bytes: &[u8]) -> Look {
 #[derive(Debug, Default)]
 struct Tunnel {
     sender: Option<[u8; 4]>,
-    retried: bool,
 }
 
 impl Reader for Tunnel {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         match piece.bytes {
             [1, 0, 0, 0, a, b, c, d, ..] => {
-                if self.sender.replace([*a, *b, *c, *d]).is_some() && !std::mem::replace(&mut self.retried, true) {
+                if self.sender.replace([*a, *b, *c, *d]).is_some() {
                     said.say(Fact::Retry);
                 }
                 Appetite::Hungry

@@ -66,12 +66,11 @@ struct Call {
     skip: [usize; 2],
     asked: Vec<Vec<u8>>,
     answers: u32,
-    retried: bool,
 }
 
 impl Call {
     fn of(name: &'static str) -> Self {
-        Self { name, held: Default::default(), skip: [0; 2], asked: Vec::new(), answers: 0, retried: false }
+        Self { name, held: Default::default(), skip: [0; 2], asked: Vec::new(), answers: 0 }
     }
 }
 
@@ -161,7 +160,7 @@ impl Call {
     fn request(&mut self, method: &[u8], target: &[u8], sequence: &[u8], said: &mut Said<'_>) {
         let sequence = kept(sequence);
         if self.asked.iter().any(|asked| asked == sequence) && self.name == "sip" {
-            if !std::mem::replace(&mut self.retried, true) && method != b"ACK" {
+            if method != b"ACK" {
                 said.say(Fact::Retry);
             }
             return;

@@ -31,7 +31,6 @@ fn look(bytes: &[u8], op: u8) -> Look {
 struct Lease {
     named: bool,
     one_way: bool,
-    retried: bool,
     /// Transaction and message type of the last request that has no answer.
     open: Option<(u32, u8)>,
     answered: Option<u8>,
@@ -57,7 +56,7 @@ impl Reader for Lease {
 
 impl Lease {
     fn request(&mut self, options: &[u8], (number, kind): (u32, u8), from: Side, said: &mut Said<'_>) {
-        if self.open.replace((number, kind)) == Some((number, kind)) && !std::mem::replace(&mut self.retried, true) {
+        if self.open.replace((number, kind)) == Some((number, kind)) {
             said.say(Fact::Retry);
         }
         if std::mem::replace(&mut self.named, true) {

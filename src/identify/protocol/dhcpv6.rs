@@ -49,7 +49,6 @@ fn fills(options: &mut Cursor<'_>) -> bool {
 #[derive(Debug, Default)]
 struct Lease {
     told: bool,
-    retried: bool,
     answered: bool,
     open: Option<[u8; 4]>,
 }
@@ -59,7 +58,7 @@ impl Reader for Lease {
         let to = if piece.from == Side::Client { piece.ends.1.ip } else { piece.ends.0.ip };
         let Some(head) = piece.bytes.first_chunk::<4>() else { return Appetite::Hungry };
         if REQUESTS.contains(&head[0]) {
-            if self.open.replace(*head) == Some(*head) && head[0] != 12 && !std::mem::replace(&mut self.retried, true) {
+            if self.open.replace(*head) == Some(*head) && head[0] != 12 {
                 said.say(Fact::Retry);
             }
             if !std::mem::replace(&mut self.told, true) {

@@ -118,7 +118,7 @@ mod tests {
     fn the_same_question_again_before_an_answer_is_a_retry() {
         let query = hex(QUERY);
         let heard = read(&DNS, Transport::UDP, 53, &[(Client, &query), (Client, &query), (Client, &query)]);
-        assert_eq!(heard.facts.iter().filter(|fact| **fact == Fact::Retry).count(), 1);
+        assert_eq!(heard.facts.iter().filter(|fact| **fact == Fact::Retry).count(), 2);
     }
 
     #[test]
@@ -129,6 +129,24 @@ mod tests {
         let heard = read(&DNS, Transport::UDP, 53, &[(Client, &hex(QUERY)), (Server, &answer)]);
         let text = "NXDOMAIN www.example.com A; EDE 15 blocked".into();
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 3, text, by: Server }), "{:?}", heard.facts);
+    }
+
+    #[test]
+    fn a_name_that_is_not_to_be_had_is_stated_with_the_policy_behind_it() {
+        let told = |answer: &str| {
+            let heard = read(&DNS, Transport::UDP, 53, &[(Client, &hex(QUERY)), (Server, &hex(answer))]);
+            heard.facts.into_iter().filter(|fact| matches!(fact, Fact::Unresolved { .. })).collect::<Vec<_>>()
+        };
+        let unresolved = |code, filtered| vec![Fact::Unresolved { name: "www.example.com".into(), code, filtered }];
+        let question = "03777777 076578616d706c65 03636f6d 00 0001 0001";
+        assert_eq!(told(&format!("1234 8185 0001 0000 0000 0000 {question}")), unresolved(5, None));
+        // NOERROR with EDE 17, filtered; EDE 3, a stale answer, is no policy.
+        let extended = |info: &str| told(&format!("1234 8180 0001 0000 0000 0001 {question} 00 0029 04d0 00000000 0006 000f 0002 {info}"));
+        assert_eq!(extended("0011"), unresolved(0, Some(17)));
+        assert_eq!(extended("0003"), []);
+        // A refused update (opcode 5), and an answer to a question without recursion.
+        assert_eq!(told(&format!("1234 a985 0001 0000 0000 0000 {question}")), []);
+        assert_eq!(told(&format!("1234 8005 0001 0000 0000 0000 {question}")), []);
     }
 
     #[test]

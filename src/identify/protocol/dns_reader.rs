@@ -23,7 +23,6 @@ pub struct Names {
     open: Vec<(u16, String, u16)>,
     first: bool,
     one_way: bool,
-    retried: bool,
     accepted: bool,
 }
 
@@ -31,7 +30,7 @@ impl Names {
     /// A reader that says where its names come from: `Dns`, `Mdns` or `Llmnr`.
     pub fn of(source: NameSource) -> Box<dyn Reader> {
         let streams = Default::default();
-        Box::new(Self { source, streams, open: Vec::new(), first: true, one_way: false, retried: false, accepted: false })
+        Box::new(Self { source, streams, open: Vec::new(), first: true, one_way: false, accepted: false })
     }
 
     fn message(&mut self, bytes: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
@@ -60,9 +59,7 @@ impl Names {
         }
         let asked = (message.header.id, question.name.clone(), question.kind);
         if self.open.contains(&asked) {
-            if !std::mem::replace(&mut self.retried, true) {
-                said.say(Fact::Retry);
-            }
+            said.say(Fact::Retry);
         } else if self.open.len() < limit::QUESTIONS_OPEN {
             self.open.push(asked);
         }
@@ -76,6 +73,7 @@ impl Names {
             said.believe(Evidence::Dialogue);
         }
         self.result(message, piece.from, said);
+        self.unresolved(message, said);
         match question {
             Some(question) => self.resolved(message, &question.name, said),
             None => self.announced(message, piece, said),
@@ -103,6 +101,19 @@ impl Names {
             _ => AnswerKind::Refused,
         };
         said.say(Fact::Answer { kind, code: u32::from(rcode), text: text.trim_end().into(), by });
+    }
+
+    /// A question for an address that ends without one, or with a filter's. Updates, transfers and questions to a server that was not asked to look
+    /// any further (RFC 1035 section 4.1.1, RD) say nothing about a name's being had.
+    fn unresolved(&self, message: &Message<'_>, said: &mut Said<'_>) {
+        let header = message.header;
+        let Some(question) = message.questions.first().filter(|question| [dns::A, dns::AAAA, dns::HTTPS].contains(&question.kind)) else { return };
+        let asked = self.source == NameSource::Dns && header.opcode() == 0 && header.flags & RECURSION_DESIRED != 0;
+        let code = message.rcode();
+        let filtered = message.extended_error().map(|(code, _)| code).filter(|code| FILTERED.contains(code));
+        if let Some(name) = host_name(question.name.as_bytes()).filter(|_| asked && (code != 0 || filtered.is_some())) {
+            said.say(Fact::Unresolved { name, code, filtered });
+        }
     }
 
     fn resolved(&self, message: &Message<'_>, name: &str, said: &mut Said<'_>) {
@@ -187,5 +198,8 @@ fn stream_length(bytes: &[u8]) -> Length {
     }
 }
 
+const RECURSION_DESIRED: u16 = 0x0100;
+/// Extended errors by which a resolver says that it answers by policy: forged, blocked, censored, filtered, prohibited (RFC 8914 section 4).
+const FILTERED: &[u16] = &[4, 15, 16, 17, 18];
 /// Addresses of one service that become promises: a host has one or two of each family.
 const SRV_ADDRESSES: usize = 4;

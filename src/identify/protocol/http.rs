@@ -268,6 +268,9 @@ impl HttpReader {
         if !interim {
             said.say(Fact::Answer { kind: answer_kind(code), code: u32::from(code), text: reason, by: from });
         }
+        if let Some(mark) = headers.proxy_mark().filter(|_| code >= 400) {
+            said.say(Fact::Proxied { mark });
+        }
         headers.software(&["server", "x-powered-by", "x-spinetix-firmware", "x-spinetix-serial", "x-spinetix-device"], from, said);
         if code == 207 || headers.text("dav").is_some() {
             said.say(Fact::Inner("webdav"));
@@ -323,6 +326,15 @@ impl Headers<'_> {
             };
             said.say(Fact::Software { of, text });
         }
+    }
+
+    /// By which fields an answer shows that a proxy or filter made it up itself. `Via` alone does not: it stands in what is passed on, too.
+    fn proxy_mark(&self) -> Option<Box<str>> {
+        let field = |name: &str| self.text(name).map(|value| format!("{name}: {value}"));
+        let product = self.text("server").is_some_and(|server| FILTERS.iter().any(|name| server.to_ascii_lowercase().contains(name)));
+        let own = field("X-Squid-Error").or_else(|| field("Server").filter(|_| product))?;
+        let words = [Some(own), field("Via")].into_iter().flatten().collect::<Vec<_>>().join(", ");
+        Some(printable(words.as_bytes()))
     }
 
     /// Says which protocol inside HTTP a request belongs to; whether its body is of use.
@@ -426,6 +438,9 @@ fn is_json_rpc(body: &[u8]) -> bool {
     matches!(text.first(), Some(b'{' | b'[')) && memchr::memmem::find(text, b"\"jsonrpc\"").is_some()
 }
 
+/// Forward proxies and filters that name themselves as the server of the pages they make up: Squid, Blue Coat ProxySG, McAfee Web Gateway and
+/// Netsweeper (Dalek et al., IMC 2013, table 2), Zscaler. Content delivery networks and application firewalls, which stand before servers, are not among them.
+const FILTERS: &[&str] = &["squid/", "bluecoat", "proxysg", "mcafee web gateway", "netsweeper", "zscaler"];
 const REQUEST: &str = "HTTP/1 request line";
 const RESPONSE: &str = "HTTP/1 status line";
 /// Bytes of a first line without end after which a known method and a path are taken for a request.
@@ -556,6 +571,20 @@ mod tests {
         let told = read_all(&Http, &[(Side::Client, ask), (Side::Server, answer)]);
         assert!(told.says(&Fact::Inner("websocket")) && told.says(&Fact::Inner("mqtt")));
         assert_eq!(told.appetite, Appetite::Full);
+    }
+
+    #[test]
+    fn an_error_page_of_a_proxy_is_marked_and_what_a_proxy_passes_on_is_not() {
+        let marks = |answer: &str| {
+            let told = read_all(&Http, &[(Side::Client, GET), (Side::Server, answer.as_bytes())]);
+            told.facts.iter().filter_map(|fact| if let Fact::Proxied { mark } = fact { Some(mark.to_string()) } else { None }).collect::<Vec<_>>()
+        };
+        let own = "HTTP/1.1 403 Forbidden\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\nVia: 1.1 proxy (squid/5.7)\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(marks(own), ["X-Squid-Error: ERR_ACCESS_DENIED 0, Via: 1.1 proxy (squid/5.7)"]);
+        assert_eq!(marks("HTTP/1.0 403 Forbidden\r\nServer: Zscaler/6.2\r\n\r\n"), ["Server: Zscaler/6.2"]);
+        for passed_on in ["HTTP/1.1 403 Forbidden\r\nVia: 1.1 varnish\r\n\r\n", "HTTP/1.1 200 OK\r\nServer: squid/5.7\r\n\r\n"] {
+            assert_eq!(marks(passed_on), Vec::<String>::new());
+        }
     }
 
     #[test]

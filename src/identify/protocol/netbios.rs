@@ -97,7 +97,6 @@ fn decode_name(name: &str) -> Option<(Box<str>, u8)> {
 #[derive(Debug, Default)]
 struct Names {
     one_way: bool,
-    retried: bool,
     named: bool,
     open: Vec<u16>,
 }
@@ -119,7 +118,7 @@ impl Reader for Names {
             return Appetite::Hungry;
         }
         if self.open.contains(&id) {
-            if !std::mem::replace(&mut self.retried, true) && !is_group(to) {
+            if !is_group(to) {
                 said.say(Fact::Retry);
             }
         } else if self.open.len() < limit::QUESTIONS_OPEN {

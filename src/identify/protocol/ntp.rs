@@ -37,7 +37,6 @@ struct Clock {
     told: bool,
     /// Transmit timestamp of the last request.
     asked: Option<[u8; 8]>,
-    retried: bool,
     answered: bool,
 }
 
@@ -56,7 +55,7 @@ impl Reader for Clock {
         match mode {
             1 | 3 => {
                 let sent = stamp(40);
-                if self.asked == sent && sent.is_some_and(|sent| sent != [0; 8]) && !std::mem::replace(&mut self.retried, true) {
+                if self.asked == sent && sent.is_some_and(|sent| sent != [0; 8]) {
                     said.say(Fact::Retry);
                 }
                 self.asked = sent;

@@ -132,9 +132,8 @@ impl Manager {
     fn asked(&mut self, number: Option<i64>, said: &mut Said<'_>) {
         let Some(number) = number else { return };
         if self.open.contains(&number) {
-            if !std::mem::replace(&mut self.retried, true) {
-                said.say(Fact::Retry);
-            }
+            self.retried = true;
+            said.say(Fact::Retry);
         } else if self.open.len() < limit::QUESTIONS_OPEN {
             self.open.push(number);
         }

@@ -119,7 +119,6 @@ fn midway(heads: &[Head]) -> bool {
 struct Stream {
     asked: [u32; 2],
     told: bool,
-    retried: bool,
 }
 
 impl Reader for Stream {
@@ -154,7 +153,7 @@ impl Reader for Stream {
 impl Stream {
     fn again(&mut self, step: usize, said: &mut Said<'_>) {
         self.asked[step] += 1;
-        if self.asked[step] > 1 && !std::mem::replace(&mut self.retried, true) {
+        if self.asked[step] > 1 {
             said.say(Fact::Retry);
         }
     }

@@ -46,7 +46,6 @@ fn request(bytes: &[u8]) -> Option<(u16, &[u8])> {
 #[derive(Debug, Default)]
 struct Transfer {
     asked: Option<Vec<u8>>,
-    retried: bool,
 }
 
 impl Reader for Transfer {
@@ -54,9 +53,7 @@ impl Reader for Transfer {
         if let Some((operation, file)) = request(piece.bytes) {
             let kept = piece.bytes.get(..limit::LINE_KEPT).unwrap_or(piece.bytes);
             if self.asked.as_deref() == Some(kept) {
-                if !std::mem::replace(&mut self.retried, true) {
-                    said.say(Fact::Retry);
-                }
+                said.say(Fact::Retry);
                 return Appetite::Hungry;
             }
             self.asked = Some(kept.to_vec());

@@ -73,6 +73,7 @@ fn identified(transport: Transport, client: &str, server: &str) -> Identified {
         evidence: Evidence::None,
         matches: Vec::new(),
         facts: Vec::new(),
+        retries: 0,
         announced: None,
         opening: [Box::default(), Box::default()],
     }
@@ -187,6 +188,7 @@ impl Sample {
     }
 
     pub(in crate::judge) fn fact(mut self, fact: Fact) -> Self {
+        self.0.retries += u32::from(fact == Fact::Retry);
         self.0.facts.push(fact);
         self
     }
