@@ -53,11 +53,35 @@ impl Advice<'_> {
     /// One sentence.
     pub(super) fn says(&self) -> String {
         match self.trouble {
-            Trouble::Failed(outcome) => format!("{} from {} to {} {}{}", self.what(), self.ends.client, self.ends.server, failed(outcome), self.because()),
+            Trouble::Failed(Outcome::DnsBlocked | Outcome::DnsFailed) => {
+                format!("{} cannot be reached by name from {}{}", self.whose(), self.ends.client, self.because())
+            }
+            Trouble::Failed(outcome) => {
+                let (what, Ends { client, server }) = (self.what(), self.ends);
+                format!("{what} from {client} to {server} {}{}{}", failed(outcome), self.how_often(), self.because())
+            }
             Trouble::Intermittent => {
                 format!("{} from {} to {} fails now and then: it worked at other times{}", self.what(), self.ends.client, self.ends.server, self.because())
             }
             Trouble::Broke(reason) => self.broke(reason),
+        }
+    }
+
+    /// The sentence that follows tells one attempt.
+    fn how_often(&self) -> String {
+        match self.gathered.attempts {
+            0 | 1 => String::new(),
+            many => format!(" in {many} attempts"),
+        }
+    }
+
+    /// The service with those that its document has under the same names.
+    fn whose(&self) -> String {
+        let Some(service) = self.service else { return "a server".to_owned() };
+        let alike = |other: &&Service| other.document == service.document && other.hosts == service.hosts;
+        match self.signatures.services.iter().filter(alike).count() {
+            0 | 1 => service.name.clone(),
+            many => format!("{}, with {} more of its names,", service.name, many - 1),
         }
     }
 
@@ -144,7 +168,16 @@ impl Advice<'_> {
     /// What to do about it.
     pub(super) fn remedy(&self) -> Option<String> {
         match self.trouble {
-            Trouble::Failed(Outcome::AppRefused | Outcome::TlsFailed | Outcome::ServerSilent | Outcome::DnsFailed) => self.service?.remedy.clone(),
+            Trouble::Failed(Outcome::DnsBlocked | Outcome::DnsFailed) => {
+                Some(format!("Have the resolver {} give {} its addresses.", self.ends.server, self.own_hosts()))
+            }
+            Trouble::Failed(Outcome::PmtuBlackhole) => Some(format!(
+                "Let \"fragmentation needed\" (ICMP type 3 code 4; ICMPv6 type 2) pass between {} and {}, or clamp the TCP segment size on the way.",
+                self.ends.client, self.ends.server
+            )),
+            Trouble::Failed(Outcome::ResetByMiddlebox | Outcome::BlockedByProxy | Outcome::TlsIntercepted) => Some(self.exemption()),
+            Trouble::Failed(Outcome::SilentDrop) if self.gathered.rule == Some("D41") => Some(self.exemption()),
+            Trouble::Failed(Outcome::AppRefused | Outcome::TlsFailed | Outcome::ServerSilent) => self.service?.remedy.clone(),
             Trouble::Failed(Outcome::RefusedByHost) => Some(format!("Start the service on {}, or check the configured port.", self.ends.server)),
             Trouble::Failed(_) => Some(self.opening()),
             Trouble::Intermittent => Some("Look for loss, rate limits and timeouts between the two at the times shown.".to_owned()),
@@ -175,13 +208,28 @@ impl Advice<'_> {
     fn target(&self) -> String {
         let by_name = self.rules(RuleEffect::NamesNotAddresses).next().is_some();
         match self.service {
-            Some(service) if by_name && !service.hosts.is_empty() => {
-                let patterns: Vec<&str> = service.hosts.iter().map(|host| host.pattern.as_str()).collect();
-                patterns.join(", ")
-            }
+            Some(service) if by_name && !service.hosts.is_empty() => self.hosts(),
             Some(_) if by_name && !self.gathered.server_names.is_empty() => self.names(),
             _ => self.ends.server.clone(),
         }
+    }
+
+    /// Connections pass; what they carry does not.
+    fn exemption(&self) -> String {
+        let (client, place, target) = (&self.ends.client, self.rule_place(), self.target());
+        format!("Connections pass, their content does not. Ask for: exempt {place} from {client} to {target} from filters that read content.")
+    }
+
+    /// The row's own host patterns, without those that half the Internet shares.
+    fn own_hosts(&self) -> String {
+        let own = self.service.iter().flat_map(|service| &service.hosts).filter(|host| !host.broad);
+        own.map(|host| host.pattern.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The row's host patterns.
+    fn hosts(&self) -> String {
+        let patterns: Vec<&str> = self.service.iter().flat_map(|service| &service.hosts).map(|host| host.pattern.as_str()).collect();
+        patterns.join(", ")
     }
 
     fn correction(&self, reason: Reason) -> Option<String> {
@@ -251,7 +299,6 @@ fn failed(outcome: Outcome) -> &'static str {
         Outcome::ReturnPathBroken => "got answers that did not arrive",
         Outcome::ResetByMiddlebox => "was cut on the way",
         Outcome::BlockedByProxy => "was stopped by a proxy",
-        Outcome::DnsBlocked | Outcome::DnsFailed => "failed at the resolver",
         Outcome::TlsFailed => "failed in the TLS handshake",
         Outcome::TlsIntercepted => "met a device that opens TLS",
         Outcome::PmtuBlackhole => "lost its large packets",

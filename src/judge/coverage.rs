@@ -29,6 +29,12 @@ impl Tried {
         self.blocked |= judged.outcome.is_blocked();
     }
 
+    /// A resolver denied the row's name: it was tried.
+    pub(super) fn deny(&mut self, outcome: Outcome) {
+        self.tried = true;
+        self.blocked |= outcome.is_blocked();
+    }
+
     /// The row's coverage. Success outweighs failure: a row that worked once is not blocked.
     pub(super) fn coverage(self, row: &Service, visibility: &Visibility) -> Coverage {
         match self {

@@ -3,6 +3,7 @@
 //! A broken firewall rule is one finding, however many hosts and retries: flows are gathered by what is wrong, the row it is about, and the roles of the
 //! ends. Pairs of hosts are kept apart until the end, because one that worked at another time is intermittent and never blocked.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
@@ -10,7 +11,6 @@ use foldhash::fast::RandomState;
 
 use crate::capture::FrameId;
 use crate::flow::community_id;
-use crate::identify::Fact;
 use crate::judge::advice::{Advice, Ends};
 use crate::judge::claim::is_background;
 use crate::judge::coverage::{self, Tried};
@@ -92,18 +92,25 @@ impl<'a> Gatherer<'a> {
         if let Some(tried) = judged.service.and_then(|id| self.tried.get_mut(id.0 as usize)) {
             tried.add(judged);
         }
+        if let Some(tried) = judged.denied.and_then(|id| self.tried.get_mut(id.0 as usize)) {
+            tried.deny(judged.outcome);
+        }
         let flow = &judged.identified.flow;
         let pair = (flow.client.endpoint.ip, flow.transport, flow.server.endpoint);
         if judged.outcome == Outcome::Ok && judged.verdict != Verdict::Unexpected && self.worked.len() < limit::PAIRS_REMEMBERED {
             self.worked.insert((judged.service, pair));
         }
-        for trouble in troubles(judged) {
-            let key = self.key(judged, trouble);
+        for (trouble, service, attribution) in troubles(judged) {
+            let key = self.key(judged, trouble, service);
             if self.groups.len() >= limit::PAIRS_GATHERED && !self.groups.contains_key(&(key.clone(), pair)) {
                 self.dropped += 1;
                 continue;
             }
-            self.groups.entry((key, pair)).and_modify(|gathered| gathered.merge(Gathered::of(judged))).or_insert_with(|| Gathered::of(judged));
+            let gathered = Gathered { attribution, ..Gathered::of(judged) };
+            match self.groups.entry((key, pair)) {
+                Entry::Occupied(mut known) => known.get_mut().merge(gathered),
+                Entry::Vacant(empty) => _ = empty.insert(gathered),
+            }
         }
     }
 
@@ -117,12 +124,12 @@ impl<'a> Gatherer<'a> {
         let coverage = coverage::of_all(&self.signatures.services, &self.tried, &judge.visibility());
         let mut whole: BTreeMap<Key, Gathered> = BTreeMap::new();
         for ((mut key, pair), gathered) in self.groups {
-            if matches!(key.trouble, Trouble::Failed(_)) && self.worked.contains(&(key.service, pair)) {
+            if matches!(key.trouble, Trouble::Failed(outcome) if !FAILS_IN_PART.contains(&outcome)) && self.worked.contains(&(key.service, pair)) {
                 key.trouble = Trouble::Intermittent;
             }
             match whole.entry(key) {
-                std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().merge(gathered),
-                std::collections::btree_map::Entry::Vacant(empty) => _ = empty.insert(gathered),
+                Entry::Occupied(mut known) => known.get_mut().merge(gathered),
+                Entry::Vacant(empty) => _ = empty.insert(gathered),
             }
         }
         let mut findings: Vec<Finding> = whole.iter().map(|(key, gathered)| finding(self.signatures, key, gathered)).collect();
@@ -131,16 +138,24 @@ impl<'a> Gatherer<'a> {
         (findings, coverage)
     }
 
-    fn key(&self, judged: &Judged, trouble: Trouble) -> Key {
+    fn key(&self, judged: &Judged, trouble: Trouble, service: Option<ServiceId>) -> Key {
         let flow = &judged.identified.flow;
-        let place = judged.service.is_none().then_some((flow.transport, flow.server.endpoint.port));
+        let place = service.is_none().then_some((flow.transport, flow.server.endpoint.port));
         let role = |given: &[RoleId]| given.first().copied();
-        Key { trouble, service: judged.service, place, roles: [role(&judged.roles[0]), role(&judged.roles[1])] }
+        Key { trouble, service, place, roles: [role(&judged.roles[0]), role(&judged.roles[1])] }
     }
 }
 
-/// What is worth saying about a flow. Noise and what no document covers never is.
-fn troubles(judged: &Judged) -> Vec<Trouble> {
+/// What is worth saying about a flow, each with the row it is about and how sure that is: the flow's own row, or the one whose name a resolver denied.
+fn troubles(judged: &Judged) -> Vec<(Trouble, Option<ServiceId>, Confidence)> {
+    // A name leads to its document; that the client is of the product only the site says.
+    let by_name = if judged.roles[0].is_empty() { Confidence::Medium } else { Confidence::High };
+    let denied = judged.denied.map(|row| (Trouble::Failed(judged.outcome), Some(row), by_name));
+    own_troubles(judged).into_iter().map(|trouble| (trouble, judged.service, judged.attribution)).chain(denied).collect()
+}
+
+/// Noise and what no document covers is never worth a word.
+fn own_troubles(judged: &Judged) -> Vec<Trouble> {
     let quiet = [Outcome::ScanNoise, Outcome::CaptureDamaged];
     if quiet.contains(&judged.outcome) || judged.reasons.contains(&Reason::NotCovered) {
         return Vec::new();
@@ -155,17 +170,17 @@ fn troubles(judged: &Judged) -> Vec<Trouble> {
     }
 }
 
-/// Whether a documented service failed. A port that several rows share counts where the site knows an end: one of the rows failed.
+/// Whether a documented service failed. A resolver that denies a name has answered: what fails is what the name is for. A port that several rows share counts where the site knows an end: one of the rows failed.
 fn is_failure(judged: &Judged) -> bool {
     let shared = judged.reasons.contains(&Reason::SharedPort) && judged.roles.iter().any(|roles| !roles.is_empty());
-    let other = [Outcome::RefusedByHost, Outcome::Unreachable, Outcome::TlsFailed, Outcome::AppRefused, Outcome::ServerSilent, Outcome::DnsFailed];
-    (judged.service.is_some() || shared) && (judged.outcome.is_blocked() || other.contains(&judged.outcome))
+    let other = [Outcome::RefusedByHost, Outcome::Unreachable, Outcome::TlsFailed, Outcome::AppRefused, Outcome::ServerSilent];
+    (judged.service.is_some() || shared) && judged.outcome != Outcome::DnsBlocked && (judged.outcome.is_blocked() || other.contains(&judged.outcome))
 }
 
 impl Gathered {
     fn of(judged: &Judged) -> Self {
         let flow = &judged.identified.flow;
-        let retries = judged.identified.facts.iter().filter(|fact| **fact == Fact::Retry).count() as u64;
+        let retries = u64::from(judged.identified.retries);
         let requests = if flow.tcp.is_some() { 1 } else { flow.client.packets.saturating_sub(retries).max(1) };
         Self {
             flows: 1,
@@ -304,6 +319,8 @@ fn less(severity: Severity) -> Severity {
     }
 }
 
+/// What fails though small messages of the same pair pass, and names are denied though others are not: that is no failing now and then.
+const FAILS_IN_PART: &[Outcome] = &[Outcome::PmtuBlackhole, Outcome::DnsBlocked, Outcome::DnsFailed];
 /// Reasons that leave a flow open instead of breaking something.
 const OPEN: &[Reason] =
     &[Reason::DirectionUnknown, Reason::Midstream, Reason::NotEnoughBytes, Reason::SharedPort, Reason::NotCovered, Reason::OptionalServiceActive];

@@ -282,7 +282,8 @@ pub struct Finding {
     pub server: String,
     /// Flows gathered.
     pub flows: u64,
-    /// Connection attempts (SYN series, request series) gathered.
+    /// Attempts gathered: connections (a program's retry from a new port is another, a SYN sent again is not), and requests of datagram protocols,
+    /// each counted once however often it was sent again.
     pub attempts: u64,
     /// First packet.
     pub first: Timestamp,

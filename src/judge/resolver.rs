@@ -103,7 +103,9 @@ fn denial(fact: &Fact) -> Option<(&str, Denial)> {
                 other => Denial::Code(*other),
             },
         )),
-        Fact::Resolved { name, addresses, .. } => addresses.first().filter(|_| addresses.iter().all(|ip| is_nobodys(*ip))).map(|ip| (&**name, Denial::NoHost(*ip))),
+        Fact::Resolved { name, addresses, .. } => {
+            addresses.first().filter(|_| addresses.iter().all(|ip| is_nobodys(*ip))).map(|ip| (&**name, Denial::NoHost(*ip)))
+        }
         _ => None,
     }
 }

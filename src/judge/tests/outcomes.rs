@@ -1,7 +1,7 @@
 //! What became of a flow. One test a rule of the decision table, named by what it says, and one for what must not be called blocked.
 
 use super::sample::*;
-use crate::identify::{AnswerKind, Fact};
+use crate::identify::{AnswerKind, Fact, NameSource};
 use crate::judge::{Confidence, Judged, Outcome, Site};
 use crate::net::Side;
 
@@ -28,7 +28,7 @@ fn three_equal_syns_without_an_answer_are_a_silent_drop() {
     let judged = judge(syns(&[1.0, 2.0, 4.0, 8.0]));
     expect(&judged, Outcome::SilentDrop, Confidence::High, Some("D20"));
     let says = judged.cause.unwrap().says;
-    assert!(says.contains("4 times over 7 s") && !says.contains("firewall"), "{says}");
+    assert!(says.contains("4 SYNs to 203.0.113.7:8883 over 7 s") && !says.contains("firewall"), "{says}");
 }
 
 // D21
@@ -264,22 +264,111 @@ fn an_alert_says_who_ended_the_handshake() {
     assert!(by_server.cause.unwrap().says.contains("handshake_failure"));
 }
 
-// D12, D14
-#[test]
-fn a_resolver_that_fails_and_one_that_refuses_are_told_apart_and_nxdomain_is_an_answer() {
-    let ask = |code, text: &str| judge(udp(CLIENT, "10.1.0.1:53").talked(40, 40).speaks(&["dns"]).answer(Side::Server, AnswerKind::Refused, code, text));
-    expect(&ask(2, "SERVFAIL"), Outcome::DnsFailed, Confidence::Medium, Some("D14"));
-    expect(&ask(5, "REFUSED"), Outcome::DnsBlocked, Confidence::Medium, Some("D12"));
-    expect(&ask(3, "NXDOMAIN"), Outcome::Ok, Confidence::High, None);
+const DOCUMENTED: &str = "feeds.services.spinetix.com";
+const RESOLVER: &str = "10.1.0.1:53";
+
+fn lookup(client: &str) -> Sample {
+    udp(client, RESOLVER).talked(40, 40).speaks(&["dns"])
 }
 
-// D43, D44, D53
+fn denied(name: &str, code: u16, filtered: Option<u16>) -> Sample {
+    lookup(CLIENT).fact(Fact::Unresolved { name: name.into(), code, filtered })
+}
+
+fn resolved(client: &str, name: &str, address: &str) -> Sample {
+    let (addresses, ttl) = (vec![address.parse().unwrap()], std::time::Duration::from_secs(60));
+    lookup(client).fact(Fact::Resolved { name: name.into(), aliases: Vec::new(), addresses, ttl, source: NameSource::Dns })
+}
+
+fn judge_with_control(sample: Sample) -> Judged {
+    judge_among(Site::default(), &[sample], &[resolved("10.1.0.5:40000", "other.example", "198.51.100.1"), background()]).remove(0)
+}
+
+// D10
+#[test]
+fn a_documented_name_that_does_not_exist_where_others_do_is_denied() {
+    let judged = judge_with_control(denied(DOCUMENTED, 3, None));
+    expect(&judged, Outcome::DnsBlocked, Confidence::Medium, Some("D10"));
+    assert!(judged.cause.unwrap().says.contains(DOCUMENTED) && judged.denied.is_some());
+}
+
+// D10: what must not be called denied
+#[test]
+fn nxdomain_of_any_other_name_and_of_a_resolver_without_control_is_an_answer() {
+    expect(&judge_with_control(denied("other.example", 3, None)), Outcome::Ok, Confidence::High, None);
+    expect(&judge_with_control(denied("feeds.services.spinetix.com.corp.example", 3, None)), Outcome::Ok, Confidence::High, None);
+    expect(&judge(denied(DOCUMENTED, 3, None)), Outcome::Ok, Confidence::High, None);
+}
+
+#[test]
+fn a_documented_name_that_the_client_got_from_anybody_was_not_denied() {
+    let got = resolved(CLIENT, DOCUMENTED, "203.0.113.7");
+    let judged = judge_among(Site::default(), &[denied(DOCUMENTED, 5, None)], &[got, background()]).remove(0);
+    expect(&judged, Outcome::Ok, Confidence::High, None);
+}
+
+// D11
+#[test]
+fn a_resolver_that_says_it_filters_is_taken_at_its_word() {
+    expect(&judge(denied("other.example", 3, Some(15))), Outcome::DnsBlocked, Confidence::High, Some("D11"));
+}
+
+// D11: RFC 5782, blocklists answer with loopback addresses
+#[test]
+fn an_address_that_no_host_has_is_a_filters_but_loopback_only_for_documented_names() {
+    let gives = |name: &str, address: &str| judge(resolved(CLIENT, name, address));
+    for address in ["0.0.0.0", "127.0.0.1", "::", "::1"] {
+        expect(&gives(DOCUMENTED, address), Outcome::DnsBlocked, Confidence::Medium, Some("D11"));
+    }
+    expect(&gives("ads.example", "0.0.0.0"), Outcome::DnsBlocked, Confidence::Medium, Some("D11"));
+    expect(&gives("2.0.0.127.list.example", "127.0.0.2"), Outcome::Ok, Confidence::High, None);
+    expect(&gives(DOCUMENTED, "10.9.9.9"), Outcome::Ok, Confidence::High, None);
+}
+
+// D12
+#[test]
+fn a_resolver_that_refuses_one_name_and_gives_others_denies_it() {
+    expect(&judge_with_control(denied("other.example", 5, None)), Outcome::DnsBlocked, Confidence::Medium, Some("D12"));
+    expect(&judge(denied("other.example", 5, None)), Outcome::DnsBlocked, Confidence::Low, Some("D12"));
+}
+
+// D14
+#[test]
+fn a_resolver_that_fails_is_not_a_filter() {
+    expect(&judge(denied("other.example", 2, None)), Outcome::DnsFailed, Confidence::Medium, Some("D14"));
+}
+
+// D42
+#[test]
+fn a_page_that_a_proxy_made_up_is_a_block_page() {
+    let page = |code| {
+        let asked = tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&["http"]).answer(Side::Server, AnswerKind::Refused, code, "Refused");
+        judge(asked.fact(Fact::Proxied { mark: "X-Squid-Error: ERR_ACCESS_DENIED 0".into() }))
+    };
+    let judged = page(403);
+    expect(&judged, Outcome::BlockedByProxy, Confidence::Medium, Some("D42"));
+    assert!(judged.cause.unwrap().says.contains("X-Squid-Error"));
+    // A proxy that cannot reach the server blocks nothing.
+    expect(&page(503), Outcome::AppRefused, Confidence::Medium, Some("D56"));
+}
+
+// D53
+#[test]
+fn a_refusal_in_the_services_own_protocol_is_its_own() {
+    let refused = tcp(CLIENT, SERVER).talked(90, 90).speaks(&["mqtt"]).answer(Side::Server, AnswerKind::Refused, 5, "not authorized");
+    expect(&judge(refused), Outcome::AppRefused, Confidence::High, Some("D53"));
+}
+
+// D43, D44, D56
 #[test]
 fn http_refusals_are_read_by_their_code() {
     let ask = |code, text: &str| judge(tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&["http"]).answer(Side::Server, AnswerKind::Refused, code, text));
     expect(&ask(407, "Proxy Authentication Required"), Outcome::BlockedByProxy, Confidence::High, Some("D43"));
     expect(&ask(511, "Network Authentication Required"), Outcome::BlockedByProxy, Confidence::High, Some("D44"));
-    expect(&ask(403, "Forbidden"), Outcome::AppRefused, Confidence::High, Some("D53"));
+    let forbidden = ask(403, "Forbidden");
+    expect(&forbidden, Outcome::AppRefused, Confidence::Medium, Some("D56"));
+    let cause = forbidden.cause.unwrap();
+    assert!(!cause.says.contains("itself") && cause.alternatives.iter().any(|other| other.contains("filter")));
     expect(&ask(404, "Not Found"), Outcome::Ok, Confidence::High, None);
 }
 
@@ -290,19 +379,88 @@ fn a_service_that_served_once_in_the_flow_did_not_refuse() {
     expect(&judged, Outcome::Ok, Confidence::High, None);
 }
 
-// D40
+// D57: the server's packets come with a time to live of 57
 #[test]
 fn a_reset_after_the_first_message_is_not_blamed_on_the_network() {
-    expect(&judge(tcp(CLIENT, SERVER).talked(300, 0).reset(1.3, 57)), Outcome::AppRefused, Confidence::Low, Some("D40"));
+    expect(&judge(tcp(CLIENT, SERVER).talked(300, 0).reset(1.3, 57)), Outcome::AppRefused, Confidence::Low, Some("D57"));
+}
+
+// D40
+#[test]
+fn a_reset_from_another_distance_after_the_first_message_was_made_on_the_way() {
+    let cut = || tcp(CLIENT, SERVER).talked(517, 0).reset(1.3, 64);
+    expect(&judge(cut()), Outcome::ResetByMiddlebox, Confidence::Medium, Some("D40"));
+    let mut several = cut();
+    several.0.flow.tcp.as_mut().unwrap().resets_differ = true;
+    expect(&judge(several), Outcome::ResetByMiddlebox, Confidence::High, Some("D40"));
+}
+
+// D40: 57 of 64 and 248 of 255 are both seven hops
+#[test]
+fn a_reset_with_another_initial_time_to_live_from_the_same_distance_is_the_hosts_own() {
+    expect(&judge(tcp(CLIENT, SERVER).talked(517, 0).reset(1.3, 248)), Outcome::AppRefused, Confidence::Low, Some("D57"));
+}
+
+/// A segment of that side of this length, sent that often again and not acknowledged; `before` payload bytes in one segment had been.
+fn unacknowledged(side: Side, len: u32, again: u32, before: u32) -> Sample {
+    let (lost, whole) = (u64::from(len + before), if side == Side::Client { 0 } else { 100 });
+    let mut sample = if side == Side::Client { tcp(CLIENT, SERVER).talked(lost, whole) } else { tcp(CLIENT, SERVER).talked(whole, lost) };
+    let (place, tcp) = (side as usize, sample.0.flow.tcp.as_mut().unwrap());
+    tcp.acknowledged[place] = u64::from(before);
+    tcp.largest_acknowledged[place] = before;
+    tcp.retransmissions[place] = again;
+    // The SYN is at 0, the first byte at 1.
+    tcp.open_segment[place] = (len, i64::from(1 + before + len));
+    sample
 }
 
 // D41
 #[test]
-fn a_first_message_that_is_never_acknowledged_is_a_hint_at_size_or_content() {
-    let mut lost = tcp(CLIENT, SERVER).talked(1500, 0);
-    lost.0.flow.tcp.as_mut().unwrap().acknowledged = [0, 0];
-    lost.0.flow.tcp.as_mut().unwrap().retransmissions = [4, 0];
-    expect(&judge(lost), Outcome::ServerSilent, Confidence::Low, Some("D41"));
+fn a_small_first_message_that_vanishes_after_the_handshake_is_dropped_for_its_content() {
+    let judged = judge(unacknowledged(Side::Client, 517, 5, 0));
+    expect(&judged, Outcome::SilentDrop, Confidence::Medium, Some("D41"));
+    let cause = judged.cause.unwrap();
+    assert!(cause.says.contains("517 bytes") && cause.says.contains("5 times"), "{}", cause.says);
+    assert!(["content", "size"].iter().all(|why| cause.alternatives.iter().any(|other| other.contains(why))));
+    expect(&judge(unacknowledged(Side::Client, 517, 2, 0)), Outcome::SilentDrop, Confidence::Low, Some("D41"));
+}
+
+// D60
+#[test]
+fn large_segments_that_vanish_where_small_ones_pass_are_too_large_for_the_path() {
+    expect(&judge(unacknowledged(Side::Server, 1448, 11, 237)), Outcome::PmtuBlackhole, Confidence::Medium, Some("D60"));
+    expect(&judge(unacknowledged(Side::Client, 1448, 4, 237)), Outcome::PmtuBlackhole, Confidence::Medium, Some("D60"));
+    // A large first message: its content may be the reason as well.
+    expect(&judge(unacknowledged(Side::Client, 1448, 4, 0)), Outcome::PmtuBlackhole, Confidence::Low, Some("D60"));
+}
+
+// D60: RFC 8200, every path carries 1280 bytes
+#[test]
+fn what_any_path_carries_or_was_carried_before_is_not_lost_for_its_size() {
+    expect(&judge(unacknowledged(Side::Server, 1208, 11, 237)), Outcome::Ok, Confidence::High, None);
+    expect(&judge(unacknowledged(Side::Server, 1448, 11, 1448)), Outcome::Ok, Confidence::High, None);
+    expect(&judge(unacknowledged(Side::Server, 1448, 1, 237)), Outcome::Ok, Confidence::High, None);
+}
+
+// D34
+#[test]
+fn a_first_message_without_acknowledgment_or_repetition_proves_nothing() {
+    expect(&judge(unacknowledged(Side::Client, 517, 0, 0)), Outcome::NotObservable, Confidence::Low, Some("D34"));
+}
+
+// D79
+#[test]
+fn a_dispatcher_that_closes_after_the_session_id_does_not_know_the_space() {
+    let asks = |port: u16, bytes: u64, ends: &[u8]| {
+        let mut sample = tcp("10.1.0.40:40000", &format!("203.0.113.69:{port}")).talked(bytes, 0);
+        ends.iter().for_each(|letter| sample.0.flow.history.push(*letter));
+        judge_one(site(&["cobalt.peer=10.1.0.0/24"]), sample)
+    };
+    expect(&asks(6900, 16, b"fF"), Outcome::AppRefused, Confidence::High, Some("D79"));
+    // The client gave up, another message, another service.
+    for other in [asks(6900, 16, b"Ff"), asks(6900, 17, b"fF"), asks(443, 16, b"fF")] {
+        assert_ne!(other.cause.map(|cause| cause.rule), Some("D79"));
+    }
 }
 
 // D54
