@@ -246,6 +246,9 @@ fn says_cut_off(_: &Ending<'_>) -> String {
 
 /// What worked once is not blocked.
 fn at_times(e: &Ending<'_>) -> Option<Confidence> {
+    if e.talked_before && content::first_lost(e).is_some() {
+        return Some(Confidence::Medium);
+    }
     ((e.is_silent_syn() && e.tries >= 2 || e.is_silent_datagram() && e.answers_due && e.asked >= 2) && e.worked_before).then_some(Confidence::Medium)
 }
 

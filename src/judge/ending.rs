@@ -49,6 +49,8 @@ pub(super) struct Ending<'a> {
     pub(super) one_way: bool,
     /// Worked for this client at another time; this and what follows up to the scan is looked up for flows without an answer only.
     pub(super) worked_before: bool,
+    /// The server was silent this time, and said something to this client at another.
+    pub(super) talked_before: bool,
     /// Flows of the same client to the same server and port that nothing answered, this one included.
     pub(super) attempts: u32,
     /// Another port on which the server answered.
@@ -99,6 +101,7 @@ impl<'a> Ending<'a> {
             answers_due: due && !said_one_way && (identified.protocol.iter().any(|name| ASKING.contains(name))),
             one_way: !due || said_one_way || is_group(flow.server.endpoint.ip) || is_multicast_only(flow),
             worked_before: !answered && seen.worked(flow),
+            talked_before: flow.server.payload_bytes == 0 && seen.talked(flow),
             attempts: if answered { 0 } else { seen.unanswered(flow) },
             other_port: if answered { None } else { seen.other_port(flow) },
             scanning: !answered && seen.scans(flow.client.endpoint.ip),

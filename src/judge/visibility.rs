@@ -76,8 +76,8 @@ pub(super) struct Seen {
     servers: HashSet<(Transport, Endpoint), RandomState>,
     /// Of each host the two lowest ports on which it answered, by transport; equal where there is but one.
     answering: HashMap<(Transport, IpAddr), [u16; 2], RandomState>,
-    /// Pairs that worked at least once.
-    worked: HashSet<Pair, RandomState>,
+    /// Pairs that worked at least once, and whether the server said something then.
+    worked: HashMap<Pair, bool, RandomState>,
     /// Flows of a pair without any answer.
     unanswered: HashMap<Pair, u32, RandomState>,
     /// Ends with the hosts that opened flows to them: the first, and whether there was another.
@@ -162,7 +162,7 @@ impl Seen {
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
         let pair = (client.ip, flow.transport, server);
         if took_part(flow) {
-            self.worked.insert(pair);
+            *self.worked.entry(pair).or_default() |= flow.server.payload_bytes > 0;
             if self.servers.insert((flow.transport, server)) {
                 self.answers_on(flow.transport, server);
             }
@@ -227,7 +227,12 @@ impl Seen {
 
     /// Whether this client reached this server and port at least once.
     pub(super) fn worked(&self, flow: &Flow) -> bool {
-        self.worked.contains(&(flow.client.endpoint.ip, flow.transport, flow.server.endpoint))
+        self.worked.contains_key(&(flow.client.endpoint.ip, flow.transport, flow.server.endpoint))
+    }
+
+    /// Whether this server said something to this client on this port at least once.
+    pub(super) fn talked(&self, flow: &Flow) -> bool {
+        self.worked.get(&(flow.client.endpoint.ip, flow.transport, flow.server.endpoint)).is_some_and(|talked| *talked)
     }
 
     /// Flows of this client to this server and port that nothing answered, this one included.

@@ -448,29 +448,10 @@ const LONG_LINE: usize = 256;
 /// Header fields that are read; a message with more tells its first line only.
 const HEADERS: usize = 96;
 
+#[rustfmt::skip]
 const METHODS: &[&[u8]] = &[
-    b"GET",
-    b"HEAD",
-    b"POST",
-    b"PUT",
-    b"DELETE",
-    b"OPTIONS",
-    b"TRACE",
-    b"PATCH",
-    b"CONNECT",
-    b"PROPFIND",
-    b"PROPPATCH",
-    b"MKCOL",
-    b"COPY",
-    b"MOVE",
-    b"LOCK",
-    b"UNLOCK",
-    b"REPORT",
-    b"SUBSCRIBE",
-    b"UNSUBSCRIBE",
-    b"NOTIFY",
-    b"RPC_IN_DATA",
-    b"RPC_OUT_DATA",
+    b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"TRACE", b"PATCH", b"CONNECT", b"PROPFIND", b"PROPPATCH", b"MKCOL", b"COPY", b"MOVE",
+    b"LOCK", b"UNLOCK", b"REPORT", b"SUBSCRIBE", b"UNSUBSCRIBE", b"NOTIFY", b"RPC_IN_DATA", b"RPC_OUT_DATA",
 ];
 
 /// RFC 4918 section 9, RFC 3253, RFC 3744, RFC 4791, RFC 5323, RFC 5842.

@@ -71,7 +71,8 @@ pub fn read(protocol: &dyn Protocol, transport: Transport, port: u16, dialogue: 
 fn is_tame(fact: &Fact) {
     let text = |text: &str| assert!(text.len() <= limit::LINE_KEPT && !text.chars().any(is_unprintable), "{} bytes: {text:?}", text.len());
     match fact {
-        Fact::Name { name, .. } => text(name),
+        Fact::Name { name, .. } | Fact::Unresolved { name, .. } => text(name),
+        Fact::Proxied { mark } => text(mark),
         Fact::Resolved { name, aliases, addresses, .. } => {
             text(name);
             aliases.iter().for_each(|alias| text(alias));

@@ -39,10 +39,11 @@ pub(super) fn dns_filtered(e: &Ending<'_>) -> Option<Confidence> {
     }
 }
 
-/// RFC 1035 section 4.1.1: the resolver refuses for policy reasons. Where it refuses everything that was asked, the client may ask the wrong one.
+/// RFC 1035 section 4.1.1: the resolver refuses for policy reasons. Where it refuses everything that was asked, the client may ask the wrong one; and of a
+/// name that no document knows, its own servers may have refused.
 pub(super) fn dns_refused(e: &Ending<'_>) -> Option<Confidence> {
     let denied = e.denied.filter(|denied| denied.how == Denial::Refused)?;
-    Some(if denied.answers_others { Confidence::Medium } else { Confidence::Low })
+    Some(if denied.answers_others && denied.row.is_some() { Confidence::Medium } else { Confidence::Low })
 }
 
 /// NXDOMAIN is an answer like any other, unless a document has the name and the resolver is shown to work.

@@ -327,9 +327,10 @@ fn an_address_that_no_host_has_is_a_filters_but_loopback_only_for_documented_nam
 
 // D12
 #[test]
-fn a_resolver_that_refuses_one_name_and_gives_others_denies_it() {
-    expect(&judge_with_control(denied("other.example", 5, None)), Outcome::DnsBlocked, Confidence::Medium, Some("D12"));
-    expect(&judge(denied("other.example", 5, None)), Outcome::DnsBlocked, Confidence::Low, Some("D12"));
+fn a_resolver_that_refuses_a_documented_name_and_gives_others_denies_it() {
+    expect(&judge_with_control(denied(DOCUMENTED, 5, None)), Outcome::DnsBlocked, Confidence::Medium, Some("D12"));
+    expect(&judge(denied(DOCUMENTED, 5, None)), Outcome::DnsBlocked, Confidence::Low, Some("D12"));
+    expect(&judge_with_control(denied("other.example", 5, None)), Outcome::DnsBlocked, Confidence::Low, Some("D12"));
 }
 
 // D14
@@ -408,7 +409,8 @@ fn unacknowledged(side: Side, len: u32, again: u32, before: u32) -> Sample {
     let (place, tcp) = (side as usize, sample.0.flow.tcp.as_mut().unwrap());
     tcp.acknowledged[place] = u64::from(before);
     tcp.largest_acknowledged[place] = before;
-    tcp.retransmissions[place] = again;
+    tcp.open_again[place] = again;
+    tcp.payload[place] = lost;
     // The SYN is at 0, the first byte at 1.
     tcp.open_segment[place] = (len, i64::from(1 + before + len));
     sample
@@ -423,6 +425,22 @@ fn a_small_first_message_that_vanishes_after_the_handshake_is_dropped_for_its_co
     assert!(cause.says.contains("517 bytes") && cause.says.contains("5 times"), "{}", cause.says);
     assert!(["content", "size"].iter().all(|why| cause.alternatives.iter().any(|other| other.contains(why))));
     expect(&judge(unacknowledged(Side::Client, 517, 2, 0)), Outcome::SilentDrop, Confidence::Low, Some("D41"));
+}
+
+// D32: never blocked
+#[test]
+fn a_lost_first_message_to_a_server_that_talks_to_this_client_at_other_times_is_not_blocked() {
+    let talked = tcp("10.1.0.2:39999", SERVER).talked(517, 900);
+    let judged = judge_among(Site::default(), &[unacknowledged(Side::Client, 517, 5, 0)], &[talked, background()]).remove(0);
+    expect(&judged, Outcome::Unreachable, Confidence::Medium, Some("D32"));
+}
+
+// D60: a mirror that shows a connection a second time with other sequence numbers
+#[test]
+fn a_segment_far_beyond_all_that_was_sent_is_not_lost() {
+    let mut twice = unacknowledged(Side::Server, 1448, 4, 237);
+    twice.0.flow.tcp.as_mut().unwrap().open_segment[1].1 += 1_604_532_840;
+    expect(&judge(twice), Outcome::Ok, Confidence::High, None);
 }
 
 // D60
