@@ -32,15 +32,14 @@ pub fn site(typed: &Analyze, signatures: &Signatures) -> Result<Site, Failure> {
 fn role(text: &str, signatures: &Signatures) -> Result<(RoleId, IpNet), Failure> {
     let usage = |what: String| Failure::Usage(format!("--role {text}: {what}"));
     let (role, network) = text.split_once('=').ok_or_else(|| usage("write ROLE=NETWORK, e.g. spinetix.player=10.1.0.0/24".to_owned()))?;
-    let id = signatures.roles.iter().position(|known| known.id == role).and_then(|at| u16::try_from(at).ok());
-    let id = id.ok_or_else(|| {
+    let id = signatures.role_id(role).ok_or_else(|| {
         let vendor = role.split('.').next().unwrap_or_default();
         let near: Vec<&str> = signatures.roles.iter().map(|known| known.id.as_str()).filter(|known| known.split('.').next() == Some(vendor)).collect();
         let hint = if near.is_empty() { "portbook signatures list prints them".to_owned() } else { format!("{vendor} has {}", near.join(", ")) };
         usage(format!("no such role; {hint}"))
     })?;
     let network = network.parse::<IpNet>().ok().or_else(|| network.parse::<IpAddr>().ok().map(IpNet::from));
-    network.map(|network| (RoleId(id), network)).ok_or_else(|| usage("the part after = is no address or network, e.g. 10.1.0.2 or 10.1.0.0/24".to_owned()))
+    network.map(|network| (id, network)).ok_or_else(|| usage("the part after = is no address or network, e.g. 10.1.0.2 or 10.1.0.0/24".to_owned()))
 }
 
 /// Threads to use: as typed, else one a core.

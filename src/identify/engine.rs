@@ -7,6 +7,7 @@ use crate::flow::{Data, Direction, Flow, Observer, Parties, Slot, Want};
 use crate::identify::evidence::Recognised;
 use crate::identify::gather::{Gathered, Setting};
 use crate::identify::protocol::{Appetite, Piece, Reader, Said};
+use crate::identify::wire::hold;
 use crate::identify::{Books, Evidence, Fact, Identified, Match};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
@@ -121,9 +122,8 @@ impl Live {
 
     fn keep_opening(&mut self, from: Side, bytes: &[u8], offset: u64) {
         let kept = &mut self.opening[from as usize];
-        let room = limit::OPENING_KEPT.saturating_sub(kept.len());
         if offset == kept.len() as u64 {
-            kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+            hold(kept, bytes, limit::OPENING_KEPT);
         }
     }
 

@@ -104,6 +104,22 @@ pub fn is_unprintable(c: char) -> bool {
     c.is_control() || formats || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Bytes in hexadecimal, two lower-case digits each.
+pub fn in_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Adds to what is held as much of the bytes as `most` allows; how much room there was before.
+pub fn hold(held: &mut Vec<u8>, bytes: &[u8], most: usize) -> usize {
+    let room = most.saturating_sub(held.len());
+    held.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+    room
+}
+
 /// A host name from the wire as the name book wants it: lower case, no trailing dot; none where the bytes are no name.
 pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
     let text = std::str::from_utf8(bytes).ok()?.trim_end_matches('\0').trim_end_matches('.');
@@ -158,8 +174,7 @@ impl Lines {
     }
 
     fn hold(&mut self, bytes: &[u8]) {
-        let room = limit::LINE_KEPT.saturating_sub(self.held.len());
-        self.held.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        hold(&mut self.held, bytes, limit::LINE_KEPT);
     }
 }
 

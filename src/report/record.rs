@@ -10,7 +10,7 @@ use crate::identify::{Evidence, Fact};
 use crate::judge::{Candidate, Cited, Confidence, Finding, Judged, Named, Outcome, Reason, Severity, Verdict};
 use crate::net::Side;
 use crate::report::Report;
-use crate::signature::{Basis, RoleId, ServiceId, Signatures};
+use crate::signature::{RoleId, ServiceId, Signatures};
 
 /// A flow record, `"type":"flow"`.
 #[derive(Debug, Serialize)]
@@ -112,7 +112,7 @@ impl<'a> FlowRecord<'a> {
             details: details(&identified.facts),
             service: judged.service.map(|id| service_name(signatures, id)),
             instance: judged.instance,
-            basis: judged.service.and_then(|id| signatures.services.get(id.0 as usize)).map(|service| basis_name(service.basis)),
+            basis: judged.service.and_then(|id| signatures.services.get(id.0 as usize)).map(|service| service.basis.name()),
             candidates: judged.candidates.iter().map(|candidate| CandidateRecord::new(candidate, signatures)).collect(),
             verdict: judged.verdict,
             reasons: &judged.reasons,
@@ -156,11 +156,7 @@ impl<'a> EndRecord<'a> {
 
 impl MatchRecord {
     fn new(found: &crate::identify::Match) -> Self {
-        let side = match found.side {
-            Side::Client => "client",
-            Side::Server => "server",
-        };
-        Self { side, offset: found.offset, bytes: found.len, rule: found.rule, frame: found.frame.number }
+        Self { side: found.side.name(), offset: found.offset, bytes: found.len, rule: found.rule, frame: found.frame.number }
     }
 }
 
@@ -252,7 +248,7 @@ impl<'a> CitationRecord<'a> {
             quote: &cited.quote,
             verbatim: cited.verbatim,
             url: cited.url.as_deref(),
-            basis: basis_name(cited.basis),
+            basis: cited.basis.name(),
         }
     }
 }
@@ -367,15 +363,6 @@ pub fn word<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         _ => String::new(),
-    }
-}
-
-/// The word for a basis.
-pub const fn basis_name(basis: Basis) -> &'static str {
-    match basis {
-        Basis::Document => "document",
-        Basis::Supplement => "supplement",
-        Basis::User => "user",
     }
 }
 

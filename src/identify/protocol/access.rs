@@ -1,6 +1,6 @@
 //! Access and tunnels: RADIUS, TACACS+, WireGuard, OpenVPN, IKE, SOCKS.
 
-use crate::identify::wire::{Cursor, host_name, printable};
+use crate::identify::wire::{Cursor, hold, host_name, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Side, Transport};
 
@@ -240,8 +240,7 @@ struct Socks {
 impl Reader for Socks {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let held = if piece.from == Side::Client { &mut self.client } else { &mut self.server };
-        let room = SOCKS_KEPT.saturating_sub(held.len());
-        held.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        let room = hold(held, piece.bytes, SOCKS_KEPT);
         let stop = if room == 0 || piece.missing > 0 { Appetite::Full } else { Appetite::Hungry };
         match self.client.first() {
             Some(4) => self.version_4(said).unwrap_or(stop),

@@ -82,7 +82,7 @@ impl Reader for Call {
             self.message(head, body, &piece, said);
             return Appetite::Hungry;
         }
-        let side = usize::from(piece.from == Side::Server);
+        let side = piece.from as usize;
         if piece.missing > 0 {
             return Appetite::Full;
         }
@@ -210,7 +210,7 @@ fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 /// `c=IN IP4 address`, then `m=kind port ...`: whoever sends this accepts media there (RFC 8866 sections 5.7 and 5.14).
 fn media_of_sdp(body: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
-    let sender = if piece.from == Side::Client { piece.ends.0.ip } else { piece.ends.1.ip };
+    let sender = piece.sender().ip;
     let (mut session, mut place, mut port) = (sender, sender, None);
     let mut ports: Vec<Endpoint> = Vec::new();
     for line in body.split(|byte| *byte == b'\n').chain([b"m=".as_slice()]) {

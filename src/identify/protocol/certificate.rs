@@ -3,6 +3,8 @@
 use crate::identify::wire::{Cursor, host_name, printable};
 use crate::limit;
 
+use super::ber;
+
 /// What a certificate states.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Certificate {
@@ -26,7 +28,7 @@ impl Certificate {
         if next.0 == EXPLICIT_0 {
             next = element(&mut at)?;
         }
-        (next.0 == INTEGER).then_some(())?;
+        (next.0 == ber::INTEGER).then_some(())?;
         element(&mut at)?;
         let issuer = name_of(element(&mut at)?.1);
         let mut validity = Cursor::new(element(&mut at)?.1);
@@ -46,16 +48,9 @@ impl Certificate {
 
 /// Tag and content of the next element; of one that is cut short, what is there.
 fn element<'a>(at: &mut Cursor<'a>) -> Option<(u8, &'a [u8])> {
-    let tag = at.u8()?;
-    let first = at.u8()?;
-    let len = match first {
-        0..=0x7f => usize::from(first),
-        0x81 => usize::from(at.u8()?),
-        0x82 => usize::from(at.be16()?),
-        0x83 => at.be24()? as usize,
-        _ => return None,
-    };
-    let there = len.min(at.rest().len());
+    let (head, len) = ber::header(at.rest())?;
+    let tag = *at.take(head)?.first()?;
+    let there = usize::try_from(len).unwrap_or(usize::MAX).min(at.rest().len());
     Some((tag, at.take(there)?))
 }
 
@@ -101,7 +96,6 @@ fn alternative_names(extensions: &[u8]) -> Option<Vec<Box<str>>> {
 }
 
 const BOOLEAN: u8 = 0x01;
-const INTEGER: u8 = 0x02;
 const DNS_NAME: u8 = 0x82;
 const EXPLICIT_0: u8 = 0xa0;
 const EXPLICIT_3: u8 = 0xa3;
@@ -132,8 +126,8 @@ mod tests {
         let validity = der(0x30, &[&der(0x17, &[b"250101000000Z"]), &der(0x17, &[b"260102030405Z"])]);
         let (algorithm, key) = (der(0x30, &[]), der(0x30, &[]));
         let (issuer, subject) = (name(ORGANISATION, "Some CA"), name(COMMON_NAME, "player.example"));
-        let serial = der(INTEGER, &[&[1]]);
-        let version = der(EXPLICIT_0, &[&der(INTEGER, &[&[2]])]);
+        let serial = der(ber::INTEGER, &[&[1]]);
+        let version = der(EXPLICIT_0, &[&der(ber::INTEGER, &[&[2]])]);
         let body = der(0x30, &[&version, &serial, &algorithm, &issuer, &validity, &subject, &key, &extensions]);
         der(0x30, &[&body, &algorithm])
     }

@@ -219,7 +219,7 @@ impl Reader for CoapReader {
 
 impl CoapReader {
     fn datagram(&mut self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
-        let to = if piece.from == Side::Client { piece.ends.1.ip } else { piece.ends.0.ip };
+        let to = piece.receiver().ip;
         if message.is_request() {
             if message.kind == NON_CONFIRMABLE || is_group(to) {
                 said.say(Fact::OneWay);

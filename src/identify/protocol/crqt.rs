@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::identify::wire::{Cursor, printable};
+use crate::identify::wire::{Cursor, in_hex, printable};
 
 use super::{Appetite, Endpoint, Fact, Known, Look, Opening, Piece, Reader, Said, Strength, Transport};
 use crate::identify::Promise;
-use crate::net::Side;
+
 use crate::signature::PromiseKind;
 
 /// CRQT.
@@ -52,11 +52,11 @@ struct CrqtReader;
 impl Reader for CrqtReader {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let Some(Announcement { port, session, space }) = read(piece.bytes) else { return Appetite::Hungry };
-        let announcer = if piece.from == Side::Client { piece.ends.0.ip } else { piece.ends.1.ip };
+        let announcer = piece.sender().ip;
         said.say(Fact::OneWay);
         said.detail("crqt", "space", &*printable(space));
         said.detail("crqt", "port", port);
-        said.detail("crqt", "session", session.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        said.detail("crqt", "session", in_hex(&session));
         let (server, made, frame) = (Endpoint { ip: announcer, port }, piece.time, piece.frame);
         let begins = Some(session);
         said.say(Fact::Promise(Promise {
@@ -82,6 +82,7 @@ mod tests {
     use super::super::testing::{decide, evidence, hex, prefixes_never_match_anything_else, read_all, survives};
     use super::*;
     use crate::identify::Evidence;
+    use crate::net::Side;
 
     /// Port 6900, the well-known id of "Simple World".
     const EXAMPLE: &str = "43525154 1af4 3537316261306536373032383534356666343665623639383963633433656263 53696d706c6520576f726c64";

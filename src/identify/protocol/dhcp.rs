@@ -2,8 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use serde_json::Value;
-
 use crate::identify::wire::{Cursor, host_name, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Side, Transport, is_group};
@@ -38,7 +36,7 @@ struct Lease {
 
 impl Reader for Lease {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
-        let to = if piece.from == Side::Client { piece.ends.1.ip } else { piece.ends.0.ip };
+        let to = piece.receiver().ip;
         if is_group(to) && !std::mem::replace(&mut self.one_way, true) {
             said.say(Fact::OneWay);
         }
@@ -62,7 +60,7 @@ impl Lease {
         if std::mem::replace(&mut self.named, true) {
             return;
         }
-        said.say(Fact::Detail { key: ("dhcp", "type"), value: Value::from(kind_name(kind)) });
+        said.detail("dhcp", "type", kind_name(kind));
         // Option 81 begins with flags and two result codes (RFC 4702 section 2); its name is written in ASCII or as DNS labels.
         let full = option(options, 81).and_then(|value| value.get(3..)).and_then(host_name);
         if let Some(name) = full.or_else(|| option(options, 12).and_then(host_name)) {
@@ -84,7 +82,7 @@ impl Lease {
         }
         let mut given = Cursor::new(piece.bytes.get(16..).unwrap_or_default());
         if let Some(given) = given.array::<4>().map(Ipv4Addr::from).filter(|ip| !ip.is_unspecified()) {
-            said.say(Fact::Detail { key: ("dhcp", "given"), value: Value::from(given.to_string()) });
+            said.detail("dhcp", "given", given.to_string());
         }
         address(options, 54, "server", said);
         let kind_of = if kind == NAK { AnswerKind::Refused } else { AnswerKind::Accepted };
@@ -96,7 +94,7 @@ impl Lease {
 
 fn address(options: &[u8], code: u8, field: &'static str, said: &mut Said<'_>) {
     if let Some(ip) = option(options, code).and_then(|value| <[u8; 4]>::try_from(value).ok()) {
-        said.say(Fact::Detail { key: ("dhcp", field), value: Value::from(Ipv4Addr::from(ip).to_string()) });
+        said.detail("dhcp", field, Ipv4Addr::from(ip).to_string());
     }
 }
 

@@ -1,10 +1,8 @@
 //! DHCP for IPv6 (RFC 8415).
 
-use serde_json::Value;
-
 use crate::identify::wire::Cursor;
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
-use crate::net::{Side, Transport, is_group};
+use crate::net::{Transport, is_group};
 
 use super::dns_message::read_name;
 use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
@@ -55,14 +53,14 @@ struct Lease {
 
 impl Reader for Lease {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
-        let to = if piece.from == Side::Client { piece.ends.1.ip } else { piece.ends.0.ip };
+        let to = piece.receiver().ip;
         let Some(head) = piece.bytes.first_chunk::<4>() else { return Appetite::Hungry };
         if REQUESTS.contains(&head[0]) {
             if self.open.replace(*head) == Some(*head) && head[0] != 12 {
                 said.say(Fact::Retry);
             }
             if !std::mem::replace(&mut self.told, true) {
-                said.say(Fact::Detail { key: ("dhcpv6", "type"), value: Value::from(head[0]) });
+                said.detail("dhcpv6", "type", head[0]);
                 if is_group(to) {
                     said.say(Fact::OneWay);
                 }

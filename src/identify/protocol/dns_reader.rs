@@ -35,7 +35,7 @@ impl Names {
 
     fn message(&mut self, bytes: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
         let Some(message) = Message::read(bytes) else { return };
-        let to = if piece.from == Side::Client { piece.ends.1.ip } else { piece.ends.0.ip };
+        let to = piece.receiver().ip;
         if is_group(to) && !self.one_way {
             self.one_way = true;
             said.say(Fact::OneWay);
@@ -51,8 +51,8 @@ impl Names {
         let Some(question) = message.questions.first() else { return };
         if std::mem::take(&mut self.first) {
             let key = self.source.name();
-            said.say(Fact::Detail { key: (key, "query"), value: Value::from(&*printable(question.name.as_bytes())) });
-            said.say(Fact::Detail { key: (key, "type"), value: Value::from(dns::kind_name(question.kind)) });
+            said.detail(key, "query", &*printable(question.name.as_bytes()));
+            said.detail(key, "type", dns::kind_name(question.kind));
         }
         if self.source == NameSource::Mdns {
             return;
@@ -132,7 +132,7 @@ impl Names {
             }
             done.push(&record.name);
             self.resolved(message, &record.name, said);
-            let sender = if piece.from == Side::Client { piece.ends.0.ip } else { piece.ends.1.ip };
+            let sender = piece.sender().ip;
             let own = message.addresses_of(&record.name).1.contains(&sender);
             if let Some(name) = host_name(record.name.as_bytes()).filter(|_| own) {
                 said.say(Fact::Name { of: piece.from, name, source: self.source });
@@ -162,7 +162,7 @@ impl Names {
             let transport = if record.name.contains("._udp") { Transport::UDP } else { Transport::TCP };
             let mut places: Vec<IpAddr> = message.addresses_of(&target).1;
             if places.is_empty() && self.source == NameSource::Mdns {
-                places.push(if piece.from == Side::Client { piece.ends.0.ip } else { piece.ends.1.ip });
+                places.push(piece.sender().ip);
             }
             for ip in places.into_iter().take(SRV_ADDRESSES) {
                 said.promise(piece, PromiseKind::DnsSrv, transport, Endpoint { ip, port }, None, Duration::from_secs(u64::from(record.ttl)));
@@ -177,7 +177,7 @@ impl Reader for Names {
             self.message(piece.bytes, &piece, said);
             return Appetite::Hungry;
         }
-        let side = usize::from(piece.from == Side::Server);
+        let side = piece.from as usize;
         if piece.missing > 0 {
             return Appetite::Full;
         }

@@ -1,6 +1,6 @@
 //! .NET's own protocols: WCF net.tcp message framing (MC-NMF) and .NET Remoting (MS-NRTP).
 
-use crate::identify::wire::{Cursor, host_name, may_begin, printable};
+use crate::identify::wire::{Cursor, hold, host_name, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Side, Transport};
 
@@ -64,8 +64,7 @@ struct Framing {
 impl Reader for Framing {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let held = if piece.from == Side::Client { &mut self.client } else { &mut self.server };
-        let room = PREAMBLE_KEPT.saturating_sub(held.len());
-        held.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        let room = hold(held, piece.bytes, PREAMBLE_KEPT);
         if !self.told
             && let Some(uri) = self.client.get(6..).and_then(via)
         {
@@ -154,8 +153,7 @@ impl Reader for Remoting {
             said.believe(Evidence::Dialogue);
             return Appetite::Full;
         }
-        let room = PREAMBLE_KEPT.saturating_sub(self.client.len());
-        self.client.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        hold(&mut self.client, piece.bytes, PREAMBLE_KEPT);
         if !self.told
             && let Some(uri) = request_address(&self.client)
         {

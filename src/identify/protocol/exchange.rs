@@ -35,7 +35,7 @@ impl Reader for Exchange {
         if piece.missing > 0 {
             return Appetite::Full;
         }
-        let side = usize::from(piece.from == Side::Server);
+        let side = piece.from as usize;
         let stream = &mut self.streams[side];
         let mut rest = piece.bytes;
         while let Some(message) = stream.next(&mut rest, |bytes| (self.length)(piece.from, bytes)) {

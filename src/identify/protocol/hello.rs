@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use crate::identify::wire::{Cursor, host_name, printable};
+use crate::identify::wire::{Cursor, host_name, in_hex, printable};
 use crate::limit;
 
 use super::{Fact, NameSource, Said, Side};
@@ -265,7 +265,7 @@ fn digest(list: &str) -> String {
     if list.is_empty() {
         return "000000000000".into();
     }
-    Sha256::digest(list.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    in_hex(&Sha256::digest(list.as_bytes())[..6])
 }
 
 fn ja4_version(version: u16) -> &'static str {

@@ -1,5 +1,6 @@
 //! Where an HTTP/1 message ends (RFC 9112 section 6): counted, chunked, or with its connection.
 
+use crate::identify::wire::hold;
 use crate::limit;
 
 /// One side's messages.
@@ -105,8 +106,7 @@ impl Messages {
 
     fn keep(&mut self, body: &[u8]) {
         if let Some((_, kept)) = &mut self.kept {
-            let room = limit::HTTP_BODY.saturating_sub(kept.len());
-            kept.extend_from_slice(body.get(..room).unwrap_or(body));
+            hold(kept, body, limit::HTTP_BODY);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::identify::wire::{Cursor, host_name, may_begin, printable};
+use crate::identify::wire::{Cursor, hold, host_name, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
@@ -97,8 +97,7 @@ impl Reader for Registry {
         if piece.from == Side::Client {
             return Appetite::Hungry;
         }
-        let room = REGISTRY_KEPT.saturating_sub(self.from_server.len());
-        self.from_server.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        let room = hold(&mut self.from_server, piece.bytes, REGISTRY_KEPT);
         if !self.answered {
             match self.from_server.first() {
                 Some(0x4e | 0x51) => said.believe(Evidence::BothOpenings),
@@ -163,8 +162,7 @@ impl Reader for Cluster {
         if piece.from == Side::Client {
             return Appetite::Hungry;
         }
-        let room = 4_usize.saturating_sub(self.from_server.len());
-        self.from_server.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        hold(&mut self.from_server, piece.bytes, 4);
         match self.from_server.as_slice() {
             [b'H', b'Z', b'X', ..] => {
                 said.believe(Evidence::Dialogue);

@@ -65,7 +65,7 @@ impl Reader for Directory {
             self.message(piece.bytes, 0, piece.from, said);
             return Appetite::Hungry;
         }
-        let side = usize::from(piece.from == Side::Server);
+        let side = piece.from as usize;
         let mut rest = piece.bytes;
         while let Some(whole) = self.streams[side].next(&mut rest, |bytes| ber::length(bytes, ber::SEQUENCE)) {
             let end = piece.offset + (piece.bytes.len() - rest.len()) as u64;

@@ -1,55 +1,55 @@
 //! One file a protocol; this file says what one is and lists them.
 
-pub mod access;
+mod access;
 mod ber;
-pub mod calls;
+mod calls;
 mod certificate;
 mod coap;
 mod crqt;
-pub mod dhcp;
-pub mod dhcpv6;
-pub mod dns;
+mod dhcp;
+mod dhcpv6;
+mod dns;
 mod dns_message;
 mod dns_reader;
-pub mod dotnet;
+mod dotnet;
 mod dtls;
 mod exchange;
-pub mod ftp;
+mod ftp;
 mod hello;
 mod http;
 mod http2;
 mod http_body;
-pub mod industry;
-pub mod java;
-pub mod ldap;
-pub mod llmnr;
-pub mod mail;
-pub mod mdns;
+mod industry;
+mod java;
+mod ldap;
+mod llmnr;
+mod mail;
+mod mdns;
 mod mqtt;
-pub mod netbios;
-pub mod ntp;
+mod netbios;
+mod ntp;
 mod opening;
-pub mod others;
+mod others;
 mod quic;
 mod quic_initial;
-pub mod remote;
-pub mod rtp;
-pub mod snmp;
-pub mod sql;
-pub mod srt;
+mod remote;
+mod rtp;
+mod snmp;
+mod sql;
+mod srt;
 mod ssdp;
-pub mod stores;
+mod stores;
 mod stun;
-pub mod syslog;
+mod syslog;
 mod talk;
 mod teatime;
 #[cfg(test)]
 mod testing;
-pub mod tftp;
+mod tftp;
 mod tls;
 mod upnp;
-pub mod windows;
-pub mod xmpp;
+mod windows;
+mod xmpp;
 
 pub use opening::{Confirm, Known, Look};
 
@@ -245,6 +245,24 @@ pub struct Piece<'a> {
     pub ends: (Endpoint, Endpoint),
     /// TCP, UDP ...
     pub transport: Transport,
+}
+
+impl Piece<'_> {
+    /// The end that sent it.
+    pub const fn sender(&self) -> Endpoint {
+        match self.from {
+            Side::Client => self.ends.0,
+            Side::Server => self.ends.1,
+        }
+    }
+
+    /// The end that it was sent to.
+    pub const fn receiver(&self) -> Endpoint {
+        match self.from {
+            Side::Client => self.ends.1,
+            Side::Server => self.ends.0,
+        }
+    }
 }
 
 /// Where a reader puts what it learned.

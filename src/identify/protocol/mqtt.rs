@@ -113,12 +113,10 @@ impl MqttReader {
         said.detail(
             "mqtt",
             "version",
-            if self.level == 3 {
-                "3.1"
-            } else if self.level == 4 {
-                "3.1.1"
-            } else {
-                "5"
+            match self.level {
+                3 => "3.1",
+                4 => "3.1.1",
+                _ => "5",
             },
         );
         let _flags = at.u8()?;

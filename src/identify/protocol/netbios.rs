@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::identify::wire::{Cursor, host_name};
+use crate::identify::wire::{Cursor, hold, host_name};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
 use crate::net::{Side, Transport, is_group};
@@ -103,7 +101,7 @@ struct Names {
 
 impl Reader for Names {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
-        let to = if piece.from == Side::Client { piece.ends.1.ip } else { piece.ends.0.ip };
+        let to = piece.receiver().ip;
         if is_group(to) && !std::mem::replace(&mut self.one_way, true) {
             said.say(Fact::OneWay);
         }
@@ -138,7 +136,7 @@ impl Names {
         if own && !group && matches!(suffix, 0 | 0x20) && !name.is_empty() && !std::mem::replace(&mut self.named, true) {
             said.say(Fact::Name { of: from, name, source: NameSource::Netbios });
         } else if !own && !std::mem::replace(&mut self.named, true) {
-            said.say(Fact::Detail { key: ("netbios_ns", "query"), value: Value::from(&*name) });
+            said.detail("netbios_ns", "query", &*name);
         }
     }
 }
@@ -190,9 +188,8 @@ struct Session {
 
 impl Reader for Session {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
-        let held = &mut self.held[usize::from(piece.from == Side::Server)];
-        let room = SESSION_KEPT.saturating_sub(held.len());
-        held.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        let held = &mut self.held[piece.from as usize];
+        hold(held, piece.bytes, SESSION_KEPT);
         let [client, server] = &self.held;
         let (Some([0x81, 0, 0, len]), Some([kind, _, _, more])) = (client.first_chunk(), server.first_chunk()) else {
             return if piece.missing > 0 { Appetite::Full } else { Appetite::Hungry };

@@ -1,7 +1,5 @@
 //! Network time protocol (RFC 5905; control messages RFC 9327).
 
-use serde_json::Value;
-
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
@@ -45,8 +43,8 @@ impl Reader for Clock {
         let Some(first) = piece.bytes.first() else { return Appetite::Hungry };
         let mode = first & 7;
         if !std::mem::replace(&mut self.told, true) {
-            said.say(Fact::Detail { key: ("ntp", "version"), value: Value::from(first >> 3 & 7) });
-            said.say(Fact::Detail { key: ("ntp", "mode"), value: Value::from(MODES.get(usize::from(mode)).copied().unwrap_or_default()) });
+            said.detail("ntp", "version", first >> 3 & 7);
+            said.detail("ntp", "mode", MODES.get(usize::from(mode)).copied().unwrap_or_default());
             if mode == 5 {
                 said.say(Fact::OneWay);
             }

@@ -1,6 +1,7 @@
 //! Deciding by the openings of both sides: what most protocols' probes have in common.
 
 use crate::identify::Evidence;
+use crate::identify::wire::hold;
 use crate::limit;
 use crate::net::{Side, Transport};
 
@@ -167,12 +168,11 @@ impl Confirm {
 
 impl Reader for Confirm {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
-        let side = usize::from(piece.from == Side::Server);
+        let side = piece.from as usize;
         if self.seen[side] || piece.bytes.is_empty() {
             return Appetite::Hungry;
         }
-        let room = limit::OPENING_TRIED.saturating_sub(self.held[side].len());
-        self.held[side].extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        let room = hold(&mut self.held[side], piece.bytes, limit::OPENING_TRIED);
         let opening = piece.as_opening(room < piece.bytes.len());
         let rule = if side == 0 { self.protocol.ask } else { self.protocol.answer };
         match rule(&opening, if opening.transport == Transport::UDP { piece.bytes } else { &self.held[side] }) {

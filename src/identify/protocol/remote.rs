@@ -1,6 +1,6 @@
 //! SSH, Telnet and RFB (VNC): consoles (RFC 4253, RFC 854, RFC 6143).
 
-use crate::identify::wire::{Cursor, may_begin, printable};
+use crate::identify::wire::{Cursor, hold, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -94,12 +94,12 @@ struct Versions {
 
 impl Reader for Versions {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
-        let side = usize::from(piece.from == Side::Server);
+        let side = piece.from as usize;
         if self.told[side] {
             return Appetite::Hungry;
         }
         let held = &mut self.held[side];
-        held.extend_from_slice(piece.bytes.get(..VERSION_KEPT.saturating_sub(held.len())).unwrap_or(piece.bytes));
+        hold(held, piece.bytes, VERSION_KEPT);
         let line = held.split_inclusive(|byte| *byte == b'\n').find(|line| line.starts_with(b"SSH-") && line.ends_with(b"\n"));
         if let Some(line) = line {
             said.say(Fact::Software { of: piece.from, text: printable(line) });
@@ -134,8 +134,8 @@ impl Reader for Screen {
             }
             piece.from
         });
-        let held = &mut self.held[usize::from(piece.from == Side::Server)];
-        held.extend_from_slice(piece.bytes.get(..SCREEN_KEPT.saturating_sub(held.len())).unwrap_or(piece.bytes));
+        let held = &mut self.held[piece.from as usize];
+        hold(held, piece.bytes, SCREEN_KEPT);
         let (mine, yours) = (&self.held[usize::from(server == Side::Server)], &self.held[usize::from(server == Side::Client)]);
         let (Some(version), Some(agreed)) = (mine.get(4..11), yours.get(4..11)) else { return Appetite::Hungry };
         if !std::mem::replace(&mut self.told, true) {

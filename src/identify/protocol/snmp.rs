@@ -1,7 +1,5 @@
 //! SNMP versions 1, 2c and 3 (RFC 1157, RFC 3416, RFC 3412), over UDP and as a BER stream over TCP (RFC 3430).
 
-use serde_json::Value;
-
 use crate::identify::wire::{Length, Messages, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
@@ -94,7 +92,7 @@ impl Manager {
         let Some(message) = message(bytes, false) else { return };
         if !std::mem::replace(&mut self.told, true) {
             let version = ["1", "2c", "", "3"].get(usize::try_from(message.version).unwrap_or(2)).copied().unwrap_or_default();
-            said.say(Fact::Detail { key: ("snmp", "version"), value: Value::from(version) });
+            said.detail("snmp", "version", version);
             if message.pdu.is_none() {
                 said.say(Fact::Encrypted);
             }
@@ -116,7 +114,7 @@ impl Manager {
         if matches!(tag, TRAP_V1 | TRAP_V2) {
             if !std::mem::replace(&mut self.trap, true) {
                 said.say(Fact::OneWay);
-                said.say(Fact::Detail { key: ("snmp", "pdu"), value: Value::from("trap") });
+                said.detail("snmp", "pdu", "trap");
             }
             return;
         }
@@ -175,7 +173,7 @@ impl Reader for Manager {
             self.message(piece.bytes, piece.from, said);
             return Appetite::Hungry;
         }
-        let side = usize::from(piece.from == Side::Server);
+        let side = piece.from as usize;
         let mut rest = piece.bytes;
         while let Some(whole) = self.streams[side].next(&mut rest, |bytes| ber::length(bytes, ber::SEQUENCE)) {
             self.message(&whole, piece.from, said);

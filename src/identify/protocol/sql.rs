@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::identify::wire::{Cursor, Length, printable};
+use crate::identify::wire::{Cursor, Length, hold, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
@@ -205,7 +205,7 @@ impl Reader for Browser {
                 said.detail("ssrp", "instance", &*printable(name.as_bytes()));
             }
             if let Some(port) = value("tcp").and_then(|port| port.parse().ok()) {
-                let ip = if piece.from == Side::Server { piece.ends.1.ip } else { piece.ends.0.ip };
+                let ip = piece.sender().ip;
                 said.promise(&piece, PromiseKind::SqlBrowser, Transport::TCP, Endpoint { ip, port }, None, INSTANCE_LASTS);
             }
         }
@@ -246,8 +246,7 @@ impl Reader for Postgres {
             }
             return Appetite::Hungry;
         }
-        let room = POSTGRES_KEPT.saturating_sub(self.from_server.len());
-        self.from_server.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        let room = hold(&mut self.from_server, piece.bytes, POSTGRES_KEPT);
         let held = self.from_server.as_slice();
         let held = match held {
             [b'S' | b'G', ..] if self.client > 0 => {

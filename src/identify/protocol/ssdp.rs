@@ -62,7 +62,7 @@ impl Reader for SsdpReader {
             said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 200, text: "OK".into(), by: piece.from });
         }
         // Answers to a group come from other addresses: between these two ends none is due.
-        let to = if piece.from == Side::Client { piece.ends.1.ip } else { piece.ends.0.ip };
+        let to = piece.receiver().ip;
         if begins(bytes, b"NOTIFY") || is_group(to) {
             said.say(Fact::OneWay);
         }

@@ -1,6 +1,6 @@
 //! Stores and brokers: Redis, Memcached, MongoDB, Kafka, NATS, AMQP.
 
-use crate::identify::wire::{Cursor, begins, may_begin, printable};
+use crate::identify::wire::{Cursor, begins, hold, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -254,8 +254,7 @@ impl Reader for FirstAnswer {
             return Appetite::Hungry;
         }
         said.believe(Evidence::BothOpenings);
-        let room = limit::LINE_KEPT.saturating_sub(self.held.len());
-        self.held.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        let room = hold(&mut self.held, piece.bytes, limit::LINE_KEPT);
         let whole = piece.missing > 0 || room <= piece.bytes.len();
         match self.held.as_slice() {
             [b'-', text @ ..] if whole || text.contains(&b'\r') => {

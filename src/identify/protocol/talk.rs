@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use crate::identify::wire::Lines;
-use crate::net::Side;
 
 use super::Piece;
 
@@ -16,7 +15,7 @@ pub struct Talk {
 impl Talk {
     /// The lines that this piece completes, each with the stream offset behind it.
     pub fn hear<'a>(&mut self, piece: &Piece<'a>) -> Vec<(Cow<'a, [u8]>, u64)> {
-        let lines = &mut self.lines[usize::from(piece.from == Side::Server)];
+        let lines = &mut self.lines[piece.from as usize];
         if piece.missing > 0 {
             lines.lost();
         }

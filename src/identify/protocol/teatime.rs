@@ -2,6 +2,7 @@
 //! then both sides send frames of size, CRC-32, facet id and data.
 
 use super::{Appetite, Evidence, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
+use crate::identify::wire::{hold, in_hex};
 use crate::limit;
 
 /// TeaTime.
@@ -94,8 +95,7 @@ impl Reader for TeaTimeReader {
         if self.told[side] {
             return Appetite::Hungry;
         }
-        let room = (limit::TEATIME_FRAME + HEADER + FACET + SESSION).saturating_sub(held.len());
-        held.extend_from_slice(piece.bytes.get(..room).unwrap_or(piece.bytes));
+        let room = hold(held, piece.bytes, limit::TEATIME_FRAME + HEADER + FACET + SESSION);
         let looks = (login(held), frame(held));
         match looks {
             (Look::Whole(_), _) => session(held, said),
@@ -113,7 +113,7 @@ impl Reader for TeaTimeReader {
 
 fn session(bytes: &[u8], said: &mut Said<'_>) {
     let (id, rest) = bytes.split_at(SESSION.min(bytes.len()));
-    said.detail("teatime", "session", id.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    said.detail("teatime", "session", in_hex(id));
     let facet = rest.get(HEADER..HEADER + FACET).unwrap_or_default();
     let style = match rest.first_chunk().map(|size| u32::from_be_bytes(*size)) {
         _ if facet == EXAMPLE_FACET => "example",

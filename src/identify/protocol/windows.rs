@@ -194,8 +194,7 @@ fn kerberos_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> App
         30 => {
             said.believe(Evidence::Dialogue);
             // error-code is field [6] (RFC 4120 section 5.9.1).
-            let code = body.windows(4).find_map(|part| if let [0xa6, 3, 2, 1] = part { Some(()) } else { None });
-            let code = code.and_then(|()| memchr::memmem::find(body, &[0xa6, 3, 2, 1])).and_then(|at| body.get(at + 4)).copied().unwrap_or_default();
+            let code = memchr::memmem::find(body, &[0xa6, 3, 2, 1]).and_then(|at| body.get(at + 4)).copied().unwrap_or_default();
             // 25 asks for pre-authentication, 52 for TCP: both are steps of a login that works.
             let kind = if matches!(code, 25 | 52) { AnswerKind::Redirected } else { AnswerKind::Refused };
             said.say(Fact::Answer { kind, code: u32::from(code), text: kerberos_error(code).into(), by: piece.from });

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use crate::identify::wire::{host_name, may_begin, printable};
+use crate::identify::wire::{hold, host_name, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Side, Transport};
 
@@ -36,10 +36,9 @@ struct Stream {
 
 impl Reader for Stream {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
-        let side = usize::from(piece.from == Side::Server);
+        let side = piece.from as usize;
         let held = &mut self.held[side];
-        let before = held.len();
-        held.extend_from_slice(piece.bytes.get(..STREAM_KEPT.saturating_sub(before)).unwrap_or(piece.bytes));
+        hold(held, piece.bytes, STREAM_KEPT);
         if piece.missing > 0 || held.len() >= STREAM_KEPT {
             return Appetite::Full;
         }
