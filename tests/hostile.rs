@@ -2,7 +2,7 @@
 //!
 //! `PORTBOOK_FUZZ_ROUNDS=N` adds N rounds of mutation (`make fuzz ROUNDS=N`). A round depends on its number alone: `PORTBOOK_FUZZ_FROM` repeats one.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stop the test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test stops at its helpers' mistakes and says what it did")]
 
 #[path = "hostile/mutation.rs"]
 mod mutation;
