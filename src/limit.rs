@@ -138,6 +138,42 @@ pub const PROMISES_EPOCH: Duration = Duration::from_secs(600);
 pub const PROMISES_AN_EPOCH: usize = 8192;
 /// Bytes of one SIP or RTSP message of a stream that are held until it is whole: a description of a session fits.
 pub const CALL_MESSAGE: usize = 4096;
+/// Bytes of one side of a SOCKS dialogue that are held: greeting, credentials and request, each at most 515 bytes.
+pub const SOCKS_KEPT: usize = 1600;
+/// Media lines of one session description that become promises.
+pub const MEDIA_KEPT: usize = 8;
+/// Answers stated of one SIP or RTSP flow: a proxy's carries thousands.
+pub const CALL_ANSWERS: u32 = 8;
+/// Addresses of one service that become promises: a host has one or two of each family.
+pub const SRV_ADDRESSES: usize = 4;
+/// Bytes of one side of a .NET preamble or request that are held: a long address, encoding and upgrade.
+pub const PREAMBLE_KEPT: usize = 1024;
+/// Announcements read of one FTP control connection: a mirror run opens thousands, of which nobody needs more names than this.
+pub const FTP_PROMISES: u32 = 4096;
+/// HTTP/2 frames after which nothing more is to be learned without reading compressed header fields.
+pub const HTTP2_FRAMES: u8 = 32;
+/// Bytes of a Java RMI registry's answer that are held: it holds one stub; JMX stubs are about 400 bytes.
+pub const REGISTRY_KEPT: usize = 2048;
+/// LDAP results stated of one connection; a busy one gives thousands.
+pub const LDAP_RESULTS: u32 = 16;
+/// Bytes of one side of a NetBIOS session opening that are held: 4 bytes and two encoded names fit.
+pub const SESSION_KEPT: usize = 80;
+/// Bytes of one side of an SSH opening that are held. A version line is at most 255 bytes; other lines may come before it.
+pub const SSH_VERSION_KEPT: usize = 1024;
+/// Bytes of one side of an RFB opening that are held: version, security types, reason.
+pub const RFB_KEPT: usize = 512;
+/// Instances of one SQL Server Browser answer that are read.
+pub const SSRP_INSTANCES: usize = 16;
+/// Bytes of a PostgreSQL server's first messages that are held: authentication, parameters, an error.
+pub const POSTGRES_KEPT: usize = 1024;
+/// Encrypted TLS records after which a side has nothing more to tell.
+pub const TLS_RECORDS: u8 = 2;
+/// The same as [`TLS_RECORDS`] where the other side is not seen.
+pub const TLS_RECORDS_ONE_SIDED: u8 = 16;
+/// Bytes of an SMB connection within which pipes are looked for: they are opened right after the login, bulk comes later.
+pub const SMB_PIPES_WITHIN: u64 = 32 * 1024;
+/// Bytes of one side of an XMPP stream that are held: headers, features and a login fit.
+pub const XMPP_KEPT: usize = 6144;
 /// Facts kept of one flow. A dialogue states a handful; a long HTTP connection states one a request.
 pub const FACTS_KEPT: usize = 64;
 /// Bytes of one text from the wire (banner, reason, product) that are kept: a line of a terminal or two.

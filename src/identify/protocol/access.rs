@@ -2,6 +2,7 @@
 
 use crate::identify::wire::{Cursor, hold, host_name, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
+use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::{Appetite, Confirm, Known, Look, Opening, Piece, Reader, Said, Strength};
@@ -240,7 +241,7 @@ struct Socks {
 impl Reader for Socks {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let held = if piece.from == Side::Client { &mut self.client } else { &mut self.server };
-        let room = hold(held, piece.bytes, SOCKS_KEPT);
+        let room = hold(held, piece.bytes, limit::SOCKS_KEPT);
         let stop = if room == 0 || piece.missing > 0 { Appetite::Full } else { Appetite::Hungry };
         match self.client.first() {
             Some(4) => self.version_4(said).unwrap_or(stop),
@@ -325,9 +326,6 @@ fn finish((target, port): (&[u8], u16), (accepted, code): (bool, u32), (client, 
     said.say(Fact::Answer { kind, code, text: "connect".into(), by: Side::Server });
     if accepted { Appetite::HandOver { client: client as u64, server: server as u64 } } else { Appetite::Full }
 }
-
-/// Greeting, credentials and request, each at most 515 bytes.
-const SOCKS_KEPT: usize = 1600;
 
 #[cfg(test)]
 mod tests {

@@ -189,7 +189,7 @@ impl Call {
             _ => AnswerKind::Refused,
         };
         self.answers = self.answers.saturating_add(1);
-        if self.answers <= ANSWERS_STATED {
+        if self.answers <= limit::CALL_ANSWERS {
             said.say(Fact::Answer { kind, code, text: printable(reason), by });
         }
     }
@@ -227,7 +227,7 @@ fn media_of_sdp(body: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
             port = media.split(' ').nth(1).and_then(|text| text.split('/').next()?.parse().ok()).filter(|port| *port > 0);
         }
     }
-    for server in ports.into_iter().take(MEDIA_KEPT) {
+    for server in ports.into_iter().take(limit::MEDIA_KEPT) {
         promise(server, None, piece, said);
     }
 }
@@ -252,10 +252,6 @@ fn promise(server: Endpoint, client: Option<IpAddr>, piece: &Piece<'_>, said: &m
     }
 }
 
-/// Media lines of one description that become promises.
-const MEDIA_KEPT: usize = 8;
-/// Answers stated of one flow: a proxy's carries thousands.
-const ANSWERS_STATED: u32 = 8;
 /// Media begins when the call is taken, which may ring for minutes.
 const MEDIA_WITHIN: Duration = Duration::from_secs(180);
 

@@ -164,7 +164,7 @@ impl Names {
             if places.is_empty() && self.source == NameSource::Mdns {
                 places.push(piece.sender().ip);
             }
-            for ip in places.into_iter().take(SRV_ADDRESSES) {
+            for ip in places.into_iter().take(limit::SRV_ADDRESSES) {
                 said.promise(piece, PromiseKind::DnsSrv, transport, Endpoint { ip, port }, None, Duration::from_secs(u64::from(record.ttl)));
             }
         }
@@ -201,5 +201,3 @@ fn stream_length(bytes: &[u8]) -> Length {
 const RECURSION_DESIRED: u16 = 0x0100;
 /// Extended errors by which a resolver says that it answers by policy: forged, blocked, censored, filtered, prohibited (RFC 8914 section 4).
 const FILTERED: &[u16] = &[4, 15, 16, 17, 18];
-/// Addresses of one service that become promises: a host has one or two of each family.
-const SRV_ADDRESSES: usize = 4;

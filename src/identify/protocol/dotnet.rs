@@ -2,6 +2,7 @@
 
 use crate::identify::wire::{Cursor, hold, host_name, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
+use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::{Appetite, Known, Look, Piece, Reader, Said, Strength};
@@ -64,7 +65,7 @@ struct Framing {
 impl Reader for Framing {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let held = if piece.from == Side::Client { &mut self.client } else { &mut self.server };
-        let room = hold(held, piece.bytes, PREAMBLE_KEPT);
+        let room = hold(held, piece.bytes, limit::PREAMBLE_KEPT);
         if !self.told
             && let Some(uri) = self.client.get(6..).and_then(via)
         {
@@ -153,7 +154,7 @@ impl Reader for Remoting {
             said.believe(Evidence::Dialogue);
             return Appetite::Full;
         }
-        hold(&mut self.client, piece.bytes, PREAMBLE_KEPT);
+        hold(&mut self.client, piece.bytes, limit::PREAMBLE_KEPT);
         if !self.told
             && let Some(uri) = request_address(&self.client)
         {
@@ -177,9 +178,6 @@ fn request_address(bytes: &[u8]) -> Option<&[u8]> {
     let len = at.le32()?;
     (token == 4 && kind == 1 && encoding == 1).then(|| at.take(len as usize)).flatten()
 }
-
-/// Preamble with a long address, encoding and upgrade.
-const PREAMBLE_KEPT: usize = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::identify::wire::printable;
 use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
 
@@ -59,7 +60,7 @@ impl Reader for Control {
                 return over;
             }
         }
-        if self.promises >= PROMISES_MADE { Appetite::Full } else { Appetite::Hungry }
+        if self.promises >= limit::FTP_PROMISES { Appetite::Full } else { Appetite::Hungry }
     }
 }
 
@@ -176,8 +177,6 @@ const VERBS: &[&str] = &[
 ];
 /// Data connections are opened at once; a minute covers a slow firewall.
 const DATA_WITHIN: Duration = Duration::from_secs(60);
-/// Announcements read of one control connection: a mirror run opens thousands, of which nobody needs more names than this.
-const PROMISES_MADE: u32 = 4096;
 
 #[cfg(test)]
 mod tests {

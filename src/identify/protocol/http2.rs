@@ -2,6 +2,8 @@
 
 use crate::identify::wire::{Cursor, Length, Messages};
 
+use crate::limit;
+
 use super::{Appetite, Evidence, Fact, Known, Look, Opening, Piece, Reader, Said, Strength, Transport};
 use crate::identify::AnswerKind;
 
@@ -68,15 +70,13 @@ impl Reader for Http2Reader {
         if self.settled == [true, true] {
             said.believe(Evidence::Dialogue);
         }
-        if self.frames >= FRAMES_READ || self.sides[side].is_broken() { Appetite::Full } else { Appetite::Hungry }
+        if self.frames >= limit::HTTP2_FRAMES || self.sides[side].is_broken() { Appetite::Full } else { Appetite::Hungry }
     }
 }
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const SETTINGS: u8 = 4;
 const GO_AWAY: u8 = 7;
-/// Frames after which nothing more is to be learned without reading compressed header fields.
-const FRAMES_READ: u8 = 32;
 
 #[cfg(test)]
 mod tests {

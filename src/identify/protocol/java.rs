@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::identify::wire::{Cursor, hold, host_name, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
+use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
 
@@ -97,7 +98,7 @@ impl Reader for Registry {
         if piece.from == Side::Client {
             return Appetite::Hungry;
         }
-        let room = hold(&mut self.from_server, piece.bytes, REGISTRY_KEPT);
+        let room = hold(&mut self.from_server, piece.bytes, limit::REGISTRY_KEPT);
         if !self.answered {
             match self.from_server.first() {
                 Some(0x4e | 0x51) => said.believe(Evidence::BothOpenings),
@@ -178,8 +179,6 @@ impl Reader for Cluster {
     }
 }
 
-/// A registry's answer holds one stub; JMX stubs are about 400 bytes.
-const REGISTRY_KEPT: usize = 2048;
 /// Stubs are looked up and used at once; JMX consoles keep trying for a while.
 const OBJECT_LASTS: Duration = Duration::from_secs(300);
 /// Discovery, communication, and the ports Spotfire sets (protocols.md section 1.5).

@@ -2,6 +2,7 @@
 
 use crate::identify::wire::{Length, Messages, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::ber;
@@ -73,7 +74,7 @@ impl Reader for Directory {
                 return over;
             }
         }
-        let done = self.streams[side].is_broken() || piece.missing > 0 || self.results >= RESULTS_READ;
+        let done = self.streams[side].is_broken() || piece.missing > 0 || self.results >= limit::LDAP_RESULTS;
         if done { Appetite::Full } else { Appetite::Hungry }
     }
 }
@@ -160,8 +161,6 @@ const RESPONSES: &[u8] = &[0x61, 0x64, 0x65, 0x67, 0x69, 0x6b, 0x6d, 0x6f, 0x73,
 const PORTS: &[u16] = &[389, 1389, 3268];
 /// Controls may follow the operation; they are short.
 const CONTROLS: u64 = 4096;
-/// Results stated of one connection; a busy one gives thousands.
-const RESULTS_READ: u32 = 16;
 /// 1.3.6.1.4.1.1466.20037, RFC 4511 section 4.14.
 const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
 /// RFC 4511 appendix A.

@@ -189,7 +189,7 @@ struct Session {
 impl Reader for Session {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let held = &mut self.held[piece.from as usize];
-        hold(held, piece.bytes, SESSION_KEPT);
+        hold(held, piece.bytes, limit::SESSION_KEPT);
         let [client, server] = &self.held;
         let (Some([0x81, 0, 0, len]), Some([kind, _, _, more])) = (client.first_chunk(), server.first_chunk()) else {
             return if piece.missing > 0 { Appetite::Full } else { Appetite::Hungry };
@@ -225,9 +225,6 @@ fn session_error(code: u8) -> &'static str {
         _ => "unspecified error",
     }
 }
-
-/// A session request has 4 bytes and at most two names of 255.
-const SESSION_KEPT: usize = 80;
 
 #[cfg(test)]
 mod tests {

@@ -99,13 +99,13 @@ impl Reader for Versions {
             return Appetite::Hungry;
         }
         let held = &mut self.held[side];
-        hold(held, piece.bytes, VERSION_KEPT);
+        hold(held, piece.bytes, limit::SSH_VERSION_KEPT);
         let line = held.split_inclusive(|byte| *byte == b'\n').find(|line| line.starts_with(b"SSH-") && line.ends_with(b"\n"));
         if let Some(line) = line {
             said.say(Fact::Software { of: piece.from, text: printable(line) });
             self.told[side] = true;
             self.held[side] = Vec::new();
-        } else if held.len() >= VERSION_KEPT {
+        } else if held.len() >= limit::SSH_VERSION_KEPT {
             return Appetite::Full;
         }
         if self.told == [true, true] {
@@ -135,7 +135,7 @@ impl Reader for Screen {
             piece.from
         });
         let held = &mut self.held[piece.from as usize];
-        hold(held, piece.bytes, SCREEN_KEPT);
+        hold(held, piece.bytes, limit::RFB_KEPT);
         let (mine, yours) = (&self.held[usize::from(server == Side::Server)], &self.held[usize::from(server == Side::Client)]);
         let (Some(version), Some(agreed)) = (mine.get(4..11), yours.get(4..11)) else { return Appetite::Hungry };
         if !std::mem::replace(&mut self.told, true) {
@@ -143,7 +143,7 @@ impl Reader for Screen {
             said.detail("rfb", "version", &*printable(version.min(agreed)));
         }
         let Some(rest) = mine.get(12..) else { return Appetite::Hungry };
-        let full = mine.len() >= SCREEN_KEPT;
+        let full = mine.len() >= limit::RFB_KEPT;
         // Version 3.3: the server decides, in four bytes; later: it offers types, counted in one byte (section 7.1.2).
         let old = agreed.min(version) < b"003.007".as_slice();
         let refused = match rest {
@@ -194,11 +194,6 @@ fn security_name(kind: u8) -> String {
     };
     name.to_owned()
 }
-
-/// A version line is at most 255 bytes; other lines may come before it.
-const VERSION_KEPT: usize = 1024;
-/// Version, security types, reason.
-const SCREEN_KEPT: usize = 512;
 
 #[cfg(test)]
 mod tests {

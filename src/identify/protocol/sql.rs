@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::identify::wire::{Cursor, Length, hold, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
 
@@ -198,7 +199,7 @@ impl Reader for Browser {
         said.believe(Evidence::Dialogue);
         let text = String::from_utf8_lossy(text);
         // Instances are parted by ";;", words by ";" (MC-SQLR 2.2.5).
-        for instance in text.split(";;").filter(|part| !part.is_empty()).take(INSTANCES) {
+        for instance in text.split(";;").filter(|part| !part.is_empty()).take(limit::SSRP_INSTANCES) {
             let words: Vec<&str> = instance.split(';').collect();
             let value = |key: &str| words.iter().position(|word| word.eq_ignore_ascii_case(key)).and_then(|at| words.get(at + 1)).copied();
             if let Some(name) = value("InstanceName") {
@@ -246,7 +247,7 @@ impl Reader for Postgres {
             }
             return Appetite::Hungry;
         }
-        let room = hold(&mut self.from_server, piece.bytes, POSTGRES_KEPT);
+        let room = hold(&mut self.from_server, piece.bytes, limit::POSTGRES_KEPT);
         let held = self.from_server.as_slice();
         let held = match held {
             [b'S' | b'G', ..] if self.client > 0 => {
@@ -374,12 +375,8 @@ fn tns_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite
     Appetite::Full
 }
 
-/// Instances of one server that are read.
-const INSTANCES: usize = 16;
 /// Clients connect at once, and again while the instance keeps its port.
 const INSTANCE_LASTS: Duration = Duration::from_secs(3600);
-/// Bytes of a server's first messages: authentication, parameters, an error.
-const POSTGRES_KEPT: usize = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -210,8 +210,8 @@ impl Reader for TlsReader {
         if self.shared.server_hello && client.is_encrypted() && server.is_encrypted() {
             said.believe(Evidence::Dialogue);
         }
-        let through = |side: &Records| side.lost || side.encrypted >= RECORDS_COUNTED;
-        if through(client) && through(server) || client.encrypted >= RECORDS_ONE_SIDED || server.encrypted >= RECORDS_ONE_SIDED {
+        let through = |side: &Records| side.lost || side.encrypted >= limit::TLS_RECORDS;
+        if through(client) && through(server) || client.encrypted >= limit::TLS_RECORDS_ONE_SIDED || server.encrypted >= limit::TLS_RECORDS_ONE_SIDED {
             return Appetite::Full;
         }
         Appetite::Hungry
@@ -417,11 +417,6 @@ const INTERNAL_ERROR: u8 = 80;
 const CLIENT_HELLO_RULE: &str = "TLS handshake record with ClientHello";
 const SERVER_HELLO: &str = "TLS handshake record with ServerHello";
 const SSL2_HELLO: &str = "SSLv2 ClientHello";
-
-/// Encrypted records after which a side has nothing more to tell.
-const RECORDS_COUNTED: u8 = 2;
-/// The same where the other side is not seen.
-const RECORDS_ONE_SIDED: u8 = 16;
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 use crate::identify::wire::{Cursor, Length, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::exchange::Exchange;
@@ -107,7 +108,7 @@ fn smb_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite
         said.say(Fact::Inner("dcerpc"));
         return Appetite::Full;
     }
-    if piece.offset > PIPES_OPENED {
+    if piece.offset > limit::SMB_PIPES_WITHIN {
         return Appetite::Full;
     }
     if piece.from == Side::Client || bytes.len() < 8 {
@@ -326,9 +327,6 @@ fn rpc_reply(opening: &Opening<'_>, bytes: &[u8]) -> Look {
         _ => Look::No,
     }
 }
-
-/// Bytes of a connection within which pipes are looked for: they are opened right after the login, bulk comes later.
-const PIPES_OPENED: u64 = 32 * 1024;
 
 #[cfg(test)]
 mod tests {

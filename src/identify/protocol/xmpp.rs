@@ -4,6 +4,7 @@ use memchr::memmem;
 
 use crate::identify::wire::{hold, host_name, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
+use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
@@ -38,8 +39,8 @@ impl Reader for Stream {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let side = piece.from as usize;
         let held = &mut self.held[side];
-        hold(held, piece.bytes, STREAM_KEPT);
-        if piece.missing > 0 || held.len() >= STREAM_KEPT {
+        hold(held, piece.bytes, limit::XMPP_KEPT);
+        if piece.missing > 0 || held.len() >= limit::XMPP_KEPT {
             return Appetite::Full;
         }
         let [client, server] = &self.held;
@@ -103,9 +104,6 @@ fn end_of_tag(bytes: &[u8], at: usize) -> Option<u64> {
     let end = rest.get(close..)?.iter().position(|byte| *byte == b'>')? + 1;
     Some((at + close + end) as u64)
 }
-
-/// Stream headers, features and a login fit.
-const STREAM_KEPT: usize = 6144;
 
 #[cfg(test)]
 mod tests {
