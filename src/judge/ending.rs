@@ -171,9 +171,11 @@ fn spaced_syns(tcp: &TcpStory) -> u32 {
     count
 }
 
-/// How often the same request was sent, as the protocol's reader recognised it; the first included.
+/// How often the same request was sent, as the protocol's reader recognised it; the first included. Never more often than datagrams were.
 fn asked(identified: &Identified) -> u32 {
-    identified.retries.saturating_add(u32::from(identified.flow.client.payload_bytes > 0))
+    let client = &identified.flow.client;
+    let datagrams = if client.payload_bytes > 0 { u32::try_from(client.packets).unwrap_or(u32::MAX) } else { 0 };
+    identified.retries.saturating_add(1).min(datagrams)
 }
 
 /// Policy says more than a closed port, and that more than a missing route; what refuses nothing weighs nothing.

@@ -183,13 +183,16 @@ impl QuicReader {
     fn frames(&mut self, payload: &[u8], role: Side, from: Side, said: &mut Said<'_>) {
         let answered = self.seen[from.other() as usize];
         let crypto = &mut self.crypto[role as usize];
-        let mut closed = None;
+        let (mut closed, mut again) = (None, false);
         each_frame(payload, |frame| match frame {
             // The beginning again, although it was understood, and no answer: it did not arrive, or the answer did not.
-            Frame::Crypto(0, _) if crypto.told && role == Side::Client && !answered => said.say(Fact::Retry),
+            Frame::Crypto(0, _) if crypto.told && role == Side::Client && !answered => again = true,
             Frame::Crypto(offset, bytes) => crypto.add(offset, bytes),
             Frame::Close(code) => closed = Some(code),
         });
+        if again {
+            said.say(Fact::Retry);
+        }
         if let Some(message) = crypto.message() {
             crypto.told = true;
             tell(&message, role, said);

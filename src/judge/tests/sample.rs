@@ -188,7 +188,10 @@ impl Sample {
     }
 
     pub(in crate::judge) fn fact(mut self, fact: Fact) -> Self {
-        self.0.retries += u32::from(fact == Fact::Retry);
+        if fact == Fact::Retry {
+            self.0.retries += 1;
+            self.0.flow.client.packets += 1;
+        }
         self.0.facts.push(fact);
         self
     }
