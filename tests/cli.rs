@@ -109,6 +109,20 @@ fn the_text_report_fits_100_columns_and_holds_no_colour_in_a_pipe() {
     assert!(text.contains("Slow Sync") && text.contains("8883"), "{text}");
 }
 
+// That players do not speak SSH is another page's word, not the document's.
+#[test]
+fn strict_leaves_out_what_only_other_sources_say() {
+    let rules = |strict: &[&str]| {
+        let demo = path(&demo());
+        let run = portbook(&[&["analyze", "--format", "ndjson", "--role", "spinetix.player=10.1.0.0/24", &demo], strict].concat());
+        let lines: Vec<Value> = String::from_utf8(run.stdout).expect("text").lines().map(|line| serde_json::from_str(line).expect("a record")).collect();
+        let ssh = lines.into_iter().find(|line| line["type"] == "flow" && line["server"]["port"] == 22).expect("the SSH flow");
+        ssh["reasons"].clone()
+    };
+    assert_eq!(rules(&[]), Value::from(vec!["unsupported_by_product"]));
+    assert_eq!(rules(&["--strict"]), Value::from(vec!["undocumented_service"]));
+}
+
 #[test]
 fn json_is_one_document_with_what_ndjson_has_line_by_line() {
     let demo = path(&demo());

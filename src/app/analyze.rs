@@ -20,7 +20,8 @@ use crate::report::{Format, Report, Style};
 
 /// Reads, judges, prints.
 pub fn run(typed: Analyze) -> Result<Exit, Failure> {
-    let signatures = settings::documents(&typed.documents)?;
+    let loaded = settings::documents(&typed.documents)?;
+    let signatures = if typed.strict { loaded.strict() } else { loaded };
     let site = settings::site(&typed, &signatures)?;
     if let Some(expression) = &typed.filter {
         Filter::compile(expression).map_err(|error| Failure::Usage(error.to_string()))?;

@@ -25,7 +25,7 @@ pub fn documents(typed: &Documents) -> Result<Signatures, Failure> {
 /// What the operator says about the network.
 pub fn site(typed: &Analyze, signatures: &Signatures) -> Result<Site, Failure> {
     let roles = typed.role.iter().map(|text| role(text, signatures)).collect::<Result<_, _>>()?;
-    Ok(Site { roles, products: typed.documents.product.clone(), strict: typed.strict })
+    Ok(Site { roles, products: typed.documents.product.clone() })
 }
 
 /// `spinetix.player=10.1.0.0/24` or `=10.1.0.2`.

@@ -50,6 +50,15 @@ pub(super) struct Advice<'a> {
 }
 
 impl Advice<'_> {
+    /// What it is about, for a heading.
+    pub(super) fn about(&self) -> String {
+        match self.service {
+            Some(service) => service.name.clone(),
+            None if self.gathered.protocol.is_empty() => self.place(),
+            None => format!("{} ({})", self.place(), self.gathered.protocol.join("/")),
+        }
+    }
+
     /// One sentence.
     pub(super) fn says(&self) -> String {
         match self.trouble {
@@ -111,6 +120,9 @@ impl Advice<'_> {
         let (client, server, what) = (&self.ends.client, &self.ends.server, self.what());
         let seen = if self.gathered.protocol.is_empty() { "unrecognised bytes".to_owned() } else { self.gathered.protocol.join("/") };
         match reason {
+            Reason::UndocumentedService if self.gathered.is_background() => {
+                format!("{client} {} {server} on {what} ({seen}), which every host does; no row of the document mentions it", self.everyday())
+            }
             Reason::UndocumentedService => format!("{client} uses {what} of {server} ({seen}), which no document that applies here mentions"),
             Reason::WrongDirection => format!("{client} opened {what} to {server}, but the document has it opened from the other end"),
             Reason::WrongProtocol => format!("{what} from {client} to {server} carries {seen}, not {}", self.documented_protocol()),
@@ -126,9 +138,23 @@ impl Advice<'_> {
             Reason::LeftTheLan => format!("{what} from {client} to {server} left the local network, where it belongs"),
             Reason::InboundFromOutside => format!("{client} reached {what} of {server} from outside the local network"),
             Reason::WrongRole => format!("{what} between {client} and {server}: the document has it between other hosts"),
-            Reason::UnsupportedByProduct => format!("{server} was asked by {client} for {what}, which the product does not support"),
+            Reason::UnsupportedByProduct => format!("{client} asked {server} for {what} ({seen}), which the product does not support{}", self.answered()),
             _ => format!("{what} from {client} to {server}"),
         }
+    }
+
+    /// What a host does by name lookup, time, addresses or discovery.
+    fn everyday(&self) -> &'static str {
+        match self.gathered.ports.first().map_or(0, |(_, port)| *port) {
+            53 => "looks up names at",
+            67 | 68 | 546 | 547 => "asks for its address at",
+            123 => "takes the time from",
+            _ => "looks for neighbours at",
+        }
+    }
+
+    fn answered(&self) -> &'static str {
+        if self.gathered.answered { "; it was answered" } else { "" }
     }
 
     fn documented_protocol(&self) -> &str {
@@ -237,15 +263,45 @@ impl Advice<'_> {
         Some(match reason {
             Reason::WrongDirection => format!("Close {} from {client} to {server}; only the other direction is documented.", self.place()),
             Reason::NotEncrypted => format!("Switch encryption on at both ends of {}.", self.place()),
-            Reason::UndocumentedService | Reason::WrongRole | Reason::UnsupportedByProduct => {
-                format!("Find out what it is for; if nobody wants it, close {} from {client} to {server}.", self.place())
+            Reason::UndocumentedService if self.gathered.is_background() => self.leave_open(),
+            Reason::UndocumentedService => format!(
+                "Find out what it is for. If it is wanted, give it a row in a signature file of your own (--signatures); if not, close {} from {client} to \
+                 {server}.",
+                self.place()
+            ),
+            Reason::WrongRole => {
+                format!("Give both ends their roles (--role), if they play one; else find out what it is for before closing {}.", self.place())
             }
+            Reason::UnsupportedByProduct if self.gathered.answered => {
+                format!("Find out what answers there and who uses it from {client}; close {} to {server} if nobody does.", self.place())
+            }
+            Reason::UnsupportedByProduct => format!("Find out what {client} looks for there; {server} has nothing to answer with."),
             Reason::WrongProtocol => format!("Check what listens on {} of {server}.", self.place()),
             Reason::InboundFromOutside => format!("Close {} from outside to {server} unless remote access is wanted.", self.place()),
             Reason::OptionalServiceActive => "Switch it off where nobody uses it.".to_owned(),
             Reason::LeftTheLan => "Keep discovery within its network segment.".to_owned(),
             _ => return None,
         })
+    }
+
+    /// Names, time and addresses: closing them breaks what the document asks for.
+    fn leave_open(&self) -> String {
+        let server = &self.ends.server;
+        match self.presupposes() {
+            Some(_) => format!("Leave it open: the document goes by names, which must be looked up. Check only that {server} is a resolver of yours."),
+            None => format!("Leave it open: the document takes it for granted. Check only that {server} is meant to serve it."),
+        }
+    }
+
+    /// The sentence by which a document needs name lookup though it has no row for it: hosts outside are matched by name.
+    fn presupposes(&self) -> Option<&Rule> {
+        let lookup = matches!(self.trouble, Trouble::Broke(Reason::UndocumentedService)) && self.gathered.ports.iter().all(|(_, port)| *port == 53);
+        let plays = |id: &ServiceId| {
+            let service = self.signatures.services.get(id.0 as usize);
+            service.is_some_and(|service| service.client.iter().any(|role| self.roles[0] == Some(*role)))
+        };
+        let mut rules = self.signatures.rules.iter().filter(|rule| rule.effect == RuleEffect::NamesNotAddresses);
+        rules.find(|rule| lookup && self.gathered.is_background() && rule.services.iter().any(plays))
     }
 
     /// The sentence that stands behind it: of a rule where a rule decided, else of the row.
@@ -257,6 +313,9 @@ impl Advice<'_> {
             _ => None,
         };
         if let Some(rule) = effect.and_then(|effect| self.rules(effect).next()) {
+            return Some(self.cited(rule.document, &rule.citation, rule.basis));
+        }
+        if let Some(rule) = self.presupposes() {
             return Some(self.cited(rule.document, &rule.citation, rule.basis));
         }
         let service = self.service?;

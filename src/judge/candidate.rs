@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use crate::flow::Direction as Opened;
 use crate::identify::{Fact, Identified, Promise};
-use crate::judge::claim::{Claims, is_common, words_of};
+use crate::judge::claim::{Claims, is_common, is_of_one_product, words_of};
 use crate::judge::role::{Plays, Roles};
 use crate::judge::{Candidate, Named, Reason};
 use crate::net::{Side, is_broadcast, is_group, is_private};
@@ -165,11 +165,18 @@ impl Weighed {
         (self.level, self.named, [stronger, weaker], weaker, self.path, word, std::cmp::Reverse(self.width))
     }
 
-    /// Whether the flow belongs to the row by more than a coincidence of numbers.
+    /// Whether the flow belongs to the row by more than a coincidence of numbers: a role, a name, bytes or an announcement that only one product makes, or a
+    /// port that the document alone claims, unless bytes were seen there that are not what it says.
     pub(super) fn is_grounded(&self, case: &Case<'_>) -> bool {
         let role = self.ends.contains(&Plays::Given);
         let port_counts = case.identified.flow.direction == Opened::Certain || case.port() < EPHEMERAL_FROM;
-        role || self.named || matches!(self.level, Level::Announced | Level::Content) || (self.claimed && port_counts)
+        let own_bytes = || case.identified.protocol.iter().any(|protocol| is_of_one_product(protocol));
+        let by_content = match self.level {
+            Level::Announced => own_bytes() || case.announced.is_some_and(|promise| promise.kind == PromiseKind::Crqt) && !case.is_unknown_content(),
+            Level::Content => own_bytes(),
+            Level::Name | Level::Range | Level::Port | Level::PortPath => false,
+        };
+        role || self.named || by_content || (self.claimed && port_counts && !case.is_unknown_content())
     }
 
     /// The candidate as reports print it.
@@ -340,6 +347,9 @@ fn accepts_all(service: &Service, seen: &[&str]) -> bool {
 fn content_misses(case: &Case<'_>, service: &Service, misses: &mut Vec<Miss>) {
     let seen = case.identified.protocol.as_slice();
     let Some(outermost) = seen.first() else { return };
+    if is_foreign(service, outermost) {
+        misses.push(Miss::Protocol);
+    }
     if service.accepts(seen) {
         return;
     }
@@ -352,6 +362,14 @@ fn content_misses(case: &Case<'_>, service: &Service, misses: &mut Vec<Miss>) {
     } else if !clear || !seen.iter().any(|inner| is_the_inside_of(service, inner)) {
         misses.push(Miss::Protocol);
     }
+}
+
+/// Whether the bytes are another product's protocol where the row's own has no published format. What products build their own protocols upon tells
+/// nothing, nor does what an announcement leads to (a file may hold anything), nor a row that has a port of general use beside its own.
+fn is_foreign(service: &Service, outermost: &str) -> bool {
+    let beside = || service.ports.len() > 1 && service.ports.iter().any(|range| service.transports.iter().any(|transport| is_common(*transport, range.low)));
+    let known = BUILT_UPON.contains(&outermost) || words_of(service).any(|word| word == outermost);
+    service.protocols.is_empty() && !service.ports.is_empty() && service.learned_from.is_empty() && !known && !beside()
 }
 
 /// Whether the protocol is what the row has inside its encryption, by its stacks or by the document's own word (`HTTPS` holds `http`). Where neither
@@ -417,5 +435,10 @@ pub(super) fn needs_role(case: &Case<'_>) -> bool {
 const EPHEMERAL_FROM: u16 = 32_768;
 /// Protocols that carry another one encrypted.
 const CARRIERS: &[&str] = &["tls", "dtls", "quic"];
+/// Protocols that products carry their own ones in.
+#[rustfmt::skip]
+const BUILT_UPON: &[&str] = &[
+    "dcerpc", "dotnet_remoting", "dtls", "http", "java_rmi", "jsonrpc", "mpegts", "net_tcp", "quic", "rtcp", "rtp", "soap", "tls", "websocket",
+];
 /// Protocols whose bytes are encrypted, by themselves or as carriers.
 const ENCRYPTED: &[&str] = &["tls", "dtls", "quic", "ssh", "wireguard", "openvpn", "ike"];

@@ -1,16 +1,17 @@
 //! What speaks for a document without a role: a port that no other loaded document claims, a protocol that no other knows.
 //!
-//! Computed from the loaded documents. Only the ports that everybody uses are listed here, because no set of documents shows that.
+//! Computed from the loaded documents. Only the ports that everybody uses, and the protocols that one product alone speaks, are listed here, because no set
+//! of documents shows that: of five documents one alone may name PostgreSQL, and half the networks of the world run it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::net::Transport;
-use crate::signature::{PortRange, Service, Signatures, is_protocol_name};
+use crate::signature::{Basis, PortRange, Service, Signatures, is_protocol_name};
 
 /// What documents claim for themselves alone.
 #[derive(Debug)]
 pub(super) struct Claims {
-    /// Ports of narrow ranges, with the one document that names them.
+    /// Ports of narrow ranges, with the one document that names them and can be told by the bytes there.
     alone: BTreeMap<(Transport, u16), u16>,
     /// Protocols that rows of one document alone speak.
     distinctive: BTreeSet<String>,
@@ -21,7 +22,7 @@ impl Claims {
         Self { alone: ports_of_one(signatures), distinctive: protocols_of_one(signatures) }
     }
 
-    /// The document that alone claims the port, unless everybody uses it.
+    /// The document that alone claims the port by its own word, unless everybody uses it or the document does not say what is spoken there.
     pub(super) fn alone(&self, transport: Transport, port: u16) -> Option<u16> {
         self.alone.get(&(transport, port)).copied()
     }
@@ -38,23 +39,43 @@ pub(super) fn is_common(transport: Transport, port: u16) -> bool {
     ports.iter().any(|range| range.contains(port))
 }
 
-/// Whether any host with an operating system uses the port, without anybody having installed anything for it.
-pub(super) fn is_background(port: u16) -> bool {
-    BACKGROUND.binary_search(&port).is_ok()
+/// Whether only the product whose protocol it is speaks it, so that its bytes alone show the product.
+pub(super) fn is_of_one_product(protocol: &str) -> bool {
+    OF_ONE_PRODUCT.contains(&protocol)
 }
 
+/// Whether any host with an operating system speaks this on that port, without anybody having installed anything for it: documents take it for granted.
+pub(super) fn is_background(port: u16, protocol: &[&str]) -> bool {
+    BACKGROUND.binary_search(&port).is_ok() && protocol.iter().all(|name| BACKGROUND_PROTOCOLS.contains(name))
+}
+
+/// A port counts for every document that names it, but only a row whose document states the port and what is spoken there can claim it: what a supplement
+/// adds is another product's port, and behind a port of unknown bytes anybody may stand. A user's own row is about the user's own network.
 fn ports_of_one(signatures: &Signatures) -> BTreeMap<(Transport, u16), u16> {
     let mut owners: BTreeMap<(Transport, u16), BTreeSet<u16>> = BTreeMap::new();
+    let mut claimed: BTreeSet<(Transport, u16)> = BTreeSet::new();
     for service in signatures.services.iter().filter(|service| service.ports.iter().all(|range| range.width() <= CLAIMED_AT_ONCE)) {
         for (transport, port) in every_port(service) {
             owners.entry((transport, port)).or_default().insert(service.document);
+            if can_claim(service, transport, port) {
+                claimed.insert((transport, port));
+            }
         }
     }
     let single = |(place, documents): ((Transport, u16), BTreeSet<u16>)| match documents.len() {
         1 => documents.first().map(|document| (place, *document)),
         _ => None,
     };
-    owners.into_iter().filter(|((transport, port), _)| !is_common(*transport, *port)).filter_map(single).collect()
+    let told_apart = |place: &(Transport, u16)| claimed.contains(place) && !is_common(place.0, place.1);
+    owners.into_iter().filter(|(place, _)| told_apart(place)).filter_map(single).collect()
+}
+
+fn can_claim(service: &Service, transport: Transport, port: u16) -> bool {
+    match service.port_basis(transport, port) {
+        Some(Basis::User) => true,
+        Some(Basis::Document) => !service.protocols.is_empty(),
+        Some(Basis::Supplement) | None => false,
+    }
 }
 
 fn every_port(service: &Service) -> impl Iterator<Item = (Transport, u16)> {
@@ -96,30 +117,57 @@ const fn range(low: u16, high: u16) -> PortRange {
 /// Ranges of a hundred or ten thousand ports hold other people's servers too.
 const CLAIMED_AT_ONCE: u32 = 32;
 
-/// Server ports in general use (IANA Service Name and Port Number Registry, and the alternates in daily use), sorted by port.
+/// Server ports in general use, sorted: what the IANA Service Name and Port Number Registry gives to a protocol that many products speak, and the alternates
+/// that well-known software listens on. On these one document's claim says nothing about the host. Left out on purpose, as the contract has them claimed:
+/// 5684 and 8883, though any CoAP or MQTT broker may listen there.
 #[rustfmt::skip]
 const COMMON_TCP: &[PortRange] = &[
     range(20, 23), one(25), one(53), one(80), one(81), one(88), one(110), one(111), one(119), one(123), one(135), range(137, 139), one(143), range(161, 162),
-    one(179), one(389), one(443), one(445), one(465), one(502), one(514), one(515), one(554), one(587), one(631), one(636), one(853), one(873), range(989, 990),
-    one(993), one(995), one(1080), one(1194), one(1433), one(1434), one(1521), one(1723), one(1883), one(1900), one(2049), one(3000), one(3128),
-    range(3268, 3269), one(3306), one(3389), one(5000), range(5060, 5061), range(5222, 5223), one(5353), one(5355), one(5357), one(5432), range(5671, 5672),
-    range(5900, 5930), range(5985, 5986), one(6379), one(6443), one(7000), range(8000, 8001), range(8008, 8009), range(8080, 8081), one(8088), one(8090),
-    one(8443), one(8888), one(9000), one(9080), one(9090), one(9092), one(9100), one(9200), one(9443), one(27017),
+    one(179), one(389), one(443), one(445), one(464), one(465), one(502), one(514), one(515), one(554), one(587), one(631), one(636), one(853), one(873),
+    range(989, 990), one(993), one(995),
+    one(1080),                // SOCKS
+    range(1098, 1100),        // Java RMI registry and activation
+    one(1194),                // OpenVPN
+    one(1234),                // VLC, and what people type when they need a number
+    one(1389),                // LDAP without the rights for 389 (OpenDJ, OpenLDAP in containers); 1636 is the same over TLS
+    range(1433, 1434), one(1521), // SQL Server, Oracle
+    one(1636), one(1723), one(1883), one(1900), one(2049), range(2483, 2484), one(3000), one(3128),
+    range(3268, 3269), one(3306), one(3389), one(5000), range(5060, 5061), range(5222, 5223), one(5269), one(5353), one(5355), one(5357),
+    one(5432), one(5433),     // PostgreSQL, and its second instance
+    one(5480),                // Netezza, and the management of VMware appliances
+    range(5671, 5672),        // AMQP
+    range(5701, 5704),        // Hazelcast, which many Java products carry inside
+    range(5800, 5809), range(5899, 5999), // VNC, by display
+    range(5985, 5986), one(6379), one(6443), one(7000),
+    one(7222),                // TIBCO EMS
+    one(7500), one(7600),     // JGroups
+    range(8000, 8100),        // alternates of HTTP: every application server picks one here
+    one(8123),                // ClickHouse, Home Assistant
+    one(8443), one(8554), one(8555), one(8888), one(8989), // alternates of HTTPS, RTSP, HTTP
+    range(9000, 9002), one(9080), range(9090, 9092), one(9100), one(9200), range(9443, 9445), one(9500), one(11211),
+    one(20000),               // DNP3
+    one(27017),
 ];
 /// The same for UDP.
 #[rustfmt::skip]
 const COMMON_UDP: &[PortRange] = &[
-    one(53), range(67, 69), one(88), one(123), range(137, 138), range(161, 162), one(389), one(443), one(500), one(514), one(520), range(546, 547), one(853),
-    one(1194), one(1434), range(1812, 1813), one(1900), one(3389), one(3478), one(3702), one(4500), one(5004), one(5060), one(5353), one(5355), one(51820),
+    one(53), range(67, 69), one(88), one(123), range(137, 138), range(161, 162), one(389), one(443), one(464), one(500), one(514), one(520), range(546, 547),
+    one(853), one(1194), one(1434), range(1812, 1813), one(1900), one(3389), one(3478), one(3702), one(4500), one(5004), one(5060), one(5353), one(5355),
+    one(20000), one(51820),
 ];
 /// Name lookup, time, addresses and discovery, which every host does.
 const BACKGROUND: &[u16] = &[53, 67, 68, 123, 137, 138, 546, 547, 1900, 3702, 5353, 5355];
+/// What is spoken there.
+const BACKGROUND_PROTOCOLS: &[&str] = &["dhcp", "dhcpv6", "dns", "llmnr", "mdns", "netbios_dgm", "netbios_ns", "ntp", "ssdp", "wsd"];
 /// Protocols that carry anything, or that every host speaks: that one loaded document alone names one of them tells nothing. Sorted.
 #[rustfmt::skip]
 const COMMON_PROTOCOLS: &[&str] = &[
     "dhcp", "dns", "dtls", "ftp", "http", "imap", "kerberos", "ldap", "llmnr", "mdns", "netbios_ssn", "ntp", "pop3", "quic", "rfb", "rtp",
     "rtsp", "smb", "smtp", "snmp", "soap", "ssdp", "ssh", "syslog", "tds", "tftp", "tls", "websocket", "xmpp",
 ];
+
+/// Protocols of a single product. All others are spoken by many, however few of the loaded documents name them.
+const OF_ONE_PRODUCT: &[&str] = &["crqt", "shared_variables", "teatime"];
 
 #[cfg(test)]
 mod tests {
@@ -135,12 +183,29 @@ mod tests {
 
     #[test]
     fn ports_of_daily_use_are_common_and_vendor_ports_are_not() {
-        for port in [21, 25, 53, 80, 161, 389, 443, 5900] {
+        for port in [21, 25, 53, 80, 88, 161, 389, 443, 445, 636, 1099, 1389, 1433, 1434, 1521, 3306, 5222, 5432, 5701, 5900, 20000] {
             assert!(is_common(Transport::TCP, port), "{port}");
         }
         for port in [8883, 5684, 6900, 6905, 9802, 5421, 9995] {
             assert!(!is_common(Transport::TCP, port), "{port}");
         }
         assert!(is_common(Transport::UDP, 68) && !is_common(Transport::UDP, 43215));
+    }
+
+    #[test]
+    fn only_the_documents_own_word_claims_a_port() {
+        let claims = Claims::new(Signatures::built_in());
+        for port in [8883, 5684, 6900, 6909, 9802, 9995, 5521] {
+            assert!(claims.alone(Transport::TCP, port).is_some(), "{port}");
+        }
+        // Of supplements: CAYIN's log port, TIBCO EMS over TLS, Cinegy's images. Without a format to hold bytes against: CAYIN commands, Cinegy RPC.
+        for port in [35_000, 7243, 12_600, 20_001, 5321, 5437] {
+            assert_eq!(claims.alone(Transport::TCP, port), None, "{port}");
+        }
+    }
+
+    #[test]
+    fn every_protocol_of_one_product_is_one_that_signatures_can_name() {
+        assert!(OF_ONE_PRODUCT.iter().all(|name| is_protocol_name(name)));
     }
 }

@@ -160,7 +160,10 @@ fn own_troubles(judged: &Judged) -> Vec<Trouble> {
     if quiet.contains(&judged.outcome) || judged.reasons.contains(&Reason::NotCovered) {
         return Vec::new();
     }
+    let hint = judged.attribution == Confidence::Low && judged.roles.iter().all(Vec::is_empty);
     match judged.verdict {
+        // A port alone shows neither that the product is there nor that its service is on; that something on its way to it was blocked is worth a word.
+        Verdict::Expected | Verdict::Undecided if hint && !judged.outcome.is_blocked() => Vec::new(),
         Verdict::Unexpected => judged.reasons.iter().filter(|reason| !OPEN.contains(reason)).map(|reason| Trouble::Broke(*reason)).collect(),
         Verdict::Expected | Verdict::Undecided => {
             let active = judged.reasons.contains(&Reason::OptionalServiceActive).then_some(Trouble::Broke(Reason::OptionalServiceActive));
@@ -247,6 +250,7 @@ fn finding(signatures: &Signatures, key: &Key, gathered: &Gathered) -> Finding {
         attempts: gathered.attempts,
         first: gathered.first,
         last: gathered.last,
+        about: advice.about(),
         says: advice.says(),
         consequence: advice.consequence(),
         alternatives: advice.alternatives(),
@@ -260,6 +264,11 @@ fn finding(signatures: &Signatures, key: &Key, gathered: &Gathered) -> Finding {
 }
 
 impl Gathered {
+    /// Whether it is what every host does, and documents take for granted.
+    pub(super) fn is_background(&self) -> bool {
+        self.ports.iter().all(|(_, port)| is_background(*port, &self.protocol))
+    }
+
     /// Of a failure both must hold: that it failed, and that it was this service. Of a broken row the row is what must hold.
     fn confidence_of(&self, trouble: Trouble) -> Confidence {
         match trouble {
@@ -279,7 +288,8 @@ fn rule_name(trouble: Trouble) -> String {
     word.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// A documented service that does not get through is worst; one that is off unless switched on is probably off. What rests on a hint weighs a step less.
+/// A documented service that does not get through is worst; one that is off unless switched on is probably off. What rests on a hint, or on a row
+/// whose product nobody said to be there, weighs a step less.
 fn severity(key: &Key, gathered: &Gathered, optional: bool) -> Severity {
     let plain = match key.trouble {
         Trouble::Failed(_) if optional => Severity::Info,
@@ -291,13 +301,14 @@ fn severity(key: &Key, gathered: &Gathered, optional: bool) -> Severity {
     };
     let unsure = match key.trouble {
         Trouble::Failed(_) => gathered.confidence.min(gathered.attribution) == Confidence::Low,
-        _ => false,
+        Trouble::Broke(_) => key.roles == [None, None],
+        Trouble::Intermittent => false,
     };
     if unsure { less(plain) } else { plain }
 }
 
 fn severity_of(reason: Reason, gathered: &Gathered) -> Severity {
-    let background = gathered.ports.iter().all(|(_, port)| is_background(*port));
+    let background = gathered.is_background();
     let answered = gathered.answered;
     match reason {
         Reason::OptionalServiceActive => Severity::Info,

@@ -10,7 +10,7 @@ use crate::judge::role::{Plays, Roles};
 use crate::judge::visibility::{Seen, Visibility, took_part};
 use crate::judge::{Confidence, Judged, Named, Outcome, Site, Verdict, blocked, direction, verdict};
 use crate::net::{Endpoint, Side, Transport};
-use crate::signature::{Basis, Service, Signatures};
+use crate::signature::{Service, ServiceId, Signatures};
 
 /// Judges flows. First [`learn`](Self::learn) from all, then [`judge`](Self::judge) each, in any order.
 pub struct Judge<'a> {
@@ -52,16 +52,19 @@ impl<'a> Judge<'a> {
         let announced = announced.filter(|promise| keeps(promise, &identified));
         let case = Case { identified: &identified, given: &given, names: &names, announced: announced.as_ref() };
         let weighed = weigh(&case, self.signatures, roles, &self.claims, |service| self.applies(service));
-        let decision = verdict::decide(&case, self.signatures, roles, &weighed, took_part(flow));
-        let service = decision.service.and_then(|id| self.signatures.services.get(id.0 as usize));
-        let mut ending = Ending::read(&identified, service, &self.seen);
+        let mut decision = verdict::decide(&case, self.signatures, roles, &weighed, took_part(flow));
+        let row = |service: Option<ServiceId>| service.and_then(|id| self.signatures.services.get(id.0 as usize));
+        let mut ending = Ending::read(&identified, row(decision.service), &self.seen);
         let asks = |row: &Service| self.applies(row) && roles.plays(client.ip, &given[0], &row.client, false) > Plays::Refused;
         ending.denied = self.resolvers.denied(&identified, self.signatures, asks);
         // What a document expects of a host that the site knows did not come unasked; to any other host, filtering it is what one expects.
         ending.from_outside &= (decision.verdict, decision.attribution) != (Verdict::Expected, Confidence::High);
         let (fate, cited) = (blocked::decide(&ending), ending.cited());
         let denied = ending.denied.filter(|_| matches!(fate.outcome, Outcome::DnsBlocked | Outcome::DnsFailed)).and_then(|denied| denied.row);
-        let instance = service.and_then(|service| service.instance_of(server.port));
+        if fate.outcome == Outcome::ScanNoise && given.iter().all(Vec::is_empty) {
+            decision.withdraw();
+        }
+        let instance = row(decision.service).and_then(|service| service.instance_of(server.port));
         identified.announced = announced;
         Judged {
             identified,
@@ -115,9 +118,8 @@ impl<'a> Judge<'a> {
 
     fn applies(&self, service: &Service) -> bool {
         let vendor = self.signatures.documents.get(usize::from(service.document)).map(|document| document.vendor.as_str());
-        let site = self.roles.site();
-        let asked_for = site.products.is_empty() || vendor.is_some_and(|vendor| site.products.iter().any(|product| product == vendor));
-        asked_for && !(site.strict && service.basis == Basis::Supplement)
+        let products = &self.roles.site().products;
+        products.is_empty() || vendor.is_some_and(|vendor| products.iter().any(|product| product == vendor))
     }
 }
 

@@ -39,8 +39,6 @@ pub struct Site {
     pub roles: Vec<(RoleId, IpNet)>,
     /// Vendors whose documents apply; empty for all.
     pub products: Vec<String>,
-    /// Document rows only.
-    pub strict: bool,
 }
 
 /// A judged flow: everything a flow record says.
@@ -289,6 +287,8 @@ pub struct Finding {
     pub first: Timestamp,
     /// Last packet.
     pub last: Timestamp,
+    /// What it is about, for a heading: the service's name, or the port with what is spoken there.
+    pub about: String,
     /// One sentence.
     pub says: String,
     /// What stops working.

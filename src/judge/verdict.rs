@@ -19,6 +19,14 @@ pub(super) struct Decision {
     pub(super) attribution: Confidence,
 }
 
+impl Decision {
+    /// Takes the flow from its row, which rested on the port alone: a scanner tries every port.
+    pub(super) fn withdraw(&mut self) {
+        self.service = None;
+        (self.verdict, self.reasons, self.attribution) = (Verdict::Undecided, vec![Reason::NotCovered], Confidence::Low);
+    }
+}
+
 /// Decides by the rows that touch the flow. `answered`: the server took part.
 pub(super) fn decide(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, weighed: &[Weighed], answered: bool) -> Decision {
     let mut fitting: Vec<&Weighed> = weighed.iter().filter(|row| row.fits() && row.is_grounded(case)).collect();
@@ -70,20 +78,24 @@ fn by_row(case: &Case<'_>, signatures: &Signatures, row: &Weighed, answered: boo
     if answered && service.is_some_and(|service| service.default_on == Some(false)) {
         reasons.push(Reason::OptionalServiceActive);
     }
-    Decision { service: Some(row.service), candidates: Vec::new(), verdict, reasons, attribution: attribution(case, row) }
+    Decision { service: Some(row.service), candidates: Vec::new(), verdict, reasons, attribution: attribution(case, signatures, row) }
 }
 
-/// A role given and the rest fitting leaves little else; a port alone is a hint, with the right protocol behind it more.
-fn attribution(case: &Case<'_>, row: &Weighed) -> Confidence {
-    let content = !case.identified.protocol.is_empty();
+/// A role given and the rest fitting leaves little else, unless bytes were seen that the document gives no format for; a port alone is a hint, with a
+/// protocol behind it that tells more than "a web server" or "something encrypted" it is more.
+fn attribution(case: &Case<'_>, signatures: &Signatures, row: &Weighed) -> Confidence {
+    let content = case.identified.protocol.last();
+    let given = row.ends.contains(&Plays::Given);
     if row.ends.contains(&Plays::Doubtful) {
-        return if row.ends.contains(&Plays::Given) && content { Confidence::Medium } else { Confidence::Low };
+        return if given && content.is_some() { Confidence::Medium } else { Confidence::Low };
     }
-    match (row.ends.contains(&Plays::Given), row.level) {
-        (true, _) | (_, Level::Announced) => Confidence::High,
+    let formless = signatures.services.get(row.service.0 as usize).is_some_and(|service| service.protocols.is_empty() && !service.ports.is_empty());
+    match (given, row.level) {
+        (_, Level::Announced) => Confidence::High,
+        (true, _) if formless && (content.is_some() || case.is_unknown_content()) => Confidence::Medium,
+        (true, _) => Confidence::High,
         (false, Level::Content | Level::PortPath) => Confidence::Medium,
-        (false, _) if row.named => Confidence::Medium,
-        (false, _) if content => Confidence::Medium,
+        (false, _) if row.named || is_told_by_content(case) => Confidence::Medium,
         _ => Confidence::Low,
     }
 }
@@ -99,7 +111,7 @@ fn without_a_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, we
     let in_role = case.given.iter().any(|given| roles.is_product(given));
     let nearest = weighed.iter().filter(|row| concerns(case, signatures, roles, row)).min_by_key(|row| (nearness(row), row.service));
     if !in_role {
-        return match nearest.filter(|row| row.misses == [Miss::NotEncrypted] && row.claimed) {
+        return match nearest.filter(|row| row.misses == [Miss::NotEncrypted] && row.claimed && is_told_by_content(case)) {
             Some(row) => broken(row, Confidence::Medium),
             None => undecided(Reason::NotCovered),
         };
@@ -117,6 +129,11 @@ fn without_a_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, we
         _ => Decision { verdict: Verdict::Unexpected, attribution: Confidence::High, ..undecided(Reason::UndocumentedService) },
     };
     soften(case, decision)
+}
+
+/// Whether the bytes are more than a web page: `mqtt` in clear on 8883 breaks the row, a web server on 9802 is just another one.
+fn is_told_by_content(case: &Case<'_>) -> bool {
+    case.identified.protocol.last().is_some_and(|name| !TELLS_LITTLE.contains(name))
 }
 
 /// Whether a document says that the server's product does not offer this.
@@ -202,3 +219,6 @@ fn candidates(case: &Case<'_>, signatures: &Signatures, weighed: &[Weighed], fit
     let shown = fitting.iter().copied().chain(near).filter(|row| Some(row.service) != winner);
     shown.take(crate::limit::CANDIDATES_SHOWN).map(|row| row.candidate(signatures, case)).collect()
 }
+
+/// Bytes that any product may send on any port.
+const TELLS_LITTLE: &[&str] = &["dtls", "http", "quic", "tls"];

@@ -114,8 +114,7 @@ fn write_findings(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
 
 fn write_finding(report: &Report<'_>, place: usize, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     let paint = paint(finding.severity);
-    let service = finding.service.and_then(|id| report.signatures.services.get(id.0 as usize));
-    let title = service.map_or_else(|| finding.rule.replace('_', " "), |service| format!("{}: {}", service.name, finding.rule.replace('_', " ")));
+    let title = format!("{}: {}", finding.about, finding.rule.replace('_', " "));
     writeln!(out, "{place:3}. {paint}{:6}{paint:#} {HEAD}{}{HEAD:#}", word(&finding.severity), shown(&title))?;
     wrapped(out, INDENT, &finding.says)?;
     labelled(out, "breaks", finding.consequence.as_deref())?;

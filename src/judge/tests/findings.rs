@@ -165,3 +165,59 @@ fn a_flow_against_a_row_is_not_that_rows_traffic() {
     let inward = tcp("203.0.113.7:40000", "10.1.0.2:8883").talked(300, 300).speaks(&["tls"]);
     assert_eq!(coverage_of(&[inward], "spinetix-out-mqtt"), Coverage::NeverAttempted);
 }
+
+// The player's list has no DNS, and matches the cloud by name: names must be looked up.
+#[test]
+fn looking_up_names_is_never_to_be_closed_and_cites_what_presupposes_it() {
+    let lookup = udp("10.1.0.2:40000", "10.9.0.53:53").talked(40, 80).speaks(&["dns"]);
+    let finding = only(findings(players(), &[lookup]));
+    assert_eq!((finding.rule.as_str(), finding.severity, finding.about.as_str()), ("undocumented_service", Severity::Info, "53/udp (dns)"));
+    let (remedy, quote) = (finding.remedy.unwrap(), finding.citation.unwrap().quote);
+    assert!(remedy.starts_with("Leave it open") && !remedy.to_lowercase().contains("close"), "{remedy}");
+    assert!(quote.contains("names resolve to dynamic IP addresses"), "{quote}");
+}
+
+#[test]
+fn time_and_addresses_are_not_to_be_closed_either() {
+    let engine = || site(&["cinegy.playout-engine=10.3.0.0/24"]);
+    for sample in [
+        udp("10.3.0.1:40000", "10.9.0.1:123").talked(48, 48).speaks(&["ntp"]),
+        udp("10.3.0.1:68", "10.9.0.1:67").talked(300, 300).speaks(&["dhcp"]),
+        udp("10.3.0.1:137", "10.3.0.255:137").speaks(&["netbios_ns"]),
+    ] {
+        let finding = only(findings(engine(), &[sample]));
+        assert_eq!(finding.severity, Severity::Info);
+        assert!(finding.remedy.unwrap().starts_with("Leave it open"));
+    }
+}
+
+#[test]
+fn another_protocol_on_the_port_of_dns_is_no_name_lookup() {
+    let tunnel = udp("10.1.0.2:40000", "10.9.0.53:53").talked(4000, 8000).speaks(&["openvpn"]);
+    let finding = only(findings(players(), &[tunnel]));
+    assert_eq!((finding.rule.as_str(), finding.severity), ("undocumented_service", Severity::Medium));
+}
+
+#[test]
+fn a_heading_names_the_port_and_protocol_where_no_row_does() {
+    let finding = only(findings(players(), &[tcp("10.9.0.1:40000", "10.1.0.2:22").talked(60, 60).speaks(&["ssh"])]));
+    assert_eq!(finding.about, "22/tcp (ssh)");
+    assert!(finding.says.contains("22/tcp (ssh)"), "{}", finding.says);
+    assert_eq!(only(findings(players(), &[silent_mqtt(2, 40000)])).about, "MQTT to the SpinetiX cloud");
+}
+
+#[test]
+fn without_a_role_only_what_was_blocked_is_worth_a_word() {
+    let (server, outside) = ("10.5.0.2", "203.0.113.7");
+    let quiet = [
+        udp("10.5.0.1:40000", &format!("{server}:5684")).talked(90, 90).speaks(&["dtls"]),
+        tcp("10.5.0.1:40001", &format!("{server}:9802")).reset(1.01, 57),
+        tcp("10.5.0.1:40002", &format!("{server}:9995")).talked(60, 0),
+        tcp("10.5.0.1:40003", &format!("{server}:5521")).icmp(server, 3, 1),
+    ];
+    assert_eq!(findings(Site::default(), &quiet), []);
+    let rejected = tcp("10.5.0.1:40004", &format!("{outside}:8883")).icmp("10.5.0.254", 3, 13);
+    assert_eq!(only(findings(Site::default(), &[rejected])).severity, Severity::Medium);
+    let clear = tcp("10.5.0.1:40005", &format!("{outside}:8883")).talked(60, 4).speaks(&["mqtt"]);
+    assert_eq!(only(findings(Site::default(), &[clear])).severity, Severity::Medium);
+}

@@ -2,8 +2,9 @@
 
 use super::sample::*;
 use crate::flow::Direction;
-use crate::judge::{Confidence, Judged, Outcome, Reason, Site, Verdict};
-use crate::signature::PromiseKind;
+use crate::identify::Books;
+use crate::judge::{Confidence, Judge, Judged, Outcome, Reason, Site, Verdict};
+use crate::signature::{PromiseKind, Signatures};
 
 const PLAYER: &str = "spinetix.player=10.1.0.0/24";
 const PUBLIC: &str = "203.0.113.7";
@@ -364,17 +365,113 @@ fn products_that_were_not_asked_for_do_not_apply() {
     expect(&judge_one(only, tcp("10.5.0.1:40000", &format!("{PUBLIC}:8883"))), None, Verdict::Undecided, &[Reason::NotCovered]);
 }
 
+fn judge_strictly(roles: &[&str], sample: Sample) -> Judged {
+    let (strict, books) = (Signatures::built_in().strict(), Books::default());
+    let mut judge = Judge::new(&strict, site(roles), &books);
+    judge.learn(&sample.0);
+    let mut judged = judge.judge(sample.0);
+    // Rows are counted anew in other signatures.
+    judged.service = judged.service.and_then(|id| Signatures::built_in().service_id(&strict.service(id).id));
+    judged
+}
+
 #[test]
-fn strict_documents_drop_the_rows_of_supplements() {
+fn strict_documents_drop_the_rows_of_supplements_and_what_these_add_to_documented_rows() {
     let peer = || tcp("10.7.0.2:40000", "10.9.0.1:5950").talked(12, 12).speaks(&["rfb"]);
-    let judged = judge_one(site(&[PEER]), peer());
-    assert_eq!(row(&judged), Some("sup-cob-xrfb"));
-    let strict = Site { strict: true, ..site(&[PEER]) };
-    assert_eq!(row(&judge_one(strict, peer())), None);
+    assert_eq!(row(&judge_one(site(&[PEER]), peer())), Some("sup-cob-xrfb"));
+    assert_eq!(row(&judge_strictly(&[PEER], peer())), None);
+    // The document names the remote log, a supplement its port.
+    let log = || tcp("10.4.0.1:40000", "10.9.0.1:35000").syns(&[1.0, 2.0, 4.0]);
+    assert_eq!(row(&judge_one(site(CAYIN), log())), Some("cayin-remote-log"));
+    assert_eq!(row(&judge_strictly(CAYIN, log())), None);
 }
 
 #[test]
 fn the_narrowest_network_says_what_a_host_is() {
     let judged = judge_one(site(&["spinetix.player=10.0.0.0/8", "cayin.cms=10.4.0.1/32"]), tcp("192.168.1.5:40000", "10.4.0.1:80"));
     assert_eq!(row(&judged), Some("cayin-http"));
+}
+
+// Seen on ordinary networks: supplements name what Spotfire connects to, and half the world runs it.
+#[test]
+fn protocols_that_many_products_speak_need_a_role_however_few_documents_name_them() {
+    for sample in [
+        tcp("10.5.0.1:40000", "10.5.0.2:5432").talked(17, 0).speaks(&["postgresql"]),
+        tcp("10.5.0.1:40000", "10.5.0.2:1521").talked(123, 0).speaks(&["oracle_tns"]),
+        tcp("10.5.0.1:40000", "10.5.0.2:1389").talked(60, 60).speaks(&["ldap"]),
+        tcp("10.5.0.1:40000", "10.5.0.2:1099").talked(60, 60).speaks(&["java_rmi"]),
+        tcp("10.5.0.1:40000", "10.5.0.2:5433").syns(&[1.0, 2.0, 4.0]),
+        tls("10.5.0.1:40000", "10.5.0.2:7243"),
+    ] {
+        expect(&judge_one(Site::default(), sample), None, Verdict::Undecided, &[Reason::NotCovered]);
+    }
+    let spotfire = judge_one(site(SPOTFIRE), tcp("10.6.0.1:40000", "10.5.0.2:5432").talked(17, 20).speaks(&["postgresql"]));
+    expect(&spotfire, Some("sup-sf-out03"), Verdict::Expected, &[]);
+}
+
+#[test]
+fn announcements_that_any_product_makes_need_a_role() {
+    let active = tcp("10.5.0.1:20", "10.5.0.2:45000").talked(500, 0).announced_by(PromiseKind::FtpActive);
+    expect(&judge_one(Site::default(), active), None, Verdict::Undecided, &[Reason::NotCovered]);
+    let soap = http("10.5.0.2:40000", "10.5.0.1:8060", "/dial/dd.xml").announced_by(PromiseKind::SsdpLocation);
+    expect(&judge_one(Site::default(), soap), None, Verdict::Undecided, &[Reason::NotCovered]);
+    let mapped = tcp(&format!("{PUBLIC}:40000"), "10.5.0.1:51413").talked(60, 60).speaks(&["bittorrent"]).announced_by(PromiseKind::UpnpMapping);
+    expect(&judge_one(Site::default(), mapped), None, Verdict::Undecided, &[Reason::NotCovered]);
+    let crqt = tcp("10.5.0.1:40000", "10.5.0.2:51234").talked(60, 60).speaks(&["teatime"]).announced_by(PromiseKind::Crqt);
+    assert!(row(&judge_one(Site::default(), crqt)).is_some_and(|id| id.starts_with("cobalt-teatime")));
+}
+
+#[test]
+fn a_row_without_a_published_format_does_not_take_another_protocols_flow() {
+    let dnp3 = || tcp("10.9.0.1:40000", "10.4.0.1:20000").talked(20, 20).speaks(&["dnp3"]);
+    expect(&judge_one(Site::default(), dnp3()), None, Verdict::Undecided, &[Reason::NotCovered]);
+    expect(&judge_one(site(CAYIN), dnp3()), Some("cayin-supermonitor-cmd"), Verdict::Unexpected, &[Reason::WrongProtocol]);
+    // What products build upon, and bytes that nothing recognises, may be it.
+    let web = judge_one(site(CAYIN), http("10.9.0.1:40000", "10.4.0.1:20000", "/"));
+    expect(&web, Some("cayin-supermonitor-cmd"), Verdict::Expected, &[]);
+    assert_eq!(web.attribution, Confidence::Medium);
+    expect(
+        &judge_one(site(CAYIN), tcp("10.9.0.1:40000", "10.4.0.1:20000").talked(9, 9).opening(b"\x01\x02")),
+        Some("cayin-supermonitor-cmd"),
+        Verdict::Expected,
+        &[],
+    );
+}
+
+#[test]
+fn a_row_without_a_published_format_is_a_candidate_at_most_where_no_end_has_a_role() {
+    for sample in
+        [tls("10.5.0.1:40000", "10.5.0.2:1234"), tcp("10.5.0.1:40000", "10.5.0.2:20001").talked(9, 9).opening(b"\x01"), tcp("10.5.0.1:1", "10.5.0.2:5437")]
+    {
+        let judged = judge_one(Site::default(), sample);
+        expect(&judged, None, Verdict::Undecided, &[Reason::NotCovered]);
+        assert!(!judged.candidates.is_empty());
+    }
+}
+
+#[test]
+fn unrecognised_bytes_on_a_claimed_port_need_a_role() {
+    let judged = judge_one(Site::default(), tcp("10.5.0.1:40000", &format!("{PUBLIC}:6906")).talked(600, 600).opening(b"GNUTELLA CONNECT"));
+    expect(&judged, None, Verdict::Undecided, &[Reason::NotCovered]);
+    assert!(row_of(&judged.candidates[0]).starts_with("cobalt-teatime"));
+}
+
+#[test]
+fn what_any_web_server_answers_is_a_hint_at_most() {
+    let judged = judge_one(Site::default(), tls("10.5.0.1:40000", "10.5.0.2:9802"));
+    assert_eq!((row(&judged), judged.attribution), (Some("spinetix-player-webdavs"), Confidence::Low));
+    // Clear on a secure row is held against nobody in particular; MQTT in clear on 8883 is.
+    let clear = judge_one(Site::default(), http("10.5.0.1:40000", "10.5.0.2:9802", "/"));
+    expect(&clear, None, Verdict::Undecided, &[Reason::NotCovered]);
+    let mqtt = judge_one(Site::default(), tcp("10.5.0.1:40000", &format!("{PUBLIC}:8883")).talked(60, 4).speaks(&["mqtt"]));
+    assert_eq!((mqtt.verdict, mqtt.reasons.as_slice()), (Verdict::Unexpected, [Reason::NotEncrypted].as_slice()));
+}
+
+#[test]
+fn a_scanner_is_nobodys_client() {
+    let mut probes: Vec<Sample> = (0..40).map(|n| tcp("10.9.0.66:40000", &format!("10.5.0.{n}:22"))).collect();
+    probes.push(tcp("10.9.0.66:40000", "10.5.0.3:6901"));
+    let judged = judge_all(Site::default(), &probes).pop().unwrap();
+    assert_eq!(judged.outcome, Outcome::ScanNoise);
+    expect(&judged, None, Verdict::Undecided, &[Reason::NotCovered]);
 }
