@@ -94,7 +94,8 @@ fn protocols_of_one(signatures: &Signatures) -> BTreeSet<String> {
     owners.into_iter().filter(told_apart).map(|(protocol, _)| protocol).collect()
 }
 
-/// Protocols that a row names: the innermost of its stacks, and those in the document's own words (`MQTT`, `Secure CoAP`, the HTTP of `HTTPS`).
+/// Protocols that a row names: the innermost of its stacks, and those in the document's own words (`MQTT`, `Secure CoAP`, `Shared Variables`, the HTTP of
+/// `HTTPS`).
 pub(super) fn words_of(service: &Service) -> impl Iterator<Item = String> {
     let innermost = service.protocols.iter().filter_map(|stack| stack.last()).cloned();
     let words = service.protocol_name.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_ascii_lowercase);
@@ -102,7 +103,9 @@ pub(super) fn words_of(service: &Service) -> impl Iterator<Item = String> {
         let plain = word.strip_suffix('s').filter(|plain| is_protocol_name(plain)).map(str::to_owned);
         if is_protocol_name(&word) { Some(word) } else { plain }
     });
-    innermost.chain(known)
+    let together: Vec<&str> = service.protocol_name.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    let together = Some(together.join("_").to_ascii_lowercase()).filter(|name| is_protocol_name(name));
+    innermost.chain(known).chain(together)
 }
 
 const fn one(port: u16) -> PortRange {

@@ -475,3 +475,12 @@ fn a_scanner_is_nobodys_client() {
     assert_eq!(judged.outcome, Outcome::ScanNoise);
     expect(&judged, None, Verdict::Undecided, &[Reason::NotCovered]);
 }
+
+// The document gives no format for them, yet their bytes are known, and nobody else's.
+#[test]
+fn shared_variables_are_known_by_their_bytes_with_and_without_a_role() {
+    let set = || tcp("10.1.0.7:40000", "10.1.0.2:1234").talked(20, 4).speaks(&["shared_variables"]);
+    for at in [players(), Site::default()] {
+        expect(&judge_one(at, set()), Some("spinetix-player-sharedvar"), Verdict::Expected, &[Reason::OptionalServiceActive]);
+    }
+}
