@@ -315,7 +315,7 @@ fn silent_udp(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 fn says_silent_udp(e: &Ending<'_>) -> String {
-    let name = e.identified.protocol.last().copied().unwrap_or("datagram");
+    let name = e.identified.protocol.first().copied().unwrap_or("datagram");
     format!("{} sent the same {name} request to {} {} times and nothing answered", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.asked)
 }
 

@@ -85,10 +85,13 @@ pub(super) struct Seen {
     /// Lowest and highest time to live of what hosts sent by TCP besides resets: a forged reset is held against it.
     hops: HashMap<IpAddr, (u8, u8), RandomState>,
     /// Unanswered targets of a source, and how many of its flows were answered.
-    probes: HashMap<IpAddr, (BTreeSet<(IpAddr, u16)>, u64), RandomState>,
+    probes: HashMap<IpAddr, Probes, RandomState>,
     /// Time of the last packet of all.
     end: Option<Timestamp>,
 }
+
+/// Unanswered targets (host and port), and how many flows were answered.
+type Probes = (BTreeSet<(IpAddr, u16)>, u64);
 
 impl Seen {
     /// Enters one flow.

@@ -328,11 +328,11 @@ impl Headers<'_> {
         }
     }
 
-    /// By which fields an answer shows that a proxy or filter made it up itself. `Via` alone does not: it stands in what is passed on, too.
+    /// By which fields an answer shows that a proxy or filter made it up itself; only a proxy asks for a login to itself (RFC 9110 section 11.7.1). `Via` alone does not: it stands in what is passed on, too.
     fn proxy_mark(&self) -> Option<Box<str>> {
         let field = |name: &str| self.text(name).map(|value| format!("{name}: {value}"));
         let product = self.text("server").is_some_and(|server| FILTERS.iter().any(|name| server.to_ascii_lowercase().contains(name)));
-        let own = field("X-Squid-Error").or_else(|| field("Server").filter(|_| product))?;
+        let own = field("X-Squid-Error").or_else(|| field("Proxy-Authenticate")).or_else(|| field("Server").filter(|_| product))?;
         let words = [Some(own), field("Via")].into_iter().flatten().collect::<Vec<_>>().join(", ");
         Some(printable(words.as_bytes()))
     }

@@ -82,9 +82,9 @@ fn proxy_mark<'a>(e: &Ending<'a>) -> Option<&'a str> {
     })
 }
 
-/// RFC 9110 section 15.5.8.
+/// RFC 9110 section 15.5.8: a proxy says how to log in; a 407 without that is anybody's.
 pub(super) fn proxy_wants_login(e: &Ending<'_>) -> Option<Confidence> {
-    (http_code(e)? == 407).then_some(Confidence::High)
+    proxy_mark(e).filter(|_| http_code(e) == Some(407)).map(|_| Confidence::High)
 }
 
 /// RFC 6585 section 6.
@@ -115,7 +115,7 @@ fn refused_by_service(e: &Ending<'_>) -> Option<Confidence> {
 /// A page that is not there, or a method not allowed, is everyday HTTP; a login refused, or a server that fails, is not. Who wrote the answer, the server
 /// or something before it, HTTP does not show.
 pub(super) fn web_refused(e: &Ending<'_>) -> Option<Confidence> {
-    refused_by_service(e).filter(|_| matches!(http_code(e), Some(401 | 403 | 451 | 500..))).map(|_| Confidence::Medium)
+    refused_by_service(e).filter(|_| matches!(http_code(e), Some(401 | 403 | 407 | 451 | 500..))).map(|_| Confidence::Medium)
 }
 
 pub(super) fn says_web_refused(e: &Ending<'_>) -> String {

@@ -364,7 +364,10 @@ fn a_refusal_in_the_services_own_protocol_is_its_own() {
 #[test]
 fn http_refusals_are_read_by_their_code() {
     let ask = |code, text: &str| judge(tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&["http"]).answer(Side::Server, AnswerKind::Refused, code, text));
-    expect(&ask(407, "Proxy Authentication Required"), Outcome::BlockedByProxy, Confidence::High, Some("D43"));
+    expect(&ask(407, "Proxy Authentication Required"), Outcome::AppRefused, Confidence::Medium, Some("D56"));
+    let login = tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&["http"]).answer(Side::Server, AnswerKind::Refused, 407, "Proxy Authentication Required");
+    let login = login.fact(Fact::Proxied { mark: "Proxy-Authenticate: Basic realm=\"proxy\"".into() });
+    expect(&judge(login), Outcome::BlockedByProxy, Confidence::High, Some("D43"));
     expect(&ask(511, "Network Authentication Required"), Outcome::BlockedByProxy, Confidence::High, Some("D44"));
     let forbidden = ask(403, "Forbidden");
     expect(&forbidden, Outcome::AppRefused, Confidence::Medium, Some("D56"));
