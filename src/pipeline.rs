@@ -7,11 +7,14 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use smallvec::SmallVec;
+
 use crate::capture::{self, Captures, Filter, Frame, Progress, Source, SourceError};
-use crate::decode;
+use crate::decode::{self, Packet};
 use crate::flow::{self, FlowTable};
 use crate::identify::{Books, Identified, Identifier};
 use crate::judge::{Gatherer, Judge, Judged, Site};
+use crate::limit::BATCH;
 use crate::net::Endpoint;
 use crate::report::{Digest, Losses, Report};
 use crate::signature::Signatures;
@@ -123,7 +126,8 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
     loop {
         let step = source.read(&mut |frames| {
             read.span_and_bytes(frames);
-            let mut packets = Vec::with_capacity(frames.len());
+            // On the stack: an allocation of this size makes the allocator tidy up behind all the small ones, batch after batch.
+            let mut packets: SmallVec<[Packet<'_>; BATCH]> = SmallVec::new();
             decode::decode_batch(frames, &mut packets);
             if shard.of > 1 {
                 packets.retain(|packet| flow::shard_of(packet, shard.of) == shard.number);

@@ -50,6 +50,8 @@ pub use ip::{Segment, datagram, transport};
 pub use packet::{Arp, Content, Fragment, Header, Ip, OtherKind, Packet, Tcp, TcpFlags};
 pub use path::{Tunnel, TunnelPath, VlanStack};
 
+use std::ops::DerefMut;
+
 use crate::capture::{Frame, FrameId, LinkType};
 use crate::time::Timestamp;
 use cursor::Cursor;
@@ -62,8 +64,8 @@ pub fn decode<'a>(frame: &Frame<'a>) -> Packet<'a> {
     packet
 }
 
-/// [`decode`] of each frame, in order, added to `out`.
-pub fn decode_batch<'a>(frames: &[Frame<'a>], out: &mut Vec<Packet<'a>>) {
+/// [`decode`] of each frame, in order, added to `out`: a vector, or something like it that needs no allocation for each batch.
+pub fn decode_batch<'a>(frames: &[Frame<'a>], out: &mut (impl Extend<Packet<'a>> + DerefMut<Target = [Packet<'a>]>)) {
     // In place: a packet that is put together from small writes and then moved stalls the processor on each move.
     let start = out.len();
     out.extend(frames.iter().map(Packet::of));

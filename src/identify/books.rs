@@ -67,7 +67,7 @@ impl Books {
                 let names: Arc<[Box<str>]> = std::iter::once(name).cloned().collect();
                 self.names.heard(&[host], names, *source, (!is_group(peer)).then_some(peer), Duration::ZERO, stamp);
             }
-            Fact::Promise(promise) => self.promises.add(promise.clone(), stamp),
+            Fact::Promise(promise) => self.promises.add(promise.as_ref().clone(), stamp),
             _ => {}
         }
     }

@@ -295,13 +295,17 @@ impl Live {
             self.keep_facts(facts, setting.ends, (flow.last, flow.last_frame), books);
         }
         *dropped += u64::from(self.dropped);
-        let Self { layers: protocol, evidence, matches, facts, retries, opening, client, midstream, .. } = self;
+        let Self { layers: mut protocol, evidence, mut matches, mut facts, retries, opening, client, midstream, .. } = self;
         let evidence = if midstream { evidence.lowered() } else { evidence };
         let turn = client == Some(Side::Server) && flow.direction != Direction::Certain;
         if client.is_some() && flow.direction == Direction::Unknown {
             flow.direction = Direction::Likely;
         }
         let opening = opening.map(Vec::into_boxed_slice);
+        // Held until the last packet of the capture: room that was kept for more is given back.
+        protocol.shrink_to_fit();
+        matches.shrink_to_fit();
+        facts.shrink_to_fit();
         let mut identified = Identified { flow, protocol, evidence, matches, facts, retries, announced: None, opening };
         if turn {
             identified.turn();

@@ -42,7 +42,7 @@ pub struct Identified {
     /// How often a [`Fact::Retry`] was stated: requests sent again.
     pub retries: u32,
     /// The promise that announced this flow, if one did.
-    pub announced: Option<Promise>,
+    pub announced: Option<Box<Promise>>,
     /// First payload bytes of client and server, at most [`limit::OPENING_KEPT`](crate::limit::OPENING_KEPT) each, for people to look at.
     pub opening: [Box<[u8]>; 2],
 }
@@ -140,7 +140,7 @@ pub enum Fact {
         by: Side,
     },
     /// A flow to come.
-    Promise(Promise),
+    Promise(Box<Promise>),
     /// Software that an end says it is, with version where it gives one.
     Software {
         /// Which end.

@@ -48,9 +48,9 @@ impl<'a> Judge<'a> {
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
         let given = [roles.given(client.ip), roles.given(server.ip)];
         let names = [self.names(&identified, Side::Client), self.names(&identified, Side::Server)];
-        let announced = identified.announced.clone().or_else(|| self.books.announced(flow.transport, client.ip, server, flow.first));
+        let announced = identified.announced.clone().or_else(|| self.books.announced(flow.transport, client.ip, server, flow.first).map(Box::new));
         let announced = announced.filter(|promise| keeps(promise, &identified));
-        let case = Case { identified: &identified, given: &given, names: &names, announced: announced.as_ref() };
+        let case = Case { identified: &identified, given: &given, names: &names, announced: announced.as_deref() };
         let weighed = weigh(&case, self.signatures, roles, &self.claims, |service| self.applies(service));
         let mut decision = verdict::decide(&case, self.signatures, roles, &weighed, took_part(flow));
         let row = |service: Option<ServiceId>| service.and_then(|id| self.signatures.services.get(id.0 as usize));

@@ -59,7 +59,7 @@ impl Reader for CrqtReader {
         said.detail("crqt", "session", in_hex(&session));
         let (server, made, frame) = (Endpoint { ip: announcer, port }, piece.time, piece.frame);
         let begins = Some(session);
-        said.say(Fact::Promise(Promise {
+        said.say(Fact::Promise(Box::new(Promise {
             kind: PromiseKind::Crqt,
             transport: Transport::TCP,
             server,
@@ -69,7 +69,7 @@ impl Reader for CrqtReader {
             frame,
             parent: piece.ends,
             begins,
-        }));
+        })));
         Appetite::Hungry
     }
 }

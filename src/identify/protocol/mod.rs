@@ -297,7 +297,7 @@ impl Said<'_> {
     pub fn promise(&mut self, at: &Piece<'_>, kind: PromiseKind, transport: Transport, server: Endpoint, client: Option<IpAddr>, lasts: Duration) {
         if server.port != 0 {
             let (made, frame, parent) = (at.time, at.frame, at.ends);
-            self.say(Fact::Promise(Promise { kind, transport, server, client, made, lasts, frame, parent, begins: None }));
+            self.say(Fact::Promise(Box::new(Promise { kind, transport, server, client, made, lasts, frame, parent, begins: None })));
         }
     }
 

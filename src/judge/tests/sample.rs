@@ -214,7 +214,7 @@ impl Sample {
         let (transport, lasts) = (flow.transport, Duration::from_secs(60));
         let promise =
             Promise { kind, transport, server, client: Some(client.ip), made: at(0.5), lasts, frame: frame(1), parent: (client, server), begins: None };
-        self.0.announced = Some(promise);
+        self.0.announced = Some(Box::new(promise));
         self
     }
 
