@@ -81,7 +81,7 @@ pub(super) struct Seen {
     /// Flows of a pair without any answer.
     unanswered: HashMap<Pair, u32, RandomState>,
     /// Ends with the hosts that opened flows to them: the first, and whether there was another.
-    fan_in: HashMap<(Transport, Endpoint), (IpAddr, bool), RandomState>,
+    fan_in: HashMap<(Transport, Endpoint), Openers, RandomState>,
     /// Lowest and highest time to live of what hosts sent by TCP besides resets: a forged reset is held against it.
     hops: HashMap<IpAddr, (u8, u8), RandomState>,
     /// Unanswered targets of a source, and how many of its flows were answered.
@@ -89,6 +89,9 @@ pub(super) struct Seen {
     /// Time of the last packet of all.
     end: Option<Timestamp>,
 }
+
+/// The first host that opened a flow there, and whether there was another.
+type Openers = (IpAddr, bool);
 
 /// Unanswered targets (host and port), and how many flows were answered.
 type Probes = (BTreeSet<(IpAddr, u16)>, u64);
