@@ -3,6 +3,15 @@
 //! Each stretch is run with all before it. Rounds are interleaved, so that a busy machine slows all alike; the ratio to the floor is the figure. Reads
 //! `PORTBOOK_BENCH` where it names a capture (pcap, uncompressed), else the shared bench capture beside the repository, else says that it was skipped.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench prints what it measures and stops where it cannot"
+)]
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
