@@ -49,8 +49,11 @@ fn main() {
     }
 }
 
-/// Ways to run through a capture, each with all that the one before does; how many packets there were.
-const STRETCHES: &[(&str, fn(&Path) -> u64)] = &[
+/// A name, and a run through a capture that gives how many packets there were.
+type Stretch = (&'static str, fn(&Path) -> u64);
+
+/// Ways to run through a capture, each with all that the one before does.
+const STRETCHES: &[Stretch] = &[
     ("floor: read and record walk", |path| floor(path).0),
     ("decoded", decoded),
     ("in flows", in_flows),
