@@ -184,7 +184,8 @@ impl Gathered {
     fn of(judged: &Judged) -> Self {
         let flow = &judged.identified.flow;
         let retries = u64::from(judged.identified.retries);
-        let requests = if flow.tcp.is_some() { 1 } else { flow.client.packets.saturating_sub(retries).max(1) };
+        // Datagrams of an answered conversation are no attempts: a stream has thousands.
+        let requests = if flow.tcp.is_some() || flow.server.packets > 0 { 1 } else { flow.client.packets.saturating_sub(retries).max(1) };
         Self {
             flows: 1,
             attempts: requests,

@@ -221,3 +221,10 @@ fn without_a_role_only_what_was_blocked_is_worth_a_word() {
     let clear = tcp("10.5.0.1:40005", &format!("{outside}:8883")).talked(60, 4).speaks(&["mqtt"]);
     assert_eq!(only(findings(Site::default(), &[clear])).severity, Severity::Medium);
 }
+
+#[test]
+fn the_datagrams_of_a_stream_are_one_attempt() {
+    let mut stream = udp("10.9.0.1:40000", "10.1.0.2:5000").talked(9000, 90).speaks(&["srt"]);
+    stream.0.flow.client.packets = 463;
+    assert_eq!(only(findings(players(), &[stream])).attempts, 1);
+}
