@@ -245,7 +245,7 @@ fn write_losses(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     if lines.is_empty() {
         return Ok(());
     }
-    writeln!(out, "{HEAD}Packets that are no part of a flow{HEAD:#}")?;
+    writeln!(out, "{HEAD}Left out of the flows{HEAD:#}")?;
     for (label, text) in lines {
         wrapped(out, &format!("  {label:20}"), &text)?;
     }
