@@ -174,7 +174,7 @@ pub const TLS_RECORDS_ONE_SIDED: u8 = 16;
 pub const SMB_PIPES_WITHIN: u64 = 32 * 1024;
 /// Bytes of one side of an XMPP stream that are held: headers, features and a login fit.
 pub const XMPP_KEPT: usize = 6144;
-/// Facts kept of one flow. A dialogue states a handful; a long HTTP connection states one a request.
+/// Facts kept of one flow. A dialogue states a handful; a long HTTP connection states one a request. The latest answer has a place beyond them.
 pub const FACTS_KEPT: usize = 64;
 /// Bytes of one text from the wire (banner, reason, product) that are kept: a line of a terminal or two.
 pub const TEXT_KEPT: usize = 160;

@@ -77,6 +77,8 @@ struct First {
     time: Timestamp,
     ttl: u8,
     mac: Option<Mac>,
+    /// Where it was sent to on the link.
+    to: Option<Mac>,
 }
 
 impl Live {
@@ -121,7 +123,8 @@ impl Live {
     pub fn count(&mut self, side: Side, packet: &Packet<'_>, ttl: u8, weight: Weight) {
         let sent = &mut self.sent[side as usize];
         if sent.packets == 0 {
-            let first = First { time: packet.time, ttl, mac: packet.mac.map(|(from, _)| from) };
+            let (mac, to) = packet.mac.unzip();
+            let first = First { time: packet.time, ttl, mac, to };
             self.cold.opened_by[side as usize] = Some(first);
         }
         sent.packets += weight.packets;
@@ -212,13 +215,18 @@ impl Live {
     fn end(&self, side: Side) -> End {
         let sent = self.sent[side as usize];
         let first = self.cold.opened_by[side as usize];
+        let other = self.cold.opened_by[side.other() as usize];
+        let mac = match (first, other) {
+            (Some(first), _) => first.mac,
+            (None, other) => other.and_then(|other| other.to).filter(|to| !to.is_group()),
+        };
         End {
             endpoint: self.key.end(self.client_is_low == (side == Side::Client)),
             packets: sent.packets,
             bytes: sent.bytes,
             payload_bytes: sent.payload,
             ttl: first.map_or(0, |first| first.ttl),
-            mac: first.and_then(|first| first.mac),
+            mac,
             first: first.map(|first| first.time),
             last: first.map(|_| sent.last),
         }

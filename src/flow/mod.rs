@@ -107,7 +107,8 @@ pub struct End {
     pub payload_bytes: u64,
     /// Time to live of its first packet.
     pub ttl: u8,
-    /// MAC address its packets came from on the captured link (a router's, where the host is further away).
+    /// MAC address its packets came from on the captured link (a router's, where the host is further away); of an end that was never heard, the
+    /// one that packets for it were sent to.
     pub mac: Option<Mac>,
     /// Time of its first packet.
     pub first: Option<Timestamp>,
@@ -259,6 +260,8 @@ pub struct TcpStory {
     pub missed_bytes: [u64; 2],
     /// Zero windows announced, by client, by server.
     pub zero_windows: [u32; 2],
+    /// Whether the last window that client, that server announced was zero: it takes no more.
+    pub stalled: [bool; 2],
     /// Whether the first packet seen was neither SYN nor SYN-ACK.
     pub midstream: bool,
     /// Payload bytes of the client, of the server that the other end acknowledged.
@@ -283,8 +286,10 @@ pub struct TcpStory {
     pub resets_differ: bool,
     /// Payload segments by the end that had sent a RST: the RST was not its own.
     pub data_after_reset: u32,
-    /// The longest time without a packet, in nanoseconds, and the frame that ended it.
-    pub longest_silence: (u64, FrameId),
+    /// How long the connection had been silent when that segment was first sent, in nanoseconds.
+    pub silence_before: [u64; 2],
+    /// Identification of the last packet of client, of server that was no RST; zero where it had none (IPv6) or sets none.
+    pub ident: [u16; 2],
     /// Time of the last packet.
     pub last: Option<Timestamp>,
 }
@@ -295,6 +300,7 @@ impl TcpStory {
         self.retransmissions.swap(0, 1);
         self.missed_bytes.swap(0, 1);
         self.zero_windows.swap(0, 1);
+        self.stalled.swap(0, 1);
         self.acknowledged.swap(0, 1);
         self.payload.swap(0, 1);
         self.first_data.swap(0, 1);
@@ -304,6 +310,8 @@ impl TcpStory {
         self.largest_acknowledged.swap(0, 1);
         self.open_segment.swap(0, 1);
         self.open_again.swap(0, 1);
+        self.silence_before.swap(0, 1);
+        self.ident.swap(0, 1);
         if let Some(reset) = &mut self.reset {
             reset.from = reset.from.other();
             std::mem::swap(&mut reset.client_payload, &mut reset.server_payload);
@@ -328,6 +336,10 @@ pub struct Reset {
     pub ttl: u8,
     /// Its IPv4 identification.
     pub ident: u32,
+    /// The same of the packet before it in its sender's name; zero where there was none or it had none.
+    pub ident_before: u16,
+    /// How long the connection had been silent before it, in nanoseconds.
+    pub after_silence: u64,
     /// Its sequence number.
     pub sequence: u32,
     /// Whether it carries ACK. A closed port answers a SYN with RST and ACK (RFC 9293 section 3.5.2).

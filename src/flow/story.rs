@@ -28,35 +28,34 @@ pub(super) fn tell(story: &mut TcpStory, told: &Told<'_>) {
         story.midstream = !flags.has(TcpFlags::SYN);
         story.same_isn = true;
     }
-    note_silence(story, told);
+    let silence = note_time(story, told);
     if flags.has(TcpFlags::SYN) {
         note_syn(story, told);
     }
     if flags.has(TcpFlags::RST) {
-        note_reset(story, told);
+        note_reset(story, told, silence);
     } else {
         story.ttl[side] = Some(story.ttl[side].map_or((told.ip.ttl, told.ip.ttl), |(low, high)| (low.min(told.ip.ttl), high.max(told.ip.ttl))));
+        story.ident[side] = told.ip.ident as u16;
         if story.reset.is_some_and(|reset| reset.from == told.side) && told.packet.payload_len > 0 {
             story.data_after_reset = story.data_after_reset.saturating_add(1);
         }
     }
-    if told.tcp.window == 0 && !flags.has(TcpFlags::RST) {
-        story.zero_windows[side] = story.zero_windows[side].saturating_add(1);
+    if !flags.has(TcpFlags::RST) {
+        story.stalled[side] = told.tcp.window == 0;
+        story.zero_windows[side] = story.zero_windows[side].saturating_add(u32::from(told.tcp.window == 0));
     }
     story.fins[side] |= flags.has(TcpFlags::FIN);
-    note_payload(story, told);
+    note_payload(story, told, silence);
     note_acknowledgment(story, told);
 }
 
-fn note_silence(story: &mut TcpStory, told: &Told<'_>) {
+/// How long the connection had been silent, in nanoseconds.
+fn note_time(story: &mut TcpStory, told: &Told<'_>) -> u64 {
     let time = told.packet.time;
-    if let Some(last) = story.last {
-        let silence = time.since(last).as_nanos() as u64;
-        if silence > story.longest_silence.0 {
-            story.longest_silence = (silence, told.packet.frame);
-        }
-    }
+    let silence = story.last.map_or(0, |last| u64::try_from(time.since(last).as_nanos()).unwrap_or(u64::MAX));
     story.last = Some(story.last.map_or(time, |last| last.max(time)));
+    silence
 }
 
 fn note_syn(story: &mut TcpStory, told: &Told<'_>) {
@@ -79,7 +78,7 @@ fn note_syn(story: &mut TcpStory, told: &Told<'_>) {
     }
 }
 
-fn note_reset(story: &mut TcpStory, told: &Told<'_>) {
+fn note_reset(story: &mut TcpStory, told: &Told<'_>, silence: u64) {
     story.resets = story.resets.saturating_add(1);
     let answers_syn = told.side == Side::Server && story.syns > 0 && story.syn_acks == 0 && !story.established;
     let reset = Reset {
@@ -88,6 +87,8 @@ fn note_reset(story: &mut TcpStory, told: &Told<'_>) {
         frame: told.packet.frame,
         ttl: told.ip.ttl,
         ident: told.ip.ident,
+        ident_before: story.ident[told.side as usize],
+        after_silence: silence,
         sequence: told.tcp.sequence,
         with_ack: told.tcp.flags.has(TcpFlags::ACK),
         answers_syn,
@@ -100,7 +101,7 @@ fn note_reset(story: &mut TcpStory, told: &Told<'_>) {
     }
 }
 
-fn note_payload(story: &mut TcpStory, told: &Told<'_>) {
+fn note_payload(story: &mut TcpStory, told: &Told<'_>, silence: u64) {
     let (side, len) = (told.side as usize, told.packet.payload_len);
     if len == 0 || told.tcp.flags.has(TcpFlags::RST) {
         return;
@@ -117,6 +118,7 @@ fn note_payload(story: &mut TcpStory, told: &Told<'_>) {
         story.open_again[side] = story.open_again[side].saturating_add(1);
     } else if len > story.open_segment[side].0 {
         (story.open_segment[side], story.open_again[side]) = (segment, 0);
+        story.silence_before[side] = silence;
     }
 }
 

@@ -307,16 +307,36 @@ fn zero_windows_are_written_at_the_first_the_tenth_and_the_hundredth() {
 }
 
 #[test]
-fn a_silence_within_a_connection_is_noted_with_the_frame_that_ended_it() {
+fn a_silence_is_noted_before_the_segment_that_stays_open_and_before_a_reset() {
     let mut t = Trace::new();
     t.handshake();
     t.client().data(b"hello");
+    t.server().ack();
     t.wait(600);
     t.client().data(b"anybody?");
+    t.wait(2);
+    t.client().at(1_006).data(b"anybody?");
+    t.wait(5);
     t.server().rst();
     let seen = t.run();
-    let (nanos, frame) = story(&seen).longest_silence;
-    assert_eq!((nanos / 1_000_000_000, frame.number), (600, 5));
+    let story = story(&seen);
+    let seconds = |nanos: u64| nanos / 1_000_000_000;
+    assert_eq!((story.silence_before.map(seconds), story.open_again[0]), ([600, 0], 1));
+    assert_eq!(story.reset.map(|reset| (seconds(reset.after_silence), reset.ident_before)), Some((5, story.ident[1])));
+}
+
+#[test]
+fn a_window_that_stays_closed_is_stalled_and_one_that_opens_again_is_not() {
+    let mut t = Trace::new();
+    t.handshake();
+    t.client().data(b"hello");
+    t.server().zero_window();
+    assert_eq!(story(&t.run()).stalled, [false, true]);
+    let mut t = Trace::new();
+    t.handshake();
+    t.server().zero_window();
+    t.server().ack();
+    assert_eq!(story(&t.run()).stalled, [false, false]);
 }
 
 #[test]

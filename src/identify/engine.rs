@@ -72,6 +72,8 @@ struct Live {
     evidence: Evidence,
     matches: Vec<Match>,
     facts: Vec<Fact>,
+    /// The latest answer beyond the facts kept.
+    last_answer: Option<Fact>,
     /// How often a request was sent again.
     retries: u32,
     opening: [Vec<u8>; 2],
@@ -266,7 +268,7 @@ impl Live {
                     }
                 }
                 fact if self.is_known(&fact) => {}
-                _ if self.facts.len() >= limit::FACTS_KEPT => self.dropped = self.dropped.saturating_add(1),
+                fact if self.facts.len() >= limit::FACTS_KEPT => self.pass_over(fact),
                 fact => {
                     if let Fact::Speaks { client } = fact {
                         self.client = Some(client);
@@ -275,6 +277,13 @@ impl Live {
                 }
             }
         }
+    }
+
+    /// A fact that finds no room. The latest answer has a place of its own: how a long dialogue ended must not be lost for how it began.
+    fn pass_over(&mut self, fact: Fact) {
+        let is_answer = matches!(fact, Fact::Answer { .. });
+        let lost = if is_answer { self.last_answer.replace(fact).is_some() } else { true };
+        self.dropped = self.dropped.saturating_add(u32::from(lost));
     }
 
     /// Whether the same was stated before; a request sent again is counted.
@@ -295,13 +304,14 @@ impl Live {
             self.keep_facts(facts, setting.ends, (flow.last, flow.last_frame), books);
         }
         *dropped += u64::from(self.dropped);
-        let Self { layers: mut protocol, evidence, mut matches, mut facts, retries, opening, client, midstream, .. } = self;
+        let Self { layers: mut protocol, evidence, mut matches, mut facts, last_answer, retries, opening, client, midstream, .. } = self;
         let evidence = if midstream { evidence.lowered() } else { evidence };
         let turn = client == Some(Side::Server) && flow.direction != Direction::Certain;
         if client.is_some() && flow.direction == Direction::Unknown {
             flow.direction = Direction::Likely;
         }
         let opening = opening.map(Vec::into_boxed_slice);
+        facts.extend(last_answer);
         // Held until the last packet of the capture: room that was kept for more is given back.
         protocol.shrink_to_fit();
         matches.shrink_to_fit();
@@ -410,6 +420,17 @@ mod tests {
         assert_eq!((turned.matches[0].side, turned.opening[1].len()), (Side::Server, dialogue[0].1.len()));
         let (kept, ..) = run(&flow(Transport::TCP, Direction::Certain), false, &dialogue);
         assert_eq!(kept.flow.client.endpoint.port, 50_000);
+    }
+
+    #[test]
+    fn how_a_long_dialogue_was_refused_at_last_is_kept_beyond_the_bound() {
+        let asked: Vec<String> = (0..2 * limit::FACTS_KEPT).map(|n| format!("GET /{n} HTTP/1.1\r\n\r\n")).collect();
+        let refusals = ["HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"];
+        let asks = asked.iter().map(|text| (Side::Client, text.as_bytes()));
+        let dialogue: Vec<_> = asks.chain(refusals.iter().map(|text| (Side::Server, text.as_bytes()))).collect();
+        let (identified, ..) = run(&flow(Transport::TCP, Direction::Certain), false, &dialogue);
+        assert_eq!(identified.facts.len(), limit::FACTS_KEPT + 1);
+        assert!(matches!(identified.facts.last(), Some(Fact::Answer { code: 403, .. })), "{:?}", identified.facts.last());
     }
 
     #[test]

@@ -154,6 +154,8 @@ impl Sample {
             frame: frame(9),
             ttl,
             ident: 0,
+            ident_before: 0,
+            after_silence: 0,
             answers_syn,
             client_payload,
             server_payload,
