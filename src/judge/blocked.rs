@@ -8,7 +8,7 @@ mod content;
 
 use std::net::IpAddr;
 
-use crate::flow::Rejection;
+use crate::flow::{Ended, Rejection};
 use crate::judge::ending::Ending;
 use crate::judge::visibility::Sight;
 use crate::judge::{Cause, Confidence, Outcome};
@@ -48,7 +48,10 @@ pub(super) fn decide(ending: &Ending<'_>) -> Fate {
 }
 
 fn worked(ending: &Ending<'_>) -> Fate {
-    let confidence = if ending.flow.client.payload_bytes > 0 && ending.flow.server.payload_bytes > 0 { Confidence::High } else { Confidence::Medium };
+    let talked = ending.flow.client.payload_bytes > 0 && ending.flow.server.payload_bytes > 0;
+    // What was on its way at the capture's end may never have arrived.
+    let hangs = ending.flow.ended == Ended::CaptureEnd && ending.tcp.is_some_and(|tcp| tcp.open_segment.iter().any(|(len, _)| *len > 0));
+    let confidence = if talked && !hangs { Confidence::High } else { Confidence::Medium };
     Fate { outcome: Outcome::Ok, confidence, cause: None }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::flow::Direction;
 use crate::identify::{Books, Fact, Identified, Promise};
+use crate::judge::announcer::Announcers;
 use crate::judge::candidate::{Case, weigh};
 use crate::judge::claim::Claims;
 use crate::judge::ending::Ending;
@@ -20,19 +21,21 @@ pub struct Judge<'a> {
     claims: Claims,
     seen: Seen,
     resolvers: Resolvers,
+    announcers: Announcers,
 }
 
 impl<'a> Judge<'a> {
     /// A judge by these documents, this site and what the books know.
     pub fn new(signatures: &'a Signatures, site: Site, books: &'a Books) -> Self {
         let (roles, claims) = (Roles::new(signatures, site), Claims::new(signatures));
-        Self { signatures, roles, books, claims, seen: Seen::default(), resolvers: Resolvers::default() }
+        Self { signatures, roles, books, claims, seen: Seen::default(), resolvers: Resolvers::default(), announcers: Announcers::default() }
     }
 
     /// First pass: what this flow shows about the tap and about the other flows' ends.
     pub fn learn(&mut self, identified: &Identified) {
         self.seen.learn(identified);
         self.resolvers.learn(identified, self.signatures);
+        self.announcers.learn(identified);
     }
 
     /// What this tap can see, once all flows were learned.
@@ -53,6 +56,9 @@ impl<'a> Judge<'a> {
         let case = Case { identified: &identified, given: &given, names: &names, announced: announced.as_deref() };
         let weighed = weigh(&case, self.signatures, roles, &self.claims, |service| self.applies(service));
         let mut decision = verdict::decide(&case, self.signatures, roles, &weighed, took_part(flow));
+        if self.announcers.may_be_missed(flow) {
+            decision.leave_announcement_open();
+        }
         let row = |service: Option<ServiceId>| service.and_then(|id| self.signatures.services.get(id.0 as usize));
         let mut ending = Ending::read(&identified, row(decision.service), &self.seen);
         let asks = |row: &Service| self.applies(row) && roles.plays(client.ip, &given[0], &row.client, false) > Plays::Refused;

@@ -1,6 +1,7 @@
 //! Holds identified flows against the documents: expected or not, and what became of them.
 
 mod advice;
+mod announcer;
 mod blocked;
 mod candidate;
 mod claim;

@@ -25,6 +25,15 @@ impl Decision {
         self.service = None;
         (self.verdict, self.reasons, self.attribution) = (Verdict::Undecided, vec![Reason::NotCovered], Confidence::Low);
     }
+
+    /// Of a flow that broke nothing but the want of an announcement, where that may have been missed.
+    pub(super) fn leave_announcement_open(&mut self) {
+        if self.verdict == Verdict::Unexpected && self.reasons == [Reason::NotAnnounced] {
+            self.verdict = Verdict::Undecided;
+            self.reasons.push(Reason::NotEnoughBytes);
+            self.reasons.sort_unstable();
+        }
+    }
 }
 
 /// Decides by the rows that touch the flow. `answered`: the server took part.

@@ -24,6 +24,15 @@ fn syns(times: &[f64]) -> Sample {
 
 // D20
 #[test]
+fn what_was_on_its_way_at_the_end_of_the_capture_leaves_a_doubt() {
+    let mut hanging = tcp("10.1.0.2:40000", "198.51.100.7:443").talked(100, 1448).cut_by_the_end();
+    assert_eq!(judge(hanging.clone()).confidence, Confidence::High);
+    hanging.0.flow.tcp.as_mut().unwrap().open_segment = [(0, 0), (1448, 1449)];
+    let judged = judge(hanging);
+    assert_eq!((judged.outcome, judged.confidence), (Outcome::Ok, Confidence::Medium));
+}
+
+#[test]
 fn three_equal_syns_without_an_answer_are_a_silent_drop() {
     let judged = judge(syns(&[1.0, 2.0, 4.0, 8.0]));
     expect(&judged, Outcome::SilentDrop, Confidence::High, Some("D20"));

@@ -240,9 +240,26 @@ const CAYIN: &[&str] = &["cayin.cms=10.4.0.1/32", "cayin.smp=10.4.0.0/24"];
 fn an_ftp_data_port_must_have_been_announced() {
     let data = || tcp("10.4.0.9:40000", "10.4.0.1:25000").talked(0, 5000);
     expect(&judge_one(site(CAYIN), data().announced_by(PromiseKind::FtpPassive)), Some("cayin-ftp-data-pasv"), Verdict::Expected, &[]);
-    expect(&judge_one(site(CAYIN), data()), Some("cayin-ftp-data-pasv"), Verdict::Unexpected, &[Reason::NotAnnounced]);
+    let control = tcp("10.4.0.9:39999", "10.4.0.1:21").talked(200, 300).speaks(&["ftp"]);
+    expect(&judge_all(site(CAYIN), &[data(), control]).remove(0), Some("cayin-ftp-data-pasv"), Verdict::Unexpected, &[Reason::NotAnnounced]);
     let low = tcp("10.4.0.9:40000", "10.4.0.1:15000").talked(0, 5000).announced_by(PromiseKind::FtpPassive);
     expect(&judge_one(site(CAYIN), low), Some("cayin-ftp-data-pasv"), Verdict::Unexpected, &[Reason::OutsideAnnouncedRange]);
+}
+
+#[test]
+fn what_may_have_been_announced_unseen_is_left_open() {
+    let data = || tcp("10.4.0.9:40000", "10.4.0.1:25000").talked(0, 5000);
+    let control = || tcp("10.4.0.9:39999", "10.4.0.1:21").talked(200, 300).speaks(&["ftp"]);
+    let mut with_a_gap = control();
+    with_a_gap.0.flow.tcp.as_mut().unwrap().missed_bytes = [0, 48];
+    // As early as this the control connection may have been open before the capture.
+    for others in [vec![], vec![control().midstream()], vec![with_a_gap]] {
+        let judged = judge_among(site(CAYIN), &[data()], &others).remove(0);
+        expect(&judged, Some("cayin-ftp-data-pasv"), Verdict::Undecided, &[Reason::NotAnnounced, Reason::NotEnoughBytes]);
+    }
+    let mut before = tcp("10.4.0.8:40000", "10.4.0.7:80").talked(100, 100);
+    before.0.flow.first = at(-60.0);
+    expect(&judge_among(site(CAYIN), &[data()], &[before]).remove(0), Some("cayin-ftp-data-pasv"), Verdict::Unexpected, &[Reason::NotAnnounced]);
 }
 
 // A02

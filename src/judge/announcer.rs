@@ -1,0 +1,64 @@
+//! Whether an announcement that is missed could have been seen: what announces flows was captured whole, or not at all for long enough.
+//!
+//! Learned over all flows before the first is judged. A flow is not called unannounced where its announcement may have passed unseen.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+
+use crate::flow::Flow;
+use crate::identify::Identified;
+use crate::limit;
+use crate::time::Timestamp;
+
+/// What was heard of conversations that may announce flows.
+#[derive(Debug, Default)]
+pub(super) struct Announcers {
+    /// By the two hosts, the lower address first: whether all such conversations were captured whole.
+    heard: HashMap<(IpAddr, IpAddr), bool, RandomState>,
+    /// Time of the capture's first flow.
+    start: Option<Timestamp>,
+}
+
+impl Announcers {
+    /// Enters one flow. Conversations that are not recognised for want of their beginning may announce, too.
+    pub(super) fn learn(&mut self, identified: &Identified) {
+        let flow = &identified.flow;
+        self.start = Some(self.start.map_or(flow.first, |start| start.min(flow.first)));
+        let announces = identified.protocol.iter().any(|name| ANNOUNCING.contains(name));
+        let whole = is_whole(flow);
+        let counts = announces || !whole && identified.protocol.is_empty() && flow.tcp.is_some();
+        if counts && (self.heard.len() < limit::PAIRS_REMEMBERED || self.heard.contains_key(&hosts(flow))) {
+            *self.heard.entry(hosts(flow)).or_insert(true) &= whole;
+        }
+    }
+
+    /// Whether an announcement of the flow by one of its hosts to the other may have passed unseen.
+    pub(super) fn may_be_missed(&self, flow: &Flow) -> bool {
+        let since_start = self.start.map_or(Duration::ZERO, |start| flow.first.since(start));
+        self.heard.get(&hosts(flow)).map_or(since_start < ANNOUNCED_WITHIN, |whole| !whole)
+    }
+}
+
+/// From its beginning, both ends, without gaps. An attempt that nobody answered announces nothing, so nothing of it is missed.
+fn is_whole(flow: &Flow) -> bool {
+    let both = flow.client.packets > 0 && flow.server.packets > 0;
+    match &flow.tcp {
+        Some(tcp) if tcp.syns > 0 && !tcp.established && flow.client.payload_bytes == 0 => true,
+        Some(tcp) => both && !tcp.midstream && tcp.missed_bytes == [0, 0],
+        None => both,
+    }
+}
+
+fn hosts(flow: &Flow) -> (IpAddr, IpAddr) {
+    let (client, server) = (flow.client.endpoint.ip, flow.server.endpoint.ip);
+    (client.min(server), client.max(server))
+}
+
+/// Protocols that announce flows between their own two hosts.
+const ANNOUNCING: &[&str] = &["ftp", "rtsp", "sip", "tftp"];
+/// A flow follows its announcement within this time: a client that asked for a port connects at once, and gives up its control connection long before a
+/// minute without data.
+const ANNOUNCED_WITHIN: Duration = Duration::from_secs(10);

@@ -1,0 +1,218 @@
+//! The laboratory's traffic as worse mirror ports would have shown it: one direction, 5 % lost, everything twice, cut at both ends, cut short.
+//!
+//! What was healthy is never called blocked or failed, what was blocked is never called healthy, and what can no longer be said is said so. The truth is that of
+//! the whole capture, which `tests/fixtures.rs` holds against the firewall's configuration.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests stop the test, and say what they did")]
+
+#[path = "distortion/traffic.rs"]
+mod traffic;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use portbook::flow;
+use portbook::judge::{Confidence, Judged, Outcome, Site, Verdict, Visibility};
+use portbook::net::{Endpoint, Transport, is_group};
+use portbook::pipeline::{self, Plan};
+use portbook::signature::{PromiseKind, RoleId, Signatures};
+use serde_json::Value;
+
+use traffic::{Distortion, Traffic, distortions};
+
+#[test]
+fn distorted_traffic_is_never_falsely_blocked_nor_falsely_fine() {
+    let cases = cases();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut found = Found::default();
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.case(case);
+        }
+        found
+    };
+    let found = std::thread::scope(|scope| {
+        let other = scope.spawn(work);
+        let mut found = work();
+        found.merge(other.join().unwrap());
+        found
+    });
+    println!("{} distorted captures of {} cases, {} flows", found.runs, cases.len(), found.flows);
+    let learned: Vec<_> = AWAITS.iter().filter(|known| !found.known.iter().any(|what| what.starts_with(**known))).collect();
+    assert!(learned.is_empty(), "take away what has been learned: {learned:?}");
+    assert!(found.wrong.is_empty(), "{} of {} flows:\n{}", found.wrong.len(), found.flows, found.wrong.iter().cloned().collect::<Vec<_>>().join("\n"));
+}
+
+#[derive(Default)]
+struct Found {
+    runs: usize,
+    flows: usize,
+    wrong: BTreeSet<String>,
+    /// What portbook has yet to learn.
+    known: BTreeSet<String>,
+}
+
+/// A flow without its direction, which a distorted capture may not show.
+type Ends = (Transport, Endpoint, Endpoint);
+
+impl Found {
+    fn merge(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.flows += other.flows;
+        self.wrong.extend(other.wrong);
+        self.known.extend(other.known);
+    }
+
+    fn case(&mut self, case: &Path) {
+        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        let due: Value = serde_json::from_str(&std::fs::read_to_string(case.join("expected.json")).unwrap()).unwrap();
+        let whole = Traffic::read(&case.join("capture.pcap"));
+        let (judged, _) = judge(&whole, &due);
+        let truth: BTreeMap<Ends, Truth> = judged.iter().map(|flow| (ends(flow), Truth::of(flow, &due))).collect();
+        let uncalled = judged.iter().filter(|flow| flow.outcome.is_blocked() && !truth[&ends(flow)].blocked);
+        self.wrong.extend(uncalled.map(|flow| format!("{name}: {}, but expected.json does not call for it", brief(flow))));
+        for how in distortions() {
+            let Some(left) = whole.distorted(how) else { continue };
+            let (flows, visibility) = judge(&left, &due);
+            self.runs += 1;
+            self.flows += flows.len();
+            let said = flows.iter().filter_map(|flow| mistake(flow, &truth, how)).chain(unsaid(how, &flows, &visibility));
+            let said = said.map(|what| format!("{name}, {how:?}: {what}"));
+            let (known, new): (Vec<_>, Vec<_>) = said.partition(|what| AWAITS.iter().any(|known| what.starts_with(known)));
+            self.known.extend(known);
+            self.wrong.extend(new);
+        }
+    }
+}
+
+/// What is known of a flow from the whole capture.
+#[derive(Clone, Copy)]
+struct Truth {
+    outcome: Outcome,
+    /// By the firewall's configuration.
+    blocked: bool,
+    expected: bool,
+}
+
+impl Truth {
+    fn of(judged: &Judged, due: &Value) -> Self {
+        let flow = &judged.identified.flow;
+        let items = due["flows"].as_array().unwrap().iter();
+        let about = items.filter(|item| {
+            let port = &item["port"];
+            item["transport"] == flow.transport.to_string()
+                && item["client"] == flow.client.endpoint.ip.to_string()
+                && item["server"] == flow.server.endpoint.ip.to_string()
+                && (port.is_string() || *port == flow.server.endpoint.port)
+        });
+        let mut outcomes = about.flat_map(|item| item["outcome"].as_array().cloned().unwrap_or_else(|| vec![item["outcome"].clone()]));
+        let blocked = outcomes.any(|outcome| BLOCKED.iter().any(|known| outcome == *known));
+        // Of several alike the whole capture tells which.
+        let blocked = blocked && !WORKED.contains(&judged.outcome);
+        // What a broadcast announced is not documented where the broadcast was lost.
+        let by_broadcast = judged.identified.announced.as_ref().is_some_and(|promise| promise.kind == PromiseKind::Crqt);
+        Self { outcome: judged.outcome, blocked, expected: judged.verdict == Verdict::Expected && !by_broadcast }
+    }
+}
+
+fn mistake(flow: &Judged, truth: &BTreeMap<Ends, Truth>, how: Distortion) -> Option<String> {
+    let Some(truth) = truth.get(&ends(flow)) else {
+        return Some(format!("{} did not exist", brief(flow)));
+    };
+    let (was, is) = (truth.outcome, flow.outcome);
+    let wrong = match how {
+        // Copies are no packets of their own: nothing changes.
+        Distortion::Twice { .. } | Distortion::RoutedTwice { .. } => is != was,
+        _ if is == was || OPEN.contains(&is) => false,
+        _ if truth.blocked => !is.is_blocked() && !is_hedged(flow, how),
+        // It worked: whatever else is said of it accuses somebody. It failed otherwise: to call that blocked accuses the wrong one.
+        _ if WORKED.contains(&was) => !WORKED.contains(&is),
+        _ => is.is_blocked() || WORKED.contains(&is),
+    };
+    let accused = truth.expected && flow.verdict == Verdict::Unexpected;
+    match (wrong, accused) {
+        (true, _) => Some(format!("{} was {was:?}", brief(flow))),
+        (_, true) => Some(format!("{} was expected, is unexpected: {:?}", brief(flow), flow.reasons)),
+        _ => None,
+    }
+}
+
+/// Whether it is said to have worked with reserve: as far as was seen, it had.
+fn is_hedged(flow: &Judged, how: Distortion) -> bool {
+    let ends_early = matches!(how, Distortion::Cut { end: 1.., .. });
+    ends_early && WORKED.contains(&flow.outcome) && flow.confidence < Confidence::High
+}
+
+/// Where one direction of something is missing the report must say so.
+fn unsaid(how: Distortion, flows: &[Judged], visibility: &Visibility) -> Option<String> {
+    let one_sided = matches!(how, Distortion::OneDirection { .. }) && flows.iter().any(|flow| !is_group(flow.identified.flow.server.endpoint.ip));
+    (one_sided && (visibility.two_way > 0 || visibility.one_way == 0)).then(|| format!("the report does not say that one direction is missing: {visibility:?}"))
+}
+
+fn brief(flow: &Judged) -> String {
+    let parties = &flow.identified.flow;
+    let cause = flow.cause.as_ref().map_or("", |cause| cause.rule);
+    format!("{} {} > {} {} is {:?} by {cause}", parties.transport, parties.client.endpoint, parties.server.endpoint, parties.history.as_str(), flow.outcome)
+}
+
+fn ends(judged: &Judged) -> Ends {
+    let flow = &judged.identified.flow;
+    let (client, server) = (flow.client.endpoint, flow.server.endpoint);
+    (flow.transport, client.min(server), client.max(server))
+}
+
+fn judge(traffic: &Traffic, due: &Value) -> (Vec<Judged>, Visibility) {
+    let mut file = tempfile::Builder::new().suffix(".pcap").tempfile().unwrap();
+    file.write_all(&traffic.pcap()).unwrap();
+    let signatures = Signatures::built_in();
+    let plan = Plan {
+        captures: &[file.path().to_owned()],
+        filter: None,
+        flows: flow::Settings::default(),
+        workers: 1,
+        signatures,
+        site: site(due, signatures),
+        stop: &AtomicBool::new(false),
+    };
+    let mut flows = Vec::new();
+    let report = pipeline::run(plan, &|_, _| {}, &mut |judged| flows.push(judged.clone())).unwrap();
+    (flows, report.visibility)
+}
+
+/// The roles among the arguments of a case.
+fn site(due: &Value, signatures: &Signatures) -> Site {
+    let words: Vec<&str> = due["arguments"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let roles = words.chunks(2).filter(|pair| pair[0] == "--role").map(|pair| {
+        let (id, network) = pair[1].split_once('=').unwrap();
+        let place = signatures.roles.iter().position(|role| role.id == id).unwrap_or_else(|| panic!("no role {id}"));
+        let network = network.parse().unwrap_or_else(|_| ipnet::IpNet::from(network.parse::<std::net::IpAddr>().unwrap()));
+        (RoleId(u16::try_from(place).unwrap()), network)
+    });
+    Site { roles: roles.collect(), ..Site::default() }
+}
+
+fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
+    let mut cases: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.join("expected.json").is_file()).collect();
+    cases.sort();
+    cases
+}
+
+/// Nothing is said against the flow.
+const WORKED: &[Outcome] = &[Outcome::Ok, Outcome::OkDegraded, Outcome::OneWayByDesign];
+/// It is said that nothing, or no more than this, can be said.
+const OPEN: &[Outcome] = &[Outcome::NotObservable, Outcome::Midstream, Outcome::CaptureDamaged, Outcome::ConnectedNoData, Outcome::ScanNoise];
+/// The contract's list.
+#[rustfmt::skip]
+const BLOCKED: &[&str] = &[
+    "silent_drop", "rejected_by_network", "return_path_broken", "reset_by_middlebox", "blocked_by_proxy", "dns_blocked", "tls_intercepted", "pmtu_blackhole",
+    "idle_dropped",
+];
+/// What portbook has yet to learn, by the beginnings of what this test says; each must occur.
+const AWAITS: &[&str] = &[
+    // Frames of another kind show which directions the mirror has: the answers to ARP.
+    "snmp-off, OneDirection { first_sender: true }: udp",
+];

@@ -1,0 +1,155 @@
+//! A recorded capture as a list of frames, and what a worse mirror port would have made of it.
+
+use std::path::Path;
+
+/// A classic capture file: its header, and its records as they stand in the file.
+#[derive(Clone)]
+pub struct Traffic {
+    header: Vec<u8>,
+    frames: Vec<Frame>,
+}
+
+#[derive(Clone)]
+struct Frame {
+    /// Microseconds.
+    time: u64,
+    /// Length on the wire.
+    length: u32,
+    bytes: Vec<u8>,
+}
+
+/// What is done to a capture. A recorder is not perfect: each of these happens on real mirror ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distortion {
+    /// Only the frames that the capture's first sender (or the other end of that cable) put on the wire.
+    OneDirection { first_sender: bool },
+    /// So many frames in a thousand are missing, by this seed.
+    Lost { per_mille: u64, seed: u64 },
+    /// Each frame comes again after so many microseconds, by a mirror of both of a switch's ports.
+    Twice { after: u64 },
+    /// As `Twice`, the copy behind a router: other hardware addresses, one hop less.
+    RoutedTwice { after: u64 },
+    /// The capture began after, and ended before, so many hundredths of its frames.
+    Cut { start: usize, end: usize },
+}
+
+/// All distortions that every capture goes through.
+pub fn distortions() -> Vec<Distortion> {
+    let mut all = vec![Distortion::OneDirection { first_sender: true }, Distortion::OneDirection { first_sender: false }];
+    all.extend((1..=LOSSES).map(|seed| Distortion::Lost { per_mille: 50, seed }));
+    all.extend((1..=2).map(|seed| Distortion::Lost { per_mille: 250, seed }));
+    all.extend([0, 40, 900].map(|after| Distortion::Twice { after }));
+    all.push(Distortion::RoutedTwice { after: 60 });
+    all.extend((1..=9).map(|tenth| Distortion::Cut { start: tenth * 10, end: 0 }));
+    all.extend((1..=9).map(|tenth| Distortion::Cut { start: 0, end: tenth * 10 }));
+    all.extend([(10, 10), (25, 25), (33, 50), (50, 33)].map(|(start, end)| Distortion::Cut { start, end }));
+    all
+}
+
+impl Traffic {
+    /// A little-endian classic capture with microseconds, as the recorder writes it.
+    pub fn read(path: &Path) -> Self {
+        let bytes = std::fs::read(path).unwrap();
+        assert_eq!(bytes[..4], [0xd4, 0xc3, 0xb2, 0xa1], "{} is no little-endian pcap", path.display());
+        let (header, mut rest) = bytes.split_at(24);
+        let mut frames = Vec::new();
+        while rest.len() >= 16 {
+            let number = |at: usize| u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
+            let (seconds, micros, kept, length) = (number(0), number(4), number(8) as usize, number(12));
+            frames.push(Frame { time: u64::from(seconds) * 1_000_000 + u64::from(micros), length, bytes: rest[16..16 + kept].to_vec() });
+            rest = &rest[16 + kept..];
+        }
+        Self { header: header.to_vec(), frames }
+    }
+
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    pub fn pcap(&self) -> Vec<u8> {
+        let mut out = self.header.clone();
+        for frame in &self.frames {
+            let kept = u32::try_from(frame.bytes.len()).unwrap();
+            let (seconds, micros) = (u32::try_from(frame.time / 1_000_000).unwrap(), u32::try_from(frame.time % 1_000_000).unwrap());
+            [seconds, micros, kept, frame.length].iter().for_each(|number| out.extend(number.to_le_bytes()));
+            out.extend(&frame.bytes);
+        }
+        out
+    }
+
+    /// What is left of it; none where the distortion leaves nothing or changes nothing.
+    pub fn distorted(&self, how: Distortion) -> Option<Self> {
+        let frames: Vec<Frame> = match how {
+            Distortion::OneDirection { first_sender } => {
+                let first = self.frames.first()?.sender().to_vec();
+                self.only(|_, frame| (frame.sender() == first) == first_sender)
+            }
+            Distortion::Lost { per_mille, seed } => {
+                let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.frames.len() as u64);
+                self.only(|_, _| dice.next() % 1000 >= per_mille)
+            }
+            Distortion::Twice { after } => self.with_copies(after, Frame::clone),
+            Distortion::RoutedTwice { after } => self.with_copies(after, Frame::routed),
+            Distortion::Cut { start, end } => {
+                let (from, to) = (self.len() * start / 100, self.len() - self.len() * end / 100);
+                self.only(|place, _| (from..to).contains(&place))
+            }
+        };
+        let changed = frames.len() != self.len();
+        (changed && !frames.is_empty()).then(|| Self { header: self.header.clone(), frames })
+    }
+
+    fn only(&self, mut keep: impl FnMut(usize, &Frame) -> bool) -> Vec<Frame> {
+        self.frames.iter().enumerate().filter(|(place, frame)| keep(*place, frame)).map(|(_, frame)| frame.clone()).collect()
+    }
+
+    fn with_copies(&self, after: u64, copy: impl Fn(&Frame) -> Frame) -> Vec<Frame> {
+        let mut all: Vec<Frame> = self.frames.iter().flat_map(|frame| [frame.clone(), Frame { time: frame.time + after, ..copy(frame) }]).collect();
+        all.sort_by_key(|frame| frame.time);
+        all
+    }
+}
+
+impl Frame {
+    /// Ethernet's source address.
+    fn sender(&self) -> &[u8] {
+        &self.bytes[6..12]
+    }
+
+    /// As the next router sends it on; what is not IP stays where it is.
+    fn routed(&self) -> Self {
+        let mut frame = self.clone();
+        let bytes = &mut frame.bytes;
+        bytes[..12].copy_from_slice(&[2, 0, 0, 0, 9, 1, 2, 0, 0, 0, 9, 2]);
+        match (bytes[12], bytes[13]) {
+            (0x08, 0x00) if bytes[22] > 1 => {
+                bytes[22] -= 1;
+                bytes[24..26].fill(0);
+                let words = bytes[14..34].chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
+                let sum: u32 = words.sum();
+                let folded = (sum & 0xffff) + (sum >> 16);
+                let folded = (folded & 0xffff) + (folded >> 16);
+                bytes[24..26].copy_from_slice(&(!u16::try_from(folded).unwrap()).to_be_bytes());
+            }
+            (0x86, 0xdd) if bytes[21] > 1 => bytes[21] -= 1,
+            _ => {}
+        }
+        frame
+    }
+}
+
+/// The same numbers for the same seed: splitmix64.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+/// How often the dice are thrown for losses of 5 %.
+const LOSSES: u64 = 8;
