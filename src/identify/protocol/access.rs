@@ -85,14 +85,16 @@ pub static SOCKS: Known = Known {
 fn radius(opening: &Opening<'_>, bytes: &[u8], codes: &[u8]) -> Look {
     let mut at = Cursor::new(bytes);
     let (Some(code), Some(_), Some(len), Some(_)) = (at.u8(), at.u8(), at.be16(), at.take(16)) else { return Look::No };
-    if !codes.contains(&code) || usize::from(len) > bytes.len() || bytes.len() - usize::from(len) > 4 {
+    if !codes.contains(&code) || usize::from(len).abs_diff(bytes.len()) > 4 {
         return Look::No;
     }
-    let mut attributes = Cursor::new(bytes.get(20..usize::from(len)).unwrap_or_default());
+    let mut attributes = Cursor::new(bytes.get(20..usize::from(len)).or(bytes.get(20..)).unwrap_or_default());
     let mut many = 0;
     while let (Some(_), Some(size)) = (attributes.u8(), attributes.u8()) {
         if size < 2 || attributes.take(usize::from(size) - 2).is_none() {
-            return Look::No;
+            // The first attributes of a login that lost its end: a user's name, or a password of whole blocks, first.
+            let begins = many > 0 && matches!(bytes.get(20..22), Some([1, 3..=255] | [2, 18 | 34 | 50 | 66]));
+            return Look::when(begins && opening.is_at(&[1812, 1813]), 22, "RADIUS header and first attribute, the rest damaged");
         }
         many += 1;
     }
@@ -208,8 +210,11 @@ fn openvpn(opening: &Opening<'_>, bytes: &[u8], opcodes: &[u8]) -> Look {
     });
     // With tls-crypt the packet number follows the session.
     let crypt = body.get(9..13) == Some(&[0, 0, 0, 1]) && len >= 54;
-    let hit = Look::when(opcodes.contains(first) && (plain || signed || crypt) && (14..1500).contains(&len), 14, "OpenVPN hard reset");
-    if len == 14 || signed { hit } else { hit.weak_unless_at(opening, &[1194]) }
+    // With tls-crypt-v2 the client's wrapped key ends the datagram, its own length last; before it 54 bytes as with tls-crypt.
+    let wrapped =
+        *first == 0x50 && opening.transport == Transport::UDP && body.last_chunk().is_some_and(|own| usize::from(u16::from_be_bytes(*own)) + 54 == len);
+    let hit = Look::when(opcodes.contains(first) && (plain || signed || crypt || wrapped) && (14..1500).contains(&len), 14, "OpenVPN hard reset");
+    if len == 14 || signed || wrapped { hit } else { hit.weak_unless_at(opening, &[1194]) }
 }
 
 fn ike(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
@@ -376,5 +381,25 @@ mod tests {
         let start = hex("c0 01 01 00 01020304 00000008 0102030405060708");
         assert_eq!(evidence(decide(&TACACS, Transport::TCP, 49, &start, &[])), Evidence::OneOpening);
         survives(&TACACS, Transport::TCP, 49, &[(Client, &start)]);
+    }
+
+    #[test]
+    fn a_wrapped_client_key_ends_a_hard_reset_of_openvpn() {
+        // P_CONTROL_HARD_RESET_CLIENT_V3, session, 45 bytes, a wrapped key of 299 bytes that ends in its length, as in nDPI's "openvpn-tlscrypt".
+        let mut reset = [hex("50 aae06512392a3d71 0a010001 625a9e97"), vec![0x5a; 336 - 2], hex("012b")].concat();
+        reset.truncate(353);
+        let len = reset.len();
+        reset[len - 2..].copy_from_slice(&[1, 0x2b]);
+        assert_eq!(evidence(decide(&OPENVPN, Transport::UDP, 50_001, &reset, &[])), Evidence::OneOpening);
+        reset.pop();
+        assert_eq!(evidence(decide(&OPENVPN, Transport::UDP, 50_001, &reset, &[])), Evidence::None);
+    }
+
+    #[test]
+    fn a_radius_request_that_lost_its_end_is_told_at_its_port() {
+        // tcpdump's "radius_rfc5447_invalid_length": the header says 57 bytes, 56 came, and a later attribute has no length.
+        let ask = hex("014f0039 5bec15a7f3ac1590f65629a9f979c340 01076c75736572 7c0a00000600 0000000001 7d1320200 10db8000000000000000000000000");
+        assert_eq!(evidence(decide(&RADIUS, Transport::UDP, 1812, &ask, &[])), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&RADIUS, Transport::UDP, 9999, &ask, &[])), Evidence::None);
     }
 }

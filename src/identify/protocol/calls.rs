@@ -15,7 +15,14 @@ use super::{Appetite, Known, Look, Piece, Reader, Said, Strength};
 pub static SIP: Known = Known {
     name: "sip",
     carriers: &[Transport::UDP, Transport::TCP],
-    ask: |opening, bytes| request(bytes, b"SIP/2.0", opening.transport == Transport::TCP, "SIP request line"),
+    ask: |opening, bytes| match request(bytes, b"SIP/2.0", opening.transport == Transport::TCP, "SIP request line") {
+        // A request line that is damaged, before header fields that are not.
+        Look::No if opening.is_at(&[5060]) => {
+            let asks = SIP_METHODS.iter().any(|method| bytes.strip_prefix(method.as_bytes()).is_some_and(|rest| rest.starts_with(b" sip:")));
+            Look::when(asks && memchr::memmem::find(bytes, b"\nVia: SIP/2.0/").is_some(), 8, "SIP method and Via, request line damaged")
+        }
+        look => look,
+    },
     answer: |opening, bytes| status(bytes, b"SIP/2.0 ", opening.transport == Transport::TCP, "SIP status line"),
     strength: Strength::Text,
     reader: || Box::new(Call::of("sip")),
@@ -252,6 +259,8 @@ fn promise(server: Endpoint, client: Option<IpAddr>, piece: &Piece<'_>, said: &m
     }
 }
 
+/// RFC 3261 section 7.1, RFC 3262, 3265, 3311, 3428, 3903, 6086.
+const SIP_METHODS: &[&str] = &["INVITE", "REGISTER", "OPTIONS", "ACK", "BYE", "CANCEL", "SUBSCRIBE", "NOTIFY", "MESSAGE", "INFO", "PRACK", "UPDATE", "PUBLISH"];
 /// Media begins when the call is taken, which may ring for minutes.
 const MEDIA_WITHIN: Duration = Duration::from_secs(180);
 
@@ -323,5 +332,14 @@ mod tests {
             assert_eq!(evidence(decide(&SIP, Transport::TCP, 5060, line, &[])), Evidence::None);
             assert_eq!(evidence(decide(&RTSP, Transport::TCP, 554, line, &[])), Evidence::None);
         }
+    }
+
+    #[test]
+    fn a_damaged_request_line_is_told_by_what_follows_it_at_its_port() {
+        // The shared capture "fuzz-2006-06-26-2594", frame 223, shortened.
+        let invite = b"INVITE sip:97239@voip.brujula.net SIP/a.0\x84\nVia: SIP/2.0/UDP 192.168.1.2:5060\r\n\r\n";
+        assert_eq!(evidence(decide(&SIP, Transport::UDP, 5060, invite, &[])), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&SIP, Transport::UDP, 9999, invite, &[])), Evidence::None);
+        assert_eq!(evidence(decide(&SIP, Transport::UDP, 5060, b"INVITE sip:a@b SIP/a.0\r\nVia: HTTP/1.1\r\n\r\n", &[])), Evidence::None);
     }
 }

@@ -4,7 +4,7 @@ use crate::identify::NameSource;
 use crate::identify::wire::Cursor;
 use crate::net::Transport;
 
-use super::dns_message::Message;
+use super::dns_message::{Message, read_question};
 use super::dns_reader::Names;
 use super::{Known, Look, Opening, Strength};
 
@@ -24,7 +24,10 @@ fn look(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
         return Look::No;
     }
     if opening.transport == Transport::UDP {
-        return judge(bytes, response, at_home, 0);
+        return match judge(bytes, response, at_home, 0) {
+            Look::No if at_home => damaged(bytes, response),
+            look => look,
+        };
     }
     let mut stream = Cursor::new(bytes);
     match stream.be16() {
@@ -50,7 +53,11 @@ fn judge(bytes: &[u8], response: bool, at_home: bool, offset: u32) -> Look {
     let (questions, records) = (counts[0], counts.iter().skip(1).map(|count| u32::from(*count)).sum::<u32>());
     let asked = questions == 1 && !message.questions.iter().any(|question| question.kind == 0);
     // At port 53 an answer may be cut by the snap length and carry no question; elsewhere everything must fit to the last byte.
-    let fits = if at_home { asked || (questions == 0 && (response || records == 0)) } else { asked && message.whole && (response || records <= 1) };
+    let fits = if at_home {
+        asked || (questions == 0 && (response || records == 0 || message.header.opcode() == 1))
+    } else {
+        asked && message.whole && (response || records <= 1)
+    };
     let rule = if response { "DNS answer with its question" } else { "DNS question" };
     if classes && fits { Look::Yes(offset, 12, rule) } else { Look::No }
 }
@@ -64,8 +71,29 @@ fn header_fits(bytes: &[u8], response: bool) -> bool {
     let opcode = flags >> 11 & 15;
     let rcode = flags & 15;
     let plain = (flags & 0x8000 != 0) == response && matches!(opcode, 0 | 1 | 2 | 4 | 5 | 6) && flags & 0x40 == 0;
-    let query = response || (rcode == 0 && (answers == 0 || matches!(opcode, 4 | 5)));
+    let query = response || (rcode == 0 && (answers == 0 || matches!(opcode, 1 | 4 | 5)));
     plain && query && questions <= 2 && answers <= 512 && authority <= 128 && additional <= 128
+}
+
+/// A datagram at port 53 of which one half makes sense without the other: a header with one question and nothing unusual (eighty bits that are nearly all
+/// fixed), or behind a header whose counts are wrong a question of the internet's class. Resolvers get such things, and answer FORMERR.
+fn damaged(bytes: &[u8], response: bool) -> Look {
+    let mut at = Cursor::new(bytes);
+    let (Some(_), Some(flags)) = (at.be16(), at.be16()) else { return Look::No };
+    let counts: [u16; 4] = [at.be16(), at.be16(), at.be16(), at.be16()].map(|count| count.unwrap_or(u16::MAX));
+    if (flags & 0x8000 != 0) != response || flags & 0x7840 != 0 || flags & 15 > 5 {
+        return Look::No;
+    }
+    let [questions, answers, authority, additional] = counts;
+    if questions == 1 && answers <= if response { 32 } else { 0 } && authority <= 16 && additional <= 16 && bytes.len() > 12 {
+        return Look::Yes(0, 12, "DNS header of one question, the rest damaged");
+    }
+    match read_question(bytes, 12) {
+        Some((question, _)) if question.class == 1 && (1..=260).contains(&question.kind) && question.name.contains('.') => {
+            Look::Yes(12, u32::try_from(question.name.len() + 6).unwrap_or(u32::MAX), "DNS question behind a damaged header")
+        }
+        _ => Look::No,
+    }
 }
 
 /// Multicast DNS, LLMNR and NetBIOS names: like DNS, and files of their own.
@@ -157,5 +185,24 @@ mod tests {
         longer.push(0);
         assert_eq!(evidence(decide(&DNS, Transport::UDP, 4000, &longer, &[])), Evidence::None);
         assert_eq!(evidence(decide(&DNS, Transport::UDP, 5353, &hex(QUERY), &[])), Evidence::None);
+    }
+
+    /// Datagrams as a resolver of the shared capture "fuzz-2006-06-26-2594" got them, and Zeek's "dns-invalid-names".
+    #[test]
+    fn at_port_53_half_a_message_is_enough_and_elsewhere_it_is_not() {
+        let header = "b2d0 0100 0001 0000 0000 0000 cf037369700963796265726369747902646b0000010001";
+        let question = "2bf6 0100 0001 0000 7600 0000 045f736970045f756470037369700963796265726369747902646b0000210001";
+        let many = "abcd 0100 000a 0000 0000 0000 076578616d706c6503636f6d0000010001 076578616d706c65";
+        let inverse = "77fc 0900 0000 0001 0000 0000 03323136 023538 023230 0134 00 0001 0001 00000000 0000";
+        for text in [header, question, many, inverse, "2222 0100 0001 0000 0000 0000 0361"] {
+            assert_eq!(evidence(decide(&DNS, Transport::UDP, 53, &hex(text), &[])), Evidence::OneOpening, "{text}");
+            assert_eq!(evidence(decide(&DNS, Transport::UDP, 4000, &hex(text), &[])), Evidence::None, "{text}");
+        }
+        // A tunnel of a virtual private network to port 53, and a header alone.
+        for text in ["b2d0 ff00 0001 0000 0000 0000 0377", "b2d0 0100 0001 0000 0000 0000", "5b01dfc0fe62c640773cdecefe01c64578ae81466077"] {
+            assert_eq!(evidence(decide(&DNS, Transport::UDP, 53, &hex(text), &[])), Evidence::None, "{text}");
+        }
+        let heard = read(&DNS, Transport::UDP, 53, &[(Client, &hex(header))]);
+        assert_eq!(heard.detail("dns", "malformed"), Some(true.into()));
     }
 }

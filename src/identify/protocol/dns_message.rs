@@ -261,7 +261,8 @@ fn push_label(name: &mut String, label: &[u8]) {
     }
 }
 
-fn read_question(bytes: &[u8], at: usize) -> Option<(Question, usize)> {
+/// The question that begins at this place, and the place after it.
+pub fn read_question(bytes: &[u8], at: usize) -> Option<(Question, usize)> {
     let (name, after) = read_name(bytes, at)?;
     let mut rest = Cursor::new(bytes.get(after..)?);
     let question = Question { name, kind: rest.be16()?, class: rest.be16()? };

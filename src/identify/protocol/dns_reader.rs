@@ -34,7 +34,9 @@ impl Names {
     }
 
     fn message(&mut self, bytes: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
-        let Some(message) = Message::read(bytes) else { return };
+        let Some(message) = Message::read(bytes) else {
+            return said.detail(self.source.name(), "malformed", true);
+        };
         let to = piece.receiver().ip;
         if is_group(to) && !self.one_way {
             self.one_way = true;

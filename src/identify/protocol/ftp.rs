@@ -15,8 +15,9 @@ use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
 /// Told by the client's verb together with the server's reply, or by a greeting that says FTP: 220 alone may be SMTP.
 pub static FTP: Known = Known { name: "ftp", carriers: &[Transport::TCP], ask, answer, strength: Strength::Text, reader: || Box::new(Control::default()) };
 
-fn ask(_: &Opening<'_>, bytes: &[u8]) -> Look {
+fn ask(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     match opens_with(bytes, VERBS) {
+        Some(true) if opening.midstream && bytes.ends_with(b"\r\n") && opening.is_at(&[21]) => Look::Yes(0, 4, "FTP command at its port, greeting not seen"),
         Some(true) => Look::Weak(0, 4, "FTP command"),
         Some(false) => Look::No,
         None => Look::Short,
@@ -181,6 +182,7 @@ const DATA_WITHIN: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identify::protocol::Protocol;
     use crate::identify::protocol::testing::{decide, ends, evidence, read, survives};
     use crate::net::Side::{Client, Server};
 
@@ -242,5 +244,18 @@ mod tests {
         assert_eq!(evidence(decide(&FTP, Transport::TCP, 21, b"", b"220 mx ESMTP\r\n")), Evidence::None);
         assert_eq!(evidence(decide(&FTP, Transport::TCP, 21, b"", GREETING)), Evidence::None);
         assert_eq!(evidence(decide(&FTP, Transport::TCP, 21, b"", b"220 (vsFTPd 3.0.5)\r\n")), Evidence::OneOpening);
+    }
+
+    #[test]
+    fn a_command_without_its_greeting_is_told_at_its_port_only() {
+        let probe = |port, midstream, client: &[u8]| {
+            evidence(FTP.probe(&Opening { midstream, complete: true, ..crate::identify::protocol::testing::opening(Transport::TCP, port, client, &[]) }))
+        };
+        assert_eq!(probe(21, true, b"RETR readme.txt\r\n"), Evidence::OneOpening);
+        for (port, midstream, client) in
+            [(21, false, b"RETR readme.txt\r\n".as_slice()), (2121, true, b"RETR readme.txt\r\n"), (21, true, b"RETRO readme.txt\r\n")]
+        {
+            assert_eq!(probe(port, midstream, client), Evidence::None);
+        }
     }
 }

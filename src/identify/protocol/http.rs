@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::identify::wire::{begins, host_name, printable};
 
 use super::http_body::{Body, BodyKind, Messages};
+use super::http_opening::{Look, is_document, is_status, later, line_len, look, method_and_path};
 use super::upnp;
 use super::{Appetite, Evidence, Fact, Hit, NameSource, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
 use crate::identify::AnswerKind;
@@ -35,6 +36,11 @@ impl Protocol for Http {
             (Some(client), Some(server)) if client != server => found(client, Evidence::BothOpenings, line_len(opening.side(client)), REQUEST, client),
             (Some(client), _) => found(client, Evidence::OneOpening, line_len(opening.side(client)), REQUEST, client),
             (None, Some(server)) => found(server, Evidence::OneOpening, 13, RESPONSE, server.other()),
+            (None, None) if says(Look::Simple) == Some(Side::Client) => match opening.server {
+                [] if !opening.complete => Probe::NeedMore,
+                document if is_document(document) => found(Side::Client, Evidence::BothOpenings, line_len(opening.client), SIMPLE, Side::Client),
+                _ => Probe::NotForUs,
+            },
             (None, None) if opening.midstream => later(opening),
             // Whatever the client said: a status line alone shows the server.
             _ if sides.iter().any(|(_, seen)| *seen == Look::Short) && !opening.complete => Probe::NeedMore,
@@ -45,98 +51,6 @@ impl Protocol for Http {
     fn reader(&self) -> Box<dyn Reader> {
         Box::<HttpReader>::default()
     }
-}
-
-/// What the first line of a side looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    No,
-    Short,
-    Request,
-    Response,
-}
-
-fn look(bytes: &[u8], complete: bool) -> Look {
-    if bytes.is_empty() {
-        return Look::Short;
-    }
-    if is_status(bytes) {
-        return Look::Response;
-    }
-    if bytes.len() < 13 && may_be_status(bytes) {
-        return Look::Short;
-    }
-    let head = bytes.get(..limit::OPENING_TRIED).unwrap_or(bytes);
-    match memchr::memchr(b'\n', head) {
-        Some(end) if is_request_line(head.get(..end).unwrap_or_default()) => Look::Request,
-        Some(_) => Look::No,
-        // A target longer than what is kept: a known method and a path are enough then.
-        None if complete && head.len() >= LONG_LINE && method_and_path(head) == Look::Request => Look::Request,
-        None if !complete && method_and_path(head) != Look::No => Look::Short,
-        None => Look::No,
-    }
-}
-
-/// `HTTP/1.1 200 `, or the reason left out.
-fn is_status(bytes: &[u8]) -> bool {
-    matches!(bytes, [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0' | b'1', b' ', b'1'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'\r' | b'\n', ..])
-}
-
-fn may_be_status(bytes: &[u8]) -> bool {
-    b"HTTP/1.1 ".starts_with(bytes)
-        || b"HTTP/1.0 ".starts_with(bytes)
-        || (bytes.starts_with(b"HTTP/1.") && bytes.get(9..).unwrap_or_default().iter().all(u8::is_ascii_digit))
-}
-
-/// `METHOD SP target SP HTTP/1.x`, with or without CR.
-fn is_request_line(line: &[u8]) -> bool {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let Some(rest) = [b" HTTP/1.0", b" HTTP/1.1"].iter().find_map(|version| line.strip_suffix(*version)) else { return false };
-    let Some(space) = memchr::memchr(b' ', rest) else { return false };
-    let (method, target) = rest.split_at(space);
-    is_method(method) && target.len() > 1 && target.iter().all(|byte| *byte >= b' ' && *byte != 0x7f)
-}
-
-fn is_method(method: &[u8]) -> bool {
-    (3..=20).contains(&method.len()) && method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
-}
-
-fn method_and_path(head: &[u8]) -> Look {
-    match memchr::memchr(b' ', head) {
-        None if head.len() <= 20 && head.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'-') => Look::Short,
-        None => Look::No,
-        Some(space) => {
-            let (method, target) = head.split_at(space);
-            let target = target.get(1..).unwrap_or_default();
-            let plausible = target.iter().all(|byte| *byte > b' ' && *byte != 0x7f || *byte == b' ') && is_method(method);
-            let known = METHODS.contains(&method) && matches!(target, [b'/', ..] | [b'h', b't', b't', b'p', ..]);
-            match (plausible, known) {
-                (false, _) => Look::No,
-                (true, true) => Look::Request,
-                (true, false) => Look::Short,
-            }
-        }
-    }
-}
-
-fn line_len(bytes: &[u8]) -> u32 {
-    u32::try_from(memchr::memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1)).unwrap_or(u32::MAX)
-}
-
-/// A stream whose start was not seen: some later piece begins with a status line, or a request line of a known method.
-fn later(opening: &Opening<'_>) -> Probe {
-    for head in opening.heads {
-        let offset = 0;
-        if is_status(&head.bytes) {
-            let hit = Hit { side: head.from, offset, len: 13, rule: "piece that begins with an HTTP/1 status line" };
-            return Probe::Found { evidence: Evidence::OneOpening, hit, client: Some(head.from.other()) };
-        }
-        if memchr::memmem::find(&head.bytes, b" HTTP/1.").is_some() && method_and_path(&head.bytes[..16]) == Look::Request {
-            let hit = Hit { side: head.from, offset, len: 24, rule: "piece that begins with an HTTP/1 request line" };
-            return Probe::Found { evidence: Evidence::OneOpening, hit, client: Some(head.from) };
-        }
-    }
-    if opening.complete { Probe::NotForUs } else { Probe::NeedMore }
 }
 
 /// Reads the heads of requests and responses and passes their bodies.
@@ -442,17 +356,10 @@ fn is_json_rpc(body: &[u8]) -> bool {
 /// Netsweeper (Dalek et al., IMC 2013, table 2), Zscaler. Content delivery networks and application firewalls, which stand before servers, are not among them.
 const FILTERS: &[&str] = &["squid/", "bluecoat", "proxysg", "mcafee web gateway", "netsweeper", "zscaler"];
 const REQUEST: &str = "HTTP/1 request line";
+const SIMPLE: &str = "HTTP/0.9 request, answered with a document";
 const RESPONSE: &str = "HTTP/1 status line";
-/// Bytes of a first line without end after which a known method and a path are taken for a request.
-const LONG_LINE: usize = 256;
 /// Header fields that are read; a message with more tells its first line only.
 const HEADERS: usize = 96;
-
-#[rustfmt::skip]
-const METHODS: &[&[u8]] = &[
-    b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"TRACE", b"PATCH", b"CONNECT", b"PROPFIND", b"PROPPATCH", b"MKCOL", b"COPY", b"MOVE",
-    b"LOCK", b"UNLOCK", b"REPORT", b"SUBSCRIBE", b"UNSUBSCRIBE", b"NOTIFY", b"RPC_IN_DATA", b"RPC_OUT_DATA",
-];
 
 /// RFC 4918 section 9, RFC 3253, RFC 3744, RFC 4791, RFC 5323, RFC 5842.
 const DAV_METHODS: &[&str] = &[
@@ -586,5 +493,15 @@ mod tests {
     fn no_prefix_of_a_request_is_anything_else() {
         survives(&Http, Transport::TCP, 80, &[(Side::Client, GET), (Side::Server, OK)]);
         prefixes_never_match_anything_else("http", Transport::TCP, GET, OK);
+    }
+
+    #[test]
+    fn a_request_without_version_needs_a_document_for_its_answer() {
+        let probe = |client: &[u8], server: &[u8]| Http.probe(&Opening { complete: true, ..Opening::of(Transport::TCP, client, server) });
+        let document = b"<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01 Transitional//EN\">\n<HTML>";
+        assert!(matches!(probe(b"GET /\r\n\r\n", document), Probe::Found { evidence: Evidence::BothOpenings, .. }));
+        for (client, server) in [(b"GET /\r\n".as_slice(), b"".as_slice()), (b"GET /\r\n", b"+OK\r\n"), (b"GET / a\r\n", document), (b"PUT /\r\n", document)] {
+            assert_eq!(probe(client, server), Probe::NotForUs);
+        }
     }
 }

@@ -46,22 +46,8 @@ pub static ETHERNETIP: Known = Known {
 };
 
 /// BACnet/IP (ASHRAE 135 annex J): type 0x81, function, length of the datagram, version 1 behind it.
-pub static BACNET: Known = Known {
-    name: "bacnet",
-    carriers: &[Transport::UDP],
-    ask: |_, bytes| match bytes {
-        [0x81, function @ 0..=0x0c, a, b, rest @ ..] => {
-            let fits = usize::from(u16::from_be_bytes([*a, *b])) == bytes.len();
-            let network = matches!(function, 4 | 9 | 10 | 11);
-            let version = if *function == 4 { rest.get(6) } else { rest.first() };
-            Look::when(fits && (!network || version == Some(&1)), 4, "BACnet/IP header")
-        }
-        _ => Look::No,
-    },
-    answer: |_, _| Look::No,
-    strength: Strength::Structure,
-    reader: || Confirm::of(&BACNET),
-};
+pub static BACNET: Known =
+    Known { name: "bacnet", carriers: &[Transport::UDP], ask: bacnet, answer: bacnet, strength: Strength::Structure, reader: || Confirm::of(&BACNET) };
 
 /// IEC 60870-5-104: start byte, length, control fields of the three formats (section 5).
 pub static IEC104: Known = Known {
@@ -118,6 +104,18 @@ fn modbus_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appet
         said.say(Fact::Answer { kind: AnswerKind::Refused, code: u32::from(code), text: "exception".into(), by: Side::Server });
     }
     Appetite::Full
+}
+
+fn bacnet(_: &Opening<'_>, bytes: &[u8]) -> Look {
+    match bytes {
+        [0x81, function @ 0..=0x0c, a, b, rest @ ..] => {
+            let fits = usize::from(u16::from_be_bytes([*a, *b])) == bytes.len();
+            let network = matches!(function, 4 | 9 | 10 | 11);
+            let version = if *function == 4 { rest.get(6) } else { rest.first() };
+            Look::when(fits && (!network || version == Some(&1)), 4, "BACnet/IP header")
+        }
+        _ => Look::No,
+    }
 }
 
 fn dnp3(opening: &Opening<'_>, bytes: &[u8]) -> Look {
@@ -305,6 +303,9 @@ mod tests {
         let who = hex("810b000c 0120ffff00ff1008");
         assert_eq!(evidence(decide(&BACNET, Transport::UDP, 47808, &who, &[])), Evidence::OneOpening);
         assert_eq!(evidence(decide(&BACNET, Transport::UDP, 47808, &who[..11], &[])), Evidence::None);
+        // I-Am of device 1 as a unicast answer (ASHRAE 135 clause 16.10).
+        let iam = hex("810a0014 0100 1000 c402000001 2205c4 9103 21ff");
+        assert_eq!(evidence(decide(&BACNET, Transport::UDP, 47808, &who, &iam)), Evidence::BothOpenings);
         survives(&BACNET, Transport::UDP, 47808, &[(Client, &who)]);
         let (start, confirm) = (hex("680407000000"), hex("68040b000000"));
         assert_eq!(evidence(decide(&IEC104, Transport::TCP, 2404, &start, &confirm)), Evidence::BothOpenings);

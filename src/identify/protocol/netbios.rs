@@ -51,11 +51,24 @@ fn look_names(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
     if !opening.is_at(&[137]) {
         return Look::No;
     }
-    let Some(message) = Message::read(bytes) else { return Look::No };
+    let Some(message) = Message::read(bytes) else { return damaged_name(bytes, response) };
     let name = message.questions.first().map(|question| &question.name).or(message.records.first().map(|record| &record.name));
     let encoded = name.is_some_and(|name| decode_name(name).is_some());
     let opcode = matches!(message.header.opcode(), 0 | 5..=9 | 15);
-    Look::when(message.header.is_response() == response && opcode && encoded, 12, "NetBIOS name service message")
+    match Look::when(message.header.is_response() == response && opcode && encoded, 12, "NetBIOS name service message") {
+        Look::No => damaged_name(bytes, response),
+        look => look,
+    }
+}
+
+/// A question whose name does not decode: its header says one question, perhaps one additional record, and nothing else (RFC 1002 section 4.2.1.1).
+fn damaged_name(bytes: &[u8], response: bool) -> Look {
+    let mut at = Cursor::new(bytes);
+    let (Some(_), Some(flags), Some(1), Some(0), Some(0), Some(0 | 1)) = (at.be16(), at.be16(), at.be16(), at.be16(), at.be16(), at.be16()) else {
+        return Look::No;
+    };
+    let plain = flags & 0x806f == 0 && matches!(flags >> 11, 0 | 5..=9 | 15) && !response;
+    Look::when(plain && bytes.len() >= 50, 12, "NetBIOS name service header of one question, its name damaged")
 }
 
 fn look_datagram(opening: &Opening<'_>, bytes: &[u8]) -> Look {
@@ -64,7 +77,10 @@ fn look_datagram(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     let at_home = opening.is_at(&[138]);
     let names = bytes.get(14).is_some_and(|len| *len == 0x20) && encoded(bytes.get(15..47).unwrap_or_default()).is_some();
     let error = kind == 0x13 && bytes.len() == 11;
-    let fits = at_home && (0x10..=0x16).contains(&kind) && flags & 0xf0 == 0 && (names || error || kind > 0x13);
+    // The header repeats the sender's address and port: proof enough where a name does not decode (RFC 1002 section 4.4.1).
+    let own = (at.be16(), at.array::<4>().map(IpAddr::from), at.be16());
+    let repeats = matches!(own, (Some(_), Some(ip), Some(138)) if ip == opening.ends.0.ip || ip == opening.ends.1.ip) && kind < 0x13;
+    let fits = at_home && (0x10..=0x16).contains(&kind) && flags & 0xf0 == 0 && (names || error || repeats || kind > 0x13);
     Look::when(fits, 14, "NetBIOS datagram header")
 }
 
@@ -276,5 +292,22 @@ mod tests {
         survives(&NETBIOS_DGM, Transport::UDP, 138, &[(Client, &datagram)]);
         let dns = hex("1234 0100 0001 0000 0000 0000 03777777 00 0001 0001");
         assert_eq!(evidence(decide(&NETBIOS_NS, Transport::UDP, 137, &dns, &[])), Evidence::None);
+    }
+
+    /// Datagrams of the shared capture "fuzz-2006-06-26-2594".
+    #[test]
+    fn a_header_is_enough_where_a_name_is_damaged() {
+        let question = hex("853d 0110 0001 0000 0000 0000 20 45464544454a465045454550454e4542454a454f43414341434143f54341424d00 0028 0001");
+        assert_eq!(evidence(decide(&NETBIOS_NS, Transport::UDP, 137, &question, &[])), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&NETBIOS_NS, Transport::UDP, 5353, &question, &[])), Evidence::None);
+        let mut other = question.clone();
+        other[6] = 1;
+        assert_eq!(evidence(decide(&NETBIOS_NS, Transport::UDP, 137, &other, &[])), Evidence::None);
+        // Sent by 10.0.0.1, as its header says; a name with letters that are none.
+        let datagram = [hex("110e8527 0a000001 008a 00bb 0000 20"), b"EDDADACDDEDFDFd;CACACACACACACACA".to_vec(), vec![0; 100]].concat();
+        assert_eq!(evidence(decide(&NETBIOS_DGM, Transport::UDP, 138, &datagram, &[])), Evidence::OneOpening);
+        let mut foreign = datagram.clone();
+        foreign[7] = 9;
+        assert_eq!(evidence(decide(&NETBIOS_DGM, Transport::UDP, 138, &foreign, &[])), Evidence::None);
     }
 }

@@ -210,7 +210,9 @@ fn mongodb(bytes: &[u8], operations: &[u32], asks: bool) -> Look {
     match (at.le32(), at.le32(), at.le32(), at.le32()) {
         (Some(len), Some(_), Some(answers), Some(operation)) => {
             let fits = (17..48_000_000).contains(&len) && operations.contains(&operation) && (!asks || answers == 0 || operation == 2012);
-            Look::when(fits && (asks || operation != 1 || answers != 0), 16, "MongoDB message header")
+            let look = Look::when(fits && (asks || operation != 1 || answers != 0), 16, "MongoDB message header");
+            // OP_REPLY is a small number: too little without its question.
+            if operation == 1 { look.weak() } else { look }
         }
         _ if bytes.get(12).is_none_or(|low| operations.iter().any(|operation| operation.to_le_bytes()[0] == *low)) => Look::Short,
         _ => Look::No,
@@ -310,5 +312,15 @@ mod tests {
         survives(&KAFKA, Transport::TCP, 19092, &[(Client, &versions), (Server, &hex("00000006 00000007 0000"))]);
         survives(&MEMCACHED, Transport::TCP, 11211, &[(Client, b"get a\r\n"), (Server, b"END\r\n")]);
         survives(&MEMCACHED, Transport::UDP, 11211, &[(Client, b"\0\x01\0\0\0\x01\0\0get a\r\n"), (Server, b"\0\x01\0\0\0\x01\0\0END\r\n")]);
+    }
+
+    #[test]
+    fn an_operation_of_one_is_no_mongodb_without_its_question() {
+        // From the middle of a DCE/RPC stream (Zeek's "mapi"): length 17,760,771, operation 1.
+        let other = hex("03020f01 00001c42 100b0000 01000000 00060000");
+        assert_eq!(evidence(decide(&MONGODB, Transport::TCP, 1076, &[], &other)), Evidence::None);
+        let query = hex("3a000000 01000000 00000000 d4070000 00000000");
+        let reply = hex("24000000 02000000 01000000 01000000 08000000");
+        assert_eq!(evidence(decide(&MONGODB, Transport::TCP, 27017, &query, &reply)), Evidence::BothOpenings);
     }
 }

@@ -103,8 +103,8 @@ fn smb_length(_: Side, bytes: &[u8]) -> Length {
 
 /// Negotiate (SMB 1: 0x72, SMB 2: 0) and session setup (0x73, 1) answers: dialect and status.
 fn smb_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
-    // A DCE/RPC bind through a named pipe, little endian, first and last fragment.
-    if memchr::memmem::find(bytes, &[5, 0, 11, 3, 0x10, 0, 0, 0]).is_some() {
+    // A DCE/RPC bind or request through a named pipe, little endian, first and last fragment.
+    if [11, 0].iter().any(|kind| memchr::memmem::find(bytes, &[5, 0, *kind, 3, 0x10, 0, 0, 0]).is_some()) {
         said.say(Fact::Inner("dcerpc"));
         return Appetite::Full;
     }
@@ -387,5 +387,13 @@ mod tests {
         assert_eq!(evidence(decide(&RPC, Transport::UDP, 2049, &call, &[])), Evidence::None);
         survives(&RPC, Transport::UDP, 111, &[(Client, &hex("00000001 00000000 00000002 000186a0 00000002 00000003"))]);
         survives(&NFS, Transport::TCP, 2049, &[(Client, &call)]);
+    }
+
+    #[test]
+    fn a_request_through_a_pipe_that_was_bound_before_names_dcerpc() {
+        // SMB_COM_TRANSACTION to \\PIPE\\ with a DCE/RPC request, as in Zeek's "mapi".
+        let body = [hex("ff534d42 25 00000000 18 0380 ed80 000000000000 0000 0e18 8063 03e8 40b1 10 00"), hex("05000003 10000000 9001 2000 98000000")].concat();
+        let ask = [&(body.len() as u32).to_be_bytes()[..], &body].concat();
+        assert!(read(&SMB, Transport::TCP, 139, &[(Client, &ask)]).facts.contains(&Fact::Inner("dcerpc")));
     }
 }
