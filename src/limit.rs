@@ -109,8 +109,16 @@ pub const HTTP_HEAD: usize = 16_384;
 pub const HTTP_BODY: usize = 2048;
 /// HTTP messages read of one connection; a player that polls for days asks for nothing new.
 pub const HTTP_MESSAGES: u16 = 256;
+/// Bytes of one side of a JSON-RPC connection that are held until an object is whole: an ordinary call.
+pub const JSONRPC_KEPT: usize = 2048;
+/// Payload bytes of one WebSocket message that are kept: a CONNECT, a call, a stream header.
+pub const WEBSOCKET_KEPT: usize = 1024;
+/// WebSocket messages after which nobody will recognise what they carry.
+pub const WEBSOCKET_MESSAGES: u16 = 8;
 /// Datagrams of one QUIC flow that are read: a ClientHello takes two or three, Retry and version negotiation one more round each.
 pub const QUIC_DATAGRAMS: u8 = 16;
+/// Bytes of a DTLS connection id that are tried where the hellos were not seen: libraries use 1 to 8, gateways up to 16 (RFC 9146 allows 255).
+pub const CONNECTION_ID: usize = 20;
 /// Datagrams of one DTLS flow that are read: a handshake takes six flights of a few each, and some are sent again.
 pub const DTLS_DATAGRAMS: u8 = 48;
 /// Pieces of one STUN flow that are read: DTLS and RTP, if they come over the same ports, follow within seconds.

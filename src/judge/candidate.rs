@@ -441,4 +441,4 @@ const BUILT_UPON: &[&str] = &[
     "dcerpc", "dotnet_remoting", "dtls", "http", "java_rmi", "jsonrpc", "mpegts", "net_tcp", "quic", "rtcp", "rtp", "soap", "tls", "websocket",
 ];
 /// Protocols whose bytes are encrypted, by themselves or as carriers.
-const ENCRYPTED: &[&str] = &["tls", "dtls", "quic", "ssh", "wireguard", "openvpn", "ike"];
+const ENCRYPTED: &[&str] = &["tls", "dtls", "quic", "ssh", "wireguard", "openvpn", "ike", "esp"];

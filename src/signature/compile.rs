@@ -377,4 +377,4 @@ fn put_in(service: &mut Service, supplement: Supplement) {
 type Parts<'a> = (&'a Option<String>, &'a Option<At<String>>, &'a Option<At<String>>, &'a Option<String>);
 
 const QUOTE_HELP: &str = "copy the sentence or table row word for word: quote = \"...\"";
-const ENCRYPTING: &[&str] = &["tls", "dtls", "quic", "ssh", "wireguard", "openvpn", "ike"];
+const ENCRYPTING: &[&str] = &["tls", "dtls", "quic", "ssh", "wireguard", "openvpn", "ike", "esp"];

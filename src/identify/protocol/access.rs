@@ -5,7 +5,7 @@ use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Confirm, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Confirm, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
 
 /// RADIUS (RFC 2865): code, length of the datagram, attributes that fill it.
 pub static RADIUS: Known = Known {
@@ -59,6 +59,9 @@ pub static IKE: Known = Known {
     strength: Strength::Structure,
     reader: || Confirm::of(&IKE),
 };
+
+/// ESP inside UDP at port 4500 (RFC 3948), joined after its IKE: three datagrams of one security association whose numbers follow.
+pub static ESP: Esp = Esp;
 
 /// SOCKS 4, 4a and 5 (RFC 1928): the request names the inner destination, and the inner protocol follows.
 pub static SOCKS: Known = Known {
@@ -236,6 +239,55 @@ fn ike(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
     Look::when(fits, 28, "IKE header")
 }
 
+/// See [`ESP`].
+#[derive(Debug)]
+pub struct Esp;
+
+impl Protocol for Esp {
+    fn name(&self) -> &'static str {
+        "esp"
+    }
+
+    fn carriers(&self) -> &'static [Transport] {
+        &[Transport::UDP]
+    }
+
+    fn probe(&self, opening: &Opening<'_>) -> Probe {
+        if !opening.is_at(&[4500]) {
+            return Probe::NotForUs;
+        }
+        // Security parameters index, never zero, and sequence number; 18 bytes are the least that padding and a short tag leave (RFC 4303 section 2).
+        let numbers = |head: &Head, from: Side| {
+            let mut at = Cursor::new(&head.bytes);
+            (head.from == from && head.len >= 18).then(|| at.be32().filter(|index| *index > 255).zip(at.be32())).flatten()
+        };
+        for side in [Side::Client, Side::Server] {
+            let seen: Vec<(u32, u32)> = opening.heads.iter().filter_map(|head| numbers(head, side)).collect();
+            let follow = |pair: &[(u32, u32)]| matches!(pair, [a, b] if a.0 == b.0 && (1..=8).contains(&b.1.wrapping_sub(a.1)));
+            if seen.len() >= 3 && seen.windows(2).all(follow) {
+                let hit = Hit { side, offset: 0, len: 8, rule: "ESP in UDP: one index, numbers that follow, exchange of keys not seen" };
+                return Probe::Found { evidence: Evidence::OneOpening, hit, client: None };
+            }
+        }
+        if opening.complete { Probe::NotForUs } else { Probe::NeedMore }
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Payload)
+    }
+}
+
+/// Everything is encrypted.
+#[derive(Debug)]
+struct Payload;
+
+impl Reader for Payload {
+    fn read(&mut self, _: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        said.say(Fact::Encrypted);
+        Appetite::Full
+    }
+}
+
 /// Reads greeting, request and reply, then hands over.
 #[derive(Debug, Default)]
 struct Socks {
@@ -401,5 +453,19 @@ mod tests {
         let ask = hex("014f0039 5bec15a7f3ac1590f65629a9f979c340 01076c75736572 7c0a00000600 0000000001 7d1320200 10db8000000000000000000000000");
         assert_eq!(evidence(decide(&RADIUS, Transport::UDP, 1812, &ask, &[])), Evidence::OneOpening);
         assert_eq!(evidence(decide(&RADIUS, Transport::UDP, 9999, &ask, &[])), Evidence::None);
+    }
+
+    #[test]
+    fn esp_inside_udp_is_told_by_three_numbers_that_follow() {
+        let head = |index: u8, number: u8| Head::of(Client, &[0xc1, 2, 3, index, 0, 0, 0, number, 9, 9, 9, 9], 120);
+        let probe = |port, heads: &[Head]| {
+            let opening = Opening { heads, midstream: true, complete: true, ..crate::identify::protocol::testing::opening(Transport::UDP, port, &[1], &[]) };
+            evidence(ESP.probe(&opening))
+        };
+        assert_eq!(probe(4500, &[head(4, 7), head(4, 8), head(4, 10)]), Evidence::OneOpening);
+        assert_eq!(probe(4501, &[head(4, 7), head(4, 8), head(4, 10)]), Evidence::None);
+        assert_eq!(probe(4500, &[head(4, 7), head(4, 8)]), Evidence::None);
+        assert_eq!(probe(4500, &[head(4, 7), head(5, 8), head(4, 9)]), Evidence::None);
+        assert_eq!(probe(4500, &[head(4, 7), head(4, 8), head(4, 8)]), Evidence::None);
     }
 }

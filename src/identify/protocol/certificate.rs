@@ -3,7 +3,7 @@
 use crate::identify::wire::{Cursor, host_name, printable};
 use crate::limit;
 
-use super::ber;
+use super::{NameSource, Said, Side, ber};
 
 /// What a certificate states.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,22 @@ pub(super) struct Certificate {
     pub(super) names: Vec<Box<str>>,
     /// End of validity as written (UTCTime or GeneralizedTime): `260102030405Z`.
     pub(super) not_after: Box<str>,
+}
+
+/// Says what the sender's own certificate states, the first of the list in a Certificate message (RFC 5246 section 7.4.2); whether there was one.
+pub(super) fn tell(protocol: &'static str, message: &[u8], from: Side, said: &mut Said<'_>) -> bool {
+    let mut at = Cursor::new(message);
+    let first = at.be24().and_then(|_| at.be24()).and_then(|len| at.take(len as usize));
+    let Some(certificate) = first.and_then(Certificate::read) else { return false };
+    for name in certificate.names.iter().filter(|name| !name.starts_with("*.")) {
+        said.name(from, name, NameSource::Certificate);
+    }
+    let field = if from == Side::Server { "certificate" } else { "client_certificate" };
+    let value = serde_json::json!({
+        "subject": certificate.subject, "issuer": certificate.issuer, "names": certificate.names, "not_after": certificate.not_after,
+    });
+    said.detail(protocol, field, value);
+    true
 }
 
 impl Certificate {

@@ -2,6 +2,7 @@
 
 use crate::identify::wire::Cursor;
 
+use super::certificate;
 use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
 use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
 use crate::identify::AnswerKind;
@@ -39,7 +40,10 @@ type Seen = Option<(&'static str, Option<Side>)>;
 
 /// The first record, and that its length agrees: with the handshake message in it, or with the datagram.
 fn look(bytes: &[u8], wire_len: usize) -> Seen {
-    let record = Record::read(&mut Cursor::new(bytes))?;
+    if bytes.first() == Some(&CONNECTION_ID) {
+        return (1..=limit::CONNECTION_ID).any(|len| fills_with_id(bytes, wire_len, len)).then_some(("DTLS record with a connection id, hello not seen", None));
+    }
+    let record = Record::read(&mut Cursor::new(bytes), 0)?;
     if record.kind == HANDSHAKE && record.epoch == 0 {
         let message = Message::read(&mut Cursor::new(record.body))?;
         let inside = message.offset.checked_add(message.part).is_some_and(|end| end <= message.len) && message.part as usize + 12 <= record.len;
@@ -53,7 +57,7 @@ fn look(bytes: &[u8], wire_len: usize) -> Seen {
     }
     let mut at = Cursor::new(bytes);
     let mut whole = 0;
-    while let Some(record) = Record::read(&mut at) {
+    while let Some(record) = Record::read(&mut at, 0) {
         whole = at.at();
         let short = record.body.len() < record.len;
         let agrees = match record.kind {
@@ -72,6 +76,12 @@ fn look(bytes: &[u8], wire_len: usize) -> Seen {
     (whole == wire_len).then_some(("DTLS records that fill the datagram, hello not seen", None))
 }
 
+/// Whether a record with a connection id of this length fills the datagram: an early epoch, and room for the inner type and a tag (RFC 9146 section 4).
+fn fills_with_id(bytes: &[u8], wire_len: usize, id: usize) -> bool {
+    let Some(record) = Record::read(&mut Cursor::new(bytes), id) else { return false };
+    (1..16).contains(&record.epoch) && record.len >= 9 && bytes.get(5..7) == Some(&[0, 0]) && 13 + id + record.len == wire_len
+}
+
 /// A record (RFC 6347 section 4.1). Its body may be cut short.
 #[derive(Clone, Copy, Debug)]
 struct Record<'a> {
@@ -82,13 +92,14 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn read(at: &mut Cursor<'a>) -> Option<Self> {
+    /// The next record; `id` is the length of the connection id that one of kind 25 carries.
+    fn read(at: &mut Cursor<'a>, id: usize) -> Option<Self> {
         let kind = at.u8().filter(|kind| (CHANGE_CIPHER_SPEC..=CONNECTION_ID).contains(kind))?;
         let version = at.be16()?;
         let epoch = at.be16()?;
-        at.take(6)?;
+        at.take(if kind == CONNECTION_ID { 6 + id } else { 6 })?;
         let len = usize::from(at.be16()?);
-        let fits = matches!(version, 0xfeff | 0xfefd | 0x0100) && (1..=16_384 + 2048).contains(&len) && kind != CONNECTION_ID;
+        let fits = matches!(version, 0xfeff | 0xfefd | 0x0100) && (1..=16_384 + 2048).contains(&len) && (kind != CONNECTION_ID || id > 0 && version == 0xfefd);
         fits.then(|| at.take(len.min(at.rest().len()))).flatten().map(|body| Self { kind, epoch, len, body })
     }
 }
@@ -122,6 +133,9 @@ struct DtlsReader {
     answered: bool,
     encrypted: [u8; 2],
     datagrams: u8,
+    /// Lengths of the connection ids that the client's and the server's records carry: each end names the one it wants to receive.
+    ids: [u8; 2],
+    certificates: [bool; 2],
 }
 
 /// A message whose parts come in order; others are dropped, the sender will repeat them.
@@ -140,7 +154,7 @@ impl Reader for DtlsReader {
         if matches!(piece.bytes.first(), Some(0x20..=0x3f)) {
             self.encrypted(piece.from, said);
         }
-        while let Some(record) = Record::read(&mut at) {
+        while let Some(record) = Record::read(&mut at, usize::from(self.ids[piece.from as usize])) {
             match record.kind {
                 HANDSHAKE if record.epoch == 0 => self.handshake(record.body, piece.from, said),
                 ALERT if record.epoch == 0 => alert(record.body, piece.from, said),
@@ -174,7 +188,7 @@ impl DtlsReader {
 
     fn message(&mut self, kind: u8, body: &[u8], from: Side, said: &mut Said<'_>) {
         match kind {
-            CLIENT_HELLO => self.client_hello(body, said),
+            CLIENT_HELLO => self.client_hello(body, from, said),
             HELLO_VERIFY_REQUEST => {
                 self.answered = true;
                 said.believe(if self.hello.is_some() { Evidence::BothOpenings } else { Evidence::OneOpening });
@@ -190,17 +204,24 @@ impl DtlsReader {
                 if !hello.retry {
                     hello.tell("dtls", said);
                 }
-                if hello.connection_id.is_some() {
-                    said.detail("dtls", "connection_id", true);
+                match hello.connection_id {
+                    Some(len) => {
+                        self.ids[from.other() as usize] = len;
+                        said.detail("dtls", "connection_id", true);
+                    }
+                    // Asked for in vain: records stay without.
+                    None => self.ids = [0; 2],
                 }
             }
+            CERTIFICATE if !self.certificates[from as usize] => self.certificates[from as usize] = certificate::tell("dtls", body, from, said),
             CERTIFICATE_REQUEST if from == Side::Server => said.detail("dtls", "client_certificate_requested", true),
             _ => {}
         }
     }
 
-    fn client_hello(&mut self, body: &[u8], said: &mut Said<'_>) {
+    fn client_hello(&mut self, body: &[u8], from: Side, said: &mut Said<'_>) {
         let Some(hello) = ClientHello::read(body, Carrier::Dtls) else { return };
+        self.ids[from.other() as usize] = hello.connection_id.unwrap_or_default();
         let random = hello.random.first_chunk().copied();
         match (self.hello, hello.cookie.is_empty()) {
             (None, _) => hello.tell("dtls", Carrier::Dtls, said),
@@ -251,6 +272,7 @@ const CONNECTION_ID: u8 = 25;
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 const HELLO_VERIFY_REQUEST: u8 = 3;
+const CERTIFICATE: u8 = 11;
 const CERTIFICATE_REQUEST: u8 = 13;
 
 #[cfg(test)]
@@ -325,5 +347,56 @@ mod tests {
     fn no_prefix_of_a_hello_is_anything_else() {
         survives(&Dtls, Transport::UDP, 5684, &[(Side::Client, &client_hello(0, b"")), (Side::Client, &client_hello(1, b"cookie"))]);
         prefixes_never_match_anything_else("dtls", Transport::UDP, &client_hello(0, b""), &[]);
+    }
+
+    /// Extension 54 with an id of that length; what goes behind the compression methods, or behind the server's choices.
+    fn with_id(mut body: Vec<u8>, id: &[u8]) -> Vec<u8> {
+        let extension = [&[0, 54, 0, id.len() as u8 + 1, id.len() as u8][..], id].concat();
+        body.extend([0, extension.len() as u8]);
+        body.extend(extension);
+        body
+    }
+
+    fn with_id_record(id: &[u8], body: &[u8]) -> Vec<u8> {
+        [&[25, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 1][..], id, &(body.len() as u16).to_be_bytes(), body].concat()
+    }
+
+    #[test]
+    fn records_with_connection_ids_are_read_by_the_lengths_of_the_hellos() {
+        let ask = with_id(hello_body(b""), b"");
+        let answer = with_id([&[0xfe, 0xfd][..], &[8; 32], &[0, 0xc0, 0xa8, 0]].concat(), b"ids");
+        let hello = |kind, body: &[u8]| record(HANDSHAKE, &part(kind, 0, body, 0, body.len()));
+        let mut ordinary = record(23, &[9; 40]);
+        ordinary[4] = 1;
+        // The client wants none in what it receives, the server three bytes.
+        let dialogue = [
+            (Side::Client, hello(CLIENT_HELLO, &ask)),
+            (Side::Server, hello(SERVER_HELLO, &answer)),
+            (Side::Client, with_id_record(b"ids", &[9; 40])),
+            (Side::Server, ordinary),
+        ];
+        let dialogue: Vec<_> = dialogue.iter().map(|(from, bytes)| (*from, bytes.as_slice())).collect();
+        let told = read_all(&Dtls, &dialogue);
+        assert_eq!(told.detail("dtls", "connection_id"), Some(true.into()));
+        assert_eq!(told.evidence, Evidence::Dialogue);
+    }
+
+    #[test]
+    fn a_record_with_a_connection_id_alone_must_fill_its_datagram() {
+        let whole = with_id_record(&[7; 8], &[9; 40]);
+        assert!(matches!(Dtls.probe(&Opening::of(Transport::UDP, &whole, &[])), Probe::Found { evidence: Evidence::OneOpening, client: None, .. }));
+        for wrong in [&whole[..whole.len() - 1], &[&whole[..], &[0]].concat(), &with_id_record(&[7; 21], &[9; 40])] {
+            assert_eq!(Dtls.probe(&Opening::of(Transport::UDP, wrong, &[])), Probe::NotForUs);
+        }
+    }
+
+    #[test]
+    fn the_version_of_dtls_1_3_stands_in_an_extension() {
+        // RFC 9147 section 5.3: the legacy version stays 1.2, supported_versions (43) offers 0xfefc; the unified header follows.
+        let hello = [hello_body(b""), vec![0, 7, 0, 43, 0, 3, 2, 0xfe, 0xfc]].concat();
+        let hello = record(HANDSHAKE, &part(CLIENT_HELLO, 0, &hello, 0, hello.len()));
+        let told = read_all(&Dtls, &[(Side::Client, &hello), (Side::Server, &[0x2e, 1, 2, 0, 40]), (Side::Client, &[0x2e, 1, 2, 0, 40])]);
+        assert_eq!(told.detail("dtls", "offered"), Some("1.3".into()));
+        assert_eq!(told.evidence, Evidence::Dialogue);
     }
 }

@@ -7,6 +7,7 @@ use crate::identify::wire::{begins, host_name, printable};
 use super::http_body::{Body, BodyKind, Messages};
 use super::http_opening::{Look, is_document, is_status, later, line_len, look, method_and_path};
 use super::upnp;
+use super::websocket::WebSocket;
 use super::{Appetite, Evidence, Fact, Hit, NameSource, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
 use crate::identify::AnswerKind;
 use crate::limit;
@@ -54,7 +55,7 @@ impl Protocol for Http {
 }
 
 /// Reads the heads of requests and responses and passes their bodies.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct HttpReader {
     sides: [Messages; 2],
     /// What was asked and is not answered yet.
@@ -62,6 +63,8 @@ struct HttpReader {
     messages: u16,
     /// Whether requests come from the flow's server.
     reversed: bool,
+    /// What reads on after an upgrade.
+    socket: Option<Box<WebSocket>>,
 }
 
 /// A request that waits for its answer.
@@ -77,6 +80,9 @@ struct Asked {
 
 impl Reader for HttpReader {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if let Some(socket) = &mut self.socket {
+            return socket.read(piece, said);
+        }
         let mut rest = piece.bytes;
         let side = piece.from as usize;
         self.sides[side].miss(piece.missing);
@@ -97,6 +103,9 @@ impl Reader for HttpReader {
             rest = rest.get(taken..).unwrap_or_default();
             if appetite != Appetite::Hungry {
                 return appetite;
+            }
+            if let Some(socket) = &mut self.socket {
+                return socket.read(Piece { bytes: rest, missing: 0, ..piece }, said);
             }
             if self.sides[side].lost {
                 break;
@@ -195,7 +204,10 @@ impl HttpReader {
         };
         match asked {
             Some(asked) if asked.connect && (200..300).contains(&code) => return hand_over(asked),
-            Some(asked) if code == 101 => return headers.upgraded(said).unwrap_or_else(|| hand_over(asked)),
+            Some(asked) if code == 101 => {
+                self.socket = headers.upgraded(said);
+                return if self.socket.is_some() { Appetite::Hungry } else { hand_over(asked) };
+            }
             Some(asked) if asked.connect => self.sides[from.other() as usize].body = Body::None,
             _ => {}
         }
@@ -274,19 +286,9 @@ impl Headers<'_> {
         (method == "POST" && self.has("content-type", "json")).then_some(BodyKind::Json)
     }
 
-    /// After 101: what speaks now. None where the bytes themselves will tell.
-    fn upgraded(&self, said: &mut Said<'_>) -> Option<Appetite> {
-        if !self.has("upgrade", "websocket") {
-            return None;
-        }
-        said.say(Fact::Inner("websocket"));
-        match self.text("sec-websocket-protocol").unwrap_or_default().to_ascii_lowercase().as_str() {
-            "mqtt" | "mqttv3.1" => said.say(Fact::Inner("mqtt")),
-            "coap" => said.say(Fact::Inner("coap")),
-            "xmpp" => said.say(Fact::Inner("xmpp")),
-            _ => {}
-        }
-        Some(Appetite::Full)
+    /// After 101: a WebSocket, with what it is agreed to carry. None where the bytes themselves will tell.
+    fn upgraded(&self, said: &mut Said<'_>) -> Option<Box<WebSocket>> {
+        self.has("upgrade", "websocket").then(|| Box::new(WebSocket::of(self.text("sec-websocket-protocol").unwrap_or_default(), said)))
     }
 
     /// RFC 9112 section 6.3; `otherwise` where neither field is there.
@@ -458,7 +460,7 @@ mod tests {
         let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
         let told = read_all(&Http, &[(Side::Client, ask), (Side::Server, answer)]);
         assert!(told.says(&Fact::Inner("websocket")) && told.says(&Fact::Inner("mqtt")));
-        assert_eq!(told.appetite, Appetite::Full);
+        assert_eq!(told.appetite, Appetite::Hungry);
     }
 
     #[test]

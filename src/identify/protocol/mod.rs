@@ -22,15 +22,19 @@ mod http_body;
 mod http_opening;
 mod industry;
 mod java;
+mod jsonrpc;
 mod ldap;
 mod llmnr;
 mod mail;
 mod mdns;
 mod mqtt;
+mod ndi;
 mod netbios;
 mod ntp;
 mod opening;
 mod others;
+mod pptp;
+mod profinet;
 mod quic;
 mod quic_initial;
 mod remote;
@@ -49,6 +53,7 @@ mod testing;
 mod tftp;
 mod tls;
 mod upnp;
+mod websocket;
 mod windows;
 mod xmpp;
 
@@ -339,6 +344,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::DNS,
     &dotnet::DOTNET_REMOTING,
     &dtls::Dtls,
+    &access::ESP,
     &industry::ETHERNETIP,
     &ftp::FTP,
     &java::HAZELCAST,
@@ -350,6 +356,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &mail::IMAP,
     &others::IRC,
     &java::JAVA_RMI,
+    &jsonrpc::JSONRPC,
     &stores::KAFKA,
     &windows::KERBEROS,
     &ldap::LDAP,
@@ -362,6 +369,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &mqtt::MQTT,
     &sql::MYSQL,
     &stores::NATS,
+    &ndi::NDI,
     &dotnet::NET_TCP,
     &netbios::NETBIOS_DGM,
     &netbios::NETBIOS_NS,
@@ -373,6 +381,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &sql::ORACLE_TNS,
     &mail::POP3,
     &sql::POSTGRESQL,
+    &pptp::PPTP,
     &quic::Quic,
     &access::RADIUS,
     &windows::RDP,

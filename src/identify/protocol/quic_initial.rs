@@ -257,4 +257,13 @@ mod tests {
             let _ = Long::read(&packet[..len]).map(|header| open(&packet[..len], &header, b"", Side::Server));
         }
     }
+
+    /// RFC 9369 appendix A.1, with the same connection id.
+    #[test]
+    fn keys_of_version_2() {
+        let client = Keys::derive(&SALT_V2, &hex("8394c8f03e515708"), Side::Client, V2).unwrap();
+        assert_eq!(client.key.to_vec(), hex("8b1a0bc121284290a29e0971b5cd045d"));
+        assert_eq!(client.iv.to_vec(), hex("91f73e2351d8fa91660e909f"));
+        assert_eq!(client.mask.to_vec(), hex("45b95e15235d6f45a6b19cbcb0294ba9"));
+    }
 }

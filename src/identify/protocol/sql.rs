@@ -9,6 +9,7 @@ use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
 
 use super::exchange::Exchange;
+use super::hello::{Carrier, ClientHello};
 use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by a packet header whose length and option list fit (MS-TDS 2.2.3.1, 2.2.6.5).
@@ -165,6 +166,14 @@ fn tds_length(_: Side, bytes: &[u8]) -> Length {
 
 /// Reads the answer to prelogin and login: token 0xaa is an error, 0xad a login acknowledged (MS-TDS 2.2.7).
 fn tds_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
+    // The handshake of TLS comes inside prelogin packets, before encryption leaves them (MS-TDS 3.2.5.2).
+    if let [0x12, _, _, _, _, _, _, _, 0x16, 3, _, _, _, inside @ ..] = bytes {
+        said.say(Fact::Inner("tls"));
+        said.say(Fact::Encrypted);
+        if let Some(hello) = inside.strip_prefix(&[1]).and_then(|rest| ClientHello::read(rest.get(3..)?, Carrier::Tls)) {
+            hello.tell("tls", Carrier::Tls, said);
+        }
+    }
     if piece.from == Side::Client {
         return Appetite::Hungry;
     }
@@ -444,5 +453,16 @@ mod tests {
         let dialogue: &[(Side, &[u8])] = &[(Client, &connect), (Server, &refuse)];
         assert_eq!(evidence(decide(&ORACLE_TNS, Transport::TCP, 1521, &connect, &refuse)), Evidence::BothOpenings);
         survives(&ORACLE_TNS, Transport::TCP, 1521, dialogue);
+    }
+
+    #[test]
+    fn tls_inside_prelogin_packets_is_told_with_the_name_it_asks_for() {
+        // A ClientHello with the extension server_name "db", in a record, in a packet of type 0x12.
+        let body = [&[3, 3][..], &[7; 32], &hex("00 0002 c02f 01 00 000b 0000 0007 0005 00 0002 6462")].concat();
+        let record = [&[0x16, 3, 1, 0, body.len() as u8 + 4, 1, 0, 0, body.len() as u8][..], &body].concat();
+        let packet = [&[0x12, 1, 0, record.len() as u8 + 8, 0, 0, 0, 0][..], &record].concat();
+        let heard = read(&TDS, Transport::TCP, 1433, &[(Client, &hex("1201001a 00000100 00000b0006 0100110001 ff 10000000000001")), (Client, &packet)]);
+        assert!(heard.says(&Fact::Inner("tls")) && heard.says(&Fact::Encrypted));
+        assert!(heard.says(&Fact::Name { of: Server, name: "db".into(), source: crate::identify::NameSource::Sni }), "{:?}", heard.facts);
     }
 }

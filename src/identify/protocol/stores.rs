@@ -266,6 +266,11 @@ impl Reader for FirstAnswer {
             [b'-', ..] => return Appetite::Hungry,
             [b'A', b'M', b'Q', b'P', version @ ..] if version.len() >= 4 => {
                 said.detail("amqp", "server_header", version.get(..4).unwrap_or_default().to_vec());
+                // Protocol 2 is TLS, which both headers agree on (AMQP 1.0 section 5.2).
+                if version.first() == Some(&2) {
+                    said.believe(Evidence::Dialogue);
+                    return Appetite::HandOver { client: 8, server: 8 };
+                }
             }
             held if may_begin(held, b"AMQP") && !whole => return Appetite::Hungry,
             _ => {}
@@ -322,5 +327,12 @@ mod tests {
         let query = hex("3a000000 01000000 00000000 d4070000 00000000");
         let reply = hex("24000000 02000000 01000000 01000000 08000000");
         assert_eq!(evidence(decide(&MONGODB, Transport::TCP, 27017, &query, &reply)), Evidence::BothOpenings);
+    }
+
+    #[test]
+    fn after_the_header_of_tls_both_sides_of_amqp_speak_tls() {
+        let header = b"AMQP\x02\x01\0\0";
+        let heard = read(&AMQP, Transport::TCP, 5671, &[(Client, header), (Server, header)]);
+        assert_eq!(heard.appetite, Appetite::HandOver { client: 8, server: 8 });
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::identify::wire::Cursor;
 
-use super::certificate::Certificate;
+use super::certificate;
 use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
-use super::{Appetite, Evidence, Fact, Hit, NameSource, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
+use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
 use crate::identify::AnswerKind;
 use crate::limit;
 
@@ -376,28 +376,10 @@ impl Shared {
                     self.offered = Vec::new();
                 }
             }
-            CERTIFICATE => self.certificate(body, from, said),
+            CERTIFICATE if !self.certificates[from as usize] => self.certificates[from as usize] = certificate::tell("tls", body, from, said),
             CERTIFICATE_REQUEST => said.detail("tls", "client_certificate_requested", true),
             _ => {}
         }
-    }
-
-    /// The first certificate of the list is the sender's own.
-    fn certificate(&mut self, body: &[u8], from: Side, said: &mut Said<'_>) {
-        let mut at = Cursor::new(body);
-        let first = at.be24().and_then(|_| at.be24()).and_then(|len| at.take(len as usize));
-        let Some(certificate) = first.and_then(Certificate::read) else { return };
-        if std::mem::replace(&mut self.certificates[from as usize], true) {
-            return;
-        }
-        for name in certificate.names.iter().filter(|name| !name.starts_with("*.")) {
-            said.name(from, name, NameSource::Certificate);
-        }
-        let field = if from == Side::Server { "certificate" } else { "client_certificate" };
-        let value = serde_json::json!({
-            "subject": certificate.subject, "issuer": certificate.issuer, "names": certificate.names, "not_after": certificate.not_after,
-        });
-        said.say(Fact::Detail { key: ("tls", field), value });
     }
 }
 
@@ -420,6 +402,7 @@ const SSL2_HELLO: &str = "SSLv2 ClientHello";
 
 #[cfg(test)]
 mod tests {
+    use super::super::NameSource;
     use super::super::testing::{prefixes_never_match_anything_else, read_all, survives};
     use super::*;
 

@@ -6,7 +6,7 @@ use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::exchange::Exchange;
-use super::{Appetite, Confirm, Known, Look, Opening, Piece, Said, Strength, ber};
+use super::{Appetite, Confirm, Known, Look, Opening, Piece, Said, Strength, ber, profinet};
 
 /// Told by a session header and one of SMB's four signatures (MS-SMB2 2.1, MS-CIFS 2.2.3.1).
 pub static SMB: Known =
@@ -256,6 +256,9 @@ fn dcerpc_length(_: Side, bytes: &[u8]) -> Length {
 
 fn dcerpc_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
     let kind = if piece.transport == Transport::UDP { bytes.get(1) } else { bytes.get(2) };
+    if piece.transport == Transport::UDP && profinet::is_context_manager(bytes) {
+        said.say(Fact::Inner("profinet"));
+    }
     if piece.from == Side::Client {
         return Appetite::Hungry;
     }
