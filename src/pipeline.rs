@@ -65,6 +65,7 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&J
     let (findings, coverage) = gatherer.finish(&judge);
     Ok(Report {
         signatures: plan.signatures,
+        site: judge.site().name.clone(),
         files: read.files,
         interfaces: read.interfaces,
         span: read.span,

@@ -54,6 +54,33 @@ fn a_link_type_that_is_not_known_is_named() {
 }
 
 #[test]
+fn a_mistake_in_a_site_file_is_shown_with_its_place_and_exit_code_2() {
+    let file = Scratch::new(b"[[networks]]\nname = \"players\"\naddresses = [\"10.1.0.0/24\"]\nroles = [\"spinetix.plyer\"]\n");
+    let run = portbook(&["analyze", "--site", &file.name(), &path(&demo())]);
+    let said = stderr(&run);
+    assert_eq!(run.status.code(), Some(2), "{said}");
+    assert!(said.contains(&format!("{}:4:10", file.name())) && said.contains("did you mean `spinetix.player`?"), "{said}");
+    assert_line(&portbook(&["analyze", "--site", "no/such/site.toml", &path(&demo())]), 2, "no/such/site.toml");
+}
+
+#[test]
+fn what_is_typed_is_added_to_the_site_file() {
+    let file = Scratch::new(b"[[networks]]\nname = \"players\"\naddresses = [\"10.1.0.0/24\"]\nroles = [\"spinetix.player\"]\n");
+    let by_file = portbook(&["analyze", "--format", "json", "--site", &file.name(), &path(&demo())]);
+    let typed = portbook(&["analyze", "--format", "json", "--role", "spinetix.player=10.1.0.0/24", &path(&demo())]);
+    assert!(by_file.status.success() && by_file.stdout == typed.stdout, "the same thing typed quickly");
+    let both = portbook(&["analyze", "--format", "json", "--site", &file.name(), "--role", "spinetix.elementi=10.1.0.2", &path(&demo())]);
+    assert!(String::from_utf8_lossy(&both.stdout).contains("spinetix.elementi"));
+}
+
+#[test]
+fn the_sample_site_file_changes_nothing() {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sites/sample.toml");
+    let with = portbook(&["analyze", "--format", "json", "--site", sample, &path(&demo())]);
+    assert!(with.status.success() && with.stdout == portbook(&["analyze", "--format", "json", &path(&demo())]).stdout);
+}
+
+#[test]
 fn a_good_capture_beside_a_bad_one_is_still_reported() {
     let bad = Scratch::new(b"hello\n");
     let run = portbook(&["analyze", "--format", "ndjson", &path(&demo()), &bad.name()]);

@@ -1,19 +1,29 @@
-//! `signatures/schema.json` is the schema of the Rust types. `BLESS=1 cargo test --features schema --test signature_schema` writes it.
+//! The JSON Schemas are those of the Rust types. `BLESS=1 cargo test --features schema --test signature_schema` writes them.
 
 #![cfg(feature = "schema")]
 #![allow(clippy::expect_used, reason = "helpers of tests fail like tests")]
 
 use std::path::Path;
 
+use portbook::judge::SiteFile;
 use portbook::signature::SignatureFile;
 
 #[test]
-fn the_schema_file_is_that_of_the_types() {
-    let schema = serde_json::to_string_pretty(&schemars::schema_for!(SignatureFile)).expect("a schema is JSON") + "\n";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("signatures/schema.json");
+fn the_schema_file_of_signatures_is_that_of_the_types() {
+    is_current("signatures/schema.json", &schemars::schema_for!(SignatureFile));
+}
+
+#[test]
+fn the_schema_file_of_sites_is_that_of_the_types() {
+    is_current("signatures/site.schema.json", &schemars::schema_for!(SiteFile));
+}
+
+fn is_current(file: &str, schema: &schemars::Schema) {
+    let schema = serde_json::to_string_pretty(schema).expect("a schema is JSON") + "\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &schema).expect("the schema can be written");
     }
     let current = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(current == schema, "signatures/schema.json is not current: BLESS=1 cargo test --features schema --test signature_schema");
+    assert!(current == schema, "{file} is not current: BLESS=1 cargo test --features schema --test signature_schema");
 }

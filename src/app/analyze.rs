@@ -21,8 +21,9 @@ use crate::report::{Format, Report, Style};
 /// Reads, judges, prints.
 pub fn run(typed: Analyze) -> Result<Exit, Failure> {
     let loaded = settings::documents(&typed.documents)?;
-    let signatures = if typed.strict { loaded.strict() } else { loaded };
-    let site = settings::site(&typed, &signatures)?;
+    let strict = typed.strict.then(|| loaded.strict());
+    let signatures = strict.as_ref().unwrap_or(&loaded);
+    let site = settings::site(&typed.site, &typed.documents.product, signatures, &loaded)?;
     if let Some(expression) = &typed.filter {
         Filter::compile(expression).map_err(|error| Failure::Usage(error.to_string()))?;
     }
@@ -33,7 +34,7 @@ pub fn run(typed: Analyze) -> Result<Exit, Failure> {
         filter: typed.filter.as_deref(),
         flows: flow::Settings { keep_duplicates: typed.keep_duplicates, ..flow::Settings::default() },
         workers: settings::workers(&typed),
-        signatures: &signatures,
+        signatures,
         site,
         stop: &stop,
     };

@@ -43,9 +43,9 @@ pub struct Analyze {
     /// Which documents apply.
     #[command(flatten)]
     pub documents: Documents,
-    /// Give hosts of a network a role, e.g. spinetix.player=10.1.0.0/24; repeatable (roles: portbook signatures list)
-    #[arg(long, value_name = "ROLE=NETWORK")]
-    pub role: Vec<String>,
+    /// What is known of the network.
+    #[command(flatten)]
+    pub site: Site,
     /// Judge by document rows only; rows known from other sources are left out
     #[arg(long)]
     pub strict: bool,
@@ -90,6 +90,17 @@ pub struct Documents {
     /// Use only the files of --signatures
     #[arg(long, requires = "signatures")]
     pub only_signatures: bool,
+}
+
+/// What is known of the network.
+#[derive(Debug, Args)]
+pub struct Site {
+    /// Site file: networks, roles, what is switched on, moved, allowed, denied (GUIDE.md; templates in fixtures/sites)
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
+    /// Give hosts of a network a role, e.g. spinetix.player=10.1.0.0/24; repeatable, added to the site file's (roles: portbook signatures list)
+    #[arg(long, value_name = "ROLE=NETWORK")]
+    pub role: Vec<String>,
 }
 
 /// How text looks.
@@ -179,7 +190,7 @@ fn format_names() -> clap::builder::PossibleValuesParser {
 const LONG_ABOUT: &str = "Holds captured traffic against vendors' port documents: which flow does no document mention, and which documented \
 flow does not get through, where does it die, and what does that break?";
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 findings at or above --fail-on; 2 wrong usage, a bad signature file, or a report that could not be written; 3 a capture could not be \
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 findings at or above --fail-on; 2 wrong usage, a bad signature or site file, or a report that could not be written; 3 a capture could not be \
 read, or not to its end (what was read is still reported).";
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! What was typed, as it is meant: documents loaded, roles resolved, mistakes told in the operator's words.
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 
 use crate::app::Failure;
-use crate::app::args::{Analyze, Documents, FailOn};
-use crate::judge::{Severity, Site};
+use crate::app::args::{self, Analyze, Documents, FailOn};
+use crate::judge::{self, Severity, Site};
 use crate::signature::{Only, RoleId, Signatures};
 
 /// Loads the documents that apply.
@@ -22,10 +20,16 @@ pub fn documents(typed: &Documents) -> Result<Signatures, Failure> {
     Ok(loaded)
 }
 
-/// What the operator says about the network.
-pub fn site(typed: &Analyze, signatures: &Signatures) -> Result<Site, Failure> {
-    let roles = typed.role.iter().map(|text| role(text, signatures)).collect::<Result<_, _>>()?;
-    Ok(Site { roles, products: typed.documents.product.clone() })
+/// What the operator says about the network: the site file, and what was typed on top of it. `signatures` are those that flows are judged by, `whole` all
+/// that were loaded.
+pub fn site(typed: &args::Site, products: &[String], signatures: &Signatures, whole: &Signatures) -> Result<Site, Failure> {
+    let file = typed.site.as_ref().map(|path| Site::load(path, signatures, whole)).transpose();
+    let mut site = file.map_err(|error| Failure::Usage(error.to_string()))?.unwrap_or_default();
+    for text in &typed.role {
+        site.roles.push(role(text, signatures)?);
+    }
+    site.products.extend(products.iter().cloned());
+    Ok(site)
 }
 
 /// `spinetix.player=10.1.0.0/24` or `=10.1.0.2`.
@@ -38,8 +42,9 @@ fn role(text: &str, signatures: &Signatures) -> Result<(RoleId, IpNet), Failure>
         let hint = if near.is_empty() { "portbook signatures list prints them".to_owned() } else { format!("{vendor} has {}", near.join(", ")) };
         usage(format!("no such role; {hint}"))
     })?;
-    let network = network.parse::<IpNet>().ok().or_else(|| network.parse::<IpAddr>().ok().map(IpNet::from));
-    network.map(|network| (id, network)).ok_or_else(|| usage("the part after = is no address or network, e.g. 10.1.0.2 or 10.1.0.0/24".to_owned()))
+    judge::network(network)
+        .map(|network| (id, network))
+        .ok_or_else(|| usage("the part after = is no address or network, e.g. 10.1.0.2 or 10.1.0.0/24".to_owned()))
 }
 
 /// Threads to use: as typed, else one a core.

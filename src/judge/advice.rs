@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::judge::finding::{Gathered, Trouble};
-use crate::judge::{Cited, Outcome, Reason};
+use crate::judge::{Cited, Outcome, Reason, Site, Stance, Stated};
 use crate::net::Transport;
 use crate::signature::{Basis, Citation, RoleId, RoleKind, Rule, RuleEffect, Service, ServiceId, Signatures};
 
@@ -40,12 +40,17 @@ fn is_external(signatures: &Signatures, role: RoleId) -> bool {
 /// What there is to say from.
 pub(super) struct Advice<'a> {
     pub(super) signatures: &'a Signatures,
+    pub(super) site: &'a Site,
     pub(super) trouble: Trouble,
     pub(super) id: Option<ServiceId>,
     pub(super) service: Option<&'a Service>,
     pub(super) ends: &'a Ends,
     /// Roles that the site gives to client and server.
     pub(super) roles: [Option<RoleId>; 2],
+    /// The service is off unless switched on, and nobody said that it was.
+    pub(super) optional: bool,
+    /// The site's entry that forbids it, or allowed it once.
+    pub(super) stance: Option<Stated>,
     pub(super) gathered: &'a Gathered,
 }
 
@@ -72,7 +77,22 @@ impl Advice<'_> {
             Trouble::Intermittent => {
                 format!("{} from {} to {} fails now and then: it worked at other times{}", self.what(), self.ends.client, self.ends.server, self.because())
             }
-            Trouble::Broke(reason) => self.broke(reason),
+            Trouble::Broke(reason) => format!("{}{}", self.broke(reason), self.expired()),
+        }
+    }
+
+    /// The site's entry that allowed it once.
+    fn expired(&self) -> String {
+        let Some(Stated::Expired(entry)) = self.stance else { return String::new() };
+        let allowed = self.site.allow.get(entry).and_then(|entry| Some((entry, entry.until?)));
+        allowed.map_or_else(String::new, |(entry, until)| format!("; the site allowed it until {until} ({}: {})", entry.written, entry.reason))
+    }
+
+    /// The site's entry that forbids it.
+    fn forbidding(&self) -> Option<&Stance> {
+        match self.stance {
+            Some(Stated::Denied(entry)) => self.site.deny.get(entry),
+            _ => None,
         }
     }
 
@@ -136,10 +156,29 @@ impl Advice<'_> {
                 format!("{client} opened {} to {server}, a port of the range for announced transfers, but nothing announced it", self.place())
             }
             Reason::LeftTheLan => format!("{what} from {client} to {server} left the local network, where it belongs"),
-            Reason::InboundFromOutside => format!("{client} reached {what} of {server} from outside the local network"),
+            Reason::InboundFromOutside => format!("{client} reached {what} of {server} {}", self.whence()),
             Reason::WrongRole => format!("{what} between {client} and {server}: the document has it between other hosts"),
             Reason::UnsupportedByProduct => format!("{client} asked {server} for {what} ({seen}), which the product does not support{}", self.answered()),
+            Reason::DeniedBySite => self.denied(),
+            Reason::VersionTooOld => {
+                let since = self.service.and_then(|service| service.since.as_ref());
+                let since = since.map_or_else(String::new, |since| format!(", which came with {} {}", since.what, since.version));
+                format!("{client} and {server} use {what}{since}; the site gives an older version")
+            }
             _ => format!("{what} from {client} to {server}"),
+        }
+    }
+
+    fn whence(&self) -> &'static str {
+        let outside = self.gathered.clients.iter().any(|client| !self.site.is_local(*client));
+        if outside { "from outside the local network" } else { "from another segment" }
+    }
+
+    fn denied(&self) -> String {
+        let (client, server, what) = (&self.ends.client, &self.ends.server, self.what());
+        match self.forbidding() {
+            Some(_) => format!("{client} uses {what} of {server}, which the site forbids{}", self.answered()),
+            None => format!("{client} asks for an address ({what}), though the site says that its address is static"),
         }
     }
 
@@ -185,7 +224,7 @@ impl Advice<'_> {
     pub(super) fn alternatives(&self) -> Vec<String> {
         let known = if matches!(self.trouble, Trouble::Broke(_)) { &[] } else { self.gathered.alternatives };
         let mut alternatives: Vec<String> = known.iter().map(|words| (*words).to_owned()).collect();
-        if matches!(self.trouble, Trouble::Failed(_)) && self.service.is_some_and(|service| service.default_on == Some(false)) {
+        if matches!(self.trouble, Trouble::Failed(_)) && self.optional {
             alternatives.insert(0, "the service is not enabled by default and was never switched on".to_owned());
         }
         alternatives
@@ -222,9 +261,10 @@ impl Advice<'_> {
         words.join(" ")
     }
 
-    /// `TCP 8883`, `TCP 5321-5336`.
+    /// `TCP 8883`, `TCP 5321-5336`; the ports that were seen, where the row was moved to others.
     fn rule_place(&self) -> String {
-        let Some(service) = self.service.filter(|service| !service.ports.is_empty()) else { return self.place() };
+        let documented = |service: &&Service| self.gathered.ports.iter().all(|(transport, port)| service.port_basis(*transport, *port).is_some());
+        let Some(service) = self.service.filter(documented) else { return self.place() };
         let transports: Vec<String> = service.transports.iter().map(|transport| transport.to_string().to_uppercase()).collect();
         let ports: Vec<String> = service.ports.iter().map(ToString::to_string).collect();
         format!("{} {}", transports.join("/"), ports.join(", ")).trim().to_owned()
@@ -279,6 +319,9 @@ impl Advice<'_> {
             Reason::WrongProtocol => format!("Check what listens on {} of {server}.", self.place()),
             Reason::InboundFromOutside => format!("Close {} from outside to {server} unless remote access is wanted.", self.place()),
             Reason::OptionalServiceActive => "Switch it off where nobody uses it.".to_owned(),
+            Reason::DeniedBySite if self.forbidding().is_some() => format!("Close {} from {client} to {server}.", self.place()),
+            Reason::DeniedBySite => format!("Give {client} its static address again, or correct the site file."),
+            Reason::VersionTooOld => "Correct the version in the site file, or find out which product it is.".to_owned(),
             Reason::LeftTheLan => "Keep discovery within its network segment.".to_owned(),
             _ => return None,
         })
@@ -309,9 +352,14 @@ impl Advice<'_> {
         let effect = match self.trouble {
             Trouble::Broke(Reason::InboundFromOutside) => Some(RuleEffect::NoInboundFromOutside),
             Trouble::Broke(Reason::WrongDirection) => Some(RuleEffect::OutgoingOnly),
-            Trouble::Broke(Reason::UnsupportedByProduct) => Some(RuleEffect::Unsupported),
+            // With a row it is the edition that lacks it, and the row says so.
+            Trouble::Broke(Reason::UnsupportedByProduct) if self.id.is_none() => Some(RuleEffect::Unsupported),
             _ => None,
         };
+        if let Some(entry) = self.forbidding() {
+            let (document, quote) = (entry.written.clone(), entry.reason.clone());
+            return Some(Cited { document, section: String::new(), quote, verbatim: true, url: None, basis: Basis::User });
+        }
         if let Some(rule) = effect.and_then(|effect| self.rules(effect).next()) {
             return Some(self.cited(rule.document, &rule.citation, rule.basis));
         }

@@ -11,8 +11,8 @@ use crate::identify::{Fact, Identified, Promise};
 use crate::judge::claim::{Claims, is_common, is_of_one_product, words_of};
 use crate::judge::role::{Plays, Roles};
 use crate::judge::{Candidate, Named, Reason};
-use crate::net::{Side, is_broadcast, is_group, is_private};
-use crate::signature::{Basis, Direction, HostPattern, PromiseKind, RoleId, Service, ServiceId, Signatures};
+use crate::net::{Side, is_broadcast, is_group};
+use crate::signature::{Basis, Direction, HostPattern, PortRange, PromiseKind, RoleId, Service, ServiceId, Signatures, range_of};
 
 /// A flow with what is known of its ends.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
-    fn ip(&self, side: Side) -> IpAddr {
+    pub(super) fn ip(&self, side: Side) -> IpAddr {
         match side {
             Side::Client => self.identified.flow.client.endpoint.ip,
             Side::Server => self.identified.flow.server.endpoint.ip,
@@ -140,8 +140,10 @@ pub(super) struct Weighed {
     /// Ports spanned, the fewer the better.
     width: u32,
     basis: Basis,
-    /// Its document alone claims the port.
+    /// Its document alone claims the port, or the site moved the row there.
     pub(super) claimed: bool,
+    /// The site gives it other ports than the document.
+    moved: bool,
     /// Sorted, worst last; empty where the row fits.
     pub(super) misses: Vec<Miss>,
 }
@@ -212,6 +214,7 @@ impl Weighed {
     fn against(&self, miss: Miss, signatures: &Signatures, case: &Case<'_>) -> String {
         let Some(service) = signatures.services.get(self.service.0 as usize) else { return miss.words().to_owned() };
         match miss {
+            Miss::Port if self.moved => "the site has it on another port".to_owned(),
             Miss::Port if !service.ports.is_empty() => {
                 let ports: Vec<String> = service.ports.iter().map(ToString::to_string).collect();
                 format!("documented on port {}", ports.join(", "))
@@ -229,14 +232,15 @@ impl Weighed {
 
 /// Holds every row that touches the flow against it, in document order.
 pub(super) fn weigh(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, claims: &Claims, applies: impl Fn(&Service) -> bool) -> Vec<Weighed> {
-    let touching = touching(case, signatures, claims);
+    let touching = touching(case, signatures, roles, claims);
     let rows = touching.into_iter().filter_map(|id| Some((id, signatures.services.get(id.0 as usize)?))).filter(|(_, service)| applies(service));
     rows.filter_map(|(id, service)| weigh_one(case, id, service, roles, claims)).collect()
 }
 
 /// Rows that the flow's port, announcement, names, protocol or roles lead to, in document order.
-fn touching(case: &Case<'_>, signatures: &Signatures, claims: &Claims) -> BTreeSet<ServiceId> {
+fn touching(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, claims: &Claims) -> BTreeSet<ServiceId> {
     let mut rows: BTreeSet<ServiceId> = signatures.at(case.identified.flow.transport, case.port()).collect();
+    rows.extend(roles.site().moved_to(case.port()));
     rows.extend(case.announced.iter().flat_map(|promise| signatures.learned(promise.kind)));
     rows.extend(case.names[1].iter().flat_map(|named| signatures.named(&named.name)));
     let telling = case.identified.protocol.iter().filter(|protocol| claims.is_distinctive(protocol));
@@ -253,8 +257,10 @@ fn weigh_one(case: &Case<'_>, id: ServiceId, service: &Service, roles: &Roles<'_
     let named = case.server_name_fits(&service.hosts, false);
     let broadly_named = !named && case.server_name_fits(&service.hosts, true);
     let ends = ends(case, service, roles, named || broadly_named);
+    let moved = roles.site().ports_of(id, case.ip(Side::Server), &case.given[1]);
+    let ports = moved.unwrap_or(&service.ports);
     let mut misses = Vec::new();
-    let (mut level, width) = place(case, service, claims, ends, named || broadly_named, &mut misses)?;
+    let (mut level, width) = place(case, service, ports, claims, ends, named || broadly_named, &mut misses)?;
     let path = path_depth(case, service, &mut misses);
     // The root path holds everything and tells nothing.
     if let (Some(1..), Level::Port | Level::Range) = (path, level) {
@@ -270,14 +276,23 @@ fn weigh_one(case: &Case<'_>, id: ServiceId, service: &Service, roles: &Roles<'_
     misses.sort_unstable();
     misses.dedup();
     let basis = service.port_basis(flow.transport, case.port()).unwrap_or(service.basis);
-    let claimed = claims.alone(flow.transport, case.port()) == Some(service.document);
-    Some(Weighed { service: id, level, ends, named, broadly_named, path: path.unwrap_or(0), width, basis, claimed, misses })
+    let claimed = moved.is_some_and(|ports| range_of(ports, case.port()).is_some()) || claims.alone(flow.transport, case.port()) == Some(service.document);
+    let (path, moved) = (path.unwrap_or(0), moved.is_some());
+    Some(Weighed { service: id, level, ends, named, broadly_named, path, width, basis, claimed, moved, misses })
 }
 
 /// By what the row touches the flow, and how many ports it spans; none where it does not touch it.
-fn place(case: &Case<'_>, service: &Service, claims: &Claims, ends: [Plays; 2], named: bool, misses: &mut Vec<Miss>) -> Option<(Level, u32)> {
+fn place(
+    case: &Case<'_>,
+    service: &Service,
+    ports: &[PortRange],
+    claims: &Claims,
+    ends: [Plays; 2],
+    named: bool,
+    misses: &mut Vec<Miss>,
+) -> Option<(Level, u32)> {
     let flow = &case.identified.flow;
-    let range = service.range_of(case.port());
+    let range = range_of(ports, case.port());
     let clients_fit = service.client_ports.is_empty() || service.client_ports.iter().any(|range| range.contains(flow.client.endpoint.port));
     let width = range.map_or(u32::MAX, |range| range.width());
     let distinctive = speaks_own_protocol(case, service, claims);
@@ -390,7 +405,7 @@ fn ends(case: &Case<'_>, service: &Service, roles: &Roles<'_>, named: bool) -> [
 }
 
 fn role_misses(case: &Case<'_>, service: &Service, roles: &Roles<'_>, ends: [Plays; 2], misses: &mut Vec<Miss>) {
-    if left_the_lan(case, service) {
+    if left_the_lan(case, service, roles) {
         misses.push(Miss::LeftTheLan);
         return;
     }
@@ -414,16 +429,18 @@ fn role_misses(case: &Case<'_>, service: &Service, roles: &Roles<'_>, ends: [Pla
     misses.push(Miss::Role);
 }
 
-/// A broadcast protocol to a single host, or discovery to or from an address outside.
-fn left_the_lan(case: &Case<'_>, service: &Service) -> bool {
+/// A broadcast protocol to a single host, or discovery to or from an address outside or in another segment.
+fn left_the_lan(case: &Case<'_>, service: &Service, roles: &Roles<'_>) -> bool {
     if service.direction != Direction::Discovery {
         return false;
     }
     let (client, server) = (case.ip(Side::Client), case.ip(Side::Server));
     let broadcast_only = !service.addresses.is_empty() && service.addresses.iter().all(|address| is_broadcast(*address));
     let single = !is_group(server);
-    // Hosts of an IPv6 LAN have public addresses, so there an address tells nothing.
-    (single && broadcast_only) || client.is_ipv4() && (single && !is_private(server) || !is_private(client))
+    let site = roles.site();
+    // Hosts of an IPv6 LAN have public addresses, so there an address tells nothing unless the site says what is local.
+    let telling = client.is_ipv4() || !site.local.is_empty();
+    (single && (broadcast_only || site.is_between_segments(client, server))) || telling && (single && !site.is_local(server) || !site.is_local(client))
 }
 
 /// Whether the port alone says nothing about who is behind it.

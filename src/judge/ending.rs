@@ -8,7 +8,7 @@ use crate::flow::{Ended, Flow, Rejection, Reset, TcpStory};
 use crate::identify::{AnswerKind, Fact, Identified};
 use crate::judge::resolver::Denied;
 use crate::judge::visibility::{Seen, Sight, took_part, went_on_unanswered};
-use crate::net::{Side, Transport, is_group, is_private};
+use crate::net::{Side, Transport, is_group};
 use crate::signature::Service;
 
 /// One flow's story as the table asks for it.
@@ -105,7 +105,7 @@ impl<'a> Ending<'a> {
             attempts: if answered { 0 } else { seen.unanswered(flow) },
             other_port: if answered { None } else { seen.other_port(flow) },
             scanning: !answered && seen.scans(flow.client.endpoint.ip),
-            from_outside: !is_private(flow.client.endpoint.ip) && is_private(flow.server.endpoint.ip) && !is_group(flow.server.endpoint.ip),
+            from_outside: false,
             loss: seen.loss_per_mille(),
         }
     }

@@ -14,7 +14,7 @@ use crate::flow::community_id;
 use crate::judge::advice::{Advice, Ends};
 use crate::judge::claim::is_background;
 use crate::judge::coverage::{self, Tried};
-use crate::judge::{Confidence, Coverage, Finding, Judge, Judged, Outcome, Reason, Selection, Severity, Verdict, display_filter};
+use crate::judge::{Confidence, Coverage, Finding, Judge, Judged, Outcome, Reason, Selection, Severity, Site, Stated, Verdict, display_filter};
 use crate::limit;
 use crate::net::{Endpoint, Transport};
 use crate::signature::{RoleId, ServiceId, Signatures};
@@ -40,6 +40,8 @@ struct Key {
     place: Option<(Transport, u16)>,
     /// Roles that the site gives to client and server.
     roles: [Option<RoleId>; 2],
+    /// The site's entry that forbids it, or allowed it once.
+    stance: Option<Stated>,
 }
 
 /// A client and what it wanted.
@@ -127,12 +129,15 @@ impl<'a> Gatherer<'a> {
             if matches!(key.trouble, Trouble::Failed(outcome) if !FAILS_IN_PART.contains(&outcome)) && self.worked.contains(&(key.service, pair)) {
                 key.trouble = Trouble::Intermittent;
             }
+            if let Some(Stated::Denied(entry)) = key.stance {
+                key.service = judge.site().deny.get(entry).and_then(|entry| entry.services.first().copied());
+            }
             match whole.entry(key) {
                 Entry::Occupied(mut known) => known.get_mut().merge(gathered),
                 Entry::Vacant(empty) => _ = empty.insert(gathered),
             }
         }
-        let mut findings: Vec<Finding> = whole.iter().map(|(key, gathered)| finding(self.signatures, key, gathered)).collect();
+        let mut findings: Vec<Finding> = whole.iter().map(|(key, gathered)| finding(self.signatures, judge.site(), key, gathered)).collect();
         // The keys are in order already; the sort is stable.
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.confidence.cmp(&a.confidence)));
         (findings, coverage)
@@ -140,9 +145,13 @@ impl<'a> Gatherer<'a> {
 
     fn key(&self, judged: &Judged, trouble: Trouble, service: Option<ServiceId>) -> Key {
         let flow = &judged.identified.flow;
-        let place = service.is_none().then_some((flow.transport, flow.server.endpoint.port));
         let role = |given: &[RoleId]| given.first().copied();
-        Key { trouble, service, place, roles: [role(&judged.roles[0]), role(&judged.roles[1])] }
+        let roles = [role(&judged.roles[0]), role(&judged.roles[1])];
+        let stance = judged.stance.filter(|_| matches!(trouble, Trouble::Broke(_)));
+        // One entry of the site is one finding, whatever ports it covers.
+        let forbidden = matches!(stance, Some(Stated::Denied(_)));
+        let place = (service.is_none() && !forbidden).then_some((flow.transport, flow.server.endpoint.port));
+        Key { trouble, service, place, roles, stance }
     }
 }
 
@@ -157,7 +166,8 @@ fn troubles(judged: &Judged) -> Vec<(Trouble, Option<ServiceId>, Confidence)> {
 /// Noise and what no document covers is never worth a word.
 fn own_troubles(judged: &Judged) -> Vec<Trouble> {
     let quiet = [Outcome::ScanNoise, Outcome::CaptureDamaged];
-    if quiet.contains(&judged.outcome) || judged.reasons.contains(&Reason::NotCovered) {
+    let ignored = matches!(judged.stance, Some(Stated::Ignored(_)));
+    if ignored || quiet.contains(&judged.outcome) || judged.reasons.contains(&Reason::NotCovered) {
         return Vec::new();
     }
     let hint = judged.attribution == Confidence::Low && judged.roles.iter().all(Vec::is_empty);
@@ -177,7 +187,8 @@ fn own_troubles(judged: &Judged) -> Vec<Trouble> {
 fn is_failure(judged: &Judged) -> bool {
     let shared = judged.reasons.contains(&Reason::SharedPort) && judged.roles.iter().any(|roles| !roles.is_empty());
     let other = [Outcome::RefusedByHost, Outcome::Unreachable, Outcome::TlsFailed, Outcome::AppRefused, Outcome::ServerSilent];
-    (judged.service.is_some() || shared) && judged.outcome != Outcome::DnsBlocked && (judged.outcome.is_blocked() || other.contains(&judged.outcome))
+    let wanted = matches!(judged.stance, Some(Stated::Allowed(_)));
+    (judged.service.is_some() || shared || wanted) && judged.outcome != Outcome::DnsBlocked && (judged.outcome.is_blocked() || other.contains(&judged.outcome))
 }
 
 impl Gathered {
@@ -236,14 +247,18 @@ fn take<T: Ord>(set: &mut BTreeSet<T>, more: BTreeSet<T>, bound: usize) {
     }
 }
 
-fn finding(signatures: &Signatures, key: &Key, gathered: &Gathered) -> Finding {
+fn finding(signatures: &Signatures, site: &Site, key: &Key, gathered: &Gathered) -> Finding {
     let service = key.service.and_then(|id| signatures.services.get(id.0 as usize));
     let ends = Ends::of(signatures, service, key.roles, gathered);
-    let advice = Advice { signatures, trouble: key.trouble, id: key.service, service, ends: &ends, roles: key.roles, gathered };
+    let switched_on = key.service.is_some_and(|id| gathered.servers.iter().all(|server| site.is_switched_on(id, *server)));
+    let optional = service.is_some_and(|service| service.default_on == Some(false)) && !switched_on;
+    let advice =
+        Advice { signatures, site, trouble: key.trouble, id: key.service, service, ends: &ends, roles: key.roles, optional, stance: key.stance, gathered };
     let confidence = gathered.confidence_of(key.trouble);
+    let rule = rule_name(key.trouble);
     Finding {
-        rule: rule_name(key.trouble),
-        severity: severity(key, gathered, service.is_some_and(|service| service.default_on == Some(false))),
+        severity: site.severity(&rule, key.service).unwrap_or_else(|| severity(key, gathered, optional)),
+        rule,
         service: key.service,
         client: ends.client.clone(),
         server: ends.server.clone(),
@@ -302,7 +317,7 @@ fn severity(key: &Key, gathered: &Gathered, optional: bool) -> Severity {
     };
     let unsure = match key.trouble {
         Trouble::Failed(_) => gathered.confidence.min(gathered.attribution) == Confidence::Low,
-        Trouble::Broke(_) => key.roles == [None, None],
+        Trouble::Broke(reason) => key.roles == [None, None] && reason != Reason::DeniedBySite,
         Trouble::Intermittent => false,
     };
     if unsure { less(plain) } else { plain }
@@ -319,6 +334,9 @@ fn severity_of(reason: Reason, gathered: &Gathered) -> Severity {
         Reason::UndocumentedPath | Reason::UnexpectedlyEncrypted => Severity::Low,
         Reason::WrongDirection | Reason::NotEncrypted | Reason::UnsupportedByProduct if answered => Severity::High,
         Reason::InboundFromOutside if !answered => Severity::Info,
+        // What is forbidden and fails is a firewall at work; a version that is too old is likely the site file's.
+        Reason::DeniedBySite if answered => Severity::High,
+        Reason::DeniedBySite | Reason::VersionTooOld => Severity::Low,
         _ => Severity::Medium,
     }
 }

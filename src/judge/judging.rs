@@ -9,8 +9,8 @@ use crate::judge::ending::Ending;
 use crate::judge::resolver::Resolvers;
 use crate::judge::role::{Plays, Roles};
 use crate::judge::visibility::{Seen, Visibility, took_part};
-use crate::judge::{Confidence, Judged, Named, Outcome, Site, Verdict, blocked, direction, verdict};
-use crate::net::{Endpoint, Side, Transport};
+use crate::judge::{Confidence, Judged, Named, Outcome, Site, Verdict, blocked, direction, stance, verdict};
+use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{Service, ServiceId, Signatures};
 
 /// Judges flows. First [`learn`](Self::learn) from all, then [`judge`](Self::judge) each, in any order.
@@ -49,7 +49,7 @@ impl<'a> Judge<'a> {
         let direction_by = self.settle(&mut identified);
         let flow = &identified.flow;
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
-        let given = [roles.given(client.ip), roles.given(server.ip)];
+        let given = [roles.of(&flow.client), roles.of(&flow.server)];
         let names = [self.names(&identified, Side::Client), self.names(&identified, Side::Server)];
         let announced = identified.announced.clone().or_else(|| self.books.announced(flow.transport, client.ip, server, flow.first).map(Box::new));
         let announced = announced.filter(|promise| keeps(promise, &identified));
@@ -64,15 +64,19 @@ impl<'a> Judge<'a> {
         let asks = |row: &Service| self.applies(row) && roles.plays(client.ip, &given[0], &row.client, false) > Plays::Refused;
         ending.denied = self.resolvers.denied(&identified, self.signatures, asks);
         // What a document expects of a host that the site knows did not come unasked; to any other host, filtering it is what one expects.
-        ending.from_outside &= (decision.verdict, decision.attribution) != (Verdict::Expected, Confidence::High);
+        ending.from_outside = self.comes_from_outside(&identified) && (decision.verdict, decision.attribution) != (Verdict::Expected, Confidence::High);
         let (fate, cited) = (blocked::decide(&ending), ending.cited());
         let denied = ending.denied.filter(|_| matches!(fate.outcome, Outcome::DnsBlocked | Outcome::DnsFailed)).and_then(|denied| denied.row);
         if fate.outcome == Outcome::ScanNoise && given.iter().all(Vec::is_empty) {
             decision.withdraw();
         }
-        let instance = row(decision.service).and_then(|service| service.instance_of(server.port));
+        let moved = decision.service.and_then(|id| roles.site().ports_of(id, server.ip, &given[1]));
+        let instance = row(decision.service).and_then(|service| match moved {
+            Some(ports) => service.moved_instance_of(ports, server.port),
+            None => service.instance_of(server.port),
+        });
         identified.announced = announced;
-        Judged {
+        let mut judged = Judged {
             identified,
             roles: given,
             names,
@@ -87,8 +91,22 @@ impl<'a> Judge<'a> {
             cause: fate.cause,
             denied,
             cited,
+            stance: None,
             direction_by,
-        }
+        };
+        stance::apply(roles.site(), &mut judged);
+        judged
+    }
+
+    /// What the operator said about the network.
+    pub fn site(&self) -> &Site {
+        self.roles.site()
+    }
+
+    fn comes_from_outside(&self, identified: &Identified) -> bool {
+        let (client, server) = (identified.flow.client.endpoint.ip, identified.flow.server.endpoint.ip);
+        let site = self.site();
+        !site.is_local(client) && site.is_local(server) && !is_group(server)
     }
 
     fn settle(&self, identified: &mut Identified) -> Option<&'static str> {
@@ -97,7 +115,7 @@ impl<'a> Judge<'a> {
         }
         let (transport, at) = (identified.flow.transport, identified.flow.first);
         let announced = |client: Endpoint, server: Endpoint| self.books.announced(transport, client.ip, server, at).is_some();
-        let documented = |transport: Transport, port: u16| self.claims.alone(transport, port).is_some();
+        let documented = |transport: Transport, port: u16| self.claims.alone(transport, port).is_some() || self.site().moved_to(port).next().is_some();
         direction::settle(identified, &self.seen, announced, documented)
     }
 

@@ -13,34 +13,31 @@ mod finding;
 mod judging;
 mod resolver;
 mod role;
+mod site;
+mod stance;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod version;
 mod visibility;
 
 pub use filter::{Selection, display_filter};
 pub use finding::Gatherer;
 pub use judging::Judge;
+#[cfg(feature = "schema")]
+pub use site::SiteFile;
+pub use site::{Moved, Place, Site, Stance, Weight, Who, network};
+pub use stance::Stated;
 pub use visibility::Visibility;
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::capture::FrameId;
 use crate::identify::Identified;
 use crate::signature::{Basis, RoleId, ServiceId};
 use crate::time::Timestamp;
-
-/// What the operator says about the network. What is not said stays open.
-#[derive(Clone, Debug, Default)]
-pub struct Site {
-    /// Networks (or single hosts) and the role their hosts play, as given.
-    pub roles: Vec<(RoleId, IpNet)>,
-    /// Vendors whose documents apply; empty for all.
-    pub products: Vec<String>,
-}
 
 /// A judged flow: everything a flow record says.
 #[derive(Clone, Debug)]
@@ -73,6 +70,8 @@ pub struct Judged {
     pub denied: Option<ServiceId>,
     /// Frames that show it, at most [`limit::FRAMES_CITED`](crate::limit::FRAMES_CITED).
     pub cited: Vec<FrameId>,
+    /// What the site file says about it.
+    pub stance: Option<Stated>,
     /// On what the direction rests, where no opening was seen and something else told.
     pub direction_by: Option<&'static str>,
 }
@@ -123,7 +122,7 @@ pub enum Verdict {
 }
 
 /// Why a verdict is what it is: the contract's closed list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// No row of the documents that apply covers it.
@@ -171,7 +170,7 @@ pub enum Reason {
 }
 
 /// What became of a flow: the contract's closed list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It worked.
@@ -253,7 +252,8 @@ pub enum Confidence {
 }
 
 /// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Worth knowing.

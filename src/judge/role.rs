@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::flow::End;
 use crate::judge::Site;
-use crate::net::{is_group, is_private};
+use crate::net::is_group;
 use crate::signature::{RoleId, RoleKind, Signatures};
 
 /// How well a host stands where a row wants certain roles. Ordered: later is better.
@@ -57,6 +58,12 @@ impl<'a> Roles<'a> {
         roles
     }
 
+    /// The same of an end of a flow: a host that has no address yet is known by its hardware address.
+    pub(super) fn of(&self, end: &End) -> Vec<RoleId> {
+        let place = end.mac.filter(|_| end.endpoint.ip.is_unspecified()).and_then(|mac| self.site.place_of_mac(mac));
+        place.map_or_else(|| self.given(end.endpoint.ip), |place| place.roles.clone())
+    }
+
     /// How well a host with those given roles stands where `wanted` are wanted; nobody in particular where the document names none.
     /// `named`: the host's name fits the row's patterns, which makes it the outside host that the document means, wherever it stands.
     pub(super) fn plays(&self, ip: IpAddr, given: &[RoleId], wanted: &[RoleId], named: bool) -> Plays {
@@ -76,11 +83,11 @@ impl<'a> Roles<'a> {
             RoleKind::Group => Plays::Refused,
             _ if is_group(ip) => Plays::Refused,
             RoleKind::Anyone => Plays::Kind,
-            RoleKind::Local if is_private(ip) || !given.is_empty() => Plays::Kind,
+            RoleKind::Local if self.site.is_local(ip) || !given.is_empty() => Plays::Kind,
             RoleKind::Local => Plays::Refused,
-            RoleKind::External if !is_private(ip) || named => Plays::Kind,
+            RoleKind::External if !self.site.is_local(ip) || named => Plays::Kind,
             RoleKind::External if given.is_empty() => Plays::Doubtful,
-            RoleKind::Product if given.is_empty() && !self.listed.contains(&wanted) && is_private(ip) => Plays::Assumed,
+            RoleKind::Product if given.is_empty() && !self.listed.contains(&wanted) && self.site.is_local(ip) => Plays::Assumed,
             RoleKind::External | RoleKind::Product => Plays::Refused,
         }
     }

@@ -4,8 +4,8 @@ use crate::flow::Direction as Opened;
 use crate::identify::Identified;
 use crate::judge::candidate::{Case, Level, Miss, Weighed, needs_role};
 use crate::judge::role::{Plays, Roles};
-use crate::judge::{Candidate, Confidence, Reason, Verdict};
-use crate::net::{is_group, is_private};
+use crate::judge::{Candidate, Confidence, Reason, Verdict, version};
+use crate::net::{Side, is_group};
 use crate::signature::{RoleKind, RuleEffect, Service, ServiceId, Signatures};
 
 /// What the documents say about a flow.
@@ -43,12 +43,19 @@ pub(super) fn decide(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>
     let tied: Vec<&Weighed> = fitting.iter().copied().take_while(|row| fitting.first().is_some_and(|best| best.rank() == row.rank())).collect();
     let mut decision = match tied.as_slice() {
         [] => without_a_row(case, signatures, roles, weighed),
-        [best, rest @ ..] if rest.iter().all(|other| same_service(signatures, best.service, other.service)) => by_row(case, signatures, best, answered),
+        [best, rest @ ..] if rest.iter().all(|other| same_service(signatures, best.service, other.service)) => by_row(case, signatures, roles, best, answered),
         _ => shared(),
     };
-    if decision.verdict == Verdict::Expected && inbound_from_outside(case, signatures, roles, &decision) {
-        decision.verdict = Verdict::Unexpected;
-        decision.reasons.push(Reason::InboundFromOutside);
+    if decision.verdict == Verdict::Expected
+        && let Some(service) = decision.service.and_then(|id| signatures.services.get(id.0 as usize))
+    {
+        let inbound = inbound_from_outside(case, signatures, roles, service).then_some(Reason::InboundFromOutside);
+        // The rows that tell the service from both sides have each side's versions.
+        let mut told = tied.iter().filter_map(|row| signatures.services.get(row.service.0 as usize));
+        if let Some(reason) = told.find_map(|service| version::lacks(case, signatures, roles.site(), service)).or(inbound) {
+            decision.verdict = Verdict::Unexpected;
+            decision.reasons.push(reason);
+        }
     }
     decision.candidates = candidates(case, signatures, weighed, &fitting, decision.service);
     decision.reasons.sort_unstable();
@@ -59,7 +66,7 @@ pub(super) fn decide(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>
 /// Whether two rows are one service, told by its document from two products' sides (the player's list and Elementi's list both have WebDAV on 81):
 /// the same document, transports, ports, paths and names, protocols that can be the same, and one end in the same role. Then the earlier row stands:
 /// documents tell the general before the special.
-fn same_service(signatures: &Signatures, one: ServiceId, other: ServiceId) -> bool {
+pub(super) fn same_service(signatures: &Signatures, one: ServiceId, other: ServiceId) -> bool {
     let row = |id: ServiceId| signatures.services.get(id.0 as usize);
     let (Some(a), Some(b)) = (row(one), row(other)) else { return false };
     let shares = |x: &[crate::signature::RoleId], y: &[crate::signature::RoleId]| x.iter().any(|role| y.contains(role));
@@ -72,7 +79,7 @@ fn same_service(signatures: &Signatures, one: ServiceId, other: ServiceId) -> bo
         && (shares(&a.client, &b.client) || shares(&a.server, &b.server))
 }
 
-fn by_row(case: &Case<'_>, signatures: &Signatures, row: &Weighed, answered: bool) -> Decision {
+fn by_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, row: &Weighed, answered: bool) -> Decision {
     let mut reasons = Vec::new();
     let mut verdict = Verdict::Expected;
     let service = signatures.services.get(row.service.0 as usize);
@@ -84,7 +91,8 @@ fn by_row(case: &Case<'_>, signatures: &Signatures, row: &Weighed, answered: boo
         verdict = Verdict::Undecided;
         reasons.push(if is_midstream(case.identified) { Reason::Midstream } else { Reason::NotEnoughBytes });
     }
-    if answered && service.is_some_and(|service| service.default_on == Some(false)) {
+    let switched_on = roles.site().is_switched_on(row.service, case.ip(Side::Server));
+    if answered && !switched_on && service.is_some_and(|service| service.default_on == Some(false)) {
         reasons.push(Reason::OptionalServiceActive);
     }
     Decision { service: Some(row.service), candidates: Vec::new(), verdict, reasons, attribution: attribution(case, signatures, row) }
@@ -202,15 +210,16 @@ fn is_midstream(identified: &Identified) -> bool {
     identified.flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream)
 }
 
-/// Opened from a public address to a host of a product whose document asks for no inbound opening, by a row that is not for hosts outside.
-fn inbound_from_outside(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, decision: &Decision) -> bool {
-    let flow = &case.identified.flow;
-    let (client, server) = (flow.client.endpoint.ip, flow.server.endpoint.ip);
-    if is_private(client) || is_group(server) || !case.given[0].is_empty() || !roles.is_product(&case.given[1]) {
+/// Opened from outside to a host of a product whose document asks for no inbound opening, by a row that is not for hosts outside; or from another segment
+/// by a row that needs no opening in a firewall.
+fn inbound_from_outside(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, service: &Service) -> bool {
+    let (client, server, site) = (case.ip(Side::Client), case.ip(Side::Server), roles.site());
+    if is_group(server) || !roles.is_product(&case.given[1]) {
         return false;
     }
-    let Some(service) = decision.service.and_then(|id| signatures.services.get(id.0 as usize)) else { return false };
-    forbids_inbound(signatures, service) && !is_for_outside(signatures, service)
+    let outside = !site.is_local(client) && case.given[0].is_empty();
+    (outside && forbids_inbound(signatures, service) && !is_for_outside(signatures, service))
+        || (service.needs_no_opening() && (outside || site.is_between_segments(client, server)))
 }
 
 fn forbids_inbound(signatures: &Signatures, service: &Service) -> bool {

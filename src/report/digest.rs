@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::count::Tally;
-use crate::judge::{Judged, Outcome, Reason, Verdict};
+use crate::judge::{Judged, Outcome, Reason, Stated, Verdict};
 use crate::limit;
 use crate::signature::ServiceId;
 
@@ -19,6 +19,8 @@ pub struct Digest {
     pub outcomes: Tally<Outcome>,
     /// Why flows were left undecided.
     pub undecided: Tally<Vec<Reason>>,
+    /// Flows that the site file ignores.
+    pub ignored: u64,
     /// Flows of documented services, by what was said of them.
     pub services: BTreeMap<(ServiceId, Verdict, Outcome), Together>,
 }
@@ -46,6 +48,7 @@ impl Digest {
     pub fn add(&mut self, judged: &Judged) {
         self.flows += 1;
         self.verdicts.one(judged.verdict);
+        self.ignored += u64::from(matches!(judged.stance, Some(Stated::Ignored(_))));
         self.outcomes.one(judged.outcome);
         if judged.verdict == Verdict::Undecided {
             self.undecided.one(judged.reasons.clone());

@@ -25,6 +25,8 @@ pub use digest::{Digest, Together};
 pub struct Report<'a> {
     /// The documents that flows were held against.
     pub signatures: &'a Signatures,
+    /// What the site file calls the site; empty where nothing does.
+    pub site: String,
     /// The captures, with what stopped their reading.
     pub files: Vec<CaptureFile>,
     /// Where they were captured.

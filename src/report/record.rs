@@ -258,6 +258,9 @@ impl<'a> CitationRecord<'a> {
 pub struct SummaryRecord<'a> {
     r#type: &'static str,
     portbook: &'static str,
+    /// What the site file calls the site.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    site: &'a str,
     captures: Vec<CaptureRecord<'a>>,
     frames: u64,
     bytes: u64,
@@ -265,6 +268,8 @@ pub struct SummaryRecord<'a> {
     last: Option<String>,
     flows: u64,
     findings: usize,
+    /// Flows that the site file ignores.
+    ignored: u64,
     verdicts: Map<String, Value>,
     outcomes: Map<String, Value>,
     faults: Map<String, Value>,
@@ -300,6 +305,7 @@ impl<'a> SummaryRecord<'a> {
         Self {
             r#type: "summary",
             portbook: env!("CARGO_PKG_VERSION"),
+            site: &report.site,
             captures: report.files.iter().map(CaptureRecord::new).collect(),
             frames: report.files.iter().map(|file| file.frames).sum(),
             bytes: report.wire_bytes,
@@ -307,6 +313,7 @@ impl<'a> SummaryRecord<'a> {
             last: report.span.map(|(_, last)| last.to_string()),
             flows: report.digest.flows,
             findings: report.findings.len(),
+            ignored: report.digest.ignored,
             verdicts: words(&report.digest.verdicts),
             outcomes: words(&report.digest.outcomes),
             faults: counts(&report.losses.faults()),

@@ -71,6 +71,9 @@ fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     let documents: Vec<String> = report.signatures.documents.iter().map(|document| format!("{} \"{}\"", document.vendor_name, document.title)).collect();
     wrapped(out, "", &format!("held against {}", documents.join(", ")))?;
+    if !report.site.is_empty() {
+        wrapped(out, "", &format!("site: {}", report.site))?;
+    }
     for file in report.files.iter().filter(|file| file.error.is_some()) {
         if let Some(error) = &file.error {
             let label = format!("{WARN}not read to its end:{WARN:#} ");
@@ -128,7 +131,6 @@ fn write_finding(report: &Report<'_>, place: usize, finding: &Finding, out: &mut
     if !finding.alternatives.is_empty() {
         labelled(out, "or else", Some(&finding.alternatives.join("; ")))?;
     }
-    let number = |many: u64, noun: &str| if many == 1 { format!("1 {noun}") } else { format!("{many} {noun}s") };
     let (flows, attempts) = (number(finding.flows, "flow"), number(finding.attempts, "attempt"));
     let when = format!("{} to {}", clock(&finding.first.to_string()), clock(&finding.last.to_string()));
     labelled(out, "seen", Some(&format!("{flows}, {attempts}, {when}; confidence {}", word(&finding.confidence))))?;
@@ -182,6 +184,10 @@ fn write_services(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
 /// Why flows were left undecided, most frequent first; flows no document covers are one line.
 fn write_undecided(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut rows: Vec<_> = report.digest.undecided.iter().collect();
+    if report.digest.ignored > 0 {
+        wrapped(out, "ignored by the site file: ", &number(report.digest.ignored, "flow"))?;
+        writeln!(out)?;
+    }
     if rows.is_empty() {
         return Ok(());
     }
@@ -265,6 +271,11 @@ fn paint(severity: Severity) -> Paint {
 /// `2026-11-20 15:24:54 UTC` of an RFC 3339 time.
 fn clock(rfc3339: &str) -> String {
     rfc3339.get(..19).unwrap_or(rfc3339).replace('T', " ") + " UTC"
+}
+
+/// `1 flow`, `12 flows`.
+fn number(many: u64, noun: &str) -> String {
+    if many == 1 { format!("1 {noun}") } else { format!("{many} {noun}s") }
 }
 
 fn length(seconds: f64) -> String {

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::limit;
+use crate::signature::form::{At, Read, Source};
 use crate::signature::index::Index;
 use crate::signature::mistake::{Mistake, nearest};
 use crate::signature::names::{PROTOCOL_NAMES, is_protocol_name};
-use crate::signature::read::{Draft, Read, Source};
-use crate::signature::toml_file::{At, BasisWord, RoleEntry, RuleEntry, ServiceEntry, SupplementEntry};
+use crate::signature::read::Draft;
+use crate::signature::toml_file::{BasisWord, RoleEntry, RuleEntry, ServiceEntry, SupplementEntry};
 use crate::signature::{Basis, Citation, Document, HostPattern, Role, RoleId, Rule, Service, ServiceId, Signatures, Supplement};
 
 /// Puts the files together. Of entries with the same id the user's stands and the built-in one goes; twice in the same camp is a mistake.
@@ -151,7 +152,14 @@ impl Desk<'_> {
     }
 
     fn role(&mut self, entry: &RoleEntry) -> Role {
-        Role { id: entry.id.value.clone(), name: entry.name.value.clone(), document: self.document, kind: entry.kind, marks: entry.marks.clone() }
+        Role {
+            id: entry.id.value.clone(),
+            name: entry.name.value.clone(),
+            document: self.document,
+            kind: entry.kind,
+            versions: entry.versions.clone(),
+            marks: entry.marks.clone(),
+        }
     }
 
     fn service(&mut self, read: &Read<ServiceEntry>) -> Service {

@@ -127,11 +127,12 @@ fn signature_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn text_of(path: &Path) -> io::Result<String> {
+/// Reads a file that people write, up to the most that such a file may have.
+pub fn text_of(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let read = File::open(path)?.take(limit::SIGNATURE_FILE_BYTES + 1).read_to_string(&mut text)?;
     if read as u64 > limit::SIGNATURE_FILE_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {} bytes is no signature file", limit::SIGNATURE_FILE_BYTES)));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {} bytes is no such file", limit::SIGNATURE_FILE_BYTES)));
     }
     Ok(text)
 }

@@ -6,6 +6,7 @@
 //! [`learned`](Signatures::learned), [`speaking`](Signatures::speaking) and [`of_role`](Signatures::of_role) find rows without a scan.
 
 mod compile;
+pub(crate) mod form;
 mod index;
 mod load;
 mod mistake;
@@ -20,12 +21,14 @@ use crate::net::Transport;
 
 use index::Index;
 
+pub(crate) use load::text_of;
 pub use load::{LoadError, Only};
 pub use mistake::{Mistake, nearest};
 pub use names::{PROTOCOL_NAMES, is_protocol_name};
-pub use service::{Basis, Citation, Consequence, Direction, HostPattern, Instance, PortRange, PromiseKind, Service, Since, Supplement};
+pub use service::{Basis, Citation, Consequence, Direction, HostPattern, Instance, PortRange, PromiseKind, Service, Since, Supplement, range_of};
 #[cfg(feature = "schema")]
 pub use toml_file::SignatureFile;
+pub(crate) use toml_file::TransportWord;
 
 /// All loaded documents, checked and indexed.
 #[derive(Clone, Debug, Default)]
@@ -140,6 +143,8 @@ pub struct Role {
     pub document: u16,
     /// Who may play it.
     pub kind: RoleKind,
+    /// What `since` of its rows calls the versions of the product: `player firmware`.
+    pub versions: Option<String>,
     /// By what a host of this role gives itself away.
     pub marks: Vec<Mark>,
 }

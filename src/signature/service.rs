@@ -100,13 +100,24 @@ impl Service {
 
     /// The port range that holds the port, the narrowest if several do.
     pub fn range_of(&self, port: u16) -> Option<PortRange> {
-        self.ports.iter().copied().filter(|range| range.contains(port)).min_by_key(|range| range.width())
+        range_of(&self.ports, port)
     }
 
     /// The instance number that the port names: its distance from the base, inside the row's ranges.
     pub fn instance_of(&self, port: u16) -> Option<u16> {
         let number = port.checked_sub(self.instance.as_ref()?.base)?;
         self.range_of(port).map(|_| number)
+    }
+
+    /// The same where the row has other ports than the document's: they begin with instance 0.
+    pub fn moved_instance_of(&self, ports: &[PortRange], port: u16) -> Option<u16> {
+        let (_, base) = (self.instance.as_ref()?, ports.iter().map(|range| range.low).min()?);
+        range_of(ports, port).map(|_| port - base)
+    }
+
+    /// Whether the document says that no firewall needs an opening for the row, so that nobody beyond one is expected to use it.
+    pub fn needs_no_opening(&self) -> bool {
+        self.firewall.as_deref() == Some("No")
     }
 
     /// Whether a request path lies under one of the row's root paths: whole segments, without case, as Windows http.sys compares them.
@@ -118,6 +129,11 @@ impl Service {
     pub fn path_depth(&self, path: &str) -> Option<usize> {
         self.paths.iter().filter_map(|root| depth_under(root, path)).max()
     }
+}
+
+/// The range that holds the port, the narrowest if several do.
+pub fn range_of(ranges: &[PortRange], port: u16) -> Option<PortRange> {
+    ranges.iter().copied().filter(|range| range.contains(port)).min_by_key(|range| range.width())
 }
 
 fn depth_under(root: &str, path: &str) -> Option<usize> {

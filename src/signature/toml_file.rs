@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
 use crate::net::Transport;
+use crate::signature::form::{At, Entry};
 use crate::signature::{Consequence, Direction, Instance, Mark, PortRange, PromiseKind, RoleKind, RuleEffect, Since};
 
 /// A vendor's document on network ports: what it says, with the sentence for each statement.
@@ -26,14 +26,6 @@ pub struct SignatureFile {
     /// Sentences about more than one row.
     #[schemars(default)]
     pub rules: Vec<RuleEntry>,
-}
-
-/// One table of a signature file.
-pub trait Entry: for<'de> Deserialize<'de> {
-    /// What the table is called in messages.
-    const WORD: &'static str;
-    /// Keys that may not be missing.
-    const REQUIRED: &'static [&'static str];
 }
 
 /// Which document it is.
@@ -67,6 +59,8 @@ pub struct RoleEntry {
     pub name: At<String>,
     /// Which hosts can play it.
     pub kind: RoleKind,
+    /// What `since` and `only_in` of its rows call the versions of the product.
+    pub versions: Option<String>,
     /// By what a host of this role gives itself away.
     #[serde(default)]
     pub marks: Vec<Mark>,
@@ -169,6 +163,16 @@ pub struct ServiceEntry {
 impl Entry for ServiceEntry {
     const WORD: &'static str = "service";
     const REQUIRED: &'static [&'static str] = &["id", "name", "client", "server", "direction", "protocol_name"];
+
+    fn help(missing: &str) -> Option<&'static str> {
+        Some(match missing {
+            "client" => "name the roles that open the connection: client = [\"vendor.role\"]",
+            "server" => "name the roles that are asked: server = [\"vendor.role\"]",
+            "direction" => "direction is one of: in, out, out_only, internal, discovery, unknown",
+            "protocol_name" => "say what the document calls the protocol: protocol_name = \"HTTPS\"",
+            _ => return None,
+        })
+    }
 }
 
 /// What another public source says about a row that the document has lost or never had.
@@ -253,23 +257,6 @@ pub enum BasisWord {
     Supplement,
 }
 
-/// A value with its place in the file, in bytes.
-#[derive(Clone, Debug)]
-pub struct At<T> {
-    /// The value.
-    pub value: T,
-    /// First byte, and the byte after the last.
-    pub span: Range<usize>,
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = toml::Spanned::<T>::deserialize(deserializer)?;
-        let span = spanned.span();
-        Ok(Self { value: spanned.into_inner(), span })
-    }
-}
-
 /// A transport by the name that records print.
 #[derive(Clone, Copy, Debug)]
 pub struct TransportWord(pub Transport);
@@ -335,23 +322,9 @@ fn yes() -> bool {
 
 #[cfg(feature = "schema")]
 mod schema {
-    use super::{At, PortRange, TransportWord};
+    use super::{PortRange, TransportWord};
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
     use std::borrow::Cow;
-
-    impl<T: JsonSchema> JsonSchema for At<T> {
-        fn inline_schema() -> bool {
-            T::inline_schema()
-        }
-
-        fn schema_name() -> Cow<'static, str> {
-            T::schema_name()
-        }
-
-        fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-            T::json_schema(generator)
-        }
-    }
 
     impl JsonSchema for TransportWord {
         fn schema_name() -> Cow<'static, str> {

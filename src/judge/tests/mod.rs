@@ -4,4 +4,6 @@ mod findings;
 mod outcomes;
 mod rows;
 pub(in crate::judge) mod sample;
+mod semantics;
+mod site;
 mod verdicts;
