@@ -181,6 +181,12 @@ impl Weighed {
         role || self.named || by_content || (self.claimed && port_counts && !case.is_unknown_content())
     }
 
+    /// Whether the row rests on an announcement that nobody could read: its range, and the control connection between the same hosts.
+    pub(super) fn is_hidden(&self, signatures: &Signatures, case: &Case<'_>) -> bool {
+        let learned = |promise: &Promise| signatures.services.get(self.service.0 as usize).is_some_and(|row| row.learned_from.contains(&promise.kind));
+        self.level != Level::Announced && case.announced.is_some_and(|promise| promise.is_hidden() && learned(promise))
+    }
+
     /// The candidate as reports print it.
     pub(super) fn candidate(&self, signatures: &Signatures, case: &Case<'_>) -> Candidate {
         Candidate { service: self.service, fits: self.fits(), why: self.why(signatures, case) }
@@ -192,6 +198,9 @@ impl Weighed {
             Level::Content => format!("{} on its port", case.identified.protocol.join("/")),
             Level::PortPath => format!("port {} and path", case.port()),
             Level::Port => format!("port {}", case.port()),
+            Level::Range if self.is_hidden(signatures, case) => {
+                format!("port {} in a documented range, beside a control connection whose announcements are encrypted", case.port())
+            }
             Level::Range => format!("port {} in a documented range", case.port()),
             Level::Name if self.named || self.broadly_named => "name of the server".to_owned(),
             Level::Name => format!("protocol {}", case.identified.protocol.join("/")),
@@ -296,14 +305,15 @@ fn place(
     let clients_fit = service.client_ports.is_empty() || service.client_ports.iter().any(|range| range.contains(flow.client.endpoint.port));
     let width = range.map_or(u32::MAX, |range| range.width());
     let distinctive = speaks_own_protocol(case, service, claims);
-    if case.announced.is_some_and(|promise| service.learned_from.contains(&promise.kind)) {
+    let announced = case.announced.filter(|promise| service.learned_from.contains(&promise.kind));
+    if announced.is_some_and(|promise| !promise.is_hidden()) {
         if range.is_none() && must_be_announced(service) && !service.ports.is_empty() {
             misses.push(Miss::OutsideAnnouncedRange);
         }
         return Some((Level::Announced, width));
     }
     if range.is_some() && clients_fit {
-        if must_be_announced(service) {
+        if must_be_announced(service) && announced.is_none() {
             misses.push(Miss::NotAnnounced);
         }
         let by_port = if width == 1 { Level::Port } else { Level::Range };
@@ -399,7 +409,9 @@ fn ends(case: &Case<'_>, service: &Service, roles: &Roles<'_>, named: bool) -> [
     let server_ip = case.ip(Side::Server);
     // The directed broadcast of a subnet is a broadcast as well as the limited one that documents name.
     let is_address = |address: &IpAddr| *address == server_ip || is_broadcast(*address) && is_broadcast(server_ip);
-    let elsewhere = !service.addresses.is_empty() && !service.addresses.iter().any(is_address);
+    // What was asked of a group is answered by a host: of such a flow only the answer is there.
+    let answer = service.direction == Direction::Discovery && case.identified.flow.client.packets == 0;
+    let elsewhere = !answer && !service.addresses.is_empty() && !service.addresses.iter().any(is_address);
     let server = if elsewhere { Plays::Refused } else { roles.plays(server_ip, &case.given[1], &service.server, named) };
     [roles.plays(case.ip(Side::Client), &case.given[0], &service.client, false), server]
 }

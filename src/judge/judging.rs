@@ -70,6 +70,8 @@ impl<'a> Judge<'a> {
         if fate.outcome == Outcome::ScanNoise && given.iter().all(Vec::is_empty) {
             decision.withdraw();
         }
+        let rests_on = |promise: &Promise| !promise.is_hidden() || row(decision.service).is_some_and(|service| service.learned_from.contains(&promise.kind));
+        let announced = announced.filter(|promise| rests_on(promise));
         let moved = decision.service.and_then(|id| roles.site().ports_of(id, server.ip, &given[1]));
         let instance = row(decision.service).and_then(|service| match moved {
             Some(ports) => service.moved_instance_of(ports, server.port),
@@ -128,10 +130,11 @@ impl<'a> Judge<'a> {
         };
         let mut names: Vec<Named> = Vec::new();
         let stated = identified.facts.iter().filter_map(|fact| match fact {
-            Fact::Name { of, name, source } if *of == side => Some(Named { name: name.to_string(), source: source.name() }),
+            Fact::Name { of, name, source } if *of == side => Some(Named { name: name.to_string(), source: source.name(), age: None }),
             _ => None,
         });
-        let heard = self.books.names_of(asker, host, flow.first).into_iter().map(|(name, source)| Named { name: name.into(), source: source.name() });
+        let heard = self.books.names_of(asker, host, flow.first).into_iter();
+        let heard = heard.map(|heard| Named { name: heard.name.into(), source: heard.source.name(), age: heard.age.map(|age| age.as_secs()) });
         for named in stated.chain(heard) {
             if !names.iter().any(|known| known.name == named.name) {
                 names.push(named);

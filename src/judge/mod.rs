@@ -83,6 +83,9 @@ pub struct Named {
     pub name: String,
     /// The word for who says so: `sni`, `dns` ...
     pub source: &'static str,
+    /// Whole seconds between the packet that said so and the flow's first one; none where the flow itself says it, or the capture file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age: Option<u64>,
 }
 
 /// A row that was considered.

@@ -109,6 +109,9 @@ fn attribution(case: &Case<'_>, signatures: &Signatures, row: &Weighed) -> Confi
     let formless = signatures.services.get(row.service.0 as usize).is_some_and(|service| service.protocols.is_empty() && !service.ports.is_empty());
     match (given, row.level) {
         (_, Level::Announced) => Confidence::High,
+        // A pattern that half the Internet shares, and nothing else.
+        (_, Level::Name) if row.broadly_named => Confidence::Low,
+        (true, _) if row.is_hidden(signatures, case) => Confidence::Medium,
         (true, _) if formless && (content.is_some() || case.is_unknown_content()) => Confidence::Medium,
         (true, _) => Confidence::High,
         (false, Level::Content | Level::PortPath) => Confidence::Medium,

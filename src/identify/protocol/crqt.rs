@@ -68,6 +68,7 @@ impl Reader for CrqtReader {
             lasts: HOLDS,
             frame,
             parent: piece.ends,
+            over: piece.transport,
             begins,
         })));
         Appetite::Hungry
