@@ -254,7 +254,7 @@ fn touching(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, claims:
     rows.extend(case.names[1].iter().flat_map(|named| signatures.named(&named.name)));
     let telling = case.identified.protocol.iter().filter(|protocol| claims.is_distinctive(protocol));
     rows.extend(telling.flat_map(|protocol| signatures.speaking(protocol)));
-    rows.extend(case.given.iter().flatten().flat_map(|role| signatures.of_role(*role)).filter(|id| is_portless(&signatures.services[id.0 as usize])));
+    rows.extend(case.given.iter().flatten().flat_map(|role| signatures.of_role(*role)).filter(|id| signatures.services[id.0 as usize].ports.is_empty()));
     rows
 }
 
@@ -329,11 +329,20 @@ fn place(
     if portless && (named || by_protocol) {
         return Some((Level::Name, width));
     }
+    // The port may have been told before the capture began, and the row names none that the bytes would miss.
+    if service.ports.is_empty() && !must_be_announced(service) && ends.contains(&Plays::Given) && is_called_so(case, service) {
+        return Some((Level::Name, width));
+    }
     // Content away from its port, or a name on another port: not this row, but the nearest thing to say.
     (distinctive || (named && !service.ports.is_empty())).then(|| {
         misses.push(Miss::Port);
         (Level::Name, width)
     })
+}
+
+/// Whether the document's own word for what the row speaks is what the flow speaks innermost, and says more than that of a carrier.
+fn is_called_so(case: &Case<'_>, service: &Service) -> bool {
+    case.identified.protocol.last().is_some_and(|seen| !CARRIERS.contains(seen) && *seen != "http" && words_of(service).any(|word| word == *seen))
 }
 
 /// Whether the document names no port for the row, nor says where it is learned.

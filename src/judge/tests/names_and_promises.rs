@@ -83,3 +83,11 @@ fn a_hidden_announcement_does_not_explain_another_service_of_the_same_host() {
     let judged = judge_one(site(CAYIN), web);
     assert_eq!((row(&judged), judged.identified.announced), (Some("cayin-http"), None));
 }
+
+#[test]
+fn what_a_document_alone_speaks_is_its_row_where_the_port_was_told_before_the_capture() {
+    let soap = |protocol: &[&'static str]| tcp("10.7.0.2:40000", "10.7.0.1:5431").talked(900, 300).speaks(protocol);
+    let judged = judge_one(site(&["cobalt.peer=10.7.0.0/24"]), soap(&["http", "upnp"]));
+    assert_eq!((row(&judged), judged.verdict), (Some("cobalt-upnp-soap"), Verdict::Expected));
+    assert_eq!(judge_one(site(&["cobalt.peer=10.7.0.0/24"]), soap(&["http"])).reasons, [Reason::UndocumentedService]);
+}
