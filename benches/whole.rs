@@ -140,6 +140,7 @@ fn judged(path: &Path) -> u64 {
         workers: 1,
         signatures: Signatures::built_in(),
         site: Site::default(),
+        records: false,
         stop: &AtomicBool::new(false),
     };
     let report = pipeline::run(plan, &|_, _| {}, &mut |_| {}).expect("the capture opens");

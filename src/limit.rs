@@ -129,14 +129,11 @@ pub const COAP_MESSAGES: u16 = 128;
 pub const TEATIME_FRAME: usize = 2048;
 /// How long a name holds after it was heard, whatever its time to live: hosts keep answers longer than they should, and flows begin later.
 pub const NAME_HOLDS: RangeInclusive<Duration> = Duration::from_secs(3600)..=Duration::from_secs(6 * 3600);
-/// Packet time that one part of the name book spans. A name reaches over 13 parts.
+/// Packet time that one part of the name book spans, and entries it holds: some 2 MiB a part. A name reaches over 13 parts; as flows
+/// are judged after the last packet, a capture keeps as many parts as it spans.
 pub const NAMES_EPOCH: Duration = Duration::from_secs(1800);
-/// Names that one such part holds, at some 170 bytes each. A busy resolver answers nine new addresses a second.
+/// See [`NAMES_EPOCH`]. A busy resolver answers five new addresses a second.
 pub const NAMES_AN_EPOCH: usize = 16_384;
-/// Names of all parts together: 45 MB. Eight hours are kept whole at that pace; of a longer capture each part keeps its share.
-pub const NAMES_IN_ALL: usize = 1 << 18;
-/// Parts of the name book: twelve weeks. More is a capture with broken clocks.
-pub const NAMES_EPOCHS: usize = 4096;
 /// Hosts whose names a capture's own records give that are kept: the largest site's.
 pub const HOSTS_RECORDED: usize = 65_536;
 /// Names told of one host: the one asked for, its aliases, and a few others.
@@ -147,10 +144,6 @@ pub const PROMISE_HOLDS: Duration = Duration::from_secs(3600);
 pub const PROMISES_EPOCH: Duration = Duration::from_secs(600);
 /// Promises that one such part holds: an FTP server announces a port a transfer.
 pub const PROMISES_AN_EPOCH: usize = 8192;
-/// Promises of all parts together, at some 300 bytes each: 40 MB.
-pub const PROMISES_IN_ALL: usize = 1 << 17;
-/// Parts of the book of promises: four weeks.
-pub const PROMISES_EPOCHS: usize = 4096;
 /// Bytes of one SIP or RTSP message of a stream that are held until it is whole: a description of a session fits.
 pub const CALL_MESSAGE: usize = 4096;
 /// Bytes of one side of a SOCKS dialogue that are held: greeting, credentials and request, each at most 515 bytes.
@@ -212,8 +205,16 @@ pub const ADDRESSES_OF_A_NAME: usize = 64;
 /// Compression pointers followed in one DNS name: each label could be one, and a name has at most 127.
 pub const DNS_POINTERS: usize = 127;
 
+// pipeline
+
+/// Rounds of ended flows that a shard may be ahead of the judge.
+pub const ROUNDS_AHEAD: usize = 8;
+
 // judge
 
+/// Ended flows that wait for their judgement, at some 1.3 KB each: an office's hour. What is learned later than that of a tap, a server or a pair of hosts
+/// comes too late for them.
+pub const FLOWS_AWAITING: usize = 16_384;
 /// Frames cited of one flow: the opening, the answer, the end, and a few retries.
 pub const FRAMES_CITED: usize = 8;
 /// Community IDs cited of one finding: enough to look some up, not a dump.

@@ -1,21 +1,23 @@
 //! The road from captures to a report: the only file that names all the rooms.
 //!
 //! Workers share nothing on the way of a packet. Each reads the captures and keeps the packets of its shard, an address pair's
-//! traffic always in one; what must cross (names, announcements) is written to [`Books`] and read when flows are judged, after
-//! the last packet. So the report does not depend on the number of workers.
+//! traffic always in one; what must cross (names, announcements) is written to [`Books`] and read when flows are judged. Flows go to the
+//! judge in [rounds](ROUND) of frames: one round of all shards after the other, each in order of the flows' first packets. A flow of a round is judged
+//! once every shard has passed it. So the report does not depend on the number of workers.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crossbeam_channel::{Receiver, Sender};
 use smallvec::SmallVec;
 
 use crate::capture::{self, Captures, Filter, Frame, Progress, Source, SourceError};
 use crate::decode::{self, Packet};
 use crate::flow::{self, FlowTable};
 use crate::identify::{Books, Identified, Identifier};
-use crate::judge::{Gatherer, Judge, Judged, Site};
-use crate::limit::BATCH;
-use crate::net::Endpoint;
+use crate::judge::{Docket, Gatherer, Judge, Judged, Site, order};
+use crate::limit::{BATCH, ROUNDS_AHEAD};
 use crate::report::{Digest, Losses, Report};
 use crate::signature::Signatures;
 use crate::time::Timestamp;
@@ -35,6 +37,8 @@ pub struct Plan<'a> {
     pub signatures: &'a Signatures,
     /// What the operator says about the network.
     pub site: Site,
+    /// Whether flow records are wanted: then each flow's candidate rows are told in words, which costs more than judging it.
+    pub records: bool,
     /// Raised to end reading early; what was read is reported.
     pub stop: &'a AtomicBool,
 }
@@ -42,25 +46,25 @@ pub struct Plan<'a> {
 /// Told now and then how many bytes were read, and of how many.
 pub type OnProgress<'a> = &'a (dyn Fn(u64, Option<u64>) + Sync);
 
-/// Reads the captures, judges every flow and hands it to `each`, in order of the flows' first packets.
+/// Reads the captures, judges every flow and hands it to `each`, in the order they end; those that end with the capture, and all of a capture of no
+/// more than [`limit::FLOWS_AWAITING`](crate::limit::FLOWS_AWAITING) flows, in the order of their first packets.
 ///
 /// # Errors
 /// No capture could be opened, or the filter is none. A capture that ends badly is reported in [`Report::files`].
 pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, SourceError> {
     let books = Books::default();
-    let mut read = read_all(&plan, &books, progress)?;
-    read.flows.sort_by_cached_key(order);
-    let mut judge = Judge::new(plan.signatures, plan.site, &books);
-    for identified in &read.flows {
-        judge.learn(identified);
-    }
+    let mut docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), &books).with_candidates(plan.records));
     let (mut digest, mut gatherer) = (Digest::default(), Gatherer::new(plan.signatures));
-    for identified in read.flows {
-        let judged = judge.judge(identified);
+    let mut judged = |judged: Judged| {
         digest.add(&judged);
         gatherer.add(&judged);
         each(&judged);
-    }
+    };
+    let read = read_all(&plan, &books, progress, &mut |round| {
+        round.names.iter().for_each(|(ip, name)| books.record_name(*ip, name));
+        round.flows.into_iter().for_each(|identified| docket.hear(identified, &mut judged));
+    })?;
+    let judge = docket.close(&mut judged);
     let losses = Losses { names_and_promises: books.lost(), findings: gatherer.dropped(), ..read.losses };
     let (findings, coverage) = gatherer.finish(&judge);
     Ok(Report {
@@ -79,32 +83,78 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&J
     })
 }
 
-/// What reading yields, over all shards.
+/// What reading yields besides flows, over all shards.
 #[derive(Default)]
 struct Read {
     files: Vec<capture::CaptureFile>,
     interfaces: Vec<capture::Interface>,
     span: Option<(Timestamp, Timestamp)>,
     wire_bytes: u64,
-    flows: Vec<Identified>,
     losses: Losses,
 }
 
+/// What ended within one round of frames, in order of first packets.
+#[derive(Default)]
+struct Round {
+    flows: Vec<Identified>,
+    /// Names that the capture itself records.
+    names: Vec<(IpAddr, String)>,
+}
+
+/// Takes what ended in each round, of all shards together.
+type Sink<'a> = &'a mut dyn FnMut(Round);
+
 /// Reads with as many workers as help: one, where the captures can be read only once or are compressed.
-fn read_all(plan: &Plan<'_>, books: &Books, progress: OnProgress<'_>) -> Result<Read, SourceError> {
+fn read_all(plan: &Plan<'_>, books: &Books, progress: OnProgress<'_>, sink: Sink<'_>) -> Result<Read, SourceError> {
     let first = open(plan)?;
     let shards = if first.is_cheap_to_read_again() { plan.workers.max(1) } else { 1 };
+    if shards == 1 {
+        return Ok(read_shard(plan, books, first, Shard { number: 0, of: 1 }, progress, sink));
+    }
+    let others = (1..shards).map(|_| open(plan)).collect::<Result<Vec<_>, _>>()?;
     std::thread::scope(|scope| {
-        let other = |number| move || open(plan).map(|source| read_shard(plan, books, source, Shard { number, of: shards }, &|_, _| {}));
-        let others: Vec<_> = (1..shards).map(|number| scope.spawn(other(number))).collect();
-        let mut all = read_shard(plan, books, first, Shard { number: 0, of: shards }, progress);
-        for other in others {
-            let read = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            all.flows.extend(read.flows);
-            all.losses.merge(read.losses);
+        let mut rounds = Vec::with_capacity(shards);
+        let mut workers = Vec::with_capacity(shards);
+        for (number, source) in std::iter::once(first).chain(others).enumerate() {
+            let (sender, receiver) = crossbeam_channel::bounded(ROUNDS_AHEAD);
+            rounds.push(receiver);
+            let told: OnProgress<'_> = if number == 0 { progress } else { &|_, _| {} };
+            workers.push(scope.spawn(move || read_shard(plan, books, source, Shard { number, of: shards }, told, &mut |round| hand_over(&sender, round))));
+        }
+        take_rounds(&rounds, sink);
+        let mut all = Read::default();
+        for (number, worker) in workers.into_iter().enumerate() {
+            let read = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            match number {
+                0 => all = read,
+                _ => all.losses.merge(read.losses),
+            }
         }
         Ok(all)
     })
+}
+
+/// Where the taker is gone it has panicked, and its panic is the one to tell.
+fn hand_over(sender: &Sender<Round>, round: Round) {
+    let _ = sender.send(round);
+}
+
+/// Takes one round of every shard after the other, and hands its flows on as if one shard had had them all. All have the same number of rounds, unless
+/// reading was ended early.
+fn take_rounds(shards: &[Receiver<Round>], sink: Sink<'_>) {
+    loop {
+        let rounds: Vec<Round> = shards.iter().filter_map(|shard| shard.recv().ok()).collect();
+        if rounds.is_empty() {
+            return;
+        }
+        let mut together = Round::default();
+        for round in rounds {
+            together.flows.extend(round.flows);
+            together.names.extend(round.names);
+        }
+        together.flows.sort_by_cached_key(order);
+        sink(together);
+    }
 }
 
 fn open(plan: &Plan<'_>) -> Result<Captures, SourceError> {
@@ -120,25 +170,27 @@ struct Shard {
 }
 
 /// One worker's way through the captures. What is counted of files and frames is the same for every shard; the first one's is kept.
-fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard, progress: OnProgress<'_>) -> Read {
+fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard, progress: OnProgress<'_>, sink: Sink<'_>) -> Read {
     let mut read = Read::default();
-    let mut table = FlowTable::new(plan.flows.clone());
-    let mut identifier = Identifier::new(books);
+    let (mut table, mut identifier) = (FlowTable::new(plan.flows.clone()), Identifier::new(books));
+    let mut rounds = Rounds::default();
+    let mut names = Vec::new();
     loop {
-        let step = source.read(&mut |frames| {
+        let step = source.read(&mut |mut frames| {
             read.span_and_bytes(frames);
-            // On the stack: an allocation of this size makes the allocator tidy up behind all the small ones, batch after batch.
-            let mut packets: SmallVec<[Packet<'_>; BATCH]> = SmallVec::new();
-            decode::decode_batch(frames, &mut packets);
-            if shard.of > 1 {
-                packets.retain(|packet| flow::shard_of(packet, shard.of) == shard.number);
+            while !frames.is_empty() {
+                let (now, later) = frames.split_at(rounds.room().min(frames.len()));
+                push(now, shard, &mut table, &mut identifier);
+                frames = later;
+                if rounds.count(now) {
+                    // The other shards' packets count for what is over, too.
+                    table.advance(rounds.latest, &mut identifier);
+                    sink(Round { flows: in_order(&mut identifier), names: std::mem::take(&mut names) });
+                }
             }
-            table.push(&packets, &mut identifier);
         });
         // Every worker meets the same ones.
-        for (ip, name) in source.take_names().into_iter().filter(|_| shard.number == 0) {
-            books.record_name(ip, &name);
-        }
+        names.extend(source.take_names().into_iter().filter(|_| shard.number == 0));
         let (done, all) = source.position();
         progress(done, all);
         // A file that ends badly is noted in its own record, and the source goes on with the next one.
@@ -146,16 +198,70 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
             break;
         }
     }
-    if let Some((_, last)) = read.span {
-        // The other shards' packets count for what is over, too.
-        table.advance(last, &mut identifier);
-    }
-    table.finish(&mut identifier);
-    read.flows = identifier.take_closed();
+    table.advance(rounds.latest, &mut identifier);
+    sink(Round { flows: in_order(&mut identifier), names });
+    table.finish_in_parts(&rounds.ends, &mut identifier, &mut |identifier| sink(Round { flows: in_order(identifier), names: Vec::new() }));
     read.losses = Losses { flows: table.counts().clone(), facts: identifier.facts_dropped(), files_skipped: source.skipped(), ..Losses::default() };
     read.files = source.files().to_vec();
     read.interfaces = source.interfaces().to_vec();
     read
+}
+
+/// A packet's way as far as its flow.
+fn push(frames: &[Frame<'_>], shard: Shard, table: &mut FlowTable, identifier: &mut Identifier<'_>) {
+    // On the stack: an allocation of this size makes the allocator tidy up behind all the small ones, batch after batch.
+    let mut packets: SmallVec<[Packet<'_>; BATCH]> = SmallVec::new();
+    decode::decode_batch(frames, &mut packets);
+    if shard.of > 1 {
+        packets.retain(|packet| flow::shard_of(packet, shard.of) == shard.number);
+    }
+    table.push(&packets, identifier);
+}
+
+/// The flows that ended since the last call.
+fn in_order(identifier: &mut Identifier<'_>) -> Vec<Identified> {
+    let mut flows = identifier.take_closed();
+    flows.sort_by_cached_key(order);
+    flows
+}
+
+/// Counts frames into rounds, which are the same for every shard however the files are read.
+struct Rounds {
+    /// Frames of the present round.
+    frames: usize,
+    /// The latest time of any frame.
+    latest: Timestamp,
+    /// The latest time at the end of each round.
+    ends: Vec<Timestamp>,
+}
+
+impl Default for Rounds {
+    fn default() -> Self {
+        Self { frames: 0, latest: Timestamp::from_nanos(i64::MIN), ends: Vec::new() }
+    }
+}
+
+impl Rounds {
+    /// Frames that the present round still takes.
+    const fn room(&self) -> usize {
+        ROUND - self.frames
+    }
+
+    /// Counts frames, no more than there is [`room`](Self::room) for; whether the round is over.
+    fn count(&mut self, frames: &[Frame<'_>]) -> bool {
+        self.frames += frames.len();
+        self.latest = frames.iter().map(|frame| frame.time).fold(self.latest, Timestamp::max);
+        let is_over = self.frames >= ROUND;
+        if is_over {
+            self.frames = 0;
+            self.ends.push(self.latest);
+            if self.ends.len() > ROUNDS_REMEMBERED {
+                // Every other one is enough.
+                self.ends = self.ends.iter().copied().skip(1).step_by(2).collect();
+            }
+        }
+        is_over
+    }
 }
 
 impl Read {
@@ -167,8 +273,7 @@ impl Read {
     }
 }
 
-/// Flows are reported in order of their first packet; the ends decide between flows that begin with one frame.
-fn order(identified: &Identified) -> (Timestamp, capture::FrameId, Endpoint, Endpoint) {
-    let flow = &identified.flow;
-    (flow.first, flow.first_frame, flow.client.endpoint, flow.server.endpoint)
-}
+/// Frames of one round: some milliseconds of work, so that shards seldom wait for each other, and at most as many flows.
+const ROUND: usize = 4_096;
+/// Ends of rounds remembered, by which the flows that are live at the end of the capture are handed on in parts.
+const ROUNDS_REMEMBERED: usize = 4_096;

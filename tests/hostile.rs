@@ -155,6 +155,7 @@ impl Desk {
             workers,
             signatures,
             site: Site::default(),
+            records: true,
             stop: &AtomicBool::new(false),
         };
         // One format after the other: printing all of them takes longer than reading.

@@ -130,6 +130,7 @@ fn judged(scenario: &Scenario, kind: Kind) -> Vec<Value> {
         workers: 1,
         signatures,
         site: Site { roles, ..Site::default() },
+        records: true,
         stop: &AtomicBool::new(false),
     };
     let mut records = Vec::new();

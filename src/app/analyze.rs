@@ -29,6 +29,8 @@ pub fn run(typed: Analyze) -> Result<Exit, Failure> {
     }
     let stop = stop_on_signal();
     let progress = Progress::new(typed.quiet);
+    // The argument parser takes no other name.
+    let Some(format) = Format::named(&typed.format) else { return Err(Failure::Usage(format!("--format {}: no such format", typed.format))) };
     let plan = Plan {
         captures: &typed.captures,
         filter: typed.filter.as_deref(),
@@ -36,18 +38,17 @@ pub fn run(typed: Analyze) -> Result<Exit, Failure> {
         workers: settings::workers(&typed),
         signatures,
         site,
+        records: format.records,
         stop: &stop,
     };
-    let (report, answer) = report(&typed, plan, &progress)?;
+    let (report, answer) = report(&typed, format, plan, &progress)?;
     let target = typed.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
     answer.map_err(|error| Failure::Output { target, error })?;
     Ok(verdict(&typed, &report))
 }
 
 /// Runs the pipeline into the writer that was asked for; the second part is how writing went.
-fn report<'a>(typed: &Analyze, plan: Plan<'a>, progress: &Progress) -> Result<(Report<'a>, io::Result<()>), Failure> {
-    // The argument parser takes no other name.
-    let Some(format) = Format::named(&typed.format) else { return Err(Failure::Usage(format!("--format {}: no such format", typed.format))) };
+fn report<'a>(typed: &Analyze, format: Format, plan: Plan<'a>, progress: &Progress) -> Result<(Report<'a>, io::Result<()>), Failure> {
     let mut answer = Ok(());
     let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, Late { typed, format, out: None });
     let mut writer = format.open(&mut out, Style { verbose: typed.verbose, quiet: typed.quiet }, plan.signatures);

@@ -13,7 +13,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use crate::decode::{Content, Header, Packet, TunnelPath, VlanStack};
@@ -50,14 +49,17 @@ impl fmt::Display for DuplicateKind {
 }
 
 /// The packets of the last moments of a shard.
+///
+/// Entries are numbered as they come. A bucket holds the number of its newest entry, and each entry that of the one before it in its bucket, so that what
+/// has left at the front need not be taken out: its number is too old. This is done for every packet, and most find nothing.
 #[derive(Debug, Default)]
 pub struct Duplicates {
     /// In the order they came.
     seen: VecDeque<Seen>,
-    /// How many left `seen` at its front: an entry's number minus this is its place.
-    gone: u64,
-    /// Numbers of the entries, by fingerprint.
-    numbers: HashTable<u64>,
+    /// How many left `seen` at its front: an entry's number minus this is its place. Numbers wrap.
+    gone: u32,
+    /// The number of the newest entry by the low bits of its fingerprint; a power of two of them.
+    newest: Vec<u32>,
     hasher: FixedState,
 }
 
@@ -66,6 +68,8 @@ pub struct Duplicates {
 struct Seen {
     fingerprint: u64,
     time: Timestamp,
+    /// Number of the entry before it in its bucket.
+    before: u32,
     sightings: SmallVec<[Sighting; 1]>,
 }
 
@@ -89,21 +93,18 @@ impl Duplicates {
         let sighting = Sighting { interface: packet.interface, ttl: ip.ttl, vlan: packet.vlan, tunnel: packet.tunnel, mac: packet.mac };
         // Without a header to compare, equal bytes cut short may be two packets.
         let told_apart = ip.ident != 0 && (header != Header::None || ip.fragment.is_some() || !packet.payload.is_empty());
-        let number = self.numbers.find(fingerprint, |number| self.place(*number).is_some_and(|seen| seen.fingerprint == fingerprint)).copied();
-        let Some(number) = number else {
+        let Some(place) = self.find(fingerprint) else {
             self.remember(fingerprint, packet.time, sighting);
             return None;
         };
-        let place = usize::try_from(number.wrapping_sub(self.gone)).ok()?;
         let seen = self.seen.get_mut(place)?;
         let apart = packet.time.since(seen.time).max(seen.time.since(packet.time));
         let kind = if apart <= DUPLICATE_WINDOW { seen.kind_of(&sighting, told_apart) } else { None };
-        if kind.is_some() {
-            if seen.sightings.len() < COPIES_OF_A_PACKET && !seen.sightings.contains(&sighting) {
-                seen.sightings.push(sighting);
-            }
-        } else {
-            self.renew(number, fingerprint, packet.time, sighting);
+        if kind.is_none() {
+            // Found before the older one from now on.
+            self.remember(fingerprint, packet.time, sighting);
+        } else if seen.sightings.len() < COPIES_OF_A_PACKET && !seen.sightings.contains(&sighting) {
+            seen.sightings.push(sighting);
         }
         kind
     }
@@ -140,29 +141,54 @@ impl Duplicates {
         hasher.finish()
     }
 
-    fn place(&self, number: u64) -> Option<&Seen> {
-        self.seen.get(usize::try_from(number.wrapping_sub(self.gone)).ok()?)
+    /// The place of the newest entry with that fingerprint.
+    fn find(&self, fingerprint: u64) -> Option<usize> {
+        let mut number = *self.newest.get(self.bucket(fingerprint))?;
+        let mut newer = self.seen.len();
+        loop {
+            let place = number.wrapping_sub(self.gone) as usize;
+            // What is not older than the one that led here has left, and its number was given again.
+            let seen = self.seen.get(place).filter(|_| place < newer)?;
+            if seen.fingerprint == fingerprint {
+                return Some(place);
+            }
+            (number, newer) = (seen.before, place);
+        }
+    }
+
+    fn bucket(&self, fingerprint: u64) -> usize {
+        fingerprint as usize & self.newest.len().wrapping_sub(1)
     }
 
     fn remember(&mut self, fingerprint: u64, time: Timestamp, sighting: Sighting) {
         if self.seen.len() >= DUPLICATES_REMEMBERED {
             self.forget_first();
         }
-        let number = self.gone + self.seen.len() as u64;
-        let mut sightings = SmallVec::new();
-        sightings.push(sighting);
-        self.seen.push_back(Seen { fingerprint, time, sightings });
-        let (seen, gone) = (&self.seen, self.gone);
-        let rehash = |number: &u64| usize::try_from(number.wrapping_sub(gone)).ok().and_then(|place| seen.get(place)).map_or(0, |seen| seen.fingerprint);
-        self.numbers.insert_unique(fingerprint, number, rehash);
+        if self.seen.len() >= self.newest.len() {
+            self.grow();
+        }
+        let number = self.number(self.seen.len());
+        let bucket = self.bucket(fingerprint);
+        let before = self.newest.get_mut(bucket).map_or(number, |newest| std::mem::replace(newest, number));
+        self.seen.push_back(Seen { fingerprint, time, before, sightings: SmallVec::from_buf([sighting]) });
     }
 
-    /// An equal packet that is no copy takes the place of the one before.
-    fn renew(&mut self, number: u64, fingerprint: u64, time: Timestamp, sighting: Sighting) {
-        if let Ok(known) = self.numbers.find_entry(fingerprint, |known| *known == number) {
-            known.remove();
+    fn number(&self, place: usize) -> u32 {
+        self.gone.wrapping_add(place as u32)
+    }
+
+    /// Twice as many buckets: bursts fill them, quiet captures never need many.
+    fn grow(&mut self) {
+        // Numbers of nobody: just older than the oldest.
+        self.newest = vec![self.gone.wrapping_sub(1); (2 * self.newest.len()).max(256)];
+        for place in 0..self.seen.len() {
+            let number = self.number(place);
+            let Some(bucket) = self.seen.get(place).map(|seen| self.bucket(seen.fingerprint)) else { continue };
+            let before = self.newest.get_mut(bucket).map(|newest| std::mem::replace(newest, number));
+            if let (Some(seen), Some(before)) = (self.seen.get_mut(place), before) {
+                seen.before = before;
+            }
         }
-        self.remember(fingerprint, time, sighting);
     }
 
     /// Forgets what is so old that no packet to come can be its copy.
@@ -173,11 +199,8 @@ impl Duplicates {
     }
 
     fn forget_first(&mut self) {
-        let Some(seen) = self.seen.pop_front() else { return };
-        let number = self.gone;
-        self.gone += 1;
-        if let Ok(known) = self.numbers.find_entry(seen.fingerprint, |known| *known == number) {
-            known.remove();
+        if self.seen.pop_front().is_some() {
+            self.gone = self.gone.wrapping_add(1);
         }
     }
 }
@@ -240,7 +263,7 @@ fn ports(source: u16, destination: u16) -> u32 {
 }
 
 /// Bytes compared at each end of a payload.
-const PAYLOAD_COMPARED: usize = 64;
+const PAYLOAD_COMPARED: usize = 32;
 /// Remembered so much longer than the window, so that a capture slightly out of order gives the same answer whatever else the shard holds.
 const PATIENCE: Duration = Duration::from_millis(30);
 
@@ -410,6 +433,6 @@ mod tests {
         for ident in 0..200_000 {
             duplicates.is_copy(&packet(ident, b"", 0));
         }
-        assert_eq!((duplicates.seen.len(), duplicates.numbers.len()), (DUPLICATES_REMEMBERED, DUPLICATES_REMEMBERED));
+        assert!(duplicates.seen.len() == DUPLICATES_REMEMBERED && duplicates.newest.len() <= 2 * DUPLICATES_REMEMBERED);
     }
 }

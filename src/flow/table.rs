@@ -197,12 +197,22 @@ impl FlowTable {
 
     /// Ends all flows, in order of their first packets.
     pub fn finish(&mut self, observer: &mut impl Observer) {
+        self.finish_in_parts(&[], observer, &mut |_| {});
+    }
+
+    /// The same in parts, so that not all of them need be held at once: those that began up to the first of `ends`, which ascend, up to the second, and so
+    /// on; `part` is told after each. With the same `ends` for all tables of a capture the parts of all together are in order again.
+    pub fn finish_in_parts<O: Observer>(&mut self, ends: &[Timestamp], observer: &mut O, part: &mut dyn FnMut(&mut O)) {
         self.counts.fragments = self.fragments.finish();
         let mut live: Vec<_> = self.flows.iter().zip(0..).filter_map(|(flow, slot)| Some((flow.as_ref()?.order(), slot))).collect();
         live.sort_unstable();
-        for (_, slot) in live {
-            let ended = self.flow(slot).and_then(|flow| self.ending(flow, self.now));
-            self.close(slot, ended.unwrap_or(Ended::CaptureEnd), observer);
+        let mut live = live.into_iter().peekable();
+        for end in ends.iter().copied().chain([Timestamp::from_nanos(i64::MAX)]) {
+            while let Some((_, slot)) = live.next_if(|((first, _), _)| *first <= end) {
+                let ended = self.flow(slot).and_then(|flow| self.ending(flow, self.now));
+                self.close(slot, ended.unwrap_or(Ended::CaptureEnd), observer);
+            }
+            part(observer);
         }
     }
 

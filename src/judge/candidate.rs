@@ -181,12 +181,6 @@ impl Weighed {
         role || self.named || by_content || (self.claimed && port_counts && !case.is_unknown_content())
     }
 
-    /// Whether the row rests on an announcement that nobody could read: its range, and the control connection between the same hosts.
-    pub(super) fn is_hidden(&self, signatures: &Signatures, case: &Case<'_>) -> bool {
-        let learned = |promise: &Promise| signatures.services.get(self.service.0 as usize).is_some_and(|row| row.learned_from.contains(&promise.kind));
-        self.level != Level::Announced && case.announced.is_some_and(|promise| promise.is_hidden() && learned(promise))
-    }
-
     /// The candidate as reports print it.
     pub(super) fn candidate(&self, signatures: &Signatures, case: &Case<'_>) -> Candidate {
         Candidate { service: self.service, fits: self.fits(), why: self.why(signatures, case) }
@@ -198,9 +192,6 @@ impl Weighed {
             Level::Content => format!("{} on its port", case.identified.protocol.join("/")),
             Level::PortPath => format!("port {} and path", case.port()),
             Level::Port => format!("port {}", case.port()),
-            Level::Range if self.is_hidden(signatures, case) => {
-                format!("port {} in a documented range, beside a control connection whose announcements are encrypted", case.port())
-            }
             Level::Range => format!("port {} in a documented range", case.port()),
             Level::Name if self.named || self.broadly_named => "name of the server".to_owned(),
             Level::Name => format!("protocol {}", case.identified.protocol.join("/")),
@@ -239,23 +230,42 @@ impl Weighed {
     }
 }
 
-/// Holds every row that touches the flow against it, in document order.
-pub(super) fn weigh(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, claims: &Claims, applies: impl Fn(&Service) -> bool) -> Vec<Weighed> {
-    let touching = touching(case, signatures, roles, claims);
+/// Holds every row that touches the flow against it, in document order. Where candidates are not `told`, rows that could not be the flow's are left out.
+pub(super) fn weigh(
+    case: &Case<'_>,
+    signatures: &Signatures,
+    roles: &Roles<'_>,
+    claims: &Claims,
+    told: bool,
+    applies: impl Fn(&Service) -> bool,
+) -> Vec<Weighed> {
+    let touching = touching(case, signatures, roles, claims, told);
     let rows = touching.into_iter().filter_map(|id| Some((id, signatures.services.get(id.0 as usize)?))).filter(|(_, service)| applies(service));
     rows.filter_map(|(id, service)| weigh_one(case, id, service, roles, claims)).collect()
 }
 
 /// Rows that the flow's port, announcement, names, protocol or roles lead to, in document order.
-fn touching(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, claims: &Claims) -> BTreeSet<ServiceId> {
-    let mut rows: BTreeSet<ServiceId> = signatures.at(case.identified.flow.transport, case.port()).collect();
+fn touching(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, claims: &Claims, told: bool) -> BTreeSet<ServiceId> {
+    let mut rows = BTreeSet::new();
+    if told || may_be_by_port(case, claims) {
+        rows.extend(signatures.at(case.identified.flow.transport, case.port()));
+    }
     rows.extend(roles.site().moved_to(case.port()));
     rows.extend(case.announced.iter().flat_map(|promise| signatures.learned(promise.kind)));
     rows.extend(case.names[1].iter().flat_map(|named| signatures.named(&named.name)));
     let telling = case.identified.protocol.iter().filter(|protocol| claims.is_distinctive(protocol));
     rows.extend(telling.flat_map(|protocol| signatures.speaking(protocol)));
-    rows.extend(case.given.iter().flatten().flat_map(|role| signatures.of_role(*role)).filter(|id| signatures.services[id.0 as usize].ports.is_empty()));
+    rows.extend(case.given.iter().flatten().flat_map(|role| signatures.of_role(*role)).filter(|id| is_portless(&signatures.services[id.0 as usize])));
     rows
+}
+
+/// Whether a row can be the flow's, or be broken by it, for its port and what is spoken there: most flows of an ordinary network go to ports that five rows
+/// share, between hosts of which nothing is known. See [`Weighed::is_grounded`]; rows that a name leads to are found by it.
+fn may_be_by_port(case: &Case<'_>, claims: &Claims) -> bool {
+    case.given.iter().any(|given| !given.is_empty())
+        || case.announced.is_some()
+        || claims.alone(case.identified.flow.transport, case.port()).is_some()
+        || case.identified.protocol.iter().any(|protocol| is_of_one_product(protocol))
 }
 
 fn weigh_one(case: &Case<'_>, id: ServiceId, service: &Service, roles: &Roles<'_>, claims: &Claims) -> Option<Weighed> {
@@ -305,15 +315,14 @@ fn place(
     let clients_fit = service.client_ports.is_empty() || service.client_ports.iter().any(|range| range.contains(flow.client.endpoint.port));
     let width = range.map_or(u32::MAX, |range| range.width());
     let distinctive = speaks_own_protocol(case, service, claims);
-    let announced = case.announced.filter(|promise| service.learned_from.contains(&promise.kind));
-    if announced.is_some_and(|promise| !promise.is_hidden()) {
+    if case.announced.is_some_and(|promise| service.learned_from.contains(&promise.kind)) {
         if range.is_none() && must_be_announced(service) && !service.ports.is_empty() {
             misses.push(Miss::OutsideAnnouncedRange);
         }
         return Some((Level::Announced, width));
     }
     if range.is_some() && clients_fit {
-        if must_be_announced(service) && announced.is_none() {
+        if must_be_announced(service) {
             misses.push(Miss::NotAnnounced);
         }
         let by_port = if width == 1 { Level::Port } else { Level::Range };
@@ -329,20 +338,11 @@ fn place(
     if portless && (named || by_protocol) {
         return Some((Level::Name, width));
     }
-    // The port may have been told before the capture began, and the row names none that the bytes would miss.
-    if service.ports.is_empty() && !must_be_announced(service) && ends.contains(&Plays::Given) && is_called_so(case, service) {
-        return Some((Level::Name, width));
-    }
     // Content away from its port, or a name on another port: not this row, but the nearest thing to say.
     (distinctive || (named && !service.ports.is_empty())).then(|| {
         misses.push(Miss::Port);
         (Level::Name, width)
     })
-}
-
-/// Whether the document's own word for what the row speaks is what the flow speaks innermost, and says more than that of a carrier.
-fn is_called_so(case: &Case<'_>, service: &Service) -> bool {
-    case.identified.protocol.last().is_some_and(|seen| !CARRIERS.contains(seen) && *seen != "http" && words_of(service).any(|word| word == *seen))
 }
 
 /// Whether the document names no port for the row, nor says where it is learned.
@@ -418,9 +418,7 @@ fn ends(case: &Case<'_>, service: &Service, roles: &Roles<'_>, named: bool) -> [
     let server_ip = case.ip(Side::Server);
     // The directed broadcast of a subnet is a broadcast as well as the limited one that documents name.
     let is_address = |address: &IpAddr| *address == server_ip || is_broadcast(*address) && is_broadcast(server_ip);
-    // What was asked of a group is answered by a host: of such a flow only the answer is there.
-    let answer = service.direction == Direction::Discovery && case.identified.flow.client.packets == 0;
-    let elsewhere = !answer && !service.addresses.is_empty() && !service.addresses.iter().any(is_address);
+    let elsewhere = !service.addresses.is_empty() && !service.addresses.iter().any(is_address);
     let server = if elsewhere { Plays::Refused } else { roles.plays(server_ip, &case.given[1], &service.server, named) };
     [roles.plays(case.ip(Side::Client), &case.given[0], &service.client, false), server]
 }

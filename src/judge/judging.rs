@@ -22,13 +22,22 @@ pub struct Judge<'a> {
     seen: Seen,
     resolvers: Resolvers,
     announcers: Announcers,
+    /// Whether candidate rows are told.
+    candidates: bool,
 }
 
 impl<'a> Judge<'a> {
     /// A judge by these documents, this site and what the books know.
     pub fn new(signatures: &'a Signatures, site: Site, books: &'a Books) -> Self {
         let (roles, claims) = (Roles::new(signatures, site), Claims::new(signatures));
-        Self { signatures, roles, books, claims, seen: Seen::default(), resolvers: Resolvers::default(), announcers: Announcers::default() }
+        Self { signatures, roles, books, claims, seen: Seen::default(), resolvers: Resolvers::default(), announcers: Announcers::default(), candidates: true }
+    }
+
+    /// Whether judgements are to tell candidate rows in words, as records do; they do unless this says no.
+    #[must_use]
+    pub const fn with_candidates(mut self, wanted: bool) -> Self {
+        self.candidates = wanted;
+        self
     }
 
     /// First pass: what this flow shows about the tap and about the other flows' ends.
@@ -54,8 +63,11 @@ impl<'a> Judge<'a> {
         let announced = identified.announced.clone().or_else(|| self.books.announced(flow.transport, client.ip, server, flow.first).map(Box::new));
         let announced = announced.filter(|promise| keeps(promise, &identified));
         let case = Case { identified: &identified, given: &given, names: &names, announced: announced.as_deref() };
-        let weighed = weigh(&case, self.signatures, roles, &self.claims, |service| self.applies(service));
+        let weighed = weigh(&case, self.signatures, roles, &self.claims, self.candidates, |service| self.applies(service));
         let mut decision = verdict::decide(&case, self.signatures, roles, &weighed, took_part(flow));
+        if self.candidates {
+            decision.candidates = verdict::candidates(&case, self.signatures, &weighed, decision.service);
+        }
         if self.announcers.may_be_missed(flow) {
             decision.leave_announcement_open();
         }
@@ -70,8 +82,6 @@ impl<'a> Judge<'a> {
         if fate.outcome == Outcome::ScanNoise && given.iter().all(Vec::is_empty) {
             decision.withdraw();
         }
-        let rests_on = |promise: &Promise| !promise.is_hidden() || row(decision.service).is_some_and(|service| service.learned_from.contains(&promise.kind));
-        let announced = announced.filter(|promise| rests_on(promise));
         let moved = decision.service.and_then(|id| roles.site().ports_of(id, server.ip, &given[1]));
         let instance = row(decision.service).and_then(|service| match moved {
             Some(ports) => service.moved_instance_of(ports, server.port),
@@ -130,11 +140,10 @@ impl<'a> Judge<'a> {
         };
         let mut names: Vec<Named> = Vec::new();
         let stated = identified.facts.iter().filter_map(|fact| match fact {
-            Fact::Name { of, name, source } if *of == side => Some(Named { name: name.to_string(), source: source.name(), age: None }),
+            Fact::Name { of, name, source } if *of == side => Some(Named { name: name.to_string(), source: source.name() }),
             _ => None,
         });
-        let heard = self.books.names_of(asker, host, flow.first).into_iter();
-        let heard = heard.map(|heard| Named { name: heard.name.into(), source: heard.source.name(), age: heard.age.map(|age| age.as_secs()) });
+        let heard = self.books.names_of(asker, host, flow.first).into_iter().map(|(name, source)| Named { name: name.into(), source: source.name() });
         for named in stated.chain(heard) {
             if !names.iter().any(|known| known.name == named.name) {
                 names.push(named);

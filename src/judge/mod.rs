@@ -7,6 +7,7 @@ mod candidate;
 mod claim;
 mod coverage;
 mod direction;
+mod docket;
 mod ending;
 mod filter;
 mod finding;
@@ -21,6 +22,7 @@ mod verdict;
 mod version;
 mod visibility;
 
+pub use docket::{Docket, order};
 pub use filter::{Selection, display_filter};
 pub use finding::Gatherer;
 pub use judging::Judge;
@@ -83,9 +85,6 @@ pub struct Named {
     pub name: String,
     /// The word for who says so: `sni`, `dns` ...
     pub source: &'static str,
-    /// Whole seconds between the packet that said so and the flow's first one; none where the flow itself says it, or the capture file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub age: Option<u64>,
 }
 
 /// A row that was considered.

@@ -38,8 +38,7 @@ impl Decision {
 
 /// Decides by the rows that touch the flow. `answered`: the server took part.
 pub(super) fn decide(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, weighed: &[Weighed], answered: bool) -> Decision {
-    let mut fitting: Vec<&Weighed> = weighed.iter().filter(|row| row.fits() && row.is_grounded(case)).collect();
-    fitting.sort_by(|a, b| b.rank().cmp(&a.rank()).then(a.service.cmp(&b.service)));
+    let fitting = fitting(case, weighed);
     let tied: Vec<&Weighed> = fitting.iter().copied().take_while(|row| fitting.first().is_some_and(|best| best.rank() == row.rank())).collect();
     let mut decision = match tied.as_slice() {
         [] => without_a_row(case, signatures, roles, weighed),
@@ -57,10 +56,16 @@ pub(super) fn decide(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>
             decision.reasons.push(reason);
         }
     }
-    decision.candidates = candidates(case, signatures, weighed, &fitting, decision.service);
     decision.reasons.sort_unstable();
     decision.reasons.dedup();
     decision
+}
+
+/// Rows that fit by more than a coincidence, best first.
+fn fitting<'w>(case: &Case<'_>, weighed: &'w [Weighed]) -> Vec<&'w Weighed> {
+    let mut fitting: Vec<&Weighed> = weighed.iter().filter(|row| row.fits() && row.is_grounded(case)).collect();
+    fitting.sort_by(|a, b| b.rank().cmp(&a.rank()).then(a.service.cmp(&b.service)));
+    fitting
 }
 
 /// Whether two rows are one service, told by its document from two products' sides (the player's list and Elementi's list both have WebDAV on 81):
@@ -109,9 +114,6 @@ fn attribution(case: &Case<'_>, signatures: &Signatures, row: &Weighed) -> Confi
     let formless = signatures.services.get(row.service.0 as usize).is_some_and(|service| service.protocols.is_empty() && !service.ports.is_empty());
     match (given, row.level) {
         (_, Level::Announced) => Confidence::High,
-        // A pattern that half the Internet shares, and nothing else.
-        (_, Level::Name) if row.broadly_named => Confidence::Low,
-        (true, _) if row.is_hidden(signatures, case) => Confidence::Medium,
         (true, _) if formless && (content.is_some() || case.is_unknown_content()) => Confidence::Medium,
         (true, _) => Confidence::High,
         (false, Level::Content | Level::PortPath) => Confidence::Medium,
@@ -234,7 +236,8 @@ fn is_for_outside(signatures: &Signatures, service: &Service) -> bool {
 }
 
 /// The rows worth showing: what fits besides the winner, best first, then the nearest misses.
-fn candidates(case: &Case<'_>, signatures: &Signatures, weighed: &[Weighed], fitting: &[&Weighed], winner: Option<ServiceId>) -> Vec<Candidate> {
+pub(super) fn candidates(case: &Case<'_>, signatures: &Signatures, weighed: &[Weighed], winner: Option<ServiceId>) -> Vec<Candidate> {
+    let fitting = fitting(case, weighed);
     let mut near: Vec<&Weighed> = weighed.iter().filter(|row| !fitting.iter().any(|fit| fit.service == row.service)).collect();
     near.sort_by_key(|row| (!row.fits(), nearness(row), std::cmp::Reverse(row.rank()), row.service));
     let shown = fitting.iter().copied().chain(near).filter(|row| Some(row.service) != winner);

@@ -137,6 +137,8 @@ pub struct Format {
     pub about: &'static str,
     /// Whether it holds colour codes.
     pub paints: bool,
+    /// Whether it prints flow records, with the rows that nearly fit.
+    pub records: bool,
     open: Open,
 }
 
@@ -180,7 +182,7 @@ pub struct Style {
 
 /// Every format, in the order `--help` lists them.
 pub const FORMATS: &[Format] = &[
-    Format { name: "text", about: "for people: findings worst first, services seen, what could not be judged", paints: true, open: text::open },
-    Format { name: "json", about: "one document: flows, findings, summary", paints: false, open: json::open_document },
-    Format { name: "ndjson", about: "one JSON object a line: flows, findings, summary", paints: false, open: json::open_lines },
+    Format { name: "text", about: "for people: findings worst first, services seen, what could not be judged", paints: true, records: false, open: text::open },
+    Format { name: "json", about: "one document: flows, findings, summary", paints: false, records: true, open: json::open_document },
+    Format { name: "ndjson", about: "one JSON object a line: flows, findings, summary", paints: false, records: true, open: json::open_lines },
 ];

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::capture::{CaptureFile, FrameId};
 use crate::count::Tally;
 use crate::flow::{self, Direction};
-use crate::identify::{Evidence, Fact, Promise};
+use crate::identify::{Evidence, Fact};
 use crate::judge::{Candidate, Cited, Confidence, Finding, Judged, Named, Outcome, Reason, Severity, Verdict};
 use crate::net::Side;
 use crate::report::Report;
@@ -31,8 +31,6 @@ pub struct FlowRecord<'a> {
     evidence: &'static str,
     matches: Vec<MatchRecord>,
     details: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    announced: Option<AnnouncedRecord>,
     service: Option<&'a str>,
     instance: Option<u16>,
     basis: Option<&'static str>,
@@ -54,23 +52,6 @@ struct EndRecord<'a> {
     payload_bytes: u64,
     roles: Vec<&'a str>,
     names: &'a [Named],
-}
-
-/// What announced the flow: the parent by its Community ID and its ends, and the frame that said so.
-#[derive(Debug, Serialize)]
-struct AnnouncedRecord {
-    by: &'static str,
-    flow: String,
-    client: String,
-    server: String,
-    transport: String,
-    #[serde(skip_serializing_if = "is_first_file")]
-    file: u32,
-    frame: u64,
-    time: String,
-    /// The announcement is encrypted; hosts and range fit.
-    #[serde(skip_serializing_if = "is_false")]
-    hidden: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -129,7 +110,6 @@ impl<'a> FlowRecord<'a> {
             evidence: evidence(judged).name(),
             matches: identified.matches.iter().map(MatchRecord::new).collect(),
             details: details(&identified.facts),
-            announced: identified.announced.as_deref().map(AnnouncedRecord::new),
             service: judged.service.map(|id| service_name(signatures, id)),
             instance: judged.instance,
             basis: judged.service.and_then(|id| signatures.services.get(id.0 as usize)).map(|service| service.basis.name()),
@@ -170,23 +150,6 @@ impl<'a> EndRecord<'a> {
             payload_bytes: end.payload_bytes,
             roles: roles.iter().filter_map(|role| role_name(signatures, *role)).collect(),
             names,
-        }
-    }
-}
-
-impl AnnouncedRecord {
-    fn new(promise: &Promise) -> Self {
-        let (client, server) = promise.parent;
-        Self {
-            by: promise.kind.name(),
-            flow: flow::community_id_of(promise.over, client, server),
-            client: client.to_string(),
-            server: server.to_string(),
-            transport: promise.over.to_string(),
-            file: promise.frame.file,
-            frame: promise.frame.number,
-            time: promise.made.to_string(),
-            hidden: promise.is_hidden(),
         }
     }
 }
@@ -446,10 +409,6 @@ fn counts(tally: &Tally<String>) -> Map<String, Value> {
 
 fn words<K: Ord + Serialize>(tally: &Tally<K>) -> Map<String, Value> {
     tally.iter().map(|(key, many)| (word(key), many.into())).collect()
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 fn is_first_file(file: &u32) -> bool {

@@ -68,7 +68,6 @@ impl Reader for CrqtReader {
             lasts: HOLDS,
             frame,
             parent: piece.ends,
-            over: piece.transport,
             begins,
         })));
         Appetite::Hungry

@@ -1,7 +1,6 @@
 //! Tests of the room as a whole: hand-made flows, the built-in documents, what is said of them.
 
 mod findings;
-mod names_and_promises;
 mod outcomes;
 mod rows;
 pub(in crate::judge) mod sample;

@@ -1,0 +1,51 @@
+//! Flows that wait for their judgement: what the flows around them show is known by the time they are called.
+
+use std::collections::VecDeque;
+
+use crate::capture::FrameId;
+use crate::identify::Identified;
+use crate::judge::{Judge, Judged};
+use crate::limit::FLOWS_AWAITING;
+use crate::net::Endpoint;
+use crate::time::Timestamp;
+
+/// Flows in the order they were heard, and the judge. A flow is judged when [`FLOWS_AWAITING`] others have ended after it, or at the end: so a capture with
+/// no more flows than that is judged in the light of all of it, and a longer one in the light of what came before and a good while after, in memory that does
+/// not grow with it.
+pub struct Docket<'a> {
+    judge: Judge<'a>,
+    waiting: VecDeque<Identified>,
+}
+
+impl<'a> Docket<'a> {
+    /// Nobody waits yet.
+    pub const fn new(judge: Judge<'a>) -> Self {
+        Self { judge, waiting: VecDeque::new() }
+    }
+
+    /// Hears a flow that has ended, and judges the one whose turn that makes it.
+    pub fn hear(&mut self, identified: Identified, judged: &mut dyn FnMut(Judged)) {
+        self.judge.learn(&identified);
+        self.waiting.push_back(identified);
+        if self.waiting.len() > FLOWS_AWAITING
+            && let Some(first) = self.waiting.pop_front()
+        {
+            judged(self.judge.judge(first));
+        }
+    }
+
+    /// Judges all that still wait, in order of their first packets, and gives the judge back.
+    pub fn close(self, judged: &mut dyn FnMut(Judged)) -> Judge<'a> {
+        let Self { judge, waiting } = self;
+        let mut waiting = Vec::from(waiting);
+        waiting.sort_by_cached_key(order);
+        waiting.into_iter().for_each(|identified| judged(judge.judge(identified)));
+        judge
+    }
+}
+
+/// Flows are told in order of their first packet; the ends decide between flows that begin with one frame.
+pub fn order(identified: &Identified) -> (Timestamp, FrameId, Endpoint, Endpoint) {
+    let flow = &identified.flow;
+    (flow.first, flow.first_frame, flow.client.endpoint, flow.server.endpoint)
+}
