@@ -416,11 +416,15 @@ fn is_the_inside_of(service: &Service, seen: &str) -> bool {
 
 fn ends(case: &Case<'_>, service: &Service, roles: &Roles<'_>, named: bool) -> [Plays; 2] {
     let server_ip = case.ip(Side::Server);
-    // The directed broadcast of a subnet is a broadcast as well as the limited one that documents name.
-    let is_address = |address: &IpAddr| *address == server_ip || is_broadcast(*address) && is_broadcast(server_ip);
-    let elsewhere = !service.addresses.is_empty() && !service.addresses.iter().any(is_address);
-    let server = if elsewhere { Plays::Refused } else { roles.plays(server_ip, &case.given[1], &service.server, named) };
+    let server = if is_addressed(service, server_ip) { roles.plays(server_ip, &case.given[1], &service.server, named) } else { Plays::Refused };
     [roles.plays(case.ip(Side::Client), &case.given[0], &service.client, false), server]
+}
+
+/// Whether the row may mean a server at that address: one of those it names, any where it names none. The directed broadcast of a subnet is a broadcast
+/// as well as the limited one that documents name.
+fn is_addressed(service: &Service, ip: IpAddr) -> bool {
+    let is_meant = |address: &IpAddr| *address == ip || is_broadcast(*address) && is_broadcast(ip);
+    service.addresses.is_empty() || service.addresses.iter().any(is_meant)
 }
 
 fn role_misses(case: &Case<'_>, service: &Service, roles: &Roles<'_>, ends: [Plays; 2], misses: &mut Vec<Miss>) {
@@ -436,7 +440,9 @@ fn role_misses(case: &Case<'_>, service: &Service, roles: &Roles<'_>, ends: [Pla
         roles.plays(case.ip(Side::Server), &case.given[1], &service.client, false),
         roles.plays(case.ip(Side::Client), &case.given[0], &service.server, false),
     ];
-    if !swapped.contains(&Plays::Refused) && swapped.contains(&Plays::Given) {
+    // A row that is for one address only cannot be turned round to another.
+    let turns = is_addressed(service, case.ip(Side::Client));
+    if turns && !swapped.contains(&Plays::Refused) && swapped.contains(&Plays::Given) {
         if service.direction != Direction::Unknown {
             misses.push(Miss::Direction);
         }
@@ -457,8 +463,8 @@ fn left_the_lan(case: &Case<'_>, service: &Service, roles: &Roles<'_>) -> bool {
     let broadcast_only = !service.addresses.is_empty() && service.addresses.iter().all(|address| is_broadcast(*address));
     let single = !is_group(server);
     let site = roles.site();
-    // Hosts of an IPv6 LAN have public addresses, so there an address tells nothing unless the site says what is local.
-    let telling = client.is_ipv4() || !site.local.is_empty();
+    // Hosts of an IPv6 LAN have public addresses, and those of some IPv4 LANs send to groups: an address tells nothing then, unless the site says what is local.
+    let telling = single && client.is_ipv4() || !site.local.is_empty();
     (single && (broadcast_only || site.is_between_segments(client, server))) || telling && (single && !site.is_local(server) || !site.is_local(client))
 }
 

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use crate::flow::End;
 use crate::judge::Site;
 use crate::net::is_group;
@@ -45,9 +47,12 @@ impl<'a> Roles<'a> {
         &self.site
     }
 
-    /// Roles that the site gives to the host: those of its narrowest networks that hold the address, in the order given.
+    /// Roles that the site gives to the host: those of its narrowest networks that hold the address, in the order given. A group's address lies in a
+    /// network as a host's does, but plays a role only where the site names that address itself.
     pub(super) fn given(&self, ip: IpAddr) -> Vec<RoleId> {
-        let holding = || self.site.roles.iter().filter(move |(_, network)| network.contains(&ip));
+        let group = is_group(ip);
+        let means = move |network: &IpNet| network.contains(&ip) && (!group || network.prefix_len() == network.max_prefix_len());
+        let holding = || self.site.roles.iter().filter(move |(_, network)| means(network));
         let Some(narrowest) = holding().map(|(_, network)| network.prefix_len()).max() else { return Vec::new() };
         let mut roles = Vec::new();
         for (role, _) in holding().filter(|(_, network)| network.prefix_len() == narrowest) {

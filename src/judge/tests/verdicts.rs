@@ -501,3 +501,25 @@ fn shared_variables_are_known_by_their_bytes_with_and_without_a_role() {
         expect(&judge_one(at, set()), Some("spinetix-player-sharedvar"), Verdict::Expected, &[Reason::OptionalServiceActive]);
     }
 }
+
+#[test]
+fn a_broadcast_address_in_a_sites_network_plays_no_role_unless_named_itself() {
+    let discover = || udp("0.0.0.0:68", "255.255.255.255:67").speaks(&["dhcp"]);
+    let judged = judge_one(site(&["spinetix.player=0.0.0.0/0"]), discover());
+    assert_eq!((row(&judged), judged.verdict), (Some("spinetix-player-dhcp"), Verdict::Expected), "{:#?}", judged.candidates);
+    let directed = |roles: &[&str]| judge_one(site(roles), udp("10.1.0.2:40000", "10.1.0.255:40001")).roles[1].len();
+    assert_eq!(directed(&["spinetix.player=10.1.0.0/24"]), 0);
+    assert_eq!(directed(&["spinetix.player=10.1.0.0/24", "cobalt.broadcast=10.1.0.255/32"]), 1);
+}
+
+#[test]
+fn discovery_by_a_host_with_a_public_address_has_not_left_its_lan() {
+    let judged = judge_one(site(&["spinetix.player=198.51.100.0/24"]), udp("198.51.100.2:5353", "224.0.0.251:5353").speaks(&["mdns"]));
+    expect(&judged, Some("spinetix-player-mdns"), Verdict::Expected, &[]);
+}
+
+#[test]
+fn a_search_by_a_peer_that_went_to_a_single_host_was_not_opened_from_the_wrong_end() {
+    let judged = judge_one(site(&["cobalt.peer=10.0.0.0/8"]), udp("10.0.0.2:40000", "10.0.0.3:1900").talked(90, 200).speaks(&["ssdp"]));
+    assert!(!judged.reasons.contains(&Reason::WrongDirection), "{:?}", judged.reasons);
+}
