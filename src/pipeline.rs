@@ -37,7 +37,7 @@ pub struct Plan<'a> {
     pub signatures: &'a Signatures,
     /// What the operator says about the network.
     pub site: Site,
-    /// Whether flow records are wanted: then each flow's candidate rows are told in words, which costs more than judging it.
+    /// Whether flow records are wanted: then each flow's candidate rows are told in words, and details of its protocols, which costs more than judging it.
     pub records: bool,
     /// Raised to end reading early; what was read is reported.
     pub stop: &'a AtomicBool,
@@ -172,7 +172,7 @@ struct Shard {
 /// One worker's way through the captures. What is counted of files and frames is the same for every shard; the first one's is kept.
 fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard, progress: OnProgress<'_>, sink: Sink<'_>) -> Read {
     let mut read = Read::default();
-    let (mut table, mut identifier) = (FlowTable::new(plan.flows.clone()), Identifier::new(books));
+    let (mut table, mut identifier) = (FlowTable::new(plan.flows.clone()), Identifier::new(books).with_details(plan.records));
     let mut rounds = Rounds::default();
     let mut names = Vec::new();
     loop {

@@ -133,6 +133,7 @@ fn connections_of(path: &Path, keep_duplicates: bool) -> BTreeMap<Ends, Vec<Ours
         workers: 1,
         signatures: Signatures::built_in(),
         site: Site::default(),
+        records: false,
         stop: &AtomicBool::new(false),
     };
     let mut connections: BTreeMap<Ends, Vec<Ours>> = BTreeMap::new();

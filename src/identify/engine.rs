@@ -19,12 +19,20 @@ pub struct Identifier<'b> {
     flows: Vec<Option<Box<Live>>>,
     closed: Vec<Identified>,
     facts_dropped: u64,
+    details: bool,
 }
 
 impl<'b> Identifier<'b> {
     /// An identifier that writes what it learns about others into `books`.
     pub const fn new(books: &'b Books) -> Self {
-        Self { books, flows: Vec::new(), closed: Vec::new(), facts_dropped: 0 }
+        Self { books, flows: Vec::new(), closed: Vec::new(), facts_dropped: 0, details: true }
+    }
+
+    /// Whether readers are to state what only flow records print; they do unless this says no.
+    #[must_use]
+    pub const fn with_details(mut self, wanted: bool) -> Self {
+        self.details = wanted;
+        self
     }
 
     /// The flows that ended since the last call, in the order they ended.
@@ -49,7 +57,7 @@ impl Observer for Identifier<'_> {
 
     fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want {
         let Some(place) = self.flows.get_mut(slot.0 as usize) else { return Want::Nothing };
-        let live = place.get_or_insert_with(Box::default);
+        let live = place.get_or_insert_with(|| Box::new(Live { details: self.details, ..Live::default() }));
         let want = live.take(parties, data, self.books);
         self.facts_dropped += u64::from(mem::take(&mut live.dropped));
         want
@@ -86,6 +94,8 @@ struct Live {
     /// Pieces so far, as far as they count.
     pieces: u8,
     midstream: bool,
+    /// Whether details are stated.
+    details: bool,
     dropped: u32,
 }
 
@@ -253,7 +263,7 @@ impl Live {
     /// Lets a reader speak and keeps what it says.
     fn listen<T>(&mut self, at: Piece<'_>, books: &Books, speak: impl FnOnce(&mut Said<'_>) -> T) -> T {
         let mut facts = Vec::new();
-        let result = speak(&mut Said { facts: &mut facts, evidence: &mut self.evidence });
+        let result = speak(&mut Said { facts: &mut facts, evidence: &mut self.evidence, wants_details: self.details });
         self.keep_facts(facts, at.ends, (at.time, at.frame), books);
         result
     }
@@ -272,6 +282,10 @@ impl Live {
                 fact => {
                     if let Fact::Speaks { client } = fact {
                         self.client = Some(client);
+                    }
+                    // A flow states two or three: room for more would be most of what it holds.
+                    if self.facts.len() == self.facts.capacity() {
+                        self.facts.reserve_exact(self.facts.len().max(2));
                     }
                     self.facts.push(fact);
                 }
@@ -300,7 +314,7 @@ impl Live {
         }
         if let Stage::Read(mut reader) = mem::take(&mut self.stage) {
             let mut facts = Vec::new();
-            reader.finish(&mut Said { facts: &mut facts, evidence: &mut self.evidence });
+            reader.finish(&mut Said { facts: &mut facts, evidence: &mut self.evidence, wants_details: self.details });
             self.keep_facts(facts, setting.ends, (flow.last, flow.last_frame), books);
         }
         *dropped += u64::from(self.dropped);

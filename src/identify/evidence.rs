@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::sync::LazyLock;
 
 use crate::identify::Evidence;
-use crate::identify::protocol::{Hit, Opening, PROTOCOLS, Probe, Protocol, Strength};
+use crate::identify::protocol::{Gate, Hit, Opening, PROTOCOLS, Probe, Protocol, Strength};
 use crate::net::{Side, Transport};
 
 /// A protocol that said an opening is its own.
@@ -46,12 +46,20 @@ impl Refused {
     }
 }
 
+impl dyn Protocol {
+    fn would_be(&self, opening: &Opening<'_>) -> bool {
+        matches!(self.probe(opening), Probe::Found { .. })
+    }
+}
+
 /// Asks every protocol that has not refused yet. Of several that match, the one with the strongest evidence, then with the strongest kind of
 /// probe, then the first by name.
 pub(super) fn recognise(opening: &Opening<'_>, refused: &mut Refused) -> Option<Recognised> {
     let mut best: Option<(Rank, Recognised)> = None;
     refused.add_strangers(opening.transport);
-    for index in refused.others() {
+    let asked = if opening.transport == Transport::TCP { *refused } else { Refused(refused.0 | GATES.closed(opening)) };
+    debug_assert!(refused.others().all(|index| asked.others().any(|open| open == index) || !PROTOCOLS[index].would_be(opening)), "a gate is too narrow");
+    for index in asked.others() {
         let protocol = PROTOCOLS[index];
         match protocol.probe(opening) {
             Probe::NotForUs => refused.add(index),
@@ -66,6 +74,43 @@ pub(super) fn recognise(opening: &Opening<'_>, refused: &mut Refused) -> Option<
     }
     best.map(|(_, recognised)| recognised)
 }
+
+/// Which datagrams each protocol is asked about: a bit each, worked out once.
+struct Gates {
+    /// By first byte: protocols that ask for others.
+    bytes: [u128; 256],
+    /// Protocols that ask for ports.
+    ports: Vec<(u128, &'static [u16])>,
+}
+
+impl Gates {
+    fn of_all() -> Self {
+        let mut gates = Self { bytes: [0; 256], ports: Vec::new() };
+        for (index, protocol) in PROTOCOLS.iter().enumerate() {
+            match protocol.gate() {
+                Gate::Any => {}
+                Gate::Ports(ports) => gates.ports.push((1 << index, ports)),
+                Gate::Bytes(ranges) => {
+                    let closed = |byte: u8| !ranges.iter().any(|range| range.contains(&byte));
+                    (0..=u8::MAX).zip(&mut gates.bytes).filter(|(byte, _)| closed(*byte)).for_each(|(_, bits)| *bits |= 1 << index);
+                }
+            }
+        }
+        gates
+    }
+
+    /// Protocols whose gate is closed to what both sides sent.
+    fn closed(&self, opening: &Opening<'_>) -> u128 {
+        let of_side = |bytes: &[u8]| bytes.first().map_or(u128::MAX, |byte| self.bytes[usize::from(*byte)]);
+        let by_bytes = match (opening.client, opening.server) {
+            ([], []) => 0,
+            (client, server) => of_side(client) & of_side(server),
+        };
+        self.ports.iter().filter(|(_, ports)| !opening.is_at(ports)).fold(by_bytes, |closed, (bit, _)| closed | bit)
+    }
+}
+
+static GATES: LazyLock<Gates> = LazyLock::new(Gates::of_all);
 
 type Rank = (Evidence, Reverse<Strength>, Reverse<usize>);
 

@@ -146,7 +146,9 @@ impl Gathered {
     fn ask_by_datagram(&mut self, piece: &Piece<'_>, setting: Setting) -> Option<Recognised> {
         let Setting { transport, ends, midstream } = setting;
         let first = self.pieces.first().map_or(piece.from, |kept| kept.from);
-        for newest in [false, true] {
+        // What a side's first datagram shows was asked when it came.
+        let is_first = !self.pieces.iter().rev().skip(1).any(|kept| kept.from == piece.from);
+        for newest in [false, true].into_iter().skip(usize::from(!is_first)) {
             let mut sides = [Side::Client, Side::Server].map(|side| self.datagram(side, newest));
             if newest || sides[piece.from as usize].0.is_empty() {
                 sides[piece.from as usize] = (piece.bytes, lacking(piece));

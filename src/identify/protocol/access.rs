@@ -5,12 +5,13 @@ use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Confirm, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
+use super::{Appetite, Confirm, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
 
 /// RADIUS (RFC 2865): code, length of the datagram, attributes that fill it.
 pub static RADIUS: Known = Known {
     name: "radius",
     carriers: &[Transport::UDP],
+    gate: Gate::Bytes(&[1..=5, 11..=13, 40..=45]),
     ask: |opening, bytes| radius(opening, bytes, &[1, 4, 12, 40, 43]),
     answer: |opening, bytes| radius(opening, bytes, &[2, 3, 5, 11, 13, 41, 42, 44, 45]),
     strength: Strength::Structure,
@@ -21,6 +22,7 @@ pub static RADIUS: Known = Known {
 pub static TACACS: Known = Known {
     name: "tacacs",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |opening, bytes| tacacs(bytes, 1).weak_unless_at(opening, &[49]),
     answer: |opening, bytes| tacacs(bytes, 2).weak_unless_at(opening, &[49]),
     strength: Strength::Structure,
@@ -31,6 +33,7 @@ pub static TACACS: Known = Known {
 pub static WIREGUARD: Known = Known {
     name: "wireguard",
     carriers: &[Transport::UDP],
+    gate: Gate::Bytes(&[1..=4]),
     ask: |_, bytes| wireguard(bytes),
     answer: |_, bytes| match (bytes.first_chunk(), bytes.len()) {
         (Some([2, 0, 0, 0]), 92) | (Some([3, 0, 0, 0]), 64) => Look::Yes(0, 4, "WireGuard response"),
@@ -44,6 +47,7 @@ pub static WIREGUARD: Known = Known {
 pub static OPENVPN: Known = Known {
     name: "openvpn",
     carriers: &[Transport::UDP, Transport::TCP],
+    gate: Gate::Any,
     ask: |opening, bytes| openvpn(opening, bytes, &[0x38, 0x50]),
     answer: |opening, bytes| openvpn(opening, bytes, &[0x40]),
     strength: Strength::Structure,
@@ -54,6 +58,7 @@ pub static OPENVPN: Known = Known {
 pub static IKE: Known = Known {
     name: "ike",
     carriers: &[Transport::UDP],
+    gate: Gate::Any,
     ask: |opening, bytes| ike(opening, bytes, false),
     answer: |opening, bytes| ike(opening, bytes, true),
     strength: Strength::Structure,
@@ -67,6 +72,7 @@ pub static ESP: Esp = Esp;
 pub static SOCKS: Known = Known {
     name: "socks",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| match bytes {
         [5, many @ 1..=8, methods @ ..] if methods.len() >= usize::from(*many) => {
             Look::when(methods.iter().take(usize::from(*many)).all(|method| matches!(method, 0..=9 | 0x80..)), 3, "SOCKS 5 greeting").weak()

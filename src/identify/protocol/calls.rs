@@ -9,12 +9,13 @@ use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
 
-use super::{Appetite, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
 
 /// Told by a request line or status line that ends in or begins with `SIP/2.0`.
 pub static SIP: Known = Known {
     name: "sip",
     carriers: &[Transport::UDP, Transport::TCP],
+    gate: Gate::Bytes(&[b'A'..=b'Z', b'_'..=b'_']),
     ask: |opening, bytes| match request(bytes, b"SIP/2.0", opening.transport == Transport::TCP, "SIP request line") {
         // A request line that is damaged, before header fields that are not.
         Look::No if opening.is_at(&[5060]) => {
@@ -32,6 +33,7 @@ pub static SIP: Known = Known {
 pub static RTSP: Known = Known {
     name: "rtsp",
     carriers: &[Transport::TCP, Transport::UDP],
+    gate: Gate::Bytes(&[b'A'..=b'Z', b'_'..=b'_']),
     ask: |opening, bytes| request(bytes, b"RTSP/", opening.transport == Transport::TCP, "RTSP request line"),
     answer: |opening, bytes| status(bytes, b"RTSP/", opening.transport == Transport::TCP, "RTSP status line"),
     strength: Strength::Text,
@@ -316,7 +318,7 @@ mod tests {
     fn a_sequence_of_kilobytes_is_not_kept_whole() {
         let mut call = Call::of("sip");
         let mut facts = Vec::new();
-        call.request(b"OPTIONS", b"sip:a", &[b'7'; 60_000], &mut Said { facts: &mut facts, evidence: &mut Evidence::None });
+        call.request(b"OPTIONS", b"sip:a", &[b'7'; 60_000], &mut Said { facts: &mut facts, evidence: &mut Evidence::None, wants_details: true });
         assert!(call.asked[0].len() <= limit::TEXT_KEPT);
     }
 

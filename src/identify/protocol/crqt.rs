@@ -4,14 +4,21 @@ use std::time::Duration;
 
 use crate::identify::wire::{Cursor, in_hex, printable};
 
-use super::{Appetite, Endpoint, Fact, Known, Look, Opening, Piece, Reader, Said, Strength, Transport};
+use super::{Appetite, Endpoint, Fact, Gate, Known, Look, Opening, Piece, Reader, Said, Strength, Transport};
 use crate::identify::Promise;
 
 use crate::signature::PromiseKind;
 
 /// CRQT.
-pub static CRQT: Known =
-    Known { name: "crqt", carriers: &[Transport::UDP], ask: announcement, answer: nothing, strength: Strength::Magic, reader: || Box::new(CrqtReader) };
+pub static CRQT: Known = Known {
+    name: "crqt",
+    carriers: &[Transport::UDP],
+    gate: Gate::Bytes(&[b'C'..=b'C']),
+    ask: announcement,
+    answer: nothing,
+    strength: Strength::Magic,
+    reader: || Box::new(CrqtReader),
+};
 
 /// Magic, a port, 32 lower-case hexadecimal digits, a name.
 fn announcement(_: &Opening<'_>, bytes: &[u8]) -> Look {

@@ -6,12 +6,13 @@ use crate::identify::wire::{Cursor, host_name, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Side, Transport, is_group};
 
-use super::{Appetite, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
 
 /// Told by operation, hardware type and the magic cookie at byte 236.
 pub static DHCP: Known = Known {
     name: "dhcp",
     carriers: &[Transport::UDP],
+    gate: Gate::Bytes(&[1..=2]),
     ask: |_, bytes| look(bytes, 1),
     answer: |_, bytes| look(bytes, 2),
     strength: Strength::Magic,

@@ -5,12 +5,13 @@ use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Transport, is_group};
 
 use super::dns_message::read_name;
-use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by ports 546 and 547, a message type, and options that fill the datagram to its end.
 pub static DHCPV6: Known = Known {
     name: "dhcpv6",
     carriers: &[Transport::UDP],
+    gate: Gate::Ports(&[546, 547]),
     ask: |opening, bytes| look(opening, bytes, REQUESTS),
     answer: |opening, bytes| look(opening, bytes, REPLIES),
     strength: Strength::Structure,

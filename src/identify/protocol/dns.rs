@@ -6,12 +6,13 @@ use crate::net::Transport;
 
 use super::dns_message::{Message, read_question};
 use super::dns_reader::Names;
-use super::{Known, Look, Opening, Strength};
+use super::{Gate, Known, Look, Opening, Strength};
 
 /// Told by a header whose counts fit the datagram and a question that makes sense, away from the ports of its three relatives.
 pub static DNS: Known = Known {
     name: "dns",
     carriers: &[Transport::UDP, Transport::TCP],
+    gate: Gate::Any,
     ask: |opening, bytes| look(opening, bytes, false),
     answer: |opening, bytes| look(opening, bytes, true),
     strength: Strength::Structure,

@@ -5,12 +5,13 @@ use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
 
 /// Told by version record, mode record and a via record with its address.
 pub static NET_TCP: Known = Known {
     name: "net_tcp",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| match bytes {
         [0, 1, 0, 1, 1..=4, 2, rest @ ..] => match via(rest) {
             Some(uri) if uri.starts_with(b"net.") => Look::Yes(0, 6, "MC-NMF preamble with net.tcp address"),
@@ -29,6 +30,7 @@ pub static NET_TCP: Known = Known {
 pub static DOTNET_REMOTING: Known = Known {
     name: "dotnet_remoting",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| remoting(bytes, &[0, 1]),
     answer: |_, bytes| remoting(bytes, &[2]),
     strength: Strength::Magic,

@@ -4,7 +4,7 @@ use crate::identify::wire::Cursor;
 
 use super::certificate;
 use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
-use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
+use super::{Appetite, Evidence, Fact, Gate, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
 use crate::identify::AnswerKind;
 use crate::limit;
 
@@ -19,6 +19,10 @@ impl Protocol for Dtls {
 
     fn carriers(&self) -> &'static [Transport] {
         &[Transport::UDP]
+    }
+
+    fn gate(&self) -> Gate {
+        Gate::Bytes(&[20..=63])
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {

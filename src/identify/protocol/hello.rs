@@ -116,6 +116,15 @@ impl<'a> ClientHello<'a> {
         if let Some(name) = self.server_name.and_then(host_name) {
             said.name(Side::Server, &name, NameSource::Sni);
         }
+        if said.wants_details {
+            self.describe(protocol, carrier, said);
+        }
+        if let Some(inner) = common_inner(&self.alpn) {
+            said.say(Fact::Inner(inner));
+        }
+    }
+
+    fn describe(&self, protocol: &'static str, carrier: Carrier, said: &mut Said<'_>) {
         said.detail(protocol, "offered", version_name(self.version()));
         if !self.alpn.is_empty() {
             let names: Vec<Box<str>> = self.alpn.iter().take(limit::LIST_KEPT).map(|name| printable(name)).collect();
@@ -124,9 +133,6 @@ impl<'a> ClientHello<'a> {
         said.detail(protocol, "ja4", self.ja4(carrier));
         if self.offers_ech() {
             said.detail(protocol, "ech", true);
-        }
-        if let Some(inner) = common_inner(&self.alpn) {
-            said.say(Fact::Inner(inner));
         }
     }
 }

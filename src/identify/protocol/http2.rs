@@ -4,12 +4,19 @@ use crate::identify::wire::{Cursor, Length, Messages};
 
 use crate::limit;
 
-use super::{Appetite, Evidence, Fact, Known, Look, Opening, Piece, Reader, Said, Strength, Transport};
+use super::{Appetite, Evidence, Fact, Gate, Known, Look, Opening, Piece, Reader, Said, Strength, Transport};
 use crate::identify::AnswerKind;
 
 /// HTTP/2 over TCP.
-pub static HTTP2: Known =
-    Known { name: "http", carriers: &[Transport::TCP], ask: preface, answer: settings, strength: Strength::Magic, reader: || Box::<Http2Reader>::default() };
+pub static HTTP2: Known = Known {
+    name: "http",
+    carriers: &[Transport::TCP],
+    gate: Gate::Any,
+    ask: preface,
+    answer: settings,
+    strength: Strength::Magic,
+    reader: || Box::<Http2Reader>::default(),
+};
 
 fn preface(_: &Opening<'_>, bytes: &[u8]) -> Look {
     if bytes.starts_with(PREFACE) {

@@ -5,12 +5,13 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
 use super::exchange::Exchange;
-use super::{Appetite, Confirm, Known, Look, Opening, Piece, Said, Strength};
+use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Said, Strength};
 
 /// Modbus/TCP (Modbus Messaging on TCP/IP Implementation Guide section 3.1).
 pub static MODBUS: Known = Known {
     name: "modbus",
     carriers: &[Transport::TCP, Transport::UDP],
+    gate: Gate::Any,
     ask: |opening, bytes| modbus(opening, bytes, false),
     answer: |opening, bytes| modbus(opening, bytes, true),
     strength: Strength::Structure,
@@ -18,17 +19,32 @@ pub static MODBUS: Known = Known {
 };
 
 /// DNP3 (IEEE 1815): start bytes, length, and a checksum over the header.
-pub static DNP3: Known =
-    Known { name: "dnp3", carriers: &[Transport::TCP, Transport::UDP], ask: dnp3, answer: dnp3, strength: Strength::Magic, reader: || Confirm::of(&DNP3) };
+pub static DNP3: Known = Known {
+    name: "dnp3",
+    carriers: &[Transport::TCP, Transport::UDP],
+    gate: Gate::Bytes(&[5..=5]),
+    ask: dnp3,
+    answer: dnp3,
+    strength: Strength::Magic,
+    reader: || Confirm::of(&DNP3),
+};
 
 /// Siemens S7 over ISO on TCP (RFC 1006, ISO 8073): a connection with rack and slot, or data with protocol 0x32 or 0x72.
-pub static S7COMM: Known =
-    Known { name: "s7comm", carriers: &[Transport::TCP], ask: s7_ask, answer: s7_answer, strength: Strength::Structure, reader: || Confirm::of(&S7COMM) };
+pub static S7COMM: Known = Known {
+    name: "s7comm",
+    carriers: &[Transport::TCP],
+    gate: Gate::Any,
+    ask: s7_ask,
+    answer: s7_answer,
+    strength: Strength::Structure,
+    reader: || Confirm::of(&S7COMM),
+};
 
 /// OPC UA binary (OPC 10000-6 section 7.1).
 pub static OPCUA: Known = Known {
     name: "opcua",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| opcua(bytes, &[b"HEL", b"RHE", b"OPN", b"MSG", b"CLO"]),
     answer: |_, bytes| opcua(bytes, &[b"ACK", b"ERR", b"OPN", b"MSG", b"CLO"]),
     strength: Strength::Magic,
@@ -39,6 +55,7 @@ pub static OPCUA: Known = Known {
 pub static ETHERNETIP: Known = Known {
     name: "ethernetip",
     carriers: &[Transport::TCP, Transport::UDP],
+    gate: Gate::Any,
     ask: enip,
     answer: enip,
     strength: Strength::Structure,
@@ -46,13 +63,21 @@ pub static ETHERNETIP: Known = Known {
 };
 
 /// BACnet/IP (ASHRAE 135 annex J): type 0x81, function, length of the datagram, version 1 behind it.
-pub static BACNET: Known =
-    Known { name: "bacnet", carriers: &[Transport::UDP], ask: bacnet, answer: bacnet, strength: Strength::Structure, reader: || Confirm::of(&BACNET) };
+pub static BACNET: Known = Known {
+    name: "bacnet",
+    carriers: &[Transport::UDP],
+    gate: Gate::Bytes(&[0x81..=0x81]),
+    ask: bacnet,
+    answer: bacnet,
+    strength: Strength::Structure,
+    reader: || Confirm::of(&BACNET),
+};
 
 /// IEC 60870-5-104: start byte, length, control fields of the three formats (section 5).
 pub static IEC104: Known = Known {
     name: "iec104",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |opening, bytes| iec104(bytes).weak_unless_at(opening, &[2404]),
     answer: |opening, bytes| iec104(bytes).weak_unless_at(opening, &[2404]),
     strength: Strength::Structure,

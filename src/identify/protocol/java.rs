@@ -9,12 +9,13 @@ use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
 
-use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by the stream header of JRMP.
 pub static JAVA_RMI: Known = Known {
     name: "java_rmi",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| match bytes {
         [b'J', b'R', b'M', b'I', 0, 1 | 2, 0x4b..=0x4d, ..] => Look::Yes(0, 7, "JRMP header"),
         _ if may_begin(bytes, b"JRMI\0\x02") => Look::Short,
@@ -37,6 +38,7 @@ pub static JAVA_RMI: Known = Known {
 pub static HAZELCAST: Known = Known {
     name: "hazelcast",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: hazelcast,
     answer: |opening, bytes| match bytes {
         b"HZX" => Look::Yes(0, 3, "Hazelcast: unexpected protocol"),
@@ -51,8 +53,15 @@ pub static HAZELCAST: Known = Known {
 };
 
 /// Told by the header constant of Ignite with what follows it, or at a port of Ignite's.
-pub static IGNITE: Known =
-    Known { name: "ignite", carriers: &[Transport::TCP], ask: ignite, answer: ignite, strength: Strength::Magic, reader: || super::Confirm::of(&IGNITE) };
+pub static IGNITE: Known = Known {
+    name: "ignite",
+    carriers: &[Transport::TCP],
+    gate: Gate::Any,
+    ask: ignite,
+    answer: ignite,
+    strength: Strength::Magic,
+    reader: || super::Confirm::of(&IGNITE),
+};
 
 fn hazelcast(_: &Opening<'_>, bytes: &[u8]) -> Look {
     match bytes {

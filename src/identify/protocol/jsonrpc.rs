@@ -8,12 +8,13 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
 
 /// Told by a whole object with `"jsonrpc": "2.0"` and a call or a result; of version 1.0, by a call and a result.
 pub static JSONRPC: Known = Known {
     name: "jsonrpc",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| look(bytes),
     answer: |_, bytes| look(bytes),
     strength: Strength::Text,

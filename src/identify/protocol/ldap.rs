@@ -6,12 +6,13 @@ use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::ber;
-use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by a message whose number and operation fit its length.
 pub static LDAP: Known = Known {
     name: "ldap",
     carriers: &[Transport::TCP, Transport::UDP],
+    gate: Gate::Bytes(&[0x30..=0x30]),
     ask: |opening, bytes| look(opening, bytes, REQUESTS, "LDAP request"),
     answer: |opening, bytes| look(opening, bytes, RESPONSES, "LDAP response"),
     strength: Strength::Structure,

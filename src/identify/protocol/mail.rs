@@ -5,12 +5,13 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
 use super::talk::{Talk, opens_with, reply, verb};
-use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by greeting and HELO, or by a greeting that says SMTP.
 pub static SMTP: Known = Known {
     name: "smtp",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| by_words(opens_with(bytes, &["EHLO", "HELO", "LHLO"]), "SMTP hello"),
     answer: smtp_greeting,
     strength: Strength::Text,
@@ -21,6 +22,7 @@ pub static SMTP: Known = Known {
 pub static IMAP: Known = Known {
     name: "imap",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| imap_command(bytes),
     answer: |_, bytes| greeting(bytes, &[b"* OK", b"* PREAUTH", b"* BYE"], b"IMAP", "IMAP greeting"),
     strength: Strength::Text,
@@ -31,6 +33,7 @@ pub static IMAP: Known = Known {
 pub static POP3: Known = Known {
     name: "pop3",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| by_words(opens_with(bytes, &["USER", "APOP", "CAPA", "STLS", "AUTH"]), "POP3 command"),
     answer: |_, bytes| greeting(bytes, &[b"+OK", b"-ERR"], b"POP", "POP3 greeting"),
     strength: Strength::Text,

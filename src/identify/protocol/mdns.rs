@@ -5,11 +5,18 @@ use crate::net::Transport;
 
 use super::dns_message::Message;
 use super::dns_reader::Names;
-use super::{Known, Look, Opening, Strength};
+use super::{Gate, Known, Look, Opening, Strength};
 
 /// Told by a DNS message between or to ports 5353; queries and answers look alike, so no side is a client by content.
-pub static MDNS: Known =
-    Known { name: "mdns", carriers: &[Transport::UDP], ask: look, answer: look, strength: Strength::Structure, reader: || Names::of(NameSource::Mdns) };
+pub static MDNS: Known = Known {
+    name: "mdns",
+    carriers: &[Transport::UDP],
+    gate: Gate::Ports(&[5353]),
+    ask: look,
+    answer: look,
+    strength: Strength::Structure,
+    reader: || Names::of(NameSource::Mdns),
+};
 
 fn look(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     // A resolver may ask from port 5353.

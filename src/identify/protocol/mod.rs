@@ -60,6 +60,7 @@ mod xmpp;
 pub use opening::{Confirm, Known, Look};
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::capture::FrameId;
@@ -77,6 +78,11 @@ pub trait Protocol: Sync {
     /// Transports it runs on.
     fn carriers(&self) -> &'static [Transport];
 
+    /// What its datagrams pass, so that it need not be asked about most.
+    fn gate(&self) -> Gate {
+        Gate::Any
+    }
+
     /// What its probe rests on, which settles who is asked first and who wins where two probes match with the same evidence.
     fn strength(&self) -> Strength {
         Strength::Structure
@@ -88,6 +94,18 @@ pub trait Protocol: Sync {
     /// A reader for a flow that was recognised; it is given the opening first, then what follows. It raises the evidence itself
     /// ([`Said::believe`]) once the other side's opening fits, or an answer its request.
     fn reader(&self) -> Box<dyn Reader>;
+}
+
+/// What a datagram must show for a protocol to be asked: nothing more than its rules themselves ask first. Of streams every protocol is asked, as it says soon,
+/// and for good, that one is not its own.
+#[derive(Clone, Copy, Debug)]
+pub enum Gate {
+    /// Nothing.
+    Any,
+    /// One of these ports at an end.
+    Ports(&'static [u16]),
+    /// One of these bytes at the start of either side's datagram.
+    Bytes(&'static [RangeInclusive<u8>]),
 }
 
 /// What a probe rests on, strongest first.
@@ -278,6 +296,8 @@ pub struct Said<'a> {
     pub facts: &'a mut Vec<Fact>,
     /// Raised, never lowered.
     pub evidence: &'a mut Evidence,
+    /// Whether anybody will read details: without flow records nobody does.
+    pub wants_details: bool,
 }
 
 impl Said<'_> {
@@ -307,9 +327,11 @@ impl Said<'_> {
         }
     }
 
-    /// States a field of the record's `details`.
+    /// States a field of the record's `details`, where those are wanted. What is dear to work out is best asked for [first](Self::wants_details).
     pub fn detail(&mut self, protocol: &'static str, field: &'static str, value: impl Into<serde_json::Value>) {
-        self.say(Fact::Detail { key: (protocol, field), value: value.into() });
+        if self.wants_details {
+            self.say(Fact::Detail { key: (protocol, field), value: value.into() });
+        }
     }
 }
 

@@ -2,12 +2,19 @@
 
 use crate::identify::wire::{Cursor, Length, Messages, printable};
 
-use super::{Appetite, Evidence, Fact, Known, Look, Opening, Piece, Reader, Said, Side, Strength, Transport};
+use super::{Appetite, Evidence, Fact, Gate, Known, Look, Opening, Piece, Reader, Said, Side, Strength, Transport};
 use crate::identify::AnswerKind;
 
 /// MQTT.
-pub static MQTT: Known =
-    Known { name: "mqtt", carriers: &[Transport::TCP], ask: connect, answer: connack, strength: Strength::Magic, reader: || Box::<MqttReader>::default() };
+pub static MQTT: Known = Known {
+    name: "mqtt",
+    carriers: &[Transport::TCP],
+    gate: Gate::Any,
+    ask: connect,
+    answer: connack,
+    strength: Strength::Magic,
+    reader: || Box::<MqttReader>::default(),
+};
 
 /// Packet type 1, remaining length, protocol name and its level, reserved flag clear.
 fn connect(_: &Opening<'_>, bytes: &[u8]) -> Look {

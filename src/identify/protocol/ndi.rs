@@ -5,12 +5,13 @@
 use crate::identify::wire::Cursor;
 use crate::net::Transport;
 
-use super::{Confirm, Known, Look, Strength};
+use super::{Confirm, Gate, Known, Look, Strength};
 
 /// Told by the metadata that both ends begin with: header after header, as far as the bytes go.
 pub static NDI: Known = Known {
     name: "ndi",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| look(bytes),
     answer: |_, bytes| look(bytes),
     strength: Strength::Structure,

@@ -9,12 +9,13 @@ use crate::limit;
 use crate::net::{Side, Transport, is_group};
 
 use super::dns_message::{Message, NB, Record, rcode_name};
-use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Names at port 137: told by a DNS-like message that names something in NetBIOS half-bytes.
 pub static NETBIOS_NS: Known = Known {
     name: "netbios_ns",
     carriers: &[Transport::UDP],
+    gate: Gate::Ports(&[137]),
     ask: |opening, bytes| look_names(opening, bytes, false),
     answer: |opening, bytes| look_names(opening, bytes, true),
     strength: Strength::Structure,
@@ -25,6 +26,7 @@ pub static NETBIOS_NS: Known = Known {
 pub static NETBIOS_DGM: Known = Known {
     name: "netbios_dgm",
     carriers: &[Transport::UDP],
+    gate: Gate::Any,
     ask: look_datagram,
     answer: look_datagram,
     strength: Strength::Structure,
@@ -35,6 +37,7 @@ pub static NETBIOS_DGM: Known = Known {
 pub static NETBIOS_SSN: Known = Known {
     name: "netbios_ssn",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| look_session(bytes),
     answer: |_, bytes| match bytes {
         [0x82, 0, 0, 0, ..] => Look::Weak(0, 4, "NetBIOS positive session response"),

@@ -3,12 +3,13 @@
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by mode and version with a length that fits, at port 123; an answer repeats the time that its request was sent.
 pub static NTP: Known = Known {
     name: "ntp",
     carriers: &[Transport::UDP],
+    gate: Gate::Ports(&[123]),
     ask: |opening, bytes| look(opening, bytes, &[1, 3, 5, 6, 7]),
     answer: |opening, bytes| look(opening, bytes, &[2, 4, 6, 7]),
     strength: Strength::Structure,

@@ -5,7 +5,7 @@ use crate::identify::wire::hold;
 use crate::limit;
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
+use super::{Appetite, Gate, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
 
 /// What one side's first bytes look like: where, how many bytes, and what about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub struct Known {
     pub name: &'static str,
     /// Transports it runs on.
     pub carriers: &'static [Transport],
+    /// What every datagram of it passes.
+    pub gate: Gate,
     /// How the client opens.
     pub ask: fn(&Opening<'_>, &[u8]) -> Look,
     /// How the server opens.
@@ -78,6 +80,10 @@ impl Protocol for Known {
 
     fn carriers(&self) -> &'static [Transport] {
         self.carriers
+    }
+
+    fn gate(&self) -> Gate {
+        self.gate
     }
 
     fn strength(&self) -> Strength {

@@ -7,12 +7,13 @@ use crate::identify::{Evidence, Fact};
 use crate::net::{Side, Transport};
 
 use super::talk::opens_with;
-use super::{Appetite, Confirm, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
+use super::{Appetite, Confirm, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
 
 /// IRC (RFC 2812): registration by the client, prefixed replies by the server.
 pub static IRC: Known = Known {
     name: "irc",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: irc_ask,
     answer: |_, bytes| match bytes {
         [b':', rest @ ..] => {
@@ -39,12 +40,14 @@ pub static IRC: Known = Known {
 };
 
 /// BGP (RFC 4271 section 4.1): sixteen bytes of ones, length, an open message.
-pub static BGP: Known = Known { name: "bgp", carriers: &[Transport::TCP], ask: bgp, answer: bgp, strength: Strength::Magic, reader: || Confirm::of(&BGP) };
+pub static BGP: Known =
+    Known { name: "bgp", carriers: &[Transport::TCP], gate: Gate::Any, ask: bgp, answer: bgp, strength: Strength::Magic, reader: || Confirm::of(&BGP) };
 
 /// WS-Discovery (OASIS WS-DD 1.1): a SOAP envelope of its name space.
 pub static WSD: Known = Known {
     name: "wsd",
     carriers: &[Transport::UDP],
+    gate: Gate::Bytes(&[b'<'..=b'<']),
     ask: |opening, bytes| wsd(opening, bytes, &[b"Probe", b"Resolve", b"Hello", b"Bye"]),
     answer: |opening, bytes| wsd(opening, bytes, &[b"ProbeMatches", b"ResolveMatches"]),
     strength: Strength::Text,
@@ -55,6 +58,7 @@ pub static WSD: Known = Known {
 pub static RTMP: Known = Known {
     name: "rtmp",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |opening, bytes| {
         rtmp(bytes, bytes.get(5..9).is_some_and(|zero| matches!(zero, [0, 0, 0, 0] | [9 | 10 | 0x80, 0, ..])) || opening.is_at(&[1935]))
             .weak_unless_at(opening, &[1935])
@@ -72,6 +76,7 @@ pub static RTMP: Known = Known {
 pub static SHARED_VARIABLES: Known = Known {
     name: "shared_variables",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| match opens_with(bytes, COMMANDS) {
         Some(true) => {
             let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();

@@ -5,12 +5,13 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
 use super::exchange::Exchange;
-use super::{Appetite, Known, Look, Piece, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Piece, Said, Strength};
 
 /// Told by the header of a control message: its length, type 1, the magic cookie, and a control message whose length that is.
 pub static PPTP: Known = Known {
     name: "pptp",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| look(bytes, &[START_REQUEST, ECHO_REQUEST, CALL_REQUEST]),
     answer: |_, bytes| look(bytes, &[START_REPLY, ECHO_REPLY, CALL_REPLY]),
     strength: Strength::Magic,

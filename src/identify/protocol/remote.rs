@@ -5,12 +5,13 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Confirm, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Confirm, Gate, Known, Look, Piece, Reader, Said, Strength};
 
 /// Told by the version line that both sides send first (RFC 4253 section 4.2).
 pub static SSH: Known = Known {
     name: "ssh",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| ssh_version(bytes, "SSH client version"),
     answer: |_, bytes| ssh_version(bytes, "SSH server version"),
     strength: Strength::Magic,
@@ -21,6 +22,7 @@ pub static SSH: Known = Known {
 pub static TELNET: Known = Known {
     name: "telnet",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |opening, bytes| telnet_options(bytes).weak_unless_at(opening, &[23]),
     answer: |opening, bytes| telnet_options(bytes).weak_unless_at(opening, &[23]),
     strength: Strength::Structure,
@@ -31,6 +33,7 @@ pub static TELNET: Known = Known {
 pub static RFB: Known = Known {
     name: "rfb",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: rfb_version,
     answer: rfb_version,
     strength: Strength::Magic,

@@ -4,19 +4,27 @@ use crate::identify::wire::Cursor;
 use crate::identify::{Evidence, Fact};
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
+use super::{Appetite, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
 
 /// Told by three datagrams of one source whose sequence numbers follow each other.
 pub static RTP: Rtp = Rtp;
 
 /// Told by report packets whose lengths chain to the end of the datagram.
-pub static RTCP: Known =
-    Known { name: "rtcp", carriers: &[Transport::UDP], ask: reports, answer: reports, strength: Strength::Structure, reader: || Box::new(Media) };
+pub static RTCP: Known = Known {
+    name: "rtcp",
+    carriers: &[Transport::UDP],
+    gate: Gate::Bytes(&[0x80..=0xbf]),
+    ask: reports,
+    answer: reports,
+    strength: Strength::Structure,
+    reader: || Box::new(Media),
+};
 
 /// Told by 188-byte packets that each begin with 0x47.
 pub static MPEGTS: Known = Known {
     name: "mpegts",
     carriers: &[Transport::UDP],
+    gate: Gate::Bytes(&[0x47..=0x47]),
     ask: transport_stream,
     answer: |_, _| Look::No,
     strength: Strength::Structure,

@@ -10,12 +10,13 @@ use crate::signature::PromiseKind;
 
 use super::exchange::Exchange;
 use super::hello::{Carrier, ClientHello};
-use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by a packet header whose length and option list fit (MS-TDS 2.2.3.1, 2.2.6.5).
 pub static TDS: Known = Known {
     name: "tds",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |opening, bytes| match bytes {
         [0x12, 1, _, _, 0, 0, 0 | 1, 0, rest @ ..] => tds_options(bytes, rest, "TDS prelogin"),
         // TDS 4.2 and 7.0 clients log in at once.
@@ -44,6 +45,7 @@ pub static TDS: Known = Known {
 pub static SSRP: Known = Known {
     name: "ssrp",
     carriers: &[Transport::UDP],
+    gate: Gate::Bytes(&[2..=5, 0x0f..=0x0f]),
     ask: |opening, bytes| {
         let fits = match bytes {
             [2 | 3] => true,
@@ -66,6 +68,7 @@ pub static SSRP: Known = Known {
 pub static POSTGRESQL: Known = Known {
     name: "postgresql",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: postgres_start,
     answer: |_, bytes| match bytes {
         [b'S' | b'N' | b'G'] => Look::Weak(0, 1, "PostgreSQL answer to an encryption request"),
@@ -85,6 +88,7 @@ pub static POSTGRESQL: Known = Known {
 pub static MYSQL: Known = Known {
     name: "mysql",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| match bytes {
         [a, b, 0, 1, ..] => Look::when((32..4096).contains(&u16::from_le_bytes([*a, *b])), 4, "MySQL login").weak(),
         _ if bytes.len() < 4 => Look::Short,
@@ -99,6 +103,7 @@ pub static MYSQL: Known = Known {
 pub static ORACLE_TNS: Known = Known {
     name: "oracle_tns",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| match bytes {
         [_, _, 0, 0, 1, _, _, _, rest @ ..] => {
             let connect = memchr::memmem::find(bytes, b"(DESCRIPTION=").is_some() || memchr::memmem::find(bytes, b"(CONNECT_").is_some();

@@ -4,7 +4,7 @@ use crate::identify::wire::{Cursor, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
+use super::{Appetite, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
 
 /// Told by a handshake, or in the middle of a stream by its control packets.
 pub static SRT: Srt = Srt;
@@ -16,6 +16,7 @@ pub struct Srt;
 static HANDSHAKE: Known = Known {
     name: "srt",
     carriers: &[Transport::UDP],
+    gate: Gate::Any,
     ask: |_, bytes| handshake_look(bytes, false),
     answer: |_, bytes| handshake_look(bytes, true),
     strength: Strength::Magic,

@@ -5,15 +5,22 @@ use std::time::Duration;
 
 use crate::identify::wire::{begins, may_begin, printable};
 
-use super::{Appetite, Endpoint, Evidence, Fact, Known, Look, Opening, Piece, Reader, Said, Side, Strength, Transport};
+use super::{Appetite, Endpoint, Evidence, Fact, Gate, Known, Look, Opening, Piece, Reader, Said, Side, Strength, Transport};
 use crate::identify::AnswerKind;
 use crate::limit;
 use crate::net::is_group;
 use crate::signature::PromiseKind;
 
 /// SSDP.
-pub static SSDP: Known =
-    Known { name: "ssdp", carriers: &[Transport::UDP], ask: request, answer: response, strength: Strength::Text, reader: || Box::<SsdpReader>::default() };
+pub static SSDP: Known = Known {
+    name: "ssdp",
+    carriers: &[Transport::UDP],
+    gate: Gate::Bytes(&[b'H'..=b'H', b'M'..=b'N', b'h'..=b'h', b'm'..=b'n']),
+    ask: request,
+    answer: response,
+    strength: Strength::Text,
+    reader: || Box::<SsdpReader>::default(),
+};
 
 fn request(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     for (word, rule) in [(&b"M-SEARCH * HTTP/1."[..], "SSDP search"), (b"NOTIFY * HTTP/1.", "SSDP announcement")] {

@@ -6,12 +6,13 @@ use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::talk::opens_with;
-use super::{Appetite, Confirm, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Redis (its serialization protocol): a counted array of counted words.
 pub static REDIS: Known = Known {
     name: "redis",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: redis_ask,
     answer: redis_answer,
     strength: Strength::Structure,
@@ -22,6 +23,7 @@ pub static REDIS: Known = Known {
 pub static MEMCACHED: Known = Known {
     name: "memcached",
     carriers: &[Transport::TCP, Transport::UDP],
+    gate: Gate::Any,
     ask: |opening, bytes| memcached_ask(after_frame(opening, bytes)),
     answer: |opening, bytes| memcached_answer(after_frame(opening, bytes)),
     strength: Strength::Structure,
@@ -32,6 +34,7 @@ pub static MEMCACHED: Known = Known {
 pub static MONGODB: Known = Known {
     name: "mongodb",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| mongodb(bytes, &[2001, 2002, 2004, 2005, 2006, 2007, 2010, 2012, 2013], true),
     answer: |_, bytes| mongodb(bytes, &[1, 2011, 2012, 2013], false),
     strength: Strength::Structure,
@@ -42,6 +45,7 @@ pub static MONGODB: Known = Known {
 pub static KAFKA: Known = Known {
     name: "kafka",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |opening, bytes| kafka(bytes).weak_unless_at(opening, &[9092]),
     answer: |opening, bytes| {
         let mut at = Cursor::new(bytes);
@@ -60,6 +64,7 @@ pub static KAFKA: Known = Known {
 pub static NATS: Known = Known {
     name: "nats",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |_, bytes| {
         if begins(bytes, b"CONNECT {") {
             Look::Weak(0, 9, "NATS connect")
@@ -86,6 +91,7 @@ pub static NATS: Known = Known {
 pub static AMQP: Known = Known {
     name: "amqp",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: amqp_header,
     answer: |opening, bytes| match bytes {
         // connection.start: method frame on channel 0, class 10, method 10.

@@ -3,7 +3,7 @@
 use crate::identify::wire::{Cursor, Length, Messages, printable};
 
 use super::dtls::Dtls;
-use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
+use super::{Appetite, Evidence, Fact, Gate, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
 use crate::identify::AnswerKind;
 use crate::limit;
 
@@ -22,6 +22,10 @@ impl Protocol for Stun {
 
     fn strength(&self) -> Strength {
         Strength::Magic
+    }
+
+    fn gate(&self) -> Gate {
+        Gate::Bytes(&[0..=0x3f])
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {

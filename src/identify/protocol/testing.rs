@@ -57,12 +57,12 @@ pub fn read(protocol: &dyn Protocol, transport: Transport, port: u16, dialogue: 
         let piece =
             Piece { from: *from, bytes, offset: *place, missing: 0, time: Timestamp::from_nanos(1), frame: FrameId::default(), ends: ends(port), transport };
         *place += if transport == Transport::UDP { 1 } else { bytes.len() as u64 };
-        heard.appetite = reader.read(piece, &mut Said { facts: &mut heard.facts, evidence: &mut heard.evidence });
+        heard.appetite = reader.read(piece, &mut Said { facts: &mut heard.facts, evidence: &mut heard.evidence, wants_details: true });
         if heard.appetite != Appetite::Hungry {
             break;
         }
     }
-    reader.finish(&mut Said { facts: &mut heard.facts, evidence: &mut heard.evidence });
+    reader.finish(&mut Said { facts: &mut heard.facts, evidence: &mut heard.evidence, wants_details: true });
     heard.facts.iter().for_each(is_tame);
     heard
 }

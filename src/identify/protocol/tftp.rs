@@ -8,12 +8,13 @@ use crate::limit;
 use crate::net::{Side, Transport};
 use crate::signature::PromiseKind;
 
-use super::{Appetite, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
 
 /// Told by a request with file name and mode; the data flow by its blocks from both sides.
 pub static TFTP: Known = Known {
     name: "tftp",
     carriers: &[Transport::UDP],
+    gate: Gate::Bytes(&[0..=0]),
     ask: |opening, bytes| {
         let acknowledges = matches!(bytes, [0, 4, 0, 0 | 1]);
         if acknowledges {
@@ -115,7 +116,7 @@ mod tests {
             ends: ends(69),
             transport: Transport::UDP,
         };
-        transfer.read(piece, &mut Said { facts: &mut facts, evidence: &mut evidence });
+        transfer.read(piece, &mut Said { facts: &mut facts, evidence: &mut evidence, wants_details: true });
         assert!(transfer.asked.is_some_and(|asked| asked.len() <= limit::LINE_KEPT));
     }
 

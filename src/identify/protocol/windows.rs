@@ -6,16 +6,24 @@ use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::exchange::Exchange;
-use super::{Appetite, Confirm, Known, Look, Opening, Piece, Said, Strength, ber, profinet};
+use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Said, Strength, ber, profinet};
 
 /// Told by a session header and one of SMB's four signatures (MS-SMB2 2.1, MS-CIFS 2.2.3.1).
-pub static SMB: Known =
-    Known { name: "smb", carriers: &[Transport::TCP], ask: smb, answer: smb, strength: Strength::Magic, reader: || Exchange::of(smb_length, smb_message) };
+pub static SMB: Known = Known {
+    name: "smb",
+    carriers: &[Transport::TCP],
+    gate: Gate::Any,
+    ask: smb,
+    answer: smb,
+    strength: Strength::Magic,
+    reader: || Exchange::of(smb_length, smb_message),
+};
 
 /// Told by message type, version 5 and lengths (RFC 4120 section 5.4); over TCP behind a length (section 7.2.2).
 pub static KERBEROS: Known = Known {
     name: "kerberos",
     carriers: &[Transport::UDP, Transport::TCP],
+    gate: Gate::Bytes(&[0x60..=0x7e]),
     ask: |opening, bytes| kerberos(opening, bytes, &[10, 12, 14], "Kerberos request"),
     answer: |opening, bytes| kerberos(opening, bytes, &[11, 13, 15, 30], "Kerberos answer"),
     strength: Strength::Structure,
@@ -26,6 +34,7 @@ pub static KERBEROS: Known = Known {
 pub static DCERPC: Known = Known {
     name: "dcerpc",
     carriers: &[Transport::TCP, Transport::UDP],
+    gate: Gate::Any,
     ask: |opening, bytes| dcerpc(opening, bytes, &[11, 14, 0, 16], "DCE/RPC bind"),
     answer: |opening, bytes| dcerpc(opening, bytes, &[12, 13, 15, 2, 3], "DCE/RPC answer"),
     strength: Strength::Structure,
@@ -36,6 +45,7 @@ pub static DCERPC: Known = Known {
 pub static RDP: Known = Known {
     name: "rdp",
     carriers: &[Transport::TCP],
+    gate: Gate::Any,
     ask: |opening, bytes| match bytes {
         [3, 0, _, _, _, 0xe0, 0, 0, _, _, 0, rest @ ..] => {
             let negotiates = rest.windows(4).any(|part| matches!(part, [1, _, 8, 0])) || rest.starts_with(b"Cookie: ");
@@ -62,6 +72,7 @@ pub static RDP: Known = Known {
 pub static NFS: Known = Known {
     name: "nfs",
     carriers: &[Transport::TCP, Transport::UDP],
+    gate: Gate::Any,
     ask: |opening, bytes| rpc_call(opening, bytes, |program| program == 100_003),
     answer: rpc_reply,
     strength: Strength::Magic,
@@ -72,6 +83,7 @@ pub static NFS: Known = Known {
 pub static RPC: Known = Known {
     name: "rpc",
     carriers: &[Transport::TCP, Transport::UDP],
+    gate: Gate::Any,
     ask: |opening, bytes| rpc_call(opening, bytes, |program| (100_000..=100_999).contains(&program) && program != 100_003),
     answer: rpc_reply,
     strength: Strength::Magic,

@@ -7,11 +7,18 @@ use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by a stream header of the Jabber name spaces.
-pub static XMPP: Known =
-    Known { name: "xmpp", carriers: &[Transport::TCP], ask: look, answer: look, strength: Strength::Text, reader: || Box::new(Stream::default()) };
+pub static XMPP: Known = Known {
+    name: "xmpp",
+    carriers: &[Transport::TCP],
+    gate: Gate::Any,
+    ask: look,
+    answer: look,
+    strength: Strength::Text,
+    reader: || Box::new(Stream::default()),
+};
 
 fn look(_: &Opening<'_>, bytes: &[u8]) -> Look {
     let text = bytes.trim_ascii_start();
