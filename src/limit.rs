@@ -53,7 +53,8 @@ pub const REJECTIONS_KEPT: usize = 8;
 pub const STREAM_BYTES_HELD: usize = 64 * 1024;
 /// Separate pieces held of one side while bytes before them are missing: a window of full segments.
 pub const STREAM_PIECES_HELD: usize = 64;
-/// Bytes held of all connections of a table together. Loss in hundreds of connections at once fits; a flood of holes does not eat the memory.
+/// Bytes held of all connections of a table together, what each piece costs beside its bytes included. Loss in hundreds of connections at once fits; a flood
+/// of holes does not eat the memory.
 pub const STREAMS_BYTES_HELD: usize = 32 * 1024 * 1024;
 /// Bytes of a live connection without what its streams hold. Others take less than half.
 pub const LIVE_FLOW_BYTES: usize = 1_100;

@@ -74,7 +74,7 @@ pub(super) struct Outlet<'a> {
     pub deliver: &'a mut dyn FnMut(Ready<'_>) -> Want,
     /// Whether anybody wants them. Nothing is buffered otherwise, but gaps are still counted.
     pub wanted: bool,
-    /// Bytes that all streams may still hold together.
+    /// Bytes that all streams may still hold together, [`PIECE`] for each piece beside its own included.
     pub budget: &'a mut usize,
 }
 
@@ -108,7 +108,7 @@ impl Stream {
         let mut gaps = Gaps::default();
         if segment.from > self.next {
             self.hold(segment, outlet);
-            while self.held > STREAM_BYTES_HELD || self.waiting.len() > STREAM_PIECES_HELD || *outlet.budget == 0 {
+            while self.held > STREAM_BYTES_HELD || self.waiting.len() > STREAM_PIECES_HELD || *outlet.budget < PIECE {
                 let Some(first) = self.waiting.first() else { break };
                 let to = first.from;
                 self.skip(to, &mut gaps);
@@ -143,13 +143,20 @@ impl Stream {
         if is_held { self.acknowledged(end, outlet) } else { Gaps::default() }
     }
 
-    /// Nothing more is wanted, or the flow is over: gives the buffer back.
+    /// Nothing more is wanted: gives the bytes back. Which pieces there are is still known, so that gaps are counted.
     pub fn release(&mut self, budget: &mut usize) {
         *budget += self.held;
         self.held = 0;
         for piece in &mut self.waiting {
             piece.bytes = Box::default();
         }
+    }
+
+    /// The flow is over: gives all back.
+    pub fn end(&mut self, budget: &mut usize) {
+        self.release(budget);
+        *budget += self.waiting.len() * PIECE;
+        self.waiting = Vec::new();
     }
 
     fn skip(&mut self, to: i64, gaps: &mut Gaps) {
@@ -193,7 +200,7 @@ impl Stream {
         let later = self.waiting.split_off(ready);
         for piece in std::mem::replace(&mut self.waiting, later) {
             self.held -= piece.bytes.len();
-            *outlet.budget += piece.bytes.len();
+            *outlet.budget += PIECE + piece.bytes.len();
             let len = u32::try_from(piece.to.saturating_sub(piece.from)).unwrap_or(u32::MAX);
             if piece.bytes.is_empty() {
                 self.next = self.next.max(piece.to);
@@ -204,12 +211,12 @@ impl Stream {
         cut + self.drain(outlet)
     }
 
-    /// Keeps what no earlier piece covers.
+    /// Keeps what no earlier piece covers, as far as there is room for pieces.
     fn hold(&mut self, segment: &Segment<'_>, outlet: &mut Outlet<'_>) {
         let end = segment.from.saturating_add(i64::from(segment.len));
         let mut at = segment.from;
         let mut index = self.waiting.partition_point(|piece| piece.to <= at);
-        while at < end {
+        while at < end && *outlet.budget >= PIECE {
             let (covered_from, covered_to) = self.waiting.get(index).map_or((end, end), |piece| (piece.from, piece.to));
             let to = covered_from.min(end);
             if at < to {
@@ -226,10 +233,63 @@ impl Stream {
 
 fn cut_out(segment: &Segment<'_>, from: i64, to: i64, outlet: &mut Outlet<'_>) -> Piece {
     let place = |position: i64| usize::try_from(position.saturating_sub(segment.from)).unwrap_or(0).min(segment.bytes.len());
+    *outlet.budget -= PIECE;
     let bytes = segment.bytes.get(place(from)..place(to)).filter(|bytes| outlet.wanted && bytes.len() <= *outlet.budget).unwrap_or_default();
     *outlet.budget -= bytes.len();
     Piece { from, to, bytes: bytes.into(), seen: segment.seen }
 }
 
+/// Bytes that a piece takes beside what it holds: a flood of single bytes must not cost a hundred times what is counted.
+const PIECE: usize = size_of::<Piece>() + ALLOCATION;
+/// What an allocator adds to a small allocation, and the room that a growing vector has to spare.
+const ALLOCATION: usize = 48;
 /// Position of the first payload byte: SYN takes the one before.
 pub(super) const FIRST: i64 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(from: i64, bytes: &[u8]) -> Segment<'_> {
+        let seen = Seen { time: Timestamp::default(), frame: FrameId::default(), ttl: 64 };
+        Segment { from, len: bytes.len() as u32, bytes, seen }
+    }
+
+    /// What the streams hold, in bytes of memory.
+    fn memory(streams: &[Stream]) -> usize {
+        streams.iter().map(|stream| stream.waiting.iter().map(|piece| size_of::<Piece>() + piece.bytes.len()).sum::<usize>()).sum()
+    }
+
+    #[test]
+    fn single_bytes_apart_from_each_other_cost_the_budget_what_they_cost_in_memory() {
+        for wanted in [true, false] {
+            let mut budget = 100_000;
+            let mut streams: Vec<Stream> = (0..200).map(|_| Stream::default()).collect();
+            for place in 0..STREAM_PIECES_HELD as i64 {
+                for stream in &mut streams {
+                    let mut outlet = Outlet { from: Side::Client, deliver: &mut |_| Want::More, wanted, budget: &mut budget };
+                    stream.segment(&segment(3 + 2 * place, b"x"), &mut outlet);
+                }
+                assert!(memory(&streams) <= 100_000, "{} bytes are held", memory(&streams));
+            }
+            assert!(memory(&streams) > 50_000, "the budget is used");
+            streams.iter_mut().for_each(|stream| stream.end(&mut budget));
+            assert_eq!((budget, memory(&streams)), (100_000, 0));
+        }
+    }
+
+    #[test]
+    fn without_room_for_pieces_the_gap_is_told_and_what_comes_in_order_is_read_on() {
+        let (mut budget, mut stream, mut read) = (0, Stream::default(), Vec::new());
+        let mut deliver = |ready: Ready<'_>| {
+            read.push((ready.offset, ready.missing, ready.bytes.to_vec()));
+            Want::More
+        };
+        let mut outlet = Outlet { from: Side::Client, deliver: &mut deliver, wanted: true, budget: &mut budget };
+        stream.segment(&segment(1, b"ab"), &mut outlet);
+        stream.segment(&segment(5, b"ef"), &mut outlet);
+        assert_eq!(stream.acknowledged(7, &mut outlet), Gaps { holes: 1, bytes: 4 });
+        stream.segment(&segment(7, b"gh"), &mut outlet);
+        assert_eq!(read, [(0, 0, b"ab".to_vec()), (6, 4, b"gh".to_vec())]);
+    }
+}

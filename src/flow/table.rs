@@ -469,7 +469,7 @@ impl FlowTable {
             let parties = flow.parties();
             let mut deliver = |ready: Ready<'_>| observer.data(Slot(slot), &parties, ready.into_data(midstream));
             connection.flush(&mut Outlet { from: Side::Client, deliver: &mut deliver, wanted, budget: &mut self.budget });
-            connection.release(&mut self.budget);
+            connection.end(&mut self.budget);
             flow.tcp = Some(connection);
         }
         let tag = flow.key.tag(&self.seed);

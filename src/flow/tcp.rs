@@ -202,6 +202,13 @@ impl Connection {
         }
     }
 
+    /// The connection is over: gives all back.
+    pub fn end(&mut self, budget: &mut usize) {
+        for end in &mut self.ends {
+            end.stream.end(budget);
+        }
+    }
+
     /// Whether payload is counted from the first byte captured, as neither SYN nor SYN-ACK was seen: either names both initial sequence numbers.
     pub fn is_midstream(&self) -> bool {
         self.story.syns == 0 && self.story.syn_acks == 0
