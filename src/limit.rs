@@ -13,12 +13,24 @@ pub const BLOCK_BYTES: usize = 256 * 1024;
 pub const SMALL_BLOCK_BYTES: usize = 16 * 1024;
 /// Captured bytes of one frame: the most that libpcap and Wireshark write. A record that says more is damage, not a packet.
 pub const FRAME_BYTES: u32 = 256 * 1024;
-/// Bytes of one pcapng block held at once: a frame with its options, or a large table of names. Longer ones are passed over and counted.
+/// Bytes of one pcapng packet block: a frame and its options. One that says more is damage.
+pub const PACKET_BLOCK_BYTES: u32 = FRAME_BYTES + 64 * 1024;
+/// Bytes of any other pcapng block held at once: a large table of names. Longer ones are passed over and counted.
 pub const METADATA_BYTES: u32 = 1024 * 1024;
-/// Interfaces of one capture file. A host has dozens; a file with thousands is damage.
-pub const CAPTURE_INTERFACES: usize = 65_536;
+/// Interfaces of one capture file. A host has dozens, a node full of containers some thousands; more is damage.
+pub const CAPTURE_INTERFACES: usize = 8_192;
+/// Interfaces of all files of a run together: two for each of as many files as one run takes.
+pub const INTERFACES_OF_A_RUN: usize = 2 * CAPTURE_FILES;
+/// Bytes kept of an interface's name, and of its filter.
+pub const TEXT_OF_AN_INTERFACE: usize = 512;
 /// Names from a capture's own records held until they are taken; those beyond are counted as passed over.
 pub const NAMES_HELD: usize = 65_536;
+/// Bytes of one such name: the longest that DNS has, in its text form.
+pub const NAME_BYTES: usize = 254;
+/// Comments kept of all captures of a run; those beyond are counted as passed over. People write dozens.
+pub const COMMENTS_KEPT: usize = 4_096;
+/// Bytes kept of one comment: a paragraph.
+pub const COMMENT_BYTES: usize = 1_024;
 /// Capture files of one run. A ring of one-minute files lasts six weeks; more is a folder named by mistake.
 pub const CAPTURE_FILES: usize = 65_536;
 /// Capture files open at once, where their times overlap: well below the usual 1,024 descriptors of a process. At the bound one is closed

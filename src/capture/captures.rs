@@ -14,7 +14,7 @@ use super::filter::Filter;
 use super::find::{Found, find};
 use super::reader::{Manner, Origin, Reader, Refusal};
 use super::{CaptureFile, Frame, FrameId, Interface, Progress, Source, SourceError};
-use crate::limit::{BATCH, BLOCK_BYTES, CAPTURE_FILES, OPEN_CAPTURES, SMALL_BLOCK_BYTES};
+use crate::limit::{BATCH, BLOCK_BYTES, CAPTURE_FILES, COMMENTS_KEPT, INTERFACES_OF_A_RUN, OPEN_CAPTURES, SMALL_BLOCK_BYTES};
 use crate::time::Timestamp;
 
 /// How captures are to be read.
@@ -38,6 +38,8 @@ pub struct Captures {
     last: Vec<Option<Timestamp>>,
     filter: Option<Filter>,
     names: Vec<(IpAddr, String)>,
+    /// Comments kept of all files.
+    comments: usize,
     counter: Arc<AtomicU64>,
     total: Option<u64>,
     skipped: u64,
@@ -63,6 +65,7 @@ pub fn open(paths: &[PathBuf], options: Options) -> Result<Captures, SourceError
         last: Vec::new(),
         filter: options.filter,
         names: Vec::new(),
+        comments: 0,
         counter: Arc::default(),
         total: Some(0),
         skipped: 0,
@@ -248,13 +251,24 @@ impl Captures {
                 known.dropped = declared.dropped;
             }
         }
+        if self.interfaces.len() + reader.declared().len() - reader.interfaces.len() > INTERFACES_OF_A_RUN {
+            let what = format!("describes interface number {}, more than one run takes", INTERFACES_OF_A_RUN + 1);
+            return Err(SourceError { path: about.path.clone(), what, hint: "name fewer files at once".to_owned() });
+        }
         for declared in reader.declared().get(reader.interfaces.len()..).unwrap_or_default().to_vec() {
             reader.interfaces.push(self.interfaces.len() as u32);
             let super::record::Declared { name, link, snap_len, filter, dropped } = declared;
             self.interfaces.push(Interface { file: reader.file, name, link, snap_len, filter, dropped });
         }
         self.names.append(&mut reader.take_names());
-        about.passed_over = reader.passed_over();
+        let room = COMMENTS_KEPT.saturating_sub(self.comments);
+        let mut comments = reader.take_comments();
+        let beyond = comments.len().saturating_sub(room);
+        comments.truncate(room);
+        self.comments += comments.len();
+        reader.comments_beyond += beyond as u64;
+        about.comments.append(&mut comments);
+        about.passed_over = reader.passed_over() + reader.comments_beyond;
         about.frames += reader.records().len() as u64;
         for record in reader.records() {
             about.bytes += u64::from(record.len);
@@ -362,7 +376,18 @@ impl Source for Captures {
 
 impl CaptureFile {
     fn new(shown: &str) -> Self {
-        Self { path: shown.to_owned(), format: "unknown", compression: None, frames: 0, bytes: 0, out_of_order: 0, filtered: 0, passed_over: 0, error: None }
+        Self {
+            path: shown.to_owned(),
+            format: "unknown",
+            compression: None,
+            frames: 0,
+            bytes: 0,
+            out_of_order: 0,
+            filtered: 0,
+            passed_over: 0,
+            comments: Vec::new(),
+            error: None,
+        }
     }
 }
 

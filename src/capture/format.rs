@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::Comment;
 use super::netmon::{self, Netmon};
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
@@ -61,6 +62,14 @@ impl Format {
     pub(super) fn take_names(&mut self) -> Vec<(IpAddr, String)> {
         match self {
             Self::Pcapng(pcapng) => pcapng.take_names(),
+            Self::Pcap(_) | Self::Snoop(_) | Self::Netmon(_) => Vec::new(),
+        }
+    }
+
+    /// Comments met since the last call.
+    pub(super) fn take_comments(&mut self) -> Vec<Comment> {
+        match self {
+            Self::Pcapng(pcapng) => pcapng.take_comments(),
             Self::Pcap(_) | Self::Snoop(_) | Self::Netmon(_) => Vec::new(),
         }
     }

@@ -9,6 +9,7 @@ mod filter;
 mod find;
 mod format;
 mod netmon;
+mod notes;
 mod pcap;
 mod pcapng;
 mod reader;
@@ -107,10 +108,21 @@ pub struct CaptureFile {
     pub out_of_order: u64,
     /// Frames that the filter refused.
     pub filtered: u64,
-    /// pcapng blocks of unknown type, and blocks and names beyond a bound; Network Monitor's notes, and its frames of media that are not read.
+    /// pcapng blocks of unknown type, and blocks, names and comments beyond a bound; Network Monitor's notes, and its frames of media that are not read.
     pub passed_over: u64,
+    /// What somebody wrote into the capture.
+    pub comments: Vec<Comment>,
     /// Why reading stopped before the end.
     pub error: Option<SourceError>,
+}
+
+/// A comment in a capture (pcapng `opt_comment`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// The frame it is on, by the number Wireshark shows; none of a comment on a section, an interface or its statistics.
+    pub frame: Option<u64>,
+    /// As it was written, at most [`COMMENT_BYTES`](crate::limit::COMMENT_BYTES); letters that command a terminal included.
+    pub text: String,
 }
 
 /// Whether a source has more.

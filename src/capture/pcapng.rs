@@ -1,14 +1,15 @@
 //! The pcapng format (draft-ietf-opsawg-pcapng): sections of blocks, each with its type, its length in front and again behind.
 //!
-//! A section has its own byte order and its own interfaces. Read are SHB, IDB, EPB, SPB, the obsolete PB, NRB and ISB; secrets and all other
-//! blocks are passed over without being held. Blocks of journals, system calls and extensions carry no packet
+//! A section has its own byte order and its own interfaces. Read are SHB, IDB, EPB, SPB, the obsolete PB, NRB and ISB, with their comments; secrets and
+//! all other blocks are passed over without being held. Blocks of journals, system calls and extensions carry no packet
 //! but have a number in Wireshark.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::LinkType;
+use super::notes::{Notes, text};
 use super::record::{COPY_AGAIN, Declared, Endian, Fault, Next, Record, Walked};
-use crate::limit::{CAPTURE_INTERFACES, FRAME_BYTES, METADATA_BYTES, NAMES_HELD};
+use super::{Comment, LinkType};
+use crate::limit::{CAPTURE_INTERFACES, FRAME_BYTES, METADATA_BYTES, PACKET_BLOCK_BYTES, TEXT_OF_AN_INTERFACE};
 use crate::time::Timestamp;
 
 /// A pcapng file being walked.
@@ -18,12 +19,21 @@ pub(super) struct Pcapng {
     /// Place in `interfaces` of the section's first one.
     section: usize,
     interfaces: Vec<Declared>,
-    clocks: Vec<Clock>,
+    counters: Vec<Counter>,
     frames: u64,
     /// Time of the frame before: a simple packet block has none of its own.
     last: Timestamp,
-    names: Vec<(IpAddr, String)>,
+    notes: Notes,
     passed_over: u64,
+}
+
+/// What an interface counts.
+#[derive(Clone, Copy, Debug)]
+struct Counter {
+    clock: Clock,
+    /// Packets dropped before those captured, as these say, where no statistics block says it for all.
+    dropped: u64,
+    has_statistics: bool,
 }
 
 /// How an interface counts time.
@@ -50,7 +60,16 @@ impl Pcapng {
             return None;
         }
         let endian = byte_order(head.get(8..)?.first_chunk()?)?;
-        Some(Self { endian, section: 0, interfaces: Vec::new(), clocks: Vec::new(), frames: 0, last: Timestamp::default(), names: Vec::new(), passed_over: 0 })
+        Some(Self {
+            endian,
+            section: 0,
+            interfaces: Vec::new(),
+            counters: Vec::new(),
+            frames: 0,
+            last: Timestamp::default(),
+            notes: Notes::default(),
+            passed_over: 0,
+        })
     }
 
     pub(super) fn interfaces(&self) -> &[Declared] {
@@ -59,12 +78,17 @@ impl Pcapng {
 
     /// Names recorded for addresses since the last call.
     pub(super) fn take_names(&mut self) -> Vec<(IpAddr, String)> {
-        std::mem::take(&mut self.names)
+        self.notes.take_names()
     }
 
-    /// Blocks of unknown type, and blocks and names beyond a bound, so far.
+    /// Comments met since the last call.
+    pub(super) fn take_comments(&mut self) -> Vec<Comment> {
+        self.notes.take_comments()
+    }
+
+    /// Blocks of unknown type, and blocks, names and comments beyond a bound, so far.
     pub(super) fn passed_over(&self) -> u64 {
-        self.passed_over
+        self.passed_over + self.notes.beyond
     }
 
     /// Walks all whole blocks of the window.
@@ -99,7 +123,7 @@ impl Pcapng {
         if !is_read(kind) || (total > METADATA_BYTES && !is_packet(kind)) {
             return Err(self.pass_over(kind, total));
         }
-        if total > METADATA_BYTES {
+        if is_packet(kind) && total > PACKET_BLOCK_BYTES {
             return Err(damaged(format!("a packet block of {total} bytes after frame {}", self.frames)));
         }
         let total = total as usize;
@@ -151,6 +175,7 @@ impl Pcapng {
             return Err(Next::Fault(Fault::new(what, "convert it with: editcap -F pcapng FILE NEW")));
         }
         self.section = self.interfaces.len();
+        self.comments(None, body.get(16..).unwrap_or_default());
         Ok(())
     }
 
@@ -166,16 +191,17 @@ impl Pcapng {
         let mut clock = Clock { unit: Unit::Nanos(1_000), offset: 0 };
         for (code, value) in Options::new(self.endian, body.get(8..).unwrap_or_default()) {
             match code {
-                IF_NAME => declared.name = text(value),
+                COMMENT => self.notes.comment(None, value),
+                IF_NAME => declared.name = text(value, TEXT_OF_AN_INTERFACE),
                 // The first byte says how the filter is written; 0 is a libpcap expression.
-                IF_FILTER => declared.filter = value.split_first().filter(|(how, _)| **how == 0).and_then(|(_, filter)| text(filter)),
+                IF_FILTER => declared.filter = value.split_first().filter(|(how, _)| **how == 0).and_then(|(_, filter)| text(filter, TEXT_OF_AN_INTERFACE)),
                 IF_TSRESOL => clock.unit = value.first().map_or(clock.unit, |resolution| unit(*resolution)),
                 IF_TSOFFSET => clock.offset = self.endian.u64_at(value, 0).map_or(0, |offset| offset as i64),
                 _ => {}
             }
         }
         self.interfaces.push(declared);
-        self.clocks.push(clock);
+        self.counters.push(Counter { clock, dropped: 0, has_statistics: false });
         Ok(())
     }
 
@@ -191,7 +217,7 @@ impl Pcapng {
             return Err(damaged(format!("a packet block that is too short after frame {}", self.frames)));
         };
         let place = self.section + id as usize;
-        let (Some(interface), Some(clock)) = (self.interfaces.get(place), self.clocks.get(place)) else {
+        let (Some(interface), Some(counter)) = (self.interfaces.get(place), self.counters.get(place)) else {
             return Err(damaged(format!("frame {} is of interface {id}, which its section does not describe", self.frames + 1)));
         };
         let room = body.len() - start;
@@ -200,12 +226,47 @@ impl Pcapng {
             return Err(damaged(format!("frame {}: {captured} captured bytes in a block with room for {room}", self.frames + 1)));
         }
         let time = match time {
-            Some((Some(high), Some(low))) => clock.time(u64::from(high) << 32 | u64::from(low)),
+            Some((Some(high), Some(low))) => counter.clock.time(u64::from(high) << 32 | u64::from(low)),
             _ => self.last,
         };
         self.frames += 1;
+        if kind == PACKET {
+            // The obsolete block counts drops in its header; all ones are "not known".
+            self.dropped_before(place, self.endian.u16_at(body, 2).filter(|drops| *drops != u16::MAX).map_or(0, u64::from));
+        }
+        if kind != SIMPLE_PACKET
+            && let Some(options) = body.get(start + (captured as usize).next_multiple_of(4)..)
+            && !options.is_empty()
+        {
+            self.packet_options(place, options);
+        }
         let (start, len) = ((at + start) as u32, captured);
         Ok(Record { time, number: self.frames, start, len, wire_len: wire_len.max(len), interface: place as u32 })
+    }
+
+    fn packet_options(&mut self, place: usize, options: &[u8]) {
+        for (code, value) in Options::new(self.endian, options) {
+            match code {
+                COMMENT => self.notes.comment(Some(self.frames), value),
+                EPB_DROPCOUNT => self.dropped_before(place, self.endian.u64_at(value, 0).unwrap_or_default()),
+                _ => {}
+            }
+        }
+    }
+
+    /// Counts drops that a packet tells of, unless a statistics block counts them all.
+    fn dropped_before(&mut self, place: usize, drops: u64) {
+        let (Some(interface), Some(counter)) = (self.interfaces.get_mut(place), self.counters.get_mut(place)) else { return };
+        if drops > 0 && !counter.has_statistics {
+            counter.dropped = counter.dropped.saturating_add(drops);
+            interface.dropped = Some(counter.dropped);
+        }
+    }
+
+    fn comments(&mut self, frame: Option<u64>, options: &[u8]) {
+        for (_, value) in Options::new(self.endian, options).filter(|(code, _)| *code == COMMENT) {
+            self.notes.comment(frame, value);
+        }
     }
 
     fn name_resolution(&mut self, body: &[u8]) {
@@ -216,24 +277,22 @@ impl Pcapng {
                 _ => continue,
             };
             let (Some(ip), Some(names)) = (ip, names) else { continue };
-            for name in names.split(|byte| *byte == 0).filter_map(text) {
-                if self.names.len() < NAMES_HELD {
-                    self.names.push((ip, name));
-                } else {
-                    self.passed_over += 1;
-                }
+            for name in names.split(|byte| *byte == 0) {
+                self.notes.name(ip, name);
             }
         }
     }
 
     fn statistics(&mut self, body: &[u8]) {
         let Some(id) = self.endian.u32_at(body, 0) else { return };
-        let endian = self.endian;
-        let Some(interface) = self.interfaces.get_mut(self.section + id as usize) else { return };
+        let (endian, place) = (self.endian, self.section + id as usize);
+        self.comments(None, body.get(12..).unwrap_or_default());
+        let (Some(interface), Some(counter)) = (self.interfaces.get_mut(place), self.counters.get_mut(place)) else { return };
         // Counts run from the start of the capture, so the last block of an interface stands.
         let drops = Options::new(endian, body.get(12..).unwrap_or_default()).filter(|(code, _)| matches!(*code, ISB_IFDROP | ISB_OSDROP));
         let known: Vec<u64> = drops.filter_map(|(_, value)| endian.u64_at(value, 0)).collect();
         if !known.is_empty() {
+            counter.has_statistics = true;
             interface.dropped = Some(known.iter().fold(0, |sum: u64, drops| sum.saturating_add(*drops)));
         }
     }
@@ -314,12 +373,6 @@ fn byte_order(bytes: &[u8; 4]) -> Option<Endian> {
     }
 }
 
-/// UTF-8 text up to a zero byte; none where there is none.
-fn text(bytes: &[u8]) -> Option<String> {
-    let text = bytes.split(|byte| *byte == 0).next().filter(|text| !text.is_empty())?;
-    Some(String::from_utf8_lossy(text).into_owned())
-}
-
 fn damaged(what: impl Into<String>) -> Next {
     Next::Fault(Fault::new(format!("damaged: {}", what.into()), COPY_AGAIN))
 }
@@ -359,6 +412,8 @@ const SYSCALL_EVENT_V2_FLAGS: u32 = 0x217;
 const SYSCALL_EVENT_V2_LARGE: u32 = 0x221;
 const SYSCALL_EVENT_V2_FLAGS_LARGE: u32 = 0x222;
 const END_OF_OPTIONS: u16 = 0;
+const COMMENT: u16 = 1;
+const EPB_DROPCOUNT: u16 = 4;
 pub(super) const IF_NAME: u16 = 2;
 pub(super) const IF_TSRESOL: u16 = 9;
 const IF_FILTER: u16 = 11;

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::SourceError;
 use super::compression::{Ahead, Compression};
 use super::format::{self, Format, HEAD_BYTES};
 use super::record::{COPY_AGAIN, Declared, Fault, Next, Record};
 use super::window::Window;
+use super::{Comment, SourceError};
 use crate::time::Timestamp;
 
 /// Where a capture lies.
@@ -62,6 +62,8 @@ pub(super) struct Reader {
     pub interfaces: Vec<u32>,
     /// How often blocks had been read when this one's was: the least recently read is closed first.
     pub turn: u64,
+    /// Comments of it that found no room.
+    pub comments_beyond: u64,
     origin: Origin,
     manner: Manner,
     feed: Option<Box<dyn Read + Send>>,
@@ -88,6 +90,7 @@ impl Reader {
             file,
             interfaces: Vec::new(),
             turn: 0,
+            comments_beyond: 0,
             origin: origin.clone(),
             manner,
             feed: Some(feed),
@@ -215,6 +218,10 @@ impl Reader {
 
     pub(super) fn take_names(&mut self) -> Vec<(IpAddr, String)> {
         self.format.take_names()
+    }
+
+    pub(super) fn take_comments(&mut self) -> Vec<Comment> {
+        self.format.take_comments()
     }
 
     pub(super) fn passed_over(&self) -> u64 {

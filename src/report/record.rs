@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::capture::{CaptureFile, FrameId};
+use crate::capture::{CaptureFile, FrameId, Interface};
 use crate::count::Tally;
 use crate::flow::{self, Direction};
 use crate::identify::{Evidence, Fact};
@@ -288,7 +288,27 @@ struct CaptureRecord<'a> {
     frames: u64,
     bytes: u64,
     out_of_order: u64,
+    passed_over: u64,
+    filtered: u64,
     error: Option<String>,
+    interfaces: Vec<InterfaceRecord<'a>>,
+    comments: Vec<CommentRecord<'a>>,
+}
+
+/// An interface as the capture describes it. A filter set there hides traffic before anybody can miss it.
+#[derive(Debug, Serialize)]
+struct InterfaceRecord<'a> {
+    name: Option<&'a str>,
+    link_type: u16,
+    snap_len: u32,
+    filter: Option<&'a str>,
+    dropped: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct CommentRecord<'a> {
+    frame: Option<u64>,
+    text: &'a str,
 }
 
 impl<'a> SummaryRecord<'a> {
@@ -299,14 +319,19 @@ impl<'a> SummaryRecord<'a> {
         for interface in &report.interfaces {
             if let Some(dropped) = interface.dropped {
                 let name = interface.name.as_deref().unwrap_or("interface");
-                drops.insert(format!("by the capture at {name}"), dropped.into());
+                let key = format!("by the capture at {name}");
+                let others = drops.get(&key).and_then(Value::as_u64).unwrap_or_default();
+                drops.insert(key, others.saturating_add(dropped).into());
             }
         }
         Self {
             r#type: "summary",
             portbook: env!("CARGO_PKG_VERSION"),
             site: &report.site,
-            captures: report.files.iter().map(CaptureRecord::new).collect(),
+            captures: (0..)
+                .zip(&report.files)
+                .map(|(place, file)| CaptureRecord::new(file, report.interfaces.iter().filter(move |one| one.file == place)))
+                .collect(),
             frames: report.files.iter().map(|file| file.frames).sum(),
             bytes: report.wire_bytes,
             first: report.span.map(|(first, _)| first.to_string()),
@@ -327,7 +352,7 @@ impl<'a> SummaryRecord<'a> {
 }
 
 impl<'a> CaptureRecord<'a> {
-    fn new(file: &'a CaptureFile) -> Self {
+    fn new(file: &'a CaptureFile, interfaces: impl Iterator<Item = &'a Interface>) -> Self {
         Self {
             path: &file.path,
             format: file.format,
@@ -335,8 +360,19 @@ impl<'a> CaptureRecord<'a> {
             frames: file.frames,
             bytes: file.bytes,
             out_of_order: file.out_of_order,
+            passed_over: file.passed_over,
+            filtered: file.filtered,
             error: file.error.as_ref().map(ToString::to_string),
+            interfaces: interfaces.map(InterfaceRecord::new).collect(),
+            comments: file.comments.iter().map(|comment| CommentRecord { frame: comment.frame, text: &comment.text }).collect(),
         }
+    }
+}
+
+impl<'a> InterfaceRecord<'a> {
+    fn new(interface: &'a Interface) -> Self {
+        let Interface { name, link, snap_len, filter, dropped, .. } = interface;
+        Self { name: name.as_deref(), link_type: link.0, snap_len: *snap_len, filter: filter.as_deref(), dropped: *dropped }
     }
 }
 

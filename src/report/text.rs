@@ -1,6 +1,6 @@
 //! `text`: for people. What was read, findings worst first, services seen, what could not be judged and why, losses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style as Paint};
@@ -49,6 +49,7 @@ impl Writer for Text<'_> {
         }
         write_services(report, out)?;
         write_undecided(report, out)?;
+        write_comments(report, self.style.verbose, out)?;
         if self.style.verbose {
             writeln!(out, "{HEAD}Flows{HEAD:#}")?;
             self.flows.write(out)?;
@@ -80,8 +81,36 @@ fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
             wrapped(out, &label, &error.to_string())?;
         }
     }
+    for filter in filters(report) {
+        wrapped(out, "recorded only: ", &format!("{filter} (the capture's own filter; what it left out cannot be judged)"))?;
+    }
     for sentence in tap_sentences(&report.visibility) {
         wrapped(out, "this tap: ", &sentence)?;
+    }
+    writeln!(out)
+}
+
+/// The filters that captures were recorded with, each once.
+fn filters<'a>(report: &'a Report<'_>) -> BTreeSet<&'a str> {
+    report.interfaces.iter().filter_map(|interface| interface.filter.as_deref()).collect()
+}
+
+/// What people wrote into the captures; in a long report all of it.
+fn write_comments(report: &Report<'_>, verbose: bool, out: &mut dyn Write) -> io::Result<()> {
+    let all = report.files.iter().flat_map(|file| file.comments.iter().map(move |comment| (file, comment)));
+    let many = all.clone().count();
+    if many == 0 {
+        return Ok(());
+    }
+    writeln!(out, "{HEAD}Comments in the captures{HEAD:#}")?;
+    let shown = if verbose { many } else { many.min(COMMENTS_SHOWN) };
+    for (file, comment) in all.take(shown) {
+        let of = if report.files.len() > 1 { format!(" of {}", file.path) } else { String::new() };
+        let place = comment.frame.map_or_else(|| format!("on the capture{of}"), |frame| format!("frame {frame}{of}"));
+        wrapped(out, "  ", &format!("{place}: {}", comment.text))?;
+    }
+    if shown < many {
+        writeln!(out, "  {} more with -v", many - shown)?;
     }
     writeln!(out)
 }
@@ -245,6 +274,10 @@ fn write_losses(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     if out_of_order > 0 {
         lines.push(("out of order", format!("{} packets earlier than the one before", grouped(out_of_order))));
     }
+    let passed_over: u64 = report.files.iter().map(|file| file.passed_over).sum();
+    if passed_over > 0 {
+        lines.push(("passed over", format!("{} parts of the captures that hold no packet, or are beyond a bound", grouped(passed_over))));
+    }
     if report.interrupted {
         lines.push(("interrupted", "reading was ended by a signal; this is what was read until then".to_owned()));
     }
@@ -310,6 +343,8 @@ fn grouped(number: u64) -> String {
     out
 }
 
+/// Comments of captures that a short report shows.
+const COMMENTS_SHOWN: usize = 10;
 const INDENT: &str = "     ";
 const HEAD: Paint = Paint::new().bold();
 const WARN: Paint = Paint::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
