@@ -11,12 +11,14 @@ pub const BATCH: usize = 64;
 pub const BLOCK_BYTES: usize = 256 * 1024;
 /// The same where so many files overlap in time that the usual blocks would add up, and to look at a file's first frame.
 pub const SMALL_BLOCK_BYTES: usize = 16 * 1024;
+/// Files open at once that are read by full blocks; others by small ones. A compressed one holds seven blocks.
+pub const FULL_BLOCKS: usize = 16;
 /// Captured bytes of one frame: the most that libpcap and Wireshark write. A record that says more is damage, not a packet.
 pub const FRAME_BYTES: u32 = 256 * 1024;
 /// Bytes of one pcapng packet block: a frame and its options. One that says more is damage.
 pub const PACKET_BLOCK_BYTES: u32 = FRAME_BYTES + 64 * 1024;
-/// Bytes of any other pcapng block held at once: a large table of names. Longer ones are passed over and counted.
-pub const METADATA_BYTES: u32 = 1024 * 1024;
+/// Bytes of any other record or block held at once, such as a table of names. Longer ones are passed over and counted.
+pub const METADATA_BYTES: u32 = PACKET_BLOCK_BYTES;
 /// Interfaces of one capture file. A host has dozens, a node full of containers some thousands; more is damage.
 pub const CAPTURE_INTERFACES: usize = 8_192;
 /// Interfaces of all files of a run together: two for each of as many files as one run takes.
@@ -36,11 +38,15 @@ pub const CAPTURE_FILES: usize = 65_536;
 /// Capture files open at once, where their times overlap: well below the usual 1,024 descriptors of a process. At the bound one is closed
 /// and opened again when its turn comes.
 pub const OPEN_CAPTURES: usize = 128;
+/// Capture files that overlap in time: each holds a small block, or one block of a pcapng. More are hardly from one network.
+pub const OVERLAPPING_CAPTURES: usize = 1_024;
 /// Folders below a folder that was named. Deeper is a loop or a mistake.
 pub const FOLDER_DEPTH: usize = 32;
 /// Decompressed blocks on their way to the reader: enough that neither side waits for every block of the other.
 pub const BLOCKS_AHEAD: usize = 4;
 
+/// Bytes that all decompressors of a run hold together: twenty files with the windows that `zstd -19` makes, or one with the largest that is read.
+pub const DECOMPRESSION_BYTES: usize = 160 << 20;
 /// KiB that a compressed block may ask of the xz decoder: `xz -9` asks for a dictionary of 64 MiB and a little more. A block header can ask for 4 GiB.
 pub const XZ_MEMORY_KIB: u32 = 96 * 1024;
 

@@ -320,3 +320,25 @@ fn names_and_drops_of_a_capture_are_taken_over() {
     assert_eq!(captures.take_names(), [("192.0.2.1".parse().unwrap(), "play1".to_owned())]);
     assert_eq!((captures.interfaces()[0].dropped, captures.files()[0].passed_over), (Some(7), 1));
 }
+
+#[test]
+fn decompressors_that_ask_for_more_than_all_together_may_hold_are_refused_and_the_others_read() {
+    let folder = tempfile::tempdir().unwrap();
+    // A zstd frame with a window of 64 MiB (RFC 8878 section 3.1.1.1.2: 2^(10 + 16)), and 24 packets of 128 KiB of zeros: more than is decompressed ahead.
+    let asking = |name: u32| {
+        let block = |len: usize, kind: u32, last: bool| ((len as u32) << 3 | kind << 1 | u32::from(last)).to_le_bytes()[..3].to_vec();
+        let mut whole = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 16 << 3];
+        let raw = |bytes: &[u8]| [&block(bytes.len(), 0, false)[..], bytes].concat();
+        whole.extend(raw(&pcap(&[])));
+        for packet in 0..24 {
+            whole.extend(raw(&[100 * packet + name, 0, 131_072, 131_072].map(u32::to_le_bytes).concat()));
+            whole.extend([block(131_072, 1, packet == 23), vec![0]].concat());
+        }
+        whole
+    };
+    let paths: Vec<PathBuf> = (0..4_u32).map(|name| file(folder.path(), &name.to_string(), &asking(name))).collect();
+    let read = read(&paths);
+    let told: Vec<String> = read.errors.iter().map(ToString::to_string).collect();
+    assert_eq!((told.len(), read.frames.len()), (2, 48), "{told:?}");
+    assert!(told[0].contains("asks for 64 MiB where the files open beside it hold 128 of 160"), "{told:?}");
+}

@@ -12,9 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::filter::Filter;
 use super::find::{Found, find};
+use super::memory::Memory;
 use super::reader::{Manner, Origin, Reader, Refusal};
 use super::{CaptureFile, Frame, FrameId, Interface, Progress, Source, SourceError};
-use crate::limit::{BATCH, BLOCK_BYTES, CAPTURE_FILES, COMMENTS_KEPT, INTERFACES_OF_A_RUN, OPEN_CAPTURES, SMALL_BLOCK_BYTES};
+use crate::limit::{
+    BATCH, BLOCK_BYTES, CAPTURE_FILES, COMMENTS_KEPT, FULL_BLOCKS, INTERFACES_OF_A_RUN, OPEN_CAPTURES, OVERLAPPING_CAPTURES, SMALL_BLOCK_BYTES,
+};
 use crate::time::Timestamp;
 
 /// How captures are to be read.
@@ -41,6 +44,7 @@ pub struct Captures {
     /// Comments kept of all files.
     comments: usize,
     counter: Arc<AtomicU64>,
+    memory: Memory,
     total: Option<u64>,
     skipped: u64,
     turn: u64,
@@ -67,6 +71,7 @@ pub fn open(paths: &[PathBuf], options: Options) -> Result<Captures, SourceError
         names: Vec::new(),
         comments: 0,
         counter: Arc::default(),
+        memory: Memory::default(),
         total: Some(0),
         skipped: 0,
         turn: 0,
@@ -180,9 +185,16 @@ impl Captures {
         self.faults.push_back(error);
     }
 
+    /// Each file whose turn has come costs a window, read or not.
+    fn fail_overlapping(&mut self, file: u32) {
+        let path = self.files.get(file as usize).map(|about| about.path.clone()).unwrap_or_default();
+        let what = format!("overlaps in time with {OVERLAPPING_CAPTURES} others, more than are merged at once");
+        self.fail(file, SourceError { path, what, hint: "join some of them with mergecap".to_owned() });
+    }
+
     fn manner(&self) -> Manner {
-        let block = if self.open.len() < OPEN_CAPTURES { BLOCK_BYTES } else { SMALL_BLOCK_BYTES };
-        Manner { block, ahead: true, counter: Arc::clone(&self.counter) }
+        let block = if self.open.len() < FULL_BLOCKS { BLOCK_BYTES } else { SMALL_BLOCK_BYTES };
+        Manner { block, ahead: true, counter: Arc::clone(&self.counter), memory: self.memory.clone() }
     }
 
     /// Opens the files whose turn it is, and sees that each open file has a record to lend.
@@ -203,6 +215,10 @@ impl Captures {
             }
             self.waiting.pop();
             self.make_room(usize::MAX);
+            if self.open.len() >= OVERLAPPING_CAPTURES {
+                self.fail_overlapping(file);
+                continue;
+            }
             let Some(origin) = self.origins.get(file as usize) else { continue };
             match Reader::open(origin, file, self.manner()) {
                 Ok(reader) => {
@@ -399,7 +415,7 @@ struct Looked {
 }
 
 fn peek(origin: &Origin, file: u32) -> Result<Looked, Refusal> {
-    let manner = Manner { block: SMALL_BLOCK_BYTES, ahead: false, counter: Arc::default() };
+    let manner = Manner { block: SMALL_BLOCK_BYTES, ahead: false, counter: Arc::default(), memory: Memory::default() };
     let reader = Reader::open(origin, file, manner)?;
     let (format, compression) = (reader.format_name(), reader.compression_name());
     Ok(Looked { first: reader.peek(), format, compression })

@@ -8,6 +8,7 @@ mod compression;
 mod filter;
 mod find;
 mod format;
+mod memory;
 mod netmon;
 mod notes;
 mod pcap;

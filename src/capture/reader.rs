@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::compression::{Ahead, Compression};
 use super::format::{self, Format, HEAD_BYTES};
+use super::memory::Memory;
 use super::record::{COPY_AGAIN, Declared, Fault, Next, Record};
 use super::window::Window;
 use super::{Comment, SourceError};
@@ -52,6 +53,8 @@ pub(super) struct Manner {
     pub ahead: bool,
     /// Where bytes of the (compressed) file are counted as they are read.
     pub counter: Arc<AtomicU64>,
+    /// What decompressors may hold.
+    pub memory: Memory,
 }
 
 /// An open capture file and the records of its current block.
@@ -265,10 +268,10 @@ impl Origin {
         let mut head = Vec::with_capacity(HEAD_BYTES);
         (&mut from).take(HEAD_BYTES as u64).read_to_end(&mut head)?;
         let compression = Compression::recognise(&head);
-        let whole = Box::new(Cursor::new(head).chain(from));
+        let whole = Box::new(Cursor::new(head.clone()).chain(from));
         let Some(known) = compression else { return Ok((whole, None)) };
-        let decoded = known.decode(whole);
-        if manner.ahead { Ok((Box::new(Ahead::spawn(decoded)?), compression)) } else { Ok((decoded, compression)) }
+        let decoded = known.decode(whole, &head, manner.block, &manner.memory)?;
+        if manner.ahead { Ok((Box::new(Ahead::spawn(decoded, manner.block)?), compression)) } else { Ok((decoded, compression)) }
     }
 
     /// Why a file that begins like this is not read.
