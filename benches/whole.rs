@@ -117,7 +117,7 @@ fn identified(path: &Path) -> u64 {
     let books = Books::default();
     let mut identifier = Identifier::new(&books);
     let packets = through_table(path, &mut identifier);
-    assert!(!identifier.take_closed().is_empty());
+    assert!(!identifier.ended().is_empty());
     packets
 }
 

@@ -60,9 +60,9 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&J
         gatherer.add(&judged);
         each(&judged);
     };
-    let read = read_all(&plan, &books, progress, &mut |round| {
-        round.names.iter().for_each(|(ip, name)| books.record_name(*ip, name));
-        round.flows.into_iter().for_each(|identified| docket.hear(identified, &mut judged));
+    let read = read_all(&plan, &books, progress, &mut |flows, names| {
+        names.iter().for_each(|(ip, name)| books.record_name(*ip, name));
+        flows.drain(..).for_each(|identified| docket.hear(identified, &mut judged));
     })?;
     let judge = docket.close(&mut judged);
     let losses = Losses { names_and_promises: books.lost(), findings: gatherer.dropped(), ..read.losses };
@@ -93,16 +93,12 @@ struct Read {
     losses: Losses,
 }
 
-/// What ended within one round of frames, in order of first packets.
-#[derive(Default)]
-struct Round {
-    flows: Vec<Identified>,
-    /// Names that the capture itself records.
-    names: Vec<(IpAddr, String)>,
-}
+/// What ended within one round of frames, in order of first packets, and names that the capture itself records.
+type Round = (Vec<Identified>, Vec<(IpAddr, String)>);
 
-/// Takes what ended in each round, of all shards together.
-type Sink<'a> = &'a mut dyn FnMut(Round);
+/// Takes the flows that ended in each round, of all shards together, and the names. It empties the list and leaves it its room: some hundred kilobytes, given
+/// back and asked for again round after round, would keep the allocator and the kernel busy.
+type Sink<'a> = &'a mut dyn FnMut(&mut Vec<Identified>, &[(IpAddr, String)]);
 
 /// Reads with as many workers as help: one, where the captures can be read only once or are compressed.
 fn read_all(plan: &Plan<'_>, books: &Books, progress: OnProgress<'_>, sink: Sink<'_>) -> Result<Read, SourceError> {
@@ -119,7 +115,9 @@ fn read_all(plan: &Plan<'_>, books: &Books, progress: OnProgress<'_>, sink: Sink
             let (sender, receiver) = crossbeam_channel::bounded(ROUNDS_AHEAD);
             rounds.push(receiver);
             let told: OnProgress<'_> = if number == 0 { progress } else { &|_, _| {} };
-            workers.push(scope.spawn(move || read_shard(plan, books, source, Shard { number, of: shards }, told, &mut |round| hand_over(&sender, round))));
+            workers.push(
+                scope.spawn(move || read_shard(plan, books, source, Shard { number, of: shards }, told, &mut |flows, names| hand_over(&sender, flows, names))),
+            );
         }
         take_rounds(&rounds, sink);
         let mut all = Read::default();
@@ -135,25 +133,26 @@ fn read_all(plan: &Plan<'_>, books: &Books, progress: OnProgress<'_>, sink: Sink
 }
 
 /// Where the taker is gone it has panicked, and its panic is the one to tell.
-fn hand_over(sender: &Sender<Round>, round: Round) {
-    let _ = sender.send(round);
+fn hand_over(sender: &Sender<Round>, flows: &mut Vec<Identified>, names: &[(IpAddr, String)]) {
+    let _ = sender.send((std::mem::take(flows), names.to_vec()));
 }
 
 /// Takes one round of every shard after the other, and hands its flows on as if one shard had had them all. All have the same number of rounds, unless
 /// reading was ended early.
 fn take_rounds(shards: &[Receiver<Round>], sink: Sink<'_>) {
+    let mut flows = Vec::new();
     loop {
         let rounds: Vec<Round> = shards.iter().filter_map(|shard| shard.recv().ok()).collect();
         if rounds.is_empty() {
             return;
         }
-        let mut together = Round::default();
-        for round in rounds {
-            together.flows.extend(round.flows);
-            together.names.extend(round.names);
+        let mut names = Vec::new();
+        for (its_flows, its_names) in rounds {
+            flows.extend(its_flows);
+            names.extend(its_names);
         }
-        together.flows.sort_by_cached_key(order);
-        sink(together);
+        flows.sort_by_cached_key(order);
+        sink(&mut flows, &names);
     }
 }
 
@@ -185,7 +184,8 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
                 if rounds.count(now) {
                     // The other shards' packets count for what is over, too.
                     table.advance(rounds.latest, &mut identifier);
-                    sink(Round { flows: in_order(&mut identifier), names: std::mem::take(&mut names) });
+                    sink(in_order(&mut identifier), &names);
+                    names.clear();
                 }
             }
         });
@@ -199,8 +199,8 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
         }
     }
     table.advance(rounds.latest, &mut identifier);
-    sink(Round { flows: in_order(&mut identifier), names });
-    table.finish_in_parts(&rounds.ends, &mut identifier, &mut |identifier| sink(Round { flows: in_order(identifier), names: Vec::new() }));
+    sink(in_order(&mut identifier), &names);
+    table.finish_in_parts(&rounds.ends, &mut identifier, &mut |identifier| sink(in_order(identifier), &[]));
     read.losses = Losses { flows: table.counts().clone(), facts: identifier.facts_dropped(), files_skipped: source.skipped(), ..Losses::default() };
     read.files = source.files().to_vec();
     read.interfaces = source.interfaces().to_vec();
@@ -218,9 +218,9 @@ fn push(frames: &[Frame<'_>], shard: Shard, table: &mut FlowTable, identifier: &
     table.push(&packets, identifier);
 }
 
-/// The flows that ended since the last call.
-fn in_order(identifier: &mut Identifier<'_>) -> Vec<Identified> {
-    let mut flows = identifier.take_closed();
+/// The flows that ended since the last round.
+fn in_order<'i>(identifier: &'i mut Identifier<'_>) -> &'i mut Vec<Identified> {
+    let flows = identifier.ended();
     flows.sort_by_cached_key(order);
     flows
 }

@@ -36,7 +36,7 @@ impl Observer for Both<'_> {
     fn closed(&mut self, slot: Slot, flow: Flow) {
         self.identifier.closed(slot, flow);
         let stream = self.streams.remove(&slot).unwrap_or_default();
-        let identified = self.identifier.take_closed().remove(0);
+        let identified = self.identifier.ended().remove(0);
         if identified.protocol.first() == Some(&"tls") {
             self.tls.push((stream, identified));
         }

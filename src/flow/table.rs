@@ -361,27 +361,25 @@ impl FlowTable {
         slot
     }
 
-    fn take_segment(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, tcp: &Tcp, observer: &mut impl Observer) {
+    fn take_segment(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, tcp_header: &Tcp, observer: &mut impl Observer) {
         let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) else { return };
-        // Out of the flow while it works, so that the rest of the flow can be shown to the observer.
-        let Some(mut connection) = flow.tcp.take() else { return };
-        let mut history = std::mem::take(&mut flow.cold.history);
-        let effect = connection.segment(side, packet, ip, tcp, &mut history);
-        let (wanted, midstream) = (flow.wanted, connection.is_midstream());
-        let parties = flow.parties();
-        let mut deliver = |ready: Ready<'_>| observer.data(Slot(slot), &parties, ready.into_data(midstream));
-        let mut outlet = Outlet { from: side, deliver: &mut deliver, wanted, budget: &mut self.budget };
-        connection.payload(side, packet, &effect, &mut history, &mut outlet);
+        // Most packets belong to flows of which nobody wants payload any more.
+        let parties = flow.wanted.then(|| flow.parties());
+        let Live { tcp, cold, wanted, .. } = flow;
+        let Some(connection) = tcp.as_deref_mut() else { return };
+        let effect = connection.segment(side, packet, ip, tcp_header, &mut cold.history);
+        let midstream = connection.is_midstream();
+        let mut deliver = |ready: Ready<'_>| parties.as_ref().map_or(Want::Nothing, |parties| observer.data(Slot(slot), parties, ready.into_data(midstream)));
+        let mut outlet = Outlet { from: side, deliver: &mut deliver, wanted: *wanted, budget: &mut self.budget };
+        connection.payload(side, packet, &effect, &mut cold.history, &mut outlet);
         let still_wanted = outlet.wanted;
-        if wanted && !still_wanted {
+        if *wanted && !still_wanted {
             connection.release(&mut self.budget);
         }
         if effect.finished && connection.closed.is_none() {
             connection.closed = Some(packet.time + self.settings.tcp_linger);
         }
-        flow.wanted = still_wanted;
-        flow.cold.history = history;
-        flow.tcp = Some(connection);
+        *wanted = still_wanted;
     }
 
     fn take_datagram(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, observer: &mut impl Observer) {

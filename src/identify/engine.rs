@@ -35,9 +35,9 @@ impl<'b> Identifier<'b> {
         self
     }
 
-    /// The flows that ended since the last call, in the order they ended.
-    pub fn take_closed(&mut self) -> Vec<Identified> {
-        mem::take(&mut self.closed)
+    /// The flows that ended and were not taken out yet, in the order they ended.
+    pub const fn ended(&mut self) -> &mut Vec<Identified> {
+        &mut self.closed
     }
 
     /// Facts dropped beyond [`limit::FACTS_KEPT`] a flow.
@@ -393,7 +393,7 @@ mod tests {
             wants.push(identifier.data(Slot(3), &flow.parties(), Data { from: *from, bytes, offset, missing: 0, midstream, time, frame, ttl: 64 }));
         }
         identifier.closed(Slot(3), flow.clone());
-        let identified = identifier.take_closed().remove(0);
+        let identified = identifier.ended().remove(0);
         (identified, wants, books)
     }
 

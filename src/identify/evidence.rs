@@ -1,10 +1,10 @@
 //! Which protocol an opening shows, and how far that is to be believed.
 
 use std::cmp::Reverse;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use crate::identify::Evidence;
-use crate::identify::protocol::{Gate, Hit, Opening, PROTOCOLS, Probe, Protocol, Strength};
+use crate::identify::protocol::{Gate, Hit, Opening, PROTOCOLS, Piece, Probe, Protocol, Strength};
 use crate::net::{Side, Transport};
 
 /// A protocol that said an opening is its own.
@@ -31,9 +31,32 @@ impl Refused {
         })
     }
 
+    /// Refusals of a stream for its first byte: a refusal is for good however the stream goes on, and nobody is as quick to refuse as the one who was asked about
+    /// a byte before. Worked out when a byte is first met.
+    pub(super) fn by_first_byte(piece: &Piece<'_>, midstream: bool) -> Self {
+        let Some((first, _)) = piece.bytes.split_first() else { return Self::default() };
+        let refused = &FIRST_BYTES[usize::from(midstream)][piece.from as usize][usize::from(*first)];
+        *refused.get_or_init(|| {
+            let bytes = std::slice::from_ref(first);
+            let (client, server) = if piece.from == Side::Client { (bytes, &[][..]) } else { (&[][..], bytes) };
+            let (mut at_home, mut away) = (Self::default(), Self::default());
+            let opening = Opening { midstream, first: piece.from, ..Opening::of(Transport::TCP, client, server) };
+            recognise(&Opening { anywhere: true, ..opening }, &mut at_home);
+            recognise(&opening, &mut away);
+            Self(at_home.0 & away.0)
+        })
+    }
+
     /// Refusals for all that do not run on the transport.
     fn add_strangers(&mut self, transport: Transport) {
         self.0 |= STRANGERS[usize::from(transport.0)].0;
+    }
+
+    /// Whether one of them would recognise the opening after all.
+    pub(super) fn hides(self, opening: &Opening<'_>) -> bool {
+        let would = |protocol: &dyn Protocol| matches!(protocol.probe(opening), Probe::Found { .. });
+        let refused = |index: usize| self.0 >> index & 1 == 1;
+        PROTOCOLS.iter().enumerate().any(|(index, protocol)| refused(index) && protocol.carriers().contains(&opening.transport) && would(*protocol))
     }
 
     fn add(&mut self, index: usize) {
@@ -46,19 +69,13 @@ impl Refused {
     }
 }
 
-impl dyn Protocol {
-    fn would_be(&self, opening: &Opening<'_>) -> bool {
-        matches!(self.probe(opening), Probe::Found { .. })
-    }
-}
-
 /// Asks every protocol that has not refused yet. Of several that match, the one with the strongest evidence, then with the strongest kind of
 /// probe, then the first by name.
 pub(super) fn recognise(opening: &Opening<'_>, refused: &mut Refused) -> Option<Recognised> {
     let mut best: Option<(Rank, Recognised)> = None;
     refused.add_strangers(opening.transport);
     let asked = if opening.transport == Transport::TCP { *refused } else { Refused(refused.0 | GATES.closed(opening)) };
-    debug_assert!(refused.others().all(|index| asked.others().any(|open| open == index) || !PROTOCOLS[index].would_be(opening)), "a gate is too narrow");
+    debug_assert!(!Refused(asked.0 & !refused.0).hides(opening), "a gate is too narrow");
     for index in asked.others() {
         let protocol = PROTOCOLS[index];
         match protocol.probe(opening) {
@@ -109,6 +126,9 @@ impl Gates {
         self.ports.iter().filter(|(_, ports)| !opening.is_at(ports)).fold(by_bytes, |closed, (bit, _)| closed | bit)
     }
 }
+
+/// By whether the start was seen, who spoke, and the byte.
+static FIRST_BYTES: [[[OnceLock<Refused>; 256]; 2]; 2] = [const { [const { [const { OnceLock::new() }; 256] }; 2] }; 2];
 
 static GATES: LazyLock<Gates> = LazyLock::new(Gates::of_all);
 

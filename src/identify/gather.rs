@@ -49,8 +49,9 @@ impl Gathered {
         sides[piece.from as usize] = piece.bytes;
         cut[piece.from as usize] = lacking(piece);
         let ([client, server], latest, heads) = (sides, (piece.from, piece.bytes), &[head(piece)]);
-        let opening = Opening { transport, client, server, ends, first: piece.from, midstream, complete: false, latest, cut, heads };
-        let mut refused = Refused::default();
+        let opening = Opening { transport, client, server, ends, anywhere: false, first: piece.from, midstream, complete: false, latest, cut, heads };
+        let mut refused = if transport == Transport::TCP { Refused::by_first_byte(piece, midstream) } else { Refused::default() };
+        debug_assert!(!refused.hides(&opening), "a stream is refused for its first byte by a protocol that it is");
         (recognise(&opening, &mut refused), refused)
     }
 
@@ -136,7 +137,7 @@ impl Gathered {
         let latest = self.pieces.last().map_or((Side::Client, client), |kept| (kept.from, self.datagram(kept.from, true).0));
         let first = self.pieces.first().map_or(Side::Client, |kept| kept.from);
         let (cut, heads) = ([cut_client, cut_server], self.heads.as_slice());
-        let opening = Opening { transport, client, server, ends, first, midstream, complete, latest, cut, heads };
+        let opening = Opening { transport, client, server, ends, anywhere: false, first, midstream, complete, latest, cut, heads };
         let found = recognise(&opening, &mut refused);
         self.refused = refused;
         found
@@ -155,7 +156,7 @@ impl Gathered {
             }
             let [(client, cut_client), (server, cut_server)] = sides;
             let (latest, cut, heads) = ((piece.from, piece.bytes), [cut_client, cut_server], self.heads.as_slice());
-            let opening = Opening { transport, client, server, ends, first, midstream, complete: false, latest, cut, heads };
+            let opening = Opening { transport, client, server, ends, anywhere: false, first, midstream, complete: false, latest, cut, heads };
             let found = recognise(&opening, &mut Refused::default());
             if found.is_some() || self.heads.len() < 2 {
                 return found;

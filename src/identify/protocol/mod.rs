@@ -131,6 +131,8 @@ pub struct Opening<'a> {
     pub server: &'a [u8],
     /// Ends, for protocols whose bytes mean nothing away from their port or group.
     pub ends: (Endpoint, Endpoint),
+    /// Take every port for one that an end has: asks what could be a protocol's wherever it runs.
+    pub anywhere: bool,
     /// Who spoke first.
     pub first: Side,
     /// The start was not seen: only rules that hold in the middle of a stream may match, and sides may be swapped.
@@ -157,6 +159,7 @@ impl<'a> Opening<'a> {
             client,
             server,
             ends,
+            anywhere: false,
             first: Side::Client,
             midstream: false,
             complete: false,

@@ -50,7 +50,7 @@ impl Look {
 impl Opening<'_> {
     /// Whether an end has one of these ports.
     pub fn is_at(&self, ports: &[u16]) -> bool {
-        ports.contains(&self.ends.0.port) || ports.contains(&self.ends.1.port)
+        self.anywhere || ports.contains(&self.ends.0.port) || ports.contains(&self.ends.1.port)
     }
 }
 
@@ -115,6 +115,7 @@ impl Piece<'_> {
             client: empty,
             server: empty,
             ends: self.ends,
+            anywhere: false,
             first: Side::Client,
             midstream: false,
             complete,
