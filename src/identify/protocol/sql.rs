@@ -25,8 +25,8 @@ pub static TDS: Known = Known {
         [1 | 3 | 14, _, a, b, 0, 0, _, 0, 22, 0, 0, 0, 18, 0, 0, 0, 2, 0, ..] => {
             Look::when(u16::from_be_bytes([*a, *b]) >= 30, 18, "TDS request with transaction header")
         }
-        [1 | 3 | 14, 0 | 1 | 8 | 9, a, b, 0, 0, _, 0, ..] => {
-            Look::when(usize::from(u16::from_be_bytes([*a, *b])) == bytes.len() && opening.is_at(&[1433]), 8, "TDS request")
+        [1 | 3 | 14, 0 | 1 | 8 | 9, a, b, 0, 0, _, 0, ..] if usize::from(u16::from_be_bytes([*a, *b])) == bytes.len() && opening.is_at(&[1433]) => {
+            Look::Yes(0, 8, "TDS request")
         }
         [1 | 3 | 14, rest @ ..] if bytes.len() < 19 && rest.iter().skip(3).take(2).all(|byte| *byte == 0) => Look::Short,
         [0x10 | 0x12] | [0x10 | 0x12, 1] | [0x10 | 0x12, 1, _] => Look::Short,
