@@ -28,7 +28,7 @@ pub static TDS: Known = Known {
         [1 | 3 | 14, 0 | 1 | 8 | 9, a, b, 0, 0, _, 0, ..] if usize::from(u16::from_be_bytes([*a, *b])) == bytes.len() && opening.is_at(&[1433]) => {
             Look::Yes(0, 8, "TDS request")
         }
-        [1 | 3 | 14, rest @ ..] if bytes.len() < 19 && rest.iter().skip(3).take(2).all(|byte| *byte == 0) => Look::Short,
+        [1 | 3 | 14, rest @ ..] if bytes.len() < 18 && rest.iter().skip(3).take(2).all(|byte| *byte == 0) => Look::Short,
         [0x10 | 0x12] | [0x10 | 0x12, 1] | [0x10 | 0x12, 1, _] => Look::Short,
         [0x10 | 0x12, 1, _, _, tail @ ..] if bytes.len() < 9 && tail.iter().take(2).all(|byte| *byte == 0) => Look::Short,
         _ => Look::No,
@@ -405,7 +405,7 @@ mod tests {
         // MS-TDS 2.2.3.1 and 2.2.5.3: type 1, length 190; all headers 22 bytes, one of 18, the transaction descriptor.
         let batch = hex("0101 00be 0000 0100 16000000 12000000 0200 00000000");
         let probe = |len: usize| TDS.probe(&Opening { midstream: true, ..Opening::of(Transport::TCP, &batch[..len], &[]) });
-        assert!((1..19).all(|len| matches!(probe(len), Probe::NeedMore)));
+        assert!((1..18).all(|len| matches!(probe(len), Probe::NeedMore)));
         assert!(matches!(probe(batch.len()), Probe::Found { .. }));
     }
 
