@@ -246,6 +246,13 @@ pub const HOSTS_REMEMBERED: usize = 1 << 18;
 pub const PAIRS_REMEMBERED: usize = 1 << 19;
 /// Unanswered targets remembered of one source: twice what makes it a scanner.
 pub const TARGETS_REMEMBERED: usize = 64;
+/// How long a product is watched using one service before it is told that it never tried another that belongs to it: many times the keep-alive of a
+/// connection that may have begun before the capture.
+pub const COMPANION_WITHIN: Duration = Duration::from_secs(1800);
+/// Times at which flows between two hosts began that are remembered.
+pub const MEETINGS_TIMED: usize = 64;
+/// Flows of what is due once that are too many: a failed try or two is no habit.
+pub const AGAIN_AND_AGAIN: usize = 3;
 /// Pairs of hosts kept apart while findings are gathered, at some 1 KB each.
 pub const PAIRS_GATHERED: usize = 1 << 14;
 /// Hosts, ports and names told apart in one finding; more are a number.

@@ -139,6 +139,11 @@ pub fn is_private(ip: IpAddr) -> bool {
     }
 }
 
+/// Whether it is an address that a host of an IPv4 network takes where it is given none: 169.254.1.0 to 169.254.254.255 (RFC 3927, section 2.1).
+pub fn is_self_assigned(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V4(v4) if v4.is_link_local() && (1..255).contains(&v4.octets()[2]))
+}
+
 fn is_private_v4(ip: Ipv4Addr) -> bool {
     let [a, b, ..] = ip.octets();
     ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || (a == 100 && (64..128).contains(&b))

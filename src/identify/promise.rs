@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_holds_for_its_client_its_endpoint_and_its_time() {
+    fn s51_a_promise_holds_for_its_client_its_endpoint_and_its_time() {
         let promises = book(Some("10.0.0.1"));
         let of = |client: &str, server, second| promises.of(Transport::TCP, client.parse().unwrap(), end(server), Timestamp::from_parts(second, 0));
         assert_eq!(of("10.0.0.1", "10.0.0.2:20001", 160).map(|promise| promise.frame.number), Some(7));

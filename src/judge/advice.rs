@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::judge::finding::{Gathered, Trouble};
+use crate::judge::finding::{Gathered, Tied, Trouble};
 use crate::judge::{Cited, Outcome, Reason, Site, Stance, Stated};
 use crate::net::Transport;
 use crate::signature::{Basis, Citation, RoleId, RoleKind, Rule, RuleEffect, Service, ServiceId, Signatures};
@@ -51,6 +51,8 @@ pub(super) struct Advice<'a> {
     pub(super) optional: bool,
     /// The site's entry that forbids it, or allowed it once.
     pub(super) stance: Option<Stated>,
+    /// What other flows have to do with it.
+    pub(super) tied: Tied,
     pub(super) gathered: &'a Gathered,
 }
 
@@ -72,7 +74,7 @@ impl Advice<'_> {
             }
             Trouble::Failed(outcome) => {
                 let (what, Ends { client, server }) = (self.what(), self.ends);
-                format!("{what} from {client} to {server} {}{}{}", failed(outcome), self.how_often(), self.because())
+                format!("{what} from {client} to {server} {}{}{}{}", failed(outcome), self.how_often(), self.because(), self.beside())
             }
             Trouble::Intermittent => {
                 format!("{} from {} to {} fails now and then: it worked at other times{}", self.what(), self.ends.client, self.ends.server, self.because())
@@ -118,6 +120,16 @@ impl Advice<'_> {
         self.gathered.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"))
     }
 
+    /// What works beside it.
+    fn beside(&self) -> String {
+        let name = |id: Option<ServiceId>| id.and_then(|id| self.signatures.services.get(id.0 as usize)).map(|service| service.name.as_str());
+        match (name(self.tied.fell_back), name(self.tied.other_way)) {
+            (Some(other), _) => format!("; the client has fallen back to \"{other}\", which works"),
+            (None, Some(other)) => format!("; the other way round, \"{other}\" works between the two"),
+            (None, None) => String::new(),
+        }
+    }
+
     /// The service with its port, or the port alone.
     fn what(&self) -> String {
         match self.service {
@@ -151,6 +163,9 @@ impl Advice<'_> {
             Reason::UndocumentedPath => format!("{client} asked {server} on {what} for a path that no row of the document names"),
             Reason::OptionalServiceActive => format!("{what} is active on {server}; the document says that it is not enabled by default"),
             Reason::UnknownName => format!("{what} from {client} goes to a name that the document does not know: {}", self.names()),
+            Reason::OutsideAnnouncedRange if self.gathered.expected => {
+                format!("{what} of {server} was opened by a port mapping, away from the documented range")
+            }
             Reason::OutsideAnnouncedRange => format!("{client} was sent to {} of {server}, outside the documented range", self.place()),
             Reason::NotAnnounced => {
                 format!("{client} opened {} to {server}, a port of the range for announced transfers, but nothing announced it", self.place())
@@ -158,6 +173,10 @@ impl Advice<'_> {
             Reason::LeftTheLan => format!("{what} from {client} to {server} left the local network, where it belongs"),
             Reason::InboundFromOutside => format!("{client} reached {what} of {server} {}", self.whence()),
             Reason::WrongRole => format!("{what} between {client} and {server}: the document has it between other hosts"),
+            Reason::UnsupportedByProduct if self.unsupported_request().is_some() => {
+                let rule = self.unsupported_request().map_or("", |rule| rule.says.trim_end_matches('.'));
+                format!("{client} sent {server} a request of {what} that it does not take{}: {rule}", self.answered())
+            }
             Reason::UnsupportedByProduct => format!("{client} asked {server} for {what} ({seen}), which the product does not support{}", self.answered()),
             Reason::DeniedBySite => self.denied(),
             Reason::VersionTooOld => {
@@ -192,6 +211,12 @@ impl Advice<'_> {
         }
     }
 
+    /// The rule about requests that the row's product does not take.
+    fn unsupported_request(&self) -> Option<&Rule> {
+        let row = self.id?;
+        self.signatures.rules.iter().find(|rule| rule.effect == RuleEffect::Unsupported && rule.services.contains(&row) && !rule.requests.is_empty())
+    }
+
     fn answered(&self) -> &'static str {
         if self.gathered.answered { "; it was answered" } else { "" }
     }
@@ -211,10 +236,12 @@ impl Advice<'_> {
             return None;
         }
         let service = self.service?;
+        let mandatory = self.rules(RuleEffect::Mandatory).next().filter(|_| self.tied.mandatory);
+        let needed = mandatory.map_or_else(String::new, |rule| format!(" The document: \"{}\"", rule.citation.quote));
         if let Some(consequence) = &service.consequence {
             return Some(match &consequence.quote {
-                Some(quote) => format!("{} The document: \"{quote}\"", consequence.says),
-                None => format!("{} (our inference; the document does not say)", consequence.says),
+                Some(quote) => format!("{} The document: \"{quote}\"{needed}", consequence.says),
+                None => format!("{} (our inference; the document does not say){needed}", consequence.says),
             });
         }
         let rule = self.rules(RuleEffect::Consequence).next()?;
@@ -224,6 +251,12 @@ impl Advice<'_> {
     pub(super) fn alternatives(&self) -> Vec<String> {
         let known = if matches!(self.trouble, Trouble::Broke(_)) { &[] } else { self.gathered.alternatives };
         let mut alternatives: Vec<String> = known.iter().map(|words| (*words).to_owned()).collect();
+        let fragile = |rule: &&Rule| rule.effect == RuleEffect::NoInterception && self.id.is_some_and(|id| rule.services.contains(&id));
+        if matches!(self.trouble, Trouble::Failed(Outcome::TlsFailed | Outcome::ResetByMiddlebox))
+            && let Some(rule) = self.signatures.rules.iter().find(fragile)
+        {
+            alternatives.insert(0, format!("a device that opens TLS: {}", rule.says));
+        }
         if matches!(self.trouble, Trouble::Failed(_)) && self.optional {
             alternatives.insert(0, "the service is not enabled by default and was never switched on".to_owned());
         }
@@ -243,7 +276,10 @@ impl Advice<'_> {
             Trouble::Failed(Outcome::ResetByMiddlebox | Outcome::BlockedByProxy | Outcome::TlsIntercepted) => Some(self.exemption()),
             Trouble::Failed(Outcome::SilentDrop) if self.gathered.rule == Some("D41") => Some(self.exemption()),
             Trouble::Failed(Outcome::AppRefused | Outcome::TlsFailed | Outcome::ServerSilent) => self.service?.remedy.clone(),
-            Trouble::Failed(Outcome::RefusedByHost) => Some(format!("Start the service on {}, or check the configured port.", self.ends.server)),
+            Trouble::Failed(_) if self.tied.fell_back.is_some() => None,
+            Trouble::Failed(Outcome::RefusedByHost) => {
+                Some(format!("Start the service on {}, or check the configured port{}.", self.ends.server, self.set_where()))
+            }
             Trouble::Failed(_) => Some(self.opening()),
             Trouble::Intermittent => Some("Look for loss, rate limits and timeouts between the two at the times shown.".to_owned()),
             Trouble::Broke(reason) => self.correction(reason),
@@ -257,8 +293,18 @@ impl Advice<'_> {
             words.push("Allow it by name: its addresses change.".to_owned());
         }
         words.extend(self.service.and_then(|service| service.remedy.clone()));
-        words.extend(self.service.and_then(|service| service.firewall.as_ref()).map(|firewall| format!("The document on firewalls: \"{firewall}\".")));
+        let firewall = self.service.and_then(|service| service.firewall.as_ref());
+        words.extend(firewall.map(|firewall| format!("The document on firewalls: \"{firewall}\".")));
+        // Where the row itself is silent on firewalls, a sentence about all that goes out may not be.
+        let outbound = self.rules(RuleEffect::OutboundOpen).next().filter(|_| firewall.is_none());
+        words.extend(outbound.map(|rule| format!("{} The document: \"{}\"", rule.says, rule.citation.quote)));
         words.join(" ")
+    }
+
+    /// Where the port is set, if the document says so.
+    fn set_where(&self) -> String {
+        let place = self.service.and_then(|service| service.configurable.as_ref());
+        place.map_or_else(String::new, |place| format!(" ({place})"))
     }
 
     /// `TCP 8883`, `TCP 5321-5336`; the ports that were seen, where the row was moved to others.
@@ -356,6 +402,9 @@ impl Advice<'_> {
             Trouble::Broke(Reason::UnsupportedByProduct) if self.id.is_none() => Some(RuleEffect::Unsupported),
             _ => None,
         };
+        if let (Trouble::Broke(Reason::UnsupportedByProduct), Some(rule)) = (self.trouble, self.unsupported_request()) {
+            return Some(self.cited(rule.document, &rule.citation, rule.basis));
+        }
         if let Some(entry) = self.forbidding() {
             let (document, quote) = (entry.written.clone(), entry.reason.clone());
             return Some(Cited { document, section: String::new(), quote, verbatim: true, url: None, basis: Basis::User });

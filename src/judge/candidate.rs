@@ -24,6 +24,8 @@ pub(super) struct Case<'a> {
     pub(super) names: &'a [Vec<Named>; 2],
     /// What announced the flow.
     pub(super) announced: Option<&'a Promise>,
+    /// The period in which its client comes to its server, in seconds.
+    pub(super) period: Option<u64>,
 }
 
 impl Case<'_> {
@@ -154,6 +156,11 @@ pub(super) type Rank = (Level, bool, [Plays; 2], Plays, usize, u8, std::cmp::Rev
 impl Weighed {
     pub(super) fn fits(&self) -> bool {
         self.misses.is_empty()
+    }
+
+    /// Whether the flow's port is none of the row's.
+    pub(super) fn is_off_its_ports(&self) -> bool {
+        self.width == u32::MAX
     }
 
     /// Specificity first; among equals the name, then how sure the ends are, the path, whose word it is, the narrower range.

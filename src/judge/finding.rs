@@ -14,10 +14,11 @@ use crate::flow::community_id;
 use crate::judge::advice::{Advice, Ends};
 use crate::judge::claim::is_background;
 use crate::judge::coverage::{self, Tried};
+use crate::judge::together::Together;
 use crate::judge::{Confidence, Coverage, Finding, Judge, Judged, Outcome, Reason, Selection, Severity, Site, Stated, Verdict, display_filter};
 use crate::limit;
 use crate::net::{Endpoint, Transport};
-use crate::signature::{RoleId, ServiceId, Signatures};
+use crate::signature::{RoleId, Rule, RuleEffect, ServiceId, Signatures};
 use crate::time::Timestamp;
 
 /// What is wrong with a flow.
@@ -53,6 +54,8 @@ pub(super) struct Gathered {
     pub(super) flows: u64,
     pub(super) attempts: u64,
     pub(super) answered: bool,
+    /// None of them is unexpected.
+    pub(super) expected: bool,
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
     /// Of the flow that shows it best.
@@ -78,6 +81,7 @@ pub struct Gatherer<'a> {
     groups: BTreeMap<(Key, Pair), Gathered>,
     worked: HashSet<(Option<ServiceId>, Pair), RandomState>,
     tried: Vec<Tried>,
+    together: Together,
     /// Flows with something to say that found no room at a bound.
     dropped: u64,
 }
@@ -86,7 +90,7 @@ impl<'a> Gatherer<'a> {
     /// Nothing gathered yet.
     pub fn new(signatures: &'a Signatures) -> Self {
         let tried = vec![Tried::default(); signatures.services.len()];
-        Self { signatures, groups: BTreeMap::new(), worked: HashSet::default(), tried, dropped: 0 }
+        Self { signatures, groups: BTreeMap::new(), worked: HashSet::default(), tried, together: Together::new(signatures), dropped: 0 }
     }
 
     /// Adds a judged flow, in any order.
@@ -97,6 +101,7 @@ impl<'a> Gatherer<'a> {
         if let Some(tried) = judged.denied.and_then(|id| self.tried.get_mut(id.0 as usize)) {
             tried.deny(judged.outcome);
         }
+        self.together.add(judged, self.signatures);
         let flow = &judged.identified.flow;
         let pair = (flow.client.endpoint.ip, flow.transport, flow.server.endpoint);
         if judged.outcome == Outcome::Ok && judged.verdict != Verdict::Unexpected && self.worked.len() < limit::PAIRS_REMEMBERED {
@@ -137,8 +142,9 @@ impl<'a> Gatherer<'a> {
                 Entry::Vacant(empty) => _ = empty.insert(gathered),
             }
         }
-        let mut findings: Vec<Finding> = whole.iter().map(|(key, gathered)| finding(self.signatures, judge.site(), key, gathered)).collect();
-        // The keys are in order already; the sort is stable.
+        let mut findings: Vec<Finding> = whole.iter().map(|(key, gathered)| finding(self.signatures, judge.site(), &self.together, key, gathered)).collect();
+        findings.extend(self.together.findings(self.signatures, judge));
+        // The keys are in order already, and so are the rules; the sort is stable.
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.confidence.cmp(&a.confidence)));
         (findings, coverage)
     }
@@ -176,9 +182,10 @@ fn own_troubles(judged: &Judged) -> Vec<Trouble> {
         Verdict::Expected | Verdict::Undecided if hint && !judged.outcome.is_blocked() => Vec::new(),
         Verdict::Unexpected => judged.reasons.iter().filter(|reason| !OPEN.contains(reason)).map(|reason| Trouble::Broke(*reason)).collect(),
         Verdict::Expected | Verdict::Undecided => {
-            let active = judged.reasons.contains(&Reason::OptionalServiceActive).then_some(Trouble::Broke(Reason::OptionalServiceActive));
+            let notices = [Reason::OptionalServiceActive, Reason::OutsideAnnouncedRange];
+            let active = judged.reasons.iter().filter(|reason| notices.contains(reason)).map(|reason| Trouble::Broke(*reason));
             let failed = is_failure(judged).then_some(Trouble::Failed(judged.outcome));
-            active.into_iter().chain(failed).collect()
+            active.chain(failed).collect()
         }
     }
 }
@@ -201,6 +208,7 @@ impl Gathered {
             flows: 1,
             attempts: requests,
             answered: flow.server.payload_bytes > 0 || flow.tcp.as_ref().is_some_and(|tcp| tcp.syn_acks > 0),
+            expected: judged.verdict != Verdict::Unexpected,
             first: flow.first,
             last: flow.last,
             cause: judged.cause.as_ref().map(|cause| cause.says.clone()),
@@ -227,6 +235,7 @@ impl Gathered {
         self.flows += other.flows;
         self.attempts = self.attempts.saturating_add(other.attempts);
         self.answered |= other.answered;
+        self.expected &= other.expected;
         (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
         (self.confidence, self.attribution) = (self.confidence.max(other.confidence), self.attribution.max(other.attribution));
         take(&mut self.clients, other.clients, limit::HOSTS_OF_A_FINDING);
@@ -247,17 +256,18 @@ fn take<T: Ord>(set: &mut BTreeSet<T>, more: BTreeSet<T>, bound: usize) {
     }
 }
 
-fn finding(signatures: &Signatures, site: &Site, key: &Key, gathered: &Gathered) -> Finding {
+fn finding(signatures: &Signatures, site: &Site, together: &Together, key: &Key, gathered: &Gathered) -> Finding {
     let service = key.service.and_then(|id| signatures.services.get(id.0 as usize));
     let ends = Ends::of(signatures, service, key.roles, gathered);
     let switched_on = key.service.is_some_and(|id| gathered.servers.iter().all(|server| site.is_switched_on(id, *server)));
     let optional = service.is_some_and(|service| service.default_on == Some(false)) && !switched_on;
-    let advice =
-        Advice { signatures, site, trouble: key.trouble, id: key.service, service, ends: &ends, roles: key.roles, optional, stance: key.stance, gathered };
+    let tied = Tied::of(signatures, together, key, gathered);
+    let Key { trouble, service: id, roles, stance, .. } = *key;
+    let advice = Advice { signatures, site, trouble, id, service, ends: &ends, roles, optional, stance, tied, gathered };
     let confidence = gathered.confidence_of(key.trouble);
     let rule = rule_name(key.trouble);
     Finding {
-        severity: site.severity(&rule, key.service).unwrap_or_else(|| severity(key, gathered, optional)),
+        severity: site.severity(&rule, key.service).unwrap_or_else(|| severity(key, gathered, optional, tied)),
         rule,
         service: key.service,
         client: ends.client.clone(),
@@ -276,6 +286,37 @@ fn finding(signatures: &Signatures, site: &Site, key: &Key, gathered: &Gathered)
         display_filter: display_filter(&gathered.selections),
         flow_ids: gathered.ids.iter().cloned().collect(),
         confidence,
+    }
+}
+
+/// What other flows have to do with a failure.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tied {
+    /// The row to which all its clients have fallen back, and which works.
+    pub(super) fell_back: Option<ServiceId>,
+    /// The row that works between the same hosts in the other direction.
+    pub(super) other_way: Option<ServiceId>,
+    /// The document holds the row to be needed.
+    pub(super) mandatory: bool,
+}
+
+impl Tied {
+    fn of(signatures: &Signatures, together: &Together, key: &Key, gathered: &Gathered) -> Self {
+        let (Trouble::Failed(_), Some(service)) = (key.trouble, key.service) else { return Self::default() };
+        let rules = |effect: RuleEffect| signatures.rules.iter().filter(move |rule| rule.effect == effect && rule.services.contains(&service));
+        let fallback = |rule: &Rule| {
+            let works = |client: &IpAddr| gathered.servers.iter().find_map(|server| together.worked(&rule.expects, *client, *server));
+            gathered.clients.iter().map(works).reduce(Option::and).flatten()
+        };
+        let back = |rule: &Rule| {
+            let pairs = gathered.clients.iter().flat_map(|client| gathered.servers.iter().map(move |server| (*server, *client)));
+            pairs.into_iter().find_map(|(from, to)| together.worked(&rule.services, from, to))
+        };
+        Self {
+            fell_back: rules(RuleEffect::Fallback).find_map(fallback),
+            other_way: rules(RuleEffect::BothWays).find_map(back),
+            mandatory: rules(RuleEffect::Mandatory).next().is_some(),
+        }
     }
 }
 
@@ -306,10 +347,11 @@ fn rule_name(trouble: Trouble) -> String {
 
 /// A documented service that does not get through is worst; one that is off unless switched on is probably off. What rests on a hint, or on a row
 /// whose product nobody said to be there, weighs a step less.
-fn severity(key: &Key, gathered: &Gathered, optional: bool) -> Severity {
+fn severity(key: &Key, gathered: &Gathered, optional: bool, tied: Tied) -> Severity {
     let plain = match key.trouble {
+        Trouble::Failed(_) if tied.fell_back.is_some() => Severity::Info,
         Trouble::Failed(_) if optional => Severity::Info,
-        Trouble::Failed(outcome) if outcome.is_blocked() => Severity::High,
+        Trouble::Failed(outcome) if outcome.is_blocked() || tied.mandatory => Severity::High,
         Trouble::Failed(Outcome::AppRefused | Outcome::ServerSilent) => Severity::Low,
         Trouble::Failed(_) => Severity::Medium,
         Trouble::Intermittent => Severity::Low,
@@ -328,6 +370,7 @@ fn severity_of(reason: Reason, gathered: &Gathered) -> Severity {
     let answered = gathered.answered;
     match reason {
         Reason::OptionalServiceActive => Severity::Info,
+        Reason::OutsideAnnouncedRange if gathered.expected => Severity::Info,
         Reason::UndocumentedService | Reason::WrongRole if background => Severity::Info,
         Reason::UndocumentedService if answered => Severity::Medium,
         Reason::UndocumentedService => Severity::Low,

@@ -1,5 +1,7 @@
 //! The two passes: learn from all flows what can be seen and who serves, then judge each.
 
+use std::net::IpAddr;
+
 use crate::flow::Direction;
 use crate::identify::{Books, Fact, Identified, Promise};
 use crate::judge::announcer::Announcers;
@@ -7,11 +9,12 @@ use crate::judge::candidate::{Case, weigh};
 use crate::judge::claim::Claims;
 use crate::judge::ending::Ending;
 use crate::judge::resolver::Resolvers;
+use crate::judge::rhythm::Rhythms;
 use crate::judge::role::{Plays, Roles};
 use crate::judge::visibility::{Seen, Visibility, took_part};
-use crate::judge::{Confidence, Judged, Named, Outcome, Site, Verdict, blocked, direction, stance, verdict};
+use crate::judge::{Confidence, Judged, Named, Outcome, Site, Verdict, blocked, direction, stance, verdict, version};
 use crate::net::{Endpoint, Side, Transport, is_group};
-use crate::signature::{Service, ServiceId, Signatures};
+use crate::signature::{RoleId, Service, ServiceId, Signatures};
 
 /// Judges flows. First [`learn`](Self::learn) from all, then [`judge`](Self::judge) each, in any order.
 pub struct Judge<'a> {
@@ -24,13 +27,16 @@ pub struct Judge<'a> {
     announcers: Announcers,
     /// Whether candidate rows are told.
     candidates: bool,
+    rhythms: Rhythms,
 }
 
 impl<'a> Judge<'a> {
     /// A judge by these documents, this site and what the books know.
     pub fn new(signatures: &'a Signatures, site: Site, books: &'a Books) -> Self {
         let (roles, claims) = (Roles::new(signatures, site), Claims::new(signatures));
-        Self { signatures, roles, books, claims, seen: Seen::default(), resolvers: Resolvers::default(), announcers: Announcers::default(), candidates: true }
+        let rhythms = Rhythms::new(signatures);
+        let (seen, resolvers, announcers) = (Seen::default(), Resolvers::default(), Announcers::default());
+        Self { signatures, roles, books, claims, seen, resolvers, announcers, rhythms, candidates: true }
     }
 
     /// Whether judgements are to tell candidate rows in words, as records do; they do unless this says no.
@@ -43,6 +49,8 @@ impl<'a> Judge<'a> {
     /// First pass: what this flow shows about the tap and about the other flows' ends.
     pub fn learn(&mut self, identified: &Identified) {
         self.seen.learn(identified);
+        self.roles.learn(identified);
+        self.rhythms.learn(identified);
         self.resolvers.learn(identified, self.signatures);
         self.announcers.learn(identified);
     }
@@ -62,7 +70,8 @@ impl<'a> Judge<'a> {
         let names = [self.names(&identified, Side::Client), self.names(&identified, Side::Server)];
         let announced = identified.announced.clone().or_else(|| self.books.announced(flow.transport, client.ip, server, flow.first).map(Box::new));
         let announced = announced.filter(|promise| keeps(promise, &identified));
-        let case = Case { identified: &identified, given: &given, names: &names, announced: announced.as_deref() };
+        let period = self.rhythms.period(client.ip, flow.transport, server);
+        let case = Case { identified: &identified, given: &given, names: &names, announced: announced.as_deref(), period };
         let weighed = weigh(&case, self.signatures, roles, &self.claims, self.candidates, |service| self.applies(service));
         let mut decision = verdict::decide(&case, self.signatures, roles, &weighed, took_part(flow));
         if self.candidates {
@@ -115,6 +124,25 @@ impl<'a> Judge<'a> {
         self.roles.site()
     }
 
+    /// Roles that the site gives to a host.
+    pub(super) fn roles_of(&self, host: IpAddr) -> Vec<RoleId> {
+        self.roles.given(host)
+    }
+
+    /// Whether the product at a host is older than a row that it would use.
+    pub(super) fn is_too_old(&self, client: IpAddr, row: ServiceId) -> bool {
+        let Some(service) = self.signatures.services.get(row.0 as usize) else { return false };
+        let played = self.roles.given(client).into_iter().filter(|role| service.client.contains(role));
+        played.into_iter().any(|role| version::lacks_as(self.signatures, &self.roles, client, role, service).is_some())
+    }
+
+    /// Whether a document is among those that the operator asked for.
+    pub(super) fn applies_to(&self, document: u16) -> bool {
+        let vendor = self.signatures.documents.get(usize::from(document)).map(|document| document.vendor.as_str());
+        let products = &self.roles.site().products;
+        products.is_empty() || vendor.is_some_and(|vendor| products.iter().any(|product| product == vendor))
+    }
+
     fn comes_from_outside(&self, identified: &Identified) -> bool {
         let (client, server) = (identified.flow.client.endpoint.ip, identified.flow.server.endpoint.ip);
         let site = self.site();
@@ -153,9 +181,7 @@ impl<'a> Judge<'a> {
     }
 
     fn applies(&self, service: &Service) -> bool {
-        let vendor = self.signatures.documents.get(usize::from(service.document)).map(|document| document.vendor.as_str());
-        let products = &self.roles.site().products;
-        products.is_empty() || vendor.is_some_and(|vendor| products.iter().any(|product| product == vendor))
+        self.applies_to(service.document)
     }
 }
 

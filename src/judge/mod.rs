@@ -13,11 +13,13 @@ mod filter;
 mod finding;
 mod judging;
 mod resolver;
+mod rhythm;
 mod role;
 mod site;
 mod stance;
 #[cfg(test)]
 mod tests;
+mod together;
 mod verdict;
 mod version;
 mod visibility;

@@ -9,8 +9,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::flow::End;
+use crate::identify::Identified;
 use crate::judge::Site;
-use crate::net::is_group;
+use crate::judge::version::Versions;
+use crate::net::{is_group, is_self_assigned};
 use crate::signature::{RoleId, RoleKind, Signatures};
 
 /// How well a host stands where a row wants certain roles. Ordered: later is better.
@@ -34,12 +36,24 @@ pub(super) struct Roles<'a> {
     signatures: &'a Signatures,
     site: Site,
     listed: BTreeSet<RoleId>,
+    versions: Versions,
 }
 
 impl<'a> Roles<'a> {
     pub(super) fn new(signatures: &'a Signatures, site: Site) -> Self {
         let listed = site.roles.iter().map(|(role, _)| *role).collect();
-        Self { signatures, site, listed }
+        Self { signatures, site, listed, versions: Versions::default() }
+    }
+
+    /// Hears what hosts say of themselves.
+    pub(super) fn learn(&mut self, identified: &Identified) {
+        self.versions.learn(identified, self.signatures);
+    }
+
+    /// The version of the product of that role at a host: the site's, else the host's own word.
+    pub(super) fn version(&self, role: RoleId, host: IpAddr) -> Option<&str> {
+        let place = self.site.narrowest(host, |place| place.roles.contains(&role) && place.version.is_some());
+        place.and_then(|place| place.version.as_deref()).or_else(|| self.versions.of(role, host))
     }
 
     /// What the operator said.
@@ -65,7 +79,7 @@ impl<'a> Roles<'a> {
 
     /// The same of an end of a flow: a host that has no address yet is known by its hardware address.
     pub(super) fn of(&self, end: &End) -> Vec<RoleId> {
-        let place = end.mac.filter(|_| end.endpoint.ip.is_unspecified()).and_then(|mac| self.site.place_of_mac(mac));
+        let place = end.mac.filter(|_| end.endpoint.ip.is_unspecified() || is_self_assigned(end.endpoint.ip)).and_then(|mac| self.site.place_of_mac(mac));
         place.map_or_else(|| self.given(end.endpoint.ip), |place| place.roles.clone())
     }
 

@@ -1,12 +1,12 @@
 //! From weighed rows to a verdict: expected, unexpected or undecided, with reasons.
 
 use crate::flow::Direction as Opened;
-use crate::identify::Identified;
+use crate::identify::{Fact, Identified};
 use crate::judge::candidate::{Case, Level, Miss, Weighed, needs_role};
 use crate::judge::role::{Plays, Roles};
 use crate::judge::{Candidate, Confidence, Reason, Verdict, version};
 use crate::net::{Side, is_group};
-use crate::signature::{RoleKind, RuleEffect, Service, ServiceId, Signatures};
+use crate::signature::{PromiseKind, RoleKind, Rule, RuleEffect, Service, ServiceId, Signatures};
 
 /// What the documents say about a flow.
 #[derive(Clone, Debug)]
@@ -46,12 +46,14 @@ pub(super) fn decide(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>
         _ => shared(),
     };
     if decision.verdict == Verdict::Expected
-        && let Some(service) = decision.service.and_then(|id| signatures.services.get(id.0 as usize))
+        && let Some((service_id, service)) = decision.service.and_then(|id| Some((id, signatures.services.get(id.0 as usize)?)))
     {
         let inbound = inbound_from_outside(case, signatures, roles, service).then_some(Reason::InboundFromOutside);
         // The rows that tell the service from both sides have each side's versions.
         let mut told = tied.iter().filter_map(|row| signatures.services.get(row.service.0 as usize));
-        if let Some(reason) = told.find_map(|service| version::lacks(case, signatures, roles.site(), service)).or(inbound) {
+        if let Some(reason) =
+            told.find_map(|service| version::lacks(case, signatures, roles, service)).or(inbound).or_else(|| refuses_request(case, signatures, service_id))
+        {
             decision.verdict = Verdict::Unexpected;
             decision.reasons.push(reason);
         }
@@ -97,7 +99,12 @@ fn by_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, row: &Wei
         reasons.push(if is_midstream(case.identified) { Reason::Midstream } else { Reason::NotEnoughBytes });
     }
     let switched_on = roles.site().is_switched_on(row.service, case.ip(Side::Server));
-    if answered && !switched_on && service.is_some_and(|service| service.default_on == Some(false)) {
+    if case.announced.is_some_and(|promise| promise.kind == PromiseKind::UpnpMapping) && row.level == Level::Announced && row.is_off_its_ports() {
+        reasons.push(Reason::OutsideAnnouncedRange);
+    }
+    let wanted = |rule: &&Rule| rule.effect == RuleEffect::OnlyIfWanted && rule.services.contains(&row.service);
+    let unasked = || !roles.site().is_local(case.ip(Side::Client)) && signatures.rules.iter().any(|rule| wanted(&rule));
+    if answered && !switched_on && (service.is_some_and(|service| service.default_on == Some(false)) || unasked()) {
         reasons.push(Reason::OptionalServiceActive);
     }
     Decision { service: Some(row.service), candidates: Vec::new(), verdict, reasons, attribution: attribution(case, signatures, row) }
@@ -114,12 +121,19 @@ fn attribution(case: &Case<'_>, signatures: &Signatures, row: &Weighed) -> Confi
     let formless = signatures.services.get(row.service.0 as usize).is_some_and(|service| service.protocols.is_empty() && !service.ports.is_empty());
     match (given, row.level) {
         (_, Level::Announced) => Confidence::High,
+        (true, _) if formless && is_in_period(case, signatures, row.service) => Confidence::High,
         (true, _) if formless && (content.is_some() || case.is_unknown_content()) => Confidence::Medium,
         (true, _) => Confidence::High,
         (false, Level::Content | Level::PortPath) => Confidence::Medium,
         (false, _) if row.named || is_told_by_content(case) => Confidence::Medium,
         _ => Confidence::Low,
     }
+}
+
+/// Whether the client comes as regularly as a document says of the row's clients.
+fn is_in_period(case: &Case<'_>, signatures: &Signatures, service: ServiceId) -> bool {
+    let rules = signatures.rules.iter().filter(|rule| rule.effect == RuleEffect::Period && rule.services.contains(&service));
+    rules.filter_map(|rule| rule.period).any(|[least, most]| case.period.is_some_and(|period| (least..=most).contains(&period)))
 }
 
 fn shared() -> Decision {
@@ -166,6 +180,15 @@ fn unsupported(case: &Case<'_>, signatures: &Signatures) -> bool {
         let spoken = case.identified.protocol.iter().any(|seen| rule.protocols.iter().any(|protocol| protocol == seen));
         spoken || rule.ports.iter().any(|range| range.contains(port))
     })
+}
+
+/// Whether a document says that the server's product does not take such requests, though it has the service.
+fn refuses_request(case: &Case<'_>, signatures: &Signatures, service: ServiceId) -> Option<Reason> {
+    let asked = |method: &str| case.identified.facts.iter().any(|fact| matches!(fact, Fact::Request { method: seen, .. } if &**seen == method));
+    let about = |rule: &&Rule| rule.effect == RuleEffect::Unsupported && rule.services.contains(&service);
+    let given = |rule: &Rule| rule.roles.iter().any(|role| case.given[1].contains(role));
+    let refused = signatures.rules.iter().filter(about).any(|rule| given(rule) && rule.requests.iter().any(|method| asked(method)));
+    refused.then_some(Reason::UnsupportedByProduct)
 }
 
 /// A row that the flow breaks: it stays the flow's service, so that the finding can cite it.

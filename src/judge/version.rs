@@ -1,31 +1,69 @@
-//! Whether the version or edition that the site gives has a service at all.
+//! Whether the version or edition of a product has a service at all: by the site's word, else by the product's own.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
+
+use crate::identify::{Fact, Identified};
 use crate::judge::candidate::Case;
-use crate::judge::{Place, Reason, Site};
+use crate::judge::role::Roles;
+use crate::judge::{Place, Reason};
+use crate::limit;
 use crate::net::Side;
 use crate::signature::{RoleId, Service, Signatures};
 
+/// Versions that hosts say of themselves, by role and host.
+#[derive(Debug, Default)]
+pub(super) struct Versions {
+    told: HashMap<(RoleId, IpAddr), Box<str>, RandomState>,
+}
+
+impl Versions {
+    /// Keeps what a header field of a role says. Of several the lowest stands, so that it does not depend on the order.
+    pub(super) fn learn(&mut self, identified: &Identified, signatures: &Signatures) {
+        for fact in &identified.facts {
+            let Fact::Software { of, text } = fact else { continue };
+            let Some((field, version)) = text.split_once(' ') else { continue };
+            for (role, _) in (0..).map(RoleId).zip(&signatures.roles).filter(|(_, role)| role.version_header.as_deref() == Some(field)) {
+                let flow = &identified.flow;
+                let host = if *of == Side::Client { flow.client.endpoint.ip } else { flow.server.endpoint.ip };
+                let room = self.told.len() < limit::HOSTS_REMEMBERED;
+                match self.told.get_mut(&(role, host)) {
+                    Some(known) if compare(version, known) == Ordering::Less => *known = version.into(),
+                    None if room => _ = self.told.insert((role, host), version.into()),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    pub(super) fn of(&self, role: RoleId, host: IpAddr) -> Option<&str> {
+        self.told.get(&(role, host)).map(|version| &**version)
+    }
+}
+
 /// Why the product on one end cannot have the service: it is older than the service, or another edition. None where it can, or nothing is known.
-pub(super) fn lacks(case: &Case<'_>, signatures: &Signatures, site: &Site, service: &Service) -> Option<Reason> {
+pub(super) fn lacks(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, service: &Service) -> Option<Reason> {
     let ends = [(Side::Client, &case.given[0], &service.client), (Side::Server, &case.given[1], &service.server)];
     ends.into_iter().find_map(|(side, given, wanted)| {
-        let played = given.iter().copied().filter(|role| wanted.contains(role));
-        played.into_iter().find_map(|role| lacks_as(signatures, site, case.ip(side), role, service))
+        let played = given.iter().filter(|role| wanted.contains(role));
+        played.into_iter().find_map(|role| lacks_as(signatures, roles, case.ip(side), *role, service))
     })
 }
 
-fn lacks_as(signatures: &Signatures, site: &Site, ip: std::net::IpAddr, role: RoleId, service: &Service) -> Option<Reason> {
+/// The same of a host that plays one role.
+pub(super) fn lacks_as(signatures: &Signatures, roles: &Roles<'_>, ip: IpAddr, role: RoleId, service: &Service) -> Option<Reason> {
     let versions = signatures.roles.get(usize::from(role.0))?.versions.as_deref()?;
-    let version = site.narrowest(ip, |place| place.roles.contains(&role) && place.version.is_some()).and_then(|place| place.version.as_deref());
+    let version = roles.version(role, ip);
     if let (Some(since), Some(version)) = (service.since.as_ref().filter(|since| since.what == versions), version)
         && compare(version, &since.version) == Ordering::Less
     {
         return Some(Reason::VersionTooOld);
     }
     let only_in = service.only_in.as_deref().filter(|edition| edition.contains(versions))?;
-    let place = site.narrowest(ip, |place| place.roles.contains(&role) && place.edition.is_some())?;
+    let place = roles.site().narrowest(ip, |place| place.roles.contains(&role) && place.edition.is_some())?;
     (!is_edition(place, version, only_in)).then_some(Reason::UnsupportedByProduct)
 }
 

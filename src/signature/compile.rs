@@ -44,7 +44,7 @@ pub fn strict(all: &Signatures) -> Signatures {
     });
     let services: Vec<Service> = services.collect();
     let rules = all.rules.iter().filter(|rule| rule.basis != Basis::Supplement).cloned();
-    let rules = rules.map(|rule| Rule { services: moved(&rule.services), ..rule }).collect();
+    let rules = rules.map(|rule| Rule { services: moved(&rule.services), expects: moved(&rule.expects), ..rule }).collect();
     let index = Index::new(&services, &all.roles);
     Signatures { documents: all.documents.clone(), roles: all.roles.clone(), services, rules, index }
 }
@@ -158,6 +158,7 @@ impl Desk<'_> {
             document: self.document,
             kind: entry.kind,
             versions: entry.versions.clone(),
+            version_header: entry.version_header.as_ref().map(|header| header.to_ascii_lowercase()),
             marks: entry.marks.clone(),
         }
     }
@@ -269,9 +270,12 @@ impl Desk<'_> {
             basis: self.basis(entry.basis),
             says: entry.says.value.clone(),
             services: self.services(&entry.services),
+            expects: self.services(&entry.expects),
             roles: entry.roles.iter().filter_map(|role| self.role_id(role)).collect(),
             ports: entry.ports.iter().map(|range| range.value).collect(),
             protocols: self.stack(&entry.protocols),
+            requests: entry.requests.clone(),
+            period: entry.period,
             effect: entry.effect,
             citation: self.citation(read.damaged, entry.basis, &entry.id, (&entry.section, &entry.quote, &entry.states, &entry.url)),
         }

@@ -145,6 +145,8 @@ pub struct Role {
     pub kind: RoleKind,
     /// What `since` of its rows calls the versions of the product: `player firmware`.
     pub versions: Option<String>,
+    /// HTTP header field in which its hosts tell their version: `x-spinetix-firmware`.
+    pub version_header: Option<String>,
     /// By what a host of this role gives itself away.
     pub marks: Vec<Mark>,
 }
@@ -207,12 +209,18 @@ pub struct Rule {
     pub says: String,
     /// Services it is about; empty where it is about all of the document.
     pub services: Vec<ServiceId>,
+    /// Services that belong to those above: see the effect.
+    pub expects: Vec<ServiceId>,
     /// Roles it is about; empty where it is about all of the document.
     pub roles: Vec<RoleId>,
     /// Server ports it is about (`unsupported`).
     pub ports: Vec<PortRange>,
     /// Protocols it is about (`unsupported`).
     pub protocols: Vec<String>,
+    /// Requests of its services that it is about (`unsupported`): methods as the protocol names them, `set`.
+    pub requests: Vec<String>,
+    /// Least and most seconds between connections (`period`).
+    pub period: Option<[u64; 2]>,
     /// What portbook does by it.
     pub effect: RuleEffect,
     /// Where it is written.
@@ -246,8 +254,26 @@ pub enum RuleEffect {
     Announced,
     /// Every number is a default that may be changed.
     Defaults,
-    /// The named protocols or ports, answered by the named roles, are `unsupported_by_product`.
+    /// The named protocols or ports of the named roles, or the named requests of the services, are `unsupported_by_product`.
     Unsupported,
+    /// Who uses `services` for long uses `expects` too; that it never tries is worth a word.
+    Companion,
+    /// An instance that is served by `services` is served by `expects`, too.
+    SameInstance,
+    /// `services` are used between all their hosts: a pair that never is, is worth a word.
+    EveryPair,
+    /// `services` come in both directions between the same hosts: where one fails, it is said whether another works.
+    BothWays,
+    /// Between hosts that used `expects`, `services` are not used again and again.
+    Once,
+    /// Where `services` fail and `expects` work between the same hosts, the client has fallen back by itself.
+    Fallback,
+    /// Clients of `services` come in a period: one that does is surer to be one.
+    Period,
+    /// A host of `roles` that uses a link-local address got none from a DHCP server.
+    LinkLocalFallback,
+    /// `services` are used from outside only where somebody wants it so.
+    OnlyIfWanted,
     /// Printed with the finding, changes nothing.
     Hint,
 }

@@ -61,6 +61,8 @@ pub struct RoleEntry {
     pub kind: RoleKind,
     /// What `since` and `only_in` of its rows call the versions of the product.
     pub versions: Option<String>,
+    /// HTTP header field in which its hosts tell their version.
+    pub version_header: Option<String>,
     /// By what a host of this role gives itself away.
     #[serde(default)]
     pub marks: Vec<Mark>,
@@ -221,6 +223,9 @@ pub struct RuleEntry {
     /// Rows it is about; left out where it is about the whole document.
     #[serde(default)]
     pub services: Vec<At<String>>,
+    /// Rows that belong to those in `services`: see the effects.
+    #[serde(default)]
+    pub expects: Vec<At<String>>,
     /// Roles it is about.
     #[serde(default)]
     pub roles: Vec<At<String>>,
@@ -230,6 +235,11 @@ pub struct RuleEntry {
     /// Protocols it is about.
     #[serde(default)]
     pub protocols: Vec<At<String>>,
+    /// Least and most seconds between the connections of one client.
+    pub period: Option<[u64; 2]>,
+    /// Requests it is about, as their protocol names them.
+    #[serde(default)]
+    pub requests: Vec<String>,
     /// Heading, or place in the document.
     pub section: Option<String>,
     /// The sentence, word for word.

@@ -22,9 +22,8 @@ fn only(found: Vec<Finding>) -> Finding {
     found.into_iter().next().unwrap()
 }
 
-// S10
 #[test]
-fn silent_mqtt_names_slow_sync_in_the_documents_words() {
+fn s10_silent_mqtt_names_slow_sync_in_the_documents_words() {
     let finding = only(findings(players(), &[silent_mqtt(2, 40000)]));
     assert_eq!((finding.rule.as_str(), finding.severity, finding.confidence), ("silent_drop", Severity::High, Confidence::High));
     let consequence = finding.consequence.unwrap();
@@ -35,9 +34,8 @@ fn silent_mqtt_names_slow_sync_in_the_documents_words() {
     assert!(citation.quote.contains("MQTT access to SpinetiX cloud infrastructure"));
 }
 
-// S13
 #[test]
-fn a_row_of_moving_addresses_is_asked_for_by_name() {
+fn s13_a_row_of_moving_addresses_is_asked_for_by_name() {
     let finding = only(findings(players(), &[silent_mqtt(2, 40000)]));
     let remedy = finding.remedy.unwrap();
     assert!(remedy.contains("allow TCP 8883 from 10.1.0.2 to *.services.spinetix.com"), "{remedy}");
@@ -110,9 +108,8 @@ fn what_a_product_does_not_support_cites_whose_word_that_is() {
     assert_eq!(finding.citation.unwrap().basis, Basis::Supplement);
 }
 
-// S08
 #[test]
-fn mqtt_into_a_player_cites_the_sentence_on_outgoing_connections() {
+fn s08_mqtt_into_a_player_cites_the_sentence_on_outgoing_connections() {
     let inward = tcp("203.0.113.7:40000", "10.1.0.2:8883").talked(300, 300).speaks(&["tls"]);
     let finding = only(findings(players(), &[inward]));
     assert_eq!((finding.rule.as_str(), finding.severity), ("wrong_direction", Severity::High));

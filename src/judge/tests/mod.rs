@@ -5,5 +5,6 @@ mod outcomes;
 mod rows;
 pub(in crate::judge) mod sample;
 mod semantics;
+mod semantics_of_sites;
 mod site;
 mod verdicts;

@@ -54,7 +54,7 @@ fn roles_tell_elementis_publishing_from_any_webdav_client() {
 
 // S01, S08
 #[test]
-fn mqtt_into_a_player_has_the_wrong_direction() {
+fn s01_mqtt_into_a_player_has_the_wrong_direction() {
     let judged = judge_one(players(), tls(&format!("{PUBLIC}:40000"), "10.1.0.2:8883"));
     expect(&judged, Some("spinetix-out-mqtt"), Verdict::Unexpected, &[Reason::WrongDirection]);
 }
@@ -68,9 +68,8 @@ fn a_wrong_direction_that_is_not_known_leaves_the_verdict_open() {
     assert!(judged.reasons.contains(&Reason::DirectionUnknown) && judged.reasons.contains(&Reason::Midstream), "{:?}", judged.reasons);
 }
 
-// S24
 #[test]
-fn plain_mqtt_on_8883_is_not_encrypted() {
+fn s24_plain_mqtt_on_8883_is_not_encrypted() {
     let judged = judge_one(players(), tcp("10.1.0.2:40000", &format!("{PUBLIC}:8883")).talked(60, 4).speaks(&["mqtt"]));
     expect(&judged, Some("spinetix-out-mqtt"), Verdict::Unexpected, &[Reason::NotEncrypted]);
 }
@@ -90,9 +89,8 @@ fn ssh_on_8883_is_another_protocol() {
     expect(&judged, Some("spinetix-out-mqtt"), Verdict::Unexpected, &[Reason::WrongProtocol]);
 }
 
-// S25
 #[test]
-fn tls_on_a_port_documented_in_clear_is_unexpectedly_encrypted() {
+fn s25_tls_on_a_port_documented_in_clear_is_unexpectedly_encrypted() {
     let judged = judge_one(players(), tls("10.9.0.1:40000", "10.1.0.2:81"));
     expect(&judged, Some("spinetix-player-webdav"), Verdict::Unexpected, &[Reason::UnexpectedlyEncrypted]);
 }
@@ -105,7 +103,7 @@ fn bytes_that_nothing_recognises_leave_a_known_port_undecided() {
 
 // S53, A16, A17, A51
 #[test]
-fn ports_that_everybody_uses_need_a_role() {
+fn s53_ports_that_everybody_uses_need_a_role() {
     for sample in [
         http("10.5.0.1:40000", "10.5.0.2:80", "/"),
         tls("10.5.0.1:40000", &format!("{PUBLIC}:443")),
@@ -149,9 +147,8 @@ fn a_flow_of_a_known_host_that_no_row_covers_is_undocumented() {
     expect(&judged, None, Verdict::Unexpected, &[Reason::UndocumentedService]);
 }
 
-// S46
 #[test]
-fn ssh_to_a_player_is_not_supported_by_it() {
+fn s46_ssh_to_a_player_is_not_supported_by_it() {
     let judged = judge_one(players(), tcp("10.9.0.1:40000", "10.1.0.2:22").talked(60, 60).speaks(&["ssh"]));
     expect(&judged, None, Verdict::Unexpected, &[Reason::UnsupportedByProduct]);
 }
@@ -163,16 +160,15 @@ fn port_80_belongs_to_another_row_in_each_direction() {
     expect(&judge_one(players(), http("10.9.0.1:40000", "10.1.0.2:80", "/")), Some("spinetix-player-http"), Verdict::Expected, &[]);
 }
 
-// S09
 #[test]
-fn a_player_reached_from_outside_is_reported_though_the_service_is_documented() {
+fn s09_a_player_reached_from_outside_is_reported_though_the_service_is_documented() {
     let judged = judge_one(players(), http(&format!("{PUBLIC}:40000"), "10.1.0.2:80", "/"));
     expect(&judged, Some("spinetix-player-http"), Verdict::Unexpected, &[Reason::InboundFromOutside]);
 }
 
 // S05, A54
 #[test]
-fn an_optional_service_is_a_notice_only_when_it_answers() {
+fn s05_an_optional_service_is_a_notice_only_when_it_answers() {
     let asked = || udp("10.9.0.1:40000", "10.1.0.2:161").speaks(&["snmp"]);
     expect(&judge_one(players(), asked().talked(48, 48)), Some("spinetix-player-snmp"), Verdict::Expected, &[Reason::OptionalServiceActive]);
     expect(&judge_one(players(), asked()), Some("spinetix-player-snmp"), Verdict::Expected, &[]);
@@ -180,7 +176,7 @@ fn an_optional_service_is_a_notice_only_when_it_answers() {
 
 // A23, S20
 #[test]
-fn the_path_decides_between_two_services_on_8097() {
+fn s20_the_path_decides_between_two_services_on_8097() {
     let gateway = site(&["cinegy.traffic-gateway=10.3.0.1/32"]);
     let ask = |path: &str| judge_one(gateway.clone(), http("10.9.0.1:40000", "10.3.0.1:8097", path));
     expect(&ask("/gateway/soap"), Some("cinegy-tg-main"), Verdict::Expected, &[]);
@@ -218,17 +214,15 @@ fn rest_under_the_multiviewer_is_not_rest_of_the_capture_engine() {
     expect(&judged, Some("cinegy-mv-rest"), Verdict::Expected, &[]);
 }
 
-// S17
 #[test]
-fn a_formula_port_names_its_instance() {
+fn s17_a_formula_port_names_its_instance() {
     let judged = judge_one(Site::default(), udp("10.5.0.1:40000", "10.5.0.2:5424").talked(64, 64).speaks(&["srt"]));
     expect(&judged, Some("cinegy-playout-srt-main"), Verdict::Expected, &[]);
     assert_eq!(judged.instance, Some(3));
 }
 
-// S19
 #[test]
-fn something_else_than_srt_on_a_preview_port_is_another_protocol() {
+fn s19_something_else_than_srt_on_a_preview_port_is_another_protocol() {
     let judged = judge_one(site(&["cinegy.playout-engine=10.3.0.1/32"]), udp("10.9.0.1:40000", "10.3.0.1:5421").talked(64, 64).speaks(&["rtp"]));
     expect(&judged, Some("cinegy-playout-srt-main"), Verdict::Unexpected, &[Reason::WrongProtocol]);
 }
@@ -237,7 +231,7 @@ const CAYIN: &[&str] = &["cayin.cms=10.4.0.1/32", "cayin.smp=10.4.0.0/24"];
 
 // S02, A02
 #[test]
-fn an_ftp_data_port_must_have_been_announced() {
+fn s02_an_ftp_data_port_must_have_been_announced() {
     let data = || tcp("10.4.0.9:40000", "10.4.0.1:25000").talked(0, 5000);
     expect(&judge_one(site(CAYIN), data().announced_by(PromiseKind::FtpPassive)), Some("cayin-ftp-data-pasv"), Verdict::Expected, &[]);
     let control = tcp("10.4.0.9:39999", "10.4.0.1:21").talked(200, 300).speaks(&["ftp"]);
@@ -279,9 +273,8 @@ fn on_9443_the_hosts_tell_the_server_from_the_node_manager() {
     expect(&judge_one(site(SPOTFIRE), tls("10.6.0.1:40000", "10.6.0.2:9443")), Some("spotfire-nm-comm"), Verdict::Expected, &[]);
 }
 
-// S28
 #[test]
-fn a_client_outside_the_cluster_has_the_wrong_role() {
+fn s28_a_client_outside_the_cluster_has_the_wrong_role() {
     let judged = judge_one(site(SPOTFIRE), tls("10.6.0.77:40000", "10.6.0.1:5701"));
     assert_eq!((judged.verdict, judged.reasons.as_slice()), (Verdict::Unexpected, [Reason::WrongRole].as_slice()));
 }
@@ -312,14 +305,13 @@ fn anything_else_on_a_teatime_port_is_another_protocol() {
 
 // S42, A46
 #[test]
-fn a_teatime_port_that_crqt_announced_may_be_any() {
+fn s42_a_teatime_port_that_crqt_announced_may_be_any() {
     let judged = judge_one(site(&[PEER]), tcp("10.7.0.2:40000", "10.7.0.3:51234").talked(100, 100).speaks(&["teatime"]).announced_by(PromiseKind::Crqt));
     assert_eq!((row(&judged).map(|id| id.starts_with("cobalt-teatime")), judged.verdict), (Some(true), Verdict::Expected));
 }
 
-// S40
 #[test]
-fn the_gateways_soap_port_is_expected_when_an_ssdp_answer_announced_it() {
+fn s40_the_gateways_soap_port_is_expected_when_an_ssdp_answer_announced_it() {
     let soap = || http("10.7.0.2:40000", "10.7.0.1:49000", "/ctl").asks("POST", "/ctl");
     let judged = judge_one(site(&[PEER]), soap().announced_by(PromiseKind::SsdpLocation));
     expect(&judged, Some("cobalt-upnp-soap"), Verdict::Expected, &[]);
@@ -328,7 +320,7 @@ fn the_gateways_soap_port_is_expected_when_an_ssdp_answer_announced_it() {
 
 // A49, S38
 #[test]
-fn crqt_to_a_single_host_left_the_lan() {
+fn s38_crqt_to_a_single_host_left_the_lan() {
     let judged = judge_one(site(&[PEER]), udp("10.7.0.2:43215", "10.8.0.1:43215").speaks(&["crqt"]));
     expect(&judged, Some("cobalt-crqt"), Verdict::Unexpected, &[Reason::LeftTheLan]);
     let subnet = judge_one(site(&[PEER]), udp("10.7.0.2:43215", "10.7.0.255:43215").speaks(&["crqt"]));
@@ -337,7 +329,7 @@ fn crqt_to_a_single_host_left_the_lan() {
 
 // A19, S45
 #[test]
-fn the_public_resolver_is_cobalts_own_row() {
+fn s45_the_public_resolver_is_cobalts_own_row() {
     let dns = |server: &str| judge_one(site(&[PEER]), udp("10.7.0.2:40000", server).talked(40, 80).speaks(&["dns"]));
     assert_eq!(row(&dns("8.8.8.8:53")), Some("cobalt-dns-ext"));
     assert_eq!(row(&dns("10.7.0.1:53")), Some("cobalt-dns-int"));
@@ -353,7 +345,7 @@ fn five_eight_nine_nine_is_http_and_the_port_above_it_is_rfb() {
 
 // S15, D52
 #[test]
-fn mqtt_on_another_port_names_the_documented_one_as_the_nearest_miss() {
+fn s15_mqtt_on_another_port_names_the_documented_one_as_the_nearest_miss() {
     let judged = judge_one(Site::default(), tcp("10.5.0.1:40000", "10.5.0.2:1884").talked(60, 4).speaks(&["mqtt"]));
     expect(&judged, None, Verdict::Undecided, &[Reason::NotCovered]);
     let nearest = &judged.candidates[0];
@@ -363,7 +355,7 @@ fn mqtt_on_another_port_names_the_documented_one_as_the_nearest_miss() {
 
 // S13, S14, A06
 #[test]
-fn a_name_below_the_vendors_domain_is_expected_and_another_leaves_it_open() {
+fn s14_a_name_below_the_vendors_domain_is_expected_and_another_leaves_it_open() {
     let to = |name: &str| judge_one(players(), tls("10.1.0.2:40000", "10.99.0.1:8883").sni(name));
     expect(&to("never-seen.eu.services.spinetix.com"), Some("spinetix-out-mqtt"), Verdict::Expected, &[]);
     expect(&to("broker.example.org"), Some("spinetix-out-mqtt"), Verdict::Undecided, &[Reason::UnknownName]);

@@ -1,0 +1,313 @@
+//! What only several flows together show: rows that belong to one another, by the rules of the documents that tie them.
+//!
+//! Kept is who met whom over the rows of such rules, and no more. Where that finds no room, nothing is said of what was not seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::capture::FrameId;
+use crate::flow::community_id;
+use crate::judge::filter::{Selection, display_filter};
+use crate::judge::verdict::same_service;
+use crate::judge::{Cited, Confidence, Finding, Judge, Judged, Outcome, Severity};
+use crate::limit;
+use crate::net::{Mac, is_self_assigned};
+use crate::signature::{MarkKind, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures};
+use crate::time::Timestamp;
+
+/// Who met whom over which row, and, where the row has a formula, in which instance.
+type Met = (ServiceId, IpAddr, IpAddr, Option<u16>);
+
+/// Flows of one such meeting.
+#[derive(Clone, Debug)]
+struct Meeting {
+    flows: u64,
+    /// One of them came to a good end.
+    worked: bool,
+    /// When flows began; the earliest ones.
+    begun: BTreeSet<Timestamp>,
+    last: Timestamp,
+    frames: BTreeSet<FrameId>,
+    selections: BTreeSet<Selection>,
+    ids: BTreeSet<String>,
+}
+
+/// Who met whom.
+#[derive(Debug, Default)]
+pub(super) struct Together {
+    /// Rows of rules that tie.
+    watched: BTreeSet<ServiceId>,
+    met: BTreeMap<Met, Meeting>,
+    /// Hosts that took an address by themselves, by hardware address.
+    nameless: BTreeMap<Mac, (IpAddr, Meeting)>,
+    full: bool,
+}
+
+impl Together {
+    pub(super) fn new(signatures: &Signatures) -> Self {
+        let rules = signatures.rules.iter().filter(|rule| TIES.contains(&rule.effect));
+        Self { watched: rules.flat_map(|rule| rule.services.iter().chain(&rule.expects)).copied().collect(), ..Self::default() }
+    }
+
+    /// Enters a flow under its row, and under each row that its name shows it to be of as well.
+    pub(super) fn add(&mut self, judged: &Judged, signatures: &Signatures) {
+        let flow = &judged.identified.flow;
+        for end in [&flow.client, &flow.server].into_iter().filter(|end| end.packets > 0 && is_self_assigned(end.endpoint.ip)) {
+            if let Some(mac) = end.mac.filter(|mac| self.nameless.len() < limit::HOSTS_OF_A_FINDING || self.nameless.contains_key(mac)) {
+                let (_, meeting) = self.nameless.entry(mac).or_insert_with(|| (end.endpoint.ip, Meeting::new(flow.last)));
+                meeting.add(judged);
+            }
+        }
+        let Some(service) = judged.service else { return };
+        let named = |row: &Service| row.hosts.iter().any(|host| !host.broad && judged.names[1].iter().any(|named| host.matches(&named.name)));
+        let shown = |id: &&ServiceId| signatures.services.get(id.0 as usize).is_some_and(named) && same_service(signatures, service, **id);
+        let own = self.watched.get(&service);
+        let rows: Vec<ServiceId> = own.into_iter().chain(self.watched.iter().filter(|id| **id != service).filter(shown)).copied().collect();
+        for row in rows {
+            let met = (row, flow.client.endpoint.ip, flow.server.endpoint.ip, judged.instance);
+            if self.met.len() >= limit::PAIRS_GATHERED && !self.met.contains_key(&met) {
+                self.full = true;
+                continue;
+            }
+            let meeting = self.met.entry(met).or_insert_with(|| Meeting::new(flow.last));
+            meeting.add(judged);
+        }
+    }
+
+    /// Whether a flow of one of the rows between the two came to a good end.
+    pub(super) fn worked(&self, rows: &[ServiceId], client: IpAddr, server: IpAddr) -> Option<ServiceId> {
+        rows.iter().copied().find(|row| self.between(*row, client, server).any(|meeting| meeting.worked))
+    }
+
+    fn between(&self, row: ServiceId, client: IpAddr, server: IpAddr) -> impl Iterator<Item = &Meeting> {
+        self.met.range((row, client, server, None)..=(row, client, server, Some(u16::MAX))).map(|(_, meeting)| meeting)
+    }
+
+    /// Meetings of any of the rows.
+    fn of<'a>(&'a self, rows: &'a [ServiceId]) -> impl Iterator<Item = (&'a Met, &'a Meeting)> {
+        self.met.iter().filter(|((row, ..), _)| rows.contains(row))
+    }
+
+    /// What the rules say of it all, in the order of the rules.
+    pub(super) fn findings(&self, signatures: &Signatures, judge: &Judge<'_>) -> Vec<Finding> {
+        let rules = signatures.rules.iter().filter(|rule| judge.applies_to(rule.document));
+        rules.filter_map(|rule| self.finding(signatures, judge, rule)).collect()
+    }
+
+    fn finding(&self, signatures: &Signatures, judge: &Judge<'_>, rule: &Rule) -> Option<Finding> {
+        let told = match rule.effect {
+            // What was not remembered may have been there.
+            RuleEffect::Companion | RuleEffect::SameInstance | RuleEffect::EveryPair if self.full => None,
+            RuleEffect::Companion => self.without_companion(judge, rule),
+            RuleEffect::SameInstance => self.instance_alone(rule),
+            RuleEffect::EveryPair => self.missing_pairs(signatures, judge, rule),
+            RuleEffect::LinkLocalFallback => self.without_address(signatures, judge, rule),
+            RuleEffect::Once => self.again_and_again(rule),
+            _ => None,
+        }?;
+        Some(told.finding(signatures, rule))
+    }
+
+    /// Clients that used the services for long and never tried what belongs to them.
+    fn without_companion(&self, judge: &Judge<'_>, rule: &Rule) -> Option<Told> {
+        let mut clients: BTreeMap<IpAddr, Vec<(&Met, &Meeting)>> = BTreeMap::new();
+        for (met, meeting) in self.of(&rule.services).filter(|(_, meeting)| meeting.worked) {
+            clients.entry(met.1).or_default().push((met, meeting));
+        }
+        let tried: BTreeSet<IpAddr> = self.of(&rule.expects).map(|((_, client, ..), _)| *client).collect();
+        let long = |meetings: &[(&Met, &Meeting)]| {
+            let first = meetings.iter().filter_map(|(_, meeting)| meeting.begun.first()).min();
+            let last = meetings.iter().map(|(_, meeting)| meeting.last).max();
+            matches!((first, last), (Some(first), Some(last)) if last.since(*first) >= limit::COMPANION_WITHIN)
+        };
+        let has_it = |client: IpAddr| rule.expects.iter().any(|row| !judge.is_too_old(client, *row));
+        let alone: Vec<_> = clients.into_iter().filter(|(client, meetings)| !tried.contains(client) && long(meetings) && has_it(*client)).collect();
+        let says = format!("{} never tried it while this was captured", hosts(alone.iter().map(|(client, _)| *client)));
+        Told::of(Severity::Info, Confidence::Low, says, alone.into_iter().flat_map(|(_, meetings)| meetings))
+    }
+
+    /// Instances of a server that are served by one row and not by the other.
+    fn instance_alone(&self, rule: &Rule) -> Option<Told> {
+        let whole: BTreeSet<(IpAddr, u16)> = self.of(&rule.expects).filter_map(|((_, _, server, instance), _)| Some((*server, (*instance)?))).collect();
+        let alone: Vec<_> =
+            self.of(&rule.services).filter(|((_, _, server, instance), _)| instance.is_some_and(|instance| !whole.contains(&(*server, instance)))).collect();
+        let named: BTreeSet<String> = alone.iter().filter_map(|((_, _, server, instance), _)| Some(format!("instance {} of {server}", (*instance)?))).collect();
+        let named: Vec<String> = named.into_iter().take(limit::FRAMES_CITED).collect();
+        Told::of(Severity::Info, Confidence::Low, format!("seen of {} alone", named.join(", ")), alone)
+    }
+
+    /// Pairs of hosts between which no flow of the services was seen, though each of the two used them with another, or the site names it as such a host.
+    fn missing_pairs(&self, signatures: &Signatures, judge: &Judge<'_>, rule: &Rule) -> Option<Told> {
+        let roles = |row: &ServiceId| signatures.services.get(row.0 as usize).map(|row| row.client.clone()).unwrap_or_default();
+        let roles: Vec<RoleId> = rule.services.iter().flat_map(roles).collect();
+        let plays = |host: &IpAddr| judge.roles_of(*host).iter().any(|role| roles.contains(role));
+        let met: Vec<_> = self.of(&rule.services).filter(|((_, client, server, _), _)| plays(client) && plays(server)).collect();
+        let pairs: BTreeSet<(IpAddr, IpAddr)> = met.iter().map(|((_, one, other, _), _)| (*one.min(other), *one.max(other))).collect();
+        let single = judge.site().roles.iter().filter(|(role, network)| roles.contains(role) && network.prefix_len() == network.max_prefix_len());
+        let mut members: BTreeSet<IpAddr> = pairs.iter().flat_map(|(one, other)| [*one, *other]).collect();
+        members.extend(single.map(|(_, network)| network.addr()));
+        let members: Vec<IpAddr> = members.into_iter().take(limit::HOSTS_OF_A_FINDING).collect();
+        let all = members.iter().enumerate().flat_map(|(place, one)| members[place + 1..].iter().map(move |other| (*one, *other)));
+        let missing: Vec<String> = all.filter(|pair| !pairs.contains(pair)).map(|(one, other)| format!("{one} and {other}")).collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let more = missing.len().saturating_sub(limit::FRAMES_CITED);
+        let more = if more == 0 { String::new() } else { format!(", and {more} more pairs") };
+        let shown = missing.into_iter().take(limit::FRAMES_CITED).collect::<Vec<_>>().join("; ");
+        Told::of(Severity::Info, Confidence::Low, format!("nothing was seen between {shown}{more}"), met)
+    }
+
+    /// Hosts of the rule's roles that took an address by themselves.
+    fn without_address(&self, signatures: &Signatures, judge: &Judge<'_>, rule: &Rule) -> Option<Told> {
+        let row = *rule.services.first()?;
+        let marked = |mac: &Mac| {
+            let roles = rule.roles.iter().filter_map(|role| signatures.roles.get(usize::from(role.0)));
+            let mut prefixes = roles.flat_map(|role| &role.marks).filter(|mark| mark.kind == MarkKind::MacPrefix);
+            prefixes.any(|mark| mac.to_string().starts_with(&mark.pattern))
+        };
+        let placed = |mac: &Mac| judge.site().place_of_mac(*mac).is_some_and(|place| place.roles.iter().any(|role| rule.roles.contains(role)));
+        let alone: Vec<(Met, &Meeting)> = self
+            .nameless
+            .iter()
+            .filter(|(mac, _)| marked(mac) || placed(mac))
+            .map(|(_, (ip, meeting))| ((row, *ip, IpAddr::V4(std::net::Ipv4Addr::BROADCAST), None), meeting))
+            .collect();
+        let says = format!("{} uses one, so no DHCP server answered it", hosts(alone.iter().map(|((_, host, ..), _)| *host)));
+        Told::of(Severity::Medium, Confidence::Medium, says, alone.iter().map(|(met, meeting)| (met, *meeting)))
+    }
+
+    /// Pairs that used the services several times after what belongs to them had begun between them, in either direction.
+    fn again_and_again(&self, rule: &Rule) -> Option<Told> {
+        let begun = |one: IpAddr, other: IpAddr| {
+            let both = [(one, other), (other, one)];
+            let meetings = both.into_iter().flat_map(|(client, server)| rule.expects.iter().flat_map(move |row| self.between(*row, client, server)));
+            meetings.filter(|meeting| meeting.worked).filter_map(|meeting| meeting.begun.first().copied()).min()
+        };
+        let repeated = |((_, client, server, _), meeting): &(&Met, &Meeting)| {
+            begun(*client, *server).is_some_and(|since| meeting.begun.range(since..).count() >= limit::AGAIN_AND_AGAIN)
+        };
+        let again: Vec<_> = self.of(&rule.services).filter(repeated).collect();
+        let named: BTreeSet<String> = again.iter().map(|((_, client, server, _), _)| format!("{client} and {server}")).collect();
+        let named: Vec<String> = named.into_iter().take(limit::FRAMES_CITED).collect();
+        Told::of(Severity::Low, Confidence::Medium, format!("used again and again between {}", named.join("; ")), again)
+    }
+}
+
+impl Meeting {
+    fn new(last: Timestamp) -> Self {
+        Self { flows: 0, worked: false, begun: BTreeSet::new(), last, frames: BTreeSet::new(), selections: BTreeSet::new(), ids: BTreeSet::new() }
+    }
+
+    fn add(&mut self, judged: &Judged) {
+        let flow = &judged.identified.flow;
+        self.flows += 1;
+        let talked = flow.client.payload_bytes > 0 && flow.server.payload_bytes > 0;
+        self.worked |= matches!(judged.outcome, Outcome::Ok | Outcome::OkDegraded) || (judged.outcome == Outcome::Midstream && talked);
+        self.last = self.last.max(flow.last);
+        keep(&mut self.begun, flow.first, limit::MEETINGS_TIMED);
+        keep(&mut self.frames, flow.first_frame, limit::FRAMES_CITED);
+        keep(&mut self.selections, Selection::flow(flow), limit::FRAMES_CITED);
+        keep(&mut self.ids, community_id(flow), limit::FRAMES_CITED);
+    }
+}
+
+/// Keeps the lowest, so that what is kept does not depend on the order.
+fn keep<T: Ord>(set: &mut BTreeSet<T>, one: T, bound: usize) {
+    set.insert(one);
+    if set.len() > bound {
+        set.pop_last();
+    }
+}
+
+/// What a rule has to say.
+struct Told {
+    severity: Severity,
+    confidence: Confidence,
+    says: String,
+    clients: BTreeSet<IpAddr>,
+    servers: BTreeSet<IpAddr>,
+    service: ServiceId,
+    shown: Meeting,
+}
+
+impl Told {
+    /// None where no meeting shows it.
+    fn of<'a>(severity: Severity, confidence: Confidence, says: String, meetings: impl IntoIterator<Item = (&'a Met, &'a Meeting)>) -> Option<Self> {
+        let mut told: Option<Self> = None;
+        for ((row, client, server, _), meeting) in meetings {
+            let so_far = told.get_or_insert_with(|| Self {
+                severity,
+                confidence,
+                says: says.clone(),
+                clients: BTreeSet::new(),
+                servers: BTreeSet::new(),
+                service: *row,
+                shown: Meeting::new(meeting.last),
+            });
+            so_far.service = so_far.service.min(*row);
+            so_far.clients.insert(*client);
+            so_far.servers.insert(*server);
+            so_far.shown.merge(meeting);
+        }
+        told
+    }
+
+    fn finding(self, signatures: &Signatures, rule: &Rule) -> Finding {
+        let service = signatures.services.get(self.service.0 as usize);
+        let document = signatures.documents.get(usize::from(rule.document));
+        let first = self.shown.begun.first().copied().unwrap_or(self.shown.last);
+        Finding {
+            rule: rule.id.clone(),
+            severity: self.severity,
+            service: Some(self.service),
+            client: hosts(self.clients.iter().copied()),
+            server: hosts(self.servers.iter().copied()),
+            flows: self.shown.flows,
+            attempts: self.shown.flows,
+            first,
+            last: self.shown.last,
+            about: service.map_or_else(String::new, |service| service.name.clone()),
+            says: format!("{}: {}", rule.says.trim_end_matches('.'), self.says),
+            consequence: None,
+            alternatives: vec!["what is missing passed elsewhere, or at another time, and was not captured".to_owned()],
+            remedy: None,
+            citation: Some(Cited {
+                document: document.map_or_else(String::new, |source| format!("{}, {}", source.vendor_name, source.title)),
+                section: rule.citation.section.clone(),
+                quote: rule.citation.quote.clone(),
+                verbatim: rule.citation.verbatim,
+                url: rule.citation.url.clone().or_else(|| document.and_then(|source| source.url.clone())),
+                basis: rule.basis,
+            }),
+            frames: self.shown.frames.into_iter().collect(),
+            display_filter: display_filter(&self.shown.selections),
+            flow_ids: self.shown.ids.into_iter().collect(),
+            confidence: self.confidence,
+        }
+    }
+}
+
+impl Meeting {
+    fn merge(&mut self, other: &Self) {
+        self.flows += other.flows;
+        self.last = self.last.max(other.last);
+        other.begun.iter().for_each(|time| keep(&mut self.begun, *time, limit::MEETINGS_TIMED));
+        other.frames.iter().for_each(|frame| keep(&mut self.frames, *frame, limit::FRAMES_OF_A_FINDING));
+        other.selections.iter().for_each(|selection| keep(&mut self.selections, *selection, limit::FLOWS_SELECTED));
+        other.ids.iter().for_each(|id| keep(&mut self.ids, id.clone(), limit::FLOW_IDS_CITED));
+    }
+}
+
+/// One host by its address, several by their number.
+fn hosts(all: impl Iterator<Item = IpAddr>) -> String {
+    let all: BTreeSet<IpAddr> = all.collect();
+    match (all.len(), all.first()) {
+        (1, Some(host)) => host.to_string(),
+        (many, _) => format!("{many} hosts"),
+    }
+}
+
+/// Effects for which meetings are remembered.
+const TIES: &[RuleEffect] =
+    &[RuleEffect::Companion, RuleEffect::SameInstance, RuleEffect::EveryPair, RuleEffect::BothWays, RuleEffect::Once, RuleEffect::Fallback];
