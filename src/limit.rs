@@ -244,6 +244,18 @@ pub const CANDIDATES_SHOWN: usize = 8;
 pub const HOSTS_REMEMBERED: usize = 1 << 18;
 /// Pairs of client and server port of which it is remembered whether they worked, at some 80 bytes each.
 pub const PAIRS_REMEMBERED: usize = 1 << 19;
+/// Places in a network at which captures are told apart, by interface and VLAN: the VLANs of a trunk.
+pub const POINTS_REMEMBERED: usize = 4096;
+/// Links (pairs of MAC addresses at a capture point) of which it is remembered whether answers came over them, at some 60 bytes each.
+pub const LINKS_REMEMBERED: usize = 1 << 16;
+/// Sources of which unanswered targets are remembered, at 2 KB each at worst: more hosts than fail at once in a large site.
+pub const SOURCES_REMEMBERED: usize = 1 << 14;
+/// Names of which it is remembered where they were served, cut, or looked up, at some 100 bytes each.
+pub const NAMES_REMEMBERED: usize = 1 << 16;
+/// Names remembered of one end, and addresses of one name: enough for a control.
+pub const NAMES_AT_AN_END: usize = 4;
+/// Issuers and keys of certificates that are remembered, at some 150 bytes each: no site meets as many private authorities.
+pub const VOUCHERS_REMEMBERED: usize = 1 << 14;
 /// Unanswered targets remembered of one source: twice what makes it a scanner.
 pub const TARGETS_REMEMBERED: usize = 64;
 /// How long a product is watched using one service before it is told that it never tried another that belongs to it: many times the keep-alive of a

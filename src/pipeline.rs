@@ -64,8 +64,12 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&J
         names.iter().for_each(|(ip, name)| books.record_name(*ip, name));
         flows.drain(..).for_each(|identified| docket.hear(identified, &mut judged));
     })?;
+    for (number, interface) in (0..).zip(&read.interfaces) {
+        docket.capture_lost(number, interface.dropped.unwrap_or(0));
+    }
     let judge = docket.close(&mut judged);
     let losses = Losses { names_and_promises: books.lost(), findings: gatherer.dropped(), ..read.losses };
+    let coverage_by_role = gatherer.coverage_by_role(&judge);
     let (findings, coverage) = gatherer.finish(&judge);
     Ok(Report {
         signatures: plan.signatures,
@@ -77,6 +81,7 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&J
         digest,
         findings,
         coverage,
+        coverage_by_role,
         visibility: judge.visibility(),
         losses,
         interrupted: plan.stop.load(Ordering::Relaxed),

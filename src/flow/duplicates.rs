@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_mirrored_twice_is_one_packet() {
+    fn d03_a_packet_mirrored_twice_is_one_packet() {
         assert_eq!(kinds(&[packet(7, b"data", 0), packet(7, b"data", 40)]), [None, Some(DuplicateKind::Exact)]);
         assert_eq!(kinds(&[packet(7, b"", 0), packet(7, b"", 40), packet(7, b"", 80)]), [None, Some(DuplicateKind::Exact), Some(DuplicateKind::Exact)]);
     }

@@ -64,6 +64,7 @@ pub(super) struct Cold {
     interface: u32,
     vlan: VlanStack,
     tunnel: TunnelPath,
+    link: Option<(Mac, Mac)>,
     direction: Direction,
     icmp: Option<(u8, u8)>,
     opened_by: [Option<First>; 2],
@@ -77,8 +78,6 @@ struct First {
     time: Timestamp,
     ttl: u8,
     mac: Option<Mac>,
-    /// Where it was sent to on the link.
-    to: Option<Mac>,
 }
 
 impl Live {
@@ -95,6 +94,7 @@ impl Live {
             interface: packet.interface,
             vlan: packet.vlan,
             tunnel: packet.tunnel,
+            link: packet.mac,
             direction: opening.direction,
             icmp,
             opened_by: [None; 2],
@@ -123,8 +123,7 @@ impl Live {
     pub fn count(&mut self, side: Side, packet: &Packet<'_>, ttl: u8, weight: Weight) {
         let sent = &mut self.sent[side as usize];
         if sent.packets == 0 {
-            let (mac, to) = packet.mac.unzip();
-            let first = First { time: packet.time, ttl, mac, to };
+            let first = First { time: packet.time, ttl, mac: packet.mac.map(|(from, _)| from) };
             self.cold.opened_by[side as usize] = Some(first);
         }
         sent.packets += weight.packets;
@@ -194,6 +193,7 @@ impl Live {
             vlan: self.cold.vlan,
             tunnel: self.cold.tunnel,
             interface: self.cold.interface,
+            link: self.cold.link,
             rejections: std::mem::take(&mut self.cold.rejections),
             icmp: self.cold.icmp,
             ended,
@@ -215,18 +215,13 @@ impl Live {
     fn end(&self, side: Side) -> End {
         let sent = self.sent[side as usize];
         let first = self.cold.opened_by[side as usize];
-        let other = self.cold.opened_by[side.other() as usize];
-        let mac = match (first, other) {
-            (Some(first), _) => first.mac,
-            (None, other) => other.and_then(|other| other.to).filter(|to| !to.is_group()),
-        };
         End {
             endpoint: self.key.end(self.client_is_low == (side == Side::Client)),
             packets: sent.packets,
             bytes: sent.bytes,
             payload_bytes: sent.payload,
             ttl: first.map_or(0, |first| first.ttl),
-            mac,
+            mac: first.and_then(|first| first.mac),
             first: first.map(|first| first.time),
             last: first.map(|_| sent.last),
         }

@@ -64,6 +64,8 @@ pub struct Flow {
     pub tunnel: TunnelPath,
     /// Capture interface of its first packet.
     pub interface: u32,
+    /// MAC addresses that its first packet went between, source first: the path it takes where one tap sees several links.
+    pub link: Option<(Mac, Mac)>,
     /// What a TCP connection did beyond its history; none for other transports, and while the flow is live.
     pub tcp: Option<Box<TcpStory>>,
     /// ICMP errors that quote this flow, in order, at most [`limit::REJECTIONS_KEPT`](crate::limit::REJECTIONS_KEPT).
@@ -107,8 +109,7 @@ pub struct End {
     pub payload_bytes: u64,
     /// Time to live of its first packet.
     pub ttl: u8,
-    /// MAC address its packets came from on the captured link (a router's, where the host is further away); of an end that was never heard, the
-    /// one that packets for it were sent to.
+    /// MAC address its packets came from on the captured link (a router's, where the host is further away).
     pub mac: Option<Mac>,
     /// Time of its first packet.
     pub first: Option<Timestamp>,

@@ -374,6 +374,7 @@ mod tests {
             vlan: Default::default(),
             tunnel: Default::default(),
             interface: 0,
+            link: None,
             tcp: None,
             rejections: Vec::new(),
             icmp: None,

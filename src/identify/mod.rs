@@ -165,6 +165,29 @@ pub enum Fact {
         /// The header fields that show it.
         mark: Box<str>,
     },
+    /// How far a handshake came: stated where it ended, or where an answer is proven by it.
+    Reached(Step),
+    /// A resolver was asked for this name's addresses and had not answered when the flow ended.
+    Unanswered {
+        /// The name that was asked for, lower case.
+        name: Box<str>,
+    },
+    /// A server's certificate in clear, marked so that several can be held against each other.
+    Certified {
+        /// Issuer's common name, else its organisation.
+        issuer: Box<str>,
+        /// Mark of the public key: the first bytes of its digest.
+        key: u64,
+        /// Mark of the whole certificate, likewise.
+        whole: u64,
+        /// The issuer bears the name of an authority that browsers and systems trust.
+        public: bool,
+    },
+    /// A redirection to another host than the one that was asked for: a name, or an address.
+    SentTo {
+        /// Lower case, without port.
+        host: Box<str>,
+    },
     /// Messages that expect no answer (a trap, a NOTIFY, a NON, an announcement).
     OneWay,
     /// The bytes after this point are encrypted, or the protocol is one that encrypts.
@@ -181,6 +204,37 @@ pub enum Fact {
         /// The value.
         value: serde_json::Value,
     },
+}
+
+/// A step of a handshake. Ordered: later comes later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// The client's first message.
+    ClientHello,
+    /// The client gave back the server's cookie (DTLS, SRT).
+    CookieReturned,
+    /// The server's first message.
+    ServerHello,
+    /// The server's certificate.
+    ServerCertificate,
+    /// The server asked for a certificate of the client.
+    CertificateAsked,
+    /// The client's certificate.
+    ClientCertificate,
+}
+
+impl Step {
+    /// In words, as after `after`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClientHello => "ClientHello",
+            Self::CookieReturned => "the cookie came back",
+            Self::ServerHello => "ServerHello",
+            Self::ServerCertificate => "the server's certificate",
+            Self::CertificateAsked => "it had asked for a client certificate",
+            Self::ClientCertificate => "the client's certificate",
+        }
+    }
 }
 
 /// How a request was answered.

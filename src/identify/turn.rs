@@ -32,6 +32,10 @@ impl Fact {
             | Self::Retry
             | Self::Unresolved { .. }
             | Self::Proxied { .. }
+            | Self::Reached(_)
+            | Self::Unanswered { .. }
+            | Self::Certified { .. }
+            | Self::SentTo { .. }
             | Self::OneWay
             | Self::Encrypted
             | Self::Detail { .. } => {

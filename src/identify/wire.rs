@@ -128,6 +128,16 @@ pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
     (fits && text.chars().all(allowed)).then(|| text.to_lowercase().into())
 }
 
+/// The host of an absolute `http:` or `https:` address, without port, in lower case: a name or an address; none where there is none.
+pub fn host_of_url(url: &str) -> Option<Box<str>> {
+    let rest = ["http://", "https://"].iter().find(|scheme| begins(url.as_bytes(), scheme.as_bytes())).and_then(|scheme| url.get(scheme.len()..))?;
+    let place = rest.split(['/', '?', '#']).next()?.rsplit('@').next()?;
+    let bracketed = place.strip_prefix('[').and_then(|rest| rest.split(']').next());
+    let host = bracketed.unwrap_or_else(|| place.split(':').next().unwrap_or(place));
+    let is_address = host.parse::<std::net::IpAddr>().is_ok();
+    if is_address { Some(host.to_lowercase().into()) } else { host_name(host.as_bytes()) }
+}
+
 /// Whether the bytes begin with the word, whatever its case.
 pub fn begins(bytes: &[u8], word: &[u8]) -> bool {
     bytes.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::judge::finding::{Gathered, Tied, Trouble};
-use crate::judge::{Cited, Outcome, Reason, Site, Stance, Stated};
+use crate::judge::{Cited, Outcome, Reason, Severity, Site, Stance, Stated};
 use crate::net::Transport;
 use crate::signature::{Basis, Citation, RoleId, RoleKind, Rule, RuleEffect, Service, ServiceId, Signatures};
 
@@ -116,6 +116,17 @@ impl Advice<'_> {
         }
     }
 
+    /// TLS that is opened but works is as grave as an outage only where the document says that the service cannot bear it.
+    pub(super) fn severity(&self, plain: Severity) -> Severity {
+        let bears = matches!(self.trouble, Trouble::Failed(Outcome::TlsIntercepted)) && self.gathered.answered && self.unbearable().is_none();
+        if bears { plain.min(Severity::Medium) } else { plain }
+    }
+
+    /// The sentence by which this very row cannot bear that TLS is opened.
+    fn unbearable(&self) -> Option<&Rule> {
+        self.rules(RuleEffect::NoInterception).find(|rule| self.id.is_some_and(|id| rule.services.contains(&id)))
+    }
+
     fn because(&self) -> String {
         self.gathered.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"))
     }
@@ -126,7 +137,8 @@ impl Advice<'_> {
         match (name(self.tied.fell_back), name(self.tied.other_way)) {
             (Some(other), _) => format!("; the client has fallen back to \"{other}\", which works"),
             (None, Some(other)) => format!("; the other way round, \"{other}\" works between the two"),
-            (None, None) => String::new(),
+            (None, None) => name(self.gathered.instead)
+                .map_or_else(String::new, |other| format!("; meanwhile \"{other}\" works from there and takes over: degraded, not cut off")),
         }
     }
 
@@ -236,6 +248,9 @@ impl Advice<'_> {
             return None;
         }
         let service = self.service?;
+        if let Some(rule) = self.unbearable().filter(|_| matches!(self.trouble, Trouble::Failed(Outcome::TlsIntercepted))) {
+            return Some(format!("{} The document: \"{}\"", rule.says, rule.citation.quote));
+        }
         let mandatory = self.rules(RuleEffect::Mandatory).next().filter(|_| self.tied.mandatory);
         let needed = mandatory.map_or_else(String::new, |rule| format!(" The document: \"{}\"", rule.citation.quote));
         if let Some(consequence) = &service.consequence {
@@ -275,6 +290,15 @@ impl Advice<'_> {
             )),
             Trouble::Failed(Outcome::ResetByMiddlebox | Outcome::BlockedByProxy | Outcome::TlsIntercepted) => Some(self.exemption()),
             Trouble::Failed(Outcome::SilentDrop) if self.gathered.rule == Some("D41") => Some(self.exemption()),
+            Trouble::Failed(Outcome::SilentDrop) if self.gathered.rule == Some("D55") => Some(self.following()),
+            Trouble::Failed(Outcome::IdleDropped) => Some(format!(
+                "Let {} send keep-alives more often than the shortest idle timeout on the way to {}, or raise that timeout.",
+                self.ends.client, self.ends.server
+            )),
+            Trouble::Failed(Outcome::ReturnPathBroken) => Some(format!(
+                "Let the answers of {} back to {}: by the same way as the requests, past the same stateful devices.",
+                self.ends.server, self.ends.client
+            )),
             Trouble::Failed(Outcome::AppRefused | Outcome::TlsFailed | Outcome::ServerSilent) => self.service?.remedy.clone(),
             Trouble::Failed(_) if self.tied.fell_back.is_some() => None,
             Trouble::Failed(Outcome::RefusedByHost) => {
@@ -284,6 +308,11 @@ impl Advice<'_> {
             Trouble::Intermittent => Some("Look for loss, rate limits and timeouts between the two at the times shown.".to_owned()),
             Trouble::Broke(reason) => self.correction(reason),
         }
+    }
+
+    /// Ports that another connection announces: a device that reads along opens them by itself.
+    fn following(&self) -> String {
+        format!("Have the devices on the way follow the announcing protocol (an FTP-aware firewall), or open the whole range. {}", self.opening())
     }
 
     /// The firewall rule to ask for.

@@ -1,8 +1,10 @@
 //! What a capture says about each documented row: seen, blocked, attempted, never attempted, or not visible here.
 
+use std::collections::BTreeMap;
+
 use crate::judge::visibility::Visibility;
 use crate::judge::{Coverage, Judged, Outcome, Verdict};
-use crate::signature::{Service, ServiceId};
+use crate::signature::{RoleId, Service, ServiceId};
 
 /// Best of what one row's flows came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,43 +15,87 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    /// Enters a flow of the row. One that breaks the row is not its traffic.
-    pub(super) fn add(&mut self, judged: &Judged) {
+    /// What a flow of the row says. One that breaks the row is not its traffic.
+    pub(super) fn of(judged: &Judged) -> Self {
         if judged.verdict == Verdict::Unexpected && !judged.reasons.contains(&crate::judge::Reason::InboundFromOutside) {
-            return;
+            return Self::default();
         }
         let flow = &judged.identified.flow;
         let talked = flow.client.payload_bytes > 0 && flow.server.payload_bytes > 0;
-        self.tried = true;
-        self.worked |= match judged.outcome {
-            Outcome::Ok | Outcome::OkDegraded | Outcome::ConnectedNoData | Outcome::OneWayByDesign => true,
-            Outcome::Midstream | Outcome::AppRefused => talked,
+        let worked = match judged.outcome {
+            Outcome::Ok | Outcome::ConnectedNoData | Outcome::OneWayByDesign => true,
+            Outcome::Midstream | Outcome::AppRefused | Outcome::TlsIntercepted => talked,
             _ => false,
         };
-        self.blocked |= judged.outcome.is_blocked();
+        Self { worked, blocked: judged.outcome.is_blocked(), tried: true }
     }
 
     /// A resolver denied the row's name: it was tried.
-    pub(super) fn deny(&mut self, outcome: Outcome) {
-        self.tried = true;
-        self.blocked |= outcome.is_blocked();
+    pub(super) fn denied(outcome: Outcome) -> Self {
+        Self { tried: true, blocked: outcome.is_blocked(), worked: false }
+    }
+
+    /// Adds what another flow says.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.worked |= other.worked;
+        self.blocked |= other.blocked;
+        self.tried |= other.tried;
     }
 
     /// The row's coverage. Success outweighs failure: a row that worked once is not blocked.
-    pub(super) fn coverage(self, row: &Service, visibility: &Visibility) -> Coverage {
+    pub(super) fn coverage(self, row: &Service, visibility: &Visibility, presence: &Presence) -> Coverage {
         match self {
             Self { worked: true, .. } => Coverage::Seen,
             Self { blocked: true, .. } => Coverage::Blocked,
             Self { tried: true, .. } => Coverage::Attempted,
             _ if row.transports.is_empty() && row.ports.is_empty() && row.protocols.is_empty() => Coverage::NotVisibleHere,
-            _ if visibility.two_way + visibility.one_way == 0 => Coverage::NotVisibleHere,
+            _ if visibility.two_way + visibility.one_way == 0 || !presence.shows(row) => Coverage::NotVisibleHere,
             _ => Coverage::NeverAttempted,
         }
     }
 }
 
+/// Which of the site's roles have hosts that show at this capture point: heard, or only reached.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Presence(BTreeMap<RoleId, [bool; 2]>);
+
+impl Presence {
+    /// The roles that the site gives; no host of theirs seen yet.
+    pub(super) fn of(listed: impl Iterator<Item = RoleId>) -> Self {
+        Self(listed.map(|role| (role, [false; 2])).collect())
+    }
+
+    /// Whether the site gives any role at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A host of these roles was heard, or was sent something.
+    pub(super) fn note(&mut self, roles: &[RoleId], heard: bool) {
+        for role in roles {
+            if let Some(seen) = self.0.get_mut(role) {
+                seen[usize::from(!heard)] = true;
+            }
+        }
+    }
+
+    /// The roles that the site gives, in order.
+    pub(super) fn roles(&self) -> impl Iterator<Item = RoleId> {
+        self.0.keys().copied()
+    }
+
+    /// Whether traffic of the row would show here: one of its ends that the site knows does, the opening one by what it sends. Of ends that the site does
+    /// not know nothing is held against it.
+    fn shows(&self, row: &Service) -> bool {
+        let known = |roles: &[RoleId]| -> Vec<[bool; 2]> { roles.iter().filter_map(|role| self.0.get(role).copied()).collect() };
+        let (clients, servers) = (known(&row.client), known(&row.server));
+        let nobody_known = clients.is_empty() && servers.is_empty();
+        nobody_known || clients.iter().any(|[heard, _]| *heard) || servers.iter().any(|seen| seen.contains(&true))
+    }
+}
+
 /// Coverage of every row, in document order.
-pub(super) fn of_all(services: &[Service], tried: &[Tried], visibility: &Visibility) -> Vec<(ServiceId, Coverage)> {
+pub(super) fn of_all(services: &[Service], tried: &[Tried], visibility: &Visibility, presence: &Presence) -> Vec<(ServiceId, Coverage)> {
     let rows = (0..).map(ServiceId).zip(services);
-    rows.map(|(id, row)| (id, tried.get(id.0 as usize).copied().unwrap_or_default().coverage(row, visibility))).collect()
+    rows.map(|(id, row)| (id, tried.get(id.0 as usize).copied().unwrap_or_default().coverage(row, visibility, presence))).collect()
 }

@@ -34,6 +34,11 @@ impl<'a> Docket<'a> {
         }
     }
 
+    /// Learns how many packets the capture itself says it lost at an interface: captures say so at their end.
+    pub fn capture_lost(&mut self, interface: u32, packets: u64) {
+        self.judge.capture_lost(interface, packets);
+    }
+
     /// Judges all that still wait, in order of their first packets, and gives the judge back.
     pub fn close(self, judged: &mut dyn FnMut(Judged)) -> Judge<'a> {
         let Self { judge, waiting } = self;

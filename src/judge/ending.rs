@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use crate::capture::FrameId;
 use crate::flow::{Ended, Flow, Rejection, Reset, TcpStory};
-use crate::identify::{AnswerKind, Fact, Identified};
-use crate::judge::resolver::Denied;
-use crate::judge::visibility::{Seen, Sight, took_part, went_on_unanswered};
-use crate::net::{Side, Transport, is_group};
-use crate::signature::Service;
+use crate::identify::{AnswerKind, Fact, Identified, Promise, Step};
+use crate::judge::Named;
+use crate::judge::resolver::{Denied, Luck, Resolvers};
+use crate::judge::threshold::{ANSWER_BY, SYN_AGAIN};
+use crate::judge::visibility::{Foreign, Opener, Seen, Sight, stated, took_part, went_on_unanswered};
+use crate::net::{Endpoint, Side, Transport, is_group};
+use crate::signature::{PromiseKind, Service};
+use crate::time::Timestamp;
 
 /// One flow's story as the table asks for it.
 #[derive(Debug)]
@@ -35,12 +38,30 @@ pub(super) struct Ending<'a> {
     pub(super) rejection: Option<&'a Rejection>,
     /// A reset by the server that answered a SYN.
     pub(super) refusal: Option<&'a Reset>,
-    /// How far the time to live of the server's first reset lies from what the host sent otherwise; none where nothing else of it was seen.
-    pub(super) reset_hops_off: Option<u8>,
+    /// How the first reset differs from what its host sends otherwise.
+    pub(super) foreign: Foreign,
+    /// How far the SYN-ACK's time to live lies from what the host sends where it talks.
+    pub(super) syn_ack_off: Option<u8>,
     /// The last answer of the service itself that was not an acceptance, where none was an acceptance.
     pub(super) refused: Option<Refusal<'a>>,
-    /// The name that a resolver was asked for in vain; entered by who knows the resolvers.
+    /// The name that a resolver was asked for in vain.
     pub(super) denied: Option<Denied<'a>>,
+    /// The client's luck with its resolvers.
+    pub(super) luck: Luck,
+    /// The name by which the client asked, where it states one.
+    pub(super) name: Option<&'a str>,
+    /// Another name that was served at the same end, where this one never was.
+    pub(super) control: Option<&'a str>,
+    /// At how many addresses this name was cut or lost.
+    pub(super) failures: usize,
+    /// A device that opens this flow's TLS.
+    pub(super) opener: Option<Opener<'a>>,
+    /// What announced this flow.
+    pub(super) announced: Option<&'a Promise>,
+    /// The way on which the client got there instead.
+    pub(super) instead: Option<Instead>,
+    /// What a multicast or broadcast datagram was about.
+    pub(super) group: Option<Group>,
     /// The row's document has TeaTime here.
     pub(super) speaks_teatime: bool,
     /// Answers are due: a request protocol to a single host.
@@ -59,7 +80,7 @@ pub(super) struct Ending<'a> {
     pub(super) scanning: bool,
     /// From a public address to a private one.
     pub(super) from_outside: bool,
-    /// Lost share of the capture, parts per thousand.
+    /// Lost share where it was captured, parts per thousand.
     pub(super) loss: u64,
 }
 
@@ -72,41 +93,85 @@ pub(super) struct Refusal<'a> {
     pub(super) by: Side,
 }
 
+/// Another way that worked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Instead {
+    /// IPv4, at that address of the same name.
+    Ipv4(IpAddr),
+    /// TCP, on the same port.
+    Tcp,
+}
+
+/// A datagram to a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    /// A question, to which nobody's answer came back to the asker.
+    Unanswered,
+    /// A space that is offered at that end, and to which nobody connected.
+    Space(Endpoint),
+}
+
+/// What is known besides the flow and the other flows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    /// The row it belongs to, if any.
+    pub(super) service: Option<&'a Service>,
+    pub(super) seen: &'a Seen,
+    pub(super) resolvers: &'a Resolvers,
+    pub(super) denied: Option<Denied<'a>>,
+    pub(super) announced: Option<&'a Promise>,
+    /// Names of the server.
+    pub(super) names: &'a [Named],
+}
+
 impl<'a> Ending<'a> {
-    /// Reads the flow's story. `service` is the row it belongs to, if any.
-    pub(super) fn read(identified: &'a Identified, service: Option<&Service>, seen: &Seen) -> Self {
-        let flow = &identified.flow;
+    /// Reads the flow's story.
+    pub(super) fn read(identified: &'a Identified, known: &Known<'a>) -> Self {
+        let (flow, seen) = (&identified.flow, known.seen);
         let tcp = flow.tcp.as_deref();
         let answered = took_part(flow);
-        let due = service.is_none_or(|service| service.answered);
+        let due = known.service.is_none_or(|service| service.answered);
         let said_one_way = identified.facts.contains(&Fact::OneWay);
-        let reset = tcp.and_then(|tcp| tcp.reset.as_ref()).filter(|reset| reset.from == Side::Server);
+        let reset = tcp.and_then(|tcp| tcp.reset.as_ref());
+        let by_server = reset.filter(|reset| reset.from == Side::Server);
+        let name = stated(identified);
+        let (client, server) = (flow.client.endpoint, flow.server.endpoint);
+        let speaks_teatime = known.service.is_some_and(|service| service.protocols.iter().flatten().any(|name| name == "teatime"));
         Self {
             identified,
             flow,
             tcp,
             sight: seen.sight(flow),
             answered,
-            went_on: went_on_unanswered(flow),
+            went_on: went_on_unanswered(identified),
             tries: tcp.map_or(0, spaced_syns),
             asked: asked(identified),
             span: flow.client.last.unwrap_or(flow.last).since(flow.client.first.unwrap_or(flow.first)),
             left: seen.end().since(flow.last),
             rejection: flow.rejections.iter().filter(|rejection| rejection.to == Side::Client && !answered && weight(rejection) > 0).max_by_key(|r| weight(r)),
-            refusal: reset.filter(|reset| reset.answers_syn),
-            reset_hops_off: reset.and_then(|reset| Some(hops_off(reset.ttl, seen.hops(flow.server.endpoint.ip)?))),
+            refusal: by_server.filter(|reset| reset.answers_syn),
+            foreign: reset.map_or_else(Foreign::default, |reset| seen.foreign(flow, reset, tcp.and_then(|tcp| waited(tcp, reset)))),
+            syn_ack_off: if flow.server.payload_bytes == 0 { seen.syn_ack_off(flow) } else { None },
             refused: refused(identified),
-            denied: None,
-            speaks_teatime: service.is_some_and(|service| service.protocols.iter().flatten().any(|name| name == "teatime")),
+            denied: known.denied,
+            luck: known.resolvers.luck(flow),
+            name,
+            control: name.filter(|_| flow.server.payload_bytes == 0).and_then(|name| seen.control(flow, name)),
+            failures: name.filter(|_| flow.server.payload_bytes == 0).map_or(0, |name| seen.failures(name)),
+            opener: seen.opener(identified),
+            announced: known.announced,
+            instead: if answered { None } else { instead(flow, known) },
+            group: group(identified, seen),
+            speaks_teatime,
             answers_due: due && !said_one_way && (identified.protocol.iter().any(|name| ASKING.contains(name))),
-            one_way: !due || said_one_way || is_group(flow.server.endpoint.ip) || is_multicast_only(flow),
-            worked_before: !answered && seen.worked(flow),
+            one_way: !due || said_one_way || is_group(server.ip) || flow.transport == Transport::IGMP,
+            worked_before: !answered && seen.worked(client.ip, flow.transport, server),
             talked_before: flow.server.payload_bytes == 0 && seen.talked(flow),
             attempts: if answered { 0 } else { seen.unanswered(flow) },
             other_port: if answered { None } else { seen.other_port(flow) },
-            scanning: !answered && seen.scans(flow.client.endpoint.ip),
+            scanning: !answered && seen.scans(client.ip),
             from_outside: false,
-            loss: seen.loss_per_mille(),
+            loss: seen.loss(flow),
         }
     }
 
@@ -128,12 +193,28 @@ impl<'a> Ending<'a> {
         !self.is_tcp() && self.flow.transport == Transport::UDP && self.flow.server.packets == 0 && self.rejection.is_none()
     }
 
+    /// Whether the protocol that was recognised first is this one.
+    pub(super) fn speaks(&self, protocol: &str) -> bool {
+        self.identified.protocol.first() == Some(&protocol)
+    }
+
+    /// Whether a handshake came to this step.
+    pub(super) fn reached(&self, step: Step) -> bool {
+        self.identified.facts.contains(&Fact::Reached(step))
+    }
+
+    /// The last step of a handshake that is stated.
+    pub(super) fn step(&self) -> Option<Step> {
+        let steps = self.identified.facts.iter().filter_map(|fact| if let Fact::Reached(step) = fact { Some(*step) } else { None });
+        steps.max()
+    }
+
     /// Who it is about.
     pub(super) fn server_ip(&self) -> IpAddr {
         self.flow.server.endpoint.ip
     }
 
-    /// Frames that show how it went: first, SYNs, the refusal, last; in order, without repeats, at most the bound.
+    /// Frames that show it: first, SYNs, the refusal, last; in order, without repeats, at most the bound.
     pub(super) fn cited(&self) -> Vec<FrameId> {
         let mut frames = vec![self.flow.first_frame];
         frames.extend(self.tcp.iter().flat_map(|tcp| tcp.syn_times.iter().map(|(_, frame)| *frame)));
@@ -171,6 +252,12 @@ fn spaced_syns(tcp: &TcpStory) -> u32 {
     count
 }
 
+/// From the client's packet that a reset of the server answers: its last SYN, or its last payload.
+fn waited(tcp: &TcpStory, reset: &Reset) -> Option<Duration> {
+    let provoked: Option<Timestamp> = if reset.answers_syn { tcp.syn_times.last() } else { tcp.last_data[0].as_ref() }.map(|(time, _)| *time);
+    provoked.filter(|time| reset.from == Side::Server && *time <= reset.time).map(|time| reset.time.since(time))
+}
+
 /// How often the same request was sent, as the protocol's reader recognised it; the first included. Never more often than datagrams were.
 fn asked(identified: &Identified) -> u32 {
     let client = &identified.flow.client;
@@ -188,18 +275,6 @@ fn weight(rejection: &Rejection) -> u8 {
     }
 }
 
-/// How far the time to live lies outside of what the host sent otherwise. Some hosts send resets with another initial time to live than data, so the
-/// distance that it tells must differ, too.
-fn hops_off(ttl: u8, (low, high): (u8, u8)) -> u8 {
-    let outside = |value: u8, low: u8, high: u8| if value < low { low - value } else { value.saturating_sub(high) };
-    outside(ttl, low, high).min(outside(hops(ttl), hops(low).min(hops(high)), hops(low).max(hops(high))))
-}
-
-/// Hops that a packet has passed, by the initial times to live in use: 32, 64, 128, 255.
-fn hops(ttl: u8) -> u8 {
-    [32, 64, 128].into_iter().find(|initial| ttl <= *initial).unwrap_or(u8::MAX) - ttl
-}
-
 fn refused(identified: &Identified) -> Option<Refusal<'_>> {
     let answers = || {
         identified.facts.iter().filter_map(|fact| match fact {
@@ -211,14 +286,39 @@ fn refused(identified: &Identified) -> Option<Refusal<'_>> {
     answers().next_back().filter(|_| !served)
 }
 
-fn is_multicast_only(flow: &Flow) -> bool {
-    flow.transport == Transport::IGMP
+/// The way on which the client got to the same service: IPv4 where IPv6 was silent, TCP where QUIC was.
+fn instead(flow: &Flow, known: &Known<'_>) -> Option<Instead> {
+    let (client, server) = (flow.client.endpoint.ip, flow.server.endpoint);
+    if flow.transport == Transport::UDP {
+        return known.seen.worked(client, Transport::TCP, server).then_some(Instead::Tcp);
+    }
+    if !server.ip.is_ipv6() {
+        return None;
+    }
+    // A host has another address of its own in IPv4: it is told by the link that its packets come over.
+    let link = flow.client.mac?;
+    let v4 = known.names.iter().flat_map(|named| known.resolvers.ipv4(&named.name)).copied();
+    v4.map(|ip| Endpoint { ip, port: server.port }).find(|end| known.seen.reached_from(link, flow.transport, *end)).map(|end| Instead::Ipv4(end.ip))
 }
 
-/// A SYN this long after the one before it was sent again because nothing came: the shortest first timeout in use is 1 s (RFC 6298 section 2.1),
-/// less what clocks and mirrors blur.
-const SYN_AGAIN: Duration = Duration::from_millis(900);
-/// An answer that has not come by then was not on its way: three times the longest usual round trip (satellite, 700 ms).
-const ANSWER_BY: Duration = Duration::from_secs(2);
+/// What a datagram to a group came to.
+fn group(identified: &Identified, seen: &Seen) -> Option<Group> {
+    let flow = &identified.flow;
+    if !is_group(flow.server.endpoint.ip) {
+        return None;
+    }
+    let space = identified.facts.iter().find_map(|fact| match fact {
+        Fact::Promise(promise) if promise.kind == PromiseKind::Crqt => Some((promise.transport, promise.server)),
+        _ => None,
+    });
+    match space {
+        Some((transport, end)) => (!seen.was_opened(transport, end)).then_some(Group::Space(end)),
+        None => {
+            let asks = identified.facts.iter().any(|fact| matches!(fact, Fact::Request { method, .. } if &**method == "M-SEARCH"));
+            (asks && !seen.was_opened(flow.transport, flow.client.endpoint)).then_some(Group::Unanswered)
+        }
+    }
+}
+
 /// Protocols whose requests expect an answer from the host that was asked.
 const ASKING: &[&str] = &["coap", "dhcp", "dns", "dtls", "ike", "kerberos", "ldap", "ntp", "quic", "radius", "sip", "snmp", "srt", "stun", "tds", "tftp"];

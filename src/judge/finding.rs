@@ -69,6 +69,8 @@ pub(super) struct Gathered {
     pub(super) ports: BTreeSet<(Transport, u16)>,
     pub(super) server_names: BTreeSet<String>,
     pub(super) protocol: Vec<&'static str>,
+    /// The row that takes over, and works for one of these clients.
+    pub(super) instead: Option<ServiceId>,
     frames: BTreeSet<FrameId>,
     selections: BTreeSet<Selection>,
     ids: BTreeSet<String>,
@@ -82,6 +84,8 @@ pub struct Gatherer<'a> {
     worked: HashSet<(Option<ServiceId>, Pair), RandomState>,
     tried: Vec<Tried>,
     together: Together,
+    /// The same by role, where the site gives one to an end that the row is about.
+    by_role: BTreeMap<(RoleId, ServiceId), Tried>,
     /// Flows with something to say that found no room at a bound.
     dropped: u64,
 }
@@ -90,17 +94,20 @@ impl<'a> Gatherer<'a> {
     /// Nothing gathered yet.
     pub fn new(signatures: &'a Signatures) -> Self {
         let tried = vec![Tried::default(); signatures.services.len()];
-        Self { signatures, groups: BTreeMap::new(), worked: HashSet::default(), tried, together: Together::new(signatures), dropped: 0 }
+        Self {
+            signatures,
+            groups: BTreeMap::new(),
+            worked: HashSet::default(),
+            tried,
+            by_role: BTreeMap::new(),
+            together: Together::new(signatures),
+            dropped: 0,
+        }
     }
 
     /// Adds a judged flow, in any order.
     pub fn add(&mut self, judged: &Judged) {
-        if let Some(tried) = judged.service.and_then(|id| self.tried.get_mut(id.0 as usize)) {
-            tried.add(judged);
-        }
-        if let Some(tried) = judged.denied.and_then(|id| self.tried.get_mut(id.0 as usize)) {
-            tried.deny(judged.outcome);
-        }
+        self.cover(judged);
         self.together.add(judged, self.signatures);
         let flow = &judged.identified.flow;
         let pair = (flow.client.endpoint.ip, flow.transport, flow.server.endpoint);
@@ -121,6 +128,35 @@ impl<'a> Gatherer<'a> {
         }
     }
 
+    /// Enters what the flow says about its row, and about the one whose name a resolver denied.
+    fn cover(&mut self, judged: &Judged) {
+        let own = judged.service.map(|id| (id, Tried::of(judged)));
+        let denied = judged.denied.map(|id| (id, Tried::denied(judged.outcome)));
+        for (id, more) in own.into_iter().chain(denied) {
+            let Some(service) = self.signatures.services.get(id.0 as usize) else { continue };
+            if let Some(tried) = self.tried.get_mut(id.0 as usize) {
+                tried.merge(more);
+            }
+            for role in judged.roles.iter().flatten().filter(|role| service.client.contains(role) || service.server.contains(role)) {
+                self.by_role.entry((*role, id)).or_default().merge(more);
+            }
+        }
+    }
+
+    /// What the capture says about every row of each role that the site gives, in order of the roles.
+    pub fn coverage_by_role(&self, judge: &Judge<'_>) -> Vec<(RoleId, Vec<(ServiceId, Coverage)>)> {
+        let (visibility, presence) = (judge.visibility(), judge.presence());
+        let rows = |role: RoleId| {
+            let ids = self.signatures.of_role(role).iter();
+            let row = |id: &ServiceId| {
+                let service = self.signatures.services.get(id.0 as usize)?;
+                Some((*id, self.by_role.get(&(role, *id)).copied().unwrap_or_default().coverage(service, &visibility, presence)))
+            };
+            ids.filter_map(row).collect()
+        };
+        presence.roles().map(|role| (role, rows(role))).collect()
+    }
+
     /// Flows with something to say that found no room.
     pub fn dropped(&self) -> u64 {
         self.dropped
@@ -128,7 +164,7 @@ impl<'a> Gatherer<'a> {
 
     /// The findings, worst first, and what the capture says about every row.
     pub fn finish(self, judge: &Judge<'_>) -> (Vec<Finding>, Vec<(ServiceId, Coverage)>) {
-        let coverage = coverage::of_all(&self.signatures.services, &self.tried, &judge.visibility());
+        let coverage = coverage::of_all(&self.signatures.services, &self.tried, &judge.visibility(), judge.presence());
         let mut whole: BTreeMap<Key, Gathered> = BTreeMap::new();
         for ((mut key, pair), gathered) in self.groups {
             if matches!(key.trouble, Trouble::Failed(outcome) if !FAILS_IN_PART.contains(&outcome)) && self.worked.contains(&(key.service, pair)) {
@@ -141,6 +177,9 @@ impl<'a> Gatherer<'a> {
                 Entry::Occupied(mut known) => known.get_mut().merge(gathered),
                 Entry::Vacant(empty) => _ = empty.insert(gathered),
             }
+        }
+        for (key, gathered) in &mut whole {
+            gathered.instead = took_over(self.signatures, key, &gathered.clients, &self.worked);
         }
         let mut findings: Vec<Finding> = whole.iter().map(|(key, gathered)| finding(self.signatures, judge.site(), &self.together, key, gathered)).collect();
         findings.extend(self.together.findings(self.signatures, judge));
@@ -161,11 +200,25 @@ impl<'a> Gatherer<'a> {
     }
 }
 
+/// The row that takes over for a blocked one, if it worked for one of these clients. A row on the same port of the same document is the same to a client:
+/// documents tell one service from several sides.
+fn took_over(signatures: &Signatures, key: &Key, clients: &BTreeSet<IpAddr>, worked: &HashSet<(Option<ServiceId>, Pair), RandomState>) -> Option<ServiceId> {
+    let Trouble::Failed(outcome) = key.trouble else { return None };
+    let service = signatures.services.get(key.service?.0 as usize).filter(|_| outcome != Outcome::TlsIntercepted)?;
+    let place = |id: ServiceId| signatures.services.get(id.0 as usize).map(|row| (row.document, &row.transports, &row.ports));
+    service.fallback.iter().copied().find(|fallback| {
+        let same = |row: ServiceId| row == *fallback || place(row) == place(*fallback);
+        worked.iter().any(|(row, (client, ..))| row.is_some_and(same) && clients.contains(client))
+    })
+}
+
 /// What is worth saying about a flow, each with the row it is about and how sure that is: the flow's own row, or the one whose name a resolver denied.
 fn troubles(judged: &Judged) -> Vec<(Trouble, Option<ServiceId>, Confidence)> {
     // A name leads to its document; that the client is of the product only the site says.
     let by_name = if judged.roles[0].is_empty() { Confidence::Medium } else { Confidence::High };
-    let denied = judged.denied.map(|row| (Trouble::Failed(judged.outcome), Some(row), by_name));
+    // A resolver that is silent leaves the name without an address, as one that fails does.
+    let outcome = if judged.outcome == Outcome::SilentDrop { Outcome::DnsFailed } else { judged.outcome };
+    let denied = judged.denied.map(|row| (Trouble::Failed(outcome), Some(row), by_name));
     own_troubles(judged).into_iter().map(|trouble| (trouble, judged.service, judged.attribution)).chain(denied).collect()
 }
 
@@ -221,6 +274,7 @@ impl Gathered {
             ports: BTreeSet::from([(flow.transport, flow.server.endpoint.port)]),
             server_names: judged.names[1].iter().map(|named| named.name.clone()).collect(),
             protocol: judged.identified.protocol.clone(),
+            instead: None,
             frames: judged.cited.iter().copied().collect(),
             selections: BTreeSet::from([Selection::flow(flow)]),
             ids: BTreeSet::from([community_id(flow)]),
@@ -267,7 +321,7 @@ fn finding(signatures: &Signatures, site: &Site, together: &Together, key: &Key,
     let confidence = gathered.confidence_of(key.trouble);
     let rule = rule_name(key.trouble);
     Finding {
-        severity: site.severity(&rule, key.service).unwrap_or_else(|| severity(key, gathered, optional, tied)),
+        severity: site.severity(&rule, key.service).unwrap_or_else(|| advice.severity(severity(key, gathered, optional, tied))),
         rule,
         service: key.service,
         client: ends.client.clone(),
@@ -392,8 +446,9 @@ fn less(severity: Severity) -> Severity {
     }
 }
 
-/// What fails though small messages of the same pair pass, and names are denied though others are not: that is no failing now and then.
-const FAILS_IN_PART: &[Outcome] = &[Outcome::PmtuBlackhole, Outcome::DnsBlocked, Outcome::DnsFailed];
+/// What fails though small messages of the same pair pass, names that are denied though others are not, TLS that is opened though it works: that is no
+/// failing now and then.
+const FAILS_IN_PART: &[Outcome] = &[Outcome::PmtuBlackhole, Outcome::DnsBlocked, Outcome::DnsFailed, Outcome::TlsIntercepted];
 /// Reasons that leave a flow open instead of breaking something.
 const OPEN: &[Reason] =
     &[Reason::DirectionUnknown, Reason::Midstream, Reason::NotEnoughBytes, Reason::SharedPort, Reason::NotCovered, Reason::OptionalServiceActive];

@@ -7,7 +7,8 @@ use crate::identify::{Books, Fact, Identified, Promise};
 use crate::judge::announcer::Announcers;
 use crate::judge::candidate::{Case, weigh};
 use crate::judge::claim::Claims;
-use crate::judge::ending::Ending;
+use crate::judge::coverage::Presence;
+use crate::judge::ending::{Ending, Known};
 use crate::judge::resolver::Resolvers;
 use crate::judge::rhythm::Rhythms;
 use crate::judge::role::{Plays, Roles};
@@ -28,15 +29,17 @@ pub struct Judge<'a> {
     /// Whether candidate rows are told.
     candidates: bool,
     rhythms: Rhythms,
+    presence: Presence,
 }
 
 impl<'a> Judge<'a> {
     /// A judge by these documents, this site and what the books know.
     pub fn new(signatures: &'a Signatures, site: Site, books: &'a Books) -> Self {
+        let presence = Presence::of(site.roles.iter().map(|(role, _)| *role));
         let (roles, claims) = (Roles::new(signatures, site), Claims::new(signatures));
         let rhythms = Rhythms::new(signatures);
         let (seen, resolvers, announcers) = (Seen::default(), Resolvers::default(), Announcers::default());
-        Self { signatures, roles, books, claims, seen, resolvers, announcers, rhythms, candidates: true }
+        Self { signatures, roles, books, claims, seen, resolvers, announcers, rhythms, presence, candidates: true }
     }
 
     /// Whether judgements are to tell candidate rows in words, as records do; they do unless this says no.
@@ -51,13 +54,31 @@ impl<'a> Judge<'a> {
         self.seen.learn(identified);
         self.roles.learn(identified);
         self.rhythms.learn(identified);
-        self.resolvers.learn(identified, self.signatures);
+        self.resolvers.learn(identified);
         self.announcers.learn(identified);
+        if !self.presence.is_empty() {
+            let flow = &identified.flow;
+            for end in [&flow.client, &flow.server] {
+                self.presence.note(&self.roles.of(end), end.packets > 0);
+            }
+        }
+    }
+
+    /// Which of the site's roles have hosts that show at this capture point.
+    pub(super) fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
+    /// How many packets the capture itself says it lost at an interface: answers may be among them.
+    pub fn capture_lost(&mut self, interface: u32, packets: u64) {
+        self.seen.dropped(interface, packets);
     }
 
     /// What this tap can see, once all flows were learned.
     pub fn visibility(&self) -> Visibility {
-        self.seen.summary()
+        let mut visibility = self.seen.summary();
+        visibility.forgotten += self.resolvers.forgotten();
+        visibility
     }
 
     /// Second pass: what the documents say about the flow and what became of it.
@@ -81,13 +102,16 @@ impl<'a> Judge<'a> {
             decision.leave_announcement_open();
         }
         let row = |service: Option<ServiceId>| service.and_then(|id| self.signatures.services.get(id.0 as usize));
-        let mut ending = Ending::read(&identified, row(decision.service), &self.seen);
         let asks = |row: &Service| self.applies(row) && roles.plays(client.ip, &given[0], &row.client, false) > Plays::Refused;
-        ending.denied = self.resolvers.denied(&identified, self.signatures, asks);
+        let denied = self.resolvers.denied(&identified, self.signatures, asks);
+        let (seen, resolvers) = (&self.seen, &self.resolvers);
+        let known = Known { service: row(decision.service), seen, resolvers, denied, announced: announced.as_deref(), names: &names[1] };
+        let mut ending = Ending::read(&identified, &known);
         // What a document expects of a host that the site knows did not come unasked; to any other host, filtering it is what one expects.
         ending.from_outside = self.comes_from_outside(&identified) && (decision.verdict, decision.attribution) != (Verdict::Expected, Confidence::High);
         let (fate, cited) = (blocked::decide(&ending), ending.cited());
-        let denied = ending.denied.filter(|_| matches!(fate.outcome, Outcome::DnsBlocked | Outcome::DnsFailed)).and_then(|denied| denied.row);
+        let in_vain = matches!(fate.outcome, Outcome::DnsBlocked | Outcome::DnsFailed | Outcome::SilentDrop);
+        let denied = ending.denied.filter(|_| in_vain).and_then(|denied| denied.row);
         if fate.outcome == Outcome::ScanNoise && given.iter().all(Vec::is_empty) {
             decision.withdraw();
         }

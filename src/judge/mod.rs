@@ -12,6 +12,7 @@ mod ending;
 mod filter;
 mod finding;
 mod judging;
+mod memory;
 mod resolver;
 mod rhythm;
 mod role;
@@ -19,11 +20,13 @@ mod site;
 mod stance;
 #[cfg(test)]
 mod tests;
+mod threshold;
 mod together;
 mod verdict;
 mod version;
 mod visibility;
 
+pub use blocked::{RuleText, rules};
 pub use docket::{Docket, order};
 pub use filter::{Selection, display_filter};
 pub use finding::Gatherer;
@@ -32,7 +35,7 @@ pub use judging::Judge;
 pub use site::SiteFile;
 pub use site::{Moved, Place, Site, Stance, Weight, Who, network};
 pub use stance::Stated;
-pub use visibility::Visibility;
+pub use visibility::{CapturePoint, Visibility};
 
 use std::net::IpAddr;
 

@@ -3,21 +3,44 @@
 //! Learned over all flows before the first is judged: a resolver that gives other names their addresses is a working one, and a name that the same client
 //! got from anybody was not denied to it.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
+
+use crate::flow::Flow;
 use crate::identify::{Fact, Identified};
+use crate::judge::memory::Remembered;
+use crate::judge::threshold;
+use crate::judge::visibility::{owner, took_part};
 use crate::limit;
-use crate::net::is_group;
+use crate::net::{is_group, is_private};
 use crate::signature::{Service, ServiceId, Signatures};
 
 /// What resolvers were heard to give.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Resolvers {
     /// Resolvers that gave some name an address that a host can have.
-    answering: BTreeSet<IpAddr>,
-    /// Clients with the documented names that they got addresses of.
-    given: BTreeSet<(IpAddr, Box<str>)>,
+    answering: Remembered<IpAddr, ()>,
+    /// Clients with the names that they got addresses of.
+    given: Remembered<(IpAddr, Box<str>), ()>,
+    /// IPv4 addresses of names, whoever asked.
+    ipv4: Remembered<Box<str>, SmallVec<[IpAddr; 2]>>,
+    /// Private addresses with the owners of the names that were given them.
+    shared: Remembered<IpAddr, SmallVec<[Box<str>; 3]>>,
+    /// Of each client: whether any resolver answered it, and those that did not.
+    clients: Remembered<IpAddr, (bool, SmallVec<[IpAddr; 2]>)>,
+}
+
+impl Default for Resolvers {
+    fn default() -> Self {
+        Self {
+            answering: Remembered::new(limit::HOSTS_REMEMBERED),
+            given: Remembered::new(limit::NAMES_REMEMBERED),
+            ipv4: Remembered::new(limit::NAMES_REMEMBERED),
+            shared: Remembered::new(limit::HOSTS_REMEMBERED),
+            clients: Remembered::new(limit::HOSTS_REMEMBERED),
+        }
+    }
 }
 
 /// A name that a flow asked for in vain.
@@ -36,31 +59,58 @@ pub(super) struct Denied<'a> {
 pub(super) enum Denial {
     /// Another result code.
     Code(u16),
+    /// No answer.
+    Silence,
     /// NXDOMAIN.
     NoSuchName,
     /// SERVFAIL.
     Failed,
     /// REFUSED.
     Refused,
+    /// A private address that names of several owners were given.
+    Shared(IpAddr),
     /// An address that no host has: the unspecified one, or the asker's own (loopback).
     NoHost(IpAddr),
     /// The resolver says itself that it answers by policy: the info code of RFC 8914.
     Policy(u16),
 }
 
+/// A client's luck with its resolvers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Luck {
+    /// A resolver answered it.
+    pub(super) answered: bool,
+    /// Resolvers that did not.
+    pub(super) silent: usize,
+}
+
 impl Resolvers {
     /// Enters what a flow's answers gave.
-    pub(super) fn learn(&mut self, identified: &Identified, signatures: &Signatures) {
+    pub(super) fn learn(&mut self, identified: &Identified) {
         if !is_lookup(identified) {
             return;
         }
         let (client, resolver) = (identified.flow.client.endpoint.ip, identified.flow.server.endpoint.ip);
-        for name in given(identified) {
-            if self.answering.len() < limit::HOSTS_REMEMBERED {
-                self.answering.insert(resolver);
+        let (answered, silent) = self.clients.meet(client);
+        *answered |= took_part(&identified.flow);
+        if !took_part(&identified.flow) && silent.len() < limit::NAMES_AT_AN_END && !silent.contains(&resolver) {
+            silent.push(resolver);
+        }
+        for (name, addresses) in given(identified) {
+            self.answering.meet(resolver);
+            self.given.meet((client, name.into()));
+            for address in addresses.iter().filter(|address| address.is_ipv4() && !is_nobodys(**address)) {
+                let known = self.ipv4.meet(name.into());
+                if known.len() < limit::NAMES_AT_AN_END && !known.contains(address) {
+                    known.push(*address);
+                }
             }
-            if self.given.len() < limit::HOSTS_REMEMBERED && row_of(signatures, name, |_| true).is_some() {
-                self.given.insert((client, name.into()));
+            for address in addresses.iter().filter(|address| is_private(**address) && !is_nobodys(**address)) {
+                let Some(owner) = owner(name) else { continue };
+                let owners = self.shared.meet(*address);
+                if owners.len() < threshold::UNRELATED_NAMES && !owners.iter().any(|known| **known == *owner) {
+                    owners.push(owner.into());
+                }
             }
         }
     }
@@ -71,11 +121,36 @@ impl Resolvers {
             return None;
         }
         let (client, resolver) = (identified.flow.client.endpoint.ip, identified.flow.server.endpoint.ip);
-        let denials = identified.facts.iter().filter_map(denial).filter(|(name, _)| !given(identified).any(|known| known == *name));
-        let told = denials.map(|(name, how)| (row_of(signatures, name, &applies), how, name));
-        let open = told.filter(|(row, _, name)| row.is_none() || !self.given.contains(&(client, Box::from(*name))));
+        let has = |name: &str| given(identified).any(|(known, _)| known == name);
+        let denials = identified.facts.iter().filter_map(denial).filter(|(name, _)| !has(name));
+        let filtered = given(identified).filter_map(|(name, addresses)| Some((name, self.is_filters(addresses)?)));
+        let told = denials.chain(filtered).map(|(name, how)| (row_of(signatures, name, &applies), how, name));
+        let open = told.filter(|(row, how, name)| row.is_none() || matches!(how, Denial::Shared(_)) || !self.given.has(&(client, Box::from(*name))));
         let (row, how, name) = open.max_by_key(|(row, how, _)| (row.is_some(), *how))?;
-        Some(Denied { name, how, row, answers_others: self.answering.contains(&resolver) })
+        Some(Denied { name, how, row, answers_others: self.answering.has(&resolver) })
+    }
+
+    /// Whether all of a name's addresses are one that names of other owners were given, too.
+    fn is_filters(&self, addresses: &[IpAddr]) -> Option<Denial> {
+        let [address] = addresses else { return None };
+        let owners = self.shared.get(address)?;
+        (owners.len() >= threshold::UNRELATED_NAMES).then_some(Denial::Shared(*address))
+    }
+
+    /// The luck of the flow's client with its resolvers.
+    pub(super) fn luck(&self, flow: &Flow) -> Luck {
+        let known = self.clients.get(&flow.client.endpoint.ip);
+        known.map_or_else(Luck::default, |(answered, silent)| Luck { answered: *answered, silent: silent.len() })
+    }
+
+    /// IPv4 addresses of the name, whoever asked for them: the same host asks from an address of either family.
+    pub(super) fn ipv4(&self, name: &str) -> &[IpAddr] {
+        self.ipv4.get(&Box::from(name)).map_or(&[], |addresses| addresses.as_slice())
+    }
+
+    /// How many were forgotten for want of room.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.answering.forgotten() + self.given.forgotten() + self.ipv4.forgotten() + self.shared.forgotten() + self.clients.forgotten()
     }
 }
 
@@ -83,16 +158,17 @@ fn is_lookup(identified: &Identified) -> bool {
     identified.protocol.first() == Some(&"dns") && !is_group(identified.flow.server.endpoint.ip)
 }
 
-/// Names that got an address.
-fn given(identified: &Identified) -> impl Iterator<Item = &str> {
+/// Names that got an address that a host can have.
+fn given(identified: &Identified) -> impl Iterator<Item = (&str, &[IpAddr])> {
     identified.facts.iter().filter_map(|fact| match fact {
-        Fact::Resolved { name, addresses, .. } if addresses.iter().any(|address| !is_nobodys(*address)) => Some(&**name),
+        Fact::Resolved { name, addresses, .. } if addresses.iter().any(|address| !is_nobodys(*address)) => Some((&**name, addresses.as_slice())),
         _ => None,
     })
 }
 
 fn denial(fact: &Fact) -> Option<(&str, Denial)> {
     match fact {
+        Fact::Unanswered { name } => Some((name, Denial::Silence)),
         Fact::Unresolved { name, filtered: Some(code), .. } => Some((name, Denial::Policy(*code))),
         Fact::Unresolved { name, code, .. } => Some((
             name,
@@ -110,8 +186,8 @@ fn denial(fact: &Fact) -> Option<(&str, Denial)> {
     }
 }
 
-/// Whether no host that somebody else means can have the address (RFC 1122 section 3.2.1.3, RFC 4291 sections 2.5.2 and 2.5.3). Private addresses are
-/// not among them: a name may have one inside on purpose, and what follows shows whether it serves.
+/// Whether no host that somebody else means can have the address (RFC 1122 section 3.2.1.3, RFC 4291 sections 2.5.2 and 2.5.3). One private address alone
+/// is not among them: a name may have one inside on purpose, and what follows shows whether it serves.
 fn is_nobodys(address: IpAddr) -> bool {
     address.is_unspecified() || address.is_loopback()
 }

@@ -264,7 +264,24 @@ pub(super) fn candidates(case: &Case<'_>, signatures: &Signatures, weighed: &[We
     let mut near: Vec<&Weighed> = weighed.iter().filter(|row| !fitting.iter().any(|fit| fit.service == row.service)).collect();
     near.sort_by_key(|row| (!row.fits(), nearness(row), std::cmp::Reverse(row.rank()), row.service));
     let shown = fitting.iter().copied().chain(near).filter(|row| Some(row.service) != winner);
-    shown.take(crate::limit::CANDIDATES_SHOWN).map(|row| row.candidate(signatures, case)).collect()
+    let touching = shown.map(|row| row.candidate(signatures, case));
+    let elsewhere = if winner.is_none() { moved(case, signatures) } else { Vec::new() };
+    touching.chain(elsewhere).take(crate::limit::CANDIDATES_SHOWN).collect()
+}
+
+/// Rows of a known end that have this protocol on another port: the service was moved, or this is another one.
+fn moved(case: &Case<'_>, signatures: &Signatures) -> Vec<Candidate> {
+    let flow = &case.identified.flow;
+    let Some(spoken) = case.identified.protocol.last().filter(|name| !TELLS_LITTLE.contains(name)) else { return Vec::new() };
+    let plays = |roles: &[crate::signature::RoleId], given: &[crate::signature::RoleId]| roles.iter().any(|role| given.contains(role));
+    let row = |id: &ServiceId| {
+        let service = signatures.services.get(id.0 as usize)?;
+        let known = plays(&service.client, &case.given[0]) || plays(&service.server, &case.given[1]);
+        let elsewhere = !service.ports.is_empty() && service.port_basis(flow.transport, flow.server.endpoint.port).is_none();
+        let ports: Vec<String> = service.ports.iter().map(ToString::to_string).collect();
+        (known && elsewhere).then(|| Candidate { service: *id, fits: false, why: format!("{spoken}, documented on port {}", ports.join(", ")) })
+    };
+    signatures.speaking(spoken).iter().filter_map(row).collect()
 }
 
 /// Bytes that any product may send on any port.

@@ -8,6 +8,7 @@ pub mod json;
 pub mod paragraph;
 pub mod record;
 pub mod table;
+mod tap;
 pub mod text;
 
 use std::io;
@@ -16,7 +17,7 @@ use crate::capture::{CaptureFile, Interface};
 use crate::count::Tally;
 use crate::flow;
 use crate::judge::{Coverage, Finding, Judged, Visibility};
-use crate::signature::{ServiceId, Signatures};
+use crate::signature::{RoleId, ServiceId, Signatures};
 use crate::time::Timestamp;
 pub use digest::{Digest, Together};
 
@@ -41,6 +42,8 @@ pub struct Report<'a> {
     pub findings: Vec<Finding>,
     /// What the captures say about each documented row.
     pub coverage: Vec<(ServiceId, Coverage)>,
+    /// The same of the rows of each role that the site gives.
+    pub coverage_by_role: Vec<(RoleId, Vec<(ServiceId, Coverage)>)>,
     /// What this capture point can see.
     pub visibility: Visibility,
     /// What is no part of a flow, or was dropped at a bound.

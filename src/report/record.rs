@@ -7,7 +7,7 @@ use crate::capture::{CaptureFile, FrameId, Interface};
 use crate::count::Tally;
 use crate::flow::{self, Direction};
 use crate::identify::{Evidence, Fact};
-use crate::judge::{Candidate, Cited, Confidence, Finding, Judged, Named, Outcome, Reason, Severity, Verdict};
+use crate::judge::{Candidate, Cited, Confidence, Coverage, Finding, Judged, Named, Outcome, Reason, Severity, Verdict};
 use crate::net::Side;
 use crate::report::Report;
 use crate::signature::{RoleId, ServiceId, Signatures};
@@ -277,6 +277,8 @@ pub struct SummaryRecord<'a> {
     drops: Map<String, Value>,
     visibility: &'a crate::judge::Visibility,
     coverage: Map<String, Value>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    coverage_by_role: Map<String, Value>,
     interrupted: bool,
 }
 
@@ -345,7 +347,12 @@ impl<'a> SummaryRecord<'a> {
             other_frames: counts(&report.losses.without_flow()),
             drops,
             visibility: &report.visibility,
-            coverage: report.coverage.iter().map(|(id, coverage)| (service_name(report.signatures, *id).to_owned(), word(coverage).into())).collect(),
+            coverage: rows(report.signatures, &report.coverage),
+            coverage_by_role: report
+                .coverage_by_role
+                .iter()
+                .filter_map(|(role, coverage)| Some((role_name(report.signatures, *role)?.to_owned(), rows(report.signatures, coverage).into())))
+                .collect(),
             interrupted: report.interrupted,
         }
     }
@@ -437,6 +444,11 @@ fn details(facts: &[Fact]) -> Value {
         }
     }
     Value::Object(all)
+}
+
+/// Rows by id with the word for what was seen of them.
+fn rows(signatures: &Signatures, coverage: &[(ServiceId, Coverage)]) -> Map<String, Value> {
+    coverage.iter().map(|(id, coverage)| (service_name(signatures, *id).to_owned(), word(coverage).into())).collect()
 }
 
 fn counts(tally: &Tally<String>) -> Map<String, Value> {

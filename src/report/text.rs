@@ -6,12 +6,12 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style as Paint};
 
 use crate::capture::FrameId;
-use crate::judge::{Coverage, Finding, Judged, Reason, Severity, Visibility};
+use crate::judge::{Coverage, Finding, Judged, Reason, Severity};
 use crate::report::paragraph::{shown, wrapped};
-use crate::report::record::{file_name, service_name, word};
+use crate::report::record::{file_name, role_name, service_name, word};
 use crate::report::table::Table;
-use crate::report::{Report, Style, Writer};
-use crate::signature::{Basis, Signatures};
+use crate::report::{Report, Style, Writer, tap};
+use crate::signature::{Basis, ServiceId, Signatures};
 
 /// A writer that prints once all flows have passed.
 pub fn open<'a>(out: &'a mut dyn Write, style: Style, signatures: &'a Signatures) -> Box<dyn Writer + 'a> {
@@ -49,6 +49,7 @@ impl Writer for Text<'_> {
         }
         write_services(report, out)?;
         write_undecided(report, out)?;
+        write_tap(report, out)?;
         write_comments(report, self.style.verbose, out)?;
         if self.style.verbose {
             writeln!(out, "{HEAD}Flows{HEAD:#}")?;
@@ -84,7 +85,7 @@ fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     for filter in filters(report) {
         wrapped(out, "recorded only: ", &format!("{filter} (the capture's own filter; what it left out cannot be judged)"))?;
     }
-    for sentence in tap_sentences(&report.visibility) {
+    for sentence in tap::warnings(&report.visibility) {
         wrapped(out, "this tap: ", &sentence)?;
     }
     writeln!(out)
@@ -113,23 +114,6 @@ fn write_comments(report: &Report<'_>, verbose: bool, out: &mut dyn Write) -> io
         writeln!(out, "  {} more with -v", many - shown)?;
     }
     writeln!(out)
-}
-
-/// What the tap could not see, as far as it bears on the findings.
-fn tap_sentences(visibility: &Visibility) -> Vec<String> {
-    let mut said = Vec::new();
-    if visibility.two_way == 0 && visibility.one_way > 0 {
-        said.push("no flow was seen in both directions; whether anything was answered cannot be told from here".to_owned());
-    }
-    if visibility.unseen_answers > 0 {
-        let many = grouped(visibility.unseen_answers);
-        said.push(format!("in {many} flows the client went on as if answered, but the answers pass elsewhere (one-sided mirror or asymmetric path)"));
-    }
-    if visibility.loss_per_mille() > 0 {
-        let (missed, all) = (grouped(visibility.missed_bytes), grouped(visibility.acknowledged_bytes));
-        said.push(format!("{missed} of {all} acknowledged bytes were never captured; an answer may be among them"));
-    }
-    said
 }
 
 fn write_findings(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -243,10 +227,28 @@ fn explain(reason: Reason) -> String {
     words.to_owned()
 }
 
+/// What this tap can see: on it rests every word about silence.
+fn write_tap(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{HEAD}What this tap can see{HEAD:#}")?;
+    for (label, sentence) in tap::told(report) {
+        wrapped(out, &format!("  {label:20}"), &sentence)?;
+    }
+    writeln!(out)
+}
+
 fn write_coverage(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{HEAD}Documented rows{HEAD:#}")?;
+    write_rows(report, &report.coverage, out)?;
+    for (role, rows) in &report.coverage_by_role {
+        writeln!(out, "{HEAD}Documented rows of {}{HEAD:#}", role_name(report.signatures, *role).unwrap_or("?"))?;
+        write_rows(report, rows, out)?;
+    }
+    Ok(())
+}
+
+fn write_rows(report: &Report<'_>, rows: &[(ServiceId, Coverage)], out: &mut dyn Write) -> io::Result<()> {
     for coverage in [Coverage::Blocked, Coverage::Attempted, Coverage::Seen, Coverage::NotVisibleHere, Coverage::NeverAttempted] {
-        let rows: Vec<&str> = report.coverage.iter().filter(|(_, known)| *known == coverage).map(|(id, _)| service_name(report.signatures, *id)).collect();
+        let rows: Vec<&str> = rows.iter().filter(|(_, known)| *known == coverage).map(|(id, _)| service_name(report.signatures, *id)).collect();
         if !rows.is_empty() {
             wrapped(out, &format!("  {:16} ", word(&coverage).replace('_', " ")), &rows.join(", "))?;
         }
@@ -331,7 +333,7 @@ fn bytes(many: u64) -> String {
 }
 
 /// `12,345,678`.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -1,9 +1,11 @@
 //! The names in an X.509 certificate that was sent in clear (RFC 5280): who it is for, who issued it, until when.
 
+use sha2::{Digest, Sha256};
+
 use crate::identify::wire::{Cursor, host_name, printable};
 use crate::limit;
 
-use super::{NameSource, Said, Side, ber};
+use super::{Fact, NameSource, Said, Side, ber};
 
 /// What a certificate states.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -16,6 +18,12 @@ pub(super) struct Certificate {
     pub(super) names: Vec<Box<str>>,
     /// End of validity as written (UTCTime or GeneralizedTime): `260102030405Z`.
     pub(super) not_after: Box<str>,
+    /// Mark of the public key with its algorithm: the first eight bytes of its SHA-256 digest. Certificates with one key have one mark.
+    pub(super) key: u64,
+    /// The same of the whole certificate as far as it was captured.
+    pub(super) whole: u64,
+    /// The issuer bears the name of a public authority.
+    pub(super) public: bool,
 }
 
 /// Says what the sender's own certificate states, the first of the list in a Certificate message (RFC 5246 section 7.4.2); whether there was one.
@@ -31,6 +39,10 @@ pub(super) fn tell(protocol: &'static str, message: &[u8], from: Side, said: &mu
         "subject": certificate.subject, "issuer": certificate.issuer, "names": certificate.names, "not_after": certificate.not_after,
     });
     said.detail(protocol, field, value);
+    if from == Side::Server {
+        let Certificate { issuer, key, whole, public, .. } = certificate;
+        said.say(Fact::Certified { issuer, key, whole, public });
+    }
     true
 }
 
@@ -46,13 +58,14 @@ impl Certificate {
         }
         (next.0 == ber::INTEGER).then_some(())?;
         element(&mut at)?;
-        let issuer = name_of(element(&mut at)?.1);
+        let issuer = element(&mut at)?.1;
+        let (public, issuer) = (is_public(issuer), name_of(issuer));
         let mut validity = Cursor::new(element(&mut at)?.1);
         element(&mut validity)?;
         let not_after = printable(element(&mut validity)?.1);
         let subject = name_of(element(&mut at)?.1);
-        element(&mut at)?;
-        let mut certificate = Self { subject, issuer, names: Vec::new(), not_after };
+        let key = mark(element(&mut at)?.1);
+        let mut certificate = Self { subject, issuer, names: Vec::new(), not_after, key, whole: mark(der), public };
         while let Some((tag, body)) = element(&mut at) {
             if tag == EXPLICIT_3 {
                 certificate.names = alternative_names(body).unwrap_or_default();
@@ -60,6 +73,11 @@ impl Certificate {
         }
         Some(certificate)
     }
+}
+
+fn mark(bytes: &[u8]) -> u64 {
+    let digest = Sha256::digest(bytes);
+    digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
 }
 
 /// Tag and content of the next element; of one that is cut short, what is there.
@@ -72,6 +90,18 @@ fn element<'a>(at: &mut Cursor<'a>) -> Option<(u8, &'a [u8])> {
 
 /// Common name, else organisation, of a distinguished name.
 fn name_of(name: &[u8]) -> Box<str> {
+    let [common, organisation] = attributes(name);
+    printable(common.or(organisation).unwrap_or_default())
+}
+
+/// Whether a public authority's name stands in common name or organisation.
+fn is_public(name: &[u8]) -> bool {
+    let words = attributes(name).into_iter().flatten().map(|part| String::from_utf8_lossy(part).to_lowercase());
+    words.into_iter().any(|words| PUBLIC_AUTHORITIES.iter().any(|known| words.contains(known)))
+}
+
+/// Common name and organisation of a distinguished name.
+fn attributes(name: &[u8]) -> [Option<&[u8]>; 2] {
     let mut found: [Option<&[u8]>; 2] = [None; 2];
     let mut sets = Cursor::new(name);
     while let Some((_, set)) = element(&mut sets) {
@@ -84,7 +114,7 @@ fn name_of(name: &[u8]) -> Box<str> {
             _ => {}
         }
     }
-    printable(found[0].or(found[1]).unwrap_or_default())
+    found
 }
 
 fn alternative_names(extensions: &[u8]) -> Option<Vec<Box<str>>> {
@@ -110,6 +140,104 @@ fn alternative_names(extensions: &[u8]) -> Option<Vec<Box<str>>> {
     }
     None
 }
+
+/// Words in the names of authorities that browsers and operating systems trust (Common CA Database), and of those that issue on their behalf. One that is
+/// missing here can at worst be taken for a device that opens TLS, if it issues for several owners.
+const PUBLIC_AUTHORITIES: &[&str] = &[
+    "actalis",
+    "affirmtrust",
+    "alphassl",
+    "amazon",
+    "apple",
+    "asseco",
+    "atos",
+    "baltimore",
+    "buypass",
+    "camerfirma",
+    "certainly",
+    "certigna",
+    "certsign",
+    "certum",
+    "cfca",
+    "chunghwa",
+    "cloudflare",
+    "comodo",
+    "cpanel",
+    "cybertrust",
+    "d-trust",
+    "deutsche telekom",
+    "dhimyotis",
+    "digicert",
+    "disig",
+    "docusign",
+    "e-szigno",
+    "e-tugra",
+    "emsign",
+    "emudhra",
+    "encryption everywhere",
+    "entrust",
+    "eurodns",
+    "fastly",
+    "firmaprofesional",
+    "gandi",
+    "gdca",
+    "geant",
+    "geotrust",
+    "globalsign",
+    "globaltrust",
+    "go daddy",
+    "godaddy",
+    "google",
+    "gts ",
+    "harica",
+    "hellenic academic",
+    "identrust",
+    "incommon",
+    "internet security research group",
+    "internet2",
+    "itrus",
+    "izenpe",
+    "japan registry",
+    "jprs",
+    "keynectis",
+    "let's encrypt",
+    "microsec",
+    "microsoft",
+    "naver",
+    "netlock",
+    "network solutions",
+    "oiste",
+    "opentrust",
+    "quovadis",
+    "rapidssl",
+    "secom",
+    "sectigo",
+    "securetrust",
+    "sheca",
+    "ssl corp",
+    "ssl.com",
+    "starfield",
+    "swisssign",
+    "symantec",
+    "t-systems",
+    "taiwan-ca",
+    "telekom security",
+    "terena",
+    "thawte",
+    "trustasia",
+    "trustcor",
+    "trustid",
+    "trustwave",
+    "twca",
+    "unizeto",
+    "usertrust",
+    "verisign",
+    "vikingcloud",
+    "wisekey",
+    "wosign",
+    "wotrus",
+    "zerossl",
+];
 
 const BOOLEAN: u8 = 0x01;
 const DNS_NAME: u8 = 0x82;
@@ -153,6 +281,16 @@ mod tests {
         let certificate = Certificate::read(&sample()).unwrap();
         assert_eq!((&*certificate.subject, &*certificate.issuer, &*certificate.not_after), ("player.example", "Some CA", "260102030405Z"));
         assert_eq!(certificate.names, ["player.example".into(), Box::<str>::from("*.cdn.example")]);
+    }
+
+    #[test]
+    fn certificates_with_one_key_have_one_mark_and_an_authority_is_public_by_its_name() {
+        let certificate = Certificate::read(&sample()).unwrap();
+        let cut = Certificate::read(&sample()[..sample().len() - 1]).unwrap();
+        assert_eq!((certificate.key, certificate.whole == cut.whole), (cut.key, false));
+        assert!(!certificate.public);
+        let issuers = ["Let's Encrypt", "GTS CA 1C3", "mitmproxy"].map(|text| is_public(&name(ORGANISATION, text)[4..]));
+        assert_eq!(issuers, [true, true, false]);
     }
 
     #[test]

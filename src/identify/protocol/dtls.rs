@@ -5,7 +5,7 @@ use crate::identify::wire::Cursor;
 use super::certificate;
 use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
 use super::{Appetite, Evidence, Fact, Gate, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
-use crate::identify::AnswerKind;
+use crate::identify::{AnswerKind, Step};
 use crate::limit;
 
 /// DTLS.
@@ -206,6 +206,7 @@ impl DtlsReader {
                     said.believe(Evidence::Dialogue);
                 }
                 if !hello.retry {
+                    said.say(Fact::Reached(Step::ServerHello));
                     hello.tell("dtls", said);
                 }
                 match hello.connection_id {
@@ -232,9 +233,11 @@ impl DtlsReader {
             // The cookie came back: whatever was seen of the answer, it arrived.
             (Some(_), false) if !self.cookie => {
                 self.cookie = true;
+                said.say(Fact::Reached(Step::CookieReturned));
                 said.believe(Evidence::Dialogue);
             }
             (Some(known), true) if Some(known) == random && !self.answered => said.say(Fact::Retry),
+            (Some(known), false) if Some(known) == random => said.say(Fact::Retry),
             _ => {}
         }
         self.hello = random;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::identify::wire::{begins, host_name, printable};
+use crate::identify::wire::{begins, host_name, host_of_url, printable};
 
 use super::http_body::{Body, BodyKind, Messages};
 use super::http_opening::{Look, is_document, is_status, later, line_len, look, method_and_path};
@@ -193,6 +193,9 @@ impl HttpReader {
         }
         if let Some(mark) = headers.proxy_mark().filter(|_| code >= 400) {
             said.say(Fact::Proxied { mark });
+        }
+        if let Some(host) = headers.text("location").and_then(host_of_url).filter(|_| (300..400).contains(&code)) {
+            said.say(Fact::SentTo { host });
         }
         headers.software(&["server", "x-powered-by", "x-spinetix-firmware", "x-spinetix-serial", "x-spinetix-device"], from, said);
         if code == 207 || headers.text("dav").is_some() {

@@ -1,7 +1,7 @@
 //! SRT: secure reliable transport (draft-sharabayko-srt-01 section 3).
 
 use crate::identify::wire::{Cursor, printable};
-use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::identify::{AnswerKind, Evidence, Fact, Step};
 use crate::net::{Side, Transport};
 
 use super::{Appetite, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
@@ -135,6 +135,9 @@ impl Reader for Stream {
             }
             INDUCTION => self.again(0, said),
             CONCLUSION if self.asked[1] == 0 || piece.from == Side::Client => {
+                if piece.from == Side::Client && handshake.cookie != 0 {
+                    said.say(Fact::Reached(Step::CookieReturned));
+                }
                 self.again(1, said);
                 extensions(&handshake, piece.from, said);
             }

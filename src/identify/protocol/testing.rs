@@ -71,8 +71,8 @@ pub fn read(protocol: &dyn Protocol, transport: Transport, port: u16, dialogue: 
 fn is_tame(fact: &Fact) {
     let text = |text: &str| assert!(text.len() <= limit::LINE_KEPT && !text.chars().any(is_unprintable), "{} bytes: {text:?}", text.len());
     match fact {
-        Fact::Name { name, .. } | Fact::Unresolved { name, .. } => text(name),
-        Fact::Proxied { mark } => text(mark),
+        Fact::Name { name, .. } | Fact::Unresolved { name, .. } | Fact::Unanswered { name } => text(name),
+        Fact::Proxied { mark: said } | Fact::Certified { issuer: said, .. } | Fact::SentTo { host: said } => text(said),
         Fact::Resolved { name, aliases, addresses, .. } => {
             text(name);
             aliases.iter().for_each(|alias| text(alias));
@@ -82,7 +82,7 @@ fn is_tame(fact: &Fact) {
         Fact::Answer { text: said, .. } | Fact::Software { text: said, .. } => text(said),
         Fact::Detail { value, .. } => is_tame_value(value, &text),
         Fact::Promise(promise) => assert!(promise.server.port != 0, "nobody can open {promise:?}"),
-        Fact::Inner(_) | Fact::Retry | Fact::OneWay | Fact::Encrypted | Fact::Speaks { .. } => {}
+        Fact::Inner(_) | Fact::Reached(_) | Fact::Retry | Fact::OneWay | Fact::Encrypted | Fact::Speaks { .. } => {}
     }
 }
 

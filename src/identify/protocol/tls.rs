@@ -5,7 +5,7 @@ use crate::identify::wire::Cursor;
 use super::certificate;
 use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
 use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
-use crate::identify::AnswerKind;
+use crate::identify::{AnswerKind, Step};
 use crate::limit;
 
 /// TLS.
@@ -185,6 +185,13 @@ struct Shared {
     client_hello: bool,
     server_hello: bool,
     certificates: [bool; 2],
+    /// The server asked for a certificate of the client.
+    asked: bool,
+    /// TLS 1.3: what follows the ServerHello is encrypted, alerts too.
+    hides_alerts: bool,
+    /// An encrypted record of the client was seen; and one of the server after it.
+    client_went_on: bool,
+    server_replied: bool,
 }
 
 /// One side's records. `left` bytes of the present one are still to come.
@@ -211,7 +218,9 @@ impl Reader for TlsReader {
             said.believe(Evidence::Dialogue);
         }
         let through = |side: &Records| side.lost || side.encrypted >= limit::TLS_RECORDS;
-        if through(client) && through(server) || client.encrypted >= limit::TLS_RECORDS_ONE_SIDED || server.encrypted >= limit::TLS_RECORDS_ONE_SIDED {
+        let replied = self.shared.server_replied || !self.shared.hides_alerts;
+        if through(client) && through(server) && replied || client.encrypted >= limit::TLS_RECORDS_ONE_SIDED || server.encrypted >= limit::TLS_RECORDS_ONE_SIDED
+        {
             return Appetite::Full;
         }
         Appetite::Hungry
@@ -257,7 +266,7 @@ impl Records {
                 let many = (5 - self.header.len()).min(rest.len());
                 self.header.extend_from_slice(&rest[..many]);
                 rest = &rest[many..];
-                self.begin(from, said);
+                self.begin(from, shared, said);
                 continue;
             }
             let (body, after) = rest.split_at(self.left.min(rest.len()));
@@ -277,7 +286,7 @@ impl Records {
         bytes.get(len..).unwrap_or_default()
     }
 
-    fn begin(&mut self, from: Side, said: &mut Said<'_>) {
+    fn begin(&mut self, from: Side, shared: &mut Shared, said: &mut Said<'_>) {
         let Some([kind, major, minor, high, low]) = self.header.first_chunk().copied() else { return };
         self.header.clear();
         let len = u16::from_be_bytes([high, low]);
@@ -291,7 +300,10 @@ impl Records {
         (self.kind, self.left) = (kind, usize::from(len));
         match kind {
             CHANGE_CIPHER_SPEC => self.changed = true,
-            APPLICATION_DATA => self.encrypted = self.encrypted.saturating_add(1),
+            APPLICATION_DATA => {
+                shared.hidden(from, len, self.encrypted == 0, said);
+                self.encrypted = self.encrypted.saturating_add(1);
+            }
             ALERT if len != 2 => said.detail("tls", "encrypted_alert", from.to_string()),
             _ => {}
         }
@@ -330,6 +342,7 @@ impl Records {
         if code != CLOSE_NOTIFY {
             let kind = if matches!(code, INTERNAL_ERROR) { AnswerKind::Failed } else { AnswerKind::Refused };
             said.say(Fact::Answer { kind, code: u32::from(code), text: alert_name(code).into(), by: from });
+            said.say(Fact::Reached(shared.step()));
         }
         if from == Side::Server && shared.client_hello {
             said.believe(Evidence::Dialogue);
@@ -353,6 +366,27 @@ impl Records {
 }
 
 impl Shared {
+    /// How far the handshake came.
+    fn step(&self) -> Step {
+        match self {
+            Self { certificates: [true, _], .. } => Step::ClientCertificate,
+            Self { asked: true, .. } => Step::CertificateAsked,
+            Self { certificates: [_, true], .. } => Step::ServerCertificate,
+            Self { server_hello: true, .. } => Step::ServerHello,
+            _ => Step::ClientHello,
+        }
+    }
+
+    /// An encrypted record of TLS 1.3. Nothing that a handshake begins with, and no answer to a request, is as short as an alert (RFC 8446 section 5.2:
+    /// two bytes, the inner type, a tag of 16); a side whose first record is one ended the handshake, for a reason that is not visible.
+    fn hidden(&mut self, from: Side, len: u16, first: bool, said: &mut Said<'_>) {
+        let is_reply = from == Side::Server && self.client_went_on && !std::mem::replace(&mut self.server_replied, self.client_went_on);
+        self.client_went_on |= from == Side::Client;
+        if self.hides_alerts && len == ENCRYPTED_ALERT && (first || is_reply) {
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code: HIDDEN_ALERT, text: "an encrypted alert".into(), by: from });
+        }
+    }
+
     fn message(&mut self, kind: u8, body: &[u8], from: Side, said: &mut Said<'_>) {
         match kind {
             CLIENT_HELLO if !self.client_hello => {
@@ -370,6 +404,7 @@ impl Shared {
                     }
                     if !hello.retry {
                         self.server_hello = true;
+                        self.hides_alerts = hello.version == TLS_1_3;
                         hello.tell("tls", said);
                         said.say(Fact::Encrypted);
                     }
@@ -377,7 +412,10 @@ impl Shared {
                 }
             }
             CERTIFICATE if !self.certificates[from as usize] => self.certificates[from as usize] = certificate::tell("tls", body, from, said),
-            CERTIFICATE_REQUEST => said.detail("tls", "client_certificate_requested", true),
+            CERTIFICATE_REQUEST => {
+                self.asked = true;
+                said.detail("tls", "client_certificate_requested", true);
+            }
             _ => {}
         }
     }
@@ -395,6 +433,12 @@ const CERTIFICATE_REQUEST: u8 = 13;
 
 const CLOSE_NOTIFY: u8 = 0;
 const INTERNAL_ERROR: u8 = 80;
+
+const TLS_1_3: u16 = 0x0304;
+/// Length of an encrypted record that holds an alert.
+const ENCRYPTED_ALERT: u16 = 19;
+/// Stands for the code of an alert that is not visible: one more than a byte can say.
+pub(super) const HIDDEN_ALERT: u32 = 256;
 
 const CLIENT_HELLO_RULE: &str = "TLS handshake record with ClientHello";
 const SERVER_HELLO: &str = "TLS handshake record with ServerHello";
@@ -459,6 +503,29 @@ mod tests {
     fn an_alert_in_clear_is_an_answer_with_its_name() {
         let told = read_all(&Tls, &[(Side::Client, &client_hello("a.example", &[])), (Side::Server, &record(ALERT, &[2, 40]))]);
         assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code: 40, text: "handshake_failure".into(), by: Side::Server }));
+        assert!(told.says(&Fact::Reached(Step::ClientHello)));
+    }
+
+    #[test]
+    fn an_encrypted_alert_is_told_by_its_length_where_a_handshake_or_an_answer_is_longer() {
+        // supported_versions (43) with 1.3, RFC 8446 section 4.2.1.
+        let hello = record(HANDSHAKE, &message(2, &[&[3, 3][..], &[9; 32], &[0, 0xc0, 0x2f, 0, 0, 6, 0, 43, 0, 2, 3, 4]].concat()));
+        let client = client_hello("a.example", &[]);
+        let sealed = |len: usize| record(23, &vec![7; len]);
+        let told = |rest: &[(Side, &[u8])]| {
+            let dialogue = [&[(Side::Client, client.as_slice()), (Side::Server, hello.as_slice())][..], rest].concat();
+            let answers = read_all(&Tls, &dialogue).facts.into_iter().filter_map(|fact| match fact {
+                Fact::Answer { code, by, .. } => Some((code, by)),
+                _ => None,
+            });
+            answers.collect::<Vec<_>>()
+        };
+        let (flight, finished, alert, data) = (sealed(900), sealed(53), sealed(19), sealed(120));
+        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &alert)]), [(HIDDEN_ALERT, Side::Client)]);
+        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished), (Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Server)]);
+        assert_eq!(told(&[(Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Server)]);
+        // close_notify at the end of a connection that was used.
+        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished), (Side::Server, &data), (Side::Server, &alert), (Side::Client, &alert)]), []);
     }
 
     #[test]

@@ -1,31 +1,82 @@
-//! Rules on what was answered instead of a service: by TLS, by a resolver, by a web server or a proxy, by the service itself.
+//! Rules on what was answered instead of a service: by TLS, by a resolver, by the service itself.
 
-use crate::identify::{AnswerKind, Fact};
+use crate::identify::{AnswerKind, Step};
 use crate::judge::Confidence;
-use crate::judge::ending::Ending;
+use crate::judge::ending::{Ending, Refusal};
 use crate::judge::resolver::{Denial, Denied};
 use crate::net::Side;
 
-fn outermost<'a>(e: &Ending<'a>) -> &'a str {
+pub(super) fn outermost<'a>(e: &Ending<'a>) -> &'a str {
     e.identified.protocol.first().copied().unwrap_or_default()
 }
 
-fn tls_by(e: &Ending<'_>, side: Side) -> Option<Confidence> {
-    let tls = matches!(outermost(e), "tls" | "dtls" | "quic");
-    e.refused.filter(|refusal| tls && refusal.by == side && refusal.code != CLOSE_NOTIFY).map(|_| Confidence::High)
+/// A private authority, or one key, for servers of several owners: whoever made those certificates reads what they protect.
+pub(super) fn opened(e: &Ending<'_>) -> Option<Confidence> {
+    e.opener.map(|opener| if opener.one_key { Confidence::High } else { Confidence::Medium })
+}
+
+pub(super) fn says_opened(e: &Ending<'_>) -> String {
+    let (issuer, key) = e.opener.map_or(("", false), |opener| (opener.issuer, opener.one_key));
+    let how = if key { "one key" } else { "one private issuer" };
+    let rejected = match e.refused {
+        Some(refusal) if refusal.by == Side::Client => format!("; the client refused it ({})", refusal.text),
+        _ => String::new(),
+    };
+    let name = e.name.map_or_else(|| e.server_ip().to_string(), str::to_owned);
+    format!("the certificate of {name} was made by \"{issuer}\", as were those of servers of other owners ({how}): a device in between opens TLS{rejected}")
+}
+
+/// An alert that ended the handshake.
+fn alert<'a>(e: &Ending<'a>) -> Option<Refusal<'a>> {
+    e.refused.filter(|refusal| matches!(outermost(e), "tls" | "dtls" | "quic") && refusal.code != CLOSE_NOTIFY)
+}
+
+/// protocol_version, insufficient_security, inappropriate_fallback.
+pub(super) fn tls_version(e: &Ending<'_>) -> Option<Confidence> {
+    alert(e).filter(|alert| matches!(alert.code, 70 | 71 | 86)).map(|_| Confidence::High)
+}
+
+/// unrecognized_name, no_application_protocol, of the server.
+pub(super) fn tls_name(e: &Ending<'_>) -> Option<Confidence> {
+    alert(e).filter(|alert| alert.by == Side::Server && matches!(alert.code, 112 | 120)).map(|_| Confidence::High)
 }
 
 pub(super) fn tls_by_client(e: &Ending<'_>) -> Option<Confidence> {
-    tls_by(e, Side::Client)
+    alert(e).filter(|alert| alert.by == Side::Client && alert.code < HIDDEN).map(|_| Confidence::High)
 }
 
 pub(super) fn tls_by_server(e: &Ending<'_>) -> Option<Confidence> {
-    tls_by(e, Side::Server)
+    alert(e).filter(|alert| alert.by == Side::Server && alert.code < HIDDEN).map(|_| Confidence::High)
+}
+
+/// The length of the record shows that it is an alert; which, and whether it ended the connection by itself, does not.
+pub(super) fn tls_hidden(e: &Ending<'_>) -> Option<Confidence> {
+    alert(e).filter(|alert| alert.code >= HIDDEN && e.flow.ended == crate::flow::Ended::Closed).map(|_| Confidence::Medium)
 }
 
 pub(super) fn says_tls(e: &Ending<'_>) -> String {
     let (who, what) = e.refused.map_or((Side::Server, "alert"), |refusal| (refusal.by, refusal.text));
-    format!("the {who} ended the TLS handshake: {what}")
+    // What the server asked for is told by who reads its alert.
+    let step = e.step().map(|step| if step == Step::CertificateAsked { Step::ServerCertificate } else { step });
+    let after = step.map_or_else(String::new, |step| format!(" after {}", step.name()));
+    let named = e.name.map_or_else(String::new, |name| format!(" (asked for {name})"));
+    format!("the {who} ended the TLS handshake{after}: {what}{named}")
+}
+
+pub(super) fn says_tls_server(e: &Ending<'_>) -> String {
+    let requested = e.reached(Step::CertificateAsked);
+    let about = match e.refused.map_or(0, |refusal| refusal.code) {
+        116 => "; it demands a client certificate and got none",
+        42..=46 | 48 => "; it does not accept the client's certificate",
+        40 if requested => "; it had asked for a client certificate",
+        _ => "",
+    };
+    format!("{}{about}", says_tls(e))
+}
+
+pub(super) fn says_tls_hidden(e: &Ending<'_>) -> String {
+    let who = e.refused.map_or(Side::Server, |refusal| refusal.by);
+    format!("the {who} ended the TLS 1.3 handshake with an encrypted alert; its reason is not visible, an end's own log has it")
 }
 
 /// The resolver says itself that it filters; or it gives an address that no host can have. Of names that no document knows, only the unspecified address
@@ -35,6 +86,8 @@ pub(super) fn dns_filtered(e: &Ending<'_>) -> Option<Confidence> {
     match denied.how {
         Denial::Policy(_) => Some(Confidence::High),
         Denial::NoHost(address) => (denied.row.is_some() || address.is_unspecified()).then_some(Confidence::Medium),
+        // Inside, names of several owners may share a server on purpose; that a documented one is among them is no accident.
+        Denial::Shared(_) => denied.row.map(|_| Confidence::Medium),
         _ => None,
     }
 }
@@ -63,69 +116,23 @@ pub(super) fn says_dns(e: &Ending<'_>) -> String {
     match how {
         Denial::Policy(code) => format!("resolver {resolver} says that it filters {documented}{name} (extended DNS error {code})"),
         Denial::NoHost(address) => format!("resolver {resolver} gives {documented}{name} the address {address}, which no host has{control}"),
+        Denial::Shared(address) => format!("resolver {resolver} gives {documented}{name} the private address {address}, as it does names of other owners"),
         Denial::Refused => format!("resolver {resolver} refuses to look up {documented}{name}{control}"),
         Denial::NoSuchName => format!("resolver {resolver} says that {documented}{name} does not exist{control}"),
         Denial::Failed => format!("resolver {resolver} failed to look up {documented}{name} (SERVFAIL){control}"),
+        Denial::Silence => format!("resolver {resolver} did not answer the question for {documented}{name}"),
         Denial::Code(code) => format!("resolver {resolver} answered the question for {documented}{name} with code {code}{control}"),
     }
 }
 
-fn http_code(e: &Ending<'_>) -> Option<u32> {
-    e.refused.filter(|refusal| outermost(e) == "http" && refusal.by == Side::Server).map(|refusal| refusal.code)
-}
-
-/// The mark of a proxy that made the error answer up itself.
-fn proxy_mark<'a>(e: &Ending<'a>) -> Option<&'a str> {
-    e.identified.facts.iter().find_map(|fact| match fact {
-        Fact::Proxied { mark } => Some(&**mark),
-        _ => None,
-    })
-}
-
-/// RFC 9110 section 15.5.8: a proxy says how to log in; a 407 without that is anybody's.
-pub(super) fn proxy_wants_login(e: &Ending<'_>) -> Option<Confidence> {
-    proxy_mark(e).filter(|_| http_code(e) == Some(407)).map(|_| Confidence::High)
-}
-
-/// RFC 6585 section 6.
-pub(super) fn captive(e: &Ending<'_>) -> Option<Confidence> {
-    (http_code(e)? == 511).then_some(Confidence::High)
-}
-
-pub(super) fn says_proxy(e: &Ending<'_>) -> String {
-    format!("{} wants a login before it lets anything pass (HTTP {})", e.server_ip(), http_code(e).unwrap_or(0))
-}
-
-/// Refused by policy (403, or 451 of RFC 7725), in a proxy's own words. Not more than medium: the service's operator may have put the proxy there.
-pub(super) fn block_page(e: &Ending<'_>) -> Option<Confidence> {
-    proxy_mark(e).filter(|_| matches!(http_code(e), Some(403 | 451))).map(|_| Confidence::Medium)
-}
-
-pub(super) fn says_block_page(e: &Ending<'_>) -> String {
-    let (code, text) = e.refused.map_or((0, ""), |refusal| (refusal.code, refusal.text));
-    let mark = proxy_mark(e).unwrap_or_default();
-    format!("a proxy or filter answered {code} {text} under the address {} ({mark})", e.server_ip())
-}
-
-fn refused_by_service(e: &Ending<'_>) -> Option<Confidence> {
+pub(super) fn refused_by_service(e: &Ending<'_>) -> Option<Confidence> {
     let refusal = e.refused.filter(|refusal| outermost(e) != "dns" && refusal.by == Side::Server)?;
     matches!(refusal.kind, AnswerKind::Refused | AnswerKind::Failed).then_some(Confidence::High)
 }
 
-/// A page that is not there, or a method not allowed, is everyday HTTP; a login refused, or a server that fails, is not. Who wrote the answer, the server
-/// or something before it, HTTP does not show.
-pub(super) fn web_refused(e: &Ending<'_>) -> Option<Confidence> {
-    refused_by_service(e).filter(|_| matches!(http_code(e), Some(401 | 403 | 407 | 451 | 500..))).map(|_| Confidence::Medium)
-}
-
-pub(super) fn says_web_refused(e: &Ending<'_>) -> String {
-    let (code, text) = e.refused.map_or((0, ""), |refusal| (refusal.code, refusal.text));
-    let mark = proxy_mark(e).map_or_else(String::new, |mark| format!(", by a proxy ({mark})"));
-    format!("a connection was made and answered {code} {text}{mark}")
-}
-
 pub(super) fn app_refused(e: &Ending<'_>) -> Option<Confidence> {
-    refused_by_service(e).filter(|_| outermost(e) != "http")
+    let tls = matches!(outermost(e), "tls" | "dtls" | "quic");
+    refused_by_service(e).filter(|_| outermost(e) != "http" && !tls)
 }
 
 pub(super) fn says_app_refused(e: &Ending<'_>) -> String {
@@ -135,3 +142,5 @@ pub(super) fn says_app_refused(e: &Ending<'_>) -> String {
 
 /// The TLS alert that ends a connection in good order (RFC 8446 section 6.1).
 const CLOSE_NOTIFY: u32 = 0;
+/// Codes that a byte cannot say stand for alerts that are not visible.
+const HIDDEN: u32 = 256;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::flow::{Ended, Reset};
 use crate::judge::Confidence;
+use crate::judge::blocked::refusal::signs;
 use crate::judge::ending::Ending;
+use crate::judge::threshold::{AGAIN, FOREIGN_HOPS, IDLE, LEAST_HEADERS, REPLY_BY, SESSION_ID, STALLED, SURE_TO_FIT, SURELY_AGAIN};
 use crate::net::Side;
 
 pub(super) fn midstream(e: &Ending<'_>) -> Option<Confidence> {
@@ -26,18 +28,48 @@ fn cut<'a>(e: &Ending<'a>) -> Option<&'a Reset> {
     (is_one_sided_talk(e) && reset.client_payload > 0 && reset.server_payload == 0).then_some(reset)
 }
 
-/// From another distance than all the host sent otherwise. Resets that contradict each other, or a host that goes on after "its" reset, are a second sign.
+/// From another distance than all the host sent otherwise. Resets that contradict each other, a host that goes on after "its" reset, an early one, a
+/// strange identification, or another name that is served at the same place are a second sign. The name alone, cut at several addresses that serve others,
+/// is one by itself.
 pub(super) fn cut_by_another(e: &Ending<'_>) -> Option<Confidence> {
-    cut(e).filter(|_| e.reset_hops_off.is_some_and(|off| off >= super::FOREIGN_HOPS))?;
+    cut(e)?;
     let contradicted = e.tcp.is_some_and(|tcp| tcp.resets_differ || tcp.data_after_reset > 0);
-    Some(if contradicted { Confidence::High } else { Confidence::Medium })
+    let second = contradicted || e.control.is_some() || e.foreign.signs() >= 2;
+    match (e.foreign.is_far(), second) {
+        (true, true) => Some(Confidence::High),
+        (true, false) => Some(Confidence::Medium),
+        (false, _) if e.control.is_some() && (e.failures >= 2 || e.foreign.signs() > 0) => Some(Confidence::Medium),
+        (false, _) if e.foreign.early && (contradicted || e.foreign.other_counter) => Some(Confidence::Medium),
+        _ => None,
+    }
 }
 
 pub(super) fn says_cut_by_another(e: &Ending<'_>) -> String {
-    let (ttl, off) = (cut(e).map_or(0, |reset| reset.ttl), e.reset_hops_off.unwrap_or(0));
+    let name = e.name.map_or_else(String::new, |name| format!(" (which names {name})"));
     format!(
-        "after the client's first {} a reset in the name of {} ended the connection, but its time to live ({ttl}) is {off} off all that the host sent otherwise",
+        "after the client's first {}{name} a reset in the name of {} ended the connection, but {}{}",
         bytes(e.flow.client.payload_bytes),
+        e.server_ip(),
+        signs(e),
+        control(e)
+    )
+}
+
+/// What the control shows, in words.
+fn control(e: &Ending<'_>) -> String {
+    e.control.map_or_else(String::new, |other| format!("; {other} is served at the same address"))
+}
+
+/// The SYN-ACK of a device in between: from another distance than everything that the host says where it talks.
+pub(super) fn accepted_in_place(e: &Ending<'_>) -> Option<Confidence> {
+    e.tcp.filter(|tcp| tcp.syn_acks > 0 && !tcp.midstream)?;
+    (e.flow.server.payload_bytes == 0 && e.syn_ack_off.is_some_and(|off| off >= FOREIGN_HOPS)).then_some(Confidence::Medium)
+}
+
+pub(super) fn says_accepted_in_place(e: &Ending<'_>) -> String {
+    let (ttl, off) = (e.tcp.and_then(|tcp| tcp.syn_ack_ttl).unwrap_or(0), e.syn_ack_off.unwrap_or(0));
+    format!(
+        "something accepted the connection in the name of {}: its time to live ({ttl}) is {off} off all that the host says otherwise, and nothing followed",
         e.server_ip()
     )
 }
@@ -47,7 +79,7 @@ pub(super) fn cut_after_first(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_cut_after_first(e: &Ending<'_>) -> String {
-    format!("the connection was reset in the name of {} after the client's first {}", e.server_ip(), bytes(e.flow.client.payload_bytes))
+    format!("the connection was reset in the name of {} after the client's first {}{}", e.server_ip(), bytes(e.flow.client.payload_bytes), control(e))
 }
 
 /// A segment that one side sent again and again and of which nothing was acknowledged till the end, though smaller ones were.
@@ -80,6 +112,20 @@ fn too_large(e: &Ending<'_>) -> Option<Lost> {
     [Side::Server, Side::Client].into_iter().find_map(|side| lost(e, side).filter(|lost| lost.len > SURE_TO_FIT))
 }
 
+/// A router told the size, more than once or before the last repetition, and the sender goes on with its own (RFC 1191 section 6.3).
+pub(super) fn ignores_mtu(e: &Ending<'_>) -> Option<Confidence> {
+    let lost = [Side::Server, Side::Client].into_iter().find_map(|side| lost(e, side))?;
+    let told = |rejection: &&crate::flow::Rejection| rejection.to == lost.side && rejection.mtu.is_some_and(|mtu| lost.len + LEAST_HEADERS > mtu);
+    (e.flow.rejections.iter().filter(told).count() >= 2 && lost.again >= SURELY_AGAIN).then_some(Confidence::High)
+}
+
+pub(super) fn says_ignores_mtu(e: &Ending<'_>) -> String {
+    let lost = [Side::Server, Side::Client].into_iter().find_map(|side| lost(e, side));
+    let told = e.flow.rejections.iter().find_map(|rejection| Some((rejection.by, rejection.mtu?)));
+    let (Some(Lost { side, len, again, .. }), Some((by, mtu))) = (lost, told) else { return "a router's word on sizes is ignored".to_owned() };
+    format!("{by} says that no more than {mtu} bytes pass, but the {side} sent its segment of {len} bytes again {again} times")
+}
+
 pub(super) fn large_lost(e: &Ending<'_>) -> Option<Confidence> {
     let lost = too_large(e)?;
     let told_by_router = e.flow.rejections.iter().any(|rejection| rejection.mtu.is_some());
@@ -99,16 +145,25 @@ pub(super) fn says_large_lost(e: &Ending<'_>) -> String {
     format!("smaller packets pass, but a segment of {len} bytes by the {side} was sent again {again} times and never acknowledged; {router}")
 }
 
-/// The client's first message, small enough for any path, vanishes after a handshake that passed.
+/// The client's first message, small enough for any path, vanishes after a handshake that passed. Another name that is served at the same place shows that
+/// it is about the name.
 pub(super) fn first_lost(e: &Ending<'_>) -> Option<Confidence> {
     let lost = lost(e, Side::Client).filter(|lost| lost.len <= SURE_TO_FIT)?;
     let first = e.tcp.is_some_and(|tcp| tcp.acknowledged[0] == 0) && is_one_sided_talk(e);
-    first.then_some(if lost.again >= SURELY_AGAIN { Confidence::Medium } else { Confidence::Low })
+    first.then_some(match lost.again >= SURELY_AGAIN {
+        true if e.control.is_some() => Confidence::High,
+        true => Confidence::Medium,
+        false => Confidence::Low,
+    })
 }
 
 pub(super) fn says_first_lost(e: &Ending<'_>) -> String {
     let (len, again) = lost(e, Side::Client).map_or((0, 0), |lost| (lost.len, lost.again));
-    format!("the handshake passed, but the client's first message ({}) was sent again {again} times and never acknowledged", bytes(u64::from(len)))
+    format!(
+        "the handshake passed, but the client's first message ({}) was sent again {again} times and never acknowledged{}",
+        bytes(u64::from(len)),
+        control(e)
+    )
 }
 
 /// Too little to call it lost, and nothing to call it served.
@@ -150,6 +205,65 @@ pub(super) fn says_no_reply(e: &Ending<'_>) -> String {
     format!("{} accepted the connection and took {} but did not reply", e.server_ip(), bytes(e.flow.client.payload_bytes))
 }
 
+/// In good order, by the server first, without a byte of its own: a proxy that found no way on, a service that did not like what it read.
+pub(super) fn closed_without_reply(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.reset.is_none() && tcp.acknowledged[0] > 0)?;
+    (is_one_sided_talk(e) && tcp.fins[1] && server_ended_first(e)).then_some(Confidence::Low)
+}
+
+pub(super) fn says_closed_without_reply(e: &Ending<'_>) -> String {
+    format!("{} took the client's {} and closed without a word{}", e.flow.server.endpoint, bytes(e.flow.client.payload_bytes), control(e))
+}
+
+/// Windows that stay closed to the end: what the client has to say is not taken.
+pub(super) fn stalled(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|tcp| tcp.established && tcp.stalled[1] && tcp.zero_windows[1] >= STALLED)?;
+    (!tcp.fins[1] && tcp.reset.is_none_or(|reset| reset.from == Side::Client)).then_some(Confidence::Medium)
+}
+
+pub(super) fn says_stalled(e: &Ending<'_>) -> String {
+    let times = e.tcp.map_or(0, |tcp| tcp.zero_windows[1]);
+    format!("{} took {} and no more: it announced a closed window {times} times and never opened it again", e.server_ip(), bytes(e.flow.client.payload_bytes))
+}
+
+/// After a silence in which devices on the way forget a connection: data that nobody acknowledges, or a reset from elsewhere.
+pub(super) fn idle(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|tcp| tcp.established || tcp.midstream)?;
+    if e.flow.client.packets == 0 || e.flow.server.packets == 0 {
+        return None;
+    }
+    let foreign = tcp.reset.is_some_and(|reset| e.foreign.is_far() && tcp.silence_before[reset.from.other() as usize].max(reset.after_silence) >= nanos(IDLE));
+    if foreign {
+        return Some(Confidence::High);
+    }
+    let unanswered = |side: Side| {
+        let (place, other) = (side as usize, side.other());
+        let sent = tcp.last_data[place].map(|(time, _)| time);
+        let heard = if other == Side::Client { e.flow.client.last } else { e.flow.server.last };
+        let quiet = sent.zip(heard).is_some_and(|(sent, heard)| sent > heard && nanos(sent.since(heard)) >= tcp.silence_before[place]);
+        let open = tcp.open_segment[place].0 > 0 && tcp.open_again[place] >= SURELY_AGAIN;
+        // Who has closed need not be there any more.
+        let left = tcp.fins[other as usize];
+        open && quiet && !left && tcp.silence_before[place] >= nanos(IDLE) && tcp.reset.is_none_or(|reset| reset.from == side)
+    };
+    (unanswered(Side::Client) || unanswered(Side::Server)).then_some(Confidence::Medium)
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn says_idle(e: &Ending<'_>) -> String {
+    let Some(tcp) = e.tcp else { return "cut after idling".to_owned() };
+    let reset = tcp.reset.filter(|_| e.foreign.is_far());
+    let silence = tcp.silence_before[0].max(tcp.silence_before[1]).max(reset.map_or(0, |reset| reset.after_silence));
+    let then = match reset {
+        Some(_) => format!("a reset came, but {}", signs(e)),
+        None => format!("what was sent then was repeated {} times and never acknowledged", tcp.open_again[0].max(tcp.open_again[1])),
+    };
+    format!("the connection was silent for {} s; {then}", silence / 1_000_000_000)
+}
+
 pub(super) fn nothing_said(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| !tcp.midstream && tcp.syn_acks > 0)?;
     let silent = e.flow.client.payload_bytes == 0 && e.flow.server.payload_bytes == 0;
@@ -157,21 +271,13 @@ pub(super) fn nothing_said(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_nothing_said(e: &Ending<'_>) -> String {
-    format!("{} accepted the connection, and neither side sent anything", e.server_ip())
+    let server = e.server_ip();
+    match e.tcp {
+        Some(tcp) if tcp.established && server_ended_first(e) && e.span < REPLY_BY => format!("{server} accepted the connection and closed it at once"),
+        _ => format!("{server} accepted the connection, and neither side sent anything"),
+    }
 }
 
 fn bytes(count: u64) -> String {
     format!("{count} byte{}", if count == 1 { "" } else { "s" })
 }
-
-/// Payload of a TCP segment that every path carries: the least that IPv6 asks of a link (1280 bytes, RFC 8200 section 5), less 40 of IPv6, 20 of TCP, and 12
-/// of the timestamps that most segments have.
-const SURE_TO_FIT: u32 = 1208;
-/// Retransmissions from which on a segment counts as lost for good: one is loss, two in a row are seldom.
-const AGAIN: u32 = 2;
-/// With backoff three take over a second and a half (RFC 6298 sections 2.4 and 5.5, with the 200 ms floor in use): longer than queues hold anything.
-const SURELY_AGAIN: u32 = 3;
-/// The session id that opens TeaTime: 128 bits.
-const SESSION_ID: u64 = 16;
-/// A service that has not replied to a whole request by then is silent; web servers and brokers allow themselves half a minute, people do not wait as long.
-const REPLY_BY: Duration = Duration::from_secs(10);

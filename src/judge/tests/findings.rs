@@ -225,3 +225,88 @@ fn the_datagrams_of_a_stream_are_one_attempt() {
     stream.0.flow.client.packets = 463;
     assert_eq!(only(findings(players(), &[stream])).attempts, 1);
 }
+
+fn coverage_by_role(site: Site, samples: &[Sample], role: &str, id: &str) -> Coverage {
+    let books = Books::default();
+    let mut judge = Judge::new(Signatures::built_in(), site, &books);
+    samples.iter().for_each(|sample| judge.learn(&sample.0));
+    let mut gatherer = Gatherer::new(Signatures::built_in());
+    samples.iter().for_each(|sample| gatherer.add(&judge.judge(sample.0.clone())));
+    let (role, row) = (Signatures::built_in().role_id(role).unwrap(), Signatures::built_in().service_id(id).unwrap());
+    let rows = gatherer.coverage_by_role(&judge).into_iter().find(|(known, _)| *known == role).unwrap().1;
+    rows.into_iter().find(|(known, _)| *known == row).unwrap().1
+}
+
+// A player that is heard and one that is only sent to; Elementi hosts that never show.
+#[test]
+fn d82_what_nobody_tried_is_not_what_could_not_be_seen() {
+    let both = || site(&["spinetix.player=10.1.0.0/24", "spinetix.elementi=10.2.0.0/24"]);
+    let heard = tcp("10.1.0.2:40000", "203.0.113.7:443").talked(100, 100).speaks(&["tls"]);
+    let mqtt = |samples: &[Sample]| coverage_by_role(both(), samples, "spinetix.player", "spinetix-out-mqtt");
+    assert_eq!(mqtt(std::slice::from_ref(&heard)), Coverage::NeverAttempted);
+    assert_eq!(mqtt(&[heard.clone(), silent_mqtt(2, 40001)]), Coverage::Blocked);
+    let mut reached = udp("10.9.0.9:40000", "10.1.0.2:9000");
+    reached.0.flow.server.packets = 0;
+    assert_eq!(mqtt(&[reached]), Coverage::NotVisibleHere);
+    let elementi = coverage_by_role(both(), &[heard], "spinetix.elementi", "spinetix-elementi-http");
+    assert_eq!(elementi, Coverage::NotVisibleHere);
+}
+
+// The document: "If MQTT is blocked, players will work in a degraded mode (Slow Sync)".
+#[test]
+fn d83_a_blocked_row_whose_fallback_works_is_degraded_and_says_so() {
+    let https = |host: u8| tcp(&format!("10.1.0.{host}:40001"), "203.0.113.7:443").talked(500, 900).speaks(&["tls"]).sni("x.services.spinetix.com");
+    let mqtt = |samples: &[Sample]| findings(players(), samples).into_iter().find(|finding| finding.rule == "silent_drop").unwrap().says;
+    let says = mqtt(&[silent_mqtt(2, 40000), https(2)]);
+    assert!(says.contains("takes over: degraded, not cut off"), "{says}");
+    for other in [mqtt(&[silent_mqtt(2, 40000)]), mqtt(&[silent_mqtt(2, 40000), https(3)])] {
+        assert!(!other.contains("degraded"), "{other}");
+    }
+}
+
+// HTTPS then HTTP at CAYIN.
+#[test]
+fn d83_https_that_falls_back_to_http_is_told() {
+    let cms = || site(&["cayin.cms=10.4.0.1/32", "cayin.smp=10.4.0.30/32"]);
+    let https = tcp("10.4.0.30:40000", "10.4.0.1:443").syns(&[1.0, 2.0, 4.0]);
+    let http = tcp("10.4.0.30:40001", "10.4.0.1:80").talked(300, 900).speaks(&["http"]);
+    let found = findings(cms(), &[https, http]);
+    let finding = found.iter().find(|finding| finding.rule == "silent_drop").unwrap();
+    assert!(finding.says.contains("fallen back"), "{}", finding.says);
+}
+
+#[test]
+fn an_announced_port_without_an_answer_asks_for_a_device_that_reads_along() {
+    let cms = site(&["cayin.cms=10.4.0.1/32", "cayin.smp=10.4.0.30/32"]);
+    let data = tcp("10.4.0.30:40000", "10.4.0.1:25000").announced_by(crate::signature::PromiseKind::FtpPassive).syns(&[1.0, 2.0, 4.0]);
+    let finding = only(findings(cms, &[data]));
+    assert!(finding.remedy.unwrap().contains("FTP-aware"));
+    assert!(finding.says.contains("FTP control connection"), "{}", finding.says);
+}
+
+fn opened(port: u16, name: &str, server: &str) -> Sample {
+    let n = u64::from(port);
+    let certified = crate::identify::Fact::Certified { issuer: "Filter CA".into(), key: 7, whole: n, public: false };
+    tcp(&format!("10.1.0.2:{port}"), server).talked(300, 900).speaks(&["tls"]).sni(name).fact(certified)
+}
+
+// The document: inspection is possible, but for services that ask for the client's certificate.
+#[test]
+fn opened_tls_is_grave_where_the_document_says_that_it_cannot_be_borne() {
+    let others = [opened(40001, "www.example.com", "198.51.100.1:443"), opened(40002, "www.example.net", "198.51.100.2:443")];
+    let [one, two] = others;
+    let found = findings(players(), &[one, two, opened(40003, "x.services.spinetix.com", "203.0.113.7:8883")]);
+    let mqtt = found.iter().find(|finding| finding.rule == "tls_intercepted" && finding.about.contains("MQTT")).unwrap();
+    assert_eq!((mqtt.severity, mqtt.confidence), (Severity::High, Confidence::High));
+    assert!(mqtt.consequence.as_ref().unwrap().contains("client-certificate"), "{:?}", mqtt.consequence);
+}
+
+// No flow ever followed: the finding is about the row that the name belongs to.
+#[test]
+fn a_documented_name_that_no_resolver_answers_is_a_finding_of_its_service() {
+    let asked = udp("10.1.0.2:40000", "10.9.0.53:53").speaks(&["dns"]).fact(crate::identify::Fact::Unanswered { name: "feeds.services.spinetix.com".into() });
+    let asked = asked.fact(crate::identify::Fact::Retry).fact(crate::identify::Fact::Retry);
+    let found = findings(players(), &[asked]);
+    let finding = found.iter().find(|finding| finding.rule == "dns_failed").unwrap();
+    assert!(finding.service.is_some() && finding.says.contains("feeds.services.spinetix.com"), "{}", finding.says);
+}

@@ -1,6 +1,9 @@
 //! Tests of the room as a whole: hand-made flows, the built-in documents, what is said of them.
 
+mod answers;
+mod endings;
 mod findings;
+mod guide;
 mod outcomes;
 mod rows;
 pub(in crate::judge) mod sample;

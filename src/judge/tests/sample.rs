@@ -8,7 +8,7 @@ use crate::decode::{TunnelPath, VlanStack};
 use crate::flow::{Direction, End, Ended, Flow, History, Rejection, Reset, TcpStory};
 use crate::identify::{AnswerKind, Books, Evidence, Fact, Identified, NameSource, Promise};
 use crate::judge::{Gatherer, Judge, Judged, Site};
-use crate::net::{Endpoint, Side, Transport};
+use crate::net::{Endpoint, Mac, Side, Transport};
 use crate::signature::{PromiseKind, Signatures};
 use crate::time::Timestamp;
 
@@ -62,6 +62,7 @@ fn identified(transport: Transport, client: &str, server: &str) -> Identified {
         vlan: VlanStack::default(),
         tunnel: TunnelPath::default(),
         interface: 0,
+        link: None,
         tcp: None,
         rejections: Vec::new(),
         icmp: None,
@@ -198,6 +199,26 @@ impl Sample {
         self
     }
 
+    /// A name of the server that the flow itself states, as a capture file or another flow would.
+    pub(in crate::judge) fn named(self, name: &str) -> Self {
+        self.fact(Fact::Name { of: Side::Server, name: name.into(), source: NameSource::Dns })
+    }
+
+    /// The MAC addresses of the client's side and of where its packets go.
+    pub(in crate::judge) fn link(mut self, from: [u8; 6], to: [u8; 6]) -> Self {
+        self.0.flow.link = Some((Mac(from), Mac(to)));
+        self.0.flow.client.mac = Some(Mac(from));
+        self
+    }
+
+    /// Announces a flow to that end.
+    pub(in crate::judge) fn promises(self, kind: PromiseKind, server: &str) -> Self {
+        let (client, lasts) = (self.0.flow.client.endpoint, Duration::from_secs(60));
+        let parent = (client, self.0.flow.server.endpoint);
+        let (transport, server) = (Transport::TCP, endpoint(server));
+        self.fact(Fact::Promise(Box::new(Promise { kind, transport, server, client: None, made: at(1.0), lasts, frame: frame(1), parent, begins: None })))
+    }
+
     pub(in crate::judge) fn asks(self, method: &str, path: &str) -> Self {
         self.fact(Fact::Request { method: method.into(), path: path.into() })
     }
@@ -265,6 +286,15 @@ pub(in crate::judge) fn judge_among(site: Site, samples: &[Sample], others: &[Sa
     let books = Books::default();
     let mut judge = Judge::new(Signatures::built_in(), site, &books);
     samples.iter().chain(others).for_each(|sample| judge.learn(&sample.0));
+    samples.iter().map(|sample| judge.judge(sample.0.clone())).collect()
+}
+
+/// The same where the capture says that it lost packets at the interface.
+pub(in crate::judge) fn judge_after_loss(lost: u64, samples: &[Sample], others: &[Sample]) -> Vec<Judged> {
+    let books = Books::default();
+    let mut judge = Judge::new(Signatures::built_in(), Site::default(), &books);
+    samples.iter().chain(others).for_each(|sample| judge.learn(&sample.0));
+    judge.capture_lost(0, lost);
     samples.iter().map(|sample| judge.judge(sample.0.clone())).collect()
 }
 

@@ -84,7 +84,7 @@ fn coap_in_clear_on_5684_is_not_encrypted_and_in_dtls_it_is_expected() {
 }
 
 #[test]
-fn ssh_on_8883_is_another_protocol() {
+fn d51_ssh_on_8883_is_another_protocol() {
     let judged = judge_one(players(), tcp("10.1.0.2:40000", &format!("{PUBLIC}:8883")).talked(60, 60).speaks(&["ssh"]));
     expect(&judged, Some("spinetix-out-mqtt"), Verdict::Unexpected, &[Reason::WrongProtocol]);
 }
@@ -514,4 +514,12 @@ fn discovery_by_a_host_with_a_public_address_has_not_left_its_lan() {
 fn a_search_by_a_peer_that_went_to_a_single_host_was_not_opened_from_the_wrong_end() {
     let judged = judge_one(site(&["cobalt.peer=10.0.0.0/8"]), udp("10.0.0.2:40000", "10.0.0.3:1900").talked(90, 200).speaks(&["ssdp"]));
     assert!(!judged.reasons.contains(&Reason::WrongDirection), "{:?}", judged.reasons);
+}
+
+#[test]
+fn d52_a_documented_protocol_on_a_port_of_nobody_names_the_row_that_has_it() {
+    let judged = judge_one(players(), udp("10.9.0.1:40000", "10.1.0.2:16100").talked(60, 60).speaks(&["snmp"]));
+    expect(&judged, None, Verdict::Unexpected, &[Reason::UndocumentedService]);
+    let rows: Vec<&str> = judged.candidates.iter().map(|row| crate::signature::Signatures::built_in().service(row.service).id.as_str()).collect();
+    assert!(rows.contains(&"spinetix-player-snmp"), "{rows:?}");
 }

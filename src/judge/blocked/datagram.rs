@@ -1,0 +1,140 @@
+//! Rules on datagrams: requests without an answer, handshakes that stall, questions and announcements to groups.
+
+use crate::identify::{Fact, Step};
+use crate::judge::Confidence;
+use crate::judge::ending::{Ending, Group, Instead};
+use crate::judge::threshold::{MANY_ATTEMPTS, SURE_ECHOES, SURE_REQUESTS};
+use crate::judge::visibility::Sight;
+use crate::net::Transport;
+
+/// A request that was repeated without an answer: how sure that is by how often and by what can be seen.
+fn repeated(e: &Ending<'_>) -> Option<Confidence> {
+    if !e.is_silent_datagram() || !e.answers_due || e.asked < 2 {
+        return None;
+    }
+    Some(if e.asked >= SURE_REQUESTS && e.sight >= Sight::Likely { Confidence::Medium } else { Confidence::Low })
+}
+
+/// Nothing came for three questions or from two resolvers, and no other answers the client either: as sure as it gets.
+pub(super) fn resolver(e: &Ending<'_>) -> Option<Confidence> {
+    let silent = e.is_silent_datagram() && e.speaks("dns") && e.answers_due;
+    let many = e.attempts >= MANY_ATTEMPTS && !e.worked_before && e.sight >= Sight::Likely;
+    if !silent || e.asked < 2 && !many {
+        return None;
+    }
+    let all = !e.luck.answered && (e.asked >= SURE_REQUESTS || e.luck.silent >= 2);
+    match (all && e.sight >= Sight::Likely, repeated(e)) {
+        (true, _) => Some(Confidence::High),
+        (false, Some(sure)) => Some(sure),
+        (false, None) => Some(Confidence::Low),
+    }
+}
+
+pub(super) fn says_resolver(e: &Ending<'_>) -> String {
+    let name = e.denied.map_or_else(String::new, |denied| format!(" for {}", denied.name));
+    let others = match (e.luck.answered, e.luck.silent) {
+        (true, _) => "; the client got answers at other times or from another resolver",
+        (false, 2..) => "; no other resolver answered the client either",
+        (false, _) => "",
+    };
+    format!("{} asked resolver {}{name} {} times and nothing answered{others}", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.asked.max(e.attempts))
+}
+
+pub(super) fn dtls(e: &Ending<'_>) -> Option<Confidence> {
+    repeated(e).filter(|_| e.speaks("dtls"))
+}
+
+pub(super) fn says_dtls(e: &Ending<'_>) -> String {
+    format!("{} sent its DTLS ClientHello to {} {} times and nothing answered", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.asked)
+}
+
+/// A caller repeats its induction every quarter of a second and gives up after three seconds: a dozen are one call.
+pub(super) fn srt(e: &Ending<'_>) -> Option<Confidence> {
+    repeated(e).filter(|_| e.speaks("srt"))
+}
+
+pub(super) fn says_srt(e: &Ending<'_>) -> String {
+    format!("{} called {} (SRT) {} times and nothing answered", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.asked)
+}
+
+/// Other request protocols; and echo requests, of which each is another, and which many hosts ignore.
+pub(super) fn silent(e: &Ending<'_>) -> Option<Confidence> {
+    if is_silent_echo(e) && e.flow.client.packets >= SURE_ECHOES && e.sight >= Sight::Likely {
+        return Some(Confidence::Low);
+    }
+    repeated(e)
+}
+
+fn is_silent_echo(e: &Ending<'_>) -> bool {
+    let echo = matches!((e.flow.transport, e.flow.icmp), (Transport::ICMP, Some((8, _))) | (Transport::ICMP6, Some((128, _))));
+    echo && e.flow.server.packets == 0 && !e.one_way && e.rejection.is_none()
+}
+
+pub(super) fn says_silent(e: &Ending<'_>) -> String {
+    if is_silent_echo(e) {
+        return format!("{} sent {} echo requests to {} and none was answered", e.flow.client.endpoint.ip, e.flow.client.packets, e.server_ip());
+    }
+    let name = e.identified.protocol.first().copied().unwrap_or("datagram");
+    format!("{} sent the same {name} request to {} {} times and nothing answered", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.asked)
+}
+
+/// Of transports without connections an unanswered packet says nothing, unless the protocol asks for an answer.
+pub(super) fn asked_once(e: &Ending<'_>) -> Option<Confidence> {
+    let silent = !e.is_tcp() && e.flow.server.packets == 0 && e.rejection.is_none();
+    (e.is_silent_syn() || silent).then_some(Confidence::Low)
+}
+
+pub(super) fn says_asked_once(e: &Ending<'_>) -> String {
+    format!("{} was not seen to answer, but it was not asked the same again either: nothing follows from that", e.server_ip())
+}
+
+/// The client has given up QUIC where it reached the same port by TCP.
+pub(super) fn quic_to_tcp(e: &Ending<'_>) -> Option<Confidence> {
+    let fell_back = e.instead == Some(Instead::Tcp) && e.is_silent_datagram() && e.speaks("quic");
+    fell_back.then_some(if e.asked >= 2 { Confidence::High } else { Confidence::Medium })
+}
+
+pub(super) fn says_quic_to_tcp(e: &Ending<'_>) -> String {
+    let (client, server) = (e.flow.client.endpoint.ip, e.flow.server.endpoint);
+    format!("{server} did not answer the QUIC of {client}, which used TCP to the same port instead")
+}
+
+/// The server answered the first hello with a cookie, the client gave it back again and again, and no ServerHello came.
+pub(super) fn dtls_stalls(e: &Ending<'_>) -> Option<Confidence> {
+    let stalls = e.speaks("dtls") && e.reached(Step::CookieReturned) && !e.reached(Step::ServerHello);
+    (stalls && e.refused.is_none() && e.flow.server.packets > 0 && e.identified.retries >= 1).then_some(Confidence::Low)
+}
+
+pub(super) fn says_dtls_stalls(e: &Ending<'_>) -> String {
+    format!(
+        "{} answered the first DTLS hello of {} with a cookie, and what came back with it was never answered",
+        e.flow.server.endpoint, e.flow.client.endpoint.ip
+    )
+}
+
+pub(super) fn srt_stalls(e: &Ending<'_>) -> Option<Confidence> {
+    let concluded = e.speaks("srt") && e.reached(Step::CookieReturned);
+    let answered = e.identified.facts.iter().any(|fact| matches!(fact, Fact::Answer { .. }));
+    (concluded && !answered && e.flow.server.packets > 0 && e.identified.retries >= 2).then_some(Confidence::Medium)
+}
+
+pub(super) fn says_srt_stalls(e: &Ending<'_>) -> String {
+    format!("{} answered the SRT call of {} with a cookie, and what came back with it was never answered", e.flow.server.endpoint, e.flow.client.endpoint.ip)
+}
+
+pub(super) fn nobody_answers(e: &Ending<'_>) -> Option<Confidence> {
+    (e.group == Some(Group::Unanswered)).then_some(Confidence::Low)
+}
+
+pub(super) fn says_nobody_answers(e: &Ending<'_>) -> String {
+    format!("no device was seen to answer the discovery of {}, which is no error by itself", e.flow.client.endpoint.ip)
+}
+
+pub(super) fn lonely_space(e: &Ending<'_>) -> Option<Confidence> {
+    matches!(e.group, Some(Group::Space(_))).then_some(Confidence::Low)
+}
+
+pub(super) fn says_lonely_space(e: &Ending<'_>) -> String {
+    let Some(Group::Space(end)) = e.group else { return "a space is announced".to_owned() };
+    format!("a space is announced on {end}; nobody was seen to connect to it")
+}

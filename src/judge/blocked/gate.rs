@@ -1,0 +1,73 @@
+//! The gate: what is nobody's failure, and what cannot be judged from here.
+
+use crate::judge::Confidence;
+use crate::judge::ending::Ending;
+use crate::judge::threshold::{HEAVY_LOSS, SCAN_PACKETS, SURE_REQUESTS, SURE_SYNS};
+use crate::judge::visibility::Sight;
+
+pub(super) fn scan(e: &Ending<'_>) -> Option<Confidence> {
+    (e.scanning && !e.answered && !e.worked_before && e.flow.client.packets <= SCAN_PACKETS).then_some(Confidence::High)
+}
+
+pub(super) fn says_scan(e: &Ending<'_>) -> String {
+    format!("{} tried many hosts and ports and hardly any answered: scanning, not a service that fails", e.flow.client.endpoint.ip)
+}
+
+/// From a public address to a private one, and nobody answered: what a filter is for.
+pub(super) fn unsolicited(e: &Ending<'_>) -> Option<Confidence> {
+    (e.from_outside && !e.answered && !e.went_on && !e.worked_before && e.flow.server.packets == 0).then_some(Confidence::Medium)
+}
+
+pub(super) fn says_unsolicited(e: &Ending<'_>) -> String {
+    format!("{} knocked from outside and was not answered", e.flow.client.endpoint.ip)
+}
+
+pub(super) fn one_way(e: &Ending<'_>) -> Option<Confidence> {
+    let silent = e.flow.server.packets == 0 && (!e.is_tcp() || e.flow.client.payload_bytes > 0);
+    (e.one_way && silent).then_some(Confidence::High)
+}
+
+pub(super) fn says_one_way(_: &Ending<'_>) -> String {
+    "no answer is due to this sender".to_owned()
+}
+
+/// The client went on as if answered, or answers of this host demonstrably pass elsewhere.
+pub(super) fn unseen(e: &Ending<'_>) -> Option<Confidence> {
+    let silent = e.is_silent_syn() || e.is_silent_datagram();
+    let answers_only = e.flow.client.packets == 0;
+    (e.went_on || answers_only || (silent && e.sight == Sight::Blind)).then_some(Confidence::High)
+}
+
+pub(super) fn says_unseen(e: &Ending<'_>) -> String {
+    let (client, server) = (e.flow.client.endpoint.ip, e.server_ip());
+    if e.went_on {
+        return format!("{client} went on as if {server} had answered, but no answer was captured: this tap sees one direction");
+    }
+    if e.flow.client.packets == 0 {
+        return format!("only what {server} sent to {client} was captured; the other direction cannot be judged");
+    }
+    let again = match e.tries.max(e.asked) {
+        0 | 1 => String::new(),
+        many => format!(" {client} asked {many} times, so no answer that it could use reached it; what was answered, and by whom, cannot be seen."),
+    };
+    format!("answers of {server} pass where this tap does not see them; silence cannot be judged.{again}").trim_end_matches('.').to_owned()
+}
+
+pub(super) fn damaged(e: &Ending<'_>) -> Option<Confidence> {
+    let silent = e.is_silent_syn() || e.is_silent_datagram();
+    (silent && e.loss > HEAVY_LOSS && e.tries < SURE_SYNS && e.asked < SURE_REQUESTS).then_some(Confidence::High)
+}
+
+pub(super) fn says_damaged(e: &Ending<'_>) -> String {
+    format!("{}.{} % of what passed this capture point was not captured; the missing answer may be capture loss", e.loss / 10, e.loss % 10)
+}
+
+pub(super) fn cut_off(e: &Ending<'_>) -> Option<Confidence> {
+    let waiting = e.tcp.is_some_and(|tcp| tcp.established) && e.flow.client.payload_bytes > 0 && e.flow.server.payload_bytes == 0;
+    let silent = e.is_silent_syn() || e.is_silent_datagram() || waiting;
+    (silent && e.is_cut_by_the_end()).then_some(Confidence::High)
+}
+
+pub(super) fn says_cut_off(_: &Ending<'_>) -> String {
+    "the capture ends before an answer could be expected".to_owned()
+}

@@ -1,0 +1,110 @@
+//! Refusals that were seen: ICMP errors by code and by who sent them, resets by whether they are the host's own.
+
+use crate::flow::Rejection;
+use crate::judge::Confidence;
+use crate::judge::ending::Ending;
+
+/// Administratively prohibited, by the code's own words (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1).
+pub(super) fn by_policy(e: &Ending<'_>) -> Option<Confidence> {
+    e.rejection.filter(|r| matches!((r.v6, r.kind, r.code), (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6)))?;
+    Some(Confidence::High)
+}
+
+pub(super) fn says_policy(e: &Ending<'_>) -> String {
+    format!("{} refused it by policy ({})", sender(e), icmp(e.rejection))
+}
+
+pub(super) fn closed_udp(e: &Ending<'_>) -> Option<Confidence> {
+    let from_host = |r: &&Rejection| r.by == e.server_ip();
+    let rejection = e.rejection.filter(from_host)?;
+    let closed = matches!((rejection.v6, rejection.kind, rejection.code), (false, 3, 3) | (true, 1, 4)) && !e.is_tcp();
+    let unsupported = matches!((rejection.v6, rejection.kind, rejection.code), (false, 3, 2));
+    (closed || unsupported).then_some(Confidence::High)
+}
+
+/// Port unreachable: of TCP only a filter sends it, as hosts reset instead; of UDP one that is not the host itself.
+pub(super) fn port_unreachable(e: &Ending<'_>) -> Option<Confidence> {
+    e.rejection.filter(|r| matches!((r.v6, r.kind, r.code), (false, 3, 2 | 3) | (true, 1, 4)))?;
+    Some(if e.is_tcp() { Confidence::High } else { Confidence::Medium })
+}
+
+pub(super) fn says_reject(e: &Ending<'_>) -> String {
+    format!("{} rejected it ({}), as the REJECT rule of a Linux packet filter does by default", sender(e), icmp(e.rejection))
+}
+
+/// No route, no such host, no way on. Codes about sizes, redirects and header errors refuse nothing.
+pub(super) fn no_route(e: &Ending<'_>) -> Option<Confidence> {
+    let rejection = e.rejection?;
+    match (rejection.v6, rejection.kind, rejection.code) {
+        (false, 3, 0 | 1) | (true, 1, 0 | 3) => Some(Confidence::High),
+        (false, 3, 5..=8 | 11 | 12 | 14 | 15) | (true, 1, _) => Some(Confidence::Medium),
+        // Time exceeded: a loop, or somebody tracing the route.
+        (false, 11, 0) | (true, 3, 0) => Some(Confidence::Low),
+        _ => None,
+    }
+}
+
+pub(super) fn says_no_route(e: &Ending<'_>) -> String {
+    format!("{} reports that {} cannot be reached ({})", sender(e), e.server_ip(), icmp(e.rejection))
+}
+
+/// Fragment reassembly time exceeded (RFC 792 type 11 code 1, RFC 4443 section 3.3).
+pub(super) fn fragments(e: &Ending<'_>) -> Option<Confidence> {
+    e.rejection.filter(|r| matches!((r.v6, r.kind, r.code), (false, 11, 1) | (true, 3, 1)))?;
+    Some(Confidence::Medium)
+}
+
+pub(super) fn says_fragments(e: &Ending<'_>) -> String {
+    format!("{} waited in vain for the fragments of a datagram of {} ({})", sender(e), e.flow.client.endpoint.ip, icmp(e.rejection))
+}
+
+/// Another distance is a sign of its own; an early answer or a strange identification only beside it, or both together.
+pub(super) fn foreign_reset(e: &Ending<'_>) -> Option<Confidence> {
+    e.refusal.filter(|_| !e.answered)?;
+    match (e.foreign.is_far(), e.foreign.signs()) {
+        (_, 2..) => Some(Confidence::High),
+        (true, _) => Some(Confidence::Medium),
+        _ => None,
+    }
+}
+
+pub(super) fn says_foreign_reset(e: &Ending<'_>) -> String {
+    format!("a reset in the name of {} answered the SYN, but {}", e.server_ip(), signs(e))
+}
+
+/// What about a reset is not its host's, in words.
+pub(super) fn signs(e: &Ending<'_>) -> String {
+    let ttl = e.tcp.and_then(|tcp| tcp.reset.as_ref()).map_or(0, |reset| reset.ttl);
+    let far = e.foreign.hops_off.filter(|_| e.foreign.is_far());
+    let far = far.map(|off| format!("its time to live ({ttl}) is {off} off all that the host sent otherwise"));
+    let early = e.foreign.early.then(|| "it came sooner than the host ever answered".to_owned());
+    let counter = e.foreign.other_counter.then(|| "its identification is not of the host's count".to_owned());
+    let signs: Vec<String> = [far, early, counter].into_iter().flatten().collect();
+    if signs.is_empty() { "nothing shows that it is not the host's own".to_owned() } else { signs.join(", and ") }
+}
+
+pub(super) fn closed_tcp(e: &Ending<'_>) -> Option<Confidence> {
+    let known = e.foreign.hops_off == Some(0) && e.foreign.signs() == 0;
+    e.refusal.filter(|_| !e.answered).map(|_| if known { Confidence::High } else { Confidence::Medium })
+}
+
+pub(super) fn says_closed(e: &Ending<'_>) -> String {
+    let how = if e.refusal.is_some() { "a reset".to_owned() } else { icmp(e.rejection) };
+    let whose =
+        if e.refusal.is_some() && e.foreign.hops_off.is_none() { " (nothing else of it was seen, so a filter cannot be told from the host)" } else { "" };
+    format!("{} answered with {how}: it is there, but nothing listens on {}/{}{whose}", e.server_ip(), e.flow.server.endpoint.port, e.flow.transport)
+}
+
+fn sender(e: &Ending<'_>) -> String {
+    match e.rejection {
+        Some(rejection) if rejection.by == e.server_ip() => format!("{} itself", rejection.by),
+        Some(rejection) => format!("{}, which is not {},", rejection.by, e.server_ip()),
+        None => "somebody".to_owned(),
+    }
+}
+
+fn icmp(rejection: Option<&Rejection>) -> String {
+    let Some(rejection) = rejection else { return "ICMP".to_owned() };
+    let family = if rejection.v6 { "ICMPv6" } else { "ICMP" };
+    format!("{family} type {} code {}", rejection.kind, rejection.code)
+}

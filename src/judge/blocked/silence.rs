@@ -1,0 +1,154 @@
+//! Rules on connections that never came to be: silence, and what is neither silent nor connected.
+
+use crate::judge::Confidence;
+use crate::judge::blocked::content;
+use crate::judge::ending::{Ending, Instead};
+use crate::judge::threshold::{HALF_OPEN, MANY_ATTEMPTS, SURE_SYNS};
+use crate::judge::visibility::Sight;
+use crate::net::Side;
+use crate::signature::PromiseKind;
+
+/// Happy Eyeballs (RFC 8305) gives IPv6 a quarter of a second: a single SYN says less than a repeated one.
+pub(super) fn v6_to_v4(e: &Ending<'_>) -> Option<Confidence> {
+    let v4 = matches!(e.instead, Some(Instead::Ipv4(_)));
+    (v4 && e.is_silent_syn()).then_some(if e.tries >= 2 { Confidence::High } else { Confidence::Medium })
+}
+
+pub(super) fn says_v6_to_v4(e: &Ending<'_>) -> String {
+    let v4 = if let Some(Instead::Ipv4(ip)) = e.instead { ip.to_string() } else { "IPv4".to_owned() };
+    format!("IPv6 to {} got no answer, IPv4 of the same name ({v4}) works and is used", e.flow.server.endpoint)
+}
+
+/// What worked once is not blocked.
+pub(super) fn at_times(e: &Ending<'_>) -> Option<Confidence> {
+    if e.talked_before && content::first_lost(e).is_some() {
+        return Some(Confidence::Medium);
+    }
+    ((e.is_silent_syn() && e.tries >= 2 || e.is_silent_datagram() && e.answers_due && e.asked >= 2) && e.worked_before).then_some(Confidence::Medium)
+}
+
+pub(super) fn says_at_times(e: &Ending<'_>) -> String {
+    format!("not answered this time, but the same client reached {} at another time: it fails now and then", e.flow.server.endpoint)
+}
+
+/// Both ends repeat themselves: the server its SYN-ACK, the client its SYN.
+pub(super) fn return_path(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp?;
+    let repeated = tcp.syn_acks >= 2 && e.tries >= 2 && !tcp.established && tcp.reset.is_none();
+    (repeated && e.flow.client.payload_bytes == 0 && e.flow.server.payload_bytes == 0).then_some(Confidence::Medium)
+}
+
+pub(super) fn says_return_path(e: &Ending<'_>) -> String {
+    let client = e.flow.client.endpoint.ip;
+    format!("{} answered, and {client} asked again all the same: the answers do not reach it", e.server_ip())
+}
+
+/// SYNs of both ends and nothing else (RFC 9293 section 3.5 allows it, and holes through translators are opened so).
+pub(super) fn crossed(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|tcp| tcp.syns > 0 && tcp.syn_acks == 0 && !tcp.established && tcp.reset.is_none())?;
+    (tcp.syns > 0 && e.flow.history.has('s') && !e.flow.history.has('a') && e.tries >= 2 && e.flow.server.payload_bytes == 0).then_some(Confidence::Low)
+}
+
+pub(super) fn says_crossed(e: &Ending<'_>) -> String {
+    format!("{} and {} opened to each other at the same time, again and again, and neither got an answer", e.flow.client.endpoint, e.flow.server.endpoint)
+}
+
+pub(super) fn announced(e: &Ending<'_>) -> Option<Confidence> {
+    e.announced?;
+    sure(e).or_else(|| likely(e))
+}
+
+pub(super) fn says_announced(e: &Ending<'_>) -> String {
+    let (how, parent) = e.announced.map_or(("another connection", String::new()), |promise| (announcer(promise.kind), promise.parent.1.to_string()));
+    format!("{how} with {parent} works, but the connection that it announced does not: {}", says_syns(e))
+}
+
+fn announcer(kind: PromiseKind) -> &'static str {
+    match kind {
+        PromiseKind::FtpPassive | PromiseKind::FtpActive => "the FTP control connection",
+        PromiseKind::SqlBrowser => "the exchange with the SQL Server Browser",
+        PromiseKind::Rmi => "the Java RMI registry's answer",
+        PromiseKind::Media => "the session",
+        _ => "the exchange",
+    }
+}
+
+pub(super) fn port(e: &Ending<'_>) -> Option<Confidence> {
+    e.other_port?;
+    sure(e)
+}
+
+pub(super) fn says_port(e: &Ending<'_>) -> String {
+    let other = e.other_port.map_or_else(String::new, |(transport, port)| format!(" (it answers on {port}/{transport})"));
+    format!("{}; the host is alive{other}", says_syns(e))
+}
+
+pub(super) fn sure(e: &Ending<'_>) -> Option<Confidence> {
+    if !e.is_silent_syn() || e.tries < SURE_SYNS {
+        return None;
+    }
+    Some(if e.sight >= Sight::Likely { Confidence::High } else { Confidence::Medium })
+}
+
+/// Twice the same SYN; or single SYNs, again and again from new ports, as programs with a short timeout of their own send them.
+pub(super) fn likely(e: &Ending<'_>) -> Option<Confidence> {
+    if !e.is_silent_syn() {
+        return None;
+    }
+    match (e.tries, e.attempts) {
+        (2, _) if e.sight >= Sight::Likely => Some(Confidence::Medium),
+        (2, _) => Some(Confidence::Low),
+        (_, MANY_ATTEMPTS..) if e.sight >= Sight::Likely && !e.worked_before => Some(Confidence::Low),
+        _ => None,
+    }
+}
+
+pub(super) fn says_syns(e: &Ending<'_>) -> String {
+    let (client, server) = (e.flow.client.endpoint.ip, e.flow.server.endpoint);
+    let syns = e.tcp.map_or(0, |tcp| tcp.syns);
+    match e.tries {
+        2.. => format!("{client} sent {syns} SYNs to {server} over {} s and nothing answered", e.span.as_secs()),
+        _ => format!("{client} tried {server} in {} connections, with one SYN each, and nothing answered", e.attempts),
+    }
+}
+
+/// A challenge acknowledgment, or one for another connection (RFC 5961 section 4): the SYN was neither accepted nor refused.
+pub(super) fn stale(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|tcp| tcp.syns > 0 && tcp.syn_acks == 0 && !tcp.established && !tcp.midstream)?;
+    let bare = e.flow.history.has('a') && !e.flow.history.has('s') && !e.flow.history.has('h');
+    let refused = tcp.reset.is_some_and(|reset| reset.from == Side::Server);
+    (bare && !refused && e.flow.server.payload_bytes == 0).then_some(Confidence::Low)
+}
+
+pub(super) fn says_stale(e: &Ending<'_>) -> String {
+    format!("{} answered the SYN with a packet that belongs to no handshake; no connection came of it", e.flow.server.endpoint)
+}
+
+/// A client that does not get the SYN-ACK asks again; one that does neither is gone, or wanted no more than the answer.
+pub(super) fn half_open(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|tcp| tcp.syn_acks > 0 && !tcp.established && !tcp.midstream && e.tries < 2)?;
+    let silent = e.flow.client.payload_bytes == 0 && e.flow.server.payload_bytes == 0;
+    let reset = tcp.reset.is_some_and(|reset| reset.from == Side::Client);
+    (silent && (reset || tcp.syn_acks >= HALF_OPEN)).then_some(if reset { Confidence::High } else { Confidence::Medium })
+}
+
+pub(super) fn says_half_open(e: &Ending<'_>) -> String {
+    let (client, server) = (e.flow.client.endpoint.ip, e.flow.server.endpoint);
+    match e.tcp.and_then(|tcp| tcp.reset) {
+        Some(reset) if reset.from == Side::Client => format!("{server} accepted, and {client} reset the connection before it stood"),
+        _ => {
+            let times = e.tcp.map_or(0, |tcp| tcp.syn_acks);
+            format!("{server} accepted {times} times, and {client} neither acknowledged nor asked again: half-open")
+        }
+    }
+}
+
+/// What no other rule knows, and what is no connection: nothing is claimed of it.
+pub(super) fn torn(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|tcp| !tcp.established && !tcp.midstream)?;
+    (tcp.payload == [0, 0] && e.flow.client.payload_bytes == 0 && e.flow.server.payload_bytes == 0).then_some(Confidence::Low)
+}
+
+pub(super) fn says_torn(e: &Ending<'_>) -> String {
+    format!("of the connection from {} to {} no handshake was seen to complete: nothing follows from that", e.flow.client.endpoint.ip, e.flow.server.endpoint)
+}

@@ -1,0 +1,254 @@
+//! What was answered instead of a service: by TLS, resolvers, web servers, the service itself. One test a rule of the decision table, named after it.
+
+use super::outcomes::{CLIENT, SERVER, expect, judge};
+use super::sample::*;
+use crate::identify::{AnswerKind, Fact, NameSource, Step};
+use crate::judge::{Confidence, Judged, Outcome, Site};
+use crate::net::Side;
+
+#[test]
+fn d46_d47_an_alert_says_who_ended_the_handshake() {
+    let hello = || tcp(CLIENT, SERVER).talked(300, 900).speaks(&["tls"]);
+    let by_client = judge(hello().answer(Side::Client, AnswerKind::Refused, 48, "unknown_ca"));
+    expect(&by_client, Outcome::TlsFailed, Confidence::High, Some("D46"));
+    let by_server = judge(hello().answer(Side::Server, AnswerKind::Refused, 40, "handshake_failure"));
+    expect(&by_server, Outcome::TlsFailed, Confidence::High, Some("D47"));
+    assert!(by_server.cause.unwrap().says.contains("handshake_failure"));
+}
+
+const DOCUMENTED: &str = "feeds.services.spinetix.com";
+const RESOLVER: &str = "10.1.0.1:53";
+
+fn lookup(client: &str) -> Sample {
+    udp(client, RESOLVER).talked(40, 40).speaks(&["dns"])
+}
+
+fn denied(name: &str, code: u16, filtered: Option<u16>) -> Sample {
+    lookup(CLIENT).fact(Fact::Unresolved { name: name.into(), code, filtered })
+}
+
+fn resolved(client: &str, name: &str, address: &str) -> Sample {
+    let (addresses, ttl) = (vec![address.parse().unwrap()], std::time::Duration::from_secs(60));
+    lookup(client).fact(Fact::Resolved { name: name.into(), aliases: Vec::new(), addresses, ttl, source: NameSource::Dns })
+}
+
+fn judge_with_control(sample: Sample) -> Judged {
+    judge_among(Site::default(), &[sample], &[resolved("10.1.0.5:40000", "other.example", "198.51.100.1"), background()]).remove(0)
+}
+
+#[test]
+fn d10_a_documented_name_that_does_not_exist_where_others_do_is_denied() {
+    let judged = judge_with_control(denied(DOCUMENTED, 3, None));
+    expect(&judged, Outcome::DnsBlocked, Confidence::Medium, Some("D10"));
+    assert!(judged.cause.unwrap().says.contains(DOCUMENTED) && judged.denied.is_some());
+}
+
+// what must not be called denied
+#[test]
+fn d10_nxdomain_of_any_other_name_and_of_a_resolver_without_control_is_an_answer() {
+    expect(&judge_with_control(denied("other.example", 3, None)), Outcome::Ok, Confidence::High, None);
+    expect(&judge_with_control(denied("feeds.services.spinetix.com.corp.example", 3, None)), Outcome::Ok, Confidence::High, None);
+    expect(&judge(denied(DOCUMENTED, 3, None)), Outcome::Ok, Confidence::High, None);
+}
+
+#[test]
+fn a_documented_name_that_the_client_got_from_anybody_was_not_denied() {
+    let got = resolved(CLIENT, DOCUMENTED, "203.0.113.7");
+    let judged = judge_among(Site::default(), &[denied(DOCUMENTED, 5, None)], &[got, background()]).remove(0);
+    expect(&judged, Outcome::Ok, Confidence::High, None);
+}
+
+#[test]
+fn d11_a_resolver_that_says_it_filters_is_taken_at_its_word() {
+    expect(&judge(denied("other.example", 3, Some(15))), Outcome::DnsBlocked, Confidence::High, Some("D11"));
+}
+
+// RFC 5782, blocklists answer with loopback addresses
+#[test]
+fn d11_an_address_that_no_host_has_is_a_filters_but_loopback_only_for_documented_names() {
+    let gives = |name: &str, address: &str| judge(resolved(CLIENT, name, address));
+    for address in ["0.0.0.0", "127.0.0.1", "::", "::1"] {
+        expect(&gives(DOCUMENTED, address), Outcome::DnsBlocked, Confidence::Medium, Some("D11"));
+    }
+    expect(&gives("ads.example", "0.0.0.0"), Outcome::DnsBlocked, Confidence::Medium, Some("D11"));
+    expect(&gives("2.0.0.127.list.example", "127.0.0.2"), Outcome::Ok, Confidence::High, None);
+    expect(&gives(DOCUMENTED, "10.9.9.9"), Outcome::Ok, Confidence::High, None);
+}
+
+#[test]
+fn d12_a_resolver_that_refuses_a_documented_name_and_gives_others_denies_it() {
+    expect(&judge_with_control(denied(DOCUMENTED, 5, None)), Outcome::DnsBlocked, Confidence::Medium, Some("D12"));
+    expect(&judge(denied(DOCUMENTED, 5, None)), Outcome::DnsBlocked, Confidence::Low, Some("D12"));
+    expect(&judge_with_control(denied("other.example", 5, None)), Outcome::DnsBlocked, Confidence::Low, Some("D12"));
+}
+
+#[test]
+fn d14_a_resolver_that_fails_is_not_a_filter() {
+    expect(&judge(denied("other.example", 2, None)), Outcome::DnsFailed, Confidence::Medium, Some("D14"));
+}
+
+#[test]
+fn d42_a_page_that_a_proxy_made_up_is_a_block_page() {
+    let page = |code| {
+        let asked = tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&["http"]).answer(Side::Server, AnswerKind::Refused, code, "Refused");
+        judge(asked.fact(Fact::Proxied { mark: "X-Squid-Error: ERR_ACCESS_DENIED 0".into() }))
+    };
+    let judged = page(403);
+    expect(&judged, Outcome::BlockedByProxy, Confidence::Medium, Some("D42"));
+    assert!(judged.cause.unwrap().says.contains("X-Squid-Error"));
+    // A proxy that cannot reach the server blocks nothing.
+    expect(&page(503), Outcome::AppRefused, Confidence::Medium, Some("D56"));
+}
+
+#[test]
+fn d53_a_refusal_in_the_services_own_protocol_is_its_own() {
+    let refused = tcp(CLIENT, SERVER).talked(90, 90).speaks(&["mqtt"]).answer(Side::Server, AnswerKind::Refused, 5, "not authorized");
+    expect(&judge(refused), Outcome::AppRefused, Confidence::High, Some("D53"));
+}
+
+#[test]
+fn d43_d44_d56_http_refusals_are_read_by_their_code() {
+    let ask = |code, text: &str| judge(tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&["http"]).answer(Side::Server, AnswerKind::Refused, code, text));
+    expect(&ask(407, "Proxy Authentication Required"), Outcome::AppRefused, Confidence::Medium, Some("D56"));
+    let login = tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&["http"]).answer(Side::Server, AnswerKind::Refused, 407, "Proxy Authentication Required");
+    let login = login.fact(Fact::Proxied { mark: "Proxy-Authenticate: Basic realm=\"proxy\"".into() });
+    expect(&judge(login), Outcome::BlockedByProxy, Confidence::High, Some("D43"));
+    expect(&ask(511, "Network Authentication Required"), Outcome::BlockedByProxy, Confidence::High, Some("D44"));
+    let forbidden = ask(403, "Forbidden");
+    expect(&forbidden, Outcome::AppRefused, Confidence::Medium, Some("D56"));
+    let cause = forbidden.cause.unwrap();
+    assert!(!cause.says.contains("itself") && cause.alternatives.iter().any(|other| other.contains("filter")));
+    expect(&ask(404, "Not Found"), Outcome::Ok, Confidence::High, None);
+}
+
+#[test]
+fn a_service_that_served_once_in_the_flow_did_not_refuse() {
+    let sample = tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&["http"]);
+    let judged = judge(sample.answer(Side::Server, AnswerKind::Refused, 401, "Unauthorized").answer(Side::Server, AnswerKind::Accepted, 200, "OK"));
+    expect(&judged, Outcome::Ok, Confidence::High, None);
+}
+
+// the server's packets come with a time to live of 57
+
+fn alert(by: Side, code: u32, text: &str) -> Judged {
+    judge(tcp(CLIENT, SERVER).talked(300, 900).speaks(&["tls"]).sni("broker.example").answer(by, AnswerKind::Refused, code, text))
+}
+
+#[test]
+fn d48_no_common_version_is_told_apart_from_certificates() {
+    expect(&alert(Side::Server, 70, "protocol_version"), Outcome::TlsFailed, Confidence::High, Some("D48"));
+    expect(&alert(Side::Client, 71, "insufficient_security"), Outcome::TlsFailed, Confidence::High, Some("D48"));
+}
+
+#[test]
+fn d49_a_server_that_does_not_know_the_name_says_so() {
+    let judged = alert(Side::Server, 112, "unrecognized_name");
+    expect(&judged, Outcome::TlsFailed, Confidence::High, Some("D49"));
+    assert!(judged.cause.unwrap().says.contains("broker.example"));
+    expect(&alert(Side::Server, 120, "no_application_protocol"), Outcome::TlsFailed, Confidence::High, Some("D49"));
+}
+
+#[test]
+fn d47_a_client_certificate_that_is_demanded_is_named() {
+    assert!(alert(Side::Server, 116, "certificate_required").cause.unwrap().says.contains("demands a client certificate"));
+    let asked = tcp(CLIENT, SERVER).talked(300, 900).speaks(&["tls"]).fact(Fact::Reached(Step::CertificateAsked));
+    let asked = asked.answer(Side::Server, AnswerKind::Refused, 40, "handshake_failure");
+    let says = judge(asked).cause.unwrap().says;
+    assert!(says.contains("had asked for a client certificate") && says.contains("after the server's certificate"), "{says}");
+}
+
+#[test]
+fn d50_an_alert_that_is_not_visible_is_told_as_that() {
+    let hidden = || tcp(CLIENT, SERVER).talked(300, 900).speaks(&["tls"]).answer(Side::Client, AnswerKind::Refused, 256, "an encrypted alert");
+    let judged = judge(hidden());
+    expect(&judged, Outcome::TlsFailed, Confidence::Medium, Some("D50"));
+    assert!(judged.cause.unwrap().says.contains("not visible"));
+    let mut open = hidden();
+    open.0.flow.ended = crate::flow::Ended::CaptureEnd;
+    assert_ne!(judge(open).outcome, Outcome::TlsFailed);
+}
+
+fn certified(port: u16, name: &str, (issuer, key, whole): (&str, u64, u64)) -> Sample {
+    let flow = tcp(&format!("10.1.0.2:{port}"), &format!("203.0.113.{}:443", port % 200)).talked(300, 900).speaks(&["tls"]).sni(name);
+    flow.fact(Fact::Certified { issuer: issuer.into(), key, whole, public: false })
+}
+
+#[test]
+fn d45_one_key_or_one_private_issuer_for_several_owners_opens_tls() {
+    let names = ["www.example.com", "shop.example.net", "mail.example.org"];
+    let made = |key: fn(u64) -> u64| (1..).zip(names).map(|(n, name)| certified(40000 + n as u16, name, ("Filter CA", key(n), n))).collect::<Vec<_>>();
+    for judged in judge_all(Site::default(), &made(|_| 7)) {
+        expect(&judged, Outcome::TlsIntercepted, Confidence::High, Some("D45"));
+    }
+    for judged in judge_all(Site::default(), &made(|n| n)) {
+        expect(&judged, Outcome::TlsIntercepted, Confidence::Medium, Some("D45"));
+        assert!(judged.cause.unwrap().says.contains("Filter CA"));
+    }
+}
+
+// A company's own servers under its own name; one certificate for several names; an authority that everybody trusts.
+#[test]
+fn d45_one_owner_one_certificate_or_a_public_authority_open_nothing() {
+    let own: Vec<Sample> = (1..5).map(|n| certified(40000 + n, &format!("host{n}.example.com"), ("Example CA", 7, u64::from(n)))).collect();
+    let one: Vec<Sample> = (1..5).map(|n| certified(40000 + n, &format!("www.example{n}.com"), ("Example CA", 7, 7))).collect();
+    let public = |n: u64| Fact::Certified { issuer: "R11".into(), key: 7, whole: n, public: true };
+    let trusted: Vec<Sample> =
+        (1..5).map(|n| tcp(&format!("10.1.0.2:{}", 40000 + n), SERVER).talked(9, 9).sni(&format!("www.example{n}.com")).fact(public(n))).collect();
+    for samples in [own, one, trusted] {
+        assert!(judge_all(Site::default(), &samples).iter().all(|judged| judged.outcome == Outcome::Ok));
+    }
+}
+
+#[test]
+fn d44_a_portal_that_answers_in_the_servers_place_is_told_by_where_it_sends() {
+    let sent = |asked: &str, to: &str| {
+        let flow = tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&["http"]).answer(Side::Server, AnswerKind::Redirected, 302, "Found");
+        let named = flow.fact(Fact::Name { of: Side::Server, name: asked.into(), source: NameSource::Host });
+        judge(named.fact(Fact::SentTo { host: to.into() }))
+    };
+    expect(&sent("connectivitycheck.gstatic.com", "portal.example"), Outcome::BlockedByProxy, Confidence::High, Some("D44"));
+    expect(&sent("feeds.example", "10.1.0.1"), Outcome::BlockedByProxy, Confidence::Medium, Some("D44"));
+    // Everyday redirections.
+    expect(&sent("example.com", "www.example.com"), Outcome::Ok, Confidence::High, None);
+    expect(&sent("feeds.example", "login.example"), Outcome::Ok, Confidence::High, None);
+}
+
+fn unanswered(resolver: &str, name: &str, retries: u32) -> Sample {
+    let asked = udp(CLIENT, resolver).speaks(&["dns"]).fact(Fact::Unanswered { name: name.into() });
+    (0..retries).fold(asked, |asked, _| asked.fact(Fact::Retry))
+}
+
+#[test]
+fn d13_a_resolver_that_never_answers_denies_the_documented_name() {
+    let judged = judge(unanswered(RESOLVER, DOCUMENTED, 2));
+    expect(&judged, Outcome::SilentDrop, Confidence::High, Some("D13"));
+    assert!(judged.denied.is_some() && judged.cause.unwrap().says.contains(DOCUMENTED));
+    let two = judge_all(Site::default(), &[unanswered(RESOLVER, "a.example", 1), unanswered("10.1.0.3:53", "a.example", 1)]);
+    two.iter().for_each(|judged| expect(judged, Outcome::SilentDrop, Confidence::High, Some("D13")));
+    expect(&judge(unanswered(RESOLVER, "a.example", 1)), Outcome::SilentDrop, Confidence::Low, Some("D13"));
+}
+
+#[test]
+fn d13_a_name_that_another_resolver_gave_is_not_denied() {
+    let other = Fact::Resolved {
+        name: DOCUMENTED.into(),
+        aliases: Vec::new(),
+        addresses: vec!["203.0.113.7".parse().unwrap()],
+        ttl: std::time::Duration::from_secs(60),
+        source: NameSource::Dns,
+    };
+    let given = udp(CLIENT, "10.1.0.3:53").talked(40, 40).speaks(&["dns"]).fact(other);
+    let judged = judge_among(Site::default(), &[unanswered(RESOLVER, DOCUMENTED, 2)], &[given, background()]).remove(0);
+    expect(&judged, Outcome::SilentDrop, Confidence::Medium, Some("D13"));
+    assert!(judged.denied.is_none());
+}
+
+#[test]
+fn d11_one_private_address_for_names_of_many_owners_is_a_filters() {
+    let sink = |name: &str| resolved(CLIENT, name, "10.9.9.9");
+    let names = ["ads.example", "track.example.net", DOCUMENTED];
+    let judged = judge_all(Site::default(), &names.map(sink));
+    expect(&judged[2], Outcome::DnsBlocked, Confidence::Medium, Some("D11"));
+    // Names that no document knows may share a server inside on purpose.
+    expect(&judged[0], Outcome::Ok, Confidence::High, None);
+}

@@ -1,0 +1,241 @@
+//! How connections ended: cut, lost, stalled, silent. One test a rule of the decision table, named after it.
+
+use super::outcomes::{CLIENT, SERVER, expect, judge};
+use super::sample::*;
+use crate::judge::{Confidence, Outcome, Site};
+use crate::net::Side;
+
+#[test]
+fn d57_a_reset_after_the_first_message_is_not_blamed_on_the_network() {
+    expect(&judge(tcp(CLIENT, SERVER).talked(300, 0).reset(1.3, 57)), Outcome::AppRefused, Confidence::Low, Some("D57"));
+}
+
+#[test]
+fn d40_a_reset_from_another_distance_after_the_first_message_was_made_on_the_way() {
+    let cut = || tcp(CLIENT, SERVER).talked(517, 0).reset(1.3, 64);
+    expect(&judge(cut()), Outcome::ResetByMiddlebox, Confidence::Medium, Some("D40"));
+    let mut several = cut();
+    several.0.flow.tcp.as_mut().unwrap().resets_differ = true;
+    expect(&judge(several), Outcome::ResetByMiddlebox, Confidence::High, Some("D40"));
+}
+
+// 57 of 64 and 248 of 255 are both seven hops
+#[test]
+fn d40_a_reset_with_another_initial_time_to_live_from_the_same_distance_is_the_hosts_own() {
+    expect(&judge(tcp(CLIENT, SERVER).talked(517, 0).reset(1.3, 248)), Outcome::AppRefused, Confidence::Low, Some("D57"));
+}
+
+/// A segment of that side of this length, sent that often again and not acknowledged; `before` payload bytes in one segment had been.
+fn unacknowledged(side: Side, len: u32, again: u32, before: u32) -> Sample {
+    let (lost, whole) = (u64::from(len + before), if side == Side::Client { 0 } else { 100 });
+    let mut sample = if side == Side::Client { tcp(CLIENT, SERVER).talked(lost, whole) } else { tcp(CLIENT, SERVER).talked(whole, lost) };
+    let (place, tcp) = (side as usize, sample.0.flow.tcp.as_mut().unwrap());
+    tcp.acknowledged[place] = u64::from(before);
+    tcp.largest_acknowledged[place] = before;
+    tcp.open_again[place] = again;
+    tcp.payload[place] = lost;
+    // The SYN is at 0, the first byte at 1.
+    tcp.open_segment[place] = (len, i64::from(1 + before + len));
+    sample
+}
+
+#[test]
+fn d41_a_small_first_message_that_vanishes_after_the_handshake_is_dropped_for_its_content() {
+    let judged = judge(unacknowledged(Side::Client, 517, 5, 0));
+    expect(&judged, Outcome::SilentDrop, Confidence::Medium, Some("D41"));
+    let cause = judged.cause.unwrap();
+    assert!(cause.says.contains("517 bytes") && cause.says.contains("5 times"), "{}", cause.says);
+    assert!(["content", "size"].iter().all(|why| cause.alternatives.iter().any(|other| other.contains(why))));
+    expect(&judge(unacknowledged(Side::Client, 517, 2, 0)), Outcome::SilentDrop, Confidence::Low, Some("D41"));
+}
+
+// never blocked
+#[test]
+fn d32_a_lost_first_message_to_a_server_that_talks_to_this_client_at_other_times_is_not_blocked() {
+    let talked = tcp("10.1.0.2:39999", SERVER).talked(517, 900);
+    let judged = judge_among(Site::default(), &[unacknowledged(Side::Client, 517, 5, 0)], &[talked, background()]).remove(0);
+    expect(&judged, Outcome::Unreachable, Confidence::Medium, Some("D32"));
+}
+
+// a mirror that shows a connection a second time with other sequence numbers
+#[test]
+fn d60_a_segment_far_beyond_all_that_was_sent_is_not_lost() {
+    let mut twice = unacknowledged(Side::Server, 1448, 4, 237);
+    twice.0.flow.tcp.as_mut().unwrap().open_segment[1].1 += 1_604_532_840;
+    expect(&judge(twice), Outcome::Ok, Confidence::High, None);
+}
+
+#[test]
+fn d60_large_segments_that_vanish_where_small_ones_pass_are_too_large_for_the_path() {
+    expect(&judge(unacknowledged(Side::Server, 1448, 11, 237)), Outcome::PmtuBlackhole, Confidence::Medium, Some("D60"));
+    expect(&judge(unacknowledged(Side::Client, 1448, 4, 237)), Outcome::PmtuBlackhole, Confidence::Medium, Some("D60"));
+    // A large first message: its content may be the reason as well.
+    expect(&judge(unacknowledged(Side::Client, 1448, 4, 0)), Outcome::PmtuBlackhole, Confidence::Low, Some("D60"));
+}
+
+// RFC 8200, every path carries 1280 bytes
+#[test]
+fn d60_what_any_path_carries_or_was_carried_before_is_not_lost_for_its_size() {
+    expect(&judge(unacknowledged(Side::Server, 1208, 11, 237)), Outcome::Ok, Confidence::High, None);
+    expect(&judge(unacknowledged(Side::Server, 1448, 11, 1448)), Outcome::Ok, Confidence::High, None);
+    expect(&judge(unacknowledged(Side::Server, 1448, 1, 237)), Outcome::Ok, Confidence::High, None);
+}
+
+#[test]
+fn d34_a_first_message_without_acknowledgment_or_repetition_proves_nothing() {
+    expect(&judge(unacknowledged(Side::Client, 517, 0, 0)), Outcome::NotObservable, Confidence::Low, Some("D34"));
+}
+
+#[test]
+fn d79_a_dispatcher_that_closes_after_the_session_id_does_not_know_the_space() {
+    let asks = |port: u16, bytes: u64, ends: &[u8]| {
+        let mut sample = tcp("10.1.0.40:40000", &format!("203.0.113.69:{port}")).talked(bytes, 0);
+        ends.iter().for_each(|letter| sample.0.flow.history.push(*letter));
+        judge_one(site(&["cobalt.peer=10.1.0.0/24"]), sample)
+    };
+    expect(&asks(6900, 16, b"fF"), Outcome::AppRefused, Confidence::High, Some("D79"));
+    // The client gave up, another message, another service.
+    for other in [asks(6900, 16, b"Ff"), asks(6900, 17, b"fF"), asks(443, 16, b"fF")] {
+        assert_ne!(other.cause.map(|cause| cause.rule), Some("D79"));
+    }
+}
+
+#[test]
+fn d54_a_request_taken_and_not_replied_to_is_the_servers_silence() {
+    let mut silent = tcp(CLIENT, SERVER).talked(300, 0);
+    silent.0.flow.ended = crate::flow::Ended::Idle;
+    expect(&judge(silent), Outcome::ServerSilent, Confidence::Medium, Some("D54"));
+}
+
+#[test]
+fn d36_a_connection_in_which_nothing_is_said_is_just_that() {
+    expect(&judge(tcp(CLIENT, SERVER).connected()), Outcome::ConnectedNoData, Confidence::High, Some("D36"));
+}
+
+fn hello(port: u16, name: &str) -> Sample {
+    tcp(&format!("10.1.0.2:{port}"), SERVER).talked(517, 0).speaks(&["tls"]).sni(name)
+}
+
+// The control: another name at the same address is served.
+#[test]
+fn d40_a_name_that_is_cut_where_another_is_served_is_cut_for_the_name() {
+    let served = tcp("10.1.0.3:40000", SERVER).talked(517, 900).speaks(&["tls"]).sni("other.example");
+    let judged = judge_among(Site::default(), &[hello(40000, "blocked.example").reset(1.3, 64)], &[served.clone(), background()]).remove(0);
+    expect(&judged, Outcome::ResetByMiddlebox, Confidence::High, Some("D40"));
+    assert!(judged.cause.unwrap().says.contains("other.example is served at the same address"));
+    // Like the server's own, and at this one address: the server may not want the name.
+    let judged = judge_among(Site::default(), &[hello(40000, "blocked.example").reset(1.3, 57)], &[served.clone(), background()]).remove(0);
+    expect(&judged, Outcome::AppRefused, Confidence::Low, Some("D57"));
+    // The same name at another address, too.
+    let elsewhere = tcp("10.1.0.2:40001", "203.0.113.8:443").talked(517, 0).speaks(&["tls"]).sni("blocked.example").reset(1.3, 57);
+    let judged = judge_among(Site::default(), &[hello(40000, "blocked.example").reset(1.3, 57)], &[served, elsewhere, background()]).remove(0);
+    expect(&judged, Outcome::ResetByMiddlebox, Confidence::Medium, Some("D40"));
+}
+
+#[test]
+fn d41_a_name_that_is_lost_where_another_is_served_is_lost_for_the_name() {
+    let served = tcp("10.1.0.3:40000", SERVER).talked(517, 900).speaks(&["tls"]).sni("other.example");
+    let lost = unacknowledged(Side::Client, 517, 5, 0).speaks(&["tls"]).sni("blocked.example");
+    let judged = judge_among(Site::default(), &[lost], &[served, background()]).remove(0);
+    expect(&judged, Outcome::SilentDrop, Confidence::High, Some("D41"));
+}
+
+// The server's packets come with 57 where it talks.
+#[test]
+fn d31_a_syn_ack_from_elsewhere_and_nothing_more_is_somebody_in_between() {
+    let talks = tcp("10.1.0.3:40000", "203.0.113.7:443").talked(100, 100);
+    let accepted = |ttl: u8| {
+        let mut accepted = tcp(CLIENT, SERVER).connected();
+        let story = accepted.0.flow.tcp.as_mut().unwrap();
+        (story.syn_ack_ttl, story.ttl[1]) = (Some(ttl), Some((ttl, ttl)));
+        judge_among(Site::default(), &[accepted], &[talks.clone(), background()]).remove(0)
+    };
+    expect(&accepted(63), Outcome::ConnectedNoData, Confidence::Medium, Some("D31"));
+    expect(&accepted(57), Outcome::ConnectedNoData, Confidence::High, Some("D36"));
+}
+
+fn idle(seconds: u64, again: u32) -> Sample {
+    let mut sample = tcp(CLIENT, SERVER).talked(300, 300);
+    let flow = &mut sample.0.flow;
+    flow.ended = crate::flow::Ended::Idle;
+    flow.client.last = Some(at(2.0 + seconds as f64 + 10.0));
+    let story = flow.tcp.as_mut().unwrap();
+    (story.open_segment[0], story.open_again[0], story.silence_before[0]) = ((40, 341), again, seconds * 1_000_000_000);
+    story.last_data[0] = Some((at(2.0 + seconds as f64 + 10.0), frame(20)));
+    sample
+}
+
+#[test]
+fn d62_data_after_a_long_silence_that_nobody_acknowledges_meets_a_forgotten_connection() {
+    let judged = judge(idle(400, 5));
+    expect(&judged, Outcome::IdleDropped, Confidence::Medium, Some("D62"));
+    assert!(judged.cause.unwrap().says.contains("silent for 400 s"));
+    for other in [idle(20, 5), idle(400, 1)] {
+        assert_ne!(judge(other).outcome, Outcome::IdleDropped);
+    }
+}
+
+// A server whose last words meet a client that has closed and gone.
+#[test]
+fn d62_what_comes_after_the_other_end_has_closed_is_no_forgotten_connection() {
+    let mut late = idle(400, 5);
+    late.0.flow.tcp.as_mut().unwrap().fins = [false, true];
+    assert_ne!(judge(late).outcome, Outcome::IdleDropped);
+}
+
+#[test]
+fn d62_a_reset_from_elsewhere_after_a_long_silence_is_of_who_forgot_the_connection() {
+    let reset = |ttl: u8| {
+        let mut sample = tcp(CLIENT, SERVER).talked(300, 300).reset(400.0, ttl);
+        sample.0.flow.tcp.as_mut().unwrap().reset.as_mut().unwrap().after_silence = 350_000_000_000;
+        judge(sample)
+    };
+    expect(&reset(64), Outcome::IdleDropped, Confidence::High, Some("D62"));
+    assert_ne!(reset(57).outcome, Outcome::IdleDropped);
+}
+
+#[test]
+fn d61_a_sender_that_does_not_heed_a_routers_word_on_sizes_is_named() {
+    let mut sample = unacknowledged(Side::Server, 1448, 11, 237);
+    let told = |n: u64| crate::flow::Rejection {
+        by: "10.9.0.1".parse().unwrap(),
+        to: Side::Server,
+        v6: false,
+        kind: 3,
+        code: 4,
+        mtu: Some(1400),
+        quoted_ttl: 60,
+        time: at(2.0),
+        frame: frame(n),
+    };
+    sample.0.flow.rejections = vec![told(30), told(31)];
+    let judged = judge(sample.clone());
+    expect(&judged, Outcome::PmtuBlackhole, Confidence::High, Some("D61"));
+    assert!(judged.cause.unwrap().says.contains("no more than 1400 bytes"));
+    sample.0.flow.rejections.truncate(1);
+    expect(&judge(sample), Outcome::PmtuBlackhole, Confidence::Medium, Some("D60"));
+}
+
+#[test]
+fn d58_a_window_that_stays_closed_is_the_servers() {
+    let mut sample = tcp(CLIENT, SERVER).talked(90_000, 10);
+    sample.0.flow.ended = crate::flow::Ended::Idle;
+    let story = sample.0.flow.tcp.as_mut().unwrap();
+    (story.stalled, story.zero_windows) = ([false, true], [0, 6]);
+    expect(&judge(sample.clone()), Outcome::ServerSilent, Confidence::Medium, Some("D58"));
+    sample.0.flow.tcp.as_mut().unwrap().stalled = [false, false];
+    expect(&judge(sample), Outcome::Ok, Confidence::High, None);
+}
+
+#[test]
+fn d59_a_server_that_takes_the_first_message_and_closes_has_not_served() {
+    let closed = |ends: &[u8]| {
+        let mut sample = tcp(CLIENT, SERVER).talked(300, 0);
+        ends.iter().for_each(|letter| sample.0.flow.history.push(*letter));
+        sample.0.flow.tcp.as_mut().unwrap().fins = [true, true];
+        judge(sample)
+    };
+    expect(&closed(b"fF"), Outcome::AppRefused, Confidence::Low, Some("D59"));
+    // The client was through with it.
+    assert_eq!(closed(b"Ff").outcome, Outcome::Ok);
+}

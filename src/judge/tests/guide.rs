@@ -1,0 +1,108 @@
+//! The decision table against what is written: every rule in the guide, every rule with its test, every rule of the reference accounted for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::judge::{Outcome, rules};
+
+/// Rules of the reference that are no line of the table, with the place that knows them or the reason why a capture cannot show them.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("D03", "copies of a packet are taken out before flows are counted (`flow`), and told by kind"),
+    ("D23", "a host that does not answer ARP is never sent a SYN; what a router then says is D29"),
+    ("D51", "the verdict: reason `wrong_protocol`"),
+    ("D52", "the verdict: reason `undocumented_service`, with the row that has the protocol among the candidates"),
+    ("D82", "coverage: `never_attempted`"),
+    ("D83", "findings: the row that takes over is named beside the one that is blocked"),
+];
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// Ids by the tests that bear them in their names, as `d20_...` or `d46_d47_...`.
+fn tested() -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
+    for file in [
+        "judge/tests/outcomes.rs",
+        "judge/tests/answers.rs",
+        "judge/tests/endings.rs",
+        "judge/tests/findings.rs",
+        "judge/tests/verdicts.rs",
+        "flow/duplicates.rs",
+    ] {
+        for name in read(&format!("src/{file}")).lines().filter_map(|line| line.trim().strip_prefix("fn ")) {
+            let is_id = |word: &&str| word.len() == 3 && word.starts_with('d') && word[1..].bytes().all(|byte| byte.is_ascii_digit());
+            ids.extend(name.split('_').take_while(is_id).map(str::to_uppercase));
+        }
+    }
+    ids
+}
+
+fn word(outcome: Outcome) -> String {
+    serde_json::to_value(outcome).unwrap().as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_rule_has_its_own_id() {
+    let ids: BTreeSet<&str> = rules().map(|rule| rule.id).collect();
+    assert_eq!(ids.len(), rules().count());
+}
+
+#[test]
+fn every_rule_names_another_explanation() {
+    let bare: Vec<&str> = rules().filter(|rule| rule.alternatives.is_empty()).map(|rule| rule.id).collect();
+    assert!(bare.is_empty(), "{bare:?}");
+}
+
+#[test]
+fn every_rule_has_a_test_that_bears_its_id() {
+    let tested = tested();
+    let missing: Vec<&str> = rules().map(|rule| rule.id).filter(|id| !tested.contains(*id)).collect();
+    assert!(missing.is_empty(), "no test is named after {missing:?}");
+    let missing: Vec<&str> = ELSEWHERE.iter().map(|(id, _)| *id).filter(|id| *id != "D23" && !tested.contains(*id)).collect();
+    assert!(missing.is_empty(), "no test is named after {missing:?}");
+}
+
+/// The reference is not part of the repository; where it lies beside it, every rule of it must be known here, and every rule here that is not the
+/// reference's must be one of our own.
+#[test]
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn every_rule_of_the_reference_is_a_line_of_the_table_or_told_elsewhere() {
+    let Ok(reference) = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference/protocols.md")) else {
+        eprintln!("skipped: the reference does not lie beside the repository");
+        return;
+    };
+    let theirs: BTreeSet<&str> = reference
+        .lines()
+        .filter_map(|line| line.strip_prefix("| D"))
+        .filter_map(|rest| rest.get(..2))
+        .filter(|id| id.bytes().all(|byte| byte.is_ascii_digit()))
+        .collect();
+    let ours: BTreeSet<&str> = rules().map(|rule| rule.id).chain(ELSEWHERE.iter().map(|(id, _)| *id)).filter_map(|id| id.get(1..)).collect();
+    assert!(theirs.len() > 50, "{theirs:?}");
+    assert_eq!(theirs.difference(&ours).collect::<Vec<_>>(), Vec::<&&str>::new(), "rules of the reference that nothing here knows");
+    let own = ["05", "06", "32", "33", "34", "35", "36", "37", "38", "39", "56", "57", "58", "59", "63"];
+    assert_eq!(ours.difference(&theirs).copied().collect::<Vec<_>>(), own);
+}
+
+#[test]
+fn the_guide_lists_every_rule_as_the_table_has_it() {
+    let guide = read("GUIDE.md");
+    let due: Vec<String> = rules().map(|rule| format!("| {} | `{}` | {} |", rule.id, word(rule.outcome), rule.about)).collect();
+    let elsewhere: Vec<String> = ELSEWHERE.iter().map(|(id, about)| format!("| {id} | | {about} |")).collect();
+    let missing: Vec<String> = due.into_iter().chain(elsewhere).filter(|line| !guide.contains(line)).collect();
+    assert!(missing.is_empty(), "GUIDE.md lacks:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn the_guide_explains_every_outcome() {
+    let guide = read("GUIDE.md");
+    let rows: BTreeMap<&str, usize> = guide.lines().filter(|line| line.starts_with("| `")).map(|line| (line, line.matches('|').count())).collect();
+    let all = ["ok", "ok_degraded", "connected_no_data", "server_silent", "silent_drop", "refused_by_host", "rejected_by_network", "unreachable"];
+    let more = ["return_path_broken", "reset_by_middlebox", "blocked_by_proxy", "dns_blocked", "dns_failed", "tls_failed", "tls_intercepted", "app_refused"];
+    let rest = ["pmtu_blackhole", "idle_dropped", "one_way_by_design", "scan_noise", "midstream", "not_observable", "capture_damaged"];
+    let told = |name: &&str| rows.keys().any(|line| line.split('|').nth(1).is_some_and(|cell| cell.contains(&format!("`{name}`"))));
+    let missing: Vec<&str> = all.into_iter().chain(more).chain(rest).filter(|name| !told(name)).collect();
+    assert!(missing.is_empty(), "GUIDE.md explains no {missing:?}");
+}

@@ -1,0 +1,51 @@
+//! Every number that a rule of the decision table decides by, with its reason. Bounds of memory are in `limit`.
+
+use std::time::Duration;
+
+/// A SYN this long after the one before it was sent again because nothing came: the shortest first timeout in use is 1 s (RFC 6298 section 2.1),
+/// less what clocks and mirrors blur.
+pub(super) const SYN_AGAIN: Duration = Duration::from_millis(900);
+/// Equal SYNs from which on silence is sure: one may be lost, two in a row are seldom.
+pub(super) const SURE_SYNS: u32 = 3;
+/// Equal requests of a datagram protocol, likewise.
+pub(super) const SURE_REQUESTS: u32 = 3;
+/// An answer that has not come by then was not on its way: three times the longest usual round trip (satellite, 700 ms).
+pub(super) const ANSWER_BY: Duration = Duration::from_secs(2);
+/// Unrepeated attempts that together are as good as a repeated SYN, at low confidence.
+pub(super) const MANY_ATTEMPTS: u32 = 5;
+/// Packets of one probe of a scanner at most: SYN, a retry or two.
+pub(super) const SCAN_PACKETS: u64 = 3;
+/// A reset this many hops off comes from elsewhere; one hop may be a route that changed.
+pub(super) const FOREIGN_HOPS: u8 = 2;
+/// A reset that comes in less than half the time of the host's fastest answer is early if it is also this much faster: hosts answer within fractions of
+/// a millisecond, and below two nothing can be told.
+pub(super) const CLEARLY_EARLIER: Duration = Duration::from_millis(2);
+/// Steps between two identifications of one counter: a busy host that counts over all its connections sends some hundreds of packets meanwhile.
+pub(super) const SAME_COUNTER: u16 = 2048;
+/// Beyond 1 % loss, in parts per thousand, nothing blocked is more than likely.
+pub(super) const SOME_LOSS: u64 = 10;
+/// Beyond 10 % (where Zeek warns, too) it is no more than a hint, and a missing answer means nothing unless the client asked thrice.
+pub(super) const HEAVY_LOSS: u64 = 100;
+/// Payload of a TCP segment that every path carries: the least that IPv6 asks of a link (1280 bytes, RFC 8200 section 5), less 40 of IPv6, 20 of TCP, and 12
+/// of the timestamps that most segments have.
+pub(super) const SURE_TO_FIT: u32 = 1208;
+/// Bytes that IPv4 and TCP headers without options add to a segment's payload: what an ICMP error's MTU counts, and a segment's length does not.
+pub(super) const LEAST_HEADERS: u32 = 40;
+/// Retransmissions from which on a segment counts as lost for good: one is loss, two in a row are seldom.
+pub(super) const AGAIN: u32 = 2;
+/// With backoff three take over a second and a half (RFC 6298 sections 2.4 and 5.5, with the 200 ms floor in use): longer than queues hold anything.
+pub(super) const SURELY_AGAIN: u32 = 3;
+/// Zero windows from which on a receiver is stalled: the first may open again at once, the next answers a probe (RFC 9293 section 3.8.6.1).
+pub(super) const STALLED: u32 = 2;
+/// A silence after which firewalls, address translators and load balancers may have forgotten a connection: the shortest timeouts in use are a minute.
+pub(super) const IDLE: Duration = Duration::from_secs(60);
+/// The session id that opens TeaTime: 128 bits.
+pub(super) const SESSION_ID: u64 = 16;
+/// A service that has not replied to a whole request by then is silent; web servers and brokers allow themselves half a minute, people do not wait as long.
+pub(super) const REPLY_BY: Duration = Duration::from_secs(10);
+/// SYN-ACKs after which an opener that neither acknowledges nor asks again is gone: the server's first two repetitions take three seconds.
+pub(super) const HALF_OPEN: u32 = 2;
+/// Owners of names that share an issuer or a key, from which on that is no coincidence of one company's servers.
+pub(super) const UNRELATED_NAMES: usize = 3;
+/// Echo requests without an answer that are worth a word: many hosts ignore them, and one is lost now and then.
+pub(super) const SURE_ECHOES: u64 = 3;

@@ -1,0 +1,303 @@
+//! What the tap sees: at each capture point which hosts were heard and reached, over which links answers came, and how much was lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::decode::VlanStack;
+use crate::flow::{Ended, Flow};
+use crate::identify::Identified;
+use crate::judge::memory::Remembered;
+use crate::judge::visibility::went_on_unanswered;
+use crate::limit;
+use crate::net::{Mac, is_group, is_private};
+
+/// What this tap can see, for the report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Visibility {
+    /// Flows in which both ends were heard.
+    pub two_way: u64,
+    /// Flows between single hosts in which one end alone was heard.
+    pub one_way: u64,
+    /// Flows whose opener went on as if answered, though no answer was captured: proof that answers pass elsewhere.
+    pub unseen_answers: u64,
+    /// Flows of which answers alone were captured: what was asked passes elsewhere.
+    pub unseen_requests: u64,
+    /// TCP connections that were open before the capture began.
+    pub began_before: u64,
+    /// Flows that were still open when the capture ended.
+    pub cut_by_the_end: u64,
+    /// TCP bytes that were acknowledged, and how many of them were never captured.
+    pub acknowledged_bytes: u64,
+    /// See above.
+    pub missed_bytes: u64,
+    /// Packets that the capture itself says it lost, as far as it counts them.
+    pub dropped_by_the_capture: u64,
+    /// The capture points, in order; at most [`limit::POINTS_REMEMBERED`].
+    pub points: Vec<CapturePoint>,
+    /// Hosts whose answers demonstrably passed elsewhere and that were never heard, in order of address.
+    pub unheard: Vec<IpAddr>,
+    /// What found no room in memory at a bound, or was forgotten there: hosts, ends, pairs, names.
+    pub forgotten: u64,
+}
+
+/// What one capture point saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CapturePoint {
+    /// Number of the capture interface, in the order the captures declare them.
+    pub interface: u32,
+    /// VLAN identifiers, outermost first.
+    pub vlan: Vec<u16>,
+    /// As in [`Visibility`], of this point alone.
+    pub two_way: u64,
+    /// See above.
+    pub one_way: u64,
+    /// See above.
+    pub unseen_answers: u64,
+    /// See above.
+    pub unseen_requests: u64,
+    /// See above.
+    pub acknowledged_bytes: u64,
+    /// See above.
+    pub missed_bytes: u64,
+    /// Links (pairs of MAC addresses) over which both directions were seen, and over which one alone.
+    pub links_two_way: u64,
+    /// See above.
+    pub links_one_way: u64,
+}
+
+impl Visibility {
+    /// Share of acknowledged bytes that were never captured, in parts per thousand.
+    pub fn loss_per_mille(&self) -> u64 {
+        per_mille(self.missed_bytes, self.acknowledged_bytes)
+    }
+}
+
+/// Whether an answer would have been seen here. Ordered: later is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::judge) enum Sight {
+    /// Answers demonstrably pass elsewhere.
+    Blind,
+    /// Nothing shows it either way.
+    Open,
+    /// Answers of the same kind to other hosts, or over the same link, were seen at this capture point.
+    Likely,
+    /// The server, or somebody beside it, was heard by this very client.
+    Shown,
+}
+
+/// Where a flow was captured: interface and VLANs.
+type Point = (u32, VlanStack);
+
+/// What was learned at one point.
+#[derive(Debug, Default)]
+struct Counts {
+    place: CapturePoint,
+    /// Packets heard from inside, from outside.
+    heard: [u64; 2],
+}
+
+/// What one link carried.
+#[derive(Clone, Copy, Debug, Default)]
+struct Carried {
+    two_way: u64,
+    unseen: u64,
+    one_way: u64,
+}
+
+/// What one interface lost.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lost {
+    packets: u64,
+    dropped: u64,
+    acknowledged: u64,
+    missed: u64,
+}
+
+/// What was learned of all flows about seeing.
+#[derive(Debug)]
+pub(super) struct Tap {
+    summary: Visibility,
+    points: BTreeMap<Point, Counts>,
+    interfaces: BTreeMap<u32, Lost>,
+    /// Hosts that sent something, by capture point.
+    heard: Remembered<(Point, IpAddr), ()>,
+    /// Hosts that received something, by capture point and whether it came from outside.
+    reached: Remembered<(Point, IpAddr, bool), ()>,
+    /// Servers whose answers passed elsewhere.
+    unseen: Remembered<(Point, IpAddr), ()>,
+    /// Links, from the MAC address that the client's packets come from to the one they go to.
+    links: Remembered<(Point, Mac, Mac), Carried>,
+}
+
+impl Default for Tap {
+    fn default() -> Self {
+        Self {
+            summary: Visibility::default(),
+            points: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+            heard: Remembered::new(limit::HOSTS_REMEMBERED),
+            reached: Remembered::new(limit::HOSTS_REMEMBERED),
+            unseen: Remembered::new(limit::HOSTS_REMEMBERED),
+            links: Remembered::new(limit::LINKS_REMEMBERED),
+        }
+    }
+}
+
+impl Tap {
+    /// Enters one flow.
+    pub(super) fn learn(&mut self, identified: &Identified) {
+        let flow = &identified.flow;
+        let packets = flow.client.packets + flow.server.packets;
+        let lost = self.interfaces.entry(flow.interface).or_default();
+        lost.packets = lost.packets.saturating_add(packets);
+        self.summary.began_before += u64::from(flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream));
+        self.summary.cut_by_the_end += u64::from(flow.ended == Ended::CaptureEnd);
+        let point = (flow.interface, flow.vlan);
+        if !self.knows(point) {
+            self.summary.forgotten += 1;
+            return;
+        }
+        for (sender, receiver) in [(&flow.client, flow.server.endpoint.ip), (&flow.server, flow.client.endpoint.ip)] {
+            if sender.packets > 0 {
+                self.packets(point, sender.endpoint.ip, receiver);
+            }
+        }
+        if !is_group(flow.server.endpoint.ip) {
+            self.count(identified, point);
+        }
+    }
+
+    /// Enters how many packets the capture says it lost at an interface.
+    pub(super) fn dropped(&mut self, interface: u32, packets: u64) {
+        self.interfaces.entry(interface).or_default().dropped = packets;
+        self.summary.dropped_by_the_capture = self.interfaces.values().fold(0, |sum, lost| sum.saturating_add(lost.dropped));
+    }
+
+    /// Whether there was room for the point.
+    fn knows(&mut self, point: Point) -> bool {
+        let room = self.points.len() < limit::POINTS_REMEMBERED || self.points.contains_key(&point);
+        if room {
+            let (interface, vlan) = point;
+            let place = || CapturePoint { interface, vlan: vlan.ids().to_vec(), ..CapturePoint::default() };
+            self.points.entry(point).or_insert_with(|| Counts { place: place(), heard: [0; 2] });
+        }
+        room
+    }
+
+    fn packets(&mut self, point: Point, sender: IpAddr, receiver: IpAddr) {
+        let outside = !is_private(sender);
+        if let Some(count) = self.points.get_mut(&point).and_then(|counts| counts.heard.get_mut(usize::from(outside))) {
+            *count = count.saturating_add(1);
+        }
+        self.heard.meet((point, sender));
+        if !is_group(receiver) {
+            self.reached.meet((point, receiver, outside));
+        }
+    }
+
+    fn count(&mut self, identified: &Identified, point: Point) {
+        let flow = &identified.flow;
+        let both = flow.client.packets > 0 && flow.server.packets > 0;
+        let unseen = went_on_unanswered(identified);
+        let answers_alone = flow.client.packets == 0;
+        let loss = if both { loss_of(flow) } else { [0; 2] };
+        if let Some(lost) = self.interfaces.get_mut(&flow.interface) {
+            lost.acknowledged = lost.acknowledged.saturating_add(loss[0]);
+            lost.missed = lost.missed.saturating_add(loss[1]);
+        }
+        let Some(counts) = self.points.get_mut(&point) else { return };
+        let (all, place) = (&mut self.summary, &mut counts.place);
+        for (total, own, more) in [
+            (&mut all.two_way, &mut place.two_way, u64::from(both)),
+            (&mut all.one_way, &mut place.one_way, u64::from(!both)),
+            (&mut all.unseen_answers, &mut place.unseen_answers, u64::from(unseen)),
+            (&mut all.unseen_requests, &mut place.unseen_requests, u64::from(answers_alone)),
+            (&mut all.acknowledged_bytes, &mut place.acknowledged_bytes, loss[0]),
+            (&mut all.missed_bytes, &mut place.missed_bytes, loss[1]),
+        ] {
+            *total = total.saturating_add(more);
+            *own = own.saturating_add(more);
+        }
+        if unseen {
+            self.unseen.meet((point, flow.server.endpoint.ip));
+        }
+        if let Some(link) = link(flow, point) {
+            let carried = self.links.meet(link);
+            carried.two_way += u64::from(both);
+            carried.one_way += u64::from(!both);
+            carried.unseen += u64::from(unseen);
+        }
+    }
+
+    /// Whether an answer of the flow's server to its client would have been seen where the flow was captured.
+    pub(super) fn sight(&self, flow: &Flow) -> Sight {
+        let point = (flow.interface, flow.vlan);
+        let Some(counts) = self.points.get(&point) else { return Sight::Open };
+        let (client, server) = (flow.client.endpoint.ip, flow.server.endpoint.ip);
+        let heard = self.heard.has(&(point, server));
+        if self.unseen.has(&(point, server)) {
+            return if heard { Sight::Open } else { Sight::Blind };
+        }
+        let outside = !is_private(server);
+        let carried = link(flow, point).and_then(|link| self.links.get(&link)).copied().unwrap_or_default();
+        // What goes out over this link is answered over another that is not tapped.
+        if !heard && carried.unseen > 0 && carried.two_way == 0 {
+            return Sight::Blind;
+        }
+        if heard || self.reached.has(&(point, client, outside)) {
+            return Sight::Shown;
+        }
+        let from_there = counts.heard.get(usize::from(outside)).copied().unwrap_or(0);
+        match from_there {
+            _ if carried.two_way > 0 => Sight::Likely,
+            1.. => Sight::Likely,
+            0 if self.summary.two_way == 0 && self.summary.unseen_answers > 0 => Sight::Blind,
+            0 => Sight::Open,
+        }
+    }
+
+    /// Lost share at the flow's interface, parts per thousand: of acknowledged bytes, or of packets by the capture's own count, whichever is more.
+    pub(super) fn loss(&self, flow: &Flow) -> u64 {
+        let Lost { packets, dropped, acknowledged, missed } = self.interfaces.get(&flow.interface).copied().unwrap_or_default();
+        per_mille(missed, acknowledged).max(per_mille(dropped, packets.saturating_add(dropped)))
+    }
+
+    /// For the report.
+    pub(super) fn summary(&self) -> Visibility {
+        let unseen: BTreeSet<IpAddr> = self.unseen.keys().map(|(_, host)| *host).collect();
+        let is_heard = |host: &IpAddr| self.points.keys().any(|point| self.heard.has(&(*point, *host)));
+        let mut places: BTreeMap<Point, CapturePoint> = self.points.iter().map(|(point, counts)| (*point, counts.place.clone())).collect();
+        for key in self.links.keys() {
+            let (Some(place), Some(carried)) = (places.get_mut(&key.0), self.links.get(key)) else { continue };
+            place.links_two_way += u64::from(carried.two_way > 0);
+            place.links_one_way += u64::from(carried.two_way == 0 && carried.one_way > 0);
+        }
+        let forgotten = self.heard.forgotten() + self.reached.forgotten() + self.unseen.forgotten() + self.links.forgotten();
+        Visibility {
+            unheard: unseen.into_iter().filter(|host| !is_heard(host)).collect(),
+            points: places.into_values().collect(),
+            forgotten: self.summary.forgotten.saturating_add(forgotten),
+            ..self.summary.clone()
+        }
+    }
+}
+
+/// The link that the client's packets take; none where the first packet was the server's, or the capture has no link addresses.
+fn link(flow: &Flow, point: Point) -> Option<(Point, Mac, Mac)> {
+    let by_client = flow.client.packets > 0 && flow.client.first.is_some_and(|first| first <= flow.server.first.unwrap_or(first));
+    flow.link.filter(|_| by_client).map(|(from, to)| (point, from, to))
+}
+
+/// Acknowledged and missed bytes of a flow seen both ways: where one side is not mirrored at all, that is no loss. A gap is never more than what was
+/// acknowledged, whatever broken sequence numbers say.
+fn loss_of(flow: &Flow) -> [u64; 2] {
+    let Some(tcp) = &flow.tcp else { return [0; 2] };
+    let both = tcp.acknowledged.into_iter().zip(tcp.missed_bytes);
+    both.fold([0; 2], |[all, lost], (acknowledged, missed)| [all.saturating_add(acknowledged), lost.saturating_add(missed.min(acknowledged))])
+}
+
+fn per_mille(part: u64, whole: u64) -> u64 {
+    part.saturating_mul(1000).checked_div(whole).unwrap_or(0)
+}

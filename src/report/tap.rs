@@ -1,0 +1,123 @@
+//! What the tap can see, in sentences: warnings that bear on the findings, and the whole account.
+
+use crate::judge::{CapturePoint, Visibility};
+use crate::report::Report;
+use crate::report::text::grouped;
+
+/// What the tap could not see, as far as it bears on the findings.
+pub(super) fn warnings(visibility: &Visibility) -> Vec<String> {
+    let mut said = Vec::new();
+    if visibility.two_way == 0 && visibility.one_way > 0 {
+        said.push("no flow was seen in both directions; whether anything was answered cannot be told from here".to_owned());
+    }
+    if visibility.unseen_answers > 0 {
+        let many = grouped(visibility.unseen_answers);
+        said.push(format!("in {many} flows the client went on as if answered, but the answers pass elsewhere (one-sided mirror or asymmetric path)"));
+    }
+    if visibility.loss_per_mille() > 0 {
+        let (missed, all) = (grouped(visibility.missed_bytes), grouped(visibility.acknowledged_bytes));
+        said.push(format!("{missed} of {all} acknowledged bytes were never captured; an answer may be among them"));
+    }
+    if visibility.dropped_by_the_capture > 0 {
+        said.push(format!("the capture itself lost {} packets; an answer may be among them", grouped(visibility.dropped_by_the_capture)));
+    }
+    said
+}
+
+/// The whole account: a label and a sentence each.
+pub(super) fn told(report: &Report<'_>) -> Vec<(String, String)> {
+    let visibility = &report.visibility;
+    let mut said = vec![("directions".to_owned(), directions(visibility.two_way, visibility.one_way))];
+    let mut add = |label: &str, sentence: Option<String>| said.extend(sentence.map(|sentence| (label.to_owned(), sentence)));
+    let elsewhere =
+        (visibility.unseen_answers > 0).then(|| format!("answers to {} flows pass where this tap does not see them", grouped(visibility.unseen_answers)));
+    add("answers elsewhere", elsewhere);
+    let requests = (visibility.unseen_requests > 0).then(|| format!("of {} flows only what the asked host sent was seen", grouped(visibility.unseen_requests)));
+    add("requests elsewhere", requests);
+    add("never heard", never_heard(visibility));
+    add("loss", loss(visibility));
+    add("cut short", cut_short(report));
+    add("start and end", start_and_end(visibility));
+    if visibility.points.len() > 1 {
+        said.extend(visibility.points.iter().take(POINTS_SHOWN).map(|place| (name(report, place), point(place))));
+    }
+    let more = visibility.points.len().saturating_sub(POINTS_SHOWN);
+    if more > 0 {
+        said.push(("capture points".to_owned(), format!("and {more} more, in the json summary")));
+    }
+    if visibility.forgotten > 0 {
+        said.push(("forgotten".to_owned(), format!("{} hosts, ends, pairs and names, for want of room", grouped(visibility.forgotten))));
+    }
+    said
+}
+
+fn directions(two_way: u64, one_way: u64) -> String {
+    match (two_way, one_way) {
+        (0, 0) => "no flow between single hosts was seen".to_owned(),
+        (both, 0) => format!("all {} flows between single hosts were heard from both ends", grouped(both)),
+        (both, one) => format!("{} flows between single hosts were heard from both ends, {} from one", grouped(both), grouped(one)),
+    }
+}
+
+fn never_heard(visibility: &Visibility) -> Option<String> {
+    let hosts: Vec<String> = visibility.unheard.iter().take(HOSTS_SHOWN).map(ToString::to_string).collect();
+    let more = visibility.unheard.len().saturating_sub(HOSTS_SHOWN);
+    let rest = if more > 0 { format!(" and {} more", grouped(more as u64)) } else { String::new() };
+    (!hosts.is_empty()).then(|| format!("{}{rest}: what they answer passes elsewhere, so their silence is not judged", hosts.join(", ")))
+}
+
+fn loss(visibility: &Visibility) -> Option<String> {
+    let (missed, all) = (visibility.missed_bytes, visibility.acknowledged_bytes);
+    match (missed, all) {
+        (_, 0) => None,
+        (0, all) => Some(format!("none: all {} acknowledged bytes were captured", grouped(all))),
+        (missed, all) => Some(format!("{} of {} acknowledged bytes were never captured", grouped(missed), grouped(all))),
+    }
+}
+
+/// Interfaces that keep only the beginning of a packet: then content may be missing, though not that there was some.
+fn cut_short(report: &Report<'_>) -> Option<String> {
+    let short: Vec<u32> = report.interfaces.iter().map(|interface| interface.snap_len).filter(|len| (1..WHOLE_PACKETS).contains(len)).collect();
+    let least = short.iter().min()?;
+    Some(format!("packets are kept up to {least} bytes at {} of {} interfaces; what lies beyond was not read", short.len(), report.interfaces.len()))
+}
+
+fn start_and_end(visibility: &Visibility) -> Option<String> {
+    let (before, after) = (visibility.began_before, visibility.cut_by_the_end);
+    let parts = [
+        (before > 0).then(|| format!("{} connections were open before the capture began", grouped(before))),
+        (after > 0).then(|| format!("{} flows were still open when it ended", grouped(after))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// `eth0 vlan 10`.
+fn name(report: &Report<'_>, place: &CapturePoint) -> String {
+    let interface = report.interfaces.get(place.interface as usize).and_then(|interface| interface.name.clone());
+    let interface = interface.unwrap_or_else(|| format!("interface {}", place.interface));
+    let vlan: Vec<String> = place.vlan.iter().map(ToString::to_string).collect();
+    let words = if vlan.is_empty() { interface } else { format!("{interface} vlan {}", vlan.join("/")) };
+    words.chars().filter(|c| !c.is_control()).collect()
+}
+
+fn point(place: &CapturePoint) -> String {
+    let mut parts = vec![format!("{} flows from both ends, {} from one", grouped(place.two_way), grouped(place.one_way))];
+    if place.unseen_answers > 0 {
+        parts.push(format!("answers to {} pass elsewhere", grouped(place.unseen_answers)));
+    }
+    if place.missed_bytes > 0 {
+        parts.push(format!("{} bytes missed", grouped(place.missed_bytes)));
+    }
+    if place.links_one_way > 0 {
+        parts.push(format!("{} of {} links in one direction only", place.links_one_way, place.links_one_way + place.links_two_way));
+    }
+    parts.join(", ")
+}
+
+/// Capture points told one by one; a trunk has more VLANs than a page has lines.
+const POINTS_SHOWN: usize = 12;
+/// Hosts named; more are a number.
+const HOSTS_SHOWN: usize = 8;
+/// A snap length that no packet of an ordinary network reaches.
+const WHOLE_PACKETS: u32 = 9_000;
