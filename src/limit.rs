@@ -231,9 +231,9 @@ pub const ROUNDS_AHEAD: usize = 8;
 
 // judge
 
-/// Ended flows that wait for their judgement, at some 1.3 KB each: an office's hour. What is learned later than that of a tap, a server or a pair of hosts
-/// comes too late for them.
-pub const FLOWS_AWAITING: usize = 16_384;
+/// Ended flows that wait for their judgement, at some 1.2 KB each: an office's half hour. What is learned later than that of a tap, a server or a pair of
+/// hosts comes too late for them.
+pub const FLOWS_AWAITING: usize = 8_192;
 /// Frames cited of one flow: the opening, the answer, the end, and a few retries.
 pub const FRAMES_CITED: usize = 8;
 /// Community IDs cited of one finding: enough to look some up, not a dump.

@@ -10,6 +10,7 @@ mod expiry;
 mod fragments;
 mod key;
 mod live;
+mod slab;
 mod story;
 mod stream;
 mod table;
@@ -236,7 +237,7 @@ impl History {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TcpStory {
     /// SYNs by the client, first to last, at most [`limit::SYNS_KEPT`](crate::limit::SYNS_KEPT) kept; `syns` counts all.
-    pub syn_times: SmallVec<[(Timestamp, FrameId); 3]>,
+    pub syn_times: SmallVec<[(Timestamp, FrameId); 1]>,
     /// SYNs by the client, retransmissions included.
     pub syns: u32,
     /// Whether all SYNs had the first one's sequence number.
@@ -250,7 +251,7 @@ pub struct TcpStory {
     /// Whether the client acknowledged the SYN-ACK, or went on as if it had.
     pub established: bool,
     /// The first RST: who sent it, when, in which frame, its time to live, and whether it answered a SYN.
-    pub reset: Option<Reset>,
+    pub reset: Option<Box<Reset>>,
     /// RSTs in all.
     pub resets: u32,
     /// FIN by client, by server.

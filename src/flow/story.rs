@@ -37,7 +37,7 @@ pub(super) fn tell(story: &mut TcpStory, told: &Told<'_>) {
     } else {
         story.ttl[side] = Some(story.ttl[side].map_or((told.ip.ttl, told.ip.ttl), |(low, high)| (low.min(told.ip.ttl), high.max(told.ip.ttl))));
         story.ident[side] = told.ip.ident as u16;
-        if story.reset.is_some_and(|reset| reset.from == told.side) && told.packet.payload_len > 0 {
+        if story.reset.as_ref().is_some_and(|reset| reset.from == told.side) && told.packet.payload_len > 0 {
             story.data_after_reset = story.data_after_reset.saturating_add(1);
         }
     }
@@ -95,8 +95,8 @@ fn note_reset(story: &mut TcpStory, told: &Told<'_>, silence: u64) {
         client_payload: story.payload[0],
         server_payload: story.payload[1],
     };
-    match story.reset {
-        None => story.reset = Some(reset),
+    match &story.reset {
+        None => story.reset = Some(Box::new(reset)),
         Some(first) => story.resets_differ |= first.sequence != reset.sequence || first.from != reset.from,
     }
 }

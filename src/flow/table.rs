@@ -11,6 +11,7 @@ use crate::decode::{self, Content, Header, Ip, Layer, OtherKind, Packet, Tcp, Wh
 use crate::flow::expiry::{Agenda, second_of};
 use crate::flow::key::{self, Key, Keyed};
 use crate::flow::live::{Live, Weight};
+use crate::flow::slab::Slab;
 use crate::flow::stream::{Outlet, Ready};
 use crate::flow::{Data, DuplicateKind, Duplicates, Ended, FragmentCounts, Fragments, Observer, Slot, Want, direction, unreachable};
 use crate::limit::{BATCH, LIVE_FLOWS, STREAMS_BYTES_HELD};
@@ -113,8 +114,7 @@ pub struct FlowTable {
     settings: Settings,
     /// Tags and places in `flows`. Found by tag first, so that many packets can be looked up before any flow is touched.
     index: HashTable<(u32, u32)>,
-    flows: Vec<Option<Live>>,
-    vacant: Vec<u32>,
+    flows: Slab<Live>,
     seed: RandomState,
     agenda: Agenda,
     duplicates: Duplicates,
@@ -152,8 +152,7 @@ impl FlowTable {
         Self {
             settings,
             index: HashTable::new(),
-            flows: Vec::new(),
-            vacant: Vec::new(),
+            flows: Slab::default(),
             seed: RandomState::default(),
             agenda: Agenda::default(),
             duplicates: Duplicates::default(),
@@ -204,7 +203,7 @@ impl FlowTable {
     /// on; `part` is told after each. With the same `ends` for all tables of a capture the parts of all together are in order again.
     pub fn finish_in_parts<O: Observer>(&mut self, ends: &[Timestamp], observer: &mut O, part: &mut dyn FnMut(&mut O)) {
         self.counts.fragments = self.fragments.finish();
-        let mut live: Vec<_> = self.flows.iter().zip(0..).filter_map(|(flow, slot)| Some((flow.as_ref()?.order(), slot))).collect();
+        let mut live: Vec<_> = self.flows.iter().map(|(slot, flow)| (flow.order(), slot)).collect();
         live.sort_unstable();
         let mut live = live.into_iter().peekable();
         for end in ends.iter().copied().chain([Timestamp::from_nanos(i64::MAX)]) {
@@ -264,7 +263,7 @@ impl FlowTable {
         let Content::Ip(ip, header) = &packet.content else { return };
         self.counts.in_flows += weight.packets;
         let (slot, is_new) = self.live_slot(packet, header, address, observer);
-        let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let Some(flow) = self.flows.get_mut(slot) else { return };
         let side = flow.side(address.keyed.from_low);
         flow.count(side, packet, ip.ttl, weight);
         if is_new {
@@ -345,24 +344,14 @@ impl FlowTable {
             Header::Icmp { kind, code, .. } => Some((*kind, *code)),
             _ => None,
         };
-        let flow = Some(Live::new(address.keyed, packet, direction::of_first(packet), icmp));
-        let slot = match self.vacant.pop() {
-            Some(slot) => {
-                self.flows[slot as usize] = flow;
-                slot
-            }
-            None => {
-                self.flows.push(flow);
-                u32::try_from(self.flows.len() - 1).unwrap_or(u32::MAX)
-            }
-        };
+        let slot = self.flows.insert(Live::new(address.keyed, packet, direction::of_first(packet), icmp));
         self.index.insert_unique(spread(address.tag), (address.tag, slot), |(tag, _)| spread(*tag));
         self.counts.opened += 1;
         slot
     }
 
     fn take_segment(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, tcp_header: &Tcp, observer: &mut impl Observer) {
-        let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let Some(flow) = self.flows.get_mut(slot) else { return };
         // Most packets belong to flows of which nobody wants payload any more.
         let parties = flow.wanted.then(|| flow.parties());
         let Live { tcp, cold, wanted, .. } = flow;
@@ -383,7 +372,7 @@ impl FlowTable {
     }
 
     fn take_datagram(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, observer: &mut impl Observer) {
-        let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let Some(flow) = self.flows.get_mut(slot) else { return };
         if flow.is_first_datagram(side) && ip.transport == Transport::UDP {
             flow.cold.history.push(if side == Side::Client { b'D' } else { b'd' });
         }
@@ -402,7 +391,7 @@ impl FlowTable {
         let quoted = failure.quote.and_then(|quote| {
             let keyed = Key::of_quote(&quote)?;
             let slot = self.find(keyed.key.tag(&self.seed), &keyed.key)?;
-            Some((self.flows.get_mut(slot as usize)?.as_mut()?, keyed.from_low))
+            Some((self.flows.get_mut(slot)?, keyed.from_low))
         });
         let kept = quoted.map(|(flow, from_low)| failure.rejection(packet, flow.side(from_low)).is_some_and(|rejection| flow.reject(rejection)));
         match kept {
@@ -414,7 +403,7 @@ impl FlowTable {
 
     /// Enters the flow into the agenda where it is not, or where its end has moved nearer.
     fn schedule(&mut self, slot: u32) {
-        let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let Some(flow) = self.flows.get_mut(slot) else { return };
         let is_new = flow.second == i64::MIN;
         let closes = flow.tcp.as_ref().and_then(|connection| connection.closed);
         if is_new || closes.is_some_and(|closes| second_of(closes) < flow.second) {
@@ -455,13 +444,13 @@ impl FlowTable {
     }
 
     fn enter(&mut self, slot: u32, deadline: Timestamp) {
-        if let Some(flow) = self.flows.get_mut(slot as usize).and_then(Option::as_mut) {
+        if let Some(flow) = self.flows.get_mut(slot) {
             flow.second = self.agenda.enter(slot, deadline);
         }
     }
 
     fn close(&mut self, slot: u32, ended: Ended, observer: &mut impl Observer) {
-        let Some(mut flow) = self.flows.get_mut(slot as usize).and_then(Option::take) else { return };
+        let Some(mut flow) = self.flows.remove(slot) else { return };
         if let Some(mut connection) = flow.tcp.take() {
             let (wanted, midstream) = (flow.wanted, connection.is_midstream());
             let parties = flow.parties();
@@ -474,7 +463,6 @@ impl FlowTable {
         if let Ok(entry) = self.index.find_entry(spread(tag), |(_, known)| *known == slot) {
             entry.remove();
         }
-        self.vacant.push(slot);
         observer.closed(Slot(slot), flow.into_flow(ended));
     }
 
@@ -487,7 +475,7 @@ impl FlowTable {
     }
 
     fn flow(&self, slot: u32) -> Option<&Live> {
-        self.flows.get(slot as usize)?.as_ref()
+        self.flows.get(slot)
     }
 }
 

@@ -48,7 +48,7 @@ fn a_rst_to_a_syn_is_rej() {
     t.server().at(0).rst_ack();
     let seen = t.run();
     assert_eq!(told(&seen), ("REJ", "Sr"));
-    let reset = story(&seen).reset.unwrap();
+    let reset = story(&seen).reset.as_deref().unwrap();
     assert!(reset.answers_syn && reset.with_ack);
     assert_eq!((reset.from, reset.ttl, reset.client_payload), (Side::Server, 57, 0));
 }
@@ -290,8 +290,8 @@ fn a_client_that_gives_up_its_attempt_is_rstos0_and_resets_are_told_apart() {
     let seen = t.run();
     assert_eq!(told(&seen), ("RSTR", "ShADrd"));
     let story = story(&seen);
-    assert_eq!((story.reset.unwrap().ttl, story.ttl[1], story.data_after_reset), (250, Some((57, 57)), 1));
-    assert_eq!(story.reset.unwrap().client_payload, 5);
+    assert_eq!((story.reset.as_ref().unwrap().ttl, story.ttl[1], story.data_after_reset), (250, Some((57, 57)), 1));
+    assert_eq!(story.reset.as_ref().unwrap().client_payload, 5);
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn a_silence_is_noted_before_the_segment_that_stays_open_and_before_a_reset() {
     let story = story(&seen);
     let seconds = |nanos: u64| nanos / 1_000_000_000;
     assert_eq!((story.silence_before.map(seconds), story.open_again[0]), ([600, 0], 1));
-    assert_eq!(story.reset.map(|reset| (seconds(reset.after_silence), reset.ident_before)), Some((5, story.ident[1])));
+    assert_eq!(story.reset.as_ref().map(|reset| (seconds(reset.after_silence), reset.ident_before)), Some((5, story.ident[1])));
 }
 
 #[test]
@@ -515,7 +515,7 @@ fn a_flow_flipped_twice_is_itself() {
     let before = format!("{flow:?}");
     flow.flip();
     assert_eq!((flow.client.endpoint.port, flow.state, flow.history.as_str()), (8_883, Some(ConnState::Rsto), "^sHadR"));
-    assert_eq!(flow.tcp.as_ref().unwrap().reset.unwrap().from, Side::Client);
+    assert_eq!(flow.tcp.as_ref().unwrap().reset.as_ref().unwrap().from, Side::Client);
     flow.flip();
     assert_eq!(format!("{flow:?}"), before);
 }

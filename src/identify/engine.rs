@@ -240,7 +240,10 @@ impl Live {
         let base = u32::try_from(self.base[hit.side as usize]).unwrap_or(u32::MAX);
         hit.offset = hit.offset.saturating_add(base);
         self.read_to = [0; 2];
+        // One layer is all that most flows have.
+        self.layers.reserve_exact(1);
         self.layers.push(protocol.name());
+        self.matches.reserve_exact(1);
         self.matches.push(hit.at(frame));
         self.evidence = if self.layers.len() == 1 { evidence } else { self.evidence.max(evidence) };
         self.client = self.client.or(client);

@@ -202,7 +202,7 @@ pub enum Fact {
         /// Protocol and field: `("tls", "version")`.
         key: (&'static str, &'static str),
         /// The value.
-        value: serde_json::Value,
+        value: Box<serde_json::Value>,
     },
 }
 

@@ -26,12 +26,12 @@ impl<'a> Docket<'a> {
     /// Hears a flow that has ended, and judges the one whose turn that makes it.
     pub fn hear(&mut self, identified: Identified, judged: &mut dyn FnMut(Judged)) {
         self.judge.learn(&identified);
-        self.waiting.push_back(identified);
-        if self.waiting.len() > FLOWS_AWAITING
+        if self.waiting.len() >= FLOWS_AWAITING
             && let Some(first) = self.waiting.pop_front()
         {
             judged(self.judge.judge(first));
         }
+        self.waiting.push_back(identified);
     }
 
     /// Learns how many packets the capture itself says it lost at an interface: captures say so at their end.

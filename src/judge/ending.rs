@@ -132,7 +132,7 @@ impl<'a> Ending<'a> {
         let answered = took_part(flow);
         let due = known.service.is_none_or(|service| service.answered);
         let said_one_way = identified.facts.contains(&Fact::OneWay);
-        let reset = tcp.and_then(|tcp| tcp.reset.as_ref());
+        let reset = tcp.and_then(|tcp| tcp.reset.as_deref());
         let by_server = reset.filter(|reset| reset.from == Side::Server);
         let name = stated(identified);
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
@@ -219,7 +219,7 @@ impl<'a> Ending<'a> {
         let mut frames = vec![self.flow.first_frame];
         frames.extend(self.tcp.iter().flat_map(|tcp| tcp.syn_times.iter().map(|(_, frame)| *frame)));
         frames.extend(self.rejection.map(|rejection| rejection.frame));
-        frames.extend(self.tcp.and_then(|tcp| tcp.reset).map(|reset| reset.frame));
+        frames.extend(self.tcp.and_then(|tcp| tcp.reset.as_deref()).map(|reset| reset.frame));
         frames.extend(self.identified.matches.iter().map(|hit| hit.frame));
         frames.sort_unstable();
         frames.dedup();

@@ -429,6 +429,7 @@ fn details(facts: &[Fact]) -> Value {
     let mut all = Map::new();
     for fact in facts {
         let Fact::Detail { key: (protocol, field), value } = fact else { continue };
+        let value = value.as_ref();
         let Value::Object(fields) = all.entry(*protocol).or_insert_with(|| Value::Object(Map::new())) else { continue };
         match fields.get_mut(*field) {
             None => {

@@ -157,7 +157,7 @@ impl Names {
     fn services(&self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
         let browse = |record: &&Record<'_>| record.kind == dns::PTR && (record.name.contains("._tcp") || record.name.contains("._udp"));
         if let Some(record) = message.records.iter().find(browse) {
-            said.say(Fact::Detail { key: (self.source.name(), "service"), value: Value::from(&*printable(record.name.as_bytes())) });
+            said.say(Fact::Detail { key: (self.source.name(), "service"), value: Box::new(Value::from(&*printable(record.name.as_bytes()))) });
         }
         for record in &message.records {
             let Some((port, target)) = message.service(record) else { continue };

@@ -333,7 +333,7 @@ impl Said<'_> {
     /// States a field of the record's `details`, where those are wanted. What is dear to work out is best asked for [first](Self::wants_details).
     pub fn detail(&mut self, protocol: &'static str, field: &'static str, value: impl Into<serde_json::Value>) {
         if self.wants_details {
-            self.say(Fact::Detail { key: (protocol, field), value: value.into() });
+            self.say(Fact::Detail { key: (protocol, field), value: Box::new(value.into()) });
         }
     }
 }

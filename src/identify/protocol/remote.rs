@@ -228,7 +228,7 @@ mod tests {
         let offers: &[(Side, &[u8])] = &[(Server, version), (Client, version), (Server, &[2, 2, 16])];
         assert_eq!(evidence(decide(&RFB, Transport::TCP, 5900, version, version)), Evidence::BothOpenings);
         let heard = read(&RFB, Transport::TCP, 5900, offers);
-        assert!(heard.facts.contains(&Fact::Detail { key: ("rfb", "security"), value: serde_json::json!(["vnc", "tight"]) }), "{:?}", heard.facts);
+        assert!(heard.facts.contains(&Fact::Detail { key: ("rfb", "security"), value: Box::new(serde_json::json!(["vnc", "tight"])) }), "{:?}", heard.facts);
         survives(&RFB, Transport::TCP, 5900, offers);
         let refuses: &[(Side, &[u8])] = &[(Server, version), (Client, version), (Server, b"\0\0\0\0\x08Too many")];
         let heard = read(&RFB, Transport::TCP, 5900, refuses);

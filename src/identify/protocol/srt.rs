@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(evidence(decide(&SRT, Transport::UDP, 5421, dialogue[0].1, dialogue[1].1)), Evidence::BothOpenings);
         let heard = read(&SRT, Transport::UDP, 5421, &dialogue);
         assert_eq!((heard.evidence, heard.appetite), (Evidence::Dialogue, Appetite::Full));
-        assert!(heard.facts.contains(&Fact::Detail { key: ("srt", "stream_id"), value: "abc".into() }), "{:?}", heard.facts);
+        assert!(heard.facts.contains(&Fact::Detail { key: ("srt", "stream_id"), value: Box::new("abc".into()) }), "{:?}", heard.facts);
         survives(&SRT, Transport::UDP, 5421, &dialogue);
     }
 

@@ -84,7 +84,7 @@ mod tests {
             assert_eq!(evidence(decide(&SYSLOG, Transport::UDP, 5140, message, &[])), Evidence::OneOpening);
             let heard = read(&SYSLOG, Transport::UDP, 514, &[(Client, message)]);
             assert!(heard.facts.contains(&Fact::OneWay));
-            assert!(heard.facts.contains(&Fact::Detail { key: ("syslog", "program"), value: "su".into() }), "{:?}", heard.facts);
+            assert!(heard.facts.contains(&Fact::Detail { key: ("syslog", "program"), value: Box::new("su".into()) }), "{:?}", heard.facts);
             survives(&SYSLOG, Transport::UDP, 514, &[(Client, message)]);
         }
     }

@@ -137,7 +137,7 @@ impl Heard {
     /// The last value it gave a field of the record's details.
     pub fn detail(&self, protocol: &str, field: &str) -> Option<serde_json::Value> {
         self.facts.iter().rev().find_map(|fact| match fact {
-            Fact::Detail { key, value } if *key == (protocol, field) => Some(value.clone()),
+            Fact::Detail { key, value } if *key == (protocol, field) => Some(value.as_ref().clone()),
             _ => None,
         })
     }

@@ -95,7 +95,7 @@ struct Lost {
 
 fn lost(e: &Ending<'_>, side: Side) -> Option<Lost> {
     let gave_up = |reset: &Reset| reset.from == side;
-    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.reset.as_ref().is_none_or(gave_up))?;
+    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.reset.as_deref().is_none_or(gave_up))?;
     let place = side as usize;
     let (len, end) = tcp.open_segment[place];
     let (again, passed) = (tcp.open_again[place], tcp.largest_acknowledged[place]);
@@ -218,7 +218,7 @@ pub(super) fn says_closed_without_reply(e: &Ending<'_>) -> String {
 /// Windows that stay closed to the end: what the client has to say is not taken.
 pub(super) fn stalled(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| tcp.established && tcp.stalled[1] && tcp.zero_windows[1] >= STALLED)?;
-    (!tcp.fins[1] && tcp.reset.is_none_or(|reset| reset.from == Side::Client)).then_some(Confidence::Medium)
+    (!tcp.fins[1] && tcp.reset.as_deref().is_none_or(|reset| reset.from == Side::Client)).then_some(Confidence::Medium)
 }
 
 pub(super) fn says_stalled(e: &Ending<'_>) -> String {
@@ -232,7 +232,7 @@ pub(super) fn idle(e: &Ending<'_>) -> Option<Confidence> {
     if e.flow.client.packets == 0 || e.flow.server.packets == 0 {
         return None;
     }
-    let foreign = tcp.reset.is_some_and(|reset| e.foreign.is_far() && tcp.silence_before[reset.from.other() as usize].max(reset.after_silence) >= nanos(IDLE));
+    let foreign = tcp.reset.as_deref().is_some_and(|reset| e.foreign.is_far() && tcp.silence_before[reset.from.other() as usize].max(reset.after_silence) >= nanos(IDLE));
     if foreign {
         return Some(Confidence::High);
     }
@@ -244,7 +244,7 @@ pub(super) fn idle(e: &Ending<'_>) -> Option<Confidence> {
         let open = tcp.open_segment[place].0 > 0 && tcp.open_again[place] >= SURELY_AGAIN;
         // Who has closed need not be there any more.
         let left = tcp.fins[other as usize];
-        open && quiet && !left && tcp.silence_before[place] >= nanos(IDLE) && tcp.reset.is_none_or(|reset| reset.from == side)
+        open && quiet && !left && tcp.silence_before[place] >= nanos(IDLE) && tcp.reset.as_deref().is_none_or(|reset| reset.from == side)
     };
     (unanswered(Side::Client) || unanswered(Side::Server)).then_some(Confidence::Medium)
 }
@@ -255,7 +255,7 @@ fn nanos(time: Duration) -> u64 {
 
 pub(super) fn says_idle(e: &Ending<'_>) -> String {
     let Some(tcp) = e.tcp else { return "cut after idling".to_owned() };
-    let reset = tcp.reset.filter(|_| e.foreign.is_far());
+    let reset = tcp.reset.as_deref().filter(|_| e.foreign.is_far());
     let silence = tcp.silence_before[0].max(tcp.silence_before[1]).max(reset.map_or(0, |reset| reset.after_silence));
     let then = match reset {
         Some(_) => format!("a reset came, but {}", signs(e)),

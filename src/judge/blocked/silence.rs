@@ -116,7 +116,7 @@ pub(super) fn says_syns(e: &Ending<'_>) -> String {
 pub(super) fn stale(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| tcp.syns > 0 && tcp.syn_acks == 0 && !tcp.established && !tcp.midstream)?;
     let bare = e.flow.history.has('a') && !e.flow.history.has('s') && !e.flow.history.has('h');
-    let refused = tcp.reset.is_some_and(|reset| reset.from == Side::Server);
+    let refused = tcp.reset.as_deref().is_some_and(|reset| reset.from == Side::Server);
     (bare && !refused && e.flow.server.payload_bytes == 0).then_some(Confidence::Low)
 }
 
@@ -128,13 +128,13 @@ pub(super) fn says_stale(e: &Ending<'_>) -> String {
 pub(super) fn half_open(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| tcp.syn_acks > 0 && !tcp.established && !tcp.midstream && e.tries < 2)?;
     let silent = e.flow.client.payload_bytes == 0 && e.flow.server.payload_bytes == 0;
-    let reset = tcp.reset.is_some_and(|reset| reset.from == Side::Client);
+    let reset = tcp.reset.as_deref().is_some_and(|reset| reset.from == Side::Client);
     (silent && (reset || tcp.syn_acks >= HALF_OPEN)).then_some(if reset { Confidence::High } else { Confidence::Medium })
 }
 
 pub(super) fn says_half_open(e: &Ending<'_>) -> String {
     let (client, server) = (e.flow.client.endpoint.ip, e.flow.server.endpoint);
-    match e.tcp.and_then(|tcp| tcp.reset) {
+    match e.tcp.and_then(|tcp| tcp.reset.as_deref()) {
         Some(reset) if reset.from == Side::Client => format!("{server} accepted, and {client} reset the connection before it stood"),
         _ => {
             let times = e.tcp.map_or(0, |tcp| tcp.syn_acks);

@@ -163,7 +163,7 @@ impl Sample {
             sequence: 0,
             with_ack: true,
         };
-        self.story().reset = Some(reset);
+        self.story().reset = Some(Box::new(reset));
         self.story().resets = 1;
         self.sent(Side::Server, 1, 0, time);
         self.0.flow.ended = Ended::Closed;
