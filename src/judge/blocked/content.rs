@@ -232,7 +232,8 @@ pub(super) fn idle(e: &Ending<'_>) -> Option<Confidence> {
     if e.flow.client.packets == 0 || e.flow.server.packets == 0 {
         return None;
     }
-    let foreign = tcp.reset.as_deref().is_some_and(|reset| e.foreign.is_far() && tcp.silence_before[reset.from.other() as usize].max(reset.after_silence) >= nanos(IDLE));
+    let foreign =
+        tcp.reset.as_deref().is_some_and(|reset| e.foreign.is_far() && tcp.silence_before[reset.from.other() as usize].max(reset.after_silence) >= nanos(IDLE));
     if foreign {
         return Some(Confidence::High);
     }
