@@ -264,6 +264,14 @@ impl Messages {
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_host_of_an_absolute_address_is_told_without_port_user_and_path() {
+        let hosts =
+            ["http://Portal.Example:8080/login?x=1", "https://10.1.0.1/", "http://user@a.example", "http://[2001:db8::1]:80/", "/login", "ftp://a.example"];
+        let due = [Some("portal.example"), Some("10.1.0.1"), Some("a.example"), Some("2001:db8::1"), None, None];
+        assert_eq!(hosts.map(|url| host_of_url(url).map(String::from)), due.map(|host| host.map(str::to_owned)));
+    }
+
     fn one_byte_length(bytes: &[u8]) -> Length {
         match bytes {
             [] => Length::Unknown,

@@ -294,6 +294,22 @@ mod tests {
     }
 
     #[test]
+    fn a_servers_certificate_is_marked_whether_or_not_details_are_wanted() {
+        let sample = sample();
+        let three = |len: usize| [(len >> 16) as u8, (len >> 8) as u8, len as u8];
+        let message = [&three(sample.len() + 3)[..], &three(sample.len()), &sample].concat();
+        let marked = |wants_details, from| {
+            let (mut facts, mut evidence) = (Vec::new(), crate::identify::Evidence::None);
+            tell("tls", &message, from, &mut Said { facts: &mut facts, evidence: &mut evidence, wants_details });
+            facts.into_iter().filter(|fact| matches!(fact, Fact::Certified { .. })).collect::<Vec<_>>()
+        };
+        let certificate = Certificate::read(&sample).unwrap();
+        let due = Fact::Certified { issuer: "Some CA".into(), key: certificate.key, whole: certificate.whole, public: false };
+        assert_eq!([marked(true, Side::Server), marked(false, Side::Server)], [vec![due.clone()], vec![due]]);
+        assert_eq!(marked(true, Side::Client), []);
+    }
+
+    #[test]
     fn a_certificate_cut_anywhere_is_read_as_far_as_it_goes() {
         let sample = sample();
         for len in 0..sample.len() {

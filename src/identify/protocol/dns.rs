@@ -148,6 +148,9 @@ mod tests {
         let query = hex(QUERY);
         let heard = read(&DNS, Transport::UDP, 53, &[(Client, &query), (Client, &query), (Client, &query)]);
         assert_eq!(heard.facts.iter().filter(|fact| **fact == Fact::Retry).count(), 2);
+        let unanswered = Fact::Unanswered { name: "www.example.com".into() };
+        assert!(heard.facts.contains(&unanswered));
+        assert!(!read(&DNS, Transport::UDP, 53, &[(Client, &query), (Server, &hex(ANSWER))]).facts.contains(&unanswered));
     }
 
     #[test]

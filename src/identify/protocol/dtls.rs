@@ -313,6 +313,14 @@ mod tests {
     }
 
     #[test]
+    fn a_hello_with_its_cookie_sent_again_is_a_retry_at_that_step() {
+        let hellos = [client_hello(0, b""), client_hello(1, b"cookie"), client_hello(1, b"cookie")];
+        let told = read_all(&Dtls, &hellos.each_ref().map(|hello| (Side::Client, hello.as_slice())));
+        assert!(told.says(&Fact::Retry) && told.says(&Fact::Reached(Step::CookieReturned)));
+        assert!(!told.says(&Fact::Reached(Step::ServerHello)));
+    }
+
+    #[test]
     fn a_cookie_that_comes_back_proves_an_answer() {
         let told = read_all(&Dtls, &[(Side::Client, &client_hello(0, b"")), (Side::Client, &client_hello(1, b"cookie"))]);
         assert!(!told.says(&Fact::Retry));

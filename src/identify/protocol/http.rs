@@ -481,6 +481,16 @@ mod tests {
     }
 
     #[test]
+    fn a_redirection_to_another_host_tells_which() {
+        let told = |answer: &str| read_all(&Http, &[(Side::Client, GET), (Side::Server, answer.as_bytes())]);
+        let sent = Fact::SentTo { host: "portal.example".into() };
+        assert!(told("HTTP/1.1 302 Found\r\nLocation: http://Portal.example:8080/login\r\nContent-Length: 0\r\n\r\n").says(&sent));
+        for other in ["HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n", "HTTP/1.1 201 Created\r\nLocation: http://portal.example/1\r\n\r\n"] {
+            assert!(!told(other).facts.iter().any(|fact| matches!(fact, Fact::SentTo { .. })));
+        }
+    }
+
+    #[test]
     fn other_text_protocols_are_not_http() {
         for text in ["OPTIONS rtsp://a/ RTSP/1.0\r\n", "INVITE sip:a@b SIP/2.0\r\n", "220 HTTP/1.1 ready\r\n", "GET\r\n", "HTTP/2 200\r\n", "EHLO a\r\n"] {
             let opening = Opening { complete: true, ..Opening::of(Transport::TCP, text.as_bytes(), &[]) };

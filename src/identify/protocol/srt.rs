@@ -265,6 +265,7 @@ mod tests {
         let refused = packet(5, (0, 0), 1010, 77, "");
         let heard = read(&SRT, Transport::UDP, 5421, &[(Client, &packet(5, (2, 5), CONCLUSION, 77, "")), (Server, &refused)]);
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 1010, text: "bad passphrase".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::Reached(Step::CookieReturned)));
         let induction = packet(4, (0, 2), INDUCTION, 0, "");
         assert!(read(&SRT, Transport::UDP, 5421, &[(Client, &induction), (Client, &induction)]).facts.contains(&Fact::Retry));
     }

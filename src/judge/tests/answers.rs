@@ -106,6 +106,34 @@ fn d53_a_refusal_in_the_services_own_protocol_is_its_own() {
     expect(&judge(refused), Outcome::AppRefused, Confidence::High, Some("D53"));
 }
 
+// Each in its own numbers: MQTT 3.1.1 CONNACK 5, CoAP 4.01 and 5.03, SRT 1010, FTP 530, SMTP 550, LDAP 49, XMPP, Hazelcast's HZX, SQL Server 18456.
+#[test]
+fn d53_every_service_that_answers_and_refuses_is_told_by_its_own_number_and_word() {
+    let tcp_refusals = [
+        ("mqtt", AnswerKind::Refused, 5, "not authorized"),
+        ("ftp", AnswerKind::Refused, 530, "Login incorrect."),
+        ("smtp", AnswerKind::Refused, 550, "relaying denied"),
+        ("ldap", AnswerKind::Refused, 49, "invalidCredentials"),
+        ("xmpp", AnswerKind::Refused, 0, "host-unknown"),
+        ("hazelcast", AnswerKind::Refused, 0, "HZX: unexpected protocol"),
+        ("tds", AnswerKind::Refused, 18456, "Login failed for user"),
+    ];
+    let udp_refusals = [
+        ("coap", AnswerKind::Refused, 0x81, "4.01"),
+        ("coap", AnswerKind::Failed, 0xa3, "5.03"),
+        ("srt", AnswerKind::Refused, 1010, "bad passphrase"),
+        ("snmp", AnswerKind::Refused, 16, "authorizationError"),
+    ];
+    let over = |open: fn(&str, &str) -> Sample, (name, kind, code, text): (&'static str, AnswerKind, u32, &str)| {
+        let judged = judge(open(CLIENT, SERVER).talked(90, 90).speaks(&[name]).answer(Side::Server, kind, code, text));
+        expect(&judged, Outcome::AppRefused, Confidence::High, Some("D53"));
+        let says = judged.cause.unwrap().says;
+        assert!(says.contains(text) && says.contains(&code.to_string()), "{says}");
+    };
+    tcp_refusals.into_iter().for_each(|refusal| over(tcp, refusal));
+    udp_refusals.into_iter().for_each(|refusal| over(udp, refusal));
+}
+
 #[test]
 fn d43_d44_d56_http_refusals_are_read_by_their_code() {
     let ask = |code, text: &str| judge(tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&["http"]).answer(Side::Server, AnswerKind::Refused, code, text));
