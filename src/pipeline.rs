@@ -53,7 +53,7 @@ pub type OnProgress<'a> = &'a (dyn Fn(u64, Option<u64>) + Sync);
 /// No capture could be opened, or the filter is none. A capture that ends badly is reported in [`Report::files`].
 pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, SourceError> {
     let books = Books::default();
-    let mut docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), &books).with_candidates(plan.records));
+    let mut docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), &books).with_records(plan.records));
     let (mut digest, mut gatherer) = (Digest::default(), Gatherer::new(plan.signatures));
     let mut judged = |judged: Judged| {
         digest.add(&judged);

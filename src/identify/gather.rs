@@ -58,6 +58,7 @@ impl Gathered {
     /// Begins with a piece that the protocols were [asked](Self::ask_first) about.
     pub(super) fn begin(piece: &Piece<'_>, refused: Refused) -> Self {
         let mut gathered = Self { refused, ..Self::default() };
+        gathered.heads.reserve_exact(1);
         gathered.heads.push(head(piece));
         gathered.keep(piece, piece.transport != Transport::TCP);
         gathered
@@ -67,6 +68,7 @@ impl Gathered {
     pub(super) fn add(&mut self, piece: &Piece<'_>, setting: Setting) -> Option<Recognised> {
         let datagrams = piece.transport != Transport::TCP;
         if self.heads.len() < limit::PIECES_TRIED {
+            self.heads.reserve_exact(1);
             self.heads.push(head(piece));
         }
         self.keep(piece, datagrams);
@@ -75,7 +77,6 @@ impl Gathered {
 
     /// Asks the protocols for the last time.
     pub(super) fn conclude(&mut self, setting: Setting) -> Option<Recognised> {
-        self.refused = Refused::default();
         self.ask(setting, true)
     }
 
@@ -116,12 +117,15 @@ impl Gathered {
             return;
         }
         let start = self.bytes[side].len();
+        // Most unknown flows send little more: no room is kept ahead.
+        self.bytes[side].reserve_exact(taken.len());
         self.bytes[side].extend_from_slice(taken);
         let left = (piece.bytes.len() - taken.len()) as u64;
         let missing = if datagrams { piece.missing.saturating_add(left) } else { piece.missing };
         // The rest of a stream's piece is as good as lost: nothing may be taken for its continuation.
         self.torn[side] |= !datagrams && left > 0;
         let (range, Piece { from, offset, time, frame, .. }) = (start..start + taken.len(), *piece);
+        self.pieces.reserve_exact(1);
         self.pieces.push(Kept { from, range, offset, missing, time, frame });
     }
 

@@ -176,7 +176,7 @@ pub enum Fact {
     Certified {
         /// Issuer's common name, else its organisation.
         issuer: Box<str>,
-        /// Mark of the public key: the first bytes of its digest.
+        /// Mark of the public key: the first bytes of its digest; zero where a public authority issued it.
         key: u64,
         /// Mark of the whole certificate, likewise.
         whole: u64,

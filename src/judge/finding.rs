@@ -111,7 +111,9 @@ impl<'a> Gatherer<'a> {
         self.together.add(judged, self.signatures);
         let flow = &judged.identified.flow;
         let pair = (flow.client.endpoint.ip, flow.transport, flow.server.endpoint);
-        if judged.outcome == Outcome::Ok && judged.verdict != Verdict::Unexpected && self.worked.len() < limit::PAIRS_REMEMBERED {
+        // What no document covers is never a finding, so nothing is held against it either.
+        let counts = judged.outcome == Outcome::Ok && judged.verdict != Verdict::Unexpected && !judged.reasons.contains(&Reason::NotCovered);
+        if counts && self.worked.len() < limit::PAIRS_REMEMBERED {
             self.worked.insert((judged.service, pair));
         }
         for (trouble, service, attribution) in troubles(judged) {

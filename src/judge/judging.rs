@@ -26,8 +26,8 @@ pub struct Judge<'a> {
     seen: Seen,
     resolvers: Resolvers,
     announcers: Announcers,
-    /// Whether candidate rows are told.
-    candidates: bool,
+    /// Whether what only flow records print is told.
+    records: bool,
     rhythms: Rhythms,
     presence: Presence,
 }
@@ -39,13 +39,13 @@ impl<'a> Judge<'a> {
         let (roles, claims) = (Roles::new(signatures, site), Claims::new(signatures));
         let rhythms = Rhythms::new(signatures);
         let (seen, resolvers, announcers) = (Seen::default(), Resolvers::default(), Announcers::default());
-        Self { signatures, roles, books, claims, seen, resolvers, announcers, rhythms, presence, candidates: true }
+        Self { signatures, roles, books, claims, seen, resolvers, announcers, rhythms, presence, records: true }
     }
 
-    /// Whether judgements are to tell candidate rows in words, as records do; they do unless this says no.
+    /// Whether judgements are to tell what only flow records print, candidate rows in words and the client's names; they do unless this says no.
     #[must_use]
-    pub const fn with_candidates(mut self, wanted: bool) -> Self {
-        self.candidates = wanted;
+    pub const fn with_records(mut self, wanted: bool) -> Self {
+        self.records = wanted;
         self
     }
 
@@ -88,14 +88,14 @@ impl<'a> Judge<'a> {
         let flow = &identified.flow;
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
         let given = [roles.of(&flow.client), roles.of(&flow.server)];
-        let names = [self.names(&identified, Side::Client), self.names(&identified, Side::Server)];
+        let names = [if self.records { self.names(&identified, Side::Client) } else { Vec::new() }, self.names(&identified, Side::Server)];
         let announced = identified.announced.clone().or_else(|| self.books.announced(flow.transport, client.ip, server, flow.first).map(Box::new));
         let announced = announced.filter(|promise| keeps(promise, &identified));
         let period = self.rhythms.period(client.ip, flow.transport, server);
         let case = Case { identified: &identified, given: &given, names: &names, announced: announced.as_deref(), period };
-        let weighed = weigh(&case, self.signatures, roles, &self.claims, self.candidates, |service| self.applies(service));
+        let weighed = weigh(&case, self.signatures, roles, &self.claims, self.records, |service| self.applies(service));
         let mut decision = verdict::decide(&case, self.signatures, roles, &weighed, took_part(flow));
-        if self.candidates {
+        if self.records {
             decision.candidates = verdict::candidates(&case, self.signatures, &weighed, decision.service);
         }
         if self.announcers.may_be_missed(flow) {

@@ -35,10 +35,10 @@ pub(super) fn tell(protocol: &'static str, message: &[u8], from: Side, said: &mu
         said.name(from, name, NameSource::Certificate);
     }
     let field = if from == Side::Server { "certificate" } else { "client_certificate" };
-    let value = serde_json::json!({
-        "subject": certificate.subject, "issuer": certificate.issuer, "names": certificate.names, "not_after": certificate.not_after,
-    });
-    said.detail(protocol, field, value);
+    if said.wants_details {
+        let Certificate { subject, issuer, names, not_after, .. } = &certificate;
+        said.detail(protocol, field, serde_json::json!({ "subject": subject, "issuer": issuer, "names": names, "not_after": not_after }));
+    }
     if from == Side::Server {
         let Certificate { issuer, key, whole, public, .. } = certificate;
         said.say(Fact::Certified { issuer, key, whole, public });
@@ -64,6 +64,8 @@ impl Certificate {
         element(&mut validity)?;
         let not_after = printable(element(&mut validity)?.1);
         let subject = name_of(element(&mut at)?.1);
+        // What a public authority issued is held against nothing.
+        let mark = |bytes: &[u8]| if public { 0 } else { mark(bytes) };
         let key = mark(element(&mut at)?.1);
         let mut certificate = Self { subject, issuer, names: Vec::new(), not_after, key, whole: mark(der), public };
         while let Some((tag, body)) = element(&mut at) {
