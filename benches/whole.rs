@@ -138,6 +138,7 @@ fn judged(path: &Path) -> u64 {
         filter: None,
         flows: Default::default(),
         workers: 1,
+        memory: portbook::limit::MEMORY,
         signatures: Signatures::built_in(),
         site: Site::default(),
         records: false,

@@ -76,8 +76,8 @@ pub const STREAM_PIECES_HELD: usize = 64;
 pub const STREAMS_BYTES_HELD: usize = 32 * 1024 * 1024;
 /// Bytes of a live connection without what its streams hold. Others take less than half.
 pub const LIVE_FLOW_BYTES: usize = 1_100;
-/// Flows live at once in a table: 275 MB at worst, with [`LIVE_FLOW_BYTES`] each. An office has some tens of thousands.
-pub const LIVE_FLOWS: usize = 250_000;
+/// Flows live at once in a table of which nothing else is said; the pipeline shares [`MEMORY`] out. An office has some tens of thousands.
+pub const LIVE_FLOWS: usize = 190_000;
 /// SYN times kept of one connection: Linux tries at most 11 times.
 pub const SYNS_KEPT: usize = 12;
 /// How long fragments wait for the rest of their datagram: as long as Linux waits (ipfrag_time); RFC 8200 allows 60 s.
@@ -108,6 +108,8 @@ pub const ROLES: usize = u16::MAX as usize;
 
 // identify
 
+/// Bytes held of flows that are not recognised yet and by the readers of others, in one shard of which nothing else is said.
+pub const OPENINGS_BYTES_HELD: usize = 80 << 20;
 /// Opening bytes kept of each side for people to look at: two lines of a hex dump.
 pub const OPENING_KEPT: usize = 32;
 /// Bytes kept of the beginning of each datagram or piece of a flow that is not recognised yet: the fixed headers of RTP, uTP and SRT; a tick of TeaTime.
@@ -226,6 +228,13 @@ pub const DNS_POINTERS: usize = 127;
 
 // pipeline
 
+/// Bytes of memory that a run takes at most, unless `--memory` says otherwise: half of what the smallest machines have that run such tools.
+pub const MEMORY: usize = 512 << 20;
+/// What is learned takes its share whatever the traffic: books of names and promises, pairs and hosts remembered, the docket, findings, one table's fragments,
+/// blocks of the capture, the program itself. The rest is shared among live flows.
+pub const MEMORY_OF_KNOWLEDGE: usize = 192 << 20;
+/// The least that `--memory` takes: some 37,000 live flows beside what is learned.
+pub const MEMORY_LEAST: usize = 256 << 20;
 /// Rounds of ended flows that a shard may be ahead of the judge.
 pub const ROUNDS_AHEAD: usize = 8;
 
@@ -241,9 +250,9 @@ pub const FLOW_IDS_CITED: usize = 16;
 /// Rows shown beside the one that a flow belongs to. Cinegy's busiest port has five; more than that helps nobody.
 pub const CANDIDATES_SHOWN: usize = 8;
 /// Hosts of which it is remembered that they were heard or reached, by capture point: a large site's, at some 60 bytes each.
-pub const HOSTS_REMEMBERED: usize = 1 << 18;
+pub const HOSTS_REMEMBERED: usize = 1 << 17;
 /// Pairs of client and server port of which it is remembered whether they worked, at some 80 bytes each.
-pub const PAIRS_REMEMBERED: usize = 1 << 19;
+pub const PAIRS_REMEMBERED: usize = 1 << 17;
 /// Places in a network at which captures are told apart, by interface and VLAN: the VLANs of a trunk.
 pub const POINTS_REMEMBERED: usize = 4096;
 /// Links (pairs of MAC addresses at a capture point) of which it is remembered whether answers came over them, at some 60 bytes each.

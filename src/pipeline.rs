@@ -17,7 +17,7 @@ use crate::decode::{self, Packet};
 use crate::flow::{self, FlowTable};
 use crate::identify::{Books, Identified, Identifier};
 use crate::judge::{Docket, Gatherer, Judge, Judged, Site, order};
-use crate::limit::{BATCH, ROUNDS_AHEAD};
+use crate::limit::{BATCH, FRAGMENT_BYTES, LIVE_FLOW_BYTES, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE, ROUNDS_AHEAD};
 use crate::report::{Digest, Losses, Report};
 use crate::signature::Signatures;
 use crate::time::Timestamp;
@@ -33,6 +33,8 @@ pub struct Plan<'a> {
     pub flows: flow::Settings,
     /// Most threads to use.
     pub workers: usize,
+    /// Most bytes of memory to use, at least [`limit::MEMORY_LEAST`](crate::limit::MEMORY_LEAST): what live flows hold is bounded accordingly.
+    pub memory: usize,
     /// The documents.
     pub signatures: &'a Signatures,
     /// What the operator says about the network.
@@ -176,7 +178,9 @@ struct Shard {
 /// One worker's way through the captures. What is counted of files and frames is the same for every shard; the first one's is kept.
 fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard, progress: OnProgress<'_>, sink: Sink<'_>) -> Read {
     let mut read = Read::default();
-    let (mut table, mut identifier) = (FlowTable::new(plan.flows.clone()), Identifier::new(books).with_details(plan.records));
+    let share = share_of(plan.memory, shard.of);
+    let settings = flow::Settings { live_flows: share * 5 / 8 / LIVE_FLOW_BYTES, streams_bytes: share / 8, ..plan.flows.clone() };
+    let (mut table, mut identifier) = (FlowTable::new(settings), Identifier::new(books).with_details(plan.records).within(share / 4));
     let mut rounds = Rounds::default();
     let mut names = Vec::new();
     loop {
@@ -206,10 +210,22 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
     table.advance(rounds.latest, &mut identifier);
     sink(in_order(&mut identifier), &names);
     table.finish_in_parts(&rounds.ends, &mut identifier, &mut |identifier| sink(in_order(identifier), &[]));
-    read.losses = Losses { flows: table.counts().clone(), facts: identifier.facts_dropped(), files_skipped: source.skipped(), ..Losses::default() };
+    read.losses = Losses {
+        flows: table.counts().clone(),
+        facts: identifier.facts_dropped(),
+        given_up: identifier.given_up(),
+        files_skipped: source.skipped(),
+        ..Losses::default()
+    };
     read.files = source.files().to_vec();
     read.interfaces = source.interfaces().to_vec();
     read
+}
+
+/// What one of so many shards may take for its live flows. Each has a table of fragments of its own.
+fn share_of(memory: usize, shards: usize) -> usize {
+    let fragments = FRAGMENT_BYTES * shards.saturating_sub(1);
+    memory.max(MEMORY_LEAST).saturating_sub(MEMORY_OF_KNOWLEDGE + fragments).max(LEAST_SHARE) / shards.max(1)
 }
 
 /// A packet's way as far as its flow.
@@ -280,5 +296,7 @@ impl Read {
 
 /// Frames of one round: some milliseconds of work, so that shards seldom wait for each other, and at most as many flows.
 const ROUND: usize = 4_096;
+/// With very many workers and little memory each still gets some flows.
+const LEAST_SHARE: usize = 16 << 20;
 /// Ends of rounds remembered, by which the flows that are live at the end of the capture are handed on in parts.
 const ROUNDS_REMEMBERED: usize = 4_096;

@@ -108,6 +108,8 @@ fn wrong_usage_ends_with_exit_code_2_and_says_what_would_be_right() {
         (vec!["--filter", "prot 80"], "syntax error"),
         (vec!["--format", "xml"], "possible values: text, json, ndjson"),
         (vec!["--workers", "0"], "1..=256"),
+        (vec!["--memory", "1M"], "at least 256M is needed"),
+        (vec!["--memory", "lots"], "write a number and K, M or G"),
     ] {
         let demo = path(&demo());
         let run = portbook(&[&["analyze"], arguments.as_slice(), &[&demo]].concat());

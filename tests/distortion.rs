@@ -172,6 +172,7 @@ fn judge(traffic: &Traffic, due: &Value) -> (Vec<Judged>, Visibility) {
         filter: None,
         flows: flow::Settings::default(),
         workers: 1,
+        memory: portbook::limit::MEMORY,
         signatures,
         site: site(due, signatures),
         records: true,

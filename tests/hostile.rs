@@ -153,6 +153,7 @@ impl Desk {
             filter: None,
             flows: flow::Settings::default(),
             workers,
+            memory: portbook::limit::MEMORY,
             signatures,
             site: Site::default(),
             records: true,

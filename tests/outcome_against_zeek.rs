@@ -131,6 +131,7 @@ fn connections_of(path: &Path, keep_duplicates: bool) -> BTreeMap<Ends, Vec<Ours
         filter: None,
         flows: flow::Settings { keep_duplicates, ..flow::Settings::default() },
         workers: 1,
+        memory: portbook::limit::MEMORY,
         signatures: Signatures::built_in(),
         site: Site::default(),
         records: false,

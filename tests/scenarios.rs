@@ -128,6 +128,7 @@ fn judged(scenario: &Scenario, kind: Kind) -> Vec<Value> {
         filter: None,
         flows: flow::Settings::default(),
         workers: 1,
+        memory: portbook::limit::MEMORY,
         signatures,
         site: Site { roles, ..Site::default() },
         records: true,

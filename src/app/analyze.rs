@@ -14,6 +14,7 @@ use crate::app::{Exit, Failure, choice, settings};
 use crate::capture::Filter;
 use crate::decode;
 use crate::flow;
+use crate::limit::MEMORY;
 use crate::pipeline::{self, Plan};
 use crate::report::paragraph::shown;
 use crate::report::{Format, Report, Style};
@@ -36,6 +37,7 @@ pub fn run(typed: Analyze) -> Result<Exit, Failure> {
         filter: typed.filter.as_deref(),
         flows: flow::Settings { keep_duplicates: typed.keep_duplicates, ..flow::Settings::default() },
         workers: settings::workers(&typed),
+        memory: typed.memory.unwrap_or(MEMORY),
         signatures,
         site,
         records: format.records,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::limit::MEMORY_LEAST;
+
 /// Holds captured traffic against vendors' port documents.
 #[derive(Debug, Parser)]
 #[command(name = "portbook", version, about, long_about = LONG_ABOUT, max_term_width = 100, disable_help_subcommand = true)]
@@ -64,6 +66,9 @@ pub struct Analyze {
     /// Threads that classify [default: one a core]; the report does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,
+    /// Memory to use at most, e.g. 512M, 2G [default: 512M]: beyond it the flows nearest to their timeout are put out, and counted
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub memory: Option<usize>,
     /// Exit with 1 where there is a finding of this severity or worse
     #[arg(long, value_name = "SEVERITY")]
     pub fail_on: Option<FailOn>,
@@ -203,4 +208,19 @@ mod tests {
     fn the_arguments_are_well_formed() {
         Arguments::command().debug_assert();
     }
+}
+
+/// `512M`, `2G`, `700MiB`, or bytes.
+fn memory(typed: &str) -> Result<usize, String> {
+    let digits = typed.len() - typed.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = typed.split_at(digits);
+    let shift = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        _ => return Err("write a number and K, M or G, e.g. 512M".to_owned()),
+    };
+    let bytes = number.parse::<usize>().ok().and_then(|number| number.checked_mul(1 << shift)).ok_or("write a number and K, M or G, e.g. 512M")?;
+    if bytes < MEMORY_LEAST { Err(format!("at least {}M is needed", MEMORY_LEAST >> 20)) } else { Ok(bytes) }
 }

@@ -20,12 +20,15 @@ pub struct Identifier<'b> {
     closed: Vec<Identified>,
     facts_dropped: u64,
     details: bool,
+    /// Bytes that flows may still hold until they are recognised, and their readers.
+    budget: usize,
+    given_up: u64,
 }
 
 impl<'b> Identifier<'b> {
     /// An identifier that writes what it learns about others into `books`.
     pub const fn new(books: &'b Books) -> Self {
-        Self { books, flows: Vec::new(), closed: Vec::new(), facts_dropped: 0, details: true }
+        Self { books, flows: Vec::new(), closed: Vec::new(), facts_dropped: 0, details: true, budget: limit::OPENINGS_BYTES_HELD, given_up: 0 }
     }
 
     /// Whether readers are to state what only flow records print; they do unless this says no.
@@ -38,6 +41,18 @@ impl<'b> Identifier<'b> {
     /// The flows that ended and were not taken out yet, in the order they ended.
     pub const fn ended(&mut self) -> &mut Vec<Identified> {
         &mut self.closed
+    }
+
+    /// At most so many bytes are held of flows that are not recognised yet, and by the readers of those that are; a flow that would hold more is given up.
+    #[must_use]
+    pub const fn within(mut self, bytes: usize) -> Self {
+        self.budget = bytes;
+        self
+    }
+
+    /// Flows of which no more was read at that bound.
+    pub const fn given_up(&self) -> u64 {
+        self.given_up
     }
 
     /// Facts dropped beyond [`limit::FACTS_KEPT`] a flow.
@@ -60,11 +75,20 @@ impl Observer for Identifier<'_> {
         let live = place.get_or_insert_with(|| Box::new(Live { details: self.details, ..Live::default() }));
         let want = live.take(parties, data, self.books);
         self.facts_dropped += u64::from(mem::take(&mut live.dropped));
+        // What it held before is given back first: the budget counts what is there now.
+        self.budget += mem::replace(&mut live.held, live.stage.held());
+        let Some(left) = self.budget.checked_sub(live.held) else {
+            (live.stage, live.held) = (Stage::Done, 0);
+            self.given_up += 1;
+            return Want::Nothing;
+        };
+        self.budget = left;
         want
     }
 
     fn closed(&mut self, slot: Slot, flow: Flow) {
         let live = self.flows.get_mut(slot.0 as usize).and_then(Option::take);
+        self.budget += live.as_ref().map_or(0, |live| live.held);
         self.closed.push(match live {
             Some(live) => live.conclude(flow, self.books, &mut self.facts_dropped),
             None => Identified::unknown(flow),
@@ -96,6 +120,8 @@ struct Live {
     midstream: bool,
     /// Whether details are stated.
     details: bool,
+    /// Bytes that the stage held after the last piece.
+    held: usize,
     dropped: u32,
 }
 
@@ -110,6 +136,16 @@ enum Stage {
     Read(Box<dyn Reader>),
     /// Enough is known, or nobody will know more.
     Done,
+}
+
+impl Stage {
+    fn held(&self) -> usize {
+        match self {
+            Self::Fresh | Self::Done => 0,
+            Self::Unknown(gathered) => gathered.held(),
+            Self::Read(reader) => reader.held(),
+        }
+    }
 }
 
 impl Live {
@@ -468,6 +504,26 @@ mod tests {
             assert_eq!(wants.last(), Some(&Want::Nothing));
             assert_eq!(identified.opening.each_ref().map(|kept| kept.len()), [limit::OPENING_KEPT; 2]);
         }
+    }
+
+    #[test]
+    fn what_openings_hold_together_has_a_bound_and_is_given_back() {
+        let books = Books::default();
+        let mut identifier = Identifier::new(&books).within(10_000);
+        let flow = flow(Transport::UDP, Direction::Certain);
+        let junk = [0xf5_u8; 1_000];
+        let piece = |number: u64| {
+            let (time, frame) = (Timestamp::from_parts(number as i64, 0), FrameId { file: 0, number });
+            Data { from: Side::Client, bytes: &junk, offset: number, missing: 0, midstream: false, time, frame, ttl: 64 }
+        };
+        for slot in 0..20 {
+            identifier.opened(Slot(slot));
+            identifier.data(Slot(slot), &flow.parties(), piece(0));
+        }
+        // Each takes a thousand bytes and its lists.
+        assert!((10..20).contains(&identifier.given_up()), "{}", identifier.given_up());
+        (0..20).for_each(|slot| identifier.closed(Slot(slot), flow.clone()));
+        assert_eq!(identifier.budget, 10_000);
     }
 
     #[test]

@@ -80,6 +80,12 @@ impl Gathered {
         self.ask(setting, true)
     }
 
+    /// Bytes that it takes.
+    pub(super) fn held(&self) -> usize {
+        let lists = self.pieces.capacity() * size_of::<Kept>() + self.heads.capacity() * size_of::<Head>();
+        self.bytes.iter().map(Vec::capacity).sum::<usize>() + lists
+    }
+
     /// Whether nothing to come could change the answer.
     pub(super) fn is_hopeless(&self, transport: Transport) -> bool {
         let tried = self.pieces.len() + self.passed >= limit::PIECES_TRIED;

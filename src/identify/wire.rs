@@ -156,6 +156,11 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// Bytes kept of an unfinished line.
+    pub fn held(&self) -> usize {
+        self.held.capacity()
+    }
+
     /// Takes the next whole line off `rest`, without its CR LF; none where the line is not finished yet (it is kept for the next call).
     pub fn next<'a>(&mut self, rest: &mut &'a [u8]) -> Option<Cow<'a, [u8]>> {
         let bytes = *rest;
@@ -208,6 +213,11 @@ pub struct Messages {
 }
 
 impl Messages {
+    /// Bytes kept of an unfinished message.
+    pub fn held(&self) -> usize {
+        self.held.capacity()
+    }
+
     /// Takes the next message off `rest`: all of it, or its first [`limit::MESSAGE_KEPT`] bytes. None where more bytes must come first,
     /// or where `length` did not understand them (then [`Messages::is_broken`], and everything after is swallowed).
     pub fn next(&mut self, rest: &mut &[u8], length: impl Fn(&[u8]) -> Length) -> Option<Vec<u8>> {

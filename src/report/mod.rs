@@ -59,6 +59,8 @@ pub struct Losses {
     pub flows: flow::Counts,
     /// Facts beyond those kept of one flow.
     pub facts: u64,
+    /// Flows that were read no further, as all together held too much.
+    pub given_up: u64,
     /// Names and promises that found no room in the books.
     pub names_and_promises: (u64, u64),
     /// Files in folders that are no captures.
@@ -72,6 +74,7 @@ impl Losses {
     pub fn merge(&mut self, other: Self) {
         self.flows.merge(other.flows);
         self.facts += other.facts;
+        self.given_up += other.given_up;
     }
 
     /// Decoding faults, by layer and cause.
@@ -120,6 +123,7 @@ impl Losses {
             ("fragmented datagrams whose parts contradict each other", fragments.spoiled),
             ("fragmented datagrams put out because too many were being gathered", fragments.evicted),
             ("facts beyond those kept of a flow", self.facts),
+            ("flows read no further because openings held too much memory", self.given_up),
             ("names beyond those kept", names),
             ("announcements beyond those kept", promises),
             ("files that are no captures", self.files_skipped),

@@ -302,6 +302,10 @@ struct Socks {
 }
 
 impl Reader for Socks {
+    fn held(&self) -> usize {
+        self.client.capacity() + self.server.capacity()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let held = if piece.from == Side::Client { &mut self.client } else { &mut self.server };
         let room = hold(held, piece.bytes, limit::SOCKS_KEPT);

@@ -84,6 +84,10 @@ impl Call {
 }
 
 impl Reader for Call {
+    fn held(&self) -> usize {
+        self.held.iter().map(Vec::capacity).sum()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if piece.transport == Transport::UDP {
             let split = memchr::memmem::find(piece.bytes, b"\r\n\r\n").map_or(piece.bytes.len(), |at| at + 4);

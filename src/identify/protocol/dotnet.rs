@@ -65,6 +65,10 @@ struct Framing {
 }
 
 impl Reader for Framing {
+    fn held(&self) -> usize {
+        self.client.capacity() + self.server.capacity()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let held = if piece.from == Side::Client { &mut self.client } else { &mut self.server };
         let room = hold(held, piece.bytes, limit::PREAMBLE_KEPT);
@@ -151,6 +155,10 @@ struct Remoting {
 }
 
 impl Reader for Remoting {
+    fn held(&self) -> usize {
+        self.client.capacity()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if piece.from == Side::Server {
             said.believe(Evidence::Dialogue);

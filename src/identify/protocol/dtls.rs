@@ -151,6 +151,10 @@ struct Assembly {
 }
 
 impl Reader for DtlsReader {
+    fn held(&self) -> usize {
+        self.assembly.iter().map(|side| side.held.capacity()).sum()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         self.datagrams = self.datagrams.saturating_add(1);
         let mut at = Cursor::new(piece.bytes);

@@ -28,6 +28,10 @@ impl Exchange {
 }
 
 impl Reader for Exchange {
+    fn held(&self) -> usize {
+        self.streams.iter().map(Messages::held).sum()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if piece.transport == Transport::UDP {
             return (self.each)(&piece, piece.bytes, said);

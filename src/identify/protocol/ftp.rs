@@ -54,6 +54,10 @@ struct Control {
 }
 
 impl Reader for Control {
+    fn held(&self) -> usize {
+        self.talk.held()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         for (line, end) in self.talk.hear(&piece) {
             if piece.from == Side::Client {

@@ -79,6 +79,10 @@ struct Asked {
 }
 
 impl Reader for HttpReader {
+    fn held(&self) -> usize {
+        self.socket.as_ref().map_or(0, |socket| socket.held()) + self.sides.iter().map(Messages::held).sum::<usize>()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if let Some(socket) = &mut self.socket {
             return socket.read(piece, said);

@@ -38,6 +38,11 @@ pub(super) enum BodyKind {
 }
 
 impl Messages {
+    /// Bytes kept of a head or a body that is not whole yet.
+    pub(super) fn held(&self) -> usize {
+        self.head.capacity() + self.kept.as_ref().map_or(0, |(_, body)| body.capacity())
+    }
+
     pub(super) fn miss(&mut self, missing: u64) {
         if missing == 0 {
             return;

@@ -103,6 +103,10 @@ struct Registry {
 }
 
 impl Reader for Registry {
+    fn held(&self) -> usize {
+        self.from_server.capacity()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if piece.from == Side::Client {
             return Appetite::Hungry;
@@ -168,6 +172,10 @@ struct Cluster {
 }
 
 impl Reader for Cluster {
+    fn held(&self) -> usize {
+        self.from_server.capacity()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if piece.from == Side::Client {
             return Appetite::Hungry;

@@ -83,6 +83,10 @@ struct Calls {
 }
 
 impl Reader for Calls {
+    fn held(&self) -> usize {
+        self.held.iter().map(Vec::capacity).sum()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let side = piece.from as usize;
         if self.told[side] {

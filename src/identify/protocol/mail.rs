@@ -122,6 +122,10 @@ impl Mail {
 }
 
 impl Reader for Mail {
+    fn held(&self) -> usize {
+        self.talk.held()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         for (line, end) in self.talk.hear(&piece) {
             if piece.from == Side::Client {

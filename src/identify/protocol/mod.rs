@@ -248,6 +248,11 @@ pub trait Reader: Send {
     /// New bytes of one side in order, or one datagram.
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite;
 
+    /// Bytes of the wire that it keeps, as far as they may be many: all readers of a shard share a budget.
+    fn held(&self) -> usize {
+        0
+    }
+
     /// The flow is over; what was held back may be said now.
     fn finish(&mut self, _said: &mut Said<'_>) {}
 }

@@ -174,6 +174,10 @@ impl Confirm {
 }
 
 impl Reader for Confirm {
+    fn held(&self) -> usize {
+        self.held.iter().map(Vec::capacity).sum()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let side = piece.from as usize;
         if self.seen[side] || piece.bytes.is_empty() {

@@ -181,6 +181,10 @@ struct Variables {
 }
 
 impl Reader for Variables {
+    fn held(&self) -> usize {
+        self.lines.held()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if piece.from == Side::Server {
             return Appetite::Hungry;

@@ -116,6 +116,10 @@ struct Crypto {
 }
 
 impl Reader for QuicReader {
+    fn held(&self) -> usize {
+        self.crypto.iter().map(|side| side.held).sum()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         self.datagrams = self.datagrams.saturating_add(1);
         let mut rest = piece.bytes;

@@ -96,6 +96,10 @@ struct Versions {
 }
 
 impl Reader for Versions {
+    fn held(&self) -> usize {
+        self.held.iter().map(Vec::capacity).sum()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let side = piece.from as usize;
         if self.told[side] {
@@ -130,6 +134,10 @@ struct Screen {
 }
 
 impl Reader for Screen {
+    fn held(&self) -> usize {
+        self.held.iter().map(Vec::capacity).sum()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let server = *self.server.get_or_insert_with(|| {
             if piece.from == Side::Client {

@@ -255,6 +255,10 @@ struct Postgres {
 }
 
 impl Reader for Postgres {
+    fn held(&self) -> usize {
+        self.from_server.capacity()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if piece.from == Side::Client {
             if piece.offset == 0 && piece.bytes.get(4..8).is_some_and(|code| matches!(code, [4, 0xd2, 0x16, 0x2f | 0x30])) {

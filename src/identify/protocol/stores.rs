@@ -257,6 +257,10 @@ struct FirstAnswer {
 }
 
 impl Reader for FirstAnswer {
+    fn held(&self) -> usize {
+        self.held.capacity()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if piece.from == Side::Client {
             return Appetite::Hungry;

@@ -139,6 +139,10 @@ struct StunReader {
 }
 
 impl Reader for StunReader {
+    fn held(&self) -> usize {
+        self.dtls.as_ref().map_or(0, |dtls| dtls.held())
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let broken = if piece.transport == Transport::UDP {
             self.datagram(piece, said);

@@ -13,6 +13,11 @@ pub struct Talk {
 }
 
 impl Talk {
+    /// Bytes kept of unfinished lines.
+    pub fn held(&self) -> usize {
+        self.lines.iter().map(Lines::held).sum()
+    }
+
     /// The lines that this piece completes, each with the stream offset behind it.
     pub fn hear<'a>(&mut self, piece: &Piece<'a>) -> Vec<(Cow<'a, [u8]>, u64)> {
         let lines = &mut self.lines[piece.from as usize];

@@ -90,6 +90,10 @@ struct TeaTimeReader {
 }
 
 impl Reader for TeaTimeReader {
+    fn held(&self) -> usize {
+        self.held.iter().map(Vec::capacity).sum()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let (side, held) = (piece.from as usize, &mut self.held[piece.from as usize]);
         if self.told[side] {

@@ -209,6 +209,10 @@ struct Records {
 }
 
 impl Reader for TlsReader {
+    fn held(&self) -> usize {
+        self.sides.iter().map(|side| side.header.capacity() + side.held.capacity()).sum()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let side = &mut self.sides[piece.from as usize];
         side.miss(piece.missing);

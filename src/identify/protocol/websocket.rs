@@ -78,6 +78,10 @@ impl WebSocket {
 }
 
 impl Reader for WebSocket {
+    fn held(&self) -> usize {
+        self.held.iter().map(Vec::capacity).sum()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if piece.missing > 0 {
             return Appetite::Full;

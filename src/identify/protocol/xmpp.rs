@@ -43,6 +43,10 @@ struct Stream {
 }
 
 impl Reader for Stream {
+    fn held(&self) -> usize {
+        self.held.iter().map(Vec::capacity).sum()
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let side = piece.from as usize;
         let held = &mut self.held[side];
