@@ -198,18 +198,6 @@ flow does not get through, where does it die, and what does that break?";
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 findings at or above --fail-on; 2 wrong usage, a bad signature or site file, or a report that could not be written; 3 a capture could not be \
 read, or not to its end (what was read is still reported).";
 
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_arguments_are_well_formed() {
-        Arguments::command().debug_assert();
-    }
-}
-
 /// `512M`, `2G`, `700MiB`, or bytes.
 fn memory(typed: &str) -> Result<usize, String> {
     let digits = typed.len() - typed.trim_start_matches(|c: char| c.is_ascii_digit()).len();
@@ -223,4 +211,16 @@ fn memory(typed: &str) -> Result<usize, String> {
     };
     let bytes = number.parse::<usize>().ok().and_then(|number| number.checked_mul(1 << shift)).ok_or("write a number and K, M or G, e.g. 512M")?;
     if bytes < MEMORY_LEAST { Err(format!("at least {}M is needed", MEMORY_LEAST >> 20)) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
 }
