@@ -6,7 +6,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # What building needs: a C linker (rustc calls it), libpcap's headers and library, make's own shell tools are there.
 PACKAGES = gcc libc6-dev libpcap-dev
 
-.PHONY: demo test lab build fuzz bench lint deps clean
+.PHONY: demo test lab build hostile fuzz bench lint deps clean
 
 demo: build
 	$(PORTBOOK) analyze --role spinetix.player=10.1.0.0/24 fixtures/captures/demo
@@ -22,10 +22,21 @@ lab: deps
 build: deps
 	$(CARGO) build --release --locked
 
-# Rounds of mutation over captures, frames, dialogues and signature files: the same rounds every time.
+# Every prefix of every recorded capture, each of its bytes changed, what guided fuzzing begins with, and rounds of mutation: the same ones every time.
 ROUNDS ?= 10000
+hostile: deps
+	PORTBOOK_FUZZ_ROUNDS=$(ROUNDS) $(CARGO) test --locked --profile fuzz --test hostile -- --nocapture
+
+# Fuzzing guided by coverage, each target in turn for so many seconds. Needs cargo-fuzz (cargo install --locked cargo-fuzz) and a C++ compiler; stable Rust
+# will do, as nothing is unsafe and no sanitizer is asked for. What is found lies in fuzz/artifacts/, what covers more in fuzz/corpus/.
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= capture frame dialogue signature site whole
 fuzz: deps
-	PORTBOOK_FUZZ_ROUNDS=$(ROUNDS) $(CARGO) test --locked --profile fuzz --test hostile -- --nocapture rounds
+	@$(CARGO) fuzz --version >/dev/null || { echo "cargo-fuzz is not installed: cargo install --locked cargo-fuzz"; exit 1; }
+	PORTBOOK_FUZZ_SEEDS=fuzz/corpus $(CARGO) test --locked --test hostile -- seeds_are_written
+	for target in $(FUZZ_TARGETS); do \
+	  $(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=2048 -timeout=60 -print_final_stats=1 || exit 1; \
+	done
 
 bench: deps
 	$(CARGO) bench --locked

@@ -1,51 +1,85 @@
 //! Damaged and invented captures through the whole pipeline: it never panics, it ends, and every frame is accounted for.
 //!
-//! `PORTBOOK_FUZZ_ROUNDS=N` adds N rounds of mutation (`make fuzz ROUNDS=N`). A round depends on its number alone: `PORTBOOK_FUZZ_FROM` repeats one.
+//! `PORTBOOK_FUZZ_ROUNDS=N` adds N rounds of mutation and leaves no byte out where a plain run takes a sample (`make hostile ROUNDS=N`). A round depends on its
+//! number alone: `PORTBOOK_FUZZ_FROM` repeats one. `PORTBOOK_FUZZ_SEEDS=FOLDER` writes what guided fuzzing begins with (`make fuzz`).
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test stops at its helpers' mistakes and says what it did")]
 
+#[path = "../fuzz/src/lib.rs"]
+mod fuzz;
 #[path = "hostile/mutation.rs"]
 mod mutation;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use fuzz::seeds;
+use fuzz::whole::Desk;
 use mutation::{Dice, Kept, LINKS};
 use portbook::capture::LinkType;
-use portbook::flow;
-use portbook::judge::Site;
-use portbook::pipeline::{self, Plan};
-use portbook::report::{FORMATS, Report, Style};
 use portbook::signature::{Only, Signatures};
 use portbook::time::Timestamp;
 
 #[test]
-fn every_prefix_of_a_capture_is_read_to_its_cut() {
+fn every_prefix_of_every_capture_is_read_to_its_cut() {
+    side_by_side(&seeds::captures(root()), &|path| {
+        let whole = fs::read(path).unwrap();
+        let mut most = 0;
+        for cut in (0..=whole.len()).rev().step_by(step(41)).collect::<Vec<_>>().into_iter().rev() {
+            let frames = fuzz::lend(&whole[..cut], &mut |_| ());
+            assert!(frames == most || frames == most + 1, "{cut} bytes of {} hold {frames} frames, fewer held {most}", path.display());
+            most = frames;
+        }
+        assert!(most >= 4, "the whole capture was read");
+    });
+}
+
+#[test]
+fn every_prefix_goes_the_whole_way_to_a_report() {
     let mut desk = Desk::new();
     let pcap = fs::read(fixture("ntp")).unwrap();
     let pcapng = mutation::pcapng(&mutation::frames(&fixture("snmp-allowed"), usize::MAX));
     for whole in [pcap, pcapng] {
-        let mut most = 0;
-        for cut in 0..=whole.len() {
-            let frames = desk.read(&whole[..cut], 1);
-            assert!(frames >= most, "{cut} bytes hold {frames} frames, fewer bytes held {most}");
-            most = frames;
+        for cut in (0..=whole.len()).step_by(step(3)) {
+            desk.read(&whole[..cut], 1);
         }
-        assert!(most >= 4, "the whole capture was read");
     }
+    assert!(desk.read > 300, "captures were read");
 }
 
 #[test]
 fn a_capture_with_any_one_byte_changed_is_read() {
-    let mut desk = Desk::new();
-    let whole = fs::read(fixture("mqtt-plain-on-8883")).unwrap();
-    let mut dice = Dice::new(1);
-    for at in 0..whole.len() {
-        let mut changed = whole.clone();
-        changed[at] ^= dice.byte() | 1;
-        desk.read(&changed, 1);
+    let step = step(199);
+    side_by_side(&seeds::captures(root()), &|path| {
+        let whole = fs::read(path).unwrap();
+        let mut desk = Desk::new();
+        let mut dice = Dice::new(whole.len() as u64);
+        // Another place to begin in each capture: a sample of all records' bytes.
+        for at in (whole.len() % step..whole.len()).step_by(step) {
+            let mut changed = whole.clone();
+            changed[at] ^= dice.byte() | 1;
+            desk.read(&changed, 1);
+        }
+    });
+}
+
+#[test]
+fn what_guided_fuzzing_begins_with_and_what_it_found_is_taken_by_every_target() {
+    let mutations = if is_thorough() { MUTATIONS_OF_A_SEED } else { 0 };
+    for (name, target) in fuzz::TARGETS {
+        let seeds = seeds::of(name, root(), false);
+        assert!(!seeds.is_empty(), "{name} has seeds");
+        side_by_side(&seeds, &|seed| {
+            target(seed);
+            let mut dice = Dice::new(seed.len() as u64);
+            for _ in 0..mutations {
+                let mut changed = seed.clone();
+                mutation::bytes(&mut changed, &mut dice);
+                target(&changed);
+            }
+        });
     }
 }
 
@@ -71,17 +105,17 @@ fn frames_of_noise_are_accounted_for_whatever_link_they_claim() {
 
 #[test]
 fn rounds_of_mutation_find_nothing() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|typed| typed.parse::<u64>().ok());
     let Some(rounds) = number("PORTBOOK_FUZZ_ROUNDS") else { return println!("skipped: PORTBOOK_FUZZ_ROUNDS is not set") };
     let from = number("PORTBOOK_FUZZ_FROM").unwrap_or(0);
     let (bases, texts) = (bases(), signature_files());
+    let seeds: Vec<Seeds> = fuzz::TARGETS.into_iter().map(|(name, target)| (target, seeds::of(name, root(), false))).collect();
     println!("{} captures, {} signature files; rounds {from} to {}", bases.len(), texts.len(), from + rounds);
     let mut desk = Desk::new();
     let mut slowest = (Duration::ZERO, 0);
     for round in from..from + rounds {
         let _told = Told(round);
         let began = Instant::now();
-        desk.round(&bases, &texts, &mut Dice::new(round));
+        self::round(&mut desk, &bases, &texts, &seeds, &mut Dice::new(round));
         let took = began.elapsed();
         slowest = slowest.max((took, round));
         assert!(took < LONGEST_ROUND, "round {round} took {took:?}");
@@ -100,113 +134,97 @@ impl Drop for Told {
     }
 }
 
-/// Where captures are laid down to be read.
-struct Desk {
-    folder: tempfile::TempDir,
-    read: u64,
-    frames: u64,
-    flows: u64,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), read: 0, frames: 0, flows: 0 }
-    }
-
-    /// Damages one thing and reads it.
-    fn round(&mut self, bases: &[PathBuf], texts: &[(String, String)], dice: &mut Dice) {
-        let base = &bases[dice.below(bases.len())];
-        let workers = 1 + dice.below(3);
-        match dice.below(8) {
-            0 | 1 => {
-                let mut whole = fs::read(base).unwrap();
-                mutation::bytes(&mut whole, dice);
-                self.read(&whole, workers);
-            }
-            2..=4 => {
-                let mut frames = mutation::frames(base, MOST_FRAMES);
-                mutation::packets(&mut frames, dice);
-                self.read(&mutation::pcapng(&frames), workers);
-            }
-            5 | 6 => {
-                let mut frames = mutation::frames(base, MOST_FRAMES);
-                mutation::dialogues(&mut frames, dice);
-                self.read(&mutation::pcapng(&frames), workers);
-            }
-            _ => {
-                let (name, text) = &texts[dice.below(texts.len())];
-                let changed = mutation::toml(text, dice);
-                if let Err(error) = Signatures::from_texts([(name.as_str(), changed.as_str())], Only::TheseOnly) {
-                    assert!(!error.to_string().is_empty());
-                }
+/// Damages one thing and reads it.
+fn round(desk: &mut Desk, bases: &[PathBuf], texts: &[(String, String)], seeds: &[Seeds], dice: &mut Dice) {
+    let base = &bases[dice.below(bases.len())];
+    let workers = 1 + dice.below(3);
+    match dice.below(10) {
+        0 | 1 => {
+            let mut whole = fs::read(base).unwrap();
+            mutation::bytes(&mut whole, dice);
+            desk.read(&whole, workers);
+        }
+        2..=4 => {
+            let mut frames = mutation::frames(base, MOST_FRAMES);
+            mutation::packets(&mut frames, dice);
+            desk.read(&mutation::pcapng(&frames), workers);
+        }
+        5 | 6 => {
+            let mut frames = mutation::frames(base, MOST_FRAMES);
+            mutation::dialogues(&mut frames, dice);
+            desk.read(&mutation::pcapng(&frames), workers);
+        }
+        7 => {
+            let (name, text) = &texts[dice.below(texts.len())];
+            let changed = mutation::toml(text, dice);
+            if let Err(error) = Signatures::from_texts([(name.as_str(), changed.as_str())], Only::TheseOnly) {
+                assert!(!error.to_string().is_empty());
             }
         }
-    }
-
-    /// Reads a capture, prints it, and holds its numbers against each other; the frames it held.
-    fn read(&mut self, bytes: &[u8], workers: usize) -> u64 {
-        let path = self.folder.path().join("capture");
-        fs::write(&path, bytes).unwrap();
-        let signatures = Signatures::built_in();
-        let plan = Plan {
-            captures: &[path],
-            filter: None,
-            flows: flow::Settings::default(),
-            workers,
-            memory: portbook::limit::MEMORY,
-            signatures,
-            site: Site::default(),
-            records: true,
-            stop: &AtomicBool::new(false),
-        };
-        // One format after the other: printing all of them takes longer than reading.
-        let format = FORMATS[self.read as usize % FORMATS.len()];
-        let mut out = Vec::new();
-        let mut writer = format.open(&mut out, Style { verbose: true, quiet: false }, signatures);
-        let mut in_flows = 0;
-        let read = pipeline::run(plan, &|_, _| {}, &mut |judged| {
-            let flow = &judged.identified.flow;
-            in_flows += flow.client.packets + flow.server.packets;
-            writer.flow(judged).unwrap();
-        });
-        let report = match read {
-            Ok(report) => report,
-            Err(error) => {
-                assert_eq!(error.to_string().lines().count(), 1, "{error}");
-                return 0;
-            }
-        };
-        writer.finish(&report).unwrap();
-        drop(writer);
-        assert!(format.name != "json" || serde_json::from_slice::<serde_json::Value>(&out).is_ok(), "no JSON document");
-        assert_adds_up(&report, in_flows);
-        self.read += 1;
-        self.frames += report.losses.flows.packets;
-        self.flows += report.digest.flows;
-        report.losses.flows.packets
+        _ => {
+            let (target, seeds) = &seeds[dice.below(seeds.len())];
+            let mut seed = seeds[dice.below(seeds.len())].clone();
+            mutation::bytes(&mut seed, dice);
+            target(&seed);
+        }
     }
 }
 
-/// Packets in flows, packets in none, and copies are all the frames there were.
-fn assert_adds_up(report: &Report<'_>, in_flows: u64) {
-    let counts = &report.losses.flows;
-    let frames: u64 = report.files.iter().map(|file| file.frames).sum();
-    assert_eq!(counts.packets, frames, "every frame is a packet");
-    assert_eq!(counts.in_flows, in_flows, "flows hold the packets that were counted into them");
-    let elsewhere = counts.arp + counts.without_ip.total() + counts.without_ends.total() + counts.not_understood + counts.fragments.without_ports;
-    assert_eq!(counts.in_flows - counts.tunnelled + elsewhere + counts.duplicates.total(), frames, "{counts:?}");
-    assert_eq!(counts.opened, report.digest.flows, "every flow that was opened was judged");
+/// A target of guided fuzzing and what it begins with.
+type Seeds = (fuzz::Target, Vec<Vec<u8>>);
+
+#[test]
+fn seeds_are_written_where_they_are_asked_for() {
+    let Ok(folder) = std::env::var("PORTBOOK_FUZZ_SEEDS") else { return println!("skipped: PORTBOOK_FUZZ_SEEDS is not set") };
+    for (name, _) in fuzz::TARGETS {
+        let own = root().join(&folder).join(name);
+        fs::create_dir_all(&own).unwrap();
+        for (number, seed) in seeds::of(name, root(), true).iter().enumerate() {
+            fs::write(own.join(format!("seed-{number:05}")), seed).unwrap();
+        }
+    }
+}
+
+/// Does the same to each, on as many threads as there are cores.
+fn side_by_side<T: Sync>(all: &[T], each: &(dyn Fn(&T) + Sync)) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    each(one);
+                }
+            });
+        }
+    });
+}
+
+/// Whether all is to be tried, which takes minutes in a build for speed.
+fn is_thorough() -> bool {
+    number("PORTBOOK_FUZZ_ROUNDS").is_some()
+}
+
+/// Every place, or in a plain run one of so many.
+fn step(sampled: usize) -> usize {
+    if is_thorough() { 1 } else { sampled }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|typed| typed.parse().ok())
 }
 
 fn fixture(case: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures").join(case).join("capture.pcap")
+    root().join("fixtures/captures").join(case).join("capture.pcap")
 }
 
 /// The recorded captures, and the malformed ones of the shared folder (group D) where there is one.
 fn bases() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut all: Vec<PathBuf> = fs::read_dir(root.join("fixtures/captures")).unwrap().map(|entry| entry.unwrap().path().join("capture.pcap")).collect();
-    let shared = root.join("../shared/captures");
+    let mut all = seeds::captures(root());
+    let shared = root().join("../shared/captures");
     let manifest = fs::read_to_string(shared.join("manifest.tsv")).unwrap_or_default();
     let malformed = manifest.lines().map(|line| line.split('\t').collect::<Vec<_>>()).filter(|row| row.len() > 3 && row[1].contains('D'));
     all.extend(malformed.map(|row| shared.join("files").join(row[0])));
@@ -217,7 +235,7 @@ fn bases() -> Vec<PathBuf> {
 
 /// The built-in signature files, with their names.
 fn signature_files() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("signatures");
+    let folder = root().join("signatures");
     let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
@@ -229,3 +247,4 @@ const LARGEST_BASE: u64 = 200_000;
 const MOST_FRAMES: usize = 300;
 /// No round may take longer, whatever the machine does beside it.
 const LONGEST_ROUND: Duration = Duration::from_secs(30);
+const MUTATIONS_OF_A_SEED: usize = 40;

@@ -4,7 +4,7 @@ use crate::capture::LinkType;
 use crate::decode::cursor::Cursor;
 use crate::decode::fault::{Layer, What};
 use crate::decode::packet::{Content, OtherKind, Packet};
-use crate::decode::{cooked, ethernet, frame_relay, ip, lan, llc, nflog, null, ppp, wlan};
+use crate::decode::{cooked, device, ethernet, frame_relay, ip, lan, llc, nflog, null, ppp, wlan};
 
 #[inline]
 pub(super) fn read<'a>(link: LinkType, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
@@ -41,9 +41,16 @@ fn read_rare<'a>(number: u16, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
         129 => lan::arcnet(at, packet),
         178 => lan::juniper(at, packet),
         192 => wlan::per_packet_information(at, packet),
+        197 => device::erf(at, packet),
         204 => ppp::read_with_direction(at, packet),
+        205 => ppp::read_cisco(at.skip(1), packet), // after one byte of direction, as the next
+        206 => frame_relay::read(at.skip(1), packet),
         239 => nflog::read(at, packet),
+        240 => device::net_analyzer(0, at, packet),
+        241 => device::net_analyzer(8, at, packet),
         242 => lan::infiniband(at, packet),
+        258 => device::pktap(at, packet),
+        274 => device::mpacket(at, packet),
         281 | 284 => lan::tagged(4, at, packet),
         282 => ethernet::read(at.skip(4), packet), // Broadcom's tag before the frame
         285 => lan::tagged(8, at, packet),

@@ -13,6 +13,7 @@ mod arp;
 mod capwap;
 mod cooked;
 mod cursor;
+mod device;
 mod ethernet;
 mod fault;
 mod frame_relay;

@@ -48,8 +48,27 @@ fn links() -> Vec<Kind> {
         ("arcnet", 129, join(&[&[1, 2, 0, 0, 212, 0, 0, 1], &inner()]), vec![]),
         ("infiniband", 242, join(&[&[0; 40], &[8, 0, 0, 0], &inner()]), vec![]),
         ("dsa", 284, join(&[&ethernet(0, &[])[..12], &[0xc0, 0x10, 5, 0x39, 8, 0], &inner()]), vec![]),
+        ("cisco hdlc with direction", 205, join(&[&[1, 0x0f, 0, 8, 0], &inner()]), vec![]),
+        ("frame relay with direction", 206, join(&[&[0, 0x18, 0x41, 3, 0xcc], &inner()]), vec![]),
+        ("pktap around ethernet", 258, join(&[&[16, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 9, 9, 9, 9], &ethernet(0x0800, &inner())]), vec![]),
+        (
+            "erf, ethernet behind two extension headers",
+            197,
+            join(&[&erf(0x82), &[0x83, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0], &ethernet(0x0800, &inner())]),
+            vec![],
+        ),
+        ("erf, hdlc", 197, join(&[&erf(1), &[0x0f, 0, 8, 0], &inner()]), vec![]),
+        ("erf, ipv6", 197, join(&[&erf(23), &inner_v6()]), vec![]),
+        ("netanalyzer", 240, join(&[&[0; 4], &ethernet(0x0800, &inner())]), vec![]),
+        ("netanalyzer, transparent", 241, join(&[&[0; 4], &[0x55; 7], &[0xd5], &ethernet(0x0800, &inner())]), vec![]),
+        ("mpacket", 274, join(&[&[0x55; 7], &[0xd5], &ethernet(0x0800, &inner())]), vec![]),
         ("juniper ethernet", 178, join(&[b"MGC\x80\x00\x02ab", &ethernet(0x0800, &inner())]), vec![]),
     ]
+}
+
+/// The 16 bytes of a record of this type.
+fn erf(kind: u8) -> Vec<u8> {
+    join(&[&[7; 8], &[kind, 4, 0, 90, 0, 0, 0, 60]])
 }
 
 fn tags() -> Vec<Kind> {
@@ -61,6 +80,7 @@ fn tags() -> Vec<Kind> {
     vec![
         ("802.1q", 1, ethernet(0x8100, &join(&[&[0xe0, 100, 8, 0], &inner()])), vec![]),
         ("802.1ad", 1, ethernet(0x88a8, &join(&[&[0, 100, 0x81, 0, 0, 200, 8, 0], &inner()])), vec![]),
+        ("0x9100 around 802.1q", 1, ethernet(0x9100, &join(&[&[0, 100, 0x81, 0, 0, 200, 8, 0], &inner()])), vec![]),
         ("vntag", 1, ethernet(0x8926, &join(&[&[0, 0, 0, 0, 8, 0], &inner()])), vec![]),
         ("802.1br", 1, ethernet(0x893f, &join(&[&[0, 0, 0, 0, 0, 0, 8, 0], &inner()])), vec![]),
         ("802.1ah", 1, ethernet(0x88e7, &join(&[&[0, 0, 0, 1], &ethernet(0x0800, &inner())])), vec![]),
