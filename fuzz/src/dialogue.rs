@@ -135,7 +135,7 @@ impl Wire {
             table.push(&packets, &mut identifier);
         }
         table.finish(&mut identifier);
-        for closed in identifier.take_closed() {
+        for closed in std::mem::take(identifier.ended()) {
             assert!(closed.protocol.iter().all(|name| !name.is_empty()) && closed.facts.len() <= portbook::limit::FACTS_KEPT);
         }
     }

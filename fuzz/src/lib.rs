@@ -76,7 +76,7 @@ pub fn frame(bytes: &[u8]) {
     let mut table = FlowTable::new(Settings::default());
     table.push(&packets, &mut identifier);
     table.finish(&mut identifier);
-    let closed = identifier.take_closed();
+    let closed = std::mem::take(identifier.ended());
     let in_flows = closed.iter().map(|one| one.flow.client.packets + one.flow.server.packets).sum();
     whole::assert_adds_up(table.counts(), frames.len() as u64, in_flows);
 }
