@@ -39,6 +39,7 @@ impl Desk {
             filter: None,
             flows: Settings::default(),
             workers,
+            memory: portbook::limit::MEMORY,
             signatures,
             site: Site::default(),
             records: true,
