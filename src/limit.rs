@@ -128,6 +128,8 @@ pub const HANDSHAKE_CLAIMED: u32 = 65_535;
 pub const HTTP_HEAD: usize = 16_384;
 /// Bytes of a request body that are kept where they say what it is: an AddPortMapping takes 600.
 pub const HTTP_BODY: usize = 2048;
+/// Header fields of a product's own that are stated of a connection's first answer; a device has two or three.
+pub const OWN_HEADERS: usize = 8;
 /// HTTP messages read of one connection; a player that polls for days asks for nothing new.
 pub const HTTP_MESSAGES: u16 = 256;
 /// Bytes of one side of a JSON-RPC connection that are held until an object is whole: an ordinary call.
@@ -150,11 +152,14 @@ pub const COAP_MESSAGES: u16 = 128;
 pub const TEATIME_FRAME: usize = 2048;
 /// How long a name holds after it was heard, whatever its time to live: hosts keep answers longer than they should, and flows begin later.
 pub const NAME_HOLDS: RangeInclusive<Duration> = Duration::from_secs(3600)..=Duration::from_secs(6 * 3600);
-/// Packet time that one part of the name book spans, and entries it holds: some 2 MiB a part. A name reaches over 13 parts; as flows
-/// are judged after the last packet, a capture keeps as many parts as it spans.
+/// Packet time that one part of the name book spans. A name reaches over 13 parts.
 pub const NAMES_EPOCH: Duration = Duration::from_secs(1800);
-/// See [`NAMES_EPOCH`]. A busy resolver answers five new addresses a second.
+/// Names that one such part holds, at some 170 bytes each. A busy resolver answers nine new addresses a second.
 pub const NAMES_AN_EPOCH: usize = 16_384;
+/// Names of all parts together: 45 MB. Eight hours are kept whole at that pace; of a longer capture each part keeps its share.
+pub const NAMES_IN_ALL: usize = 1 << 18;
+/// Parts of the name book: twelve weeks. More is a capture with broken clocks.
+pub const NAMES_EPOCHS: usize = 4096;
 /// Hosts whose names a capture's own records give that are kept: the largest site's.
 pub const HOSTS_RECORDED: usize = 65_536;
 /// Names told of one host: the one asked for, its aliases, and a few others.
@@ -165,6 +170,10 @@ pub const PROMISE_HOLDS: Duration = Duration::from_secs(3600);
 pub const PROMISES_EPOCH: Duration = Duration::from_secs(600);
 /// Promises that one such part holds: an FTP server announces a port a transfer.
 pub const PROMISES_AN_EPOCH: usize = 8192;
+/// Promises of all parts together, at some 300 bytes each: 40 MB.
+pub const PROMISES_IN_ALL: usize = 1 << 17;
+/// Parts of the book of promises: four weeks.
+pub const PROMISES_EPOCHS: usize = 4096;
 /// Bytes of one SIP or RTSP message of a stream that are held until it is whole: a description of a session fits.
 pub const CALL_MESSAGE: usize = 4096;
 /// Bytes of one side of a SOCKS dialogue that are held: greeting, credentials and request, each at most 515 bytes.
@@ -265,6 +274,10 @@ pub const NAMES_REMEMBERED: usize = 1 << 16;
 pub const NAMES_AT_AN_END: usize = 4;
 /// Issuers and keys of certificates that are remembered, at some 150 bytes each: no site meets as many private authorities.
 pub const VOUCHERS_REMEMBERED: usize = 1 << 14;
+/// Hosts of which it is remembered by what they show which role they play: a large site's, at some 200 bytes each.
+pub const HOSTS_SHOWN: usize = 1 << 16;
+/// Marks remembered of one host: a device shows its hardware address, a name and a few headers.
+pub const MARKS_OF_A_HOST: usize = 8;
 /// Unanswered targets remembered of one source: twice what makes it a scanner.
 pub const TARGETS_REMEMBERED: usize = 64;
 /// How long a product is watched using one service before it is told that it never tried another that belongs to it: many times the keep-alive of a
@@ -288,5 +301,7 @@ pub const SCAN_TARGETS: usize = 32;
 
 // report
 
+/// Hosts that a text report lists because they showed what they are. More are a number.
+pub const HOSTS_TOLD: usize = 16;
 /// Addresses told apart of one service's clients or servers. A report says how many there are; beyond this, that there are more.
 pub const ADDRESSES_TOLD_APART: usize = 4_096;

@@ -62,8 +62,12 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&J
         gatherer.add(&judged);
         each(&judged);
     };
+    let mut now = Timestamp::from_nanos(i64::MIN);
     let read = read_all(&plan, &books, progress, &mut |flows, names| {
         names.iter().for_each(|(ip, name)| books.record_name(*ip, name));
+        // The flows of a round are the same for any number of shards, and so is their latest moment.
+        now = flows.iter().map(|identified| identified.flow.last).max().map_or(now, |last| now.max(last));
+        books.settle(now);
         flows.drain(..).for_each(|identified| docket.hear(identified, &mut judged));
     })?;
     for (number, interface) in (0..).zip(&read.interfaces) {
@@ -85,6 +89,7 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&J
         coverage,
         coverage_by_role,
         visibility: judge.visibility(),
+        shown: judge.shown(),
         losses,
         interrupted: plan.stop.load(Ordering::Relaxed),
     })

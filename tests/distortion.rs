@@ -17,7 +17,7 @@ use portbook::flow;
 use portbook::judge::{Confidence, Judged, Outcome, Site, Verdict, Visibility};
 use portbook::net::{Endpoint, Transport, is_group};
 use portbook::pipeline::{self, Plan};
-use portbook::signature::{PromiseKind, RoleId, Signatures};
+use portbook::signature::{RoleId, Signatures};
 use serde_json::Value;
 
 use traffic::{Distortion, Traffic, distortions};
@@ -94,6 +94,7 @@ struct Truth {
     /// By the firewall's configuration.
     blocked: bool,
     expected: bool,
+    announced: bool,
 }
 
 impl Truth {
@@ -111,9 +112,8 @@ impl Truth {
         let blocked = outcomes.any(|outcome| BLOCKED.iter().any(|known| outcome == *known));
         // Of several alike the whole capture tells which.
         let blocked = blocked && !WORKED.contains(&judged.outcome);
-        // What a broadcast announced is not documented where the broadcast was lost.
-        let by_broadcast = judged.identified.announced.as_ref().is_some_and(|promise| promise.kind == PromiseKind::Crqt);
-        Self { outcome: judged.outcome, blocked, expected: judged.verdict == Verdict::Expected && !by_broadcast }
+        let announced = judged.identified.announced.is_some();
+        Self { outcome: judged.outcome, blocked, expected: judged.verdict == Verdict::Expected, announced }
     }
 }
 
@@ -126,12 +126,16 @@ fn mistake(flow: &Judged, truth: &BTreeMap<Ends, Truth>, how: Distortion) -> Opt
         // Copies are no packets of their own: nothing changes.
         Distortion::Twice { .. } | Distortion::RoutedTwice { .. } => is != was,
         _ if is == was || OPEN.contains(&is) => false,
+        // Media awaits no answer: without the error that rejected it nothing tells that it did not arrive.
+        _ if was == Outcome::RejectedByNetwork && is == Outcome::OneWayByDesign => !flow.identified.flow.rejections.is_empty(),
         _ if truth.blocked => !is.is_blocked() && !is_hedged(flow, how),
         // It worked: whatever else is said of it accuses somebody. It failed otherwise: to call that blocked accuses the wrong one.
         _ if WORKED.contains(&was) => !WORKED.contains(&is),
         _ => is.is_blocked() || WORKED.contains(&is),
     };
-    let accused = truth.expected && flow.verdict == Verdict::Unexpected;
+    // What was announced is not documented where the announcement was lost.
+    let unannounced = truth.announced && flow.identified.announced.is_none();
+    let accused = truth.expected && !unannounced && flow.verdict == Verdict::Unexpected;
     match (wrong, accused) {
         (true, _) => Some(format!("{} was {was:?}", brief(flow))),
         (_, true) => Some(format!("{} was expected, is unexpected: {:?}", brief(flow), flow.reasons)),

@@ -67,6 +67,7 @@ fn mistakes(case: &Path, due: &Value) -> Vec<String> {
     let records: Vec<Value> = String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let of_type = |kind: &str| records.iter().filter(|record| record["type"] == kind).collect::<Vec<_>>();
     let mut wrong = flow_mistakes(list(&due["flows"]), &of_type("flow"));
+    wrong.extend(orphans(&of_type("flow")));
     wrong.extend(finding_mistakes(due, &of_type("finding")));
     wrong
 }
@@ -109,6 +110,7 @@ fn differences(item: &Value, flow: &Value) -> Vec<String> {
             "reasons_include" => (flow["reasons"].clone(), list(due).iter().all(|reason| list(&flow["reasons"]).contains(reason))),
             "server_names" => names_of(flow, "name", due),
             "name_sources" => names_of(flow, "source", due),
+            "announced" => (flow[key].clone(), is_announced(&flow[key], due)),
             _ => (flow[key].clone(), flow[key] == *due),
         };
         if !fits {
@@ -116,6 +118,22 @@ fn differences(item: &Value, flow: &Value) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// Whether the announcement has what is due of it; `address:*` leaves a port open.
+fn is_announced(announced: &Value, due: &Value) -> bool {
+    let fits = |key: &str, due: &Value| match due.as_str().and_then(|end| end.strip_suffix('*')) {
+        Some(host) => text(&announced[key]).starts_with(host),
+        None => announced[key] == *due,
+    };
+    due.as_object().unwrap().iter().all(|(key, due)| fits(key, due))
+}
+
+/// An announced flow names its parent: by an id that a flow of the report has.
+fn orphans(flows: &[&Value]) -> Vec<String> {
+    let known = |id: &Value| flows.iter().any(|flow| flow["id"] == *id);
+    let announced = flows.iter().filter(|flow| !flow["announced"].is_null() && !known(&flow["announced"]["flow"]));
+    announced.map(|flow| format!("{} is announced by a flow that is not there: {}", flow["id"], flow["announced"])).collect()
 }
 
 fn names_of(flow: &Value, field: &str, due: &Value) -> (Value, bool) {

@@ -318,6 +318,9 @@ const fn seen(kind: MarkKind) -> &'static str {
         MarkKind::HttpHeader => "the HTTP header",
         MarkKind::MdnsName => "the multicast DNS name",
         MarkKind::CertificateName => "the name in its certificate",
+        MarkKind::HostName => "the host name",
+        MarkKind::Software => "software that says it is",
+        MarkKind::Speaks => "the protocol",
     }
 }
 

@@ -16,6 +16,11 @@ pub fn community_id(flow: &Flow) -> String {
     of_ends(flow.transport, flow.client.endpoint, flow.server.endpoint, two_way)
 }
 
+/// The Community ID of a flow with ports, of which only the ends are known: an announcement's.
+pub fn community_id_of(transport: Transport, client: Endpoint, server: Endpoint) -> String {
+    of_ends(transport, client, server, true)
+}
+
 /// Ends of one-way ICMP messages keep their order; all others go by address, then port.
 fn of_ends(transport: Transport, client: Endpoint, server: Endpoint, two_way: bool) -> String {
     let (first, second) = if two_way && order(server) < order(client) { (server, client) } else { (client, server) };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::identify::ledger::Stamp;
 use crate::identify::names::Names;
 use crate::identify::promise::Promises;
-use crate::identify::{Fact, NameSource, Promise};
+use crate::identify::{Fact, Heard, NameSource, Promise};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::time::Timestamp;
 
@@ -28,7 +28,7 @@ impl Default for Books {
 impl Books {
     /// Names of `server` as `client` would say them at that moment, newest first: what this client asked for; where it asked for none, what anybody
     /// said; then what the capture file records. Aliases follow the name that was asked for. True only once every shard has passed `at`.
-    pub fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<(Box<str>, NameSource)> {
+    pub fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Heard> {
         self.names.of(client, server, at)
     }
 
@@ -42,10 +42,10 @@ impl Books {
         self.names.recorded(address, name);
     }
 
-    /// Forgets what no flow that is still to be judged, the earliest of which begins at `moment`, can need.
-    pub fn forget_before(&self, moment: Timestamp) {
-        self.names.forget_before(moment);
-        self.promises.forget_before(moment);
+    /// Gives back room that the stretches of time before `now` may no longer have. To be called with the same moments for any number of shards.
+    pub fn settle(&self, now: Timestamp) {
+        self.names.settle(now);
+        self.promises.settle(now);
     }
 
     /// Names and promises that found no room.
@@ -57,18 +57,26 @@ impl Books {
     pub(super) fn learn(&self, fact: &Fact, ends: (Endpoint, Endpoint), stamp: Stamp) {
         match fact {
             Fact::Resolved { name, aliases, addresses, ttl, source } => {
+                let addresses: Vec<IpAddr> = addresses.iter().copied().filter(|ip| is_hosts(*ip)).collect();
                 let names: Arc<[Box<str>]> = std::iter::once(name).chain(aliases).cloned().collect();
                 // A group hears the answers of multicast DNS and LLMNR: nobody in particular asked.
                 let asked = (*source == NameSource::Dns && !is_group(ends.1.ip)).then_some(ends.0.ip);
-                self.names.heard(addresses, names, *source, asked, *ttl, stamp);
+                self.names.heard(&addresses, names, *source, asked, *ttl, stamp);
             }
             Fact::Name { of, name, source } => {
                 let (host, peer) = if *of == Side::Client { (ends.0.ip, ends.1.ip) } else { (ends.1.ip, ends.0.ip) };
                 let names: Arc<[Box<str>]> = std::iter::once(name).cloned().collect();
-                self.names.heard(&[host], names, *source, (!is_group(peer)).then_some(peer), Duration::ZERO, stamp);
+                if is_hosts(host) {
+                    self.names.heard(&[host], names, *source, is_hosts(peer).then_some(peer), Duration::ZERO, stamp);
+                }
             }
             Fact::Promise(promise) => self.promises.add(promise.as_ref().clone(), stamp),
             _ => {}
         }
     }
+}
+
+/// Whether a host can have the address: groups have no names, and who has no address yet (DHCP) shares it with everybody else.
+fn is_hosts(ip: IpAddr) -> bool {
+    !is_group(ip) && !ip.is_unspecified()
 }

@@ -1,11 +1,13 @@
 //! A book that all shards write and only the judge reads: stamped with packet time, bounded, and the same whoever wrote first.
 //!
 //! Entries lie in epochs of packet time. An epoch that is full keeps its earliest entries: an entry that is kept for a reader at some moment
-//! can then be displaced only by an earlier one, never by what another shard, further ahead, has already met.
+//! can then be displaced only by an earlier one, never by what another shard, further ahead, has already met. A book that spans more epochs than it can
+//! feed keeps less of each, so that a capture of a week has names of every day.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -17,16 +19,32 @@ use crate::time::Timestamp;
 /// When an entry was learned: the packet's time, its frame, and the place among what that frame said.
 pub(super) type Stamp = (Timestamp, FrameId, u32);
 
+/// How much a book holds. What lies beyond is counted as lost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// Packet time that one epoch spans.
+    pub(super) epoch: Duration,
+    /// Entries of one epoch.
+    pub(super) an_epoch: usize,
+    /// Entries of all epochs that are over together: where there are more epochs than that feeds, each gives up the same share.
+    pub(super) in_all: usize,
+    /// Epochs that are over and have any entry. The latest stay.
+    pub(super) epochs: usize,
+}
+
 /// Entries by key and stamp.
 #[derive(Debug)]
 pub(super) struct Ledger<K: Eq + Hash, V> {
-    epochs: DashMap<i64, Epoch<K, V>, RandomState>,
+    epochs: RwLock<Epochs<K, V>>,
     /// How many entries each key has in all epochs: most keys that are looked up have none.
     known: DashMap<K, u32, RandomState>,
-    length: i64,
-    room: usize,
+    room: Room,
+    /// The epoch of the last [`settle`](Self::settle).
+    settled: AtomicI64,
     lost: AtomicU64,
 }
+
+type Epochs<K, V> = BTreeMap<i64, Epoch<K, V>>;
 
 #[derive(Debug)]
 struct Epoch<K, V> {
@@ -35,25 +53,55 @@ struct Epoch<K, V> {
 }
 
 impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
-    /// A book whose epochs last `length` and hold `room` entries each.
-    pub(super) fn new(length: Duration, room: usize) -> Self {
-        let length = i64::try_from(length.as_nanos()).unwrap_or(i64::MAX).max(1);
-        Self { epochs: DashMap::default(), known: DashMap::default(), length, room, lost: AtomicU64::new(0) }
+    /// An empty book.
+    pub(super) fn new(room: Room) -> Self {
+        Self { epochs: RwLock::default(), known: DashMap::default(), room, settled: AtomicI64::new(i64::MIN), lost: AtomicU64::new(0) }
     }
 
     /// Enters a value.
     pub(super) fn add(&self, key: K, stamp: Stamp, value: V) {
-        let mut epoch = self.epochs.entry(self.epoch_of(stamp.0)).or_insert_with(|| Epoch { entries: BTreeMap::new(), order: BTreeSet::new() });
+        let mut epochs = self.write();
+        let epoch = epochs.entry(self.epoch_of(stamp.0)).or_insert_with(|| Epoch { entries: BTreeMap::new(), order: BTreeSet::new() });
         if epoch.entries.insert((key, stamp), value).is_some() {
             return;
         }
         epoch.order.insert((stamp, key));
         *self.known.entry(key).or_default() += 1;
-        if epoch.order.len() > self.room
-            && let Some((last, its_key)) = epoch.order.pop_last()
+        self.trim(epoch, self.room.an_epoch);
+    }
+
+    /// Makes the epochs that are over at `now` share the room of all: the earliest go where there are too many, and each of the others keeps as much. To be
+    /// called with the same moments whoever writes: then what is left depends on what was entered alone.
+    pub(super) fn settle(&self, now: Timestamp) {
+        let current = self.epoch_of(now);
+        if self.settled.swap(current, Ordering::Relaxed) == current {
+            return;
+        }
+        let mut epochs = self.write();
+        let mut over = epochs.range(..current).count();
+        while over > self.room.epochs
+            && let Some((_, mut earliest)) = epochs.pop_first()
         {
-            epoch.entries.remove(&(its_key, last));
-            self.forget(its_key);
+            self.trim(&mut earliest, 0);
+            over -= 1;
+        }
+        let room = self.room_of_each(over);
+        if room < self.room.an_epoch {
+            epochs.range_mut(..current).for_each(|(_, epoch)| self.trim(epoch, room));
+        }
+    }
+
+    fn room_of_each(&self, epochs: usize) -> usize {
+        self.room.an_epoch.min(self.room.in_all / epochs.max(1))
+    }
+
+    /// Takes the latest entries away until `room` are left.
+    fn trim(&self, epoch: &mut Epoch<K, V>, room: usize) {
+        while epoch.order.len() > room
+            && let Some((last, key)) = epoch.order.pop_last()
+        {
+            epoch.entries.remove(&(key, last));
+            self.forget(key);
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -65,26 +113,13 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
         }
         let (newest, oldest) = (self.epoch_of(at), self.epoch_of(at - reach));
         let (from, to) = ((key, (at - reach, FrameId::default(), 0)), (key, (at, LAST_FRAME, u32::MAX)));
-        for number in (oldest..=newest).rev() {
-            let Some(epoch) = self.epochs.get(&number) else { continue };
+        for (_, epoch) in self.read().range(oldest..=newest).rev() {
             for ((_, stamp), value) in epoch.entries.range(from..=to).rev() {
                 if !take(*stamp, value) {
                     return;
                 }
             }
         }
-    }
-
-    /// Forgets the epochs that ended before `moment`.
-    pub(super) fn forget_before(&self, moment: Timestamp) {
-        let oldest = self.epoch_of(moment);
-        self.epochs.retain(|number, epoch| {
-            let stays = *number >= oldest;
-            if !stays {
-                epoch.order.iter().for_each(|(_, key)| self.forget(*key));
-            }
-            stays
-        });
     }
 
     /// One entry less of that key.
@@ -103,7 +138,17 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     }
 
     fn epoch_of(&self, time: Timestamp) -> i64 {
-        time.nanos().div_euclid(self.length)
+        let length = i64::try_from(self.room.epoch.as_nanos()).unwrap_or(i64::MAX).max(1);
+        time.nanos().div_euclid(length)
+    }
+
+    /// A worker that panicked ends the run anyway; what it left behind is whole.
+    fn read(&self) -> RwLockReadGuard<'_, Epochs<K, V>> {
+        self.epochs.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Epochs<K, V>> {
+        self.epochs.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,12 +171,19 @@ mod tests {
         seen
     }
 
+    fn room(an_epoch: usize, in_all: usize, epochs: usize) -> Room {
+        Room { epoch: Duration::from_secs(10), an_epoch, in_all, epochs }
+    }
+
+    /// The same numbers forwards, backwards and mixed up (7 has no divisor in common with their number).
+    fn orders(many: u64) -> [Vec<u64>; 3] {
+        [(0..many).collect(), (0..many).rev().collect(), (0..many).map(|n| n * 7 % many).collect()]
+    }
+
     #[test]
     fn a_full_book_reads_the_same_in_whatever_order_it_was_written() {
-        let entries: Vec<u64> = (0..20).collect();
-        let orders = [entries.clone(), entries.iter().rev().copied().collect(), entries.iter().map(|n| n * 7 % 20).collect()];
-        for order in orders {
-            let ledger = Ledger::new(Duration::from_secs(10), 3);
+        for order in orders(20) {
+            let ledger = Ledger::new(room(3, 100, 100));
             for n in order {
                 ledger.add(1u8, stamp(n as i64, n), n);
             }
@@ -141,8 +193,47 @@ mod tests {
     }
 
     #[test]
+    fn more_epochs_than_a_book_can_feed_share_its_room_evenly() {
+        for order in orders(40) {
+            // Four epochs of ten entries, eight in all: the two earliest of each.
+            let ledger = Ledger::new(room(5, 8, 100));
+            for n in order {
+                ledger.add(1u8, stamp(n as i64, n), n);
+            }
+            ledger.settle(Timestamp::from_parts(40, 0));
+            assert_eq!(read(&ledger, 1, 50), [31, 30, 21, 20, 11, 10, 1, 0]);
+            assert_eq!(ledger.lost(), 32);
+        }
+    }
+
+    #[test]
+    fn of_too_many_epochs_the_latest_stay_and_what_goes_is_counted() {
+        for order in orders(40) {
+            let ledger = Ledger::new(room(3, 100, 2));
+            for n in order {
+                ledger.add(1u8, stamp(n as i64, n), n);
+            }
+            ledger.settle(Timestamp::from_parts(40, 0));
+            assert_eq!(read(&ledger, 1, 50), [32, 31, 30, 22, 21, 20]);
+            assert_eq!(ledger.lost(), 34);
+            assert_eq!(ledger.known.get(&1).map(|many| *many), Some(6));
+        }
+    }
+
+    #[test]
+    fn the_present_epoch_is_left_alone_and_what_a_writer_far_ahead_entered_costs_nobody_anything() {
+        let ledger = Ledger::new(room(5, 4, 100));
+        (0..40).for_each(|n| ledger.add(1u8, stamp(n as i64, n), n));
+        // At second 15 one epoch is over: it may keep four of all.
+        ledger.settle(Timestamp::from_parts(15, 0));
+        assert_eq!(read(&ledger, 1, 19), [14, 13, 12, 11, 10, 3, 2, 1, 0]);
+        ledger.settle(Timestamp::from_parts(25, 0));
+        assert_eq!(read(&ledger, 1, 29), [24, 23, 22, 21, 20, 11, 10, 1, 0]);
+    }
+
+    #[test]
     fn a_later_entry_and_another_key_are_not_shown() {
-        let ledger = Ledger::new(Duration::from_secs(10), 9);
+        let ledger = Ledger::new(room(9, 100, 100));
         ledger.add(1, stamp(5, 1), 51);
         ledger.add(2, stamp(5, 2), 52);
         ledger.add(1, stamp(7, 3), 71);
@@ -150,7 +241,5 @@ mod tests {
         assert_eq!(read(&ledger, 1, 7), [71, 51]);
         assert_eq!(read(&ledger, 1, 105), [71, 51]);
         assert_eq!(read(&ledger, 1, 106), [71]);
-        ledger.forget_before(Timestamp::from_parts(10, 0));
-        assert!(read(&ledger, 1, 8).is_empty());
     }
 }

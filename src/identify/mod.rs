@@ -148,6 +148,13 @@ pub enum Fact {
         /// `Microsoft-HTTPAPI/2.0`, `x-spinetix-firmware 4.7.1` ...
         text: Box<str>,
     },
+    /// A service that an end announces to offer: `_spx-hmp._tcp.local`.
+    Offers {
+        /// Which end.
+        of: Side,
+        /// Its name, lower case.
+        service: Box<str>,
+    },
     /// The request was sent again although the first could have been answered: proof that no answer reached the client. Stated each time it is sent
     /// again; kept once and counted in [`Identified::retries`].
     Retry,
@@ -293,6 +300,17 @@ impl NameSource {
     }
 }
 
+/// A name that others gave a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Lower case, no trailing dot.
+    pub name: Box<str>,
+    /// Who says so.
+    pub source: NameSource,
+    /// How long before the moment asked about it was said; none of what the capture file records.
+    pub age: Option<Duration>,
+}
+
 /// An announced flow: who announced it, where it will go, until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Promise {
@@ -300,7 +318,7 @@ pub struct Promise {
     pub kind: PromiseKind,
     /// Its transport.
     pub transport: Transport,
-    /// Where the announced flow will be accepted.
+    /// Where the announced flow will be accepted. Port 0 where the announcement itself is encrypted: then a document's range is all that tells the flow.
     pub server: Endpoint,
     /// Who will open it; none where anyone may.
     pub client: Option<IpAddr>,
@@ -312,6 +330,15 @@ pub struct Promise {
     pub frame: FrameId,
     /// The announcing flow's client and server, to name the parent.
     pub parent: (Endpoint, Endpoint),
+    /// The announcing flow's transport.
+    pub over: Transport,
     /// What the flow must begin with, where the announcement says so (TeaTime's session id).
     pub begins: Option<Box<[u8]>>,
+}
+
+impl Promise {
+    /// Whether the announced port could not be read.
+    pub const fn is_hidden(&self) -> bool {
+        self.server.port == 0
+    }
 }

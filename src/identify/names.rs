@@ -8,9 +8,9 @@ use std::time::Duration;
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
-use crate::identify::NameSource;
-use crate::identify::ledger::{Ledger, Stamp};
+use crate::identify::ledger::{Ledger, Room, Stamp};
 use crate::identify::wire::host_name;
+use crate::identify::{Heard, NameSource};
 use crate::limit;
 use crate::time::Timestamp;
 
@@ -37,7 +37,7 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new() -> Self {
-        Self { heard: Ledger::new(limit::NAMES_EPOCH, limit::NAMES_AN_EPOCH), recorded: DashMap::default(), refused: AtomicU64::new(0) }
+        Self { heard: Ledger::new(ROOM), recorded: DashMap::default(), refused: AtomicU64::new(0) }
     }
 
     /// Enters that `addresses` have `names`, as `source` told `client`, for `ttl` (held between [`limit::NAME_HOLDS`] bounds).
@@ -65,25 +65,27 @@ impl Names {
 
     /// Names of `server` as `client` would say them at that moment, at most [`limit::NAMES_OF_A_HOST`]: what it last asked for (DN-Hunter, Bermudez et al. 2012);
     /// where it asked for none, what anybody said; then what the capture file records.
-    pub(super) fn of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<(Box<str>, NameSource)> {
+    pub(super) fn of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Heard> {
         let mut own = Vec::new();
         let mut anybody = Vec::new();
         self.heard.look_back(server, at, *limit::NAME_HOLDS.end(), |(said, ..), entry| {
-            if at.since(said) <= entry.lasts {
+            let age = at.since(said);
+            if age <= entry.lasts {
                 let list = if entry.client == Some(client) { &mut own } else { &mut anybody };
-                enter(list, &entry.names, entry.source);
+                enter(list, &entry.names, entry.source, Some(age));
             }
             own.len() < limit::NAMES_OF_A_HOST
         });
         let mut names = if own.is_empty() { anybody } else { own };
         if let Some(recorded) = self.recorded.get(&server) {
-            enter(&mut names, &recorded, NameSource::Capture);
+            enter(&mut names, &recorded, NameSource::Capture, None);
         }
         names
     }
 
-    pub(super) fn forget_before(&self, moment: Timestamp) {
-        self.heard.forget_before(moment - *limit::NAME_HOLDS.end());
+    /// See [`Ledger::settle`].
+    pub(super) fn settle(&self, now: Timestamp) {
+        self.heard.settle(now);
     }
 
     pub(super) fn lost(&self) -> u64 {
@@ -91,13 +93,15 @@ impl Names {
     }
 }
 
-fn enter(list: &mut Vec<(Box<str>, NameSource)>, names: &[Box<str>], source: NameSource) {
+fn enter(list: &mut Vec<Heard>, names: &[Box<str>], source: NameSource, age: Option<Duration>) {
     for name in names {
-        if list.len() < limit::NAMES_OF_A_HOST && !list.iter().any(|(known, _)| known == name) {
-            list.push((name.clone(), source));
+        if list.len() < limit::NAMES_OF_A_HOST && !list.iter().any(|known| known.name == *name) {
+            list.push(Heard { name: name.clone(), source, age });
         }
     }
 }
+
+const ROOM: Room = Room { epoch: limit::NAMES_EPOCH, an_epoch: limit::NAMES_AN_EPOCH, in_all: limit::NAMES_IN_ALL, epochs: limit::NAMES_EPOCHS };
 
 #[cfg(test)]
 mod tests {
@@ -120,7 +124,7 @@ mod tests {
 
     fn of(names: &Names, client: &str, server: &str, second: i64) -> Vec<String> {
         let found = names.of(client.parse().unwrap(), server.parse().unwrap(), Timestamp::from_parts(second, 0));
-        found.into_iter().map(|(name, _)| name.into()).collect()
+        found.into_iter().map(|heard| heard.name.into()).collect()
     }
 
     #[test]
@@ -141,6 +145,15 @@ mod tests {
         assert_eq!(of(&names, "10.0.0.1", "203.0.113.9", 3600), ["short.example"]);
         assert!(of(&names, "10.0.0.1", "203.0.113.9", 3601).is_empty());
         assert_eq!(of(&names, "10.0.0.1", "203.0.113.8", 7200), ["long.example"]);
+    }
+
+    #[test]
+    fn a_name_is_as_old_as_the_packet_that_said_it_and_a_recorded_one_has_no_age() {
+        let names = book(&[(2, "203.0.113.9", None, &["player.example"], 60)]);
+        names.recorded("203.0.113.9".parse().unwrap(), "noted.example");
+        let found = names.of("10.0.0.1".parse().unwrap(), "203.0.113.9".parse().unwrap(), Timestamp::from_parts(9, 0));
+        let ages: Vec<_> = found.iter().map(|heard| (&*heard.name, heard.age)).collect();
+        assert_eq!(ages, [("player.example", Some(Duration::from_secs(7))), ("noted.example", None)]);
     }
 
     #[test]

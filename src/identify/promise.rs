@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::identify::Promise;
-use crate::identify::ledger::{Ledger, Stamp};
+use crate::identify::ledger::{Ledger, Room, Stamp};
 use crate::limit;
 use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
@@ -16,15 +16,19 @@ pub(super) struct Promises {
 
 impl Promises {
     pub(super) fn new() -> Self {
-        Self { made: Ledger::new(limit::PROMISES_EPOCH, limit::PROMISES_AN_EPOCH) }
+        Self { made: Ledger::new(ROOM) }
     }
 
     pub(super) fn add(&self, promise: Promise, stamp: Stamp) {
         self.made.add((promise.transport, promise.server), stamp, promise);
     }
 
-    /// The newest promise of a flow from `client` to `server` that holds at that moment.
+    /// The newest promise of a flow from `client` to `server` that holds at that moment; where there is none, the newest whose port could not be read.
     pub(super) fn of(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise> {
+        self.exactly(transport, client, server, at).or_else(|| self.exactly(transport, client, Endpoint { port: 0, ..server }, at))
+    }
+
+    fn exactly(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise> {
         let mut found = None;
         self.made.look_back((transport, server), at, limit::PROMISE_HOLDS, |_, promise| {
             let holds = at.since(promise.made) <= promise.lasts && promise.client.is_none_or(|known| known == client);
@@ -34,14 +38,17 @@ impl Promises {
         found
     }
 
-    pub(super) fn forget_before(&self, moment: Timestamp) {
-        self.made.forget_before(moment - limit::PROMISE_HOLDS);
+    /// See [`Ledger::settle`].
+    pub(super) fn settle(&self, now: Timestamp) {
+        self.made.settle(now);
     }
 
     pub(super) fn lost(&self) -> u64 {
         self.made.lost()
     }
 }
+
+const ROOM: Room = Room { epoch: limit::PROMISES_EPOCH, an_epoch: limit::PROMISES_AN_EPOCH, in_all: limit::PROMISES_IN_ALL, epochs: limit::PROMISES_EPOCHS };
 
 #[cfg(test)]
 mod tests {
@@ -61,7 +68,18 @@ mod tests {
         let (client, frame) = (client.map(|ip| ip.parse().unwrap()), FrameId { file: 0, number: 7 });
         let parent = (end("10.0.0.1:40000"), end("10.0.0.2:21"));
         let (server, lasts) = (end("10.0.0.2:20001"), Duration::from_secs(60));
-        let promise = Promise { kind: PromiseKind::FtpPassive, transport: Transport::TCP, server, client, made, lasts, frame, parent, begins: None };
+        let promise = Promise {
+            kind: PromiseKind::FtpPassive,
+            transport: Transport::TCP,
+            server,
+            client,
+            made,
+            lasts,
+            frame,
+            parent,
+            over: Transport::TCP,
+            begins: None,
+        };
         promises.add(promise, (made, frame, 0));
         promises
     }
@@ -76,6 +94,17 @@ mod tests {
         assert_eq!(of("10.0.0.1", "10.0.0.2:20002", 110), None);
         assert_eq!(of("10.0.0.3", "10.0.0.2:20001", 110), None);
         assert_eq!(promises.of(Transport::UDP, "10.0.0.1".parse().unwrap(), end("10.0.0.2:20001"), Timestamp::from_parts(110, 0)), None);
+    }
+
+    #[test]
+    fn where_the_port_could_not_be_read_any_port_of_that_host_may_be_meant() {
+        let (promises, made) = (book(Some("10.0.0.1")), Timestamp::from_parts(90, 0));
+        let known = promises.of(Transport::TCP, "10.0.0.1".parse().unwrap(), end("10.0.0.2:20001"), Timestamp::from_parts(110, 0)).unwrap();
+        promises.add(Promise { server: end("10.0.0.2:0"), made, ..known }, (made, FrameId { file: 0, number: 6 }, 0));
+        let of = |client: &str, server| promises.of(Transport::TCP, client.parse().unwrap(), end(server), Timestamp::from_parts(110, 0));
+        assert_eq!(of("10.0.0.1", "10.0.0.2:20002").map(|promise| promise.is_hidden()), Some(true));
+        assert_eq!(of("10.0.0.1", "10.0.0.2:20001").map(|promise| promise.is_hidden()), Some(false));
+        assert_eq!((of("10.0.0.3", "10.0.0.2:20002"), of("10.0.0.1", "10.0.0.3:20002")), (None, None));
     }
 
     #[test]

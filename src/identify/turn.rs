@@ -22,7 +22,7 @@ impl Match {
 impl Fact {
     fn turn(&mut self) {
         let side: &mut Side = match self {
-            Self::Name { of, .. } | Self::Software { of, .. } => of,
+            Self::Name { of, .. } | Self::Software { of, .. } | Self::Offers { of, .. } => of,
             Self::Answer { by, .. } => by,
             Self::Speaks { client } => client,
             Self::Inner(_)

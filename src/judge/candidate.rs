@@ -18,8 +18,10 @@ use crate::signature::{Basis, Direction, HostPattern, PortRange, PromiseKind, Ro
 #[derive(Debug)]
 pub(super) struct Case<'a> {
     pub(super) identified: &'a Identified,
-    /// Roles that the site gives to client and server.
+    /// Roles that client and server are judged by.
     pub(super) given: &'a [Vec<RoleId>; 2],
+    /// Whether they rest on what the host shows, not on the site.
+    pub(super) by_itself: [bool; 2],
     /// Names of client and server.
     pub(super) names: &'a [Vec<Named>; 2],
     /// What announced the flow.
@@ -188,6 +190,12 @@ impl Weighed {
         role || self.named || by_content || (self.claimed && port_counts && !case.is_unknown_content())
     }
 
+    /// Whether the row rests on an announcement that nobody could read: its range, and the control connection between the same hosts.
+    pub(super) fn is_hidden(&self, signatures: &Signatures, case: &Case<'_>) -> bool {
+        let learned = |promise: &Promise| signatures.services.get(self.service.0 as usize).is_some_and(|row| row.learned_from.contains(&promise.kind));
+        self.level != Level::Announced && case.announced.is_some_and(|promise| promise.is_hidden() && learned(promise))
+    }
+
     /// The candidate as reports print it.
     pub(super) fn candidate(&self, signatures: &Signatures, case: &Case<'_>) -> Candidate {
         Candidate { service: self.service, fits: self.fits(), why: self.why(signatures, case) }
@@ -199,6 +207,9 @@ impl Weighed {
             Level::Content => format!("{} on its port", case.identified.protocol.join("/")),
             Level::PortPath => format!("port {} and path", case.port()),
             Level::Port => format!("port {}", case.port()),
+            Level::Range if self.is_hidden(signatures, case) => {
+                format!("port {} in a documented range, beside a control connection whose announcements are encrypted", case.port())
+            }
             Level::Range => format!("port {} in a documented range", case.port()),
             Level::Name if self.named || self.broadly_named => "name of the server".to_owned(),
             Level::Name => format!("protocol {}", case.identified.protocol.join("/")),
@@ -208,6 +219,7 @@ impl Weighed {
         }
         for (side, plays) in [Side::Client, Side::Server].into_iter().zip(self.ends) {
             match plays {
+                Plays::Given if case.by_itself[side as usize] => words.push(format!("the {side} shows what it is")),
                 Plays::Given => words.push(format!("the site knows the {side}")),
                 Plays::Doubtful => words.push(format!("the {side} has a private address where the document has a host outside")),
                 Plays::Assumed | Plays::Kind | Plays::Refused => {}
@@ -262,7 +274,7 @@ fn touching(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, claims:
     rows.extend(case.names[1].iter().flat_map(|named| signatures.named(&named.name)));
     let telling = case.identified.protocol.iter().filter(|protocol| claims.is_distinctive(protocol));
     rows.extend(telling.flat_map(|protocol| signatures.speaking(protocol)));
-    rows.extend(case.given.iter().flatten().flat_map(|role| signatures.of_role(*role)).filter(|id| is_portless(&signatures.services[id.0 as usize])));
+    rows.extend(case.given.iter().flatten().flat_map(|role| signatures.of_role(*role)).filter(|id| signatures.services[id.0 as usize].ports.is_empty()));
     rows
 }
 
@@ -322,14 +334,15 @@ fn place(
     let clients_fit = service.client_ports.is_empty() || service.client_ports.iter().any(|range| range.contains(flow.client.endpoint.port));
     let width = range.map_or(u32::MAX, |range| range.width());
     let distinctive = speaks_own_protocol(case, service, claims);
-    if case.announced.is_some_and(|promise| service.learned_from.contains(&promise.kind)) {
+    let announced = case.announced.filter(|promise| service.learned_from.contains(&promise.kind));
+    if announced.is_some_and(|promise| !promise.is_hidden()) {
         if range.is_none() && must_be_announced(service) && !service.ports.is_empty() {
             misses.push(Miss::OutsideAnnouncedRange);
         }
         return Some((Level::Announced, width));
     }
     if range.is_some() && clients_fit {
-        if must_be_announced(service) {
+        if must_be_announced(service) && announced.is_none() {
             misses.push(Miss::NotAnnounced);
         }
         let by_port = if width == 1 { Level::Port } else { Level::Range };
@@ -345,11 +358,20 @@ fn place(
     if portless && (named || by_protocol) {
         return Some((Level::Name, width));
     }
+    // The port may have been told before the capture began, and the row names none that the bytes would miss.
+    if service.ports.is_empty() && !must_be_announced(service) && ends.contains(&Plays::Given) && is_called_so(case, service) {
+        return Some((Level::Name, width));
+    }
     // Content away from its port, or a name on another port: not this row, but the nearest thing to say.
     (distinctive || (named && !service.ports.is_empty())).then(|| {
         misses.push(Miss::Port);
         (Level::Name, width)
     })
+}
+
+/// Whether the document's own word for what the row speaks is what the flow speaks innermost, and says more than that of a carrier.
+fn is_called_so(case: &Case<'_>, service: &Service) -> bool {
+    case.identified.protocol.last().is_some_and(|seen| !CARRIERS.contains(seen) && *seen != "http" && words_of(service).any(|word| word == *seen))
 }
 
 /// Whether the document names no port for the row, nor says where it is learned.
@@ -423,7 +445,10 @@ fn is_the_inside_of(service: &Service, seen: &str) -> bool {
 
 fn ends(case: &Case<'_>, service: &Service, roles: &Roles<'_>, named: bool) -> [Plays; 2] {
     let server_ip = case.ip(Side::Server);
-    let server = if is_addressed(service, server_ip) { roles.plays(server_ip, &case.given[1], &service.server, named) } else { Plays::Refused };
+    // What was asked of a group is answered by a host: of such a flow only the answer is there.
+    let answer = service.direction == Direction::Discovery && case.identified.flow.client.packets == 0;
+    let there = answer || is_addressed(service, server_ip);
+    let server = if there { roles.plays(server_ip, &case.given[1], &service.server, named) } else { Plays::Refused };
     [roles.plays(case.ip(Side::Client), &case.given[0], &service.client, false), server]
 }
 

@@ -12,6 +12,7 @@ use crate::judge::ending::{Ending, Known};
 use crate::judge::resolver::Resolvers;
 use crate::judge::rhythm::Rhythms;
 use crate::judge::role::{Plays, Roles};
+use crate::judge::shown::Shown;
 use crate::judge::visibility::{Seen, Visibility, took_part};
 use crate::judge::{Confidence, Judged, Named, Outcome, Site, Verdict, blocked, direction, stance, verdict, version};
 use crate::net::{Endpoint, Side, Transport, is_group};
@@ -42,7 +43,8 @@ impl<'a> Judge<'a> {
         Self { signatures, roles, books, claims, seen, resolvers, announcers, rhythms, presence, records: true }
     }
 
-    /// Whether judgements are to tell what only flow records print, candidate rows in words and the client's names; they do unless this says no.
+    /// Whether judgements are to tell what only flow records print, candidate rows in words, the client's names and all that hosts show; they do unless this
+    /// says no.
     #[must_use]
     pub const fn with_records(mut self, wanted: bool) -> Self {
         self.records = wanted;
@@ -52,7 +54,7 @@ impl<'a> Judge<'a> {
     /// First pass: what this flow shows about the tap and about the other flows' ends.
     pub fn learn(&mut self, identified: &Identified) {
         self.seen.learn(identified);
-        self.roles.learn(identified);
+        self.roles.learn(identified, &self.claims);
         self.rhythms.learn(identified);
         self.resolvers.learn(identified);
         self.announcers.learn(identified);
@@ -77,8 +79,13 @@ impl<'a> Judge<'a> {
     /// What this tap can see, once all flows were learned.
     pub fn visibility(&self) -> Visibility {
         let mut visibility = self.seen.summary();
-        visibility.forgotten += self.resolvers.forgotten();
+        visibility.forgotten += self.resolvers.forgotten() + self.roles.forgotten();
         visibility
+    }
+
+    /// Hosts that the site gives no role and that showed one beyond doubt, in order of address: flows are judged by it.
+    pub fn shown(&self) -> Vec<(IpAddr, Shown)> {
+        self.roles.all_shown()
     }
 
     /// Second pass: what the documents say about the flow and what became of it.
@@ -87,12 +94,14 @@ impl<'a> Judge<'a> {
         let direction_by = self.settle(&mut identified);
         let flow = &identified.flow;
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
-        let given = [roles.of(&flow.client), roles.of(&flow.server)];
+        let ((of_client, client_shows), (of_server, server_shows)) = (roles.played_by(&flow.client), roles.played_by(&flow.server));
+        let (given, by_itself) = ([of_client, of_server], [client_shows, server_shows]);
         let names = [if self.records { self.names(&identified, Side::Client) } else { Vec::new() }, self.names(&identified, Side::Server)];
         let announced = identified.announced.clone().or_else(|| self.books.announced(flow.transport, client.ip, server, flow.first).map(Box::new));
         let announced = announced.filter(|promise| keeps(promise, &identified));
         let period = self.rhythms.period(client.ip, flow.transport, server);
-        let case = Case { identified: &identified, given: &given, names: &names, announced: announced.as_deref(), period };
+        let case = Case { identified: &identified, given: &given, by_itself, names: &names, announced: announced.as_deref(), period };
+        let shown = [client.ip, server.ip].map(|ip| if self.records { roles.shown(ip) } else { Vec::new() });
         let weighed = weigh(&case, self.signatures, roles, &self.claims, self.records, |service| self.applies(service));
         let mut decision = verdict::decide(&case, self.signatures, roles, &weighed, took_part(flow));
         if self.records {
@@ -115,6 +124,8 @@ impl<'a> Judge<'a> {
         if fate.outcome == Outcome::ScanNoise && given.iter().all(Vec::is_empty) {
             decision.withdraw();
         }
+        let rests_on = |promise: &Promise| !promise.is_hidden() || row(decision.service).is_some_and(|service| service.learned_from.contains(&promise.kind));
+        let announced = announced.filter(|promise| rests_on(promise));
         let moved = decision.service.and_then(|id| roles.site().ports_of(id, server.ip, &given[1]));
         let instance = row(decision.service).and_then(|service| match moved {
             Some(ports) => service.moved_instance_of(ports, server.port),
@@ -124,6 +135,7 @@ impl<'a> Judge<'a> {
         let mut judged = Judged {
             identified,
             roles: given,
+            shown,
             names,
             service: decision.service,
             candidates: decision.candidates,
@@ -148,15 +160,15 @@ impl<'a> Judge<'a> {
         self.roles.site()
     }
 
-    /// Roles that the site gives to a host.
+    /// Roles that a host is judged by.
     pub(super) fn roles_of(&self, host: IpAddr) -> Vec<RoleId> {
-        self.roles.given(host)
+        self.roles.known(host)
     }
 
     /// Whether the product at a host is older than a row that it would use.
     pub(super) fn is_too_old(&self, client: IpAddr, row: ServiceId) -> bool {
         let Some(service) = self.signatures.services.get(row.0 as usize) else { return false };
-        let played = self.roles.given(client).into_iter().filter(|role| service.client.contains(role));
+        let played = self.roles.known(client).into_iter().filter(|role| service.client.contains(role));
         played.into_iter().any(|role| version::lacks_as(self.signatures, &self.roles, client, role, service).is_some())
     }
 
@@ -192,10 +204,11 @@ impl<'a> Judge<'a> {
         };
         let mut names: Vec<Named> = Vec::new();
         let stated = identified.facts.iter().filter_map(|fact| match fact {
-            Fact::Name { of, name, source } if *of == side => Some(Named { name: name.to_string(), source: source.name() }),
+            Fact::Name { of, name, source } if *of == side => Some(Named { name: name.to_string(), source: source.name(), age: None }),
             _ => None,
         });
-        let heard = self.books.names_of(asker, host, flow.first).into_iter().map(|(name, source)| Named { name: name.into(), source: source.name() });
+        let heard = self.books.names_of(asker, host, flow.first).into_iter();
+        let heard = heard.map(|heard| Named { name: heard.name.into(), source: heard.source.name(), age: heard.age.map(|age| age.as_secs()) });
         for named in stated.chain(heard) {
             if !names.iter().any(|known| known.name == named.name) {
                 names.push(named);

@@ -16,6 +16,7 @@ mod memory;
 mod resolver;
 mod rhythm;
 mod role;
+mod shown;
 mod site;
 mod stance;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use docket::{Docket, order};
 pub use filter::{Selection, display_filter};
 pub use finding::Gatherer;
 pub use judging::Judge;
+pub use shown::Shown;
 #[cfg(feature = "schema")]
 pub use site::SiteFile;
 pub use site::{Moved, Place, Site, Stance, Weight, Who, network};
@@ -51,8 +53,10 @@ use crate::time::Timestamp;
 pub struct Judged {
     /// The flow and its identification.
     pub identified: Identified,
-    /// Roles of client and server, by the site or by evidence.
+    /// Roles of client and server that the flow is judged by: the site's, or where it gives a host none, those that the host shows beyond doubt.
     pub roles: [Vec<RoleId>; 2],
+    /// What client and server showed of their roles, all of it.
+    pub shown: [Vec<Shown>; 2],
     /// Names of client and server.
     pub names: [Vec<Named>; 2],
     /// The document row it belongs to.
@@ -90,6 +94,9 @@ pub struct Named {
     pub name: String,
     /// The word for who says so: `sni`, `dns` ...
     pub source: &'static str,
+    /// Whole seconds between the packet that said so and the flow's first one; none where the flow itself says it, or the capture file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age: Option<u64>,
 }
 
 /// A row that was considered.

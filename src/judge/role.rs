@@ -11,7 +11,8 @@ use ipnet::IpNet;
 use crate::flow::End;
 use crate::identify::Identified;
 use crate::judge::Site;
-use crate::judge::version::Versions;
+use crate::judge::claim::Claims;
+use crate::judge::shown::{Showing, Shown};
 use crate::net::{is_group, is_self_assigned};
 use crate::signature::{RoleId, RoleKind, Signatures};
 
@@ -26,7 +27,7 @@ pub(super) enum Plays {
     Assumed,
     /// Its address is of the right kind, and the role asks no more.
     Kind,
-    /// The site says so.
+    /// The site says so, or the host shows it beyond doubt.
     Given,
 }
 
@@ -36,24 +37,57 @@ pub(super) struct Roles<'a> {
     signatures: &'a Signatures,
     site: Site,
     listed: BTreeSet<RoleId>,
-    versions: Versions,
+    showing: Showing<'a>,
 }
 
 impl<'a> Roles<'a> {
     pub(super) fn new(signatures: &'a Signatures, site: Site) -> Self {
         let listed = site.roles.iter().map(|(role, _)| *role).collect();
-        Self { signatures, site, listed, versions: Versions::default() }
+        Self { signatures, site, listed, showing: Showing::new(signatures) }
     }
 
-    /// Hears what hosts say of themselves.
-    pub(super) fn learn(&mut self, identified: &Identified) {
-        self.versions.learn(identified, self.signatures);
+    /// Hears what hosts show of themselves.
+    pub(super) fn learn(&mut self, identified: &Identified, claims: &Claims) {
+        self.showing.learn(identified, self.signatures, claims);
+    }
+
+    /// All that a host shows.
+    pub(super) fn shown(&self, ip: IpAddr) -> Vec<Shown> {
+        self.showing.of(ip, self.site.is_local(ip))
+    }
+
+    /// Hosts that the site gives no role and that show one which they are judged by, in order of address.
+    pub(super) fn all_shown(&self) -> Vec<(IpAddr, Shown)> {
+        self.showing.counting(|ip| self.site.is_local(ip) && self.given(ip).is_empty())
+    }
+
+    /// What hosts showed that found no room.
+    pub(super) const fn forgotten(&self) -> u64 {
+        self.showing.forgotten()
+    }
+
+    /// Roles that a host is judged by: the site's, else those that it shows beyond doubt.
+    pub(super) fn known(&self, ip: IpAddr) -> Vec<RoleId> {
+        let given = self.given(ip);
+        if given.is_empty() { self.showing.roles(ip, self.site.is_local(ip)) } else { given }
+    }
+
+    /// The same of an end of a flow, and whether the host itself shows them, the site giving it none.
+    pub(super) fn played_by(&self, end: &End) -> (Vec<RoleId>, bool) {
+        let given = self.of(end);
+        if !given.is_empty() {
+            return (given, false);
+        }
+        let ip = end.endpoint.ip;
+        let shown = if ip.is_unspecified() { self.showing.roles_of_mac(end.mac) } else { self.showing.roles(ip, self.site.is_local(ip)) };
+        let by_itself = !shown.is_empty();
+        (shown, by_itself)
     }
 
     /// The version of the product of that role at a host: the site's, else the host's own word.
     pub(super) fn version(&self, role: RoleId, host: IpAddr) -> Option<&str> {
         let place = self.site.narrowest(host, |place| place.roles.contains(&role) && place.version.is_some());
-        place.and_then(|place| place.version.as_deref()).or_else(|| self.versions.of(role, host))
+        place.and_then(|place| place.version.as_deref()).or_else(|| self.showing.version(host, role))
     }
 
     /// What the operator said.

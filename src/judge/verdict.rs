@@ -119,8 +119,14 @@ fn attribution(case: &Case<'_>, signatures: &Signatures, row: &Weighed) -> Confi
         return if given && content.is_some() { Confidence::Medium } else { Confidence::Low };
     }
     let formless = signatures.services.get(row.service.0 as usize).is_some_and(|service| service.protocols.is_empty() && !service.ports.is_empty());
+    // What a host shows of itself is a good reason, the operator's word a better one.
+    let by_site = (0..2).any(|side| row.ends[side] == Plays::Given && !case.by_itself[side]);
     match (given, row.level) {
         (_, Level::Announced) => Confidence::High,
+        // A pattern that half the Internet shares, and nothing else.
+        (_, Level::Name) if row.broadly_named => Confidence::Low,
+        (true, _) if !by_site => Confidence::Medium,
+        (true, _) if row.is_hidden(signatures, case) => Confidence::Medium,
         (true, _) if formless && is_in_period(case, signatures, row.service) => Confidence::High,
         (true, _) if formless && (content.is_some() || case.is_unknown_content()) => Confidence::Medium,
         (true, _) => Confidence::High,
@@ -155,14 +161,16 @@ fn without_a_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, we
     if !case.identified.flow.transport.has_ports() {
         return undecided(Reason::NotCovered);
     }
+    let by_site = case.given.iter().zip(case.by_itself).any(|(given, by_itself)| !by_itself && roles.is_product(given));
+    let attribution = if by_site { Confidence::High } else { Confidence::Medium };
     if unsupported(case, signatures) {
-        return Decision { verdict: Verdict::Unexpected, attribution: Confidence::High, ..undecided(Reason::UnsupportedByProduct) };
+        return Decision { verdict: Verdict::Unexpected, attribution, ..undecided(Reason::UnsupportedByProduct) };
     }
     let decision = match nearest {
         // The documents' lists of names are not whole, and say themselves that names move.
         Some(row) if row.misses == [Miss::Name] => Decision { service: Some(row.service), ..undecided(Reason::UnknownName) },
-        Some(row) if nearness(row).0 <= worst(&[Miss::Role]).0 => broken(row, Confidence::High),
-        _ => Decision { verdict: Verdict::Unexpected, attribution: Confidence::High, ..undecided(Reason::UndocumentedService) },
+        Some(row) if nearness(row).0 <= worst(&[Miss::Role]).0 => broken(row, attribution),
+        _ => Decision { verdict: Verdict::Unexpected, attribution, ..undecided(Reason::UndocumentedService) },
     };
     soften(case, decision)
 }

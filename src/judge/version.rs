@@ -1,48 +1,13 @@
 //! Whether the version or edition of a product has a service at all: by the site's word, else by the product's own.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::net::IpAddr;
 
-use foldhash::fast::RandomState;
-
-use crate::identify::{Fact, Identified};
 use crate::judge::candidate::Case;
 use crate::judge::role::Roles;
 use crate::judge::{Place, Reason};
-use crate::limit;
 use crate::net::Side;
 use crate::signature::{RoleId, Service, Signatures};
-
-/// Versions that hosts say of themselves, by role and host.
-#[derive(Debug, Default)]
-pub(super) struct Versions {
-    told: HashMap<(RoleId, IpAddr), Box<str>, RandomState>,
-}
-
-impl Versions {
-    /// Keeps what a header field of a role says. Of several the lowest stands, so that it does not depend on the order.
-    pub(super) fn learn(&mut self, identified: &Identified, signatures: &Signatures) {
-        for fact in &identified.facts {
-            let Fact::Software { of, text } = fact else { continue };
-            let Some((field, version)) = text.split_once(' ') else { continue };
-            for (role, _) in (0..).map(RoleId).zip(&signatures.roles).filter(|(_, role)| role.version_header.as_deref() == Some(field)) {
-                let flow = &identified.flow;
-                let host = if *of == Side::Client { flow.client.endpoint.ip } else { flow.server.endpoint.ip };
-                let room = self.told.len() < limit::HOSTS_REMEMBERED;
-                match self.told.get_mut(&(role, host)) {
-                    Some(known) if compare(version, known) == Ordering::Less => *known = version.into(),
-                    None if room => _ = self.told.insert((role, host), version.into()),
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    pub(super) fn of(&self, role: RoleId, host: IpAddr) -> Option<&str> {
-        self.told.get(&(role, host)).map(|version| &**version)
-    }
-}
 
 /// Why the product on one end cannot have the service: it is older than the service, or another edition. None where it can, or nothing is known.
 pub(super) fn lacks(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, service: &Service) -> Option<Reason> {

@@ -12,11 +12,12 @@ mod tap;
 pub mod text;
 
 use std::io;
+use std::net::IpAddr;
 
 use crate::capture::{CaptureFile, Interface};
 use crate::count::Tally;
 use crate::flow;
-use crate::judge::{Coverage, Finding, Judged, Visibility};
+use crate::judge::{Coverage, Finding, Judged, Shown, Visibility};
 use crate::signature::{RoleId, ServiceId, Signatures};
 use crate::time::Timestamp;
 pub use digest::{Digest, Together};
@@ -46,6 +47,8 @@ pub struct Report<'a> {
     pub coverage_by_role: Vec<(RoleId, Vec<(ServiceId, Coverage)>)>,
     /// What this capture point can see.
     pub visibility: Visibility,
+    /// Hosts that the site gives no role and that showed one beyond doubt, in order of address.
+    pub shown: Vec<(IpAddr, Shown)>,
     /// What is no part of a flow, or was dropped at a bound.
     pub losses: Losses,
     /// Reading was ended by a signal.

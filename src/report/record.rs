@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use crate::capture::{CaptureFile, FrameId, Interface};
 use crate::count::Tally;
 use crate::flow::{self, Direction};
-use crate::identify::{Evidence, Fact};
-use crate::judge::{Candidate, Cited, Confidence, Coverage, Finding, Judged, Named, Outcome, Reason, Severity, Verdict};
+use crate::identify::{Evidence, Fact, Promise};
+use crate::judge::{Candidate, Cited, Confidence, Coverage, Finding, Judged, Named, Outcome, Reason, Severity, Shown, Verdict};
 use crate::net::Side;
 use crate::report::Report;
 use crate::signature::{RoleId, ServiceId, Signatures};
@@ -31,6 +31,8 @@ pub struct FlowRecord<'a> {
     evidence: &'static str,
     matches: Vec<MatchRecord>,
     details: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    announced: Option<AnnouncedRecord>,
     service: Option<&'a str>,
     instance: Option<u16>,
     basis: Option<&'static str>,
@@ -51,7 +53,52 @@ struct EndRecord<'a> {
     bytes: u64,
     payload_bytes: u64,
     roles: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    role_evidence: Vec<RoleRecord<'a>>,
     names: &'a [Named],
+}
+
+/// A role that a host shows, and by what. `judged`: whether its flows are held against it, unless the site says otherwise.
+#[derive(Debug, Serialize)]
+struct RoleRecord<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<String>,
+    role: &'a str,
+    by: &'static str,
+    shows: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+    confidence: Confidence,
+    judged: bool,
+    #[serde(skip_serializing_if = "is_first_file")]
+    file: u32,
+    frame: u64,
+}
+
+impl<'a> RoleRecord<'a> {
+    fn new(shown: &'a Shown, signatures: &'a Signatures) -> Self {
+        let Shown { role, by, what, confidence, counts, version, frame } = shown;
+        let role = role_name(signatures, *role).unwrap_or_default();
+        let (version, confidence, file) = (version.as_deref(), *confidence, frame.file);
+        Self { ip: None, role, by, shows: what, version, confidence, judged: *counts, file, frame: frame.number }
+    }
+}
+
+/// What announced the flow: the parent by its Community ID and its ends, and the frame that said so.
+#[derive(Debug, Serialize)]
+struct AnnouncedRecord {
+    by: &'static str,
+    flow: String,
+    client: String,
+    server: String,
+    transport: String,
+    #[serde(skip_serializing_if = "is_first_file")]
+    file: u32,
+    frame: u64,
+    time: String,
+    /// The announcement is encrypted; hosts and range fit.
+    #[serde(skip_serializing_if = "is_false")]
+    hidden: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -110,6 +157,7 @@ impl<'a> FlowRecord<'a> {
             evidence: evidence(judged).name(),
             matches: identified.matches.iter().map(MatchRecord::new).collect(),
             details: details(&identified.facts),
+            announced: identified.announced.as_deref().map(AnnouncedRecord::new),
             service: judged.service.map(|id| service_name(signatures, id)),
             instance: judged.instance,
             basis: judged.service.and_then(|id| signatures.services.get(id.0 as usize)).map(|service| service.basis.name()),
@@ -137,11 +185,9 @@ impl<'a> FlowRecord<'a> {
 impl<'a> EndRecord<'a> {
     fn new(judged: &'a Judged, side: Side, signatures: &'a Signatures) -> Self {
         let flow = &judged.identified.flow;
-        let ([client_roles, server_roles], [client_names, server_names]) = (&judged.roles, &judged.names);
-        let (end, roles, names) = match side {
-            Side::Client => (&flow.client, client_roles, client_names),
-            Side::Server => (&flow.server, server_roles, server_names),
-        };
+        let at = side as usize;
+        let end = if side == Side::Client { &flow.client } else { &flow.server };
+        let (roles, shown, names) = (&judged.roles[at], &judged.shown[at], &judged.names[at]);
         Self {
             ip: end.endpoint.ip.to_string(),
             port: end.endpoint.port,
@@ -149,7 +195,25 @@ impl<'a> EndRecord<'a> {
             bytes: end.bytes,
             payload_bytes: end.payload_bytes,
             roles: roles.iter().filter_map(|role| role_name(signatures, *role)).collect(),
+            role_evidence: shown.iter().map(|shown| RoleRecord::new(shown, signatures)).collect(),
             names,
+        }
+    }
+}
+
+impl AnnouncedRecord {
+    fn new(promise: &Promise) -> Self {
+        let (client, server) = promise.parent;
+        Self {
+            by: promise.kind.name(),
+            flow: flow::community_id_of(promise.over, client, server),
+            client: client.to_string(),
+            server: server.to_string(),
+            transport: promise.over.to_string(),
+            file: promise.frame.file,
+            frame: promise.frame.number,
+            time: promise.made.to_string(),
+            hidden: promise.is_hidden(),
         }
     }
 }
@@ -276,6 +340,8 @@ pub struct SummaryRecord<'a> {
     other_frames: Map<String, Value>,
     drops: Map<String, Value>,
     visibility: &'a crate::judge::Visibility,
+    /// Hosts that the site gives no role and that showed one beyond doubt.
+    roles: Vec<RoleRecord<'a>>,
     coverage: Map<String, Value>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     coverage_by_role: Map<String, Value>,
@@ -347,6 +413,7 @@ impl<'a> SummaryRecord<'a> {
             other_frames: counts(&report.losses.without_flow()),
             drops,
             visibility: &report.visibility,
+            roles: report.shown.iter().map(|(ip, shown)| RoleRecord { ip: Some(ip.to_string()), ..RoleRecord::new(shown, report.signatures) }).collect(),
             coverage: rows(report.signatures, &report.coverage),
             coverage_by_role: report
                 .coverage_by_role
@@ -458,6 +525,10 @@ fn counts(tally: &Tally<String>) -> Map<String, Value> {
 
 fn words<K: Ord + Serialize>(tally: &Tally<K>) -> Map<String, Value> {
     tally.iter().map(|(key, many)| (word(key), many.into())).collect()
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_first_file(file: &u32) -> bool {

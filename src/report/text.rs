@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style as Paint};
 
 use crate::capture::FrameId;
 use crate::judge::{Coverage, Finding, Judged, Reason, Severity};
+use crate::limit;
 use crate::report::paragraph::{shown, wrapped};
 use crate::report::record::{file_name, role_name, service_name, word};
 use crate::report::table::Table;
@@ -48,6 +49,7 @@ impl Writer for Text<'_> {
             return Ok(());
         }
         write_services(report, out)?;
+        write_shown(report, out)?;
         write_undecided(report, out)?;
         write_tap(report, out)?;
         write_comments(report, self.style.verbose, out)?;
@@ -191,6 +193,25 @@ fn write_services(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         ]);
     }
     table.write(out)?;
+    writeln!(out)
+}
+
+/// Hosts that are judged by what they show, as no site says what they are.
+fn write_shown(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    if report.shown.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{HEAD}Roles that hosts show{HEAD:#}")?;
+    let mut table = Table::new(&["host", "role", "shows"], &[]);
+    for (ip, shown) in report.shown.iter().take(limit::HOSTS_TOLD) {
+        let role = role_name(report.signatures, shown.role).unwrap_or_default();
+        let what = format!("{} {} (frame {})", shown.by, shown.what, shown.frame.number);
+        table.row([ip.to_string(), role.to_owned(), what]);
+    }
+    table.write(out)?;
+    if let Some(more @ 1..) = report.shown.len().checked_sub(limit::HOSTS_TOLD) {
+        wrapped(out, "", &format!("and {} more", number(more as u64, "host")))?;
+    }
     writeln!(out)
 }
 

@@ -158,7 +158,6 @@ impl Desk<'_> {
             document: self.document,
             kind: entry.kind,
             versions: entry.versions.clone(),
-            version_header: entry.version_header.as_ref().map(|header| header.to_ascii_lowercase()),
             marks: entry.marks.clone(),
         }
     }

@@ -145,8 +145,6 @@ pub struct Role {
     pub kind: RoleKind,
     /// What `since` of its rows calls the versions of the product: `player firmware`.
     pub versions: Option<String>,
-    /// HTTP header field in which its hosts tell their version: `x-spinetix-firmware`.
-    pub version_header: Option<String>,
     /// By what a host of this role gives itself away.
     pub marks: Vec<Mark>,
 }
@@ -179,6 +177,41 @@ pub struct Mark {
     pub pattern: String,
     /// Who says so: address or name of the source.
     pub url: String,
+    /// Nobody else shows it, and a host that does is an appliance that does nothing else: the role counts as if the site gave it. Else it is told and no more.
+    #[serde(default)]
+    pub certain: bool,
+    /// Where the version of the product stands in what is seen (of a header: in its value): `*` is the version, up to the next blank.
+    pub version: Option<String>,
+}
+
+impl Mark {
+    /// Whether this is what was seen, in lower case.
+    pub fn fits(&self, seen: &str) -> bool {
+        is_like(seen, &self.pattern)
+    }
+
+    /// The version in what was seen.
+    pub fn version_in<'a>(&self, seen: &'a str) -> Option<&'a str> {
+        let (before, after) = self.version.as_deref()?.split_once('*')?;
+        let rest = seen.get(..before.len()).filter(|head| head.eq_ignore_ascii_case(before)).and_then(|_| seen.get(before.len()..))?;
+        let version = rest.split(char::is_whitespace).next().unwrap_or_default();
+        let version = if after.is_empty() { version } else { version.split_once(after).map_or(version, |(version, _)| version) };
+        version.starts_with(|first: char| first.is_ascii_digit()).then_some(version)
+    }
+}
+
+/// Whether a text is like a pattern in which `*` stands for any run of characters.
+fn is_like(text: &str, pattern: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else { return text == pattern };
+    let Some(mut text) = text.strip_prefix(head) else { return false };
+    let mut rest = rest;
+    // Each piece at its first place leaves the most for those after it; the last one belongs to the end.
+    while let Some((piece, after)) = rest.split_once('*') {
+        let Some(at) = text.find(piece) else { return false };
+        text = &text[at + piece.len()..];
+        rest = after;
+    }
+    text.ends_with(rest)
 }
 
 /// Where a mark is seen.
@@ -194,6 +227,27 @@ pub enum MarkKind {
     MdnsName,
     /// Name in its TLS certificate.
     CertificateName,
+    /// Name it gives itself by DHCP, multicast DNS, LLMNR or NetBIOS.
+    HostName,
+    /// What it says it is: a banner, an HTTP `Server` or `User-Agent`.
+    Software,
+    /// Protocol it speaks, by the bytes: `crqt`.
+    Speaks,
+}
+
+impl MarkKind {
+    /// The word of signatures and records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MacPrefix => "mac_prefix",
+            Self::HttpHeader => "http_header",
+            Self::MdnsName => "mdns_name",
+            Self::CertificateName => "certificate_name",
+            Self::HostName => "host_name",
+            Self::Software => "software",
+            Self::Speaks => "speaks",
+        }
+    }
 }
 
 /// A sentence of a document about more than one row.
@@ -276,4 +330,35 @@ pub enum RuleEffect {
     OnlyIfWanted,
     /// Printed with the finding, changes nothing.
     Hint,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(pattern: &str, version: Option<&str>) -> Mark {
+        Mark { kind: MarkKind::Software, pattern: pattern.into(), url: String::new(), certain: false, version: version.map(Into::into) }
+    }
+
+    #[test]
+    fn a_star_stands_for_any_run_of_characters() {
+        for (pattern, fits, differs) in [
+            ("spx-hmp-001d50*.local", &["spx-hmp-001d50201234.local"][..], &["spx-hmp-001d50.example", "xspx-hmp-001d50.local"][..]),
+            ("acme", &["acme"], &["acme ", "acmes", ""]),
+            ("*acme*/2*", &["the acme server/2.1", "acme/2"], &["acme/1", "2/acme"]),
+            ("*", &["", "anything"], &[]),
+        ] {
+            assert!(fits.iter().all(|text| mark(pattern, None).fits(text)), "{pattern}");
+            assert!(differs.iter().all(|text| !mark(pattern, None).fits(text)), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn the_version_stands_where_the_pattern_has_its_star() {
+        assert_eq!(mark("x", Some("*")).version_in("4.7.1 (build 9)"), Some("4.7.1"));
+        assert_eq!(mark("x", Some("Acme/*")).version_in("acme/2.0 (Linux)"), Some("2.0"));
+        assert_eq!(mark("x", Some("Acme/*;")).version_in("acme/2.0; x"), Some("2.0"));
+        assert_eq!(mark("x", Some("*")).version_in("unknown"), None);
+        assert_eq!(mark("x", None).version_in("4.7.1"), None);
+    }
 }

@@ -326,6 +326,24 @@ pub enum PromiseKind {
     Tftp,
 }
 
+impl PromiseKind {
+    /// The word of signatures and records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FtpPassive => "ftp_passive",
+            Self::FtpActive => "ftp_active",
+            Self::SsdpLocation => "ssdp_location",
+            Self::UpnpMapping => "upnp_mapping",
+            Self::Crqt => "crqt",
+            Self::SqlBrowser => "sql_browser",
+            Self::Media => "media",
+            Self::Rmi => "rmi",
+            Self::DnsSrv => "dns_srv",
+            Self::Tftp => "tftp",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -61,8 +61,6 @@ pub struct RoleEntry {
     pub kind: RoleKind,
     /// What `since` and `only_in` of its rows call the versions of the product.
     pub versions: Option<String>,
-    /// HTTP header field in which its hosts tell their version.
-    pub version_header: Option<String>,
     /// By what a host of this role gives itself away.
     #[serde(default)]
     pub marks: Vec<Mark>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::identify::wire::printable;
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
-use crate::net::{Endpoint, Side, Transport};
+use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::PromiseKind;
 
 use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
@@ -221,11 +221,12 @@ fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     })
 }
 
-/// `c=IN IP4 address`, then `m=kind port ...`: whoever sends this accepts media there (RFC 8866 sections 5.7 and 5.14).
+/// `c=IN IP4 address`, then `m=kind port ...`: whoever sends this accepts media there (RFC 8866 sections 5.7 and 5.14), and its control messages at the
+/// next port or where `a=rtcp:` says (RFC 3605). Behind address translation the address is not the one that peers use: then the sender's is announced, too.
 fn media_of_sdp(body: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
     let sender = piece.sender().ip;
     let (mut session, mut place, mut port) = (sender, sender, None);
-    let mut ports: Vec<Endpoint> = Vec::new();
+    let (mut ports, mut control_ports): (Vec<Endpoint>, Vec<Endpoint>) = Default::default();
     for line in body.split(|byte| *byte == b'\n').chain([b"m=".as_slice()]) {
         let text = std::str::from_utf8(line.trim_ascii_end()).unwrap_or_default();
         if let Some(connection) = text.strip_prefix("c=IN ") {
@@ -238,10 +239,15 @@ fn media_of_sdp(body: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
             ports.extend(port.map(|port| Endpoint { ip: place, port }));
             place = session;
             port = media.split(' ').nth(1).and_then(|text| text.split('/').next()?.parse().ok()).filter(|port| *port > 0);
+        } else if let Some(control) = text.strip_prefix("a=rtcp:") {
+            let port = control.split(' ').next().and_then(|text| text.parse().ok()).filter(|port| *port > 0);
+            control_ports.extend(port.map(|port| Endpoint { ip: place, port }));
         }
     }
-    for server in ports.into_iter().take(limit::MEDIA_KEPT) {
-        promise(server, None, piece, said);
+    let seen = |place: Endpoint| std::iter::once(place).chain((place.ip != sender && !is_group(place.ip)).then_some(Endpoint { ip: sender, ..place }));
+    ports.into_iter().take(limit::MEDIA_KEPT).flat_map(seen).for_each(|server| promise(server, None, piece, said));
+    for server in control_ports.into_iter().take(limit::MEDIA_KEPT).flat_map(seen) {
+        said.promise(piece, PromiseKind::Media, Transport::UDP, server, None, MEDIA_WITHIN);
     }
 }
 
@@ -288,7 +294,8 @@ mod tests {
     fn an_invitation_announces_its_media_and_may_be_refused() {
         assert_eq!(evidence(decide(&SIP, Transport::UDP, 5060, INVITE, BUSY)), Evidence::BothOpenings);
         let heard = read(&SIP, Transport::UDP, 5060, &[(Client, INVITE), (Server, BUSY)]);
-        assert_eq!(promised(&heard.facts), ["192.0.2.9:49170", "192.0.2.9:49171"]);
+        // Whoever sends this is 10.0.0.1, so a translator may stand between: both addresses may be meant.
+        assert_eq!(promised(&heard.facts), ["192.0.2.9:49170", "192.0.2.9:49171", "10.0.0.1:49170", "10.0.0.1:49171"]);
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 486, text: "Busy Here".into(), by: Server }));
         survives(&SIP, Transport::UDP, 5060, &[(Client, INVITE), (Server, BUSY)]);
         survives(&SIP, Transport::TCP, 5060, &[(Client, INVITE), (Server, BUSY)]);
@@ -315,7 +322,7 @@ mod tests {
         assert_eq!(heard.facts.iter().filter(|fact| matches!(fact, Fact::Request { .. })).count(), limit::QUESTIONS_OPEN);
         let body = [b"INFO sip:a@b SIP/2.0\r\nCSeq: 7 INFO\r\nContent-Length: 9000\r\n\r\n".as_slice(), &[b'x'; 9000], INVITE].concat();
         let heard = read(&SIP, Transport::TCP, 5060, &[(Client, &body)]);
-        assert_eq!(promised(&heard.facts).len(), 2, "the message behind a long body: {:?}", heard.facts);
+        assert_eq!(promised(&heard.facts).len(), 4, "the message behind a long body: {:?}", heard.facts);
     }
 
     #[test]
@@ -324,6 +331,18 @@ mod tests {
         let mut facts = Vec::new();
         call.request(b"OPTIONS", b"sip:a", &[b'7'; 60_000], &mut Said { facts: &mut facts, evidence: &mut Evidence::None, wants_details: true });
         assert!(call.asked[0].len() <= limit::TEXT_KEPT);
+    }
+
+    #[test]
+    fn control_messages_at_a_port_of_their_own_and_media_at_a_group_are_announced() {
+        // RFC 3605 section 2.1; RFC 8866 section 5.7.
+        let told = |body: &str| {
+            let invite = format!("INVITE sip:b@c SIP/2.0\r\nCSeq: 1 INVITE\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            promised(&read(&SIP, Transport::UDP, 5060, &[(Client, invite.as_bytes())]).facts)
+        };
+        let own = told("v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 49170 RTP/AVP 0\r\na=rtcp:53020\r\n");
+        assert_eq!(own, ["10.0.0.1:49170", "10.0.0.1:49171", "10.0.0.1:53020"]);
+        assert_eq!(told("v=0\r\nc=IN IP4 224.2.1.1/127\r\nm=video 5004 RTP/AVP 31\r\n"), ["224.2.1.1:5004", "224.2.1.1:5005"]);
     }
 
     #[test]

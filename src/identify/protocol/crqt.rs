@@ -75,6 +75,7 @@ impl Reader for CrqtReader {
             lasts: HOLDS,
             frame,
             parent: piece.ends,
+            over: piece.transport,
             begins,
         })));
         Appetite::Hungry

@@ -1,10 +1,11 @@
 //! DHCP for IPv4 (RFC 2131, RFC 2132).
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use crate::identify::wire::{Cursor, host_name, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
-use crate::net::{Side, Transport, is_group};
+use crate::net::{Transport, is_group};
 
 use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
 
@@ -45,7 +46,7 @@ impl Reader for Lease {
         let Some(kind) = option(options, 53).and_then(|value| value.first().copied()) else { return Appetite::Hungry };
         let number = Cursor::new(piece.bytes.get(4..).unwrap_or_default()).be32().unwrap_or_default();
         if piece.bytes.first() == Some(&1) {
-            self.request(options, (number, kind), piece.from, said);
+            self.request(options, (number, kind), &piece, said);
         } else {
             self.reply(options, (number, kind), &piece, said);
         }
@@ -54,21 +55,26 @@ impl Reader for Lease {
 }
 
 impl Lease {
-    fn request(&mut self, options: &[u8], (number, kind): (u32, u8), from: Side, said: &mut Said<'_>) {
+    fn request(&mut self, options: &[u8], (number, kind): (u32, u8), piece: &Piece<'_>, said: &mut Said<'_>) {
         if self.open.replace((number, kind)) == Some((number, kind)) {
             said.say(Fact::Retry);
+        }
+        // Option 81 begins with flags and two result codes (RFC 4702 section 2); its name is written in ASCII or as DNS labels.
+        let full = option(options, 81).and_then(|value| value.get(3..)).and_then(host_name);
+        let name = full.or_else(|| option(options, 12).and_then(host_name));
+        if let (Some(name), REQUEST, Some(ip)) = (&name, kind, option(options, 50).and_then(ipv4)) {
+            // Who has no address yet sends from 0.0.0.0. The one it asks for was offered to it just before.
+            said.say(Fact::Resolved { name: name.clone(), aliases: Vec::new(), addresses: vec![ip.into()], ttl: Duration::ZERO, source: NameSource::Dhcp });
         }
         if std::mem::replace(&mut self.named, true) {
             return;
         }
         said.detail("dhcp", "type", kind_name(kind));
-        // Option 81 begins with flags and two result codes (RFC 4702 section 2); its name is written in ASCII or as DNS labels.
-        let full = option(options, 81).and_then(|value| value.get(3..)).and_then(host_name);
-        if let Some(name) = full.or_else(|| option(options, 12).and_then(host_name)) {
-            said.say(Fact::Name { of: from, name, source: NameSource::Dhcp });
+        if let Some(name) = name {
+            said.say(Fact::Name { of: piece.from, name, source: NameSource::Dhcp });
         }
         if let Some(vendor) = option(options, 60).map(printable).filter(|text| !text.is_empty()) {
-            said.say(Fact::Software { of: from, text: vendor });
+            said.say(Fact::Software { of: piece.from, text: vendor });
         }
         address(options, 50, "requested", said);
         address(options, 54, "server", said);
@@ -84,6 +90,12 @@ impl Lease {
         let mut given = Cursor::new(piece.bytes.get(16..).unwrap_or_default());
         if let Some(given) = given.array::<4>().map(Ipv4Addr::from).filter(|ip| !ip.is_unspecified()) {
             said.detail("dhcp", "given", given.to_string());
+            // Many servers say the name under which they enter the host.
+            if let Some(name) = option(options, 12).and_then(host_name).filter(|_| kind == ACK) {
+                let lease = option(options, 51).and_then(|value| Cursor::new(value).be32()).unwrap_or_default();
+                let ttl = Duration::from_secs(u64::from(lease));
+                said.say(Fact::Resolved { name, aliases: Vec::new(), addresses: vec![given.into()], ttl, source: NameSource::Dhcp });
+            }
         }
         address(options, 54, "server", said);
         let kind_of = if kind == NAK { AnswerKind::Refused } else { AnswerKind::Accepted };
@@ -94,9 +106,13 @@ impl Lease {
 }
 
 fn address(options: &[u8], code: u8, field: &'static str, said: &mut Said<'_>) {
-    if let Some(ip) = option(options, code).and_then(|value| <[u8; 4]>::try_from(value).ok()) {
-        said.detail("dhcp", field, Ipv4Addr::from(ip).to_string());
+    if let Some(ip) = option(options, code).and_then(ipv4) {
+        said.detail("dhcp", field, ip.to_string());
     }
+}
+
+fn ipv4(value: &[u8]) -> Option<Ipv4Addr> {
+    <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from)
 }
 
 /// The value of an option (RFC 2132 section 2): code, length, value; 0 fills, 255 ends.
@@ -123,6 +139,7 @@ fn kind_name(kind: u8) -> &'static str {
 
 const COOKIE: [u8; 4] = [0x63, 0x82, 0x53, 0x63];
 const OFFER: u8 = 2;
+const REQUEST: u8 = 3;
 const ACK: u8 = 5;
 const NAK: u8 = 6;
 const KINDS: &[&str] = &["bootp", "discover", "offer", "request", "decline", "ack", "nak", "release", "inform", "forcerenew"];
@@ -157,6 +174,23 @@ mod tests {
         assert!(heard.facts.contains(&Fact::Detail { key: ("dhcp", "given"), value: Box::new("10.0.0.9".into()) }));
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Accepted, code: 5, text: "ack".into(), by: Server }));
         survives(&DHCP, Transport::UDP, 67, &[(Client, &request), (Server, &ack)]);
+    }
+
+    #[test]
+    fn a_host_without_an_address_is_named_at_the_one_it_is_given() {
+        let resolved = |facts: &[Fact]| {
+            let told = |fact: &Fact| match fact {
+                Fact::Resolved { name, addresses, source: NameSource::Dhcp, .. } => Some((name.to_string(), addresses.clone())),
+                _ => None,
+            };
+            facts.iter().filter_map(told).collect::<Vec<_>>()
+        };
+        let expected = vec![("player1".to_owned(), vec!["10.0.0.9".parse::<std::net::IpAddr>().unwrap()])];
+        let (discover, request) = (message(1, "350101 0c07 506c6179657231"), message(1, "350103 0c07 506c6179657231 3204 0a000009"));
+        assert_eq!(resolved(&read(&DHCP, Transport::UDP, 67, &[(Client, &discover), (Client, &request)]).facts), expected);
+        // What the server says: option 12 in the ack, a lease of a day; in an offer it is not yet true.
+        let told = |kind| resolved(&read(&DHCP, Transport::UDP, 67, &[(Server, &message(2, &format!("3501{kind} 3304 00015180 0c07 506c6179657231")))]).facts);
+        assert_eq!((told("05"), told("02")), (expected, Vec::new()));
     }
 
     #[test]

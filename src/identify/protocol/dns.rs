@@ -132,6 +132,43 @@ mod tests {
         survives(&DNS, Transport::UDP, 53, &[(Client, &query), (Server, &answer)]);
     }
 
+    /// The addresses and names that an answer to a question of this type gives.
+    fn resolved(kind: &str, answer: &str) -> Vec<(String, Vec<String>, Vec<String>)> {
+        let query = QUERY.replace("0001 0001", &format!("{kind} 0001")).replacen(&format!("{kind} 0001 0000 0000 0000"), "0001 0000 0000 0000", 1);
+        let heard = read(&DNS, Transport::UDP, 53, &[(Client, &hex(&query)), (Server, &hex(answer))]);
+        let told = |fact: Fact| match fact {
+            Fact::Resolved { name, aliases, addresses, .. } => {
+                Some((name.into(), aliases.into_iter().map(Into::into).collect(), addresses.iter().map(ToString::to_string).collect()))
+            }
+            _ => None,
+        };
+        heard.facts.into_iter().filter_map(told).collect()
+    }
+
+    #[test]
+    fn hints_of_a_service_binding_and_the_addresses_of_its_target_are_the_names() {
+        // HTTPS 1 edge.example.com ipv4hint=192.0.2.9 ipv6hint=2001:db8::9 (RFC 9460 section 2.2), and the target's own A record behind it.
+        let answer = "1234 8180 0001 0001 0000 0001 03777777 076578616d706c65 03636f6d 00 0041 0001
+            c00c 0041 0001 0000012c 0030 0001 0465646765 076578616d706c65 03636f6d 00 0004 0004 c0000209 0006 0010 20010db8000000000000000000000009
+            0465646765 076578616d706c65 03636f6d 00 0001 0001 0000003c 0004 c0000207";
+        let expected =
+            ("www.example.com".to_owned(), vec!["edge.example.com".to_owned()], ["192.0.2.9", "2001:db8::9", "192.0.2.7"].map(String::from).to_vec());
+        assert_eq!(resolved("0041", answer), [expected]);
+    }
+
+    #[test]
+    fn an_alias_of_an_alias_and_a_pointer_from_an_address_are_followed() {
+        // www -> a.example.com -> b.example.com, which has 2001:db8::7.
+        let chain = "1234 8180 0001 0003 0000 0000 03777777 076578616d706c65 03636f6d 00 001c 0001
+            c00c 0005 0001 0000012c 0004 0161c010  c02d 0005 0001 0000012c 0004 0162c010  c03d 001c 0001 0000003c 0010 20010db8000000000000000000000007";
+        let names = vec!["a.example.com".to_owned(), "b.example.com".to_owned()];
+        assert_eq!(resolved("001c", chain), [("www.example.com".to_owned(), names, vec!["2001:db8::7".to_owned()])]);
+        let reverse = "1234 8180 0001 0001 0000 0000 0137 0132 0130 03313932 07696e2d61646472 0461727061 00 000c 0001
+            c00c 000c 0001 0000012c 0010 06706c61796572 076578616d706c65 00";
+        let told = resolved("000c", reverse);
+        assert_eq!(told, [("player.example".to_owned(), Vec::new(), vec!["192.0.2.7".to_owned()])]);
+    }
+
     #[test]
     fn over_tcp_a_message_follows_its_length() {
         let framed = |text| {

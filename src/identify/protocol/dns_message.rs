@@ -115,6 +115,7 @@ impl<'a> Message<'a> {
     /// [`limit::ADDRESSES_OF_A_NAME`] and [`limit::DNS_ALIASES`].
     pub fn addresses_of(&self, name: &str) -> (Vec<Box<str>>, Vec<IpAddr>, Duration) {
         let (mut aliases, mut current): (Vec<Box<str>>, String) = (Vec::new(), name.to_owned());
+        let mut passed = vec![current.clone()];
         let mut ttl = u32::MAX;
         // Each step takes one alias; a chain that bites its tail ends by this count.
         for _ in 0..limit::DNS_ALIASES {
@@ -125,9 +126,10 @@ impl<'a> Message<'a> {
                 aliases.push(target.as_str().into());
             }
             current = target;
+            passed.push(current.clone());
         }
         let mut addresses = Vec::new();
-        for record in self.records.iter().filter(|record| record.name == current || record.name == name) {
+        for record in self.records.iter().filter(|record| passed.contains(&record.name)) {
             for address in record.addresses() {
                 ttl = ttl.min(record.ttl);
                 if addresses.len() < limit::ADDRESSES_OF_A_NAME && !addresses.contains(&address) {
@@ -138,11 +140,12 @@ impl<'a> Message<'a> {
         (aliases, addresses, Duration::from_secs(u64::from(if ttl == u32::MAX { 0 } else { ttl })))
     }
 
-    /// Where a CNAME, or an HTTPS or SVCB record in alias mode (priority 0, RFC 9460 section 2.4.2), points.
+    /// Where a CNAME points, or an HTTPS or SVCB record: in alias mode (priority 0, RFC 9460 section 2.4.2) to another name, in service mode to the
+    /// host that offers the service (section 2.4.3), the owner itself where the target is empty.
     fn alias(&self, record: &Record<'_>) -> Option<String> {
         match record.kind {
             CNAME => self.name_in(record, 0),
-            SVCB | HTTPS if record.data.starts_with(&[0, 0]) => self.name_in(record, 2).filter(|name| !name.is_empty()),
+            SVCB | HTTPS => self.name_in(record, 2).filter(|name| !name.is_empty() && *name != record.name),
             _ => None,
         }
     }

@@ -159,6 +159,9 @@ impl Names {
         if let Some(record) = message.records.iter().find(browse) {
             said.say(Fact::Detail { key: (self.source.name(), "service"), value: Box::new(Value::from(&*printable(record.name.as_bytes()))) });
         }
+        for record in message.records.iter().filter(browse).take(limit::LIST_KEPT).filter(|_| self.source == NameSource::Mdns) {
+            said.say(Fact::Offers { of: piece.from, service: printable(record.name.as_bytes()) });
+        }
         for record in &message.records {
             let Some((port, target)) = message.service(record) else { continue };
             let transport = if record.name.contains("._udp") { Transport::UDP } else { Transport::TCP };

@@ -34,7 +34,12 @@ fn answer(_: &Opening<'_>, bytes: &[u8]) -> Look {
     match reply(line.trim_ascii_end()) {
         Some((220, _)) if says(b"SMTP") => Look::No,
         Some((220 | 421, _)) if says(b"FTP") => Look::Yes(0, 3, "FTP greeting"),
-        Some((120 | 200 | 211 | 214 | 215 | 220 | 230 | 234 | 331 | 421 | 500 | 502 | 530 | 534, _)) => Look::Weak(0, 3, "FTP reply"),
+        // In the middle of a connection: replies whose form no other protocol has.
+        Some((227, _)) if announced_by(&line).is_some() => Look::Yes(0, 3, "FTP passive reply"),
+        Some((229, _)) if extended_passive(&line).is_some() => Look::Yes(0, 3, "FTP passive reply"),
+        Some((120 | 125 | 150 | 200 | 211 | 213..=215 | 220 | 226 | 230 | 234 | 250 | 257 | 331 | 421 | 500 | 502 | 530 | 534 | 550, _)) => {
+            Look::Weak(0, 3, "FTP reply")
+        }
         _ => Look::No,
     }
 }
@@ -105,9 +110,7 @@ impl Control {
         }
         match code {
             227 => {
-                let numbers = text.iter().position(|byte| *byte == b'(').and_then(|at| text.get(at + 1..)).unwrap_or(text);
-                let digit = numbers.iter().position(u8::is_ascii_digit).unwrap_or(0);
-                let place = six_numbers(numbers.get(digit..)?)?;
+                let place = announced_by(text)?;
                 self.promise(PromiseKind::FtpPassive, place, piece.ends.0.ip, piece, said);
             }
             229 => {
@@ -115,7 +118,12 @@ impl Control {
                 self.promise(PromiseKind::FtpPassive, Endpoint { ip: piece.ends.1.ip, port }, piece.ends.0.ip, piece, said);
             }
             // Only AUTH and the protocols of RFC 2228 are accepted with 234.
-            234 if self.secure_at > 0 => return Some(Appetite::HandOver { client: self.secure_at, server: end }),
+            234 if self.secure_at > 0 => {
+                let (client, server) = (piece.ends.0.ip, piece.ends.1.ip);
+                said.promise_hidden(piece, PromiseKind::FtpPassive, Transport::TCP, server, Some(client), limit::PROMISE_HOLDS);
+                said.promise_hidden(piece, PromiseKind::FtpActive, Transport::TCP, client, Some(server), limit::PROMISE_HOLDS);
+                return Some(Appetite::HandOver { client: self.secure_at, server: end });
+            }
             230 if std::mem::replace(&mut self.logged_in, true) => (),
             230 => said.say(answer_of(AnswerKind::Accepted, code, text)),
             421 | 425 | 426 | 450..=452 => said.say(answer_of(AnswerKind::Failed, code, text)),
@@ -142,6 +150,13 @@ impl Control {
 
 fn answer_of(kind: AnswerKind, code: u32, text: &[u8]) -> Fact {
     Fact::Answer { kind, code, text: printable(text), by: Side::Server }
+}
+
+/// The place in a 227 reply: six numbers, mostly in brackets.
+fn announced_by(text: &[u8]) -> Option<Endpoint> {
+    let numbers = text.iter().position(|byte| *byte == b'(').and_then(|at| text.get(at + 1..)).or_else(|| text.strip_prefix(b"227 ")).unwrap_or(text);
+    let digit = numbers.iter().position(u8::is_ascii_digit).unwrap_or(0);
+    six_numbers(numbers.get(digit..)?)
 }
 
 /// `h1,h2,h3,h4,p1,p2` (RFC 959 section 4.1.2).
@@ -239,8 +254,23 @@ mod tests {
     fn auth_tls_hands_over_behind_the_reply_and_a_login_may_be_refused() {
         let secure = read(&FTP, Transport::TCP, 21, &[(Server, GREETING), (Client, b"AUTH TLS\r\n"), (Server, b"234 go\r\n")]);
         assert_eq!(secure.appetite, Appetite::HandOver { client: 10, server: 13 + 8 });
+        // What follows is announced where nobody can read it: any port of the server, and in active mode any of the client.
+        let (client, server) = (ends(21).0.ip, ends(21).1.ip);
+        let hidden = [(PromiseKind::FtpPassive, "10.0.0.2:0".to_owned(), Some(client)), (PromiseKind::FtpActive, "10.0.0.1:0".to_owned(), Some(server))];
+        assert_eq!(promised(&secure.facts), hidden);
         let refused = read(&FTP, Transport::TCP, 21, &[(Server, GREETING), (Client, b"USER a\r\nPASS b\r\n"), (Server, b"530 Login incorrect.\r\n")]);
         assert!(refused.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 530, text: "Login incorrect.".into(), by: Server }));
+    }
+
+    #[test]
+    fn a_control_connection_that_began_before_the_capture_is_known_by_what_it_announces() {
+        let reply: &[u8] = b"227 Entering Passive Mode (10,0,0,2,78,33).\r\n";
+        assert_eq!(evidence(decide(&FTP, Transport::TCP, 21, b"", reply)), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&FTP, Transport::TCP, 21, b"PASV\r\n", reply)), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&FTP, Transport::TCP, 21, b"", b"229 Entering Extended Passive Mode (|||6446|)\r\n")), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&FTP, Transport::TCP, 21, b"", b"227 articles follow (not at all)\r\n")), Evidence::None);
+        let heard = promised(&read(&FTP, Transport::TCP, 21, &[(Client, b"PASV\r\n"), (Server, reply)]).facts);
+        assert_eq!(heard.iter().map(|(_, server, _)| server.as_str()).collect::<Vec<_>>(), ["10.0.0.2:20001"]);
     }
 
     #[test]

@@ -60,6 +60,8 @@ struct HttpReader {
     sides: [Messages; 2],
     /// What was asked and is not answered yet.
     asked: VecDeque<Asked>,
+    /// The server's own header fields were told.
+    own_told: bool,
     messages: u16,
     /// Whether requests come from the flow's server.
     reversed: bool,
@@ -201,7 +203,10 @@ impl HttpReader {
         if let Some(host) = headers.text("location").and_then(host_of_url).filter(|_| (300..400).contains(&code)) {
             said.say(Fact::SentTo { host });
         }
-        headers.software(&["server", "x-powered-by", "x-spinetix-firmware", "x-spinetix-serial", "x-spinetix-device"], from, said);
+        headers.software(&["server", "x-powered-by"], from, said);
+        if !interim && !std::mem::replace(&mut self.own_told, true) {
+            headers.own(from, said);
+        }
         if code == 207 || headers.text("dav").is_some() {
             said.say(Fact::Inner("webdav"));
         }
@@ -250,14 +255,18 @@ impl Headers<'_> {
     }
 
     fn software(&self, names: &[&str], of: Side, said: &mut Said<'_>) {
-        for name in names {
-            let Some(value) = self.text(name).filter(|value| !value.is_empty()) else { continue };
-            let text = if matches!(*name, "server" | "user-agent" | "x-powered-by") {
-                printable(value.as_bytes())
-            } else {
-                printable(format!("{name} {value}").as_bytes())
-            };
-            said.say(Fact::Software { of, text });
+        for value in names.iter().filter_map(|name| self.text(name)).filter(|value| !value.is_empty()) {
+            said.say(Fact::Software { of, text: printable(value.as_bytes()) });
+        }
+    }
+
+    /// Fields that a product made up for itself, name and value: documents may know them.
+    fn own(&self, of: Side, said: &mut Said<'_>) {
+        let made_up = |name: &str| name.starts_with("x-") && !EVERYBODYS.iter().any(|known| name.starts_with(known));
+        let fields = self.0.iter().map(|field| (field.name.to_ascii_lowercase(), field.value)).filter(|(name, _)| made_up(name));
+        for (name, value) in fields.take(limit::OWN_HEADERS) {
+            let value = String::from_utf8_lossy(value);
+            said.say(Fact::Software { of, text: printable(format!("{name} {}", value.trim()).as_bytes()) });
         }
     }
 
@@ -364,6 +373,35 @@ fn is_json_rpc(body: &[u8]) -> bool {
 /// Forward proxies and filters that name themselves as the server of the pages they make up: Squid, Blue Coat ProxySG, McAfee Web Gateway and
 /// Netsweeper (Dalek et al., IMC 2013, table 2), Zscaler. Content delivery networks and application firewalls, which stand before servers, are not among them.
 const FILTERS: &[&str] = &["squid/", "bluecoat", "proxysg", "mcafee web gateway", "netsweeper", "zscaler"];
+/// Beginnings of header fields that many servers and the caches before them send.
+const EVERYBODYS: &[&str] = &[
+    "x-accel",
+    "x-amz",
+    "x-aspnet",
+    "x-azure",
+    "x-cache",
+    "x-content",
+    "x-csrf",
+    "x-dns",
+    "x-download",
+    "x-forwarded",
+    "x-frame",
+    "x-goog",
+    "x-ms",
+    "x-permitted",
+    "x-powered-by",
+    "x-ratelimit",
+    "x-request",
+    "x-robots",
+    "x-served",
+    "x-squid",
+    "x-timer",
+    "x-token",
+    "x-trace",
+    "x-ua-",
+    "x-varnish",
+    "x-xss",
+];
 const REQUEST: &str = "HTTP/1 request line";
 const SIMPLE: &str = "HTTP/0.9 request, answered with a document";
 const RESPONSE: &str = "HTTP/1 status line";

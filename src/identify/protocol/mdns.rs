@@ -52,6 +52,14 @@ mod tests {
     }
 
     #[test]
+    fn a_service_that_is_announced_is_stated() {
+        // PTR _spx-hmp._tcp.local -> x._spx-hmp._tcp.local (RFC 6763 section 4.1).
+        let bytes = hex("0000 8400 0000 0001 0000 0000 085f7370782d686d70 045f746370 056c6f63616c 00 000c 0001 00000078 0004 0178c00c");
+        let heard = read(&MDNS, Transport::UDP, 5353, &[(Client, &bytes)]);
+        assert!(heard.facts.contains(&Fact::Offers { of: Client, service: "_spx-hmp._tcp.local".into() }), "{:?}", heard.facts);
+    }
+
+    #[test]
     fn a_record_of_thousands_of_addresses_names_a_few_of_them() {
         // HTTPS record of player.local in service mode with 8,000 ipv4hint addresses (RFC 9460 section 7.3).
         let mut bytes = hex("0000 8400 0000 0001 0000 0000 06706c61796572 056c6f63616c 00 0041 0001 00000078 7d07 0001 00 0004 7d00");

@@ -330,9 +330,18 @@ impl Said<'_> {
     /// Announces a flow to come. Nothing is said of port 0, which nobody can open: a promise of it would excuse no flow, or every one.
     pub fn promise(&mut self, at: &Piece<'_>, kind: PromiseKind, transport: Transport, server: Endpoint, client: Option<IpAddr>, lasts: Duration) {
         if server.port != 0 {
-            let (made, frame, parent) = (at.time, at.frame, at.ends);
-            self.say(Fact::Promise(Box::new(Promise { kind, transport, server, client, made, lasts, frame, parent, begins: None })));
+            self.promise_any(at, kind, transport, server, client, lasts);
         }
+    }
+
+    /// Announces flows to come to ports of `server` that are announced where nobody can read it.
+    pub fn promise_hidden(&mut self, at: &Piece<'_>, kind: PromiseKind, transport: Transport, server: IpAddr, client: Option<IpAddr>, lasts: Duration) {
+        self.promise_any(at, kind, transport, Endpoint { ip: server, port: 0 }, client, lasts);
+    }
+
+    fn promise_any(&mut self, at: &Piece<'_>, kind: PromiseKind, transport: Transport, server: Endpoint, client: Option<IpAddr>, lasts: Duration) {
+        let Piece { time: made, frame, ends: parent, transport: over, .. } = *at;
+        self.say(Fact::Promise(Box::new(Promise { kind, transport, server, client, made, lasts, frame, parent, over, begins: None })));
     }
 
     /// States a field of the record's `details`, where those are wanted. What is dear to work out is best asked for [first](Self::wants_details).

@@ -8,6 +8,7 @@ use crate::identify::wire::is_unprintable;
 use crate::identify::{Evidence, Fact};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
+use crate::signature::PromiseKind;
 use crate::time::Timestamp;
 
 /// 10.0.0.1:50000 asks 10.0.0.2 at this port.
@@ -79,9 +80,12 @@ fn is_tame(fact: &Fact) {
             assert!(aliases.len() <= limit::DNS_ALIASES && addresses.len() <= limit::ADDRESSES_OF_A_NAME);
         }
         Fact::Request { method, path } => [method, path].into_iter().for_each(|part| text(part)),
-        Fact::Answer { text: said, .. } | Fact::Software { text: said, .. } => text(said),
+        Fact::Answer { text: said, .. } | Fact::Software { text: said, .. } | Fact::Offers { service: said, .. } => text(said),
         Fact::Detail { value, .. } => is_tame_value(value, &text),
-        Fact::Promise(promise) => assert!(promise.server.port != 0, "nobody can open {promise:?}"),
+        Fact::Promise(promise) => {
+            let encrypted = matches!(promise.kind, PromiseKind::FtpPassive | PromiseKind::FtpActive);
+            assert!(encrypted || !promise.is_hidden(), "nobody can open {promise:?}");
+        }
         Fact::Inner(_) | Fact::Reached(_) | Fact::Retry | Fact::OneWay | Fact::Encrypted | Fact::Speaks { .. } => {}
     }
 }

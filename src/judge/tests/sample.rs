@@ -216,7 +216,18 @@ impl Sample {
         let (client, lasts) = (self.0.flow.client.endpoint, Duration::from_secs(60));
         let parent = (client, self.0.flow.server.endpoint);
         let (transport, server) = (Transport::TCP, endpoint(server));
-        self.fact(Fact::Promise(Box::new(Promise { kind, transport, server, client: None, made: at(1.0), lasts, frame: frame(1), parent, begins: None })))
+        self.fact(Fact::Promise(Box::new(Promise {
+            kind,
+            transport,
+            server,
+            client: None,
+            made: at(1.0),
+            lasts,
+            frame: frame(1),
+            parent,
+            over: Transport::TCP,
+            begins: None,
+        })))
     }
 
     pub(in crate::judge) fn asks(self, method: &str, path: &str) -> Self {
@@ -234,11 +245,18 @@ impl Sample {
     pub(in crate::judge) fn announced_by(mut self, kind: PromiseKind) -> Self {
         let flow = &self.0.flow;
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
-        let (transport, lasts) = (flow.transport, Duration::from_secs(60));
-        let promise =
-            Promise { kind, transport, server, client: Some(client.ip), made: at(0.5), lasts, frame: frame(1), parent: (client, server), begins: None };
+        let (transport, lasts, over) = (flow.transport, Duration::from_secs(60), Transport::TCP);
+        let (client, parent) = (Some(client.ip), (client, server));
+        let promise = Promise { kind, transport, server, client, made: at(0.5), lasts, frame: frame(1), parent, over, begins: None };
         self.0.announced = Some(Box::new(promise));
         self
+    }
+
+    /// The same, where the announcement could not be read.
+    pub(in crate::judge) fn announced_out_of_sight(self, kind: PromiseKind) -> Self {
+        let mut sample = self.announced_by(kind);
+        sample.0.announced.as_mut().unwrap().server.port = 0;
+        sample
     }
 
     pub(in crate::judge) fn midstream(mut self) -> Self {
