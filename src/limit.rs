@@ -287,6 +287,10 @@ pub const COMPANION_WITHIN: Duration = Duration::from_secs(1800);
 pub const MEETINGS_TIMED: usize = 64;
 /// Flows of what is due once that are too many: a failed try or two is no habit.
 pub const AGAIN_AND_AGAIN: usize = 3;
+/// Documented rows shown beside an undocumented service.
+pub const NEAREST_SHOWN: usize = 4;
+/// Ports on which the same hosts speak the same undocumented protocol that are findings of their own; more are one finding.
+pub const PORTS_TOLD_APART: usize = 4;
 /// Pairs of hosts kept apart while findings are gathered, at some 1 KB each.
 pub const PAIRS_GATHERED: usize = 1 << 14;
 /// Hosts, ports and names told apart in one finding; more are a number.

@@ -380,7 +380,7 @@ impl Advice<'_> {
             Reason::NotEncrypted => format!("Switch encryption on at both ends of {}.", self.place()),
             Reason::UndocumentedService if self.gathered.is_background() => self.leave_open(),
             Reason::UndocumentedService => format!(
-                "Find out what it is for. If it is wanted, give it a row in a signature file of your own (--signatures); if not, close {} from {client} to \
+                "Find out what it is for. If it is wanted, give it a row in a signature file of your own (--signatures; -v prints a draft); if not, close {} from {client} to \
                  {server}.",
                 self.place()
             ),

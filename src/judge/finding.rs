@@ -15,7 +15,7 @@ use crate::judge::advice::{Advice, Ends};
 use crate::judge::claim::is_background;
 use crate::judge::coverage::{self, Tried};
 use crate::judge::together::Together;
-use crate::judge::{Confidence, Coverage, Finding, Judge, Judged, Outcome, Reason, Selection, Severity, Site, Stated, Verdict, display_filter};
+use crate::judge::{Confidence, Coverage, Finding, Judge, Judged, Outcome, Reason, Selection, Severity, Site, Stated, Unknown, Verdict, display_filter};
 use crate::limit;
 use crate::net::{Endpoint, Transport};
 use crate::signature::{RoleId, Rule, RuleEffect, ServiceId, Signatures};
@@ -45,6 +45,23 @@ struct Key {
     stance: Option<Stated>,
 }
 
+impl Key {
+    /// `silent_drop/spinetix-out-mqtt/spinetix.player>any`: what is alike has one name, whenever it is seen.
+    fn name(&self, signatures: &Signatures, rule: &str) -> String {
+        let role = |role: Option<RoleId>| role.and_then(|role| signatures.roles.get(usize::from(role.0))).map_or("any", |role| &role.id);
+        let service = self.service.and_then(|id| signatures.services.get(id.0 as usize)).map(|service| service.id.clone());
+        let place = || self.place.map(|(transport, port)| format!("{port}-{transport}"));
+        let about = service.or_else(place).unwrap_or_else(|| "any".to_owned());
+        let entry = match self.stance {
+            Some(Stated::Denied(entry)) => format!("/deny-{entry}"),
+            Some(Stated::Static(place)) => format!("/place-{place}"),
+            Some(Stated::Expired(entry)) => format!("/allow-{entry}"),
+            Some(Stated::Allowed(_) | Stated::Ignored(_)) | None => String::new(),
+        };
+        format!("{rule}/{about}/{}>{}{entry}", role(self.roles[0]), role(self.roles[1]))
+    }
+}
+
 /// A client and what it wanted.
 type Pair = (IpAddr, Transport, Endpoint);
 
@@ -71,6 +88,8 @@ pub(super) struct Gathered {
     pub(super) protocol: Vec<&'static str>,
     /// The row that takes over, and works for one of these clients.
     pub(super) instead: Option<ServiceId>,
+    /// First bytes of client and server, of the flow that shows it best.
+    pub(super) opening: [Box<[u8]>; 2],
     frames: BTreeSet<FrameId>,
     selections: BTreeSet<Selection>,
     ids: BTreeSet<String>,
@@ -180,6 +199,7 @@ impl<'a> Gatherer<'a> {
                 Entry::Vacant(empty) => _ = empty.insert(gathered),
             }
         }
+        let mut whole = fold(whole);
         for (key, gathered) in &mut whole {
             gathered.instead = took_over(self.signatures, key, &gathered.clients, &self.worked);
         }
@@ -212,6 +232,31 @@ fn took_over(signatures: &Signatures, key: &Key, clients: &BTreeSet<IpAddr>, wor
         let same = |row: ServiceId| row == *fallback || place(row) == place(*fallback);
         worked.iter().any(|(row, (client, ..))| row.is_some_and(same) && clients.contains(client))
     })
+}
+
+/// Makes one of what the same hosts do on many ports without any document: a program that takes what port it gets is one thing to look for.
+fn fold(whole: BTreeMap<Key, Gathered>) -> BTreeMap<Key, Gathered> {
+    let kind = |key: &Key, gathered: &Gathered| {
+        let undocumented = key.trouble == Trouble::Broke(Reason::UndocumentedService) && !gathered.is_background();
+        undocumented.then(|| (key.roles, key.stance, key.place.map(|(transport, _)| transport), gathered.protocol.clone()))
+    };
+    let mut many: BTreeMap<_, usize> = BTreeMap::new();
+    for kind in whole.iter().filter_map(|(key, gathered)| kind(key, gathered)) {
+        *many.entry(kind).or_default() += 1;
+    }
+    let mut first: BTreeMap<_, Key> = BTreeMap::new();
+    let mut folded: BTreeMap<Key, Gathered> = BTreeMap::new();
+    for (key, gathered) in whole {
+        let key = match kind(&key, &gathered).filter(|kind| many.get(kind).is_some_and(|ports| *ports > limit::PORTS_TOLD_APART)) {
+            Some(kind) => first.entry(kind).or_insert(key).clone(),
+            None => key,
+        };
+        match folded.entry(key) {
+            Entry::Occupied(mut known) => known.get_mut().merge(gathered),
+            Entry::Vacant(empty) => _ = empty.insert(gathered),
+        }
+    }
+    folded
 }
 
 /// What is worth saying about a flow, each with the row it is about and how sure that is: the flow's own row, or the one whose name a resolver denied.
@@ -277,6 +322,7 @@ impl Gathered {
             server_names: judged.names[1].iter().map(|named| named.name.clone()).collect(),
             protocol: judged.identified.protocol.clone(),
             instead: None,
+            opening: judged.identified.opening.clone(),
             frames: judged.cited.iter().copied().collect(),
             selections: BTreeSet::from([Selection::flow(flow)]),
             ids: BTreeSet::from([community_id(flow)]),
@@ -287,6 +333,9 @@ impl Gathered {
     fn merge(&mut self, other: Self) {
         if (other.confidence, std::cmp::Reverse(other.first)) > (self.confidence, std::cmp::Reverse(self.first)) {
             (self.cause, self.rule, self.alternatives, self.protocol) = (other.cause, other.rule, other.alternatives, other.protocol);
+            if other.opening.iter().any(|bytes| !bytes.is_empty()) {
+                self.opening = other.opening;
+            }
         }
         self.flows += other.flows;
         self.attempts = self.attempts.saturating_add(other.attempts);
@@ -322,7 +371,10 @@ fn finding(signatures: &Signatures, site: &Site, together: &Together, key: &Key,
     let advice = Advice { signatures, site, trouble, id, service, ends: &ends, roles, optional, stance, tied, gathered };
     let confidence = gathered.confidence_of(key.trouble);
     let rule = rule_name(key.trouble);
+    let unknown = key.trouble == Trouble::Broke(Reason::UndocumentedService) && !gathered.is_background();
     Finding {
+        id: key.name(signatures, &rule),
+        unknown: unknown.then(|| Box::new(Unknown::of(signatures, gathered, key.roles))),
         severity: site.severity(&rule, key.service).unwrap_or_else(|| advice.severity(severity(key, gathered, optional, tied))),
         rule,
         service: key.service,

@@ -23,6 +23,7 @@ mod stance;
 mod tests;
 mod threshold;
 mod together;
+mod unknown;
 mod verdict;
 mod version;
 mod visibility;
@@ -37,6 +38,7 @@ pub use shown::Shown;
 pub use site::SiteFile;
 pub use site::{Moved, Place, Site, Stance, Weight, Who, network};
 pub use stance::Stated;
+pub use unknown::{Unknown, hex};
 pub use visibility::{CapturePoint, Visibility};
 
 use std::net::IpAddr;
@@ -283,6 +285,8 @@ pub enum Severity {
 /// Like verdicts gathered into one sentence a person can act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
+    /// Names it among all findings, the same in every run: rule, service or place, roles of the ends.
+    pub id: String,
     /// What kind: a reason's or a blocked outcome's name, or a document rule's id.
     pub rule: String,
     /// How much it matters.
@@ -322,6 +326,8 @@ pub struct Finding {
     pub flow_ids: Vec<String>,
     /// How sure.
     pub confidence: Confidence,
+    /// What there is to know of it, where no document mentions it.
+    pub unknown: Option<Box<Unknown>>,
 }
 
 /// A citation with its document.

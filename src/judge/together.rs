@@ -258,6 +258,7 @@ impl Told {
         let document = signatures.documents.get(usize::from(rule.document));
         let first = self.shown.begun.first().copied().unwrap_or(self.shown.last);
         Finding {
+            id: rule.id.clone(),
             rule: rule.id.clone(),
             severity: self.severity,
             service: Some(self.service),
@@ -284,6 +285,7 @@ impl Told {
             display_filter: display_filter(&self.shown.selections),
             flow_ids: self.shown.ids.into_iter().collect(),
             confidence: self.confidence,
+            unknown: None,
         }
     }
 }

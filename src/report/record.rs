@@ -1,5 +1,7 @@
 //! The records of the contract, as JSON prints them. Field order is the contract's.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -7,7 +9,7 @@ use crate::capture::{CaptureFile, FrameId, Interface};
 use crate::count::Tally;
 use crate::flow::{self, Direction};
 use crate::identify::{Evidence, Fact, Promise};
-use crate::judge::{Candidate, Cited, Confidence, Coverage, Finding, Judged, Named, Outcome, Reason, Severity, Shown, Verdict};
+use crate::judge::{Candidate, Cited, Confidence, Coverage, Finding, Judged, Named, Outcome, Reason, Severity, Shown, Unknown, Verdict, hex};
 use crate::net::Side;
 use crate::report::Report;
 use crate::signature::{RoleId, ServiceId, Signatures};
@@ -234,6 +236,8 @@ impl<'a> CandidateRecord<'a> {
 #[derive(Debug, Serialize)]
 pub struct FindingRecord<'a> {
     r#type: &'static str,
+    /// The same in every run: what is alike has one name.
+    id: &'a str,
     rule: &'a str,
     severity: Severity,
     service: Option<&'a str>,
@@ -250,6 +254,44 @@ pub struct FindingRecord<'a> {
     citation: Option<CitationRecord<'a>>,
     evidence: EvidenceRecord<'a>,
     confidence: Confidence,
+    /// What there is to know of a service that no document mentions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<UnknownRecord<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct UnknownRecord<'a> {
+    clients: &'a [IpAddr],
+    servers: &'a [IpAddr],
+    ports: Vec<String>,
+    names: &'a [String],
+    protocol: &'a [&'static str],
+    client_opening: String,
+    server_opening: String,
+    nearest: Vec<NearRecord<'a>>,
+    draft: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct NearRecord<'a> {
+    service: &'a str,
+    why: &'a str,
+}
+
+impl<'a> UnknownRecord<'a> {
+    fn new(unknown: &'a Unknown, signatures: &'a Signatures) -> Self {
+        Self {
+            clients: &unknown.clients,
+            servers: &unknown.servers,
+            ports: unknown.ports.iter().map(|(transport, port)| format!("{port}/{transport}")).collect(),
+            names: &unknown.names,
+            protocol: &unknown.protocol,
+            client_opening: hex(&unknown.opening[0]),
+            server_opening: hex(&unknown.opening[1]),
+            nearest: unknown.nearest.iter().map(|(id, why)| NearRecord { service: service_name(signatures, *id), why }).collect(),
+            draft: &unknown.draft,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -280,6 +322,7 @@ impl<'a> FindingRecord<'a> {
     pub fn new(finding: &'a Finding, report: &'a Report<'_>) -> Self {
         Self {
             r#type: "finding",
+            id: &finding.id,
             rule: &finding.rule,
             severity: finding.severity,
             service: finding.service.map(|id| service_name(report.signatures, id)),
@@ -300,6 +343,7 @@ impl<'a> FindingRecord<'a> {
                 flow_ids: &finding.flow_ids,
             },
             confidence: finding.confidence,
+            unknown: finding.unknown.as_ref().map(|unknown| UnknownRecord::new(unknown, report.signatures)),
         }
     }
 }

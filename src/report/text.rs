@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style as Paint};
 
 use crate::capture::FrameId;
-use crate::judge::{Coverage, Finding, Judged, Reason, Severity};
+use crate::judge::{Coverage, Finding, Judged, Reason, Severity, Unknown, hex};
 use crate::limit;
 use crate::report::paragraph::{shown, wrapped};
 use crate::report::record::{file_name, role_name, service_name, word};
@@ -58,6 +58,7 @@ impl Writer for Text<'_> {
             self.flows.write(out)?;
             writeln!(out)?;
             write_coverage(report, out)?;
+            write_drafts(report, out)?;
         }
         write_losses(report, out)
     }
@@ -142,6 +143,9 @@ fn write_finding(report: &Report<'_>, place: usize, finding: &Finding, out: &mut
         let section = if cited.section.is_empty() { String::new() } else { format!(", {}", cited.section) };
         labelled(out, whose, Some(&format!("{}{section}: {words}", cited.document)))?;
     }
+    if let Some(unknown) = &finding.unknown {
+        write_unknown(report, unknown, out)?;
+    }
     labelled(out, "do", finding.remedy.as_deref())?;
     if !finding.alternatives.is_empty() {
         labelled(out, "or else", Some(&finding.alternatives.join("; ")))?;
@@ -151,6 +155,31 @@ fn write_finding(report: &Report<'_>, place: usize, finding: &Finding, out: &mut
     labelled(out, "seen", Some(&format!("{flows}, {attempts}, {when}; confidence {}", word(&finding.confidence))))?;
     labelled(out, "frames", Some(&frames(report, &finding.frames)))?;
     labelled(out, "filter", Some(&finding.display_filter))
+}
+
+/// What there is to know of an undocumented service. Its draft is for a file: `-v` prints it after the findings.
+fn write_unknown(report: &Report<'_>, unknown: &Unknown, out: &mut dyn Write) -> io::Result<()> {
+    labelled(out, "names", Some(&unknown.names.join(", ")))?;
+    for (label, bytes) in [("client", &unknown.opening[0]), ("server", &unknown.opening[1])] {
+        labelled(out, label, (!bytes.is_empty()).then(|| format!("{}  {}", hex(bytes), letters(bytes))).as_deref())?;
+    }
+    let rows: Vec<String> = unknown.nearest.iter().map(|(id, why)| format!("{} ({why})", service_name(report.signatures, *id))).collect();
+    labelled(out, "nearest", Some(&rows.join(", ")))
+}
+
+/// Letters as they are, everything else as dots, as hex dumps show them.
+fn letters(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' }).collect()
+}
+
+/// The drafts of undocumented services, each to be put into a file of its own.
+fn write_drafts(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    for (place, finding) in report.findings.iter().enumerate() {
+        let Some(unknown) = &finding.unknown else { continue };
+        writeln!(out, "{HEAD}A signature for finding {}{HEAD:#}, for a file of yours", place + 1)?;
+        writeln!(out, "{}", unknown.draft)?;
+    }
+    Ok(())
 }
 
 fn labelled(out: &mut dyn Write, label: &str, text: Option<&str>) -> io::Result<()> {

@@ -12,4 +12,5 @@ mod semantics;
 mod semantics_of_sites;
 mod shown;
 mod site;
+mod unknown;
 mod verdicts;

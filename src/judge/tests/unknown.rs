@@ -1,0 +1,81 @@
+//! What no document mentions: what is told of it, and the draft that makes it known.
+
+use super::sample::*;
+use crate::identify::Books;
+use crate::judge::{Finding, Gatherer, Judge, Site, Verdict};
+use crate::signature::{Only, Signatures};
+
+fn players() -> Site {
+    site(&["spinetix.player=10.1.0.0/24"])
+}
+
+fn database(port: u16) -> Sample {
+    tcp("10.1.0.2:40000", &format!("10.9.0.1:{port}")).talked(60, 60).speaks(&["mysql"]).sni("db.example").opening(b"\x01\x02SELECT")
+}
+
+#[track_caller]
+fn only(found: Vec<Finding>) -> Finding {
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.into_iter().next().unwrap()
+}
+
+#[test]
+fn an_undocumented_service_gets_its_ends_names_bytes_and_nearest_rows() {
+    let unknown = *only(findings(players(), &[database(1433)])).unknown.unwrap();
+    assert_eq!(unknown.clients, ["10.1.0.2".parse::<std::net::IpAddr>().unwrap()]);
+    assert_eq!((unknown.names.as_slice(), unknown.protocol.as_slice()), (&["db.example".to_owned()][..], &["mysql"][..]));
+    assert_eq!(&*unknown.opening[0], b"\x01\x02SELECT");
+    assert_eq!(unknown.ports.len(), 1);
+    let nearest = |row: &str| unknown.nearest.iter().find(|(id, _)| Signatures::built_in().service(*id).id == row).map(|(_, why)| why.as_str());
+    assert_eq!(nearest("cinegy-sqlserver"), Some("port 1433/tcp"));
+}
+
+#[test]
+fn the_draft_is_accepted_and_makes_the_service_expected() {
+    let samples = [
+        (players(), database(3306)),
+        (players(), tcp("10.1.0.2:40000", "203.0.113.7:4444").talked(60, 60).opening(b"\xff\x00?\"'\\")),
+        (players(), udp("10.1.0.2:40000", "239.1.2.3:9999").speaks(&["rtp"])),
+        (players(), tcp("10.9.0.1:40000", "10.1.0.2:7777").talked(60, 60).speaks(&["tls", "http"])),
+        (site(&["spinetix.player=10.1.0.0/24", "cinegy.agent=10.3.0.0/24"]), udp("10.1.0.2:40000", "10.3.0.2:7777").talked(60, 60).speaks(&["srt"])),
+    ];
+    for (site, sample) in samples {
+        let found = findings(site.clone(), std::slice::from_ref(&sample));
+        let draft = found.iter().find_map(|finding| finding.unknown.as_ref()).unwrap_or_else(|| panic!("{found:#?}")).draft.clone();
+        let signatures = Signatures::from_texts([("own.toml", draft.as_str())], Only::Added).unwrap_or_else(|error| panic!("{error}\n{draft}"));
+        let roles = site.roles.iter().map(|(role, network)| (signatures.role_id(&Signatures::built_in().role(*role).id).unwrap(), *network)).collect();
+        let books = Books::default();
+        let mut judge = Judge::new(&signatures, Site { roles, ..Site::default() }, &books);
+        [&sample, &background()].into_iter().for_each(|sample| judge.learn(&sample.0));
+        let judged = judge.judge(sample.0.clone());
+        assert_eq!(judged.verdict, Verdict::Expected, "{draft}\n{:?} {:#?}", judged.reasons, judged.candidates);
+        let mut gatherer = Gatherer::new(&signatures);
+        gatherer.add(&judged);
+        assert_eq!(gatherer.finish(&judge).0, []);
+    }
+}
+
+/// Names come from whoever sends them; a draft is a file that people trust.
+#[test]
+fn a_name_from_the_wire_cannot_write_into_the_draft() {
+    let sample = tcp("10.1.0.2:40000", "10.9.0.1:4444").talked(60, 60).sni("x\n[[rules]]\nid = \"evil");
+    let draft = only(findings(players(), &[sample])).unknown.unwrap().draft;
+    assert!(!draft.contains("\n[[rules]]"), "{draft}");
+}
+
+#[test]
+fn a_program_that_takes_any_port_is_one_finding() {
+    let finding = only(findings(players(), &(5000..5020).map(database).collect::<Vec<_>>()));
+    assert_eq!((finding.flows, finding.unknown.unwrap().ports.len()), (20, 20));
+    assert!(finding.says.contains("5000/tcp and 19 more"), "{}", finding.says);
+    assert_eq!(findings(players(), &(5000..5004).map(database).collect::<Vec<_>>()).len(), 4);
+}
+
+#[test]
+fn a_finding_has_the_same_name_whenever_it_is_seen() {
+    let silent = |host: u8| tcp(&format!("10.1.0.{host}:40000"), "203.0.113.7:8883").syns(&[1.0, 2.0, 4.0]);
+    let one = only(findings(players(), &[silent(2)])).id;
+    assert_eq!(one, "silent_drop/spinetix-out-mqtt/spinetix.player>any");
+    assert_eq!(only(findings(players(), &[silent(3), silent(9)])).id, one);
+    assert_eq!(only(findings(players(), &[database(3306)])).id, "undocumented_service/3306-tcp/spinetix.player>any");
+}
