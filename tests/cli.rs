@@ -73,6 +73,37 @@ fn what_is_typed_is_added_to_the_site_file() {
     assert!(String::from_utf8_lossy(&both.stdout).contains("spinetix.elementi"));
 }
 
+/// The way that GUIDE.md shows: from an undocumented service by its draft to a file that `signatures check` accepts and that makes it expected.
+#[test]
+fn the_draft_of_an_undocumented_service_makes_it_known() {
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sites/cinegy.pcap");
+    let role = ["--role", "cinegy.playout-engine=10.5.0.11"];
+    let report = |more: &[&str]| -> Value {
+        let run = portbook(&[&["analyze", "--format", "json", role[0], role[1], capture][..], more].concat());
+        serde_json::from_slice(&run.stdout).expect("a report")
+    };
+    let ssh = |report: &Value| report["findings"].as_array().expect("findings").iter().find(|finding| finding["unknown"]["ports"][0] == "22/tcp").cloned();
+    let draft = ssh(&report(&[])).expect("the scanner")["unknown"]["draft"].as_str().expect("a draft").to_owned();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("own.toml");
+    fs::write(&file, draft.replace("\"...\"", "\"the security team's scanner\"")).expect("a file");
+    let check = portbook(&["signatures", "check", &path(&file)]);
+    assert!(check.status.success(), "{}", stderr(&check));
+    assert_eq!(ssh(&report(&["--signatures", &path(folder.path())])), None);
+    let shown = portbook(&["analyze", "-v", role[0], role[1], capture]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains(&draft), "-v prints the draft as it is");
+}
+
+/// The vendor's file that `signatures/README.md` tells people to copy.
+#[test]
+fn the_example_of_a_vendors_file_has_no_mistakes() {
+    let readme = include_str!("../signatures/README.md");
+    let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the example");
+    let file = Scratch::new(example.lines().map(|line| format!("{}\n", line.strip_prefix("   ").unwrap_or(line))).collect::<String>().as_bytes());
+    let check = portbook(&["signatures", "check", &file.name()]);
+    assert!(check.status.success(), "{}", stderr(&check));
+}
+
 #[test]
 fn the_sample_site_file_changes_nothing() {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sites/sample.toml");

@@ -7,6 +7,8 @@
 
 #[path = "scenario/packets.rs"]
 mod packets;
+#[path = "scenario/sites.rs"]
+mod sites;
 #[path = "scenario/words.rs"]
 mod words;
 

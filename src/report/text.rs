@@ -161,7 +161,8 @@ fn write_finding(report: &Report<'_>, place: usize, finding: &Finding, out: &mut
 fn write_unknown(report: &Report<'_>, unknown: &Unknown, out: &mut dyn Write) -> io::Result<()> {
     labelled(out, "names", Some(&unknown.names.join(", ")))?;
     for (label, bytes) in [("client", &unknown.opening[0]), ("server", &unknown.opening[1])] {
-        labelled(out, label, (!bytes.is_empty()).then(|| format!("{}  {}", hex(bytes), letters(bytes))).as_deref())?;
+        let bytes = &bytes[..bytes.len().min(BYTES_A_LINE)];
+        labelled(out, label, (!bytes.is_empty()).then(|| format!("{} |{}|", hex(bytes), letters(bytes))).as_deref())?;
     }
     let rows: Vec<String> = unknown.nearest.iter().map(|(id, why)| format!("{} ({why})", service_name(report.signatures, *id))).collect();
     labelled(out, "nearest", Some(&rows.join(", ")))
@@ -397,6 +398,8 @@ pub(super) fn grouped(number: u64) -> String {
 
 /// Comments of captures that a short report shows.
 const COMMENTS_SHOWN: usize = 10;
+/// Bytes of a hex dump on one line, as hexdump and Wireshark print them.
+const BYTES_A_LINE: usize = 16;
 const INDENT: &str = "     ";
 const HEAD: Paint = Paint::new().bold();
 const WARN: Paint = Paint::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));

@@ -70,6 +70,11 @@ impl Wire {
         }
     }
 
+    /// Nothing happens for so many seconds.
+    pub fn pause(&mut self, seconds: u64) {
+        self.now += seconds * SECOND;
+    }
+
     fn connection(&mut self, opens: &Opens, turns: &[(Speaker, Vec<u8>)]) {
         let mut next = [ISN, SERVER_ISN];
         self.segment(opens, Speaker::Client, [next[0], 0], Flags { syn: true, ..Flags::default() }, &[]);

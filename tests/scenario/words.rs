@@ -84,11 +84,21 @@ impl Due {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Exchange {
+pub struct Exchange {
     client: String,
     server: String,
     opens: String,
     dialogue: String,
+    /// The opener tries and tries, and nobody answers.
+    #[serde(default)]
+    pub unanswered: bool,
+}
+
+impl Exchange {
+    /// Who opens what, and what is said.
+    pub fn parts(&self, openings: &Openings) -> (Opens, Turns) {
+        (parse_opens(&self.client, &self.server, &self.opens), openings.turns(&self.dialogue))
+    }
 }
 
 /// A scenario, ready to be built.
@@ -129,7 +139,7 @@ impl Row {
         Scenario {
             opens: parse_opens(client, server, opens),
             turns: openings.turns(due.dialogue.as_ref().unwrap_or(&self.dialogue)),
-            before: self.before.iter().map(|one| (parse_opens(&one.client, &one.server, &one.opens), openings.turns(&one.dialogue))).collect(),
+            before: self.before.iter().map(|one| one.parts(openings)).collect(),
             roles: [client, server].into_iter().filter_map(|host| host.split_once(' ').map(|(role, _)| (role.to_owned(), address(host)))).collect(),
         }
     }
