@@ -196,6 +196,21 @@ fn json_is_one_document_with_what_ndjson_has_line_by_line() {
 }
 
 #[test]
+fn what_matched_is_printed_with_its_bytes_and_marked_where_the_start_was_not_seen() {
+    let ssh = path(&demo().with_file_name("../ssh-on-443/capture.pcap"));
+    let flow = |filter: &str| {
+        let run = portbook(&["analyze", "--format", "ndjson", "--filter", filter, &ssh]);
+        let text = String::from_utf8_lossy(&run.stdout).into_owned();
+        text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a record")).find(|record| record["protocol"][0] == "ssh").expect("an SSH flow")
+    };
+    let (whole, later) = (flow("tcp"), flow("tcp and tcp[tcpflags] & tcp-syn = 0"));
+    // "SSH-2." (RFC 4253 section 4.2).
+    assert_eq!((&whole["matches"][0]["hex"], &whole["matches"][0]["midstream"]), (&"5353482d322e".into(), &Value::Null));
+    assert_eq!((&later["matches"][0]["hex"], &later["matches"][0]["midstream"]), (&"5353482d322e".into(), &true.into()));
+    assert_eq!((&whole["evidence"], &later["evidence"]), (&"both_openings".into(), &"one_opening".into()));
+}
+
+#[test]
 fn the_report_does_not_depend_on_the_number_of_workers() {
     let captures = path(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures"));
     let with = |workers: &str| portbook(&["analyze", "--format", "ndjson", "--workers", workers, "--role", "spinetix.player=10.1.0.0/24", &captures]).stdout;

@@ -8,9 +8,10 @@ use serde_json::{Map, Value};
 use crate::capture::{CaptureFile, FrameId, Interface};
 use crate::count::Tally;
 use crate::flow::{self, Direction};
-use crate::identify::{Evidence, Fact, Promise};
+use crate::identify::wire::in_hex;
+use crate::identify::{Evidence, Fact, Identified, Match, Promise};
 use crate::judge::{Candidate, Cited, Confidence, Coverage, Finding, Judged, Named, Outcome, Reason, Severity, Shown, Unknown, Verdict, hex};
-use crate::net::Side;
+use crate::net::{Side, Transport};
 use crate::report::Report;
 use crate::signature::{RoleId, ServiceId, Signatures};
 
@@ -110,6 +111,12 @@ struct MatchRecord {
     bytes: u32,
     rule: &'static str,
     frame: u64,
+    /// The bytes that matched, in hexadecimal, as far as they were kept.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    hex: String,
+    /// The start of the connection was not seen: the rule is one that holds later, too, and is believed one class less.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    midstream: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -157,7 +164,7 @@ impl<'a> FlowRecord<'a> {
             state: flow.state.map(flow::ConnState::name),
             protocol: &identified.protocol,
             evidence: evidence(judged).name(),
-            matches: identified.matches.iter().map(MatchRecord::new).collect(),
+            matches: identified.matches.iter().map(|found| MatchRecord::new(found, identified)).collect(),
             details: details(&identified.facts),
             announced: identified.announced.as_deref().map(AnnouncedRecord::new),
             service: judged.service.map(|id| service_name(signatures, id)),
@@ -221,8 +228,16 @@ impl AnnouncedRecord {
 }
 
 impl MatchRecord {
-    fn new(found: &crate::identify::Match) -> Self {
-        Self { side: found.side.name(), offset: found.offset, bytes: found.len, rule: found.rule, frame: found.frame.number }
+    fn new(found: &Match, identified: &Identified) -> Self {
+        let flow = &identified.flow;
+        // What was kept is the beginning of each side: of datagrams, of its first.
+        let kept = flow.transport == Transport::TCP || found.frame == flow.first_frame;
+        let range = found.offset as usize..(found.offset as usize).saturating_add(found.len as usize);
+        let opening = &identified.opening[found.side as usize];
+        let bytes = opening.get(range.start..range.end.min(opening.len())).filter(|_| kept).unwrap_or_default();
+        let midstream = flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream);
+        let hex = in_hex(bytes.get(..HEX_SHOWN).unwrap_or(bytes));
+        Self { side: found.side.name(), offset: found.offset, bytes: found.len, rule: found.rule, frame: found.frame.number, hex, midstream }
     }
 }
 
@@ -578,3 +593,6 @@ fn is_false(flag: &bool) -> bool {
 fn is_first_file(file: &u32) -> bool {
     *file == 0
 }
+
+/// Matched bytes that are printed: a header, or the beginning of a line.
+const HEX_SHOWN: usize = 16;

@@ -230,7 +230,11 @@ fn kafka(bytes: &[u8]) -> Look {
     let (Some(len), Some(key), Some(version), Some(_), Some(name)) = (at.be32(), at.be16(), at.be16(), at.be32(), at.be16()) else {
         return if bytes.first().is_none_or(|byte| *byte == 0) { Look::Short } else { Look::No };
     };
-    let client = at.take(usize::from(name)).is_some_and(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic));
+    // A client may leave its name empty or out (-1); then the request must end with the bytes.
+    let whole = bytes.len() == (len as usize).saturating_add(4);
+    let nameless = matches!(name, 0 | 0xffff) && whole;
+    let name = if name == 0xffff { 0 } else { name };
+    let client = nameless || at.take(usize::from(name)).is_some_and(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic));
     // The first requests of a client: produce, fetch, offsets, metadata, group ones, SASL, versions.
     let known = matches!(key, 0..=3 | 8..=20 | 22 | 32 | 36) && version <= 17;
     Look::when(known && client && (10..1 << 20).contains(&len) && usize::from(name) + 10 <= len as usize, 14, "Kafka request")
@@ -344,5 +348,14 @@ mod tests {
         let header = b"AMQP\x02\x01\0\0";
         let heard = read(&AMQP, Transport::TCP, 5671, &[(Client, header), (Server, header)]);
         assert_eq!(heard.appetite, Appetite::HandOver { client: 8, server: 8 });
+    }
+
+    #[test]
+    fn a_request_of_kafka_without_a_clients_name_must_be_whole() {
+        // Arkime's "kafka": list offsets, version 0, of one topic, shortened to "ab".
+        let request = hex("0000002a 0002 0000 00000000 0000 ffffffff 00000001 0002 6162 00000001 00000000 ffffffffffffffff 00000001");
+        assert_eq!(evidence(decide(&KAFKA, Transport::TCP, 9092, &request, &[])), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&KAFKA, Transport::TCP, 9092, &request[..45], &[])), Evidence::None);
+        assert_eq!(evidence(decide(&KAFKA, Transport::TCP, 50_001, &request, &[])), Evidence::None);
     }
 }
