@@ -6,7 +6,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # What building needs: a C linker (rustc calls it), libpcap's headers and library, make's own shell tools are there.
 PACKAGES = gcc libc6-dev libpcap-dev
 
-.PHONY: demo test lab build hostile fuzz bench lint deps clean
+.PHONY: demo test lab build hostile fuzz noise bench lint deps clean
 
 demo: build
 	$(PORTBOOK) analyze --role spinetix.player=10.1.0.0/24 fixtures/captures/demo
@@ -37,6 +37,11 @@ fuzz: deps
 	for target in $(FUZZ_TARGETS); do \
 	  $(CARGO) fuzz run --sanitizer none $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=2048 -timeout=60 -print_final_stats=1 || exit 1; \
 	done
+
+# Flows of nobody's protocol, and how many are taken for one.
+FLOWS ?= 1000000
+noise: deps
+	PORTBOOK_NOISE_FLOWS=$(FLOWS) $(CARGO) test --locked --profile fuzz --test noise -- --nocapture
 
 bench: deps
 	$(CARGO) bench --locked

@@ -104,7 +104,7 @@ impl<'a> Message<'a> {
             // Empty messages are four bytes; an empty NON makes no sense (table 1).
             0 if code == 0 => bytes.len() == 4 && message.kind != 1,
             0 => code <= 7 && message.kind < 2,
-            2 | 4 | 5 => message.kind < 3,
+            2 | 4 | 5 => message.kind < 3 && is_answer_code(code),
             _ => false,
         };
         (first >> 6 == 1 && first & 0x0f <= 8 && sound && each_option(message.options, |_, _| {}).is_some()).then_some(message)
@@ -128,8 +128,22 @@ impl<'a> Message<'a> {
     /// Whether it has options, all of them registered.
     fn knows_its_options(&self) -> bool {
         let mut known = true;
-        each_option(self.options, |number, value| known &= OPTIONS.contains(&number) && value.len() <= 255).is_some() && known
+        let fits = |number: u32, value: &[u8]| match OPTIONS.binary_search_by_key(&number, |(known, ..)| *known) {
+            Ok(place) => OPTIONS[place].1.contains(&value.len()) && (!OPTIONS[place].2 || is_text(value)),
+            Err(_) => false,
+        };
+        each_option(self.options, |number, value| known &= fits(number, value)).is_some() && known
     }
+}
+
+/// Response codes (IANA "CoAP Response Codes").
+const fn is_answer_code(code: u8) -> bool {
+    matches!((code >> 5, code & 31), (2, 1..=5 | 31) | (4, 0..=6 | 8 | 9 | 12 | 13 | 15 | 22 | 29) | (5, 0..=8))
+}
+
+/// UTF-8 without control characters.
+fn is_text(value: &[u8]) -> bool {
+    std::str::from_utf8(value).is_ok_and(|text| !text.chars().any(char::is_control))
 }
 
 /// Shows the options; none where they do not end with the bytes, or the payload marker is followed by nothing (RFC 7252 section 3).
@@ -290,8 +304,15 @@ const OSCORE: u32 = 9;
 
 /// RFC 7252 section 5.8, RFC 8132.
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "FETCH", "PATCH", "iPATCH"];
-/// IANA "CoAP Option Numbers", those of RFC 7252, 7641, 7959, 8613, 8768, 7967, 9175, 9177.
-const OPTIONS: &[u32] = &[1, 3, 4, 5, 6, 7, 8, 9, 11, 12, 14, 15, 16, 17, 19, 20, 21, 23, 27, 28, 31, 35, 39, 60, 252, 258, 292, 2048, 2049, 2050];
+/// IANA "CoAP Option Numbers", those of RFC 7252, 7641, 7959, 8613, 8768, 7967, 9175, 9177, 9668 and OCF, sorted: number, bytes that its value may have, whether that is text.
+#[rustfmt::skip]
+const OPTIONS: &[(u32, std::ops::RangeInclusive<usize>, bool)] = &[
+    (1, 0..=8, false), (3, 1..=255, true), (4, 1..=8, false), (5, 0..=0, false), (6, 0..=3, false), (7, 0..=2, false), (8, 0..=255, true),
+    (9, 0..=255, false), (11, 0..=255, true), (12, 0..=2, false), (14, 0..=4, false), (15, 0..=255, true), (16, 1..=1, false), (17, 0..=2, false),
+    (19, 0..=3, false), (20, 0..=255, true), (21, 0..=0, false), (23, 0..=3, false), (27, 0..=3, false), (28, 0..=4, false), (31, 0..=3, false), (35, 1..=1034, true),
+    (39, 1..=255, true), (60, 0..=4, false), (252, 1..=40, false), (258, 0..=1, false), (292, 0..=8, false),
+    (2049, 0..=2, false), (2053, 0..=2, false),
+];
 
 const PAIR: &str = "CoAP request and answer, by message id or token";
 const REQUEST: &str = "CoAP request at its port, options to the end";
@@ -304,6 +325,19 @@ mod tests {
     /// RFC 7252 figure 16: GET /temperature, confirmable, and the piggybacked 2.05.
     fn exchange() -> [Vec<u8>; 2] {
         [hex("40017d34 bb 74656d7065726174757265"), hex("60457d34 ff 32322e332043")]
+    }
+
+    #[test]
+    fn options_are_sorted() {
+        assert!(OPTIONS.is_sorted_by_key(|(number, ..)| *number));
+    }
+
+    #[test]
+    fn an_option_whose_value_has_the_wrong_length_or_is_no_text_does_not_count() {
+        // Observe with four bytes; a path with a control character; Accept with three.
+        for wrong in ["40017d34 64 00000000", "40017d34 b1 01", "40017d34 d3 04 000000"] {
+            assert_eq!(evidence(decide(&Coap, Transport::UDP, 5683, &hex(wrong), &[])), Evidence::None, "{wrong}");
+        }
     }
 
     #[test]

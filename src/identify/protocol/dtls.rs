@@ -68,7 +68,7 @@ fn look(bytes: &[u8], wire_len: usize) -> Seen {
             CHANGE_CIPHER_SPEC => record.len == 1,
             ALERT if record.epoch == 0 => record.len == 2,
             _ => record.epoch > 0,
-        };
+        } && record.early;
         if !agrees {
             return None;
         }
@@ -92,6 +92,8 @@ struct Record<'a> {
     kind: u8,
     epoch: u16,
     len: usize,
+    /// Version, epoch and number are such as a session has that is not older than months.
+    early: bool,
     body: &'a [u8],
 }
 
@@ -101,10 +103,11 @@ impl<'a> Record<'a> {
         let kind = at.u8().filter(|kind| (CHANGE_CIPHER_SPEC..=CONNECTION_ID).contains(kind))?;
         let version = at.be16()?;
         let epoch = at.be16()?;
-        at.take(if kind == CONNECTION_ID { 6 + id } else { 6 })?;
+        let number = at.take(if kind == CONNECTION_ID { 6 + id } else { 6 })?;
+        let early = version != 0x0100 && epoch < 64 && number.starts_with(&[0]);
         let len = usize::from(at.be16()?);
         let fits = matches!(version, 0xfeff | 0xfefd | 0x0100) && (1..=16_384 + 2048).contains(&len) && (kind != CONNECTION_ID || id > 0 && version == 0xfefd);
-        fits.then(|| at.take(len.min(at.rest().len()))).flatten().map(|body| Self { kind, epoch, len, body })
+        fits.then(|| at.take(len.min(at.rest().len()))).flatten().map(|body| Self { kind, epoch, len, early, body })
     }
 }
 

@@ -100,10 +100,13 @@ fn modbus(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
         _ => true,
     };
     let whole = usize::from(len) + 6;
+    // What follows is another message.
+    let next = bytes.get(whole..).and_then(|next| next.get(2..4)).is_none_or(|protocol| protocol == [0, 0]);
     let fits = protocol == 0
         && (2..=254).contains(&len)
         && known
         && size
+        && next
         && (opening.transport == Transport::TCP || whole == bytes.len())
         && bytes.len() >= whole.min(8);
     Look::when(fits, 8, "Modbus header whose length fits its function").weak_unless_at(opening, &[502])

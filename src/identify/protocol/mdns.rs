@@ -25,7 +25,7 @@ fn look(opening: &Opening<'_>, bytes: &[u8]) -> Look {
         && Message::read(bytes).is_some_and(|message| {
             let header = message.header;
             let classes = message.questions.iter().all(|question| matches!(question.class & 0x7fff, 1 | 255));
-            let said = header.counts.iter().any(|count| *count > 0);
+            let said = !message.questions.is_empty() || !message.records.is_empty();
             // RFC 6762 section 18: opcode and rcode are zero. Later fragments of a known-answer list may hold no question.
             header.opcode() == 0 && header.rcode() == 0 && classes && said
         });

@@ -79,11 +79,13 @@ fn look_datagram(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     let (Some(kind), Some(flags)) = (at.u8(), at.u8()) else { return Look::No };
     let at_home = opening.is_at(&[138]);
     let names = bytes.get(14).is_some_and(|len| *len == 0x20) && encoded(bytes.get(15..47).unwrap_or_default()).is_some();
+    // Queries for a datagram service have the name right behind ten bytes of header.
+    let asked = kind > 0x13 && bytes.get(10).is_some_and(|len| *len == 0x20) && encoded(bytes.get(11..43).unwrap_or_default()).is_some();
     let error = kind == 0x13 && bytes.len() == 11;
     // The header repeats the sender's address and port: proof enough where a name does not decode (RFC 1002 section 4.4.1).
     let own = (at.be16(), at.array::<4>().map(IpAddr::from), at.be16());
     let repeats = matches!(own, (Some(_), Some(ip), Some(138)) if ip == opening.ends.0.ip || ip == opening.ends.1.ip) && kind < 0x13;
-    let fits = at_home && (0x10..=0x16).contains(&kind) && flags & 0xf0 == 0 && (names || error || repeats || kind > 0x13);
+    let fits = at_home && (0x10..=0x16).contains(&kind) && flags & 0xf0 == 0 && (names && kind < 0x13 || error || repeats || asked);
     Look::when(fits, 14, "NetBIOS datagram header")
 }
 

@@ -21,13 +21,34 @@ fn look(opening: &Opening<'_>, bytes: &[u8], modes: &[u8]) -> Look {
     let (mode, version) = (first & 7, first >> 3 & 7);
     let fits = match mode {
         // 48 bytes, then extension fields and message authentication code, which are multiples of four.
-        1..=5 => (1..=4).contains(&version) && bytes.len() >= 48 && bytes.len().is_multiple_of(4) && bytes.get(1).is_some_and(|stratum| *stratum <= 16),
-        6 => (1..=4).contains(&version) && bytes.len() >= 12,
-        7 => bytes.len() >= 8,
+        1..=5 => (1..=4).contains(&version) && bytes.len() >= 48 && bytes.len().is_multiple_of(4) && is_time(bytes),
+        6 => (1..=4).contains(&version) && is_control(bytes),
+        7 => (1..=4).contains(&version) && is_private(bytes),
         _ => false,
     };
     let turned = mode >= 6 && (opening.ends.1.port != 123) != (modes.contains(&4));
     Look::when(fits && modes.contains(&mode) && !turned, 48.min(bytes.len()) as u32, "NTP header at port 123")
+}
+
+/// Stratum up to 16; poll interval and precision as powers of two that a clock can have (0 and 32 stand for none); root delay and dispersion
+/// of less than 256 seconds (RFC 5905 section 7.3).
+const fn is_time(bytes: &[u8]) -> bool {
+    matches!(bytes, [_, 0..=16, 0..=17 | 0xf9..=0xff, 0 | 0x20 | 0xe0..=0xff, 0 | 0xff, _, _, _, 0, ..])
+}
+
+/// A known operation (unset trap is 31) and a count of data that the datagram has room for, and hardly more (RFC 9327 section 2).
+fn is_control(bytes: &[u8]) -> bool {
+    let [_, operation, _, _, _, _, _, _, _, _, high, low, data @ ..] = bytes else { return false };
+    let count = usize::from(u16::from_be_bytes([*high, *low]));
+    matches!(operation & 0x1f, 0..=12 | 31) && (count..=count + 32).contains(&data.len())
+}
+
+/// Requests of ntpdc: an implementation, and items that the datagram has room for (ntp.org, "ntp_request.h").
+fn is_private(bytes: &[u8]) -> bool {
+    let [_, _, 0 | 2 | 3, code, error_and_many, many, size_high, size_low, data @ ..] = bytes else { return false };
+    let many = usize::from(u16::from_be_bytes([error_and_many & 0x0f, *many]));
+    let size = usize::from(u16::from_be_bytes([size_high & 0x0f, *size_low]));
+    *code <= 63 && size_high & 0xf0 == 0 && error_and_many >> 4 <= 7 && many * size <= data.len()
 }
 
 /// Reads modes, and pairs answers with requests.

@@ -267,26 +267,41 @@ fn torrent(transport: Transport, bytes: &[u8]) -> Look {
     Look::when(local || tracker || inside, 16, "BitTorrent announcement")
 }
 
-/// A SYN and its answer, or packets both ways whose connection numbers differ by one (BEP 29).
-fn utp(heads: &[Head]) -> bool {
-    let header = |head: &Head| {
+/// One packet's header (BEP 29): version 1 and a known kind.
+#[derive(Clone, Copy)]
+struct Utp {
+    from: Side,
+    kind: u8,
+    connection: u16,
+    sequence: u16,
+    acknowledged: u16,
+}
+
+impl Utp {
+    fn of(head: &Head) -> Option<Self> {
         let mut at = Cursor::new(&head.bytes);
         let (first, extension, connection) = (at.u8()?, at.u8()?, at.be16()?);
+        // Two timestamps and the window.
+        at.take(12)?;
+        let (sequence, acknowledged) = (at.be16()?, at.be16()?);
         let fits = first & 15 == 1 && first >> 4 <= 4 && extension <= 3 && head.len >= 20;
-        fits.then_some((head.from, first >> 4, connection))
-    };
-    let headers: Vec<_> = heads.iter().filter_map(header).collect();
-    if headers.len() < 2 || headers.len() < heads.len() {
+        fits.then_some(Self { from: head.from, kind: first >> 4, connection, sequence, acknowledged })
+    }
+}
+
+/// A SYN and the state that acknowledges it; or three packets and more, both ways, each way with one connection number, and those are neighbours.
+fn utp(heads: &[Head]) -> bool {
+    let headers: Vec<Utp> = heads.iter().filter_map(Utp::of).collect();
+    if headers.len() < heads.len() {
         return false;
     }
-    let of = |side: Side| headers.iter().find(|(from, ..)| *from == side);
-    match (of(Side::Client), of(Side::Server)) {
-        (Some((_, kind, a)), Some((_, _, b))) => {
-            let neighbours = a.abs_diff(*b) == 1 || (*kind == 4 && a == b);
-            neighbours && *a != 0
-        }
-        _ => false,
-    }
+    let of = |side: Side| headers.iter().filter(move |header| header.from == side);
+    let (Some(client), Some(server)) = (of(Side::Client).next(), of(Side::Server).next()) else { return false };
+    let opened = client.kind == SYN && server.kind == STATE && client.sequence == server.acknowledged && client.connection == server.connection;
+    let constant = of(Side::Client).all(|header| header.connection == client.connection || header.kind == SYN)
+        && of(Side::Server).all(|header| header.connection == server.connection);
+    let neighbours = client.connection.abs_diff(server.connection) == 1 && client.connection != 0;
+    opened || headers.len() >= 3 && constant && neighbours
 }
 
 /// Nothing more is read.
@@ -305,6 +320,9 @@ impl Reader for Swarm {
     }
 }
 
+/// Kinds of uTP packets: an acknowledgment, and the opening of a connection.
+const STATE: u8 = 2;
+const SYN: u8 = 4;
 const COMMANDS: &[&str] = &["UPDATE", "EVENT", "SUBSCRIBE", "UNSUBSCRIBE"];
 
 #[cfg(test)]

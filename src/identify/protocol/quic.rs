@@ -33,6 +33,10 @@ impl Protocol for Quic {
             (None, None) => return Probe::NotForUs,
         };
         let Some((rule, sender)) = looks[side as usize] else { return Probe::NotForUs };
+        // A Retry has no lengths: little more than a version, without the Initial that it answers.
+        if rule == RETRY && looks[side.other() as usize].is_none() {
+            return if opening.complete { Probe::NotForUs } else { Probe::NeedMore };
+        }
         let client = match sender {
             Sender::Client => Some(side),
             Sender::Server => Some(side.other()),
@@ -69,7 +73,7 @@ fn look(bytes: &[u8], wire_len: usize) -> Option<(&'static str, Sender)> {
         }
         Kind::Initial if fits && (is_standard(header.version) || wire_len >= 1000) => Some(("QUIC long header, Initial", Sender::Unknown)),
         Kind::Handshake | Kind::ZeroRtt if fits => Some(("QUIC long header", Sender::Unknown)),
-        Kind::Retry => Some(("QUIC Retry", Sender::Server)),
+        Kind::Retry => Some((RETRY, Sender::Server)),
         Kind::Negotiation if all_versions(bytes, &header) => Some(("QUIC Version Negotiation", Sender::Server)),
         _ => None,
     }
@@ -253,6 +257,8 @@ impl Crypto {
         Some(whole)
     }
 }
+
+const RETRY: &str = "QUIC Retry";
 
 #[cfg(test)]
 mod tests {

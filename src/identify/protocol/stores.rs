@@ -25,7 +25,10 @@ pub static MEMCACHED: Known = Known {
     carriers: &[Transport::TCP, Transport::UDP],
     gate: Gate::Any,
     ask: |opening, bytes| memcached_ask(after_frame(opening, bytes)),
-    answer: |opening, bytes| memcached_answer(after_frame(opening, bytes)),
+    answer: |opening, bytes| match memcached_answer(after_frame(opening, bytes)) {
+        Look::Weak(..) if opening.client.starts_with(b"version") && !bytes.starts_with(b"VERSION ") => Look::No,
+        look => look,
+    },
     strength: Strength::Structure,
     reader: || Confirm::of(&MEMCACHED),
 };
@@ -179,6 +182,8 @@ fn memcached_ask(bytes: &[u8]) -> Look {
         "ms",
     ];
     match opens_with(bytes, words) {
+        // It asks for nothing else.
+        Some(true) if bytes.starts_with(b"version") && !bytes.starts_with(b"version\r\n") => Look::No,
         Some(true) if bytes.first().is_some_and(u8::is_ascii_lowercase) => Look::Weak(0, 3, "Memcached command"),
         None if bytes.first().is_none_or(u8::is_ascii_lowercase) => Look::Short,
         _ => Look::No,
