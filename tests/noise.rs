@@ -83,7 +83,7 @@ fn run(kind: Kind, round: usize) -> Vec<Identified> {
         }
     }
     table.finish(&mut identifier);
-    let closed = identifier.take_closed();
+    let closed = std::mem::take(identifier.ended());
     assert_eq!(closed.len(), ROUND, "every flow was seen");
     closed
 }

@@ -277,6 +277,10 @@ impl Protocol for Esp {
         &[Transport::UDP]
     }
 
+    fn gate(&self) -> Gate {
+        Gate::Ports(&[4500])
+    }
+
     fn probe(&self, opening: &Opening<'_>) -> Probe {
         if !opening.is_at(&[4500]) {
             return Probe::NotForUs;

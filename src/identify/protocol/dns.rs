@@ -26,7 +26,11 @@ fn look(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
     }
     if opening.transport == Transport::UDP {
         return match judge(bytes, response, at_home, 0) {
-            Look::No if at_home => damaged(bytes, response),
+            Look::No if at_home => match damaged(bytes, response) {
+                // Whatever was asked: a server's answer shows what it took it for.
+                Look::No if !response => Look::Short,
+                look => look,
+            },
             look => look,
         };
     }
@@ -105,7 +109,8 @@ const LONG: usize = 300;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::identify::protocol::Protocol;
+    use crate::identify::protocol::testing::{decide, evidence, hex, opening, read, survives};
     use crate::identify::{AnswerKind, Evidence, Fact};
     use crate::net::Side::{Client, Server};
 
@@ -243,6 +248,9 @@ mod tests {
         for text in ["b2d0 ff00 0001 0000 0000 0000 0377", "b2d0 0100 0001 0000 0000 0000", "5b01dfc0fe62c640773cdecefe01c64578ae81466077"] {
             assert_eq!(evidence(decide(&DNS, Transport::UDP, 53, &hex(text), &[])), Evidence::None, "{text}");
         }
+        // Nine bytes that were a question, frame 311 there, and the answer to it.
+        let (ask, answer) = (hex("2bf600000001000000"), hex("2bf6 8000 0001 0000 0000 0000 0131 013000 000c 0001"));
+        assert_eq!(evidence(DNS.probe(&opening(Transport::UDP, 53, &ask, &answer))), Evidence::OneOpening);
         let heard = read(&DNS, Transport::UDP, 53, &[(Client, &hex(header))]);
         assert_eq!(heard.detail("dns", "malformed"), Some(true.into()));
     }

@@ -49,6 +49,8 @@ impl Protocol for Rtp {
         let sides = [of(Side::Client), of(Side::Server)];
         let flows = sides.each_ref().map(|packets| longest_run(packets));
         let (side, run) = if flows[1] > flows[0] { (Side::Server, flows[1]) } else { (Side::Client, flows[0]) };
+        // What completes a run is the newest packet.
+        let side = if flows[opening.latest.0 as usize] > 1 { opening.latest.0 } else { side };
         let all = opening.heads.len();
         let fits = sides[0].len() + sides[1].len();
         let enough = run >= RUN || flows == [2, 2];
