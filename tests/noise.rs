@@ -1,7 +1,7 @@
 //! Flows of nobody's protocol: dice, text, numbers and records of no published format, half of them at ports where a rule is content with less.
 //! Counts what is recognised in them although there is nothing to recognise. `make noise FLOWS=1000000` throws longer.
 
-#![allow(clippy::expect_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what was counted")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what was counted")]
 
 #[path = "hostile/mutation.rs"]
 #[allow(dead_code, reason = "of the mutations only the dice are thrown here")]
