@@ -42,6 +42,7 @@ fn by_surroundings(
 ) -> Option<(Side, &'static str)> {
     let (a, b, transport) = (flow.client.endpoint, flow.server.endpoint, flow.transport);
     one_of(seen.is_server(transport, a), seen.is_server(transport, b), "another flow shows the server")
+        .or_else(|| one_of(seen.meets_many(transport, a), seen.meets_many(transport, b), "several reach it"))
         .or_else(|| one_of(announced(b, a), announced(a, b), "announced"))
         .or_else(|| by_port(a.port, b.port, |port| documented(transport, port)))
 }
@@ -77,7 +78,8 @@ fn class(port: u16) -> u8 {
 mod tests {
     use crate::flow::Direction;
     use crate::judge::Site;
-    use crate::judge::tests::sample::{background, judge_among, tcp};
+    use crate::judge::tests::sample::{background, judge_among, tcp, udp};
+    use crate::judge::visibility::Seen;
 
     #[track_caller]
     fn settled(client: &str, server: &str, others: &[crate::judge::tests::sample::Sample]) -> (u16, Direction, Option<&'static str>) {
@@ -91,6 +93,37 @@ mod tests {
     fn who_answered_a_syn_elsewhere_is_the_server() {
         let other = tcp("10.0.0.9:50000", "10.0.0.1:50001").talked(10, 10);
         assert_eq!(settled("10.0.0.1:50001", "10.0.0.2:40000", &[other]), (50001, Direction::Likely, Some("another flow shows the server")));
+    }
+
+    #[test]
+    fn who_is_reached_from_several_ends_is_the_server_though_no_opening_was_seen() {
+        let other = |client: &str| tcp(client, "10.0.0.1:50001").midstream().talked(10, 10);
+        let several = "several reach it";
+        assert_eq!(settled("10.0.0.1:50001", "10.0.0.2:40000", &[other("10.0.0.9:40100")]), (50001, Direction::Likely, Some(several)));
+        assert_eq!(settled("10.0.0.1:50001", "10.0.0.2:40000", &[other("10.0.0.2:40001")]), (50001, Direction::Likely, Some(several)));
+        // Members of a cluster reach each other: that tells nothing, and their ports are alike.
+        let member = tcp("10.0.0.9:5701", "10.0.0.2:5701").midstream().talked(10, 10);
+        let back = tcp("10.0.0.9:5701", "10.0.0.1:5701").midstream().talked(10, 10);
+        assert_eq!(settled("10.0.0.1:5701", "10.0.0.2:5701", &[member, back]), (5701, Direction::Unknown, None));
+    }
+
+    #[test]
+    fn what_was_announced_is_the_servers() {
+        let sample = tcp("10.0.0.1:50001", "10.0.0.2:40000").midstream().talked(10, 10);
+        let (client, server) = (sample.0.flow.client.endpoint, sample.0.flow.server.endpoint);
+        let mut turned = sample.0.clone();
+        let why = super::settle(&mut turned, &Seen::default(), |_, to| to == client, |_, _| false);
+        assert_eq!((turned.flow.server.endpoint, why), (client, Some("announced")));
+        let mut kept = sample.0;
+        assert_eq!((super::settle(&mut kept, &Seen::default(), |_, to| to == server, |_, _| false), kept.flow.server.endpoint), (Some("announced"), server));
+    }
+
+    #[test]
+    fn a_group_is_asked_and_never_asks() {
+        let mut flow = udp("10.0.0.1:5000", "239.1.1.1:5000").0;
+        flow.flow.direction = Direction::Likely;
+        assert_eq!(super::settle(&mut flow, &Seen::default(), |_, _| false, |_, _| false), Some("a group is never a server"));
+        assert_eq!(flow.flow.server.endpoint.ip.to_string(), "239.1.1.1");
     }
 
     #[test]

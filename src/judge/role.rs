@@ -62,7 +62,7 @@ impl<'a> Roles<'a> {
     }
 
     /// What hosts showed that found no room.
-    pub(super) const fn forgotten(&self) -> u64 {
+    pub(super) fn forgotten(&self) -> u64 {
         self.showing.forgotten()
     }
 

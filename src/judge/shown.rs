@@ -3,7 +3,7 @@
 //! Learned over all flows before the first is judged. Only a mark that nobody else can show, at a host inside that does not hand on what others show, gives a
 //! role that a flow is judged by; everything else is told and no more.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
@@ -12,6 +12,7 @@ use crate::capture::FrameId;
 use crate::identify::{Fact, Identified, NameSource};
 use crate::judge::Confidence;
 use crate::judge::claim::Claims;
+use crate::judge::memory::Remembered;
 use crate::judge::version::compare;
 use crate::judge::visibility::took_part;
 use crate::limit;
@@ -43,10 +44,11 @@ pub struct Shown {
 pub(super) struct Showing<'a> {
     marks: Vec<(RoleId, &'a Mark)>,
     prefixes: HashMap<[u8; 3], usize, RandomState>,
-    hosts: HashMap<IpAddr, Host, RandomState>,
+    hosts: Remembered<IpAddr, Host>,
     /// Hosts that were given by others what a mark shows: proxies hand it on.
-    receivers: HashSet<IpAddr, RandomState>,
-    forgotten: u64,
+    receivers: Remembered<IpAddr, ()>,
+    /// Marks beyond those kept of one host.
+    beyond: u64,
 }
 
 /// By the mark's place, or the role served.
@@ -68,7 +70,7 @@ impl<'a> Showing<'a> {
         let prefix =
             |(at, (_, mark)): (usize, &(RoleId, &Mark))| prefix_of(&mark.pattern).filter(|_| mark.kind == MarkKind::MacPrefix).map(|prefix| (prefix, at));
         let prefixes = marks.iter().enumerate().filter_map(prefix).collect();
-        Self { marks, prefixes, hosts: HashMap::default(), receivers: HashSet::default(), forgotten: 0 }
+        Self { marks, prefixes, hosts: Remembered::new(limit::HOSTS_SHOWN), receivers: Remembered::new(limit::HOSTS_SHOWN), beyond: 0 }
     }
 
     /// Enters what a flow shows of its ends.
@@ -115,9 +117,7 @@ impl<'a> Showing<'a> {
             let mark = self.marks[at].1;
             match mark.kind {
                 MarkKind::HttpHeader if mark.fits(header) => {
-                    if self.receivers.len() < limit::HOSTS_SHOWN {
-                        self.receivers.insert(told);
-                    }
+                    self.receivers.meet(told);
                     self.enter_mark(host, at, text.to_owned(), mark.version_in(value), identified);
                 }
                 MarkKind::Software if mark.fits(&text.to_lowercase()) => self.enter_mark(host, at, text.to_owned(), mark.version_in(text), identified),
@@ -181,12 +181,8 @@ impl<'a> Showing<'a> {
         if is_group(ip) || ip.is_unspecified() {
             return;
         }
-        if self.hosts.len() >= limit::HOSTS_SHOWN && !self.hosts.contains_key(&ip) {
-            self.forgotten += 1;
-            return;
-        }
         let first = (identified.flow.first, identified.flow.first_frame);
-        let host = self.hosts.entry(ip).or_default();
+        let host = self.hosts.meet(ip);
         let known = host.entry(key).or_insert_with(|| Seen { what: what.clone(), version: None, first });
         if first < known.first {
             (known.what, known.first) = (what, first);
@@ -198,7 +194,7 @@ impl<'a> Showing<'a> {
         }
         if host.len() > limit::MARKS_OF_A_HOST {
             host.pop_last();
-            self.forgotten += 1;
+            self.beyond += 1;
         }
     }
 
@@ -207,7 +203,7 @@ impl<'a> Showing<'a> {
         let Some(host) = self.hosts.get(&ip) else { return Vec::new() };
         let shown = |((role, at), seen): (&Key, &Seen)| {
             let mark = at.and_then(|at| self.marks.get(at)).map(|(_, mark)| *mark);
-            let handed_on = mark.is_some_and(|mark| mark.kind == MarkKind::HttpHeader) && self.receivers.contains(&ip);
+            let handed_on = mark.is_some_and(|mark| mark.kind == MarkKind::HttpHeader) && self.receivers.has(&ip);
             let counts = inside && !handed_on && mark.is_some_and(|mark| mark.certain);
             let confidence = match mark {
                 _ if counts => Confidence::High,
@@ -235,7 +231,7 @@ impl<'a> Showing<'a> {
 
     /// The version of the product of that role at that host, where it shows one itself.
     pub(super) fn version(&self, ip: IpAddr, role: RoleId) -> Option<&str> {
-        let host = self.hosts.get(&ip).filter(|_| !self.receivers.contains(&ip))?;
+        let host = self.hosts.get(&ip).filter(|_| !self.receivers.has(&ip))?;
         let versions = host.iter().filter(|((of, _), _)| *of == role).filter_map(|(_, seen)| seen.version.as_deref());
         versions.max_by(|one, other| compare(one, other).then(one.cmp(other)))
     }
@@ -248,8 +244,8 @@ impl<'a> Showing<'a> {
     }
 
     /// What found no room.
-    pub(super) const fn forgotten(&self) -> u64 {
-        self.forgotten
+    pub(super) fn forgotten(&self) -> u64 {
+        self.hosts.forgotten() + self.receivers.forgotten() + self.beyond
     }
 
     fn prefix(&self, mac: Mac) -> Option<usize> {

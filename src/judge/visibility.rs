@@ -95,6 +95,11 @@ impl Seen {
         self.pairs.is_server(transport, end)
     }
 
+    /// Whether the end met several others in flows whose opening was not seen.
+    pub(super) fn meets_many(&self, transport: Transport, end: Endpoint) -> bool {
+        self.pairs.meets_many(transport, end)
+    }
+
     /// Whether that end answered somebody whose packets come from that MAC address.
     pub(super) fn reached_from(&self, link: Mac, transport: Transport, server: Endpoint) -> bool {
         self.pairs.reached_from(link, transport, server)

@@ -15,6 +15,9 @@ type Pair = (IpAddr, Transport, Endpoint);
 /// The first host that opened a flow there, and whether there was another.
 type Openers = (Option<IpAddr>, bool);
 
+/// The first end met, and whether there was another.
+type Met = (Option<Endpoint>, bool);
+
 /// Unanswered targets (host and port), and how many flows were answered.
 type Probes = (BTreeSet<(IpAddr, u16)>, u64);
 
@@ -31,6 +34,8 @@ pub(super) struct Pairs {
     answering: Remembered<(Transport, IpAddr), Option<[u16; 2]>>,
     /// Ends with the hosts that opened flows to them.
     fan_in: Remembered<(Transport, Endpoint), Openers>,
+    /// Ends of flows whose opening was not seen, with the ends that they met.
+    met: Remembered<(Transport, Endpoint), Met>,
     /// Ends that answered somebody whose packets come from that MAC address.
     from_link: Remembered<(Mac, Transport, Endpoint), ()>,
     /// Unanswered targets of a source, and how many of its flows were answered.
@@ -46,6 +51,7 @@ impl Default for Pairs {
             servers: Remembered::new(room),
             answering: Remembered::new(limit::HOSTS_REMEMBERED),
             fan_in: Remembered::new(room),
+            met: Remembered::new(room),
             from_link: Remembered::new(room),
             probes: Remembered::new(limit::SOURCES_REMEMBERED),
         }
@@ -77,6 +83,11 @@ impl Pairs {
         if flow.direction == Direction::Certain {
             let (first, more) = self.fan_in.meet((flow.transport, server));
             *more |= *first.get_or_insert(client.ip) != client.ip;
+        } else if flow.transport.has_ports() {
+            for (end, other) in [(client, server), (server, client)] {
+                let (first, more) = self.met.meet((flow.transport, end));
+                *more |= *first.get_or_insert(other) != other;
+            }
         }
     }
 
@@ -122,6 +133,11 @@ impl Pairs {
         openers.is_some_and(|(_, more)| *more || self.servers.has(&(transport, end)))
     }
 
+    /// Whether the end met several others in flows whose opening was not seen: clients take a new port for each, servers keep theirs.
+    pub(super) fn meets_many(&self, transport: Transport, end: Endpoint) -> bool {
+        self.met.get(&(transport, end)).is_some_and(|(_, more)| *more)
+    }
+
     /// Whether that end answered somebody whose packets come from that MAC address.
     pub(super) fn reached_from(&self, link: Mac, transport: Transport, server: Endpoint) -> bool {
         self.from_link.has(&(link, transport, server))
@@ -142,7 +158,7 @@ impl Pairs {
 
     /// How many were forgotten for want of room.
     pub(super) fn forgotten(&self) -> u64 {
-        let pairs = self.worked.forgotten() + self.unanswered.forgotten() + self.fan_in.forgotten();
+        let pairs = self.worked.forgotten() + self.unanswered.forgotten() + self.fan_in.forgotten() + self.met.forgotten();
         pairs + self.from_link.forgotten() + self.servers.forgotten() + self.answering.forgotten() + self.probes.forgotten()
     }
 }
