@@ -128,7 +128,8 @@ fn mistake(flow: &Judged, truth: &BTreeMap<Ends, Truth>, how: Distortion) -> Opt
         _ if is == was || OPEN.contains(&is) => false,
         // Media awaits no answer: without the error that rejected it nothing tells that it did not arrive.
         _ if was == Outcome::RejectedByNetwork && is == Outcome::OneWayByDesign => !flow.identified.flow.rejections.is_empty(),
-        _ if truth.blocked => !is.is_blocked() && !is_hedged(flow, how),
+        _ if is_hedged(flow) => false,
+        _ if truth.blocked => !is.is_blocked(),
         // It worked: whatever else is said of it accuses somebody. It failed otherwise: to call that blocked accuses the wrong one.
         _ if WORKED.contains(&was) => !WORKED.contains(&is),
         _ => is.is_blocked() || WORKED.contains(&is),
@@ -144,9 +145,8 @@ fn mistake(flow: &Judged, truth: &BTreeMap<Ends, Truth>, how: Distortion) -> Opt
 }
 
 /// Whether it is said to have worked with reserve: as far as was seen, it had.
-fn is_hedged(flow: &Judged, how: Distortion) -> bool {
-    let ends_early = matches!(how, Distortion::Cut { end: 1.., .. });
-    ends_early && WORKED.contains(&flow.outcome) && flow.confidence < Confidence::High
+fn is_hedged(flow: &Judged) -> bool {
+    WORKED.contains(&flow.outcome) && flow.confidence < Confidence::High
 }
 
 /// Where one direction of something is missing the report must say so.

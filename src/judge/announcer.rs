@@ -16,10 +16,19 @@ use crate::time::Timestamp;
 /// What was heard of conversations that may announce flows.
 #[derive(Debug, Default)]
 pub(super) struct Announcers {
-    /// By the two hosts, the lower address first: whether all such conversations were captured whole.
-    heard: HashMap<(IpAddr, IpAddr), bool, RandomState>,
+    /// By the two hosts, the lower address first: how such conversations were captured.
+    heard: HashMap<(IpAddr, IpAddr), Heard, RandomState>,
     /// Time of the capture's first flow.
     start: Option<Timestamp>,
+}
+
+/// All conversations of two hosts that may announce.
+#[derive(Clone, Copy, Debug, Default)]
+struct Heard {
+    /// One of them was captured in part only.
+    in_part: bool,
+    /// One of those is known to announce, by its protocol or its port.
+    known: bool,
 }
 
 impl Announcers {
@@ -27,18 +36,28 @@ impl Announcers {
     pub(super) fn learn(&mut self, identified: &Identified) {
         let flow = &identified.flow;
         self.start = Some(self.start.map_or(flow.first, |start| start.min(flow.first)));
-        let announces = identified.protocol.iter().any(|name| ANNOUNCING.contains(name));
-        let whole = is_whole(flow);
-        let counts = announces || !whole && identified.protocol.is_empty() && flow.tcp.is_some();
+        let unknown = identified.protocol.is_empty();
+        let announces = identified.protocol.iter().any(|name| ANNOUNCING.contains(name)) || unknown && PORTS.contains(&flow.server.endpoint.port);
+        let in_part = !is_whole(flow);
+        let counts = announces || in_part && unknown && flow.tcp.is_some();
         if counts && (self.heard.len() < limit::PAIRS_REMEMBERED || self.heard.contains_key(&hosts(flow))) {
-            *self.heard.entry(hosts(flow)).or_insert(true) &= whole;
+            let heard = self.heard.entry(hosts(flow)).or_default();
+            heard.in_part |= in_part;
+            heard.known |= in_part && announces;
         }
     }
 
     /// Whether an announcement of the flow by one of its hosts to the other may have passed unseen.
     pub(super) fn may_be_missed(&self, flow: &Flow) -> bool {
         let since_start = self.start.map_or(Duration::ZERO, |start| flow.first.since(start));
-        self.heard.get(&hosts(flow)).map_or(since_start < ANNOUNCED_WITHIN, |whole| !whole)
+        self.heard.get(&hosts(flow)).map_or(since_start < ANNOUNCED_WITHIN, |heard| heard.in_part)
+    }
+
+    /// Whether unrecognised bytes on a port that no document has may be what one of the hosts told the other, in a part that was not captured.
+    pub(super) fn may_have_led_to(&self, identified: &Identified) -> bool {
+        let flow = &identified.flow;
+        let anywhere = identified.protocol.is_empty() && flow.server.endpoint.port >= PICKED_FROM;
+        anywhere && self.heard.get(&hosts(flow)).is_some_and(|heard| heard.known)
     }
 }
 
@@ -59,6 +78,10 @@ fn hosts(flow: &Flow) -> (IpAddr, IpAddr) {
 
 /// Protocols that announce flows between their own two hosts.
 const ANNOUNCING: &[&str] = &["ftp", "rtsp", "sip", "tftp"];
+/// The ports at which these announce.
+const PORTS: &[u16] = &[21, 554, 5060];
+/// Ports below are the system's (RFC 6335 section 6); nobody announces one that he picked for himself.
+const PICKED_FROM: u16 = 1024;
 /// A flow follows its announcement within this time: a client that asked for a port connects at once, and gives up its control connection long before a
 /// minute without data.
 const ANNOUNCED_WITHIN: Duration = Duration::from_secs(10);

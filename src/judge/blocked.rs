@@ -16,7 +16,7 @@ use std::net::IpAddr;
 
 use crate::flow::Ended;
 use crate::judge::ending::Ending;
-use crate::judge::threshold::{HEAVY_LOSS, SOME_LOSS};
+use crate::judge::threshold::{ANSWER_BY, HEAVY_LOSS, SOME_LOSS};
 use crate::judge::{Cause, Confidence, Outcome};
 
 /// What a flow came to.
@@ -73,12 +73,16 @@ pub(super) fn decide(ending: &Ending<'_>) -> Fate {
     Fate { outcome: rule.outcome, confidence, cause: Some(cause) }
 }
 
+/// Both sides spoke, all of it was captured, and the end was seen: only then nothing can have gone wrong unseen.
 fn worked(ending: &Ending<'_>) -> Fate {
-    let talked = ending.flow.client.payload_bytes > 0 && ending.flow.server.payload_bytes > 0;
-    // What was on its way at the capture's end may never have arrived.
-    let hangs = ending.flow.ended == Ended::CaptureEnd && ending.tcp.is_some_and(|tcp| tcp.open_segment.iter().any(|(len, _)| *len > 0));
-    let confidence = if talked && !hangs { Confidence::High } else { Confidence::Medium };
-    Fate { outcome: Outcome::Ok, confidence, cause: None }
+    let flow = ending.flow;
+    let talked = flow.client.payload_bytes > 0 && flow.server.payload_bytes > 0;
+    let goes_on = flow.ended == Ended::CaptureEnd && ending.left < ANSWER_BY;
+    let whole = ending.tcp.is_none_or(|tcp| tcp.missed_bytes == [0, 0] && tcp.resets == 0 && !tcp.midstream);
+    // A documented name that was not to be had may be denied, though nothing shows it.
+    let denied = ending.denied.is_some_and(|denied| denied.row.is_some());
+    let sure = talked && whole && !goes_on && !denied;
+    Fate { outcome: Outcome::Ok, confidence: if sure { Confidence::High } else { Confidence::Medium }, cause: None }
 }
 
 /// Loss explains missing answers.

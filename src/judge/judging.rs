@@ -14,7 +14,7 @@ use crate::judge::rhythm::Rhythms;
 use crate::judge::role::{Plays, Roles};
 use crate::judge::shown::Shown;
 use crate::judge::visibility::{Seen, Visibility, took_part};
-use crate::judge::{Confidence, Judged, Named, Outcome, Site, Verdict, blocked, direction, stance, verdict, version};
+use crate::judge::{Confidence, Judged, Named, Outcome, Reason, Site, Verdict, blocked, direction, stance, verdict, version};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{RoleId, Service, ServiceId, Signatures};
 
@@ -108,7 +108,10 @@ impl<'a> Judge<'a> {
             decision.candidates = verdict::candidates(&case, self.signatures, &weighed, decision.service);
         }
         if self.announcers.may_be_missed(flow) {
-            decision.leave_announcement_open();
+            decision.leave_open(Reason::NotAnnounced);
+        }
+        if self.announcers.may_have_led_to(&identified) {
+            decision.leave_open(Reason::UndocumentedService);
         }
         let row = |service: Option<ServiceId>| service.and_then(|id| self.signatures.services.get(id.0 as usize));
         let asks = |row: &Service| self.applies(row) && roles.plays(client.ip, &given[0], &row.client, false) > Plays::Refused;

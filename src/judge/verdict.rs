@@ -26,9 +26,9 @@ impl Decision {
         (self.verdict, self.reasons, self.attribution) = (Verdict::Undecided, vec![Reason::NotCovered], Confidence::Low);
     }
 
-    /// Of a flow that broke nothing but the want of an announcement, where that may have been missed.
-    pub(super) fn leave_announcement_open(&mut self) {
-        if self.verdict == Verdict::Unexpected && self.reasons == [Reason::NotAnnounced] {
+    /// Of a flow against which nothing else speaks: what would have explained it may have been missed.
+    pub(super) fn leave_open(&mut self, reason: Reason) {
+        if self.verdict == Verdict::Unexpected && self.reasons == [reason] {
             self.verdict = Verdict::Undecided;
             self.reasons.push(Reason::NotEnoughBytes);
             self.reasons.sort_unstable();

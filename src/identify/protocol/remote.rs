@@ -124,13 +124,14 @@ impl Reader for Versions {
     }
 }
 
-/// Reads versions, security types, and why a server refuses.
+/// Reads versions, security types, why a server refuses, and whether it took the password.
 #[derive(Debug, Default)]
 struct Screen {
     /// Which side the RFB server is: who speaks first, whoever connected.
     server: Option<Side>,
     held: [Vec<u8>; 2],
     told: bool,
+    offered: bool,
 }
 
 impl Reader for Screen {
@@ -159,11 +160,17 @@ impl Reader for Screen {
         let old = agreed.min(version) < b"003.007".as_slice();
         let refused = match rest {
             [0, 0, 0, 0, reason @ ..] if old => Some(reason),
-            [0, 0, 0, kind, ..] if old => return self.security(&[*kind], said),
+            [0, 0, 0, kind, login @ ..] if old => {
+                offer(&mut self.offered, &[*kind], said);
+                return result(*kind, login, false, server, said).unwrap_or(if full { Appetite::Full } else { Appetite::Hungry });
+            }
             [0, reason @ ..] if !old => Some(reason),
             [many, types @ ..] if !old && *many > 0 && types.len() >= usize::from(*many) => {
-                let types = types.get(..usize::from(*many)).unwrap_or_default().to_vec();
-                return self.security(&types, said);
+                let (types, login) = types.split_at(usize::from(*many));
+                offer(&mut self.offered, types, said);
+                let explains = agreed.min(version) >= b"003.008".as_slice();
+                let told = yours.get(12).and_then(|chosen| result(*chosen, login, explains, server, said));
+                return told.unwrap_or(if full { Appetite::Full } else { Appetite::Hungry });
             }
             _ => None,
         };
@@ -181,14 +188,33 @@ impl Reader for Screen {
     }
 }
 
-impl Screen {
-    fn security(&self, types: &[u8], said: &mut Said<'_>) -> Appetite {
+/// Tells the security types that were offered, once.
+fn offer(told: &mut bool, types: &[u8], said: &mut Said<'_>) {
+    if !std::mem::replace(told, true) {
         said.believe(Evidence::Dialogue);
         let names: Vec<String> = types.iter().take(limit::LIST_KEPT).map(|kind| security_name(*kind)).collect();
         said.detail("rfb", "security", names);
-        Appetite::Full
     }
 }
+
+/// What comes after the security type was agreed: of a password the server tells whether it was right (sections 7.1.3 and 7.2.2), since version 3.8 in
+/// words. None where that is still to come; other types are not looked into.
+fn result(kind: u8, login: &[u8], explains: bool, server: Side, said: &mut Said<'_>) -> Option<Appetite> {
+    if kind != PASSWORD {
+        return Some(Appetite::Full);
+    }
+    let mut at = Cursor::new(login.get(CHALLENGE..)?);
+    let code = at.be32()?;
+    if code > 0 {
+        let reason = if explains { at.be32().and_then(|len| at.take(len as usize))? } else { b"authentication failed" };
+        said.say(Fact::Answer { kind: AnswerKind::Refused, code, text: printable(reason), by: server });
+    }
+    Some(Appetite::Full)
+}
+
+/// The security type "VNC Authentication", and its challenge's length (section 7.2.2).
+const PASSWORD: u8 = 2;
+const CHALLENGE: usize = 16;
 
 /// IANA "RFB Security Types".
 fn security_name(kind: u8) -> String {
@@ -242,6 +268,21 @@ mod tests {
         let heard = read(&RFB, Transport::TCP, 5900, refuses);
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "Too many".into(), by: Server }));
         survives(&RFB, Transport::TCP, 5900, refuses);
+    }
+
+    #[test]
+    fn a_wrong_password_is_the_screens_own_refusal() {
+        let (old, new): (&[u8], &[u8]) = (b"RFB 003.003\n", b"RFB 003.008\n");
+        let by_old: &[(Side, &[u8])] = &[(Server, new), (Client, old), (Server, &[0, 0, 0, 2]), (Server, &[7; 16]), (Client, &[8; 16]), (Server, &[0, 0, 0, 1])];
+        let refused = |text: &str| Fact::Answer { kind: AnswerKind::Refused, code: 1, text: text.into(), by: Server };
+        assert!(read(&RFB, Transport::TCP, 5900, by_old).facts.contains(&refused("authentication failed")));
+        survives(&RFB, Transport::TCP, 5900, by_old);
+        let reason = b"\0\0\0\x01\0\0\0\x03bad";
+        let by_new: &[(Side, &[u8])] = &[(Server, new), (Client, new), (Server, &[1, 2]), (Client, &[2]), (Server, &[7; 16]), (Client, &[8; 16]), (Server, reason)];
+        assert!(read(&RFB, Transport::TCP, 5900, by_new).facts.contains(&refused("bad")));
+        survives(&RFB, Transport::TCP, 5900, by_new);
+        let right: &[(Side, &[u8])] = &[(Server, new), (Client, new), (Server, &[1, 2]), (Client, &[2]), (Server, &[7; 16]), (Client, &[8; 16]), (Server, &[0; 4])];
+        assert!(!read(&RFB, Transport::TCP, 5900, right).facts.iter().any(|fact| matches!(fact, Fact::Answer { .. })));
     }
 
     #[test]

@@ -22,12 +22,21 @@ fn syns(times: &[f64]) -> Sample {
 }
 
 #[test]
-fn what_was_on_its_way_at_the_end_of_the_capture_leaves_a_doubt() {
-    let mut hanging = tcp("10.1.0.2:40000", "198.51.100.7:443").talked(100, 1448).cut_by_the_end();
-    assert_eq!(judge(hanging.clone()).confidence, Confidence::High);
-    hanging.0.flow.tcp.as_mut().unwrap().open_segment = [(0, 0), (1448, 1449)];
-    let judged = judge(hanging);
-    assert_eq!((judged.outcome, judged.confidence), (Outcome::Ok, Confidence::Medium));
+fn what_may_have_gone_wrong_unseen_is_not_said_to_have_worked_for_sure() {
+    let whole = || tcp("10.1.0.2:40000", "198.51.100.7:443").talked(100, 1448);
+    let changed = |change: fn(&mut crate::flow::Flow)| {
+        let mut sample = whole();
+        change(&mut sample.0.flow);
+        judge_among(Site::default(), &[sample], &[]).remove(0)
+    };
+    let sure = [judge(whole()), judge(whole().cut_by_the_end())];
+    assert!(sure.iter().all(|judged| (judged.outcome, judged.confidence) == (Outcome::Ok, Confidence::High)));
+    let unsure: [fn(&mut crate::flow::Flow); 3] =
+        [|flow| flow.ended = crate::flow::Ended::CaptureEnd, |flow| flow.tcp.as_mut().unwrap().missed_bytes = [0, 40], |flow| flow.tcp.as_mut().unwrap().resets = 1];
+    for change in unsure {
+        let judged = changed(change);
+        assert_eq!((judged.outcome, judged.confidence), (Outcome::Ok, Confidence::Medium));
+    }
 }
 
 #[test]
