@@ -88,11 +88,13 @@ impl Found {
 }
 
 /// What is known of a flow from the whole capture.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Truth {
     outcome: Outcome,
-    /// By the firewall's configuration.
+    /// By the firewall's configuration, also where something else worked instead.
     blocked: bool,
+    /// What the configuration allows to say.
+    due: Vec<String>,
     expected: bool,
     announced: bool,
 }
@@ -108,12 +110,14 @@ impl Truth {
                 && item["server"] == flow.server.endpoint.ip.to_string()
                 && (port.is_string() || *port == flow.server.endpoint.port)
         });
-        let mut outcomes = about.flat_map(|item| item["outcome"].as_array().cloned().unwrap_or_else(|| vec![item["outcome"].clone()]));
-        let blocked = outcomes.any(|outcome| BLOCKED.iter().any(|known| outcome == *known));
+        let outcomes = about.flat_map(|item| item["outcome"].as_array().cloned().unwrap_or_else(|| vec![item["outcome"].clone()]));
+        let due: Vec<String> = outcomes.filter_map(|outcome| outcome.as_str().map(str::to_owned)).collect();
         // Of several alike the whole capture tells which.
-        let blocked = blocked && !WORKED.contains(&judged.outcome);
+        let worked = [Outcome::Ok, Outcome::OneWayByDesign].contains(&judged.outcome);
+        let blocked = !worked && due.iter().any(|outcome| BLOCKED.contains(&outcome.as_str()) || outcome == "ok_degraded");
+        let due = if worked { Vec::new() } else { due };
         let announced = judged.identified.announced.is_some();
-        Self { outcome: judged.outcome, blocked, expected: judged.verdict == Verdict::Expected, announced }
+        Self { outcome: judged.outcome, blocked, due, expected: judged.verdict == Verdict::Expected, announced }
     }
 }
 
@@ -128,6 +132,7 @@ fn mistake(flow: &Judged, truth: &BTreeMap<Ends, Truth>, how: Distortion) -> Opt
         _ if is == was || OPEN.contains(&is) => false,
         // Media awaits no answer: without the error that rejected it nothing tells that it did not arrive.
         _ if was == Outcome::RejectedByNetwork && is == Outcome::OneWayByDesign => !flow.identified.flow.rejections.is_empty(),
+        _ if truth.due.iter().any(|due| serde_json::to_value(is).unwrap() == due.as_str()) => false,
         _ if is_hedged(flow) => false,
         _ if truth.blocked => !is.is_blocked(),
         // It worked: whatever else is said of it accuses somebody. It failed otherwise: to call that blocked accuses the wrong one.

@@ -167,7 +167,7 @@ pub enum Fact {
         /// Info code of the extended error (RFC 8914) by which the resolver says that it answers so by policy.
         filtered: Option<u16>,
     },
-    /// An error answer that bears the mark of a proxy or filter which answers in the server's place.
+    /// An error answer, or a redirection, that bears the mark of a proxy or filter which answers in the server's place.
     Proxied {
         /// The header fields that show it.
         mark: Box<str>,

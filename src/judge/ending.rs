@@ -230,9 +230,11 @@ impl<'a> Ending<'a> {
         frames
     }
 
-    /// Whether the flow was cut off by the end of the capture before an answer could be expected.
+    /// Whether the flow was cut off by the end of the capture before an answer could be expected. What was said first had all the time since.
     pub(super) fn is_cut_by_the_end(&self) -> bool {
-        self.flow.ended == Ended::CaptureEnd && self.left < ANSWER_BY && self.tries < 2 && self.asked < 2
+        let first_said = self.tcp.and_then(|tcp| tcp.first_data[0]).map_or(self.flow.last, |(time, _)| time);
+        let waited = self.flow.last.since(first_said).saturating_add(self.left);
+        self.flow.ended == Ended::CaptureEnd && waited < ANSWER_BY && self.tries < 2 && self.asked < 2
     }
 }
 

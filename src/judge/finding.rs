@@ -500,9 +500,9 @@ fn less(severity: Severity) -> Severity {
     }
 }
 
-/// What fails though small messages of the same pair pass, names that are denied though others are not, TLS that is opened though it works: that is no
-/// failing now and then.
-const FAILS_IN_PART: &[Outcome] = &[Outcome::PmtuBlackhole, Outcome::DnsBlocked, Outcome::DnsFailed, Outcome::TlsIntercepted];
+/// What fails though small messages of the same pair pass, names that are denied though others are not, TLS that is opened though it works, connections that
+/// are forgotten though new ones are not: that is no failing now and then.
+const FAILS_IN_PART: &[Outcome] = &[Outcome::PmtuBlackhole, Outcome::DnsBlocked, Outcome::DnsFailed, Outcome::TlsIntercepted, Outcome::IdleDropped];
 /// Reasons that leave a flow open instead of breaking something.
 const OPEN: &[Reason] =
     &[Reason::DirectionUnknown, Reason::Midstream, Reason::NotEnoughBytes, Reason::SharedPort, Reason::NotCovered, Reason::OptionalServiceActive];

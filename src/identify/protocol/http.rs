@@ -197,7 +197,9 @@ impl HttpReader {
         if !interim {
             said.say(Fact::Answer { kind: answer_kind(code), code: u32::from(code), text: reason, by: from });
         }
-        if let Some(mark) = headers.proxy_mark().filter(|_| code >= 400) {
+        // A redirection bears a product's name as any answer may; squid's own field says that squid made it up.
+        let made_up = code >= 400 || (300..400).contains(&code) && headers.text("x-squid-error").is_some();
+        if let Some(mark) = headers.proxy_mark().filter(|_| made_up) {
             said.say(Fact::Proxied { mark });
         }
         if let Some(host) = headers.text("location").and_then(host_of_url).filter(|_| (300..400).contains(&code)) {
@@ -516,6 +518,8 @@ mod tests {
         };
         let own = "HTTP/1.1 403 Forbidden\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\nVia: 1.1 proxy (squid/5.7)\r\nContent-Length: 0\r\n\r\n";
         assert_eq!(marks(own), ["X-Squid-Error: ERR_ACCESS_DENIED 0, Via: 1.1 proxy (squid/5.7)"]);
+        let sent = |more: &str| marks(&format!("HTTP/1.1 302 Found\r\nServer: squid/5.7\r\nLocation: http://portal.example/login\r\n{more}\r\n"));
+        assert_eq!((sent("X-Squid-Error: 302 Access Denied\r\n").len(), sent("").len()), (1, 0));
         assert_eq!(marks("HTTP/1.0 403 Forbidden\r\nServer: Zscaler/6.2\r\n\r\n"), ["Server: Zscaler/6.2"]);
         for passed_on in ["HTTP/1.1 403 Forbidden\r\nVia: 1.1 varnish\r\n\r\n", "HTTP/1.1 200 OK\r\nServer: squid/5.7\r\n\r\n"] {
             assert_eq!(marks(passed_on), Vec::<String>::new());

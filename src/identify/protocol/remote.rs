@@ -273,15 +273,18 @@ mod tests {
     #[test]
     fn a_wrong_password_is_the_screens_own_refusal() {
         let (old, new): (&[u8], &[u8]) = (b"RFB 003.003\n", b"RFB 003.008\n");
-        let by_old: &[(Side, &[u8])] = &[(Server, new), (Client, old), (Server, &[0, 0, 0, 2]), (Server, &[7; 16]), (Client, &[8; 16]), (Server, &[0, 0, 0, 1])];
+        let by_old: &[(Side, &[u8])] =
+            &[(Server, new), (Client, old), (Server, &[0, 0, 0, 2]), (Server, &[7; 16]), (Client, &[8; 16]), (Server, &[0, 0, 0, 1])];
         let refused = |text: &str| Fact::Answer { kind: AnswerKind::Refused, code: 1, text: text.into(), by: Server };
         assert!(read(&RFB, Transport::TCP, 5900, by_old).facts.contains(&refused("authentication failed")));
         survives(&RFB, Transport::TCP, 5900, by_old);
         let reason = b"\0\0\0\x01\0\0\0\x03bad";
-        let by_new: &[(Side, &[u8])] = &[(Server, new), (Client, new), (Server, &[1, 2]), (Client, &[2]), (Server, &[7; 16]), (Client, &[8; 16]), (Server, reason)];
+        let by_new: &[(Side, &[u8])] =
+            &[(Server, new), (Client, new), (Server, &[1, 2]), (Client, &[2]), (Server, &[7; 16]), (Client, &[8; 16]), (Server, reason)];
         assert!(read(&RFB, Transport::TCP, 5900, by_new).facts.contains(&refused("bad")));
         survives(&RFB, Transport::TCP, 5900, by_new);
-        let right: &[(Side, &[u8])] = &[(Server, new), (Client, new), (Server, &[1, 2]), (Client, &[2]), (Server, &[7; 16]), (Client, &[8; 16]), (Server, &[0; 4])];
+        let right: &[(Side, &[u8])] =
+            &[(Server, new), (Client, new), (Server, &[1, 2]), (Client, &[2]), (Server, &[7; 16]), (Client, &[8; 16]), (Server, &[0; 4])];
         assert!(!read(&RFB, Transport::TCP, 5900, right).facts.iter().any(|fact| matches!(fact, Fact::Answer { .. })));
     }
 

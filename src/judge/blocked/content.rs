@@ -208,7 +208,9 @@ pub(super) fn says_no_reply(e: &Ending<'_>) -> String {
 /// In good order, by the server first, without a byte of its own: a proxy that found no way on, a service that did not like what it read.
 pub(super) fn closed_without_reply(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.reset.is_none() && tcp.acknowledged[0] > 0)?;
-    (is_one_sided_talk(e) && tcp.fins[1] && server_ended_first(e)).then_some(Confidence::Low)
+    // Where a part is missing, the client may have closed first, or got its word.
+    let whole = tcp.missed_bytes == [0, 0];
+    (whole && is_one_sided_talk(e) && tcp.fins[1] && server_ended_first(e)).then_some(Confidence::Low)
 }
 
 pub(super) fn says_closed_without_reply(e: &Ending<'_>) -> String {

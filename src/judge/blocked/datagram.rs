@@ -3,7 +3,7 @@
 use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
 use crate::judge::ending::{Ending, Group, Instead};
-use crate::judge::threshold::{MANY_ATTEMPTS, SURE_ECHOES, SURE_REQUESTS};
+use crate::judge::threshold::{SURE_ECHOES, SURE_REQUESTS};
 use crate::judge::visibility::Sight;
 use crate::net::Transport;
 
@@ -18,7 +18,8 @@ fn repeated(e: &Ending<'_>) -> Option<Confidence> {
 /// Nothing came for three questions or from two resolvers, and no other answers the client either: as sure as it gets.
 pub(super) fn resolver(e: &Ending<'_>) -> Option<Confidence> {
     let silent = e.is_silent_datagram() && e.speaks("dns") && e.answers_due;
-    let many = e.attempts >= MANY_ATTEMPTS && !e.worked_before && e.sight >= Sight::Likely;
+    // From new ports each time, as some programs ask again.
+    let many = e.attempts >= SURE_REQUESTS && !e.worked_before && e.sight >= Sight::Likely;
     if !silent || e.asked < 2 && !many {
         return None;
     }
@@ -26,7 +27,7 @@ pub(super) fn resolver(e: &Ending<'_>) -> Option<Confidence> {
     match (all && e.sight >= Sight::Likely, repeated(e)) {
         (true, _) => Some(Confidence::High),
         (false, Some(sure)) => Some(sure),
-        (false, None) => Some(Confidence::Low),
+        (false, None) => Some(if e.luck.answered { Confidence::Low } else { Confidence::Medium }),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::judge::Confidence;
 use crate::judge::ending::Ending;
 use crate::judge::threshold::{HEAVY_LOSS, SCAN_PACKETS, SURE_REQUESTS, SURE_SYNS};
 use crate::judge::visibility::Sight;
+use crate::net::Side;
 
 pub(super) fn scan(e: &Ending<'_>) -> Option<Confidence> {
     (e.scanning && !e.answered && !e.worked_before && e.flow.client.packets <= SCAN_PACKETS).then_some(Confidence::High)
@@ -63,7 +64,9 @@ pub(super) fn says_damaged(e: &Ending<'_>) -> String {
 }
 
 pub(super) fn cut_off(e: &Ending<'_>) -> Option<Confidence> {
-    let waiting = e.tcp.is_some_and(|tcp| tcp.established) && e.flow.client.payload_bytes > 0 && e.flow.server.payload_bytes == 0;
+    // Who closed or reset has answered.
+    let open = e.tcp.is_some_and(|tcp| tcp.established && !tcp.fins[1] && tcp.reset.is_none_or(|reset| reset.from == Side::Client));
+    let waiting = open && e.flow.client.payload_bytes > 0 && e.flow.server.payload_bytes == 0;
     let silent = e.is_silent_syn() || e.is_silent_datagram() || waiting;
     (silent && e.is_cut_by_the_end()).then_some(Confidence::High)
 }

@@ -27,7 +27,8 @@ pub(super) fn says_proxy(e: &Ending<'_>) -> String {
     format!("{} wants a login before it lets anything pass (HTTP {})", e.server_ip(), code(e).unwrap_or(0))
 }
 
-/// RFC 6585 section 6; or the question by which systems look for portals is sent elsewhere; or a server outside seems to send to an address inside.
+/// RFC 6585 section 6; or the question by which systems look for portals is sent elsewhere; or a server outside seems to send to an address inside; or the
+/// redirection itself says that a proxy made it up.
 pub(super) fn captive(e: &Ending<'_>) -> Option<Confidence> {
     if code(e) == Some(511) {
         return Some(Confidence::High);
@@ -37,8 +38,9 @@ pub(super) fn captive(e: &Ending<'_>) -> Option<Confidence> {
     if PROBES.contains(&asked) && portal != asked {
         return Some(Confidence::High);
     }
-    let inside = portal.parse().is_ok_and(is_private);
-    (inside && !is_private(e.server_ip())).then_some(Confidence::Medium)
+    let inside = portal.parse().is_ok_and(is_private) && !is_private(e.server_ip());
+    let made_up = proxy_mark(e).is_some() && portal != asked;
+    (inside || made_up).then_some(Confidence::Medium)
 }
 
 /// Where a plain HTTP request was sent instead.

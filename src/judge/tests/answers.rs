@@ -48,7 +48,7 @@ fn d10_a_documented_name_that_does_not_exist_where_others_do_is_denied() {
 fn d10_nxdomain_of_any_other_name_and_of_a_resolver_without_control_is_an_answer() {
     expect(&judge_with_control(denied("other.example", 3, None)), Outcome::Ok, Confidence::High, None);
     expect(&judge_with_control(denied("feeds.services.spinetix.com.corp.example", 3, None)), Outcome::Ok, Confidence::High, None);
-    expect(&judge(denied(DOCUMENTED, 3, None)), Outcome::Ok, Confidence::High, None);
+    expect(&judge(denied(DOCUMENTED, 3, None)), Outcome::Ok, Confidence::Medium, None);
 }
 
 #[test]
@@ -236,6 +236,10 @@ fn d44_a_portal_that_answers_in_the_servers_place_is_told_by_where_it_sends() {
     };
     expect(&sent("connectivitycheck.gstatic.com", "portal.example"), Outcome::BlockedByProxy, Confidence::High, Some("D44"));
     expect(&sent("feeds.example", "10.1.0.1"), Outcome::BlockedByProxy, Confidence::Medium, Some("D44"));
+    let by_squid = tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&["http"]).answer(Side::Server, AnswerKind::Redirected, 302, "Found");
+    let by_squid = by_squid.fact(Fact::Name { of: Side::Server, name: "feeds.example".into(), source: NameSource::Host });
+    let by_squid = by_squid.fact(Fact::SentTo { host: "login.example".into() }).fact(Fact::Proxied { mark: "X-Squid-Error: 302 Access Denied".into() });
+    expect(&judge(by_squid), Outcome::BlockedByProxy, Confidence::Medium, Some("D44"));
     // Everyday redirections.
     expect(&sent("example.com", "www.example.com"), Outcome::Ok, Confidence::High, None);
     expect(&sent("feeds.example", "login.example"), Outcome::Ok, Confidence::High, None);
@@ -254,6 +258,10 @@ fn d13_a_resolver_that_never_answers_denies_the_documented_name() {
     let two = judge_all(Site::default(), &[unanswered(RESOLVER, "a.example", 1), unanswered("10.1.0.3:53", "a.example", 1)]);
     two.iter().for_each(|judged| expect(judged, Outcome::SilentDrop, Confidence::High, Some("D13")));
     expect(&judge(unanswered(RESOLVER, "a.example", 1)), Outcome::SilentDrop, Confidence::Low, Some("D13"));
+    // As dig asks again: the same from a new port each time.
+    let again = ["10.1.0.2:40001", "10.1.0.2:40002", "10.1.0.2:40003"].map(|client| udp(client, RESOLVER).speaks(&["dns"]));
+    judge_all(Site::default(), &again).iter().for_each(|judged| expect(judged, Outcome::SilentDrop, Confidence::Medium, Some("D13")));
+    judge_all(Site::default(), &again[..2]).iter().for_each(|judged| assert_eq!(judged.outcome, Outcome::NotObservable));
 }
 
 #[test]

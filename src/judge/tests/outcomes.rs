@@ -31,8 +31,11 @@ fn what_may_have_gone_wrong_unseen_is_not_said_to_have_worked_for_sure() {
     };
     let sure = [judge(whole()), judge(whole().cut_by_the_end())];
     assert!(sure.iter().all(|judged| (judged.outcome, judged.confidence) == (Outcome::Ok, Confidence::High)));
-    let unsure: [fn(&mut crate::flow::Flow); 3] =
-        [|flow| flow.ended = crate::flow::Ended::CaptureEnd, |flow| flow.tcp.as_mut().unwrap().missed_bytes = [0, 40], |flow| flow.tcp.as_mut().unwrap().resets = 1];
+    let unsure: [fn(&mut crate::flow::Flow); 3] = [
+        |flow| flow.ended = crate::flow::Ended::CaptureEnd,
+        |flow| flow.tcp.as_mut().unwrap().missed_bytes = [0, 40],
+        |flow| flow.tcp.as_mut().unwrap().resets = 1,
+    ];
     for change in unsure {
         let judged = changed(change);
         assert_eq!((judged.outcome, judged.confidence), (Outcome::Ok, Confidence::Medium));
@@ -135,6 +138,23 @@ fn d06_a_syn_at_the_very_end_was_not_given_time() {
     let mut late = tcp(CLIENT, SERVER).syns(&[60.5]).cut_by_the_end();
     late.0.flow.first = at(60.5);
     expect(&judge(late), Outcome::NotObservable, Confidence::High, Some("D06"));
+}
+
+// As http-never-read and mqtt-closed-at-once of the laboratory.
+#[test]
+fn d06_who_waited_long_for_an_answer_or_was_hung_up_on_was_not_cut_off_by_the_end() {
+    let asking = |first: f64, end: f64| {
+        let mut sample = tcp(CLIENT, SERVER).talked(300, 0).cut_by_the_end();
+        let flow = &mut sample.0.flow;
+        (flow.last, flow.tcp.as_mut().unwrap().first_data[0]) = (at(end), Some((at(first), frame(4))));
+        sample
+    };
+    let rule = |sample: Sample| judge_among(Site::default(), &[sample], &[]).remove(0).cause.map(|cause| cause.rule);
+    assert_eq!(rule(asking(59.5, 61.0)), Some("D06"));
+    assert_ne!(rule(asking(50.0, 61.0)), Some("D06"));
+    let mut hung_up = asking(59.5, 61.0);
+    hung_up.0.flow.tcp.as_mut().unwrap().fins = [false, true];
+    assert_ne!(rule(hung_up), Some("D06"));
 }
 
 #[test]
