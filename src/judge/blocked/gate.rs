@@ -65,7 +65,7 @@ pub(super) fn says_damaged(e: &Ending<'_>) -> String {
 
 pub(super) fn cut_off(e: &Ending<'_>) -> Option<Confidence> {
     // Who closed or reset has answered.
-    let open = e.tcp.is_some_and(|tcp| tcp.established && !tcp.fins[1] && tcp.reset.is_none_or(|reset| reset.from == Side::Client));
+    let open = e.tcp.is_some_and(|tcp| tcp.established && !tcp.fins[1] && tcp.reset.as_ref().is_none_or(|reset| reset.from == Side::Client));
     let waiting = open && e.flow.client.payload_bytes > 0 && e.flow.server.payload_bytes == 0;
     let silent = e.is_silent_syn() || e.is_silent_datagram() || waiting;
     (silent && e.is_cut_by_the_end()).then_some(Confidence::High)
