@@ -226,7 +226,4 @@ const BLOCKED: &[&str] = &[
 const AWAITS: &[&str] = &[
     // Frames of another kind show which directions the mirror has: the answers to ARP.
     "snmp-off, OneDirection { first_sender: true }: udp",
-    // An answer that was refused remains where the one that served is lost in a gap.
-    "ssdp-upnp-mapping, Lost { per_mille: 250, seed: 1 }: tcp",
-    "ssdp-upnp-mapping, Lost { per_mille: 50, seed: 7 }: tcp",
 ];
