@@ -6,7 +6,8 @@ pub mod seeds;
 pub mod whole;
 
 use std::cell::RefCell;
-use std::fs;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use portbook::capture::{CaptureFile, Frame, FrameId, LinkType, Options, Progress, Source, open};
@@ -147,9 +148,16 @@ fn on_disk<T>(bytes: &[u8], read: impl FnOnce(&Path) -> T) -> T {
         (folder, path)
     });
     FOLDER.with(|(_, path)| {
-        fs::write(path, bytes).unwrap();
+        lay_down(path, bytes);
         read(path)
     })
+}
+
+/// Writes a file over the one before. Not by way of an empty file: file systems then wait for the disk, thousands of times.
+fn lay_down(path: &Path, bytes: &[u8]) {
+    let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+    file.set_len(bytes.len() as u64).unwrap();
 }
 
 /// Frames of one input: enough for fragments, copies and a dialogue.

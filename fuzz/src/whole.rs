@@ -1,6 +1,5 @@
 //! A capture from file to report, and its numbers held against each other.
 
-use std::fs;
 use std::sync::atomic::AtomicBool;
 
 use portbook::flow::{Counts, Settings};
@@ -32,7 +31,7 @@ impl Desk {
     /// Reads a capture, prints it, and holds its numbers against each other; the frames it held.
     pub fn read(&mut self, bytes: &[u8], workers: usize) -> u64 {
         let path = self.folder.path().join("capture");
-        fs::write(&path, bytes).unwrap();
+        super::lay_down(&path, bytes);
         let signatures = Signatures::built_in();
         let plan = Plan {
             captures: &[path],
