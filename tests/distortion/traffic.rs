@@ -40,8 +40,8 @@ pub fn distortions() -> Vec<Distortion> {
     all.extend((1..=2).map(|seed| Distortion::Lost { per_mille: 250, seed }));
     all.extend([0, 40, 900].map(|after| Distortion::Twice { after }));
     all.push(Distortion::RoutedTwice { after: 60 });
-    all.extend((1..=9).map(|tenth| Distortion::Cut { start: tenth * 10, end: 0 }));
-    all.extend((1..=9).map(|tenth| Distortion::Cut { start: 0, end: tenth * 10 }));
+    all.extend((1..=4).map(|fifth| Distortion::Cut { start: fifth * 20, end: 0 }));
+    all.extend((1..=4).map(|fifth| Distortion::Cut { start: 0, end: fifth * 20 }));
     all.extend([(10, 10), (25, 25), (33, 50), (50, 33)].map(|(start, end)| Distortion::Cut { start, end }));
     all
 }
@@ -152,4 +152,4 @@ impl Dice {
 }
 
 /// How often the dice are thrown for losses of 5 %.
-const LOSSES: u64 = 8;
+const LOSSES: u64 = 4;
