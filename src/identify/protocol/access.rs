@@ -226,6 +226,10 @@ fn openvpn(opening: &Opening<'_>, bytes: &[u8], opcodes: &[u8]) -> Look {
         (bytes.len(), bytes)
     };
     let Some(first) = body.first() else { return Look::Short };
+    // A reset of 120 bytes at most comes whole, or in pieces that a censor is not to know again.
+    if body.len() < len && len < 120 && opcodes.contains(first) {
+        return Look::Short;
+    }
     // Opcode and key, session, acknowledgments, message number 0; of the server's answer one acknowledgment with the client's session.
     let (answers, own) = if *first == SERVER_RESET { (true, 26) } else { (false, 14) };
     let numbers = body.get(9..14) == Some(if answers { &[1, 0, 0, 0, 0] } else { &[0; 5] }) && (!answers || body.get(22..26) == Some(&[0; 4]));
@@ -466,6 +470,16 @@ mod tests {
         let start = hex("c0 01 01 00 01020304 00000008 0102030405060708");
         assert_eq!(evidence(decide(&TACACS, Transport::TCP, 49, &start, &[])), Evidence::OneOpening);
         survives(&TACACS, Transport::TCP, 49, &[(Client, &start)]);
+    }
+
+    #[test]
+    fn a_reset_over_tcp_may_come_in_pieces() {
+        // nDPI's "openvpn_obfuscated": 88 bytes in pieces of nine, with a digest of 64.
+        let reset = [hex("0056 38 6a8e6fa7fff86018"), vec![0x51; 64], hex("00000001 66ae3ed6 00 00000000")].concat();
+        for len in 3..reset.len() {
+            assert_eq!(OPENVPN.probe(&Opening::of(Transport::TCP, &reset[..len], &[])), Probe::NeedMore, "{len} bytes");
+        }
+        assert_eq!(evidence(decide(&OPENVPN, Transport::TCP, 443, &reset, &[])), Evidence::OneOpening);
     }
 
     #[test]
