@@ -173,7 +173,11 @@ impl Advice<'_> {
             Reason::NotEncrypted => format!("{what} from {client} to {server} is in clear ({seen}), documented as encrypted"),
             Reason::UnexpectedlyEncrypted => format!("{what} from {client} to {server} is encrypted ({seen}), documented in clear"),
             Reason::UndocumentedPath => format!("{client} asked {server} on {what} for a path that no row of the document names"),
-            Reason::OptionalServiceActive => format!("{what} is active on {server}; the document says that it is not enabled by default"),
+            // Only a row of the document lets the document speak.
+            Reason::OptionalServiceActive if self.service.is_some_and(|service| service.basis == Basis::Document) => {
+                format!("{what} is active on {server}; the document says that it is not enabled by default")
+            }
+            Reason::OptionalServiceActive => format!("{what} is active on {server}; it is not enabled by default"),
             Reason::UnknownName => format!("{what} from {client} goes to a name that the document does not know: {}", self.names()),
             Reason::OutsideAnnouncedRange if self.gathered.expected => {
                 format!("{what} of {server} was opened by a port mapping, away from the documented range")
