@@ -242,7 +242,7 @@ pub const MEMORY: usize = 512 << 20;
 /// What is learned takes its share whatever the traffic: books of names and promises, pairs and hosts remembered, the docket, findings, one table's fragments,
 /// blocks of the capture, the program itself. The rest is shared among live flows.
 pub const MEMORY_OF_KNOWLEDGE: usize = 192 << 20;
-/// The least that `--memory` takes: some 37,000 live flows beside what is learned.
+/// The least that `--memory` takes: some 38,000 live flows beside what is learned.
 pub const MEMORY_LEAST: usize = 256 << 20;
 /// Rounds of ended flows that a shard may be ahead of the judge.
 pub const ROUNDS_AHEAD: usize = 8;

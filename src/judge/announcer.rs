@@ -1,6 +1,6 @@
 //! Whether an announcement that is missed could have been seen: what announces flows was captured whole, or not at all for long enough.
 //!
-//! Learned over all flows before the first is judged. A flow is not called unannounced where its announcement may have passed unseen.
+//! Learned from flows as they end, a while before they are judged. A flow is not called unannounced where its announcement may have passed unseen.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

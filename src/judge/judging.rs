@@ -1,4 +1,4 @@
-//! The two passes: learn from all flows what can be seen and who serves, then judge each.
+//! Learning and judging: what a flow that ended shows about the tap and about others, and what the documents say of it in that light.
 
 use std::net::IpAddr;
 
@@ -18,7 +18,8 @@ use crate::judge::{Confidence, Judged, Named, Outcome, Reason, Site, Verdict, bl
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{RoleId, Service, ServiceId, Signatures};
 
-/// Judges flows. First [`learn`](Self::learn) from all, then [`judge`](Self::judge) each, in any order.
+/// Judges flows. Each is first [learned](Self::learn) from, and [judged](Self::judge) later: the docket keeps a while between the two, so that flows are judged in
+/// the light of those around them.
 pub struct Judge<'a> {
     signatures: &'a Signatures,
     roles: Roles<'a>,

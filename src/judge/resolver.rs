@@ -1,6 +1,6 @@
 //! What resolvers deny: names that a flow asked for in vain, and whether a document knows them.
 //!
-//! Learned over all flows before the first is judged: a resolver that gives other names their addresses is a working one, and a name that the same client
+//! Learned from flows as they end, a while before they are judged: a resolver that gives other names their addresses is a working one, and a name that the same client
 //! got from anybody was not denied to it.
 
 use std::net::IpAddr;

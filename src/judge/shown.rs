@@ -1,6 +1,6 @@
 //! What hosts show of themselves: roles by the marks that documents give, and the versions of their products.
 //!
-//! Learned over all flows before the first is judged. Only a mark that nobody else can show, at a host inside that does not hand on what others show, gives a
+//! Learned from flows as they end, a while before they are judged. Only a mark that nobody else can show, at a host inside that does not hand on what others show, gives a
 //! role that a flow is judged by; everything else is told and no more.
 
 use std::collections::{BTreeMap, HashMap};
