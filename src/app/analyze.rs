@@ -1,48 +1,26 @@
 //! `portbook analyze`: captures in, report out.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use anstream::{AutoStream, ColorChoice, StripStream};
 
 use crate::app::args::Analyze;
 use crate::app::progress::Progress;
-use crate::app::{Exit, Failure, choice, settings};
-use crate::capture::Filter;
-use crate::decode;
-use crate::flow;
-use crate::limit::MEMORY;
+use crate::app::reading::{stop_on_signal, tell_unread};
+use crate::app::settings::{self, Basis};
+use crate::app::{Exit, Failure, choice};
 use crate::pipeline::{self, Plan};
-use crate::report::paragraph::shown;
 use crate::report::{Format, Report, Style};
 
 /// Reads, judges, prints.
 pub fn run(typed: Analyze) -> Result<Exit, Failure> {
-    let loaded = settings::documents(&typed.documents)?;
-    let strict = typed.strict.then(|| loaded.strict());
-    let signatures = strict.as_ref().unwrap_or(&loaded);
-    let site = settings::site(&typed.site, &typed.documents.product, signatures, &loaded)?;
-    if let Some(expression) = &typed.filter {
-        Filter::compile(expression).map_err(|error| Failure::Usage(error.to_string()))?;
-    }
+    let basis = Basis::load(&typed.reading)?;
     let stop = stop_on_signal();
     let progress = Progress::new(typed.quiet);
     // The argument parser takes no other name.
     let Some(format) = Format::named(&typed.format) else { return Err(Failure::Usage(format!("--format {}: no such format", typed.format))) };
-    let plan = Plan {
-        captures: &typed.captures,
-        filter: typed.filter.as_deref(),
-        flows: flow::Settings { keep_duplicates: typed.keep_duplicates, ..flow::Settings::default() },
-        workers: settings::workers(&typed),
-        memory: typed.memory.unwrap_or(MEMORY),
-        signatures,
-        site,
-        records: format.records,
-        stop: &stop,
-    };
+    let plan = basis.plan(&typed.reading, &typed.captures, format.records, &stop);
     let (report, answer) = report(&typed, format, plan, &progress)?;
     let target = typed.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
     answer.map_err(|error| Failure::Output { target, error })?;
@@ -86,17 +64,6 @@ impl Write for Late<'_> {
     }
 }
 
-/// Raised by the first SIGINT or SIGTERM, so that the report is still finished; a second one ends the program at once.
-fn stop_on_signal() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // Where a handler cannot be set the signal keeps its usual meaning: the program ends.
-        let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop));
-        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
-    }
-    stop
-}
-
 /// Where the report goes. Formats for machines hold no colour, so nothing is taken out of them.
 fn output(typed: &Analyze, format: Format) -> io::Result<Box<dyn Write>> {
     let color = choice(typed.look.color);
@@ -110,20 +77,11 @@ fn output(typed: &Analyze, format: Format) -> io::Result<Box<dyn Write>> {
 
 /// The exit code, and a line on standard error for each capture that was not read to its end or not understood.
 fn verdict(typed: &Analyze, report: &Report<'_>) -> Exit {
-    let broken = report.files.iter().filter_map(|file| file.error.as_ref()).map(ToString::to_string);
-    let strange = report.interfaces.iter().filter_map(|interface| {
-        let path = report.files.get(interface.file as usize).map_or("?", |file| &file.path);
-        decode::unread(interface.link).map(|why| format!("{path}: {why} (capture on the interface below it, or convert the capture to Ethernet or raw IP)"))
-    });
-    let told: BTreeSet<String> = broken.chain(strange).collect();
-    for line in &told {
-        anstream::eprintln!("portbook: {}", shown(line));
-    }
     let fails = typed.fail_on.map(settings::threshold).is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
-    match (told.is_empty(), fails) {
-        (false, _) => Exit::Capture,
-        (true, true) => Exit::Findings,
-        (true, false) => Exit::Done,
+    match (tell_unread(report), fails) {
+        (true, _) => Exit::Capture,
+        (false, true) => Exit::Findings,
+        (false, false) => Exit::Done,
     }
 }
 

@@ -42,33 +42,15 @@ pub struct Analyze {
     /// Capture files, folders of them, or - for standard input (pcap, pcapng; plain, gzip, zstd, lz4, xz)
     #[arg(value_name = "CAPTURE", required = true)]
     pub captures: Vec<PathBuf>,
-    /// Which documents apply.
+    /// How they are read and judged.
     #[command(flatten)]
-    pub documents: Documents,
-    /// What is known of the network.
-    #[command(flatten)]
-    pub site: Site,
-    /// Judge by document rows only; rows known from other sources are left out
-    #[arg(long)]
-    pub strict: bool,
+    pub reading: Reading,
     /// How to print the report
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format_names())]
     pub format: String,
     /// Print to a file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Read only packets that match a libpcap filter, e.g. 'host 10.1.0.2 and not port 22'
-    #[arg(long, value_name = "BPF")]
-    pub filter: Option<String>,
-    /// Count copies that a mirror port makes of one packet as packets of their own
-    #[arg(long)]
-    pub keep_duplicates: bool,
-    /// Threads that classify [default: one a core]; the report does not depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub workers: Option<u16>,
-    /// Memory to use at most, e.g. 512M, 2G [default: 512M]: beyond it the flows nearest to their timeout are put out, and counted
-    #[arg(long, value_name = "SIZE", value_parser = memory)]
-    pub memory: Option<usize>,
     /// Exit with 1 where there is a finding of this severity or worse
     #[arg(long, value_name = "SEVERITY")]
     pub fail_on: Option<FailOn>,
@@ -81,6 +63,32 @@ pub struct Analyze {
     /// Every flow and every documented row too
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
+}
+
+/// How traffic is read and judged: the same for every command that does.
+#[derive(Debug, Args)]
+pub struct Reading {
+    /// Which documents apply.
+    #[command(flatten)]
+    pub documents: Documents,
+    /// What is known of the network.
+    #[command(flatten)]
+    pub site: Site,
+    /// Judge by document rows only; rows known from other sources are left out
+    #[arg(long)]
+    pub strict: bool,
+    /// Read only packets that match a libpcap filter, e.g. 'host 10.1.0.2 and not port 22'
+    #[arg(long, value_name = "BPF")]
+    pub filter: Option<String>,
+    /// Count copies that a mirror port makes of one packet as packets of their own
+    #[arg(long)]
+    pub keep_duplicates: bool,
+    /// Threads that classify [default: one a core]; the report does not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub workers: Option<u16>,
+    /// Memory to use at most, e.g. 512M, 2G [default: 512M]: beyond it the flows nearest to their timeout are put out, and counted
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub memory: Option<usize>,
 }
 
 /// Which documents apply.

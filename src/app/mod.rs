@@ -5,6 +5,7 @@ pub mod args;
 pub mod explain;
 mod pages;
 mod progress;
+mod reading;
 mod row;
 mod settings;
 pub mod signatures;

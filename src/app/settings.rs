@@ -1,11 +1,55 @@
 //! What was typed, as it is meant: documents loaded, roles resolved, mistakes told in the operator's words.
 
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
 use ipnet::IpNet;
 
 use crate::app::Failure;
-use crate::app::args::{self, Analyze, Documents, FailOn};
+use crate::app::args::{self, Documents, FailOn, Reading};
+use crate::capture::Filter;
+use crate::flow;
 use crate::judge::{self, Severity, Site};
+use crate::limit::MEMORY;
+use crate::pipeline::Plan;
 use crate::signature::{Only, RoleId, Signatures};
+
+/// What traffic is judged by, loaded and checked.
+#[derive(Debug)]
+pub struct Basis {
+    /// The documents that flows are judged by.
+    pub signatures: Signatures,
+    /// What the operator says about the network.
+    pub site: Site,
+}
+
+impl Basis {
+    /// Loads what was typed, and compiles the filter once, so that a mistake is told before anything is read.
+    pub fn load(typed: &Reading) -> Result<Self, Failure> {
+        let loaded = documents(&typed.documents)?;
+        let strict = typed.strict.then(|| loaded.strict());
+        let site = site(&typed.site, &typed.documents.product, strict.as_ref().unwrap_or(&loaded), &loaded)?;
+        if let Some(expression) = &typed.filter {
+            Filter::compile(expression).map_err(|error| Failure::Usage(error.to_string()))?;
+        }
+        Ok(Self { signatures: strict.unwrap_or(loaded), site })
+    }
+
+    /// The plan to read these captures so; `records` as in [`Plan::records`].
+    pub fn plan<'a>(&'a self, typed: &'a Reading, captures: &'a [PathBuf], records: bool, stop: &'a AtomicBool) -> Plan<'a> {
+        Plan {
+            captures,
+            filter: typed.filter.as_deref(),
+            flows: flow::Settings { keep_duplicates: typed.keep_duplicates, ..flow::Settings::default() },
+            workers: workers(typed),
+            memory: typed.memory.unwrap_or(MEMORY),
+            signatures: &self.signatures,
+            site: self.site.clone(),
+            records,
+            stop,
+        }
+    }
+}
 
 /// Loads the documents that apply.
 pub fn documents(typed: &Documents) -> Result<Signatures, Failure> {
@@ -22,7 +66,7 @@ pub fn documents(typed: &Documents) -> Result<Signatures, Failure> {
 
 /// What the operator says about the network: the site file, and what was typed on top of it. `signatures` are those that flows are judged by, `whole` all
 /// that were loaded.
-pub fn site(typed: &args::Site, products: &[String], signatures: &Signatures, whole: &Signatures) -> Result<Site, Failure> {
+fn site(typed: &args::Site, products: &[String], signatures: &Signatures, whole: &Signatures) -> Result<Site, Failure> {
     let file = typed.site.as_ref().map(|path| Site::load(path, signatures, whole)).transpose();
     let mut site = file.map_err(|error| Failure::Usage(error.to_string()))?.unwrap_or_default();
     for text in &typed.role {
@@ -48,7 +92,7 @@ fn role(text: &str, signatures: &Signatures) -> Result<(RoleId, IpNet), Failure>
 }
 
 /// Threads to use: as typed, else one a core.
-pub fn workers(typed: &Analyze) -> usize {
+fn workers(typed: &Reading) -> usize {
     typed.workers.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
 }
 

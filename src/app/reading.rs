@@ -1,0 +1,34 @@
+//! What every command that reads captures does alike: it ends on a signal with its report, and tells what it could not read.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::decode;
+use crate::report::Report;
+use crate::report::paragraph::shown;
+
+/// Raised by the first SIGINT or SIGTERM, so that the report is still finished; a second one ends the program at once.
+pub fn stop_on_signal() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // Where a handler cannot be set the signal keeps its usual meaning: the program ends.
+        let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop));
+        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+    }
+    stop
+}
+
+/// A line on standard error for each capture that was not read to its end or not understood; whether there was one.
+pub fn tell_unread(report: &Report<'_>) -> bool {
+    let broken = report.files.iter().filter_map(|file| file.error.as_ref()).map(ToString::to_string);
+    let strange = report.interfaces.iter().filter_map(|interface| {
+        let path = report.files.get(interface.file as usize).map_or("?", |file| &file.path);
+        decode::unread(interface.link).map(|why| format!("{path}: {why} (capture on the interface below it, or convert the capture to Ethernet or raw IP)"))
+    });
+    let told: BTreeSet<String> = broken.chain(strange).collect();
+    for line in &told {
+        anstream::eprintln!("portbook: {}", shown(line));
+    }
+    !told.is_empty()
+}
