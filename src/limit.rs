@@ -254,8 +254,6 @@ pub const ROUNDS_AHEAD: usize = 8;
 pub const FLOWS_AWAITING: usize = 8_192;
 /// Frames cited of one flow: the opening, the answer, the end, and a few retries.
 pub const FRAMES_CITED: usize = 8;
-/// Community IDs cited of one finding: enough to look some up, not a dump.
-pub const FLOW_IDS_CITED: usize = 16;
 /// Rows shown beside the one that a flow belongs to. Cinegy's busiest port has five; more than that helps nobody.
 pub const CANDIDATES_SHOWN: usize = 8;
 /// Hosts of which it is remembered that they were heard or reached, by capture point: a large site's, at some 60 bytes each.
@@ -297,7 +295,7 @@ pub const PAIRS_GATHERED: usize = 1 << 14;
 pub const HOSTS_OF_A_FINDING: usize = 64;
 /// Frames cited of one finding: those of a few flows.
 pub const FRAMES_OF_A_FINDING: usize = 32;
-/// Flows that one display filter names. Wireshark takes more, people do not paste more.
+/// Flows that one finding cites: whose frames, Community IDs and display filter it has. Wireshark takes more, people do not paste more.
 pub const FLOWS_SELECTED: usize = 32;
 /// Different unanswered targets (host and port) that make a source a scanner, if hardly anything answers it. A device that cannot reach its clouds
 /// tries a handful; a scanner tries a network.

@@ -36,6 +36,13 @@ impl Timestamp {
         self.0
     }
 
+    /// Seconds since the epoch with nine fractional digits, as Wireshark prints `frame.time_epoch`: `1795222228.704927000`.
+    pub fn epoch(self) -> String {
+        let nanos = self.0.unsigned_abs();
+        let sign = if self.0 < 0 { "-" } else { "" };
+        format!("{sign}{}.{:09}", nanos / NANOS_PER_SECOND.unsigned_abs(), nanos % NANOS_PER_SECOND.unsigned_abs())
+    }
+
     /// Time since `earlier`; zero where `earlier` is later, as captures are not always in order.
     pub const fn since(self, earlier: Self) -> Duration {
         let nanos = self.0.saturating_sub(earlier.0);
@@ -106,6 +113,12 @@ mod tests {
         assert_eq!(shown(951_782_400, 1), "2000-02-29T00:00:00.000000001Z");
         assert_eq!(shown(4_102_444_799, 999_999_999), "2099-12-31T23:59:59.999999999Z");
         assert_eq!(shown(-1, 0), "1969-12-31T23:59:59.000000000Z");
+    }
+
+    #[test]
+    fn seconds_since_the_epoch_have_nine_digits_behind_the_point() {
+        let shown = |nanos| Timestamp::from_nanos(nanos).epoch();
+        assert_eq!([shown(1_795_222_228_704_927_000), shown(1), shown(-1_500_000_000)], ["1795222228.704927000", "0.000000001", "-1.500000000"]);
     }
 
     #[test]

@@ -7,13 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
 use crate::flow::Flow;
-use crate::flow::key::icmp_ports;
 use crate::net::{Endpoint, Transport};
 
 /// The Community ID of a flow: `1:` and the base64 of a SHA-1 over seed, ends in order, and transport.
 pub fn community_id(flow: &Flow) -> String {
-    let two_way = flow.icmp.is_none_or(|(kind, code)| icmp_ports(flow.transport, kind, code).2);
-    of_ends(flow.transport, flow.client.endpoint, flow.server.endpoint, two_way)
+    of_ends(flow.transport, flow.client.endpoint, flow.server.endpoint, flow.is_two_way())
 }
 
 /// The Community ID of a flow with ports, of which only the ends are known: an announcement's.

@@ -83,6 +83,11 @@ impl Flow {
         Parties { transport: self.transport, client: self.client.endpoint, server: self.server.endpoint }
     }
 
+    /// Whether answers belong to it: to all but ICMP messages that have none.
+    pub fn is_two_way(&self) -> bool {
+        self.icmp.is_none_or(|(kind, code)| key::icmp_ports(self.transport, kind, code).2)
+    }
+
     /// Swaps client and server and all that is told by side; the history says so. For whoever learns from content that the guess was wrong.
     pub fn flip(&mut self) {
         std::mem::swap(&mut self.client, &mut self.server);

@@ -214,19 +214,24 @@ impl<'a> Ending<'a> {
         self.flow.server.endpoint.ip
     }
 
-    /// Frames that show it: first, SYNs, the refusal, last; in order, without repeats, at most the bound.
+    /// Frames that show it, in order, at most the bound: how it began and ended, what refused it, each try, what was said first and last.
     pub(super) fn cited(&self) -> Vec<FrameId> {
-        let mut frames = vec![self.flow.first_frame];
-        frames.extend(self.tcp.iter().flat_map(|tcp| tcp.syn_times.iter().map(|(_, frame)| *frame)));
-        frames.extend(self.rejection.map(|rejection| rejection.frame));
-        frames.extend(self.tcp.and_then(|tcp| tcp.reset.as_deref()).map(|reset| reset.frame));
-        frames.extend(self.identified.matches.iter().map(|hit| hit.frame));
-        frames.sort_unstable();
+        let mut frames = vec![self.flow.first_frame, self.flow.last_frame];
         frames.dedup();
-        frames.truncate(crate::limit::FRAMES_CITED.saturating_sub(1));
-        if !frames.contains(&self.flow.last_frame) {
-            frames.push(self.flow.last_frame);
+        let mut cite = |frame: FrameId| {
+            if frames.len() < crate::limit::FRAMES_CITED && !frames.contains(&frame) {
+                frames.push(frame);
+            }
+        };
+        self.rejection.or(self.flow.rejections.first()).into_iter().for_each(|rejection| cite(rejection.frame));
+        if let Some(tcp) = self.tcp {
+            tcp.reset.iter().for_each(|reset| cite(reset.frame));
+            tcp.syn_times.iter().for_each(|(_, frame)| cite(*frame));
+            tcp.first_data.iter().flatten().for_each(|(_, frame)| cite(*frame));
         }
+        self.identified.matches.iter().for_each(|hit| cite(hit.frame));
+        self.tcp.iter().flat_map(|tcp| tcp.last_data.iter().flatten()).for_each(|(_, frame)| cite(*frame));
+        frames.sort_unstable();
         frames
     }
 

@@ -9,13 +9,13 @@ use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 
-use crate::capture::FrameId;
-use crate::flow::community_id;
 use crate::judge::advice::{Advice, Ends};
 use crate::judge::claim::is_background;
 use crate::judge::coverage::{self, Tried};
+use crate::judge::exhibit::Exhibits;
+use crate::judge::filter::Ends as Met;
 use crate::judge::together::Together;
-use crate::judge::{Confidence, Coverage, Finding, Judge, Judged, Outcome, Reason, Selection, Severity, Site, Stated, Unknown, Verdict, display_filter};
+use crate::judge::{Confidence, Coverage, Finding, Judge, Judged, Outcome, Reason, Severity, Site, Stated, Unknown, Verdict};
 use crate::limit;
 use crate::net::{Endpoint, Transport};
 use crate::signature::{RoleId, Rule, RuleEffect, ServiceId, Signatures};
@@ -90,9 +90,7 @@ pub(super) struct Gathered {
     pub(super) instead: Option<ServiceId>,
     /// First bytes of client and server, of the flow that shows it best.
     pub(super) opening: [Box<[u8]>; 2],
-    frames: BTreeSet<FrameId>,
-    selections: BTreeSet<Selection>,
-    ids: BTreeSet<String>,
+    exhibits: Exhibits,
 }
 
 /// Gathers judged flows.
@@ -105,6 +103,8 @@ pub struct Gatherer<'a> {
     together: Together,
     /// The same by role, where the site gives one to an end that the row is about.
     by_role: BTreeMap<(RoleId, ServiceId), Tried>,
+    /// Between which ends flows were met: what a filter must say depends on it.
+    met: Met,
     /// Flows with something to say that found no room at a bound.
     dropped: u64,
 }
@@ -120,6 +120,7 @@ impl<'a> Gatherer<'a> {
             tried,
             by_role: BTreeMap::new(),
             together: Together::new(signatures),
+            met: Met::default(),
             dropped: 0,
         }
     }
@@ -128,6 +129,7 @@ impl<'a> Gatherer<'a> {
     pub fn add(&mut self, judged: &Judged) {
         self.cover(judged);
         self.together.add(judged, self.signatures);
+        self.met.meet(&judged.identified.flow);
         let flow = &judged.identified.flow;
         let pair = (flow.client.endpoint.ip, flow.transport, flow.server.endpoint);
         // What no document covers is never a finding, so nothing is held against it either.
@@ -203,8 +205,13 @@ impl<'a> Gatherer<'a> {
         for (key, gathered) in &mut whole {
             gathered.instead = took_over(self.signatures, key, &gathered.clients, &self.worked);
         }
-        let mut findings: Vec<Finding> = whole.iter().map(|(key, gathered)| finding(self.signatures, judge.site(), &self.together, key, gathered)).collect();
-        findings.extend(self.together.findings(self.signatures, judge));
+        let tell = |(key, gathered): (&Key, &Gathered)| {
+            let mut finding = finding(self.signatures, judge.site(), &self.together, key, gathered);
+            gathered.exhibits.show(&self.met, &mut finding);
+            finding
+        };
+        let mut findings: Vec<Finding> = whole.iter().map(tell).collect();
+        findings.extend(self.together.findings(self.signatures, judge, &self.met));
         // The keys are in order already, and so are the rules; the sort is stable.
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.confidence.cmp(&a.confidence)));
         (findings, coverage)
@@ -323,9 +330,7 @@ impl Gathered {
             protocol: judged.identified.protocol.clone(),
             instead: None,
             opening: judged.identified.opening.clone(),
-            frames: judged.cited.iter().copied().collect(),
-            selections: BTreeSet::from([Selection::flow(flow)]),
-            ids: BTreeSet::from([community_id(flow)]),
+            exhibits: Exhibits::of(flow, judged.confidence, &judged.cited),
         }
     }
 
@@ -347,9 +352,7 @@ impl Gathered {
         take(&mut self.servers, other.servers, limit::HOSTS_OF_A_FINDING);
         take(&mut self.ports, other.ports, limit::HOSTS_OF_A_FINDING);
         take(&mut self.server_names, other.server_names, limit::HOSTS_OF_A_FINDING);
-        take(&mut self.frames, other.frames, limit::FRAMES_OF_A_FINDING);
-        take(&mut self.selections, other.selections, limit::FLOWS_SELECTED);
-        take(&mut self.ids, other.ids, limit::FLOW_IDS_CITED);
+        self.exhibits.merge(other.exhibits, limit::FLOWS_SELECTED);
     }
 }
 
@@ -390,9 +393,10 @@ fn finding(signatures: &Signatures, site: &Site, together: &Together, key: &Key,
         alternatives: advice.alternatives(),
         remedy: advice.remedy(),
         citation: advice.citation(),
-        frames: gathered.frames.iter().copied().collect(),
-        display_filter: display_filter(&gathered.selections),
-        flow_ids: gathered.ids.iter().cloned().collect(),
+        frames: Vec::new(),
+        display_filter: String::new(),
+        flow_ids: Vec::new(),
+        selected: 0,
         confidence,
     }
 }

@@ -9,6 +9,7 @@ mod coverage;
 mod direction;
 mod docket;
 mod ending;
+mod exhibit;
 mod filter;
 mod finding;
 mod judging;
@@ -30,7 +31,6 @@ mod visibility;
 
 pub use blocked::{RuleText, rules};
 pub use docket::{Docket, order};
-pub use filter::{Selection, display_filter};
 pub use finding::Gatherer;
 pub use judging::Judge;
 pub use shown::Shown;
@@ -320,10 +320,12 @@ pub struct Finding {
     pub citation: Option<Cited>,
     /// Frames that show it.
     pub frames: Vec<FrameId>,
-    /// Selects the flows in Wireshark.
+    /// Selects in Wireshark the flows that `frames` and `flow_ids` are of, and the ICMP errors about them.
     pub display_filter: String,
-    /// Community IDs, at most [`limit::FLOW_IDS_CITED`](crate::limit::FLOW_IDS_CITED).
+    /// Community IDs of those flows, each once: the surest first, then the earliest.
     pub flow_ids: Vec<String>,
+    /// How many flows these are: all, or [`limit::FLOWS_SELECTED`](crate::limit::FLOWS_SELECTED).
+    pub selected: u64,
     /// How sure.
     pub confidence: Confidence,
     /// What there is to know of it, where no document mentions it.

@@ -5,9 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::capture::FrameId;
-use crate::flow::community_id;
-use crate::judge::filter::{Selection, display_filter};
+use crate::judge::exhibit::Exhibits;
+use crate::judge::filter::Ends;
 use crate::judge::verdict::same_service;
 use crate::judge::{Cited, Confidence, Finding, Judge, Judged, Outcome, Severity};
 use crate::limit;
@@ -27,9 +26,7 @@ struct Meeting {
     /// When flows began; the earliest ones.
     begun: BTreeSet<Timestamp>,
     last: Timestamp,
-    frames: BTreeSet<FrameId>,
-    selections: BTreeSet<Selection>,
-    ids: BTreeSet<String>,
+    exhibits: Exhibits,
 }
 
 /// Who met whom.
@@ -89,13 +86,13 @@ impl Together {
     }
 
     /// What the rules say of it all, in the order of the rules.
-    pub(super) fn findings(&self, signatures: &Signatures, judge: &Judge<'_>) -> Vec<Finding> {
+    pub(super) fn findings(&self, signatures: &Signatures, judge: &Judge<'_>, met: &Ends) -> Vec<Finding> {
         let rules = signatures.rules.iter().filter(|rule| judge.applies_to(rule.document));
-        rules.filter_map(|rule| self.finding(signatures, judge, rule)).collect()
+        rules.filter_map(|rule| Some(self.told(signatures, judge, rule)?.finding(signatures, rule, met))).collect()
     }
 
-    fn finding(&self, signatures: &Signatures, judge: &Judge<'_>, rule: &Rule) -> Option<Finding> {
-        let told = match rule.effect {
+    fn told(&self, signatures: &Signatures, judge: &Judge<'_>, rule: &Rule) -> Option<Told> {
+        match rule.effect {
             // What was not remembered may have been there.
             RuleEffect::Companion | RuleEffect::SameInstance | RuleEffect::EveryPair if self.full => None,
             RuleEffect::Companion => self.without_companion(judge, rule),
@@ -104,8 +101,7 @@ impl Together {
             RuleEffect::LinkLocalFallback => self.without_address(signatures, judge, rule),
             RuleEffect::Once => self.again_and_again(rule),
             _ => None,
-        }?;
-        Some(told.finding(signatures, rule))
+        }
     }
 
     /// Clients that used the services for long and never tried what belongs to them.
@@ -196,7 +192,7 @@ impl Together {
 
 impl Meeting {
     fn new(last: Timestamp) -> Self {
-        Self { flows: 0, worked: false, begun: BTreeSet::new(), last, frames: BTreeSet::new(), selections: BTreeSet::new(), ids: BTreeSet::new() }
+        Self { flows: 0, worked: false, begun: BTreeSet::new(), last, exhibits: Exhibits::default() }
     }
 
     fn add(&mut self, judged: &Judged) {
@@ -206,9 +202,8 @@ impl Meeting {
         self.worked |= matches!(judged.outcome, Outcome::Ok | Outcome::OkDegraded) || (judged.outcome == Outcome::Midstream && talked);
         self.last = self.last.max(flow.last);
         keep(&mut self.begun, flow.first, limit::MEETINGS_TIMED);
-        keep(&mut self.frames, flow.first_frame, limit::FRAMES_CITED);
-        keep(&mut self.selections, Selection::flow(flow), limit::FRAMES_CITED);
-        keep(&mut self.ids, community_id(flow), limit::FRAMES_CITED);
+        // They all show the same, so the earliest are the ones to show.
+        self.exhibits.add(flow, Confidence::Medium, &[flow.first_frame], limit::FRAMES_CITED);
     }
 }
 
@@ -253,11 +248,11 @@ impl Told {
         told
     }
 
-    fn finding(self, signatures: &Signatures, rule: &Rule) -> Finding {
+    fn finding(self, signatures: &Signatures, rule: &Rule, met: &Ends) -> Finding {
         let service = signatures.services.get(self.service.0 as usize);
         let document = signatures.documents.get(usize::from(rule.document));
         let first = self.shown.begun.first().copied().unwrap_or(self.shown.last);
-        Finding {
+        let mut finding = Finding {
             id: rule.id.clone(),
             rule: rule.id.clone(),
             severity: self.severity,
@@ -281,12 +276,15 @@ impl Told {
                 url: rule.citation.url.clone().or_else(|| document.and_then(|source| source.url.clone())),
                 basis: rule.basis,
             }),
-            frames: self.shown.frames.into_iter().collect(),
-            display_filter: display_filter(&self.shown.selections),
-            flow_ids: self.shown.ids.into_iter().collect(),
+            frames: Vec::new(),
+            display_filter: String::new(),
+            flow_ids: Vec::new(),
+            selected: 0,
             confidence: self.confidence,
             unknown: None,
-        }
+        };
+        self.shown.exhibits.show(met, &mut finding);
+        finding
     }
 }
 
@@ -295,9 +293,7 @@ impl Meeting {
         self.flows += other.flows;
         self.last = self.last.max(other.last);
         other.begun.iter().for_each(|time| keep(&mut self.begun, *time, limit::MEETINGS_TIMED));
-        other.frames.iter().for_each(|frame| keep(&mut self.frames, *frame, limit::FRAMES_OF_A_FINDING));
-        other.selections.iter().for_each(|selection| keep(&mut self.selections, *selection, limit::FLOWS_SELECTED));
-        other.ids.iter().for_each(|id| keep(&mut self.ids, id.clone(), limit::FLOW_IDS_CITED));
+        self.exhibits.merge(other.exhibits.clone(), limit::FLOWS_SELECTED);
     }
 }
 

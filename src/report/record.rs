@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::capture::{CaptureFile, FrameId, Interface};
+use crate::capture::{CaptureFile, Interface};
 use crate::count::Tally;
 use crate::flow::{self, Direction};
 use crate::identify::wire::in_hex;
@@ -13,6 +13,7 @@ use crate::identify::{Evidence, Fact, Identified, Match, Promise};
 use crate::judge::{Candidate, Cited, Confidence, Coverage, Finding, Judged, Named, Outcome, Reason, Severity, Shown, Unknown, Verdict, hex};
 use crate::net::{Side, Transport};
 use crate::report::Report;
+use crate::report::frames::{FramesRecord, file_name};
 use crate::signature::{RoleId, ServiceId, Signatures};
 
 /// A flow record, `"type":"flow"`.
@@ -110,6 +111,8 @@ struct MatchRecord {
     offset: u32,
     bytes: u32,
     rule: &'static str,
+    #[serde(skip_serializing_if = "is_first_file")]
+    file: u32,
     frame: u64,
     /// The bytes that matched, in hexadecimal, as far as they were kept.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -133,15 +136,6 @@ struct CauseRecord<'a> {
     alternatives: &'static [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct FramesRecord {
-    #[serde(skip_serializing_if = "is_first_file")]
-    file: u32,
-    first: u64,
-    last: u64,
-    cited: Vec<u64>,
 }
 
 impl<'a> FlowRecord<'a> {
@@ -181,12 +175,7 @@ impl<'a> FlowRecord<'a> {
                 alternatives: cause.alternatives,
                 by: cause.by.map(|ip| ip.to_string()),
             }),
-            frames: FramesRecord {
-                file: flow.first_frame.file,
-                first: flow.first_frame.number,
-                last: flow.last_frame.number,
-                cited: judged.cited.iter().map(|frame| frame.number).collect(),
-            },
+            frames: FramesRecord::new(judged),
         }
     }
 }
@@ -237,7 +226,16 @@ impl MatchRecord {
         let bytes = opening.get(range.start..range.end.min(opening.len())).filter(|_| kept).unwrap_or_default();
         let midstream = flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream);
         let hex = in_hex(bytes.get(..HEX_SHOWN).unwrap_or(bytes));
-        Self { side: found.side.name(), offset: found.offset, bytes: found.len, rule: found.rule, frame: found.frame.number, hex, midstream }
+        Self {
+            side: found.side.name(),
+            offset: found.offset,
+            bytes: found.len,
+            rule: found.rule,
+            file: found.frame.file,
+            frame: found.frame.number,
+            hex,
+            midstream,
+        }
     }
 }
 
@@ -324,6 +322,8 @@ struct EvidenceRecord<'a> {
     frames: Vec<FrameRecord<'a>>,
     display_filter: &'a str,
     flow_ids: &'a [String],
+    /// How many of the finding's flows these are.
+    selected: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -356,6 +356,7 @@ impl<'a> FindingRecord<'a> {
                 frames: finding.frames.iter().map(|frame| FrameRecord { file: file_name(&report.files, *frame), number: frame.number }).collect(),
                 display_filter: &finding.display_filter,
                 flow_ids: &finding.flow_ids,
+                selected: finding.selected,
             },
             confidence: finding.confidence,
             unknown: finding.unknown.as_ref().map(|unknown| UnknownRecord::new(unknown, report.signatures)),
@@ -527,11 +528,6 @@ pub fn service_name(signatures: &Signatures, id: ServiceId) -> &str {
 /// A role's id.
 pub fn role_name(signatures: &Signatures, id: RoleId) -> Option<&str> {
     signatures.roles.get(usize::from(id.0)).map(|role| role.id.as_str())
-}
-
-/// Path of the file a frame is in.
-pub fn file_name(files: &[CaptureFile], frame: FrameId) -> &str {
-    files.get(frame.file as usize).map_or("?", |file| &file.path)
 }
 
 /// The contract's word for a value of a closed list.

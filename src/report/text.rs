@@ -1,15 +1,15 @@
 //! `text`: for people. What was read, findings worst first, services seen, what could not be judged and why, losses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style as Paint};
 
-use crate::capture::FrameId;
 use crate::judge::{Coverage, Finding, Judged, Reason, Severity, Unknown, hex};
 use crate::limit;
+use crate::report::frames::numbers;
 use crate::report::paragraph::{shown, wrapped};
-use crate::report::record::{file_name, role_name, service_name, word};
+use crate::report::record::{role_name, service_name, word};
 use crate::report::table::Table;
 use crate::report::{Report, Style, Writer, tap};
 use crate::signature::{Basis, ServiceId, Signatures};
@@ -153,7 +153,12 @@ fn write_finding(report: &Report<'_>, place: usize, finding: &Finding, out: &mut
     let (flows, attempts) = (number(finding.flows, "flow"), number(finding.attempts, "attempt"));
     let when = format!("{} to {}", clock(&finding.first.to_string()), clock(&finding.last.to_string()));
     labelled(out, "seen", Some(&format!("{flows}, {attempts}, {when}; confidence {}", word(&finding.confidence))))?;
-    labelled(out, "frames", Some(&frames(report, &finding.frames)))?;
+    let some = if finding.selected < finding.flows {
+        format!(" (of {} of the {} flows, and so is the filter)", finding.selected, grouped(finding.flows))
+    } else {
+        String::new()
+    };
+    labelled(out, "frames", Some(&format!("{}{some}", numbers(&report.files, &finding.frames))))?;
     labelled(out, "filter", Some(&finding.display_filter))
 }
 
@@ -190,20 +195,6 @@ fn labelled(out: &mut dyn Write, label: &str, text: Option<&str>) -> io::Result<
     }
 }
 
-/// `12, 15, 19 of edge.pcap; 3 of core.pcap`.
-fn frames(report: &Report<'_>, cited: &[FrameId]) -> String {
-    let mut files: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for frame in cited {
-        files.entry(frame.file).or_default().push(frame.number.to_string());
-    }
-    let one = report.files.len() == 1;
-    let part = |(file, numbers): (u32, Vec<String>)| {
-        let numbers = numbers.join(", ");
-        if one { numbers } else { format!("{numbers} of {}", file_name(&report.files, FrameId { file, number: 0 })) }
-    };
-    files.into_iter().map(part).collect::<Vec<_>>().join("; ")
-}
-
 /// A row for each service and outcome: flows and how many clients and servers.
 fn write_services(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     if report.digest.services.is_empty() {
@@ -235,7 +226,7 @@ fn write_shown(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new(&["host", "role", "shows"], &[]);
     for (ip, shown) in report.shown.iter().take(limit::HOSTS_TOLD) {
         let role = role_name(report.signatures, shown.role).unwrap_or_default();
-        let what = format!("{} {} (frame {})", shown.by, shown.what, shown.frame.number);
+        let what = format!("{} {} (frame {})", shown.by, shown.what, numbers(&report.files, &[shown.frame]));
         table.row([ip.to_string(), role.to_owned(), what]);
     }
     table.write(out)?;
