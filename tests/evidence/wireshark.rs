@@ -20,7 +20,7 @@ pub struct Frame {
 pub fn is_installed() -> bool {
     let there = Command::new("tshark").arg("--version").output().is_ok_and(|output| output.status.success());
     if !there {
-        eprintln!("skipped: tshark is not installed");
+        println!("skipped: tshark is not installed");
     }
     there
 }
