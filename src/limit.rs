@@ -305,5 +305,9 @@ pub const SCAN_TARGETS: usize = 32;
 
 /// Hosts that a text report lists because they showed what they are. More are a number.
 pub const HOSTS_TOLD: usize = 16;
+/// Letters of a finding's sentence that a comment in an evidence file has: Wireshark shows a comment on one line.
+pub const SENTENCE_IN_A_COMMENT: usize = 240;
+/// Findings that the comment on an evidence file lists; each packet names its own.
+pub const FINDINGS_IN_A_COMMENT: usize = 32;
 /// Addresses told apart of one service's clients or servers. A report says how many there are; beyond this, that there are more.
 pub const ADDRESSES_TOLD_APART: usize = 4_096;

@@ -54,7 +54,7 @@ fn pcapng(seconds: &[u32]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new()).unwrap();
     let interface = writer.interface(LinkType::ETHERNET, 0, Some("eth0")).unwrap();
     for (second, byte) in seconds.iter().zip((0..=255).cycle()) {
-        writer.frame(interface, Timestamp::from_parts(i64::from(*second), 0), 1, &[byte], Some("why")).unwrap();
+        writer.frame(interface, Timestamp::from_parts(i64::from(*second), 0), 1, &[byte], &["why"]).unwrap();
     }
     writer.finish().unwrap()
 }
@@ -271,9 +271,9 @@ fn what_the_writer_wrote_is_read_back_by_us_and_by_another_reader() {
     let ethernet = writer.interface(LinkType::ETHERNET, 96, Some("eth0")).unwrap();
     let raw = writer.interface(LinkType::RAW, 0, None).unwrap();
     let time = Timestamp::from_parts(1_700_000_000, 123_456_789);
-    writer.frame(raw, time, 5, b"12345", None).unwrap();
-    writer.frame(ethernet, time, 1500, b"123456789", Some("SYN, never answered – cited")).unwrap();
-    assert!(writer.frame(2, time, 1, b"1", None).is_err());
+    writer.frame(raw, time, 5, b"12345", &[]).unwrap();
+    writer.frame(ethernet, time, 1500, b"123456789", &["SYN, never answered – cited"]).unwrap();
+    assert!(writer.frame(2, time, 1, b"1", &[]).is_err());
     let bytes = writer.finish().unwrap();
 
     let mut captures = capture::open(&[file(folder.path(), "a", &bytes)], Options::default()).unwrap();

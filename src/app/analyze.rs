@@ -9,19 +9,21 @@ use crate::app::args::Analyze;
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::{self, Basis};
-use crate::app::{Exit, Failure, choice};
+use crate::app::{Exit, Failure, choice, evidence};
 use crate::pipeline::{self, Plan};
 use crate::report::{Format, Report, Style};
 
 /// Reads, judges, prints.
 pub fn run(typed: Analyze) -> Result<Exit, Failure> {
     let basis = Basis::load(&typed.reading)?;
+    evidence::check(&typed.evidence, &typed.captures, typed.output.as_deref())?;
     let stop = stop_on_signal();
     let progress = Progress::new(typed.quiet);
     // The argument parser takes no other name.
     let Some(format) = Format::named(&typed.format) else { return Err(Failure::Usage(format!("--format {}: no such format", typed.format))) };
     let plan = basis.plan(&typed.reading, &typed.captures, format.records, &stop);
     let (report, answer) = report(&typed, format, plan, &progress)?;
+    evidence::write(&typed.evidence, &typed.captures, &report)?;
     let target = typed.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
     answer.map_err(|error| Failure::Output { target, error })?;
     Ok(verdict(&typed, &report))

@@ -51,6 +51,9 @@ pub struct Analyze {
     /// Print to a file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Where the packets go that findings cite.
+    #[command(flatten)]
+    pub evidence: Evidence,
     /// Exit with 1 where there is a finding of this severity or worse
     #[arg(long, value_name = "SEVERITY")]
     pub fail_on: Option<FailOn>,
@@ -114,6 +117,14 @@ pub struct Site {
     /// Give hosts of a network a role, e.g. spinetix.player=10.1.0.0/24; repeatable, added to the site file's (roles: portbook signatures list)
     #[arg(long, value_name = "ROLE=NETWORK")]
     pub role: Vec<String>,
+}
+
+/// Where the packets go that findings cite.
+#[derive(Debug, Args)]
+pub struct Evidence {
+    /// Copy the packets that findings cite into a pcapng file, each with a comment that says what it shows; reads the captures a second time
+    #[arg(long, value_name = "FILE.pcapng")]
+    pub evidence: Option<PathBuf>,
 }
 
 /// How text looks.

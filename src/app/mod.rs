@@ -2,6 +2,7 @@
 
 mod analyze;
 pub mod args;
+mod evidence;
 pub mod explain;
 mod pages;
 mod progress;
@@ -9,6 +10,7 @@ mod reading;
 mod row;
 mod settings;
 pub mod signatures;
+mod whole;
 
 use std::fmt;
 use std::io;

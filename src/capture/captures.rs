@@ -286,6 +286,7 @@ impl Captures {
         about.comments.append(&mut comments);
         about.passed_over = reader.passed_over() + reader.comments_beyond;
         about.frames += reader.records().len() as u64;
+        about.first = about.first.or_else(|| reader.records().first().map(|record| record.time));
         for record in reader.records() {
             about.bytes += u64::from(record.len);
             about.out_of_order += u64::from(last.is_some_and(|last| record.time < last));
@@ -398,6 +399,7 @@ impl CaptureFile {
             compression: None,
             frames: 0,
             bytes: 0,
+            first: None,
             out_of_order: 0,
             filtered: 0,
             passed_over: 0,

@@ -5,6 +5,7 @@
 
 mod captures;
 mod compression;
+mod excerpt;
 mod filter;
 mod find;
 mod format;
@@ -23,6 +24,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 pub use self::captures::{Captures, Options, open};
+pub use self::excerpt::{ExcerptError, excerpt, only_once};
 pub use self::filter::Filter;
 use crate::time::Timestamp;
 
@@ -105,6 +107,8 @@ pub struct CaptureFile {
     pub frames: u64,
     /// Captured bytes read.
     pub bytes: u64,
+    /// Time of the first frame.
+    pub first: Option<Timestamp>,
     /// Frames whose time was before that of the frame ahead of them.
     pub out_of_order: u64,
     /// Frames that the filter refused.

@@ -21,11 +21,28 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// Those of the writer below.
     pub fn new(to: W) -> io::Result<Self> {
+        Self::begin(to, &[])
+    }
+
+    /// Writes the section header, and in it what program wrote the file and what it is.
+    ///
+    /// # Errors
+    /// Those of the writer below.
+    pub fn with_comment(to: W, program: &str, comment: &str) -> io::Result<Self> {
+        let mut options = Vec::new();
+        option(&mut options, COMMENT, comment.as_bytes());
+        option(&mut options, SHB_USERAPPL, program.as_bytes());
+        option(&mut options, END_OF_OPTIONS, &[]);
+        Self::begin(to, &options)
+    }
+
+    fn begin(to: W, options: &[u8]) -> io::Result<Self> {
         let mut writer = Self { to, interfaces: 0, block: Vec::new() };
-        let mut body = Vec::with_capacity(16);
+        let mut body = Vec::with_capacity(16 + options.len());
         body.extend(BYTE_ORDER_MAGIC.to_le_bytes());
         body.extend([1, 0, 0, 0]);
         body.extend([0xff; 8]);
+        body.extend_from_slice(options);
         writer.block(SECTION_HEADER, &[&body])?;
         Ok(writer)
     }
@@ -35,12 +52,23 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// Those of the writer below.
     pub fn interface(&mut self, link: LinkType, snap_len: u32, name: Option<&str>) -> io::Result<u32> {
+        self.described(link, snap_len, name, None)
+    }
+
+    /// The same, with words on where or what it is.
+    ///
+    /// # Errors
+    /// Those of the writer below.
+    pub fn described(&mut self, link: LinkType, snap_len: u32, name: Option<&str>, description: Option<&str>) -> io::Result<u32> {
         let mut body = Vec::new();
         body.extend(link.0.to_le_bytes());
         body.extend([0; 2]);
         body.extend(snap_len.to_le_bytes());
         if let Some(name) = name {
             option(&mut body, IF_NAME, name.as_bytes());
+        }
+        if let Some(description) = description {
+            option(&mut body, IF_DESCRIPTION, description.as_bytes());
         }
         option(&mut body, IF_TSRESOL, &[NANOSECONDS]);
         option(&mut body, END_OF_OPTIONS, &[]);
@@ -49,11 +77,11 @@ impl<W: Write> Writer<W> {
         Ok(self.interfaces - 1)
     }
 
-    /// Writes a frame. Times before 1970, which the format cannot hold, become 1970.
+    /// Writes a frame with any number of comments. Times before 1970, which the format cannot hold, become 1970.
     ///
     /// # Errors
     /// `InvalidInput` for an interface that was not described or a frame beyond [`FRAME_BYTES`]; else those of the writer below.
-    pub fn frame(&mut self, interface: u32, time: Timestamp, wire_len: u32, bytes: &[u8], comment: Option<&str>) -> io::Result<()> {
+    pub fn frame(&mut self, interface: u32, time: Timestamp, wire_len: u32, bytes: &[u8], comments: &[&str]) -> io::Result<()> {
         let len = u32::try_from(bytes.len()).ok().filter(|len| *len <= FRAME_BYTES);
         let (Some(len), true) = (len, interface < self.interfaces) else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "frame of an interface that was not described, or too long"));
@@ -64,8 +92,8 @@ impl<W: Write> Writer<W> {
             head.extend(word.to_le_bytes());
         }
         let mut tail = vec![0; padding(bytes.len())];
-        if let Some(comment) = comment {
-            option(&mut tail, COMMENT, comment.as_bytes());
+        if !comments.is_empty() {
+            comments.iter().for_each(|comment| option(&mut tail, COMMENT, comment.as_bytes()));
             option(&mut tail, END_OF_OPTIONS, &[]);
         }
         self.block(ENHANCED_PACKET, &[&head, bytes, &tail])
@@ -114,5 +142,7 @@ fn padding(len: usize) -> usize {
 const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 const END_OF_OPTIONS: u16 = 0;
 const COMMENT: u16 = 1;
+const SHB_USERAPPL: u16 = 4;
+const IF_DESCRIPTION: u16 = 3;
 /// An `if_tsresol` of 10^-9.
 const NANOSECONDS: u8 = 9;

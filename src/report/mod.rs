@@ -4,6 +4,7 @@
 //! [`record`] turns both into the records of the contract; each writer file prints them its way. To add a format: one file, one line in [`FORMATS`].
 
 mod digest;
+pub mod evidence;
 pub mod frames;
 pub mod json;
 pub mod paragraph;

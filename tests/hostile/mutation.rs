@@ -70,7 +70,7 @@ pub fn pcapng(frames: &[Kept]) -> Vec<u8> {
             links.push(frame.link);
             links.len() - 1
         });
-        writer.frame(interface as u32, frame.time, frame.bytes.len() as u32, &frame.bytes, None).unwrap();
+        writer.frame(interface as u32, frame.time, frame.bytes.len() as u32, &frame.bytes, &[]).unwrap();
     }
     writer.finish().unwrap()
 }
