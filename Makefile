@@ -6,7 +6,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # What building needs: a C linker (rustc calls it), libpcap's headers and library, make's own shell tools are there.
 PACKAGES = gcc libc6-dev libpcap-dev
 
-.PHONY: demo test lab build hostile fuzz noise bench lint deps clean
+.PHONY: demo test lab readers build hostile fuzz noise bench lint deps clean
 
 demo: build
 	$(PORTBOOK) analyze --role spinetix.player=10.1.0.0/24 fixtures/captures/demo
@@ -18,6 +18,11 @@ test: deps
 lab: deps
 	fixtures/record/install
 	fixtures/record/check
+
+# What reads Suricata's, Zeek's and others' formats reads ours.
+readers: deps
+	tests/readers/install
+	$(CARGO) test --locked --test readers -- --nocapture
 
 build: deps
 	$(CARGO) build --release --locked

@@ -16,6 +16,28 @@ fn the_readme_shows_what_make_demo_prints() {
     }
 }
 
+/// Of each console block, the first command with what is shown below it, if that can be run here: a report on a bundled capture, into no other program.
+#[test]
+fn the_guide_shows_what_its_reports_print() {
+    let guide = text("GUIDE.md");
+    let blocks = guide.split("```console\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(block, _)| block);
+    let mut held = 0;
+    for block in blocks {
+        let Some((command, shown)) = block.strip_prefix("$ portbook ").and_then(|block| block.split_once('\n')) else { continue };
+        let shown = shown.split("$ ").next().unwrap_or_default();
+        if shown.is_empty() || !command.contains("fixtures/") || command.contains(" | ") {
+            continue;
+        }
+        held += 1;
+        let output = Command::new(env!("CARGO_BIN_EXE_portbook")).args(command.split_whitespace()).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        let printed = String::from_utf8(output.expect("portbook runs").stdout).expect("UTF-8");
+        if let Err((line, wanted)) = compare(shown, &printed) {
+            panic!("GUIDE.md, line {line} below `{command}`, shows \"{wanted}\", which does not follow there. It prints:\n{printed}");
+        }
+    }
+    assert!(held > 3, "the guide shows some reports: {held}");
+}
+
 #[test]
 fn the_comparison_sees_what_differs() {
     assert_eq!(compare("one\ntwo\n", "one\ntwo\n"), Ok(()));

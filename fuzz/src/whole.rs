@@ -47,7 +47,7 @@ impl Desk {
         // One format after the other: printing all of them takes longer than reading.
         let format = FORMATS[self.read as usize % FORMATS.len()];
         let mut out = Vec::new();
-        let mut writer = format.open(&mut out, Style { verbose: true, quiet: false }, signatures);
+        let mut writer = format.open(&mut out, Style { verbose: true, ..Style::default() }, signatures);
         let mut in_flows = 0;
         let read = pipeline::run(plan, &|_, _| {}, &mut |judged| {
             let flow = &judged.identified.flow;

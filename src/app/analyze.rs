@@ -11,7 +11,7 @@ use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::{self, Basis};
 use crate::app::{Exit, Failure, choice, evidence};
 use crate::pipeline::{self, Plan};
-use crate::report::{Format, Report, Style};
+use crate::report::{Format, Report, Sheet, Style};
 
 /// Reads, judges, prints.
 pub fn run(typed: Analyze) -> Result<Exit, Failure> {
@@ -21,8 +21,9 @@ pub fn run(typed: Analyze) -> Result<Exit, Failure> {
     let progress = Progress::new(typed.quiet);
     // The argument parser takes no other name.
     let Some(format) = Format::named(&typed.format) else { return Err(Failure::Usage(format!("--format {}: no such format", typed.format))) };
+    let sheet = settings::sheet(typed.table, format)?;
     let plan = basis.plan(&typed.reading, &typed.captures, format.records, &stop);
-    let (report, answer) = report(&typed, format, plan, &progress)?;
+    let (report, answer) = report(&typed, (format, sheet), plan, &progress)?;
     evidence::write(&typed.evidence, &typed.captures, &report)?;
     let target = typed.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
     answer.map_err(|error| Failure::Output { target, error })?;
@@ -30,10 +31,10 @@ pub fn run(typed: Analyze) -> Result<Exit, Failure> {
 }
 
 /// Runs the pipeline into the writer that was asked for; the second part is how writing went.
-fn report<'a>(typed: &Analyze, format: Format, plan: Plan<'a>, progress: &Progress) -> Result<(Report<'a>, io::Result<()>), Failure> {
+fn report<'a>(typed: &Analyze, (format, sheet): (Format, Sheet), plan: Plan<'a>, progress: &Progress) -> Result<(Report<'a>, io::Result<()>), Failure> {
     let mut answer = Ok(());
     let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, Late { typed, format, out: None });
-    let mut writer = format.open(&mut out, Style { verbose: typed.verbose, quiet: typed.quiet }, plan.signatures);
+    let mut writer = format.open(&mut out, Style { verbose: typed.verbose, quiet: typed.quiet, sheet }, plan.signatures);
     let report = pipeline::run(plan, &|done, all| progress.show(done, all), &mut |judged| {
         if answer.is_ok() {
             answer = writer.flow(judged);

@@ -48,6 +48,9 @@ pub struct Analyze {
     /// How to print the report
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format_names())]
     pub format: String,
+    /// Which table --format csv prints
+    #[arg(long, value_name = "TABLE", default_value = "flows")]
+    pub table: Table,
     /// Print to a file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -205,6 +208,17 @@ pub enum FailOn {
     Medium,
     /// High only.
     High,
+}
+
+/// A table of the report, as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Table {
+    /// A row a flow.
+    Flows,
+    /// A row a finding, with its sentence, citation, remedy and frames.
+    Findings,
+    /// A row for each documented service: seen, blocked, attempted, never attempted, not visible here; and again for each role of the site.
+    Coverage,
 }
 
 fn format_names() -> clap::builder::PossibleValuesParser {

@@ -12,6 +12,7 @@ use crate::flow;
 use crate::judge::{self, Severity, Site};
 use crate::limit::MEMORY;
 use crate::pipeline::Plan;
+use crate::report::{Format, Sheet};
 use crate::signature::{Only, RoleId, Signatures};
 
 /// What traffic is judged by, loaded and checked.
@@ -94,6 +95,19 @@ fn role(text: &str, signatures: &Signatures) -> Result<(RoleId, IpNet), Failure>
 /// Threads to use: as typed, else one a core.
 fn workers(typed: &Reading) -> usize {
     typed.workers.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+}
+
+/// The table to print.
+pub fn sheet(typed: args::Table, format: Format) -> Result<Sheet, Failure> {
+    let sheet = match typed {
+        args::Table::Flows => Sheet::Flows,
+        args::Table::Findings => Sheet::Findings,
+        args::Table::Coverage => Sheet::Coverage,
+    };
+    if sheet != Sheet::default() && !format.sheets {
+        return Err(Failure::Usage(format!("--table goes with --format csv; {} prints more than one table", format.name)));
+    }
+    Ok(sheet)
 }
 
 /// The severity that `--fail-on` names.

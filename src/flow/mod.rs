@@ -431,8 +431,8 @@ pub enum Want {
     Nothing,
 }
 
-/// Between whom a live flow is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Between whom a flow is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Parties {
     /// The transport protocol.
     pub transport: Transport,

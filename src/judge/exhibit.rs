@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::capture::FrameId;
-use crate::flow::{Flow, community_id};
+use crate::flow::{Flow, Parties, community_id};
 use crate::judge::filter::{Ends, Selection, display_filter};
-use crate::judge::{Confidence, Finding};
+use crate::judge::{Confidence, Finding, Occurrence};
 use crate::limit;
 use crate::net::Endpoint;
 use crate::time::Timestamp;
@@ -23,7 +23,14 @@ pub(super) struct Exhibits(BTreeMap<Place, Exhibit>);
 struct Exhibit {
     frames: Box<[FrameId]>,
     selection: Selection,
+    parties: Parties,
     id: String,
+}
+
+impl Exhibit {
+    fn occurrence(&self, (_, first, frame, ..): Place) -> Occurrence {
+        Occurrence { first, frame, parties: self.parties, id: self.id.clone() }
+    }
 }
 
 impl Exhibits {
@@ -40,7 +47,7 @@ impl Exhibits {
         if self.0.len() >= bound && self.0.last_key_value().is_some_and(|(last, _)| *last < place) {
             return;
         }
-        self.0.insert(place, Exhibit { frames: frames.into(), selection: Selection::flow(flow), id: community_id(flow) });
+        self.0.insert(place, Exhibit { frames: frames.into(), selection: Selection::flow(flow), parties: flow.parties(), id: community_id(flow) });
         self.keep(bound);
     }
 
@@ -64,11 +71,14 @@ impl Exhibits {
                 ids.push(exhibit.id.clone());
             }
         }
+        let mut occurrences: Vec<Occurrence> = self.0.iter().map(|(place, exhibit)| exhibit.occurrence(*place)).collect();
+        occurrences.sort();
         let selections: Vec<Selection> = self.0.values().map(|exhibit| exhibit.selection).collect();
         finding.frames = frames;
         finding.display_filter = display_filter(&selections, ends);
         finding.flow_ids = ids;
         finding.selected = selections.len() as u64;
+        finding.occurrences = occurrences;
     }
 
     fn keep(&mut self, bound: usize) {

@@ -397,6 +397,7 @@ fn finding(signatures: &Signatures, site: &Site, together: &Together, key: &Key,
         display_filter: String::new(),
         flow_ids: Vec::new(),
         selected: 0,
+        occurrences: Vec::new(),
         confidence,
     }
 }

@@ -14,6 +14,7 @@ mod filter;
 mod finding;
 mod judging;
 mod memory;
+mod occurrence;
 mod resolver;
 mod rhythm;
 mod role;
@@ -33,6 +34,7 @@ pub use blocked::{RuleText, rules};
 pub use docket::{Docket, order};
 pub use finding::Gatherer;
 pub use judging::Judge;
+pub use occurrence::Occurrence;
 pub use shown::Shown;
 #[cfg(feature = "schema")]
 pub use site::SiteFile;
@@ -326,6 +328,8 @@ pub struct Finding {
     pub flow_ids: Vec<String>,
     /// How many flows these are: all, or [`limit::FLOWS_SELECTED`](crate::limit::FLOWS_SELECTED).
     pub selected: u64,
+    /// These flows one by one, in order of time.
+    pub occurrences: Vec<Occurrence>,
     /// How sure.
     pub confidence: Confidence,
     /// What there is to know of it, where no document mentions it.

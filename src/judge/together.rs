@@ -280,6 +280,7 @@ impl Told {
             display_filter: String::new(),
             flow_ids: Vec::new(),
             selected: 0,
+            occurrences: Vec::new(),
             confidence: self.confidence,
             unknown: None,
         };

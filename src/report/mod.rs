@@ -2,16 +2,24 @@
 //!
 //! Flows pass by one at a time, as they are judged; what a report says of all of them together is kept in a [`Digest`]. [`Report`] is what a run learned beside them;
 //! [`record`] turns both into the records of the contract; each writer file prints them its way. To add a format: one file, one line in [`FORMATS`].
+//! A format for logs prints each flow as it passes and keeps none; one that is a document prints at the end, of what the report keeps anyway.
 
+pub mod csv;
 mod digest;
+pub mod ecs;
+pub mod eve;
 pub mod evidence;
 pub mod frames;
 pub mod json;
+mod kind;
+mod mark;
 pub mod paragraph;
 pub mod record;
+mod stated;
 pub mod table;
 mod tap;
 pub mod text;
+pub mod zeek;
 
 use std::io;
 use std::net::IpAddr;
@@ -151,6 +159,8 @@ pub struct Format {
     pub paints: bool,
     /// Whether it prints flow records, with the rows that nearly fit.
     pub records: bool,
+    /// Whether it is one table of several: it prints the [`Sheet`] that [`Style`] names.
+    pub sheets: bool,
     open: Open,
 }
 
@@ -183,18 +193,44 @@ pub trait Writer {
     fn finish(&mut self, report: &Report<'_>) -> io::Result<()>;
 }
 
-/// How much a text report says. Colours are written always; the stream takes them out where they are not wanted.
+/// How much a report says. Colours are written always; the stream takes them out where they are not wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     /// Every flow and every documented row, not only those that matter.
     pub verbose: bool,
     /// Findings only.
     pub quiet: bool,
+    /// The table to print, of formats that are one table.
+    pub sheet: Sheet,
+}
+
+/// A table of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sheet {
+    /// A row a flow.
+    #[default]
+    Flows,
+    /// A row a finding.
+    Findings,
+    /// A row for each documented service, of the whole capture and of each role that the site gives.
+    Coverage,
 }
 
 /// Every format, in the order `--help` lists them.
 pub const FORMATS: &[Format] = &[
-    Format { name: "text", about: "for people: findings worst first, services seen, what could not be judged", paints: true, records: false, open: text::open },
-    Format { name: "json", about: "one document: flows, findings, summary", paints: false, records: true, open: json::open_document },
-    Format { name: "ndjson", about: "one JSON object a line: flows, findings, summary", paints: false, records: true, open: json::open_lines },
+    Format { paints: true, ..format("text", "for people: findings worst first, services seen, what could not be judged", text::open) },
+    Format { records: true, ..format("json", "one document: flows, findings, summary", json::open_document) },
+    Format { records: true, ..format("ndjson", "one JSON object a line: flows, findings, summary", json::open_lines) },
+    Format { sheets: true, ..format("csv", "one table for spreadsheets (RFC 4180); --table says which", csv::open) },
+    Format { records: true, ..format("eve", "events as Suricata's eve.json has them: flow, dns, tls, quic, http, mqtt, then alert and stats", eve::open) },
+    format("zeek", "a log like Zeek's conn.log, tab-separated, with what portbook says of each flow in further columns", zeek::open),
+    Format {
+        records: true,
+        ..format("ecs", "one JSON object a line with the field names of the Elastic Common Schema: flows, then findings as alerts", ecs::open)
+    },
 ];
+
+/// A format without colours, records and tables.
+const fn format(name: &'static str, about: &'static str, open: Open) -> Format {
+    Format { name, about, paints: false, records: false, sheets: false, open }
+}

@@ -538,7 +538,8 @@ pub fn word<T: Serialize>(value: &T) -> String {
     }
 }
 
-fn direction_name(direction: Direction) -> &'static str {
+/// The contract's word for how sure a direction is.
+pub(super) fn direction_name(direction: Direction) -> &'static str {
     match direction {
         Direction::Certain => "certain",
         Direction::Likely => "likely",

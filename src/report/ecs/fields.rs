@@ -1,0 +1,537 @@
+//! The sets of fields of the Elastic Common Schema that portbook fills, each named as the schema names it.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::decode::VlanStack;
+use crate::flow::{ConnState, End, Ended};
+use crate::identify::{Fact, Identified};
+use crate::judge::{Confidence, Finding, Judged, Named, Occurrence, Outcome, Reason, Severity, Verdict};
+use crate::net::{Endpoint, Mac, Transport, is_group, is_private};
+use crate::report::frames::file_name;
+use crate::report::kind::Kind;
+use crate::report::record::{role_name, service_name};
+use crate::report::{Report, stated};
+use crate::signature::Signatures;
+use crate::time::Timestamp;
+
+/// `event.*`
+#[derive(Serialize)]
+pub(super) struct EventFields<'a> {
+    kind: &'static str,
+    category: [&'static str; 1],
+    r#type: Vec<&'static str>,
+    module: &'static str,
+    dataset: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    severity: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    start: String,
+    end: String,
+    duration: u64,
+}
+
+impl<'a> EventFields<'a> {
+    fn new(kind: &'static str, dataset: &'static str, r#type: Vec<&'static str>, (first, last): (Timestamp, Timestamp)) -> Self {
+        Self {
+            kind,
+            category: ["network"],
+            r#type,
+            module: "portbook",
+            dataset,
+            action: None,
+            outcome: None,
+            id: None,
+            severity: None,
+            reason: None,
+            start: first.to_string(),
+            end: last.to_string(),
+            duration: u64::try_from(last.since(first).as_nanos()).unwrap_or(u64::MAX),
+        }
+    }
+
+    pub fn of_flow(judged: &'a Judged, uid: String) -> Self {
+        let flow = &judged.identified.flow;
+        // Only where somebody said no: silence is no denial.
+        let denied = matches!(judged.outcome, Outcome::RejectedByNetwork | Outcome::BlockedByProxy | Outcome::DnsBlocked).then_some("denied");
+        let ended = (flow.ended == Ended::Closed).then_some("end");
+        let kinds = ["connection"].into_iter().chain(denied).chain(ended).collect();
+        Self {
+            action: Some("network_flow"),
+            outcome: Some(outcome(judged.outcome)),
+            id: Some(uid),
+            reason: judged.cause.as_ref().map(|cause| cause.says.as_str()),
+            ..Self::new("event", "portbook.flow", kinds, (flow.first, flow.last))
+        }
+    }
+
+    pub fn of_finding(finding: &'a Finding) -> Self {
+        // ECS leaves the scale to the source: 4 is the worst.
+        let severity = match finding.severity {
+            Severity::High => 4,
+            Severity::Medium => 3,
+            Severity::Low => 2,
+            Severity::Info => 1,
+        };
+        Self {
+            action: Some(&finding.rule),
+            id: Some(finding.id.clone()),
+            severity: Some(severity),
+            reason: Some(&finding.says),
+            ..Self::new("alert", "portbook.finding", vec!["info"], (finding.first, finding.last))
+        }
+    }
+
+    pub fn of_whole(first: Timestamp, last: Timestamp) -> Self {
+        Self::new("metric", "portbook.summary", vec!["info"], (first, last))
+    }
+}
+
+/// Whether what the client wanted succeeded, in ECS's three words.
+const fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok | Outcome::OkDegraded | Outcome::OneWayByDesign => "success",
+        Outcome::ConnectedNoData | Outcome::ScanNoise | Outcome::Midstream | Outcome::NotObservable | Outcome::CaptureDamaged => "unknown",
+        _ => "failure",
+    }
+}
+
+/// `observer.*`
+#[derive(Serialize)]
+pub(super) struct Observer {
+    vendor: &'static str,
+    product: &'static str,
+    r#type: &'static str,
+    version: &'static str,
+}
+
+impl Default for Observer {
+    fn default() -> Self {
+        Self { vendor: "portbook", product: "portbook", r#type: "sensor", version: env!("CARGO_PKG_VERSION") }
+    }
+}
+
+/// `source.*` and `destination.*`
+#[derive(Serialize)]
+pub(super) struct EndFields<'a> {
+    address: String,
+    ip: IpAddr,
+    port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mac: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packets: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+}
+
+impl<'a> EndFields<'a> {
+    pub fn of_flow(end: &End, names: &'a [Named]) -> Self {
+        let Endpoint { ip, port } = end.endpoint;
+        Self {
+            address: ip.to_string(),
+            ip,
+            port,
+            mac: end.mac.map(mac),
+            domain: names.first().map(|named| named.name.as_str()),
+            packets: Some(end.packets),
+            bytes: Some(end.bytes),
+        }
+    }
+
+    /// `address` is what the finding says: an address, a network or a role.
+    pub fn of_finding(end: Endpoint, said: &str) -> Self {
+        Self { address: said.to_owned(), ip: end.ip, port: end.port, mac: None, domain: None, packets: None, bytes: None }
+    }
+}
+
+/// As RFC 7042 writes it and ECS asks: upper case, hyphens.
+fn mac(mac: Mac) -> String {
+    mac.to_string().replace(':', "-").to_ascii_uppercase()
+}
+
+/// `network.*`
+#[derive(Serialize)]
+pub(super) struct Network<'a> {
+    r#type: &'static str,
+    transport: String,
+    iana_number: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<&'a str>,
+    direction: &'static str,
+    community_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packets: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vlan: Option<Vlan>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inner: Option<Inner>,
+}
+
+#[derive(Serialize)]
+struct Vlan {
+    id: String,
+}
+
+#[derive(Serialize)]
+struct Inner {
+    vlan: Vlan,
+}
+
+impl<'a> Network<'a> {
+    fn between(transport: Transport, client: Endpoint, server: Endpoint, community_id: String) -> Self {
+        let transport_name = if transport == Transport::ICMP6 { "ipv6-icmp".to_owned() } else { transport.to_string() };
+        Self {
+            r#type: if client.ip.is_ipv4() { "ipv4" } else { "ipv6" },
+            transport: transport_name,
+            iana_number: transport.0.to_string(),
+            protocol: None,
+            direction: direction(client.ip, server.ip),
+            community_id,
+            packets: None,
+            bytes: None,
+            vlan: None,
+            inner: None,
+        }
+    }
+
+    pub fn of_flow(identified: &'a Identified, community_id: String) -> Self {
+        let flow = &identified.flow;
+        let vlan = |stack: &VlanStack, place: usize| stack.ids().get(place).map(|id| Vlan { id: id.to_string() });
+        Self {
+            protocol: identified.protocol.last().copied(),
+            packets: Some(flow.client.packets + flow.server.packets),
+            bytes: Some(flow.client.bytes + flow.server.bytes),
+            vlan: vlan(&flow.vlan, 0),
+            inner: vlan(&flow.vlan, 1).map(|vlan| Inner { vlan }),
+            ..Self::between(flow.transport, flow.client.endpoint, flow.server.endpoint, community_id)
+        }
+    }
+
+    pub fn of_finding(occurrence: &Occurrence) -> Self {
+        let parties = occurrence.parties;
+        Self::between(parties.transport, parties.client, parties.server, occurrence.id.clone())
+    }
+}
+
+/// Seen from the private addresses.
+fn direction(client: IpAddr, server: IpAddr) -> &'static str {
+    match (is_private(client), is_private(server) || is_group(server)) {
+        (true, true) => "internal",
+        (true, false) => "outbound",
+        (false, true) => "inbound",
+        (false, false) => "external",
+    }
+}
+
+/// `dns.*`
+#[derive(Serialize)]
+pub(super) struct Dns<'a> {
+    question: Question<'a>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    resolved_ip: BTreeSet<IpAddr>,
+}
+
+#[derive(Serialize)]
+struct Question<'a> {
+    name: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'a Value>,
+}
+
+impl<'a> Dns<'a> {
+    /// The first question; none where none was seen.
+    pub fn of(facts: &'a [Fact]) -> Option<Self> {
+        let name = stated::details(facts, "dns", "query").next()?;
+        let r#type = stated::details(facts, "dns", "type").next();
+        let resolved = facts.iter().filter_map(|fact| if let Fact::Resolved { addresses, .. } = fact { Some(addresses) } else { None });
+        Some(Self { question: Question { name, r#type }, resolved_ip: resolved.flatten().copied().collect() })
+    }
+}
+
+/// `tls.*`
+#[derive(Serialize)]
+pub(super) struct Tls<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a Value>,
+    version_protocol: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_protocol: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<TlsClient<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<TlsServer<'a>>,
+}
+
+#[derive(Serialize)]
+struct TlsClient<'a> {
+    server_name: &'a str,
+}
+
+#[derive(Serialize)]
+struct TlsServer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_after: Option<String>,
+}
+
+impl<'a> Tls<'a> {
+    pub fn of(judged: &'a Judged) -> Self {
+        let identified = &judged.identified;
+        let datagrams = identified.protocol.contains(&"dtls");
+        let carrier = if datagrams { "dtls" } else { "tls" };
+        let detail = |field| stated::details(&identified.facts, carrier, field).next();
+        let certificate = detail("certificate");
+        let not_after = |certificate: &Value| certificate.get("not_after").and_then(Value::as_str).and_then(stated::certificate_time);
+        Self {
+            version: detail("version"),
+            version_protocol: carrier,
+            next_protocol: detail("alpn_chosen"),
+            client: stated::server_name(judged, "sni").map(|server_name| TlsClient { server_name }),
+            server: certificate.map(|certificate| TlsServer {
+                subject: certificate.get("subject"),
+                issuer: certificate.get("issuer"),
+                not_after: not_after(certificate).map(|time| time + "Z"),
+            }),
+        }
+    }
+}
+
+/// `http.*`
+#[derive(Serialize)]
+pub(super) struct Http<'a> {
+    request: HttpRequest<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<HttpResponse>,
+}
+
+#[derive(Serialize)]
+struct HttpRequest<'a> {
+    method: &'a str,
+}
+
+#[derive(Serialize)]
+struct HttpResponse {
+    status_code: u32,
+}
+
+impl<'a> Http<'a> {
+    /// The first request, and the answer where there was no other request it could belong to.
+    pub fn of(facts: &'a [Fact]) -> Option<Self> {
+        let mut requests = stated::requests(facts);
+        let (method, _) = requests.next()?;
+        let only = requests.next().is_none();
+        let response = stated::answer(facts).filter(|_| only).map(|status_code| HttpResponse { status_code });
+        Some(Self { request: HttpRequest { method }, response })
+    }
+}
+
+/// `url.*`
+#[derive(Serialize)]
+pub(super) struct Url<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domain: Option<&'a str>,
+    path: &'a str,
+}
+
+impl<'a> Url<'a> {
+    pub fn of(judged: &'a Judged) -> Option<Self> {
+        let (_, path) = stated::requests(&judged.identified.facts).next()?;
+        Some(Self { domain: stated::server_name(judged, "host"), path })
+    }
+}
+
+/// `user_agent.*`
+#[derive(Serialize)]
+pub(super) struct UserAgent<'a> {
+    original: &'a str,
+}
+
+impl<'a> UserAgent<'a> {
+    pub fn of(facts: &'a [Fact]) -> Option<Self> {
+        stated::user_agent(facts).map(|original| Self { original })
+    }
+}
+
+/// `rule.*`
+#[derive(Serialize)]
+pub(super) struct Rule<'a> {
+    id: &'a str,
+    name: String,
+    category: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ruleset: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+}
+
+impl<'a> Rule<'a> {
+    pub fn of(finding: &'a Finding) -> Self {
+        let cited = finding.citation.as_ref();
+        Self {
+            id: &finding.rule,
+            name: format!("{}: {}", finding.about, finding.rule.replace('_', " ")),
+            category: Kind::of(finding).about(),
+            description: cited.map(|cited| cited.quote.as_str()),
+            ruleset: cited.map(|cited| cited.document.as_str()),
+            reference: cited.and_then(|cited| cited.url.as_deref()),
+        }
+    }
+}
+
+/// `related.*`
+#[derive(Serialize)]
+pub(super) struct Related<'a> {
+    ip: BTreeSet<IpAddr>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    hosts: BTreeSet<&'a str>,
+}
+
+impl<'a> Related<'a> {
+    pub fn of_flow(judged: &'a Judged) -> Self {
+        let flow = &judged.identified.flow;
+        Self { ip: [flow.client.endpoint.ip, flow.server.endpoint.ip].into(), hosts: judged.names.iter().flatten().map(|named| named.name.as_str()).collect() }
+    }
+
+    pub fn of_finding(finding: &'a Finding) -> Self {
+        let ends = finding.occurrences.iter().flat_map(|occurrence| [occurrence.parties.client.ip, occurrence.parties.server.ip]);
+        Self { ip: ends.collect(), hosts: BTreeSet::new() }
+    }
+}
+
+/// `portbook.*`: what the schema has no field for.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Other<'a> {
+    Flow(Box<FlowFields<'a>>),
+    Finding(Box<FindingFields<'a>>),
+    Whole(Whole),
+}
+
+#[derive(Serialize)]
+pub(super) struct FlowFields<'a> {
+    protocol: &'a [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vendor: Option<&'a str>,
+    verdict: Verdict,
+    reasons: &'a [Reason],
+    outcome: Outcome,
+    confidence: Confidence,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
+    client_roles: Vec<&'a str>,
+    server_roles: Vec<&'a str>,
+    history: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    first_frame: u64,
+    last_frame: u64,
+}
+
+impl<'a> FlowFields<'a> {
+    pub fn new(judged: &'a Judged, signatures: &'a Signatures) -> Self {
+        let flow = &judged.identified.flow;
+        let service = judged.service.and_then(|id| signatures.services.get(id.0 as usize));
+        let roles = |side: usize| judged.roles[side].iter().filter_map(|role| role_name(signatures, *role)).collect();
+        Self {
+            protocol: &judged.identified.protocol,
+            service: service.map(|service| service.id.as_str()),
+            vendor: service.and_then(|service| signatures.documents.get(usize::from(service.document))).map(|document| document.vendor.as_str()),
+            verdict: judged.verdict,
+            reasons: &judged.reasons,
+            outcome: judged.outcome,
+            confidence: judged.confidence,
+            rule: judged.cause.as_ref().map(|cause| cause.rule),
+            client_roles: roles(0),
+            server_roles: roles(1),
+            history: flow.history.as_str(),
+            state: flow.state.map(ConnState::name),
+            first_frame: flow.first_frame.number,
+            last_frame: flow.last_frame.number,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct FindingFields<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<&'a str>,
+    severity: Severity,
+    confidence: Confidence,
+    flows: u64,
+    attempts: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consequence: Option<&'a str>,
+    alternatives: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<&'a str>,
+    frames: Vec<FrameFields<'a>>,
+    display_filter: &'a str,
+    flow_ids: &'a [String],
+}
+
+#[derive(Serialize)]
+struct FrameFields<'a> {
+    file: &'a str,
+    number: u64,
+}
+
+impl<'a> FindingFields<'a> {
+    pub fn new(finding: &'a Finding, report: &'a Report<'_>) -> Self {
+        Self {
+            service: finding.service.map(|id| service_name(report.signatures, id)),
+            severity: finding.severity,
+            confidence: finding.confidence,
+            flows: finding.flows,
+            attempts: finding.attempts,
+            consequence: finding.consequence.as_deref(),
+            alternatives: &finding.alternatives,
+            remedy: finding.remedy.as_deref(),
+            frames: finding.frames.iter().map(|frame| FrameFields { file: file_name(&report.files, *frame), number: frame.number }).collect(),
+            display_filter: &finding.display_filter,
+            flow_ids: &finding.flow_ids,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Whole {
+    captures: usize,
+    frames: u64,
+    bytes: u64,
+    flows: u64,
+    findings: usize,
+}
+
+impl Whole {
+    pub fn new(report: &Report<'_>) -> Self {
+        Self {
+            captures: report.files.len(),
+            frames: report.files.iter().map(|file| file.frames).sum(),
+            bytes: report.wire_bytes,
+            flows: report.digest.flows,
+            findings: report.findings.len(),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What a flow's protocols state, as Suricata's application events tell it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::identify::Fact;
+use crate::judge::Judged;
+use crate::report::stated;
+
+/// One event, named by its protocol.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Application<'a> {
+    Dns(Dns<'a>),
+    Tls(Tls<'a>),
+    Quic(Quic<'a>),
+    Http(Http<'a>),
+    Mqtt(Mqtt<'a>),
+}
+
+impl Application<'_> {
+    /// Suricata's `event_type`.
+    pub const fn event_type(&self) -> &'static str {
+        match self {
+            Self::Dns(_) => "dns",
+            Self::Tls(_) => "tls",
+            Self::Quic(_) => "quic",
+            Self::Http(_) => "http",
+            Self::Mqtt(_) => "mqtt",
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Dns<'a> {
+    version: u8,
+    r#type: &'static str,
+    rrname: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rrtype: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rcode: Option<&'static str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    grouped: BTreeMap<&'static str, Vec<String>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Tls<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuerdn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sni: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notafter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ja4: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_alpns: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_alpns: Option<[&'a Value; 1]>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Quic<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sni: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ja4: Option<&'a Value>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Http<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hostname: Option<&'a str>,
+    url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_user_agent: Option<&'a str>,
+    http_method: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u32>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Mqtt<'a> {
+    connect: Connect<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connack: Option<Connack>,
+}
+
+#[derive(Serialize)]
+struct Connect<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol_version: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a Value>,
+}
+
+#[derive(Serialize)]
+struct Connack {
+    return_code: u32,
+}
+
+/// The events of a flow, in the order their protocols lie in each other.
+pub(super) fn events(judged: &Judged) -> Vec<Application<'_>> {
+    let identified = &judged.identified;
+    let mut events = Vec::new();
+    for protocol in &identified.protocol {
+        match *protocol {
+            "dns" => events.extend(dns(&identified.facts)),
+            "tls" if identified.protocol.first() != Some(&"quic") => events.push(tls(judged)),
+            "quic" => events.push(quic(judged)),
+            "http" => events.extend(http(judged)),
+            "mqtt" => events.extend(mqtt(&identified.facts)),
+            _ => {}
+        }
+    }
+    events
+}
+
+/// Questions and answers. Facts are kept once each, so the type is told where the flow asks for one type only.
+fn dns(facts: &[Fact]) -> Vec<Application<'_>> {
+    let mut types = stated::details(facts, "dns", "type").filter_map(Value::as_str);
+    let rrtype = types.next().filter(|_| types.next().is_none());
+    let event = |kind, rrname, rcode, grouped| {
+        let rrtype = if kind == "query" { rrtype } else { None };
+        Application::Dns(Dns { version: 2, r#type: kind, rrname, rrtype, rcode, grouped })
+    };
+    let queries = stated::details(facts, "dns", "query").filter_map(Value::as_str).map(|name| event("query", name, None, BTreeMap::new()));
+    let answers = facts.iter().filter_map(|fact| match fact {
+        Fact::Resolved { name, aliases, addresses, .. } => {
+            let mut grouped: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+            for address in addresses {
+                let kind = if matches!(address, IpAddr::V4(_)) { "A" } else { "AAAA" };
+                grouped.entry(kind).or_default().push(address.to_string());
+            }
+            if !aliases.is_empty() {
+                grouped.insert("CNAME", aliases.iter().map(ToString::to_string).collect());
+            }
+            Some(event("answer", name, Some("NOERROR"), grouped))
+        }
+        Fact::Unresolved { name, code, .. } => Some(event("answer", name, Some(rcode(*code)), BTreeMap::new())),
+        _ => None,
+    });
+    queries.chain(answers).collect()
+}
+
+fn tls(judged: &Judged) -> Application<'_> {
+    let facts = &judged.identified.facts;
+    let detail = |field| stated::details(facts, "tls", field).next();
+    let certificate = |field: &str| detail("certificate").and_then(|certificate| certificate.get(field)).and_then(Value::as_str);
+    Application::Tls(Tls {
+        subject: certificate("subject"),
+        issuerdn: certificate("issuer"),
+        sni: stated::server_name(judged, "sni"),
+        version: detail("version").and_then(Value::as_str).map(|version| format!("TLS {version}")),
+        notafter: certificate("not_after").and_then(stated::certificate_time),
+        ja4: detail("ja4"),
+        client_alpns: detail("alpn"),
+        server_alpns: detail("alpn_chosen").map(|chosen| [chosen]),
+    })
+}
+
+fn quic(judged: &Judged) -> Application<'_> {
+    let facts = &judged.identified.facts;
+    let detail = |field| stated::details(facts, "quic", field).next();
+    Application::Quic(Quic { version: detail("version"), sni: stated::server_name(judged, "sni"), ja4: detail("ja4") })
+}
+
+/// An event a request. A status belongs to a request for sure where there was only one.
+fn http(judged: &Judged) -> Vec<Application<'_>> {
+    let facts = &judged.identified.facts;
+    let hostname = stated::server_name(judged, "host");
+    let requests: Vec<_> = stated::requests(facts).collect();
+    let (http_user_agent, status) = (stated::user_agent(facts), stated::answer(facts).filter(|_| requests.len() == 1));
+    let event = |(http_method, url)| Application::Http(Http { hostname, url, http_user_agent, http_method, status });
+    requests.into_iter().map(event).collect()
+}
+
+/// Where its CONNECT was seen.
+fn mqtt(facts: &[Fact]) -> Option<Application<'_>> {
+    let detail = |field| stated::details(facts, "mqtt", field).next();
+    // Levels as CONNECT carries them (MQTT 3.1.1 section 3.1.2.2, MQTT 5 section 3.1.2.2).
+    let protocol_version = detail("version").and_then(Value::as_str).and_then(|version| match version {
+        "3.1" => Some(3),
+        "3.1.1" => Some(4),
+        "5" | "5.0" => Some(5),
+        _ => None,
+    });
+    let connect = Connect { protocol_version, client_id: detail("client_id") };
+    let seen = connect.protocol_version.is_some() || connect.client_id.is_some();
+    seen.then(|| Application::Mqtt(Mqtt { connect, connack: stated::answer(facts).map(|return_code| Connack { return_code }) }))
+}
+
+/// Result codes by IANA's names; few are ever met.
+const fn rcode(code: u16) -> &'static str {
+    match code {
+        0 => "NOERROR",
+        1 => "FORMERR",
+        2 => "SERVFAIL",
+        3 => "NXDOMAIN",
+        4 => "NOTIMP",
+        5 => "REFUSED",
+        _ => "OTHER",
+    }
+}

@@ -1,0 +1,113 @@
+//! Programs that expect the originals read what portbook prints: jq recipes for Suricata's `eve.json`, a reader of Zeek's logs. They are installed by
+//! `make readers`; where one is missing, its test says that it was skipped.
+
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+#[test]
+fn a_reader_of_zeeks_logs_reads_the_same_flows() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    for capture in captures() {
+        let log = folder.path().join("conn.log");
+        fs::write(&log, analyze("zeek", &capture)).expect("the log can be written");
+        let read = said(Command::new(&python).arg(root().join("tests/readers/zeek.py")).arg(&log));
+        let read: Value = serde_json::from_str(&read).expect("what the reader prints");
+        let flows = flows(&capture);
+        let sum = |side: &str, field: &str| flows.iter().filter_map(|flow| flow[side][field].as_u64()).sum::<u64>();
+        assert_eq!(read["path"], "conn");
+        assert_eq!(read["records"], flows.len(), "{}", capture.display());
+        for (column, side, field) in [("orig_pkts", "client", "packets"), ("resp_pkts", "server", "packets"), ("orig_ip_bytes", "client", "bytes")] {
+            assert_eq!(read[column], sum(side, field), "{column} of {}", capture.display());
+        }
+    }
+}
+
+/// Recipes as they stand in guides to `eve.json`: flows by protocol, bytes by talker, alerts by signature, names that were asked for, TLS by server name.
+#[test]
+fn jq_recipes_for_eve_give_what_portbook_knows() {
+    if !runs("jq") {
+        println!("skipped: jq is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    for capture in captures() {
+        let events = folder.path().join("eve.json");
+        fs::write(&events, analyze("eve", &capture)).expect("the events can be written");
+        let jq = |filter: &str| said(Command::new("jq").args(["-s", "-c", filter]).arg(&events)).trim().to_owned();
+        let flows = flows(&capture);
+        assert_eq!(jq("[.[] | select(.event_type==\"flow\")] | length"), flows.len().to_string(), "{}", capture.display());
+        let bytes: u64 = flows.iter().filter_map(|flow| Some(flow["client"]["bytes"].as_u64()? + flow["server"]["bytes"].as_u64()?)).sum();
+        assert_eq!(jq("[.[] | select(.event_type==\"flow\") | .flow.bytes_toserver + .flow.bytes_toclient] | add // 0"), bytes.to_string());
+        let tcp = flows.iter().filter(|flow| flow["transport"] == "tcp").count();
+        assert_eq!(jq("[.[] | select(.event_type==\"flow\" and .proto==\"TCP\")] | length"), tcp.to_string());
+        assert_eq!(jq("[.[] | select(.event_type==\"stats\")][-1].stats.flow.tcp // 0"), tcp.to_string());
+        let orphans =
+            "[.[] | select(.event_type==\"flow\") | .flow_id] as $ids | [.[] | select(.event_type!=\"stats\" and ([.flow_id] | inside($ids) | not))] | length";
+        assert_eq!(jq(orphans), "0", "every event has its flow in {}", capture.display());
+        let nameless = "[.[] | select(.event_type==\"alert\" and ((.alert.signature|length) == 0 or .src_ip == null or .alert.signature_id == null))] | length";
+        assert_eq!(jq(nameless), "0");
+        let times =
+            "[.[].timestamp | select(test(\"^\\\\d{4}-\\\\d\\\\d-\\\\d\\\\dT\\\\d\\\\d:\\\\d\\\\d:\\\\d\\\\d\\\\.\\\\d{6}\\\\+0000$\") | not)] | length";
+        assert_eq!(jq(times), "0");
+    }
+}
+
+/// The Python that `make readers` prepared.
+fn python() -> Option<PathBuf> {
+    let python = root().join("target/readers/bin/python");
+    if !python.exists() {
+        println!("skipped: make readers was not run");
+        return None;
+    }
+    Some(python)
+}
+
+/// Recorded captures, and a share of the shared ones where they are at hand.
+fn captures() -> Vec<PathBuf> {
+    let mut captures: Vec<PathBuf> =
+        ["demo", "quic", "ftp-active", "http-proxy-denies"].iter().map(|name| root().join("fixtures/captures").join(name).join("capture.pcap")).collect();
+    let shared = root().join("../shared/captures");
+    match fs::read_to_string(shared.join("manifest.tsv")) {
+        Ok(manifest) => {
+            let rows = manifest.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>());
+            let small = rows.filter(|row| row[9].is_empty() && row[4].parse::<u64>().is_ok_and(|packets| (1..20_000).contains(&packets)));
+            captures.extend(small.step_by(EVERY).map(|row| shared.join("files").join(row[0])));
+        }
+        Err(_) => println!("skipped: no shared captures"),
+    }
+    captures
+}
+
+fn flows(capture: &Path) -> Vec<Value> {
+    let records = analyze("ndjson", capture);
+    records.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(|record: &Value| record["type"] == "flow").collect()
+}
+
+fn analyze(format: &str, capture: &Path) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_portbook")).args(["analyze", "-q", "--format", format]).arg(capture).output().expect("portbook runs");
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{}: {}", capture.display(), String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn said(command: &mut Command) -> String {
+    let output = command.output().expect("the reader runs");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn runs(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every so many of the shared captures are read: a few dozen of all kinds.
+const EVERY: usize = 30;
