@@ -301,6 +301,26 @@ pub const FLOWS_SELECTED: usize = 32;
 /// tries a handful; a scanner tries a network.
 pub const SCAN_TARGETS: usize = 32;
 
+// live
+
+/// How long a flow waits for its judgement after it ended, where more than that is seldom learned: what hosts show, and retries.
+pub const LIVE_AWAITS: Duration = Duration::from_secs(60);
+/// A live flow is judged like one that ended once it has gone on for this long, though it is never quiet.
+pub const LIVE_SETTLES: Duration = Duration::from_secs(60);
+/// Troubles that did not go on for this long are forgotten first where room is short.
+pub const LIVE_FINDING_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Live flows looked at each second, of those with which something may be wrong and of the others, at some 1.2 KB each. The others are learned from when they
+/// end: where there are so many, many end.
+pub const LIVE_LOOKED_AT: usize = 8_192;
+/// Ended flows that a worker keeps while the judge is busy; more are counted as not judged.
+pub const LIVE_ENDED_HELD: usize = 1 << 16;
+/// Bytes of the kernel's ring for each interface and worker, unless `--buffer` says otherwise: half a second of a full gigabit line.
+pub const LIVE_BUFFER: usize = 64 << 20;
+/// Packets taken from the ring of one interface at a time: their bytes stay in a core's own cache.
+pub const LIVE_TAKEN: usize = 256;
+/// Records that wait for a slow output; what finds no room is counted.
+pub const LIVE_LINES_AWAITING: usize = 16_384;
+
 // report
 
 /// Hosts that a text report lists because they showed what they are. More are a number.

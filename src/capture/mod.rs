@@ -1,4 +1,4 @@
-//! Where frames come from: capture files, standard input, and later interfaces.
+//! Where frames come from: capture files, standard input, interfaces.
 //!
 //! A [`Source`] lends its frames a batch at a time; nobody keeps their bytes. Readers are our own because libpcap refuses
 //! legal pcapng files (interfaces that differ in link type or snap length) and costs five times as much a packet.
@@ -9,6 +9,7 @@ mod excerpt;
 mod filter;
 mod find;
 mod format;
+pub mod live;
 mod memory;
 mod netmon;
 mod notes;

@@ -6,7 +6,7 @@ use crate::flow::direction::Opening;
 use crate::flow::key::{Key, Keyed};
 use crate::flow::table::Settings;
 use crate::flow::tcp::Connection;
-use crate::flow::{ConnState, Direction, End, Ended, Flow, History, Parties, Rejection};
+use crate::flow::{ConnState, Direction, End, Ended, Flow, History, Parties, Rejection, TcpStory};
 use crate::limit::REJECTIONS_KEPT;
 use crate::net::{Mac, Side, Transport};
 use crate::time::Timestamp;
@@ -177,8 +177,27 @@ impl Live {
         Parties { transport: self.key.transport(), client, server }
     }
 
+    /// Whether something may have gone wrong with it already: refused, over, or asked more than once and not answered.
+    pub fn is_telling(&self) -> bool {
+        let silent = self.packets(Side::Server) == 0 && self.packets(Side::Client) > 1;
+        silent || !self.cold.rejections.is_empty() || self.tcp.as_ref().is_some_and(|connection| connection.closed.is_some())
+    }
+
     /// The flow at its end.
     pub fn into_flow(mut self, ended: Ended) -> Flow {
+        let state = self.state();
+        let (history, rejections) = (std::mem::take(&mut self.cold.history), std::mem::take(&mut self.cold.rejections));
+        let story = self.tcp.take().map(|connection| Box::new(connection.into_story()));
+        self.told(ended, state, history, rejections, story)
+    }
+
+    /// A copy of the flow as it stands, as if it had ended so.
+    pub fn as_it_stands(&self, ended: Ended) -> Flow {
+        let story = self.tcp.as_ref().map(|connection| Box::new(connection.story_so_far()));
+        self.told(ended, self.state(), self.cold.history.clone(), self.cold.rejections.clone(), story)
+    }
+
+    fn told(&self, ended: Ended, state: ConnState, history: History, rejections: Vec<Rejection>, tcp: Option<Box<TcpStory>>) -> Flow {
         Flow {
             transport: self.key.transport(),
             client: self.end(Side::Client),
@@ -188,16 +207,16 @@ impl Live {
             last: self.last(),
             first_frame: self.cold.first_frame,
             last_frame: self.last_frame,
-            state: Some(self.state()),
-            history: std::mem::take(&mut self.cold.history),
+            state: Some(state),
+            history,
             vlan: self.cold.vlan,
             tunnel: self.cold.tunnel,
             interface: self.cold.interface,
             link: self.cold.link,
-            rejections: std::mem::take(&mut self.cold.rejections),
+            rejections,
             icmp: self.cold.icmp,
             ended,
-            tcp: self.tcp.map(|connection| Box::new(connection.into_story())),
+            tcp,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::flow::key::{self, Key, Keyed};
 use crate::flow::live::{Live, Weight};
 use crate::flow::slab::Slab;
 use crate::flow::stream::{Outlet, Ready};
-use crate::flow::{Data, DuplicateKind, Duplicates, Ended, FragmentCounts, Fragments, Observer, Slot, Want, direction, unreachable};
+use crate::flow::{Data, DuplicateKind, Duplicates, Ended, Flow, FragmentCounts, Fragments, Observer, Slot, Want, direction, unreachable};
 use crate::limit::{BATCH, LIVE_FLOWS, STREAMS_BYTES_HELD};
 use crate::net::{Side, Transport};
 use crate::time::Timestamp;
@@ -213,6 +213,29 @@ impl FlowTable {
             }
             part(observer);
         }
+    }
+
+    /// Shows live flows as they stand, as if they ended now, in order of their first packets: at most so many of those with which something may have gone
+    /// wrong already, and as many others, the latest of each. How many more there are.
+    pub fn look(&self, most: usize, each: &mut dyn FnMut(Slot, Flow)) -> u64 {
+        let all = self.flows.iter().map(|(slot, flow)| (flow.is_telling(), flow.order(), slot));
+        let (mut telling, mut others): (Vec<_>, Vec<_>) = all.partition(|(is_telling, ..)| *is_telling);
+        let left = telling.len().saturating_sub(most) + others.len().saturating_sub(most);
+        for list in [&mut telling, &mut others] {
+            if list.len() > most {
+                let beyond = list.len() - most;
+                list.select_nth_unstable(beyond);
+                list.drain(..beyond);
+            }
+        }
+        telling.append(&mut others);
+        telling.sort_unstable_by_key(|(_, order, _)| *order);
+        for (.., slot) in telling {
+            if let Some(flow) = self.flow(slot) {
+                each(Slot(slot), flow.as_it_stands(self.ending(flow, self.now).unwrap_or(Ended::CaptureEnd)));
+            }
+        }
+        left as u64
     }
 
     /// What was counted so far.

@@ -243,13 +243,21 @@ impl Connection {
     }
 
     /// The story as it stands at the end.
-    pub fn into_story(self) -> TcpStory {
-        let mut story = self.story;
-        for (side, end) in self.ends.iter().enumerate() {
+    pub fn into_story(mut self) -> TcpStory {
+        self.story.acknowledged = self.acknowledged_payload();
+        self.story
+    }
+
+    /// A copy of the story as it stands now.
+    pub fn story_so_far(&self) -> TcpStory {
+        TcpStory { acknowledged: self.acknowledged_payload(), ..self.story.clone() }
+    }
+
+    fn acknowledged_payload(&self) -> [u64; 2] {
+        self.ends.each_ref().map(|end| {
             let payload_end = end.fin.map_or(end.acknowledged, |fin| end.acknowledged.min(fin - 1));
-            story.acknowledged[side] = u64::try_from(payload_end - FIRST).unwrap_or(0);
-        }
-        story
+            u64::try_from(payload_end - FIRST).unwrap_or(0)
+        })
     }
 
     fn note_partial(&mut self, side: Side, flags: TcpFlags) {

@@ -1,5 +1,7 @@
 //! Follows every live flow from its first bytes to the protocols it speaks. One identifier a shard; its flows lie in the table's slots.
 
+mod glance;
+
 use std::mem;
 
 use crate::capture::FrameId;
@@ -351,7 +353,7 @@ impl Live {
             let found = gathered.conclude(setting);
             self.settle(gathered, found, None, setting, books);
         }
-        if let Stage::Read(mut reader) = mem::take(&mut self.stage) {
+        if let Stage::Read(reader) = mem::take(&mut self.stage) {
             let mut facts = Vec::new();
             reader.finish(&mut Said { facts: &mut facts, evidence: &mut self.evidence, wants_details: self.details });
             self.keep_facts(facts, setting.ends, (flow.last, flow.last_frame), books);

@@ -18,7 +18,7 @@ pub(super) struct Setting {
 }
 
 /// The pieces so far. Streams: the contiguous beginning of each side; datagrams: each with its own bounds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Gathered {
     bytes: [Vec<u8>; 2],
     pieces: Vec<Kept>,

@@ -14,7 +14,7 @@ use crate::limit;
 use crate::time::Timestamp;
 
 /// What was heard of conversations that may announce flows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Announcers {
     /// By the two hosts, the lower address first: how such conversations were captured.
     heard: HashMap<(IpAddr, IpAddr), Heard, RandomState>,

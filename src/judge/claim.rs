@@ -9,7 +9,7 @@ use crate::net::Transport;
 use crate::signature::{Basis, PortRange, Service, Signatures, is_protocol_name};
 
 /// What documents claim for themselves alone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Claims {
     /// Ports of narrow ranges, with the one document that names them and can be told by the bytes there.
     alone: BTreeMap<(Transport, u16), u16>,

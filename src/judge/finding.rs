@@ -4,16 +4,15 @@
 //! ends. Pairs of hosts are kept apart until the end, because one that worked at another time is intermittent and never blocked.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-
-use foldhash::fast::RandomState;
 
 use crate::judge::advice::{Advice, Ends};
 use crate::judge::claim::is_background;
 use crate::judge::coverage::{self, Tried};
 use crate::judge::exhibit::Exhibits;
 use crate::judge::filter::Ends as Met;
+use crate::judge::memory::Remembered;
 use crate::judge::together::Together;
 use crate::judge::{Confidence, Coverage, Finding, Judge, Judged, Outcome, Reason, Severity, Site, Stated, Unknown, Verdict};
 use crate::limit;
@@ -94,11 +93,11 @@ pub(super) struct Gathered {
 }
 
 /// Gathers judged flows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Gatherer<'a> {
     signatures: &'a Signatures,
     groups: BTreeMap<(Key, Pair), Gathered>,
-    worked: HashSet<(Option<ServiceId>, Pair), RandomState>,
+    worked: Remembered<(Option<ServiceId>, Pair), ()>,
     tried: Vec<Tried>,
     together: Together,
     /// The same by role, where the site gives one to an end that the row is about.
@@ -116,7 +115,7 @@ impl<'a> Gatherer<'a> {
         Self {
             signatures,
             groups: BTreeMap::new(),
-            worked: HashSet::default(),
+            worked: Remembered::new(limit::PAIRS_REMEMBERED),
             tried,
             by_role: BTreeMap::new(),
             together: Together::new(signatures),
@@ -134,8 +133,8 @@ impl<'a> Gatherer<'a> {
         let pair = (flow.client.endpoint.ip, flow.transport, flow.server.endpoint);
         // What no document covers is never a finding, so nothing is held against it either.
         let counts = judged.outcome == Outcome::Ok && judged.verdict != Verdict::Unexpected && !judged.reasons.contains(&Reason::NotCovered);
-        if counts && self.worked.len() < limit::PAIRS_REMEMBERED {
-            self.worked.insert((judged.service, pair));
+        if counts {
+            self.worked.meet((judged.service, pair));
         }
         for (trouble, service, attribution) in troubles(judged) {
             let key = self.key(judged, trouble, service);
@@ -180,6 +179,13 @@ impl<'a> Gatherer<'a> {
         presence.roles().map(|role| (role, rows(role))).collect()
     }
 
+    /// Where little room is left, forgets what did not go on after `before`: a run of months keeps the present troubles.
+    pub fn make_room(&mut self, before: Timestamp) {
+        if self.groups.len() >= limit::PAIRS_GATHERED / 4 * 3 {
+            self.groups.retain(|_, gathered| gathered.last >= before);
+        }
+    }
+
     /// Flows with something to say that found no room.
     pub fn dropped(&self) -> u64 {
         self.dropped
@@ -190,7 +196,7 @@ impl<'a> Gatherer<'a> {
         let coverage = coverage::of_all(&self.signatures.services, &self.tried, &judge.visibility(), judge.presence());
         let mut whole: BTreeMap<Key, Gathered> = BTreeMap::new();
         for ((mut key, pair), gathered) in self.groups {
-            if matches!(key.trouble, Trouble::Failed(outcome) if !FAILS_IN_PART.contains(&outcome)) && self.worked.contains(&(key.service, pair)) {
+            if matches!(key.trouble, Trouble::Failed(outcome) if !FAILS_IN_PART.contains(&outcome)) && self.worked.has(&(key.service, pair)) {
                 key.trouble = Trouble::Intermittent;
             }
             if let Some(Stated::Denied(entry)) = key.stance {
@@ -231,13 +237,13 @@ impl<'a> Gatherer<'a> {
 
 /// The row that takes over for a blocked one, if it worked for one of these clients. A row on the same port of the same document is the same to a client:
 /// documents tell one service from several sides.
-fn took_over(signatures: &Signatures, key: &Key, clients: &BTreeSet<IpAddr>, worked: &HashSet<(Option<ServiceId>, Pair), RandomState>) -> Option<ServiceId> {
+fn took_over(signatures: &Signatures, key: &Key, clients: &BTreeSet<IpAddr>, worked: &Remembered<(Option<ServiceId>, Pair), ()>) -> Option<ServiceId> {
     let Trouble::Failed(outcome) = key.trouble else { return None };
     let service = signatures.services.get(key.service?.0 as usize).filter(|_| outcome != Outcome::TlsIntercepted)?;
     let place = |id: ServiceId| signatures.services.get(id.0 as usize).map(|row| (row.document, &row.transports, &row.ports));
     service.fallback.iter().copied().find(|fallback| {
         let same = |row: ServiceId| row == *fallback || place(row) == place(*fallback);
-        worked.iter().any(|(row, (client, ..))| row.is_some_and(same) && clients.contains(client))
+        worked.keys().any(|(row, (client, ..))| row.is_some_and(same) && clients.contains(client))
     })
 }
 

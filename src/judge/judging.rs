@@ -17,9 +17,11 @@ use crate::judge::visibility::{Seen, Visibility, took_part};
 use crate::judge::{Confidence, Judged, Named, Outcome, Reason, Site, Verdict, blocked, direction, stance, verdict, version};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{RoleId, Service, ServiceId, Signatures};
+use crate::time::Timestamp;
 
 /// Judges flows. Each is first [learned](Self::learn) from, and [judged](Self::judge) later: the docket keeps a while between the two, so that flows are judged in
 /// the light of those around them.
+#[derive(Clone)]
 pub struct Judge<'a> {
     signatures: &'a Signatures,
     roles: Roles<'a>,
@@ -75,6 +77,11 @@ impl<'a> Judge<'a> {
     /// How many packets the capture itself says it lost at an interface: answers may be among them.
     pub fn capture_lost(&mut self, interface: u32, packets: u64) {
         self.seen.dropped(interface, packets);
+    }
+
+    /// Time has come to `now`, though nothing was heard lately: what has not been answered by then has had that long.
+    pub(super) fn until(&mut self, now: Timestamp) {
+        self.seen.until(now);
     }
 
     /// What this tap can see, once all flows were learned.

@@ -7,7 +7,7 @@ use std::hash::Hash;
 use foldhash::fast::RandomState;
 
 /// Values by key, at most `room` of them. Asked by key only: nothing depends on the order in which they lie.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Remembered<K, V> {
     recent: HashMap<K, V, RandomState>,
     older: HashMap<K, V, RandomState>,

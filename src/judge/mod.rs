@@ -3,6 +3,7 @@
 mod advice;
 mod announcer;
 mod blocked;
+mod bulletin;
 mod candidate;
 mod claim;
 mod coverage;
@@ -28,9 +29,11 @@ mod together;
 mod unknown;
 mod verdict;
 mod version;
+mod vigil;
 mod visibility;
 
 pub use blocked::{RuleText, rules};
+pub use bulletin::{Bulletin, Phase};
 pub use docket::{Docket, order};
 pub use finding::Gatherer;
 pub use judging::Judge;
@@ -41,6 +44,7 @@ pub use site::SiteFile;
 pub use site::{Moved, Place, Site, Stance, Weight, Who, network};
 pub use stance::Stated;
 pub use unknown::{Unknown, hex};
+pub use vigil::{Board, Vigil};
 pub use visibility::{CapturePoint, Visibility};
 
 use std::net::IpAddr;

@@ -17,7 +17,7 @@ use crate::net::{is_group, is_private};
 use crate::signature::{Service, ServiceId, Signatures};
 
 /// What resolvers were heard to give.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Resolvers {
     /// Resolvers that gave some name an address that a host can have.
     answering: Remembered<IpAddr, ()>,

@@ -12,7 +12,7 @@ use crate::signature::{PortRange, RuleEffect, Signatures};
 use crate::time::Timestamp;
 
 /// When clients came, at the ports of which a document tells the period.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Rhythms {
     watched: Vec<(Transport, PortRange)>,
     came: HashMap<(IpAddr, Transport, Endpoint), BTreeSet<Timestamp>, RandomState>,

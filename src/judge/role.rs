@@ -32,7 +32,7 @@ pub(super) enum Plays {
 }
 
 /// The roles of a site.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Roles<'a> {
     signatures: &'a Signatures,
     site: Site,

@@ -40,7 +40,7 @@ pub struct Shown {
 }
 
 /// What all hosts were seen to show.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Showing<'a> {
     marks: Vec<(RoleId, &'a Mark)>,
     prefixes: HashMap<[u8; 3], usize, RandomState>,
@@ -56,7 +56,7 @@ type Key = (RoleId, Option<usize>);
 
 type Host = BTreeMap<Key, Seen>;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Seen {
     what: String,
     version: Option<String>,

@@ -30,7 +30,7 @@ struct Meeting {
 }
 
 /// Who met whom.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Together {
     /// Rows of rules that tie.
     watched: BTreeSet<ServiceId>,

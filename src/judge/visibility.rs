@@ -30,7 +30,7 @@ use tap::Tap;
 use vouchers::Vouchers;
 
 /// What was learned of all flows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     tap: Tap,
     pairs: Pairs,
@@ -53,6 +53,11 @@ impl Seen {
             self.asked.learn(identified);
             self.vouchers.learn(identified);
         }
+    }
+
+    /// Time has come to `now`.
+    pub(super) fn until(&mut self, now: Timestamp) {
+        self.end = self.end.max(Some(now));
     }
 
     /// Enters how many packets the capture says it lost at an interface.

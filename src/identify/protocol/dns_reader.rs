@@ -178,7 +178,7 @@ impl Names {
 
 impl Reader for Names {
     /// What was asked and never answered.
-    fn finish(&mut self, said: &mut Said<'_>) {
+    fn finish(&self, said: &mut Said<'_>) {
         let lookups = self.open.iter().filter(|(.., kind)| self.source == NameSource::Dns && [dns::A, dns::AAAA, dns::HTTPS].contains(kind));
         for name in lookups.filter_map(|(_, name, _)| host_name(name.as_bytes())) {
             said.say(Fact::Unanswered { name });

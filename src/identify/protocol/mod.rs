@@ -253,8 +253,8 @@ pub trait Reader: Send {
         0
     }
 
-    /// The flow is over; what was held back may be said now.
-    fn finish(&mut self, _said: &mut Said<'_>) {}
+    /// What was held back and may be said where the flow is over. Asked of live flows, too: it changes nothing.
+    fn finish(&self, _said: &mut Said<'_>) {}
 }
 
 /// Bytes handed to a reader.

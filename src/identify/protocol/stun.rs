@@ -153,8 +153,8 @@ impl Reader for StunReader {
         if broken || self.pieces >= limit::STUN_PIECES { Appetite::Full } else { Appetite::Hungry }
     }
 
-    fn finish(&mut self, said: &mut Said<'_>) {
-        if let Some(dtls) = &mut self.dtls {
+    fn finish(&self, said: &mut Said<'_>) {
+        if let Some(dtls) = &self.dtls {
             dtls.finish(said);
         }
     }

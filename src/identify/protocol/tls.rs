@@ -231,8 +231,8 @@ impl Reader for TlsReader {
     }
 
     /// A hello that was cut short still names its server.
-    fn finish(&mut self, said: &mut Said<'_>) {
-        let held = std::mem::take(&mut self.sides[0].held);
+    fn finish(&self, said: &mut Said<'_>) {
+        let held = &self.sides[0].held;
         if let ([CLIENT_HELLO, _, _, _, body @ ..], false) = (held.as_slice(), self.shared.client_hello)
             && let Some(hello) = ClientHello::read(body, Carrier::Tls)
         {

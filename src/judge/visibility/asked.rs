@@ -12,7 +12,7 @@ use crate::limit;
 use crate::net::{Endpoint, Side};
 
 /// What was learned of stated names.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Asked {
     /// Names that were served at an end, the first of them.
     served: Remembered<Endpoint, SmallVec<[Box<str>; 2]>>,

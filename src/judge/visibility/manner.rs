@@ -24,7 +24,7 @@ struct Manner {
 }
 
 /// What is known of hosts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Manners(Remembered<IpAddr, Manner>);
 
 impl Default for Manners {

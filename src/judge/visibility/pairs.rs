@@ -22,7 +22,7 @@ type Met = (Option<Endpoint>, bool);
 type Probes = (BTreeSet<(IpAddr, u16)>, u64);
 
 /// What was learned of pairs of hosts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pairs {
     /// Pairs that worked at least once, and whether the server said something then.
     worked: Remembered<Pair, bool>,

@@ -91,7 +91,7 @@ pub(in crate::judge) enum Sight {
 type Point = (u32, VlanStack);
 
 /// What was learned at one point.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Counts {
     place: CapturePoint,
     /// Packets heard from inside, from outside.
@@ -116,7 +116,7 @@ struct Lost {
 }
 
 /// What was learned of all flows about seeing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tap {
     summary: Visibility,
     points: BTreeMap<Point, Counts>,

@@ -16,7 +16,7 @@ use crate::net::is_private;
 type Vouched = SmallVec<[(Box<str>, u64); 3]>;
 
 /// What was learned of certificates.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Vouchers {
     /// By the mark of the key.
     keys: Remembered<u64, Vouched>,

@@ -1,0 +1,190 @@
+//! Live capture: packets of interfaces, by libpcap.
+//!
+//! On Linux libpcap shares a ring with the kernel (TPACKET_V3): nothing is asked of the kernel for a packet, and a block of them is handed over when it is full
+//! or a tenth of a second old. Frames are copied out of the ring before they are lent, so that those of several interfaces can be put in order.
+
+mod clock;
+mod tap;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use pcap::Device;
+
+pub use self::clock::Clock;
+use self::tap::Tap;
+use super::{CaptureFile, Frame, FrameId, Interface, LinkType, Progress, Source, SourceError};
+use crate::limit::BATCH;
+use crate::time::Timestamp;
+
+/// How to capture.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Capture only what passes (libpcap's language; the kernel does it).
+    pub filter: Option<String>,
+    /// Bytes of the ring that the kernel fills, for each interface and worker.
+    pub buffer: usize,
+    /// Ask interfaces for packets to others, too.
+    pub promiscuous: bool,
+}
+
+/// An interface as `--list` tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// What `watch` takes.
+    pub name: String,
+    /// What libpcap says of it.
+    pub about: String,
+    /// Up.
+    pub up: bool,
+    /// Connected.
+    pub running: bool,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// The interfaces that can be captured on.
+///
+/// # Errors
+/// libpcap cannot tell them.
+pub fn list() -> Result<Vec<Listed>, SourceError> {
+    let refused = |error: pcap::Error| SourceError { path: "interfaces".to_owned(), what: tap::words(&error), hint: "is libpcap installed?".to_owned() };
+    let listed = |device: Device| Listed {
+        up: device.flags.is_up(),
+        running: device.flags.is_running(),
+        about: device.desc.unwrap_or_default(),
+        addresses: device.addresses.into_iter().map(|address| address.addr).collect(),
+        name: device.name,
+    };
+    Ok(Device::list().map_err(refused)?.into_iter().map(listed).collect())
+}
+
+/// Interfaces as one source, in order of time.
+pub struct Live {
+    taps: Vec<Tap>,
+    clock: Clock,
+    /// Bytes of the frames taken out of the rings.
+    block: Vec<u8>,
+    records: Vec<Record>,
+    files: Vec<CaptureFile>,
+    interfaces: Vec<Interface>,
+    /// All packets up to here were lent.
+    passed: Timestamp,
+}
+
+/// A frame taken out of a ring.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    tap: u32,
+    number: u64,
+    link: LinkType,
+    time: Timestamp,
+    wire_len: u32,
+    from: usize,
+    len: usize,
+}
+
+impl Live {
+    /// Opens the interfaces.
+    ///
+    /// # Errors
+    /// One of them is not there or may not be captured on; the filter is none; one line that says what to do.
+    pub fn open(names: &[String], options: &Options) -> Result<Self, SourceError> {
+        let taps = names.iter().map(|name| Tap::open(name, options)).collect::<Result<Vec<_>, _>>()?;
+        let mut clock = Clock::start();
+        let passed = clock.now();
+        let mut live = Self { taps, clock, block: Vec::new(), records: Vec::new(), files: Vec::new(), interfaces: Vec::new(), passed };
+        live.take_stock();
+        Ok(live)
+    }
+
+    /// The moment up to which everything was lent: timeouts may advance to it though nothing came.
+    pub const fn passed(&self) -> Timestamp {
+        self.passed
+    }
+
+    /// How often the clock on the wall was stepped.
+    pub const fn clock_steps(&self) -> u64 {
+        self.clock.steps()
+    }
+
+    /// Packets that the kernel dropped for want of room in the ring, and that the interface dropped, of all interfaces.
+    pub fn drops(&mut self) -> (u64, u64) {
+        self.take_stock();
+        self.taps.iter().map(Tap::drops).fold((0, 0), |(kernel, card), more| (kernel + more.0, card + more.1))
+    }
+
+    /// What keeps interfaces from being captured on at present.
+    pub fn faults(&self) -> Vec<SourceError> {
+        self.taps.iter().filter_map(|tap| tap.fault().cloned()).collect()
+    }
+
+    /// Brings counters up to date.
+    fn take_stock(&mut self) {
+        self.taps.iter_mut().for_each(Tap::count_drops);
+        self.files = self.taps.iter().map(Tap::file).collect();
+        self.interfaces = (0..).zip(&self.taps).map(|(place, tap)| tap.interface(place)).collect();
+    }
+
+    /// Takes what the rings hold, at most [`limit::LIVE_TAKEN`](crate::limit::LIVE_TAKEN) frames of each; whether any of them held something.
+    fn fill(&mut self) -> bool {
+        self.block.clear();
+        self.records.clear();
+        let now = self.clock.now();
+        let (block, records, clock) = (&mut self.block, &mut self.records, &self.clock);
+        for (place, tap) in (0..).zip(&mut self.taps) {
+            tap.take(now, &mut |number, link, stamp, wire_len, bytes| {
+                let (from, len) = (block.len(), bytes.len());
+                block.extend_from_slice(bytes);
+                records.push(Record { tap: place, number, link, time: clock.of_packet(stamp), wire_len, from, len });
+            });
+        }
+        if self.taps.len() > 1 {
+            // Of one interface the order of arrival stays.
+            self.records.sort_by_key(|record| record.time);
+        }
+        let last = self.records.iter().map(|record| record.time).max();
+        // What is newer than a block's age may still be on its way out of the kernel.
+        let idle = if self.records.is_empty() { Some(now - BLOCK_AGE * 2) } else { None };
+        self.passed = self.passed.max(last.or(idle).unwrap_or(self.passed));
+        !self.records.is_empty()
+    }
+}
+
+impl Source for Live {
+    /// Waits for packets for about a tenth of a second. Never ends and never fails: an interface that is gone is [told](Self::faults) and tried again.
+    fn read(&mut self, sink: &mut dyn FnMut(&[Frame<'_>])) -> Result<Progress, SourceError> {
+        if !self.fill() {
+            tap::wait(&self.taps, BLOCK_AGE);
+            self.fill();
+        }
+        for records in self.records.chunks(BATCH) {
+            let frames = records.iter().map(|record| Frame {
+                id: FrameId { file: record.tap, number: record.number },
+                interface: record.tap,
+                link: record.link,
+                time: record.time,
+                wire_len: record.wire_len,
+                bytes: self.block.get(record.from..record.from + record.len).unwrap_or_default(),
+            });
+            let frames: smallvec::SmallVec<[Frame<'_>; BATCH]> = frames.collect();
+            sink(&frames);
+        }
+        Ok(Progress::More)
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    fn files(&self) -> &[CaptureFile] {
+        &self.files
+    }
+
+    fn position(&self) -> (u64, Option<u64>) {
+        (self.files.iter().map(|file| file.bytes).sum(), None)
+    }
+}
+
+/// How old a block of the ring may grow before the kernel hands it over.
+const BLOCK_AGE: Duration = Duration::from_millis(100);

@@ -1,0 +1,42 @@
+//! A look at a live flow: what would be said of it if it ended now. Only live capture asks; the flow itself goes on as if nobody had looked.
+
+use super::{Identifier, Live, Stage};
+use crate::flow::{Flow, Slot};
+use crate::identify::protocol::Said;
+use crate::identify::{Books, Identified};
+
+impl Identifier<'_> {
+    /// What is known of the flow in `slot`, of which `flow` is a copy as it stands.
+    pub fn glance(&self, slot: Slot, flow: Flow) -> Identified {
+        match self.flows.get(slot.0 as usize).and_then(Option::as_ref) {
+            Some(live) => live.as_it_stands(&flow, self.books).conclude(flow, self.books, &mut 0),
+            None => Identified::unknown(flow),
+        }
+    }
+}
+
+impl Live {
+    /// A copy without its reader, which has said what it had held back.
+    fn as_it_stands(&self, flow: &Flow, books: &Books) -> Self {
+        let mut copy = Self {
+            stage: Stage::Done,
+            layers: self.layers.clone(),
+            evidence: self.evidence,
+            matches: self.matches.clone(),
+            facts: self.facts.clone(),
+            last_answer: self.last_answer.clone(),
+            opening: self.opening.clone(),
+            ..*self
+        };
+        match &self.stage {
+            Stage::Unknown(gathered) => copy.stage = Stage::Unknown(gathered.clone()),
+            Stage::Read(reader) => {
+                let mut facts = Vec::new();
+                reader.finish(&mut Said { facts: &mut facts, evidence: &mut copy.evidence, wants_details: self.details });
+                copy.keep_facts(facts, copy.setting(&flow.parties()).ends, (flow.last, flow.last_frame), books);
+            }
+            Stage::Fresh | Stage::Done => {}
+        }
+        copy
+    }
+}
