@@ -14,10 +14,12 @@ demo: build
 test: deps
 	$(CARGO) test --locked --all-features
 
-# The laboratory: real programs behind a real firewall in network namespaces. Needs root.
+# The laboratory: real programs behind a real firewall in network namespaces, recorded, and watched live. Needs root.
 lab: deps
 	fixtures/record/install
 	fixtures/record/check
+	$(CARGO) build -q --locked --all-features
+	fixtures/record/live target/debug/portbook
 
 # What reads Suricata's, Zeek's and others' formats reads ours.
 readers: deps

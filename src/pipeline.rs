@@ -5,6 +5,8 @@
 //! judge in [rounds](ROUND) of frames: one round of all shards after the other, each in order of the flows' first packets. A flow of a round is judged
 //! once every shard has passed it. So the report does not depend on the number of workers.
 
+pub mod watch;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,6 +93,7 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&J
         visibility: judge.visibility(),
         shown: judge.shown(),
         losses,
+        live: None,
         interrupted: plan.stop.load(Ordering::Relaxed),
     })
 }

@@ -15,6 +15,18 @@ fn a_missing_file_is_named_with_exit_code_3() {
 }
 
 #[test]
+fn an_interface_that_is_not_there_is_named_with_exit_code_3() {
+    let run = portbook(&["watch", "portbook-none"]);
+    assert_line(&run, 3, "portbook: portbook-none: cannot capture: ");
+}
+
+#[test]
+fn interfaces_are_listed_without_the_right_to_capture() {
+    let run = portbook(&["watch", "--list"]);
+    assert!(run.status.success() && String::from_utf8_lossy(&run.stdout).lines().any(|line| line.starts_with("lo ")), "{}", stderr(&run));
+}
+
+#[test]
 fn a_folder_without_captures_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("notes.txt"), "nothing").expect("a file");

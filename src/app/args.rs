@@ -1,6 +1,7 @@
 //! Arguments as typed. What they mean is settled in [`settings`](super::settings).
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -22,6 +23,9 @@ pub enum Command {
     /// Read captures, judge every flow by the documents, print the report
     #[command(after_help = EXIT_CODES)]
     Analyze(Analyze),
+    /// Watch interfaces live: findings as they become certain, the report at the end
+    #[command(after_help = EXIT_CODES)]
+    Watch(Watch),
     /// Say what the documents say about a port, protocol, service, role or host name
     Explain(Explain),
     /// List, show or check the loaded documents
@@ -67,6 +71,50 @@ pub struct Analyze {
     #[arg(long, short)]
     pub quiet: bool,
     /// Every flow and every documented row too
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub verbose: bool,
+}
+
+/// `portbook watch`.
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// Interfaces that see the traffic (a mirror or SPAN port, a tap's two sides, any); --list shows them
+    #[arg(value_name = "INTERFACE", required_unless_present = "list")]
+    pub interfaces: Vec<String>,
+    /// List the interfaces and end
+    #[arg(long)]
+    pub list: bool,
+    /// End after this time, e.g. 90s, 10m, 8h, 7d [default: at a signal]
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub for_: Option<Duration>,
+    /// How it is read and judged.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// The kernel's ring for each interface and worker, e.g. 256M [default: 64M]; it lies outside --memory
+    #[arg(long, value_name = "SIZE", value_parser = ring)]
+    pub buffer: Option<usize>,
+    /// Leave interfaces as they are: a mirror port then shows little but broadcasts
+    #[arg(long)]
+    pub no_promiscuous: bool,
+    /// How to print: text for people, ndjson for machines (flows, findings with their phase, summaries)
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "ndjson"])]
+    pub format: String,
+    /// Print to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print a summary this often, and at SIGUSR1; 0 for never
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub interval: Duration,
+    /// End with 1 where there is a finding of this severity or worse at the end
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<FailOn>,
+    /// How text looks.
+    #[command(flatten)]
+    pub look: Look,
+    /// Findings only
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Every documented row too, at the end
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
 }
@@ -228,11 +276,41 @@ fn format_names() -> clap::builder::PossibleValuesParser {
 const LONG_ABOUT: &str = "Holds captured traffic against vendors' port documents: which flow does no document mention, and which documented \
 flow does not get through, where does it die, and what does that break?";
 
+/// What libpcap can be asked for.
+const MAX_RING: usize = 2047 << 20;
+
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 findings at or above --fail-on; 2 wrong usage, a bad signature or site file, or a report that could not be written; 3 a capture could not be \
 read, or not to its end (what was read is still reported).";
 
-/// `512M`, `2G`, `700MiB`, or bytes.
+/// `90s`, `10m`, `8h`, `7d`, or seconds.
+fn duration(typed: &str) -> Result<Duration, String> {
+    let digits = typed.len() - typed.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = typed.split_at(digits);
+    let seconds = match unit {
+        "" | "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("write a number and s, m, h or d, e.g. 10m".to_owned()),
+    };
+    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds)).ok_or("write a number and s, m, h or d, e.g. 10m")?;
+    Ok(Duration::from_secs(seconds))
+}
+
+/// A ring of at least a megabyte: less holds no burst.
+fn ring(typed: &str) -> Result<usize, String> {
+    let bytes = size(typed)?;
+    if (1 << 20..=MAX_RING).contains(&bytes) { Ok(bytes) } else { Err("between 1M and 2047M".to_owned()) }
+}
+
+/// Memory for a run.
 fn memory(typed: &str) -> Result<usize, String> {
+    let bytes = size(typed)?;
+    if bytes < MEMORY_LEAST { Err(format!("at least {}M is needed", MEMORY_LEAST >> 20)) } else { Ok(bytes) }
+}
+
+/// `512M`, `2G`, `700MiB`, or bytes.
+fn size(typed: &str) -> Result<usize, String> {
     let digits = typed.len() - typed.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = typed.split_at(digits);
     let shift = match unit.to_ascii_lowercase().as_str() {
@@ -242,8 +320,7 @@ fn memory(typed: &str) -> Result<usize, String> {
         "g" | "gb" | "gib" => 30,
         _ => return Err("write a number and K, M or G, e.g. 512M".to_owned()),
     };
-    let bytes = number.parse::<usize>().ok().and_then(|number| number.checked_mul(1 << shift)).ok_or("write a number and K, M or G, e.g. 512M")?;
-    if bytes < MEMORY_LEAST { Err(format!("at least {}M is needed", MEMORY_LEAST >> 20)) } else { Ok(bytes) }
+    number.parse::<usize>().ok().and_then(|number| number.checked_mul(1 << shift)).ok_or_else(|| "write a number and K, M or G, e.g. 512M".to_owned())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod reading;
 mod row;
 mod settings;
 pub mod signatures;
+mod watch;
 mod whole;
 
 use std::fmt;
@@ -95,6 +96,7 @@ impl Failure {
 pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Analyze(typed) => analyze::run(typed),
+        Command::Watch(typed) => watch::run(&typed),
         Command::Explain(typed) => pages::explain(&typed),
         Command::Signatures(typed) => pages::signatures(&typed),
         Command::Completions { shell } => pages::completions(shell),

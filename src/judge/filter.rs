@@ -76,7 +76,7 @@ impl Selection {
 }
 
 /// How often ends were met: Wireshark's fields name no flow, so a filter by addresses and ports selects whatever went between them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ends {
     met: Remembered<u64, u32>,
     hasher: foldhash::fast::FixedState,

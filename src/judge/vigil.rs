@@ -5,10 +5,10 @@
 
 use std::collections::VecDeque;
 
-use crate::flow::Ended;
+use crate::flow::{Ended, Flow};
 use crate::identify::Identified;
 use crate::judge::docket::order;
-use crate::judge::threshold::ANSWER_BY;
+use crate::judge::threshold::{ANSWER_BY, REPLY_BY, SURE_SYNS};
 use crate::judge::{Confidence, Coverage, Finding, Gatherer, Judge, Judged, Shown, Visibility};
 use crate::limit::{FLOWS_AWAITING, LIVE_AWAITS, LIVE_FINDING_KEPT, LIVE_SETTLES};
 use crate::signature::{RoleId, ServiceId};
@@ -116,7 +116,14 @@ impl Board {
 /// it has been quiet for as long as an answer takes.
 fn may_be_ripe(identified: &Identified, now: Timestamp) -> bool {
     let flow = &identified.flow;
-    is_settled(identified, now) || now.since(flow.last) >= ANSWER_BY
+    is_settled(identified, now) || now.since(flow.last) >= ANSWER_BY || is_asked_in_vain(flow, now)
+}
+
+/// Whether a client goes on asking, and what it has asked so far was time enough for an answer: some send a SYN every second.
+fn is_asked_in_vain(flow: &Flow, now: Timestamp) -> bool {
+    let third = flow.tcp.as_ref().and_then(|tcp| tcp.syn_times.get(SURE_SYNS as usize - 1));
+    let since = third.map_or(flow.first + REPLY_BY, |(time, _)| *time + ANSWER_BY);
+    flow.server.packets == 0 && now >= since
 }
 
 /// The same of what was judged: a flow that is only quiet counts where its outcome is sure.

@@ -62,7 +62,7 @@ impl Writer for Lines<'_> {
     }
 }
 
-fn write_line(out: &mut dyn Write, record: &impl Serialize) -> io::Result<()> {
+pub(super) fn write_line(out: &mut dyn Write, record: &impl Serialize) -> io::Result<()> {
     write_record(out, record)?;
     out.write_all(b"\n")
 }

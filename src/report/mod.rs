@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod frames;
 pub mod json;
 mod kind;
+pub mod live;
 mod mark;
 pub mod paragraph;
 pub mod record;
@@ -31,6 +32,7 @@ use crate::judge::{Coverage, Finding, Judged, Shown, Visibility};
 use crate::signature::{RoleId, ServiceId, Signatures};
 use crate::time::Timestamp;
 pub use digest::{Digest, Together};
+pub use live::LiveState;
 
 /// What a run learned, beside the flows themselves.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ pub struct Report<'a> {
     pub shown: Vec<(IpAddr, Shown)>,
     /// What is no part of a flow, or was dropped at a bound.
     pub losses: Losses,
+    /// What only live capture has to tell.
+    pub live: Option<LiveState>,
     /// Reading was ended by a signal.
     pub interrupted: bool,
 }
@@ -80,6 +84,8 @@ pub struct Losses {
     pub files_skipped: u64,
     /// Flows with something to say that found no room among the findings.
     pub findings: u64,
+    /// Live flows that ended while the judge was too busy to hear of them.
+    pub not_judged: u64,
 }
 
 impl Losses {
@@ -88,6 +94,7 @@ impl Losses {
         self.flows.merge(other.flows);
         self.facts += other.facts;
         self.given_up += other.given_up;
+        self.not_judged += other.not_judged;
     }
 
     /// Decoding faults, by layer and cause.
@@ -141,6 +148,7 @@ impl Losses {
             ("announcements beyond those kept", promises),
             ("files that are no captures", self.files_skipped),
             ("flows beyond those gathered into findings", self.findings),
+            ("flows not judged, as the judge was too busy", self.not_judged),
         ] {
             all.add(what.to_owned(), many);
         }

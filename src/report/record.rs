@@ -12,8 +12,8 @@ use crate::identify::wire::in_hex;
 use crate::identify::{Evidence, Fact, Identified, Match, Promise};
 use crate::judge::{Candidate, Cited, Confidence, Coverage, Finding, Judged, Named, Outcome, Reason, Severity, Shown, Unknown, Verdict, hex};
 use crate::net::{Side, Transport};
-use crate::report::Report;
 use crate::report::frames::{FramesRecord, file_name};
+use crate::report::{LiveState, Report};
 use crate::signature::{RoleId, ServiceId, Signatures};
 
 /// A flow record, `"type":"flow"`.
@@ -406,6 +406,8 @@ pub struct SummaryRecord<'a> {
     #[serde(skip_serializing_if = "Map::is_empty")]
     coverage_by_role: Map<String, Value>,
     interrupted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<LiveState>,
 }
 
 #[derive(Debug, Serialize)]
@@ -481,6 +483,7 @@ impl<'a> SummaryRecord<'a> {
                 .filter_map(|(role, coverage)| Some((role_name(report.signatures, *role)?.to_owned(), rows(report.signatures, coverage).into())))
                 .collect(),
             interrupted: report.interrupted,
+            live: report.live,
         }
     }
 }

@@ -126,15 +126,16 @@ fn write_findings(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     for (place, finding) in report.findings.iter().enumerate() {
         writeln!(out)?;
-        write_finding(report, place + 1, finding, out)?;
+        write_finding(report, Some(place + 1), finding, out)?;
     }
     writeln!(out)
 }
 
-fn write_finding(report: &Report<'_>, place: usize, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+fn write_finding(report: &Report<'_>, place: Option<usize>, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     let paint = paint(finding.severity);
     let title = format!("{}: {}", finding.about, finding.rule.replace('_', " "));
-    writeln!(out, "{place:3}. {paint}{:6}{paint:#} {HEAD}{}{HEAD:#}", word(&finding.severity), shown(&title))?;
+    let place = place.map_or_else(|| INDENT.to_owned(), |place| format!("{place:3}. "));
+    writeln!(out, "{place}{paint}{:6}{paint:#} {HEAD}{}{HEAD:#}", word(&finding.severity), shown(&title))?;
     wrapped(out, INDENT, &finding.says)?;
     labelled(out, "breaks", finding.consequence.as_deref())?;
     if let Some(cited) = &finding.citation {
@@ -160,6 +161,15 @@ fn write_finding(report: &Report<'_>, place: usize, finding: &Finding, out: &mut
     };
     labelled(out, "frames", Some(&format!("{}{some}", numbers(&report.files, &finding.frames))))?;
     labelled(out, "filter", Some(&finding.display_filter))
+}
+
+/// A finding of live traffic as it is told: in full where there is something to do, else its heading.
+pub(super) fn write_told(report: &Report<'_>, phase: &str, finding: &Finding, in_full: bool, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{} {phase} ({})", clock(&finding.last.to_string()), finding.id)?;
+    if in_full {
+        return write_finding(report, None, finding, out);
+    }
+    wrapped(out, INDENT, &finding.says)
 }
 
 /// What there is to know of an undocumented service. Its draft is for a file: `-v` prints it after the findings.
@@ -299,7 +309,7 @@ fn write_rows(report: &Report<'_>, rows: &[(ServiceId, Coverage)], out: &mut dyn
 }
 
 /// Everything that was not counted as a flow: faults, frames of other kinds, drops.
-fn write_losses(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_losses(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut lines = Vec::new();
     let losses = &report.losses;
     for (label, tally) in

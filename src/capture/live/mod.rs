@@ -103,6 +103,11 @@ impl Live {
         self.passed
     }
 
+    /// The time, whether anything came or not.
+    pub fn now(&mut self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// How often the clock on the wall was stepped.
     pub const fn clock_steps(&self) -> u64 {
         self.clock.steps()

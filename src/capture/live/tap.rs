@@ -21,6 +21,7 @@ pub(super) struct Tap {
     frames: u64,
     bytes: u64,
     out_of_order: u64,
+    first: Option<i64>,
     latest: i64,
     kernel: Counter,
     card: Counter,
@@ -50,6 +51,7 @@ impl Tap {
             frames: 0,
             bytes: 0,
             out_of_order: 0,
+            first: None,
             latest: i64::MIN,
             kernel: Counter::default(),
             card: Counter::default(),
@@ -64,13 +66,14 @@ impl Tap {
             }
             self.open_again(now);
         }
-        let Self { handle: Some(handle), link, frames, bytes, out_of_order, latest, .. } = self else { return };
+        let Self { handle: Some(handle), link, frames, bytes, out_of_order, first, latest, .. } = self else { return };
         let taken = handle.dispatch(Some(LIVE_TAKEN), |packet| {
             let header = packet.header;
             let stamp = header.ts.tv_sec.saturating_mul(1_000_000_000).saturating_add(header.ts.tv_usec);
             *frames += 1;
             *bytes += packet.data.len() as u64;
             *out_of_order += u64::from(stamp < *latest);
+            first.get_or_insert(stamp);
             *latest = stamp;
             each(*frames, *link, stamp, header.len, packet.data);
         });
@@ -123,6 +126,7 @@ impl Tap {
             compression: None,
             frames: self.frames,
             bytes: self.bytes,
+            first: self.first.map(Timestamp::from_nanos),
             out_of_order: self.out_of_order,
             filtered: 0,
             passed_over: 0,

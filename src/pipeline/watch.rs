@@ -1,0 +1,407 @@
+//! The road from interfaces to findings, while the traffic goes on.
+//!
+//! Workers capture and gather flows, each its share of the address pairs; twice a second of the packets' time each hands over what ended, and a look at what
+//! lives. One judge hears all of them and says what there is to say. A worker never waits for the judge: what would make it wait is counted and left out.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+
+use super::{LEAST_SHARE, Shard, push};
+use crate::capture::live::{Clock, Live};
+use crate::capture::{CaptureFile, Interface, Source, SourceError};
+use crate::flow::{self, FlowTable};
+use crate::identify::{Books, Identified, Identifier};
+use crate::judge::{Board, Bulletin, Finding, Gatherer, Judge, Judged, Phase, Site, Vigil, order};
+use crate::limit::{FRAGMENT_BYTES, LIVE_ENDED_HELD, LIVE_FLOW_BYTES, LIVE_LOOKED_AT, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE};
+use crate::report::{Digest, LiveState, Losses, Report};
+use crate::signature::Signatures;
+use crate::time::Timestamp;
+
+/// How to gather flows.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// When flows end.
+    pub flows: flow::Settings,
+    /// Most bytes of memory to use, the kernel's rings apart.
+    pub memory: usize,
+    /// Whether flow records are wanted.
+    pub records: bool,
+}
+
+/// What happened in about half a second.
+#[derive(Default)]
+pub struct Tick {
+    /// All packets up to this moment were looked at.
+    pub now: Timestamp,
+    /// Flows that ended, in order of their first packets.
+    pub ended: Vec<Identified>,
+    /// Flows that live, as if they ended now; none where they were not looked at.
+    pub live: Option<Vec<Identified>>,
+    /// What was captured and lost so far.
+    pub state: State,
+}
+
+/// What was captured and lost so far.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// The interfaces, as captures.
+    pub files: Vec<CaptureFile>,
+    /// The same, as a report describes them.
+    pub interfaces: Vec<Interface>,
+    /// Times of the earliest and the latest frame.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Bytes on the wire.
+    pub wire_bytes: u64,
+    /// What is no part of a flow, and was dropped at bounds.
+    pub losses: Losses,
+    /// What only live capture has to tell.
+    pub live: LiveState,
+    /// What keeps interfaces from being captured on.
+    pub faults: Vec<SourceError>,
+}
+
+/// What workers hand over: each a share of every tick.
+pub struct Feed {
+    shares: Vec<Receiver<Tick>>,
+}
+
+impl Feed {
+    /// Waits for the next tick of all workers; none once all have ended. Not longer than `most`: then it is empty.
+    pub fn next(&self, most: Duration) -> Option<Option<Tick>> {
+        let mut whole: Option<Tick> = None;
+        let mut over = 0;
+        for (place, share) in self.shares.iter().enumerate() {
+            let share = if place == 0 {
+                match share.recv_timeout(most) {
+                    Ok(share) => Ok(share),
+                    Err(crossbeam_channel::RecvTimeoutError::Timeout) => return Some(None),
+                    Err(crossbeam_channel::RecvTimeoutError::Disconnected) => Err(()),
+                }
+            } else {
+                share.recv().map_err(|_| ())
+            };
+            match (share, &mut whole) {
+                (Err(()), _) => over += 1,
+                (Ok(share), None) => whole = Some(share),
+                (Ok(share), Some(whole)) => whole.merge(share),
+            }
+        }
+        if over == self.shares.len() {
+            return None;
+        }
+        if let Some(whole) = &mut whole {
+            whole.ended.sort_by_cached_key(order);
+            whole.live.iter_mut().for_each(|live| live.sort_by_cached_key(order));
+        }
+        Some(whole)
+    }
+}
+
+/// Starts a worker for each source, lets `judge` take what they hand over, and waits for their end.
+pub fn with_workers<T>(sources: Vec<Live>, manner: &Manner, books: &Books, stop: &AtomicBool, judge: impl FnOnce(&Feed) -> T) -> T {
+    let of = sources.len();
+    std::thread::scope(|scope| {
+        let (mut shares, mut workers) = (Vec::with_capacity(of), Vec::with_capacity(of));
+        for source in sources {
+            let (sender, receiver) = crossbeam_channel::bounded(TICKS_AHEAD);
+            shares.push(receiver);
+            workers.push(scope.spawn(move || Worker::new(source, manner, books, of).run(&sender, stop)));
+        }
+        let answer = judge(&Feed { shares });
+        for worker in workers {
+            if let Err(panic) = worker.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+        answer
+    })
+}
+
+/// One worker's way.
+struct Worker<'b> {
+    source: Live,
+    table: FlowTable,
+    identifier: Identifier<'b>,
+    span: Option<(Timestamp, Timestamp)>,
+    wire_bytes: u64,
+    live: LiveState,
+}
+
+impl<'b> Worker<'b> {
+    fn new(source: Live, manner: &Manner, books: &'b Books, of: usize) -> Self {
+        let fragments = FRAGMENT_BYTES * of.saturating_sub(1);
+        let share = manner.memory.max(MEMORY_LEAST).saturating_sub(MEMORY_OF_KNOWLEDGE + fragments).max(LEAST_SHARE) / of.max(1);
+        let settings = flow::Settings { live_flows: share * 5 / 8 / LIVE_FLOW_BYTES, streams_bytes: share / 8, ..manner.flows.clone() };
+        let identifier = Identifier::new(books).with_details(manner.records).within(share / 4);
+        Self { source, table: FlowTable::new(settings), identifier, span: None, wire_bytes: 0, live: LiveState::default() }
+    }
+
+    fn run(mut self, judge: &Sender<Tick>, stop: &AtomicBool) {
+        let mut tick = i64::MIN;
+        let mut last = None;
+        loop {
+            self.take();
+            if stop.load(Ordering::Relaxed) {
+                // What was on its way when the signal came is still taken.
+                let end = *last.get_or_insert_with(|| self.source.now());
+                if self.source.passed() >= end {
+                    break;
+                }
+            }
+            let now = self.source.passed().nanos().div_euclid(TICK);
+            if now > tick {
+                tick = now;
+                if judge.is_full() {
+                    self.hold_less();
+                } else if let Err(TrySendError::Disconnected(_)) = judge.try_send(self.tick(tick)) {
+                    return;
+                }
+            }
+        }
+        // As a capture of the same packets would end: what was not over by the last of them is cut off there.
+        self.table.finish(&mut self.identifier);
+        // Where the judge is gone it has panicked, and its panic is the one to tell.
+        let _ = judge.send(self.tick(0));
+    }
+
+    /// Takes what the rings hold.
+    fn take(&mut self) {
+        let Self { source, table, identifier, span, wire_bytes, .. } = self;
+        let mut is_idle = true;
+        // A live source tells its faults otherwise.
+        let _ = source.read(&mut |frames| {
+            is_idle = false;
+            for frame in frames {
+                *wire_bytes += u64::from(frame.wire_len);
+                *span = Some(span.map_or((frame.time, frame.time), |(first, last)| (first.min(frame.time), last.max(frame.time))));
+            }
+            push(frames, Shard { number: 0, of: 1 }, table, identifier);
+        });
+        if is_idle {
+            table.advance(source.passed(), identifier);
+        }
+    }
+
+    /// What there is to hand over.
+    fn tick(&mut self, number: i64) -> Tick {
+        let ended = std::mem::take(self.identifier.ended());
+        let mut beyond = self.live.not_looked_at;
+        let every = (1 + self.table.live() / LOOKED_AT_EACH_TICK).next_power_of_two().min(LEAST_OFTEN);
+        let live = (number % every as i64 == 0).then(|| {
+            let (identifier, mut live) = (&self.identifier, Vec::new());
+            beyond = self.table.look(LIVE_LOOKED_AT, &mut |slot, flow| live.push(identifier.glance(slot, flow)));
+            live
+        });
+        let (kernel_drops, interface_drops) = self.source.drops();
+        self.live = LiveState {
+            kernel_drops,
+            interface_drops,
+            live_flows: self.table.live() as u64,
+            not_looked_at: beyond,
+            clock_steps: self.source.clock_steps(),
+            ..self.live
+        };
+        let losses = Losses {
+            flows: self.table.counts().clone(),
+            facts: self.identifier.facts_dropped(),
+            given_up: self.identifier.given_up(),
+            not_judged: self.live.not_judged,
+            ..Losses::default()
+        };
+        let state = State {
+            files: self.source.files().to_vec(),
+            interfaces: self.source.interfaces().to_vec(),
+            span: self.span,
+            wire_bytes: self.wire_bytes,
+            losses,
+            live: self.live,
+            faults: self.source.faults(),
+        };
+        Tick { now: self.source.passed(), ended, live, state }
+    }
+
+    /// The judge is busy: a bound of flows waits for it.
+    fn hold_less(&mut self) {
+        let ended = self.identifier.ended();
+        self.live.not_judged += ended.len().saturating_sub(LIVE_ENDED_HELD) as u64;
+        ended.truncate(LIVE_ENDED_HELD);
+    }
+}
+
+impl Tick {
+    fn merge(&mut self, other: Self) {
+        self.now = self.now.min(other.now);
+        self.ended.extend(other.ended);
+        self.live = match (self.live.take(), other.live) {
+            (Some(live), Some(other)) => Some(live.into_iter().chain(other).collect()),
+            _ => None,
+        };
+        let State { files, interfaces, span, wire_bytes, losses, live, faults } = other.state;
+        let own = &mut self.state;
+        for (file, more) in own.files.iter_mut().zip(files) {
+            file.frames += more.frames;
+            file.bytes += more.bytes;
+            file.out_of_order += more.out_of_order;
+        }
+        for (interface, more) in own.interfaces.iter_mut().zip(interfaces) {
+            interface.dropped = interface.dropped.zip(more.dropped).map(|(dropped, more)| dropped + more);
+        }
+        own.span = match (own.span, span) {
+            (Some((first, last)), Some((other_first, other_last))) => Some((first.min(other_first), last.max(other_last))),
+            (span, other) => span.or(other),
+        };
+        own.wire_bytes += wire_bytes;
+        own.losses.merge(losses);
+        own.live.merge(&live);
+        own.faults.extend(faults);
+    }
+}
+
+/// Takes what there is to tell.
+pub trait Listener {
+    /// A flow was judged for good.
+    fn flow(&mut self, judged: &Judged);
+
+    /// Findings came, changed, or are over. The report is what there is to say at this moment, its counts of flows left out.
+    fn news(&mut self, news: &[(Phase, Finding)], report: &Report<'_>);
+}
+
+/// The judge's side: documents, what was judged by them, what was told.
+pub struct Watch<'a> {
+    signatures: &'a Signatures,
+    site: String,
+    books: &'a Books,
+    vigil: Vigil<'a>,
+    bulletin: Bulletin,
+    digest: Digest,
+    state: State,
+    /// Flows that lived at the last tick.
+    live: Vec<Identified>,
+    /// When the next look at everything is due.
+    next: Timestamp,
+    now: Timestamp,
+}
+
+impl<'a> Watch<'a> {
+    /// Judges by these documents and this site. `records` as in [`Manner::records`].
+    pub fn new(signatures: &'a Signatures, site: Site, books: &'a Books, records: bool) -> Self {
+        let (name, judge) = (site.name.clone(), Judge::new(signatures, site, books).with_records(records));
+        let (next, now) = (Timestamp::from_nanos(i64::MIN), Timestamp::from_nanos(i64::MIN));
+        let vigil = Vigil::new(judge, Gatherer::new(signatures));
+        Self {
+            signatures,
+            site: name,
+            books,
+            vigil,
+            bulletin: Bulletin::default(),
+            digest: Digest::default(),
+            state: State::default(),
+            live: Vec::new(),
+            next,
+            now,
+        }
+    }
+
+    /// Hears of a tick. Where a look at everything is due by then, tells what is new.
+    pub fn hear(&mut self, tick: Tick, clock: &mut Clock, listener: &mut dyn Listener) {
+        let looked = tick.live.is_some();
+        self.take(tick);
+        let Self { vigil, digest, now, .. } = self;
+        vigil.settle(*now, &mut |judged| {
+            digest.add(judged);
+            listener.flow(judged);
+        });
+        if !looked || self.now < self.next {
+            return;
+        }
+        let begun = clock.now();
+        let board = self.vigil.board(&self.live, self.now, &mut |_| {});
+        let news = self.bulletin.follow(&board.findings, self.now);
+        if !news.is_empty() {
+            listener.news(&news, &self.report(board, Digest::default()));
+        }
+        // A look may take a tenth of the time; it is never put off for longer than a reader would wait.
+        self.next = self.now + (clock.now().since(begun) * REST).min(LONGEST_REST);
+    }
+
+    /// What there is to say now, flows counted.
+    pub fn summary(&self) -> Report<'a> {
+        let mut digest = self.digest.clone();
+        let board = self.vigil.board(&self.live, self.now, &mut |judged| digest.add(judged));
+        self.report(board, digest)
+    }
+
+    /// Judges what waits, and says what there is to say at the end.
+    pub fn close(self, listener: &mut dyn Listener) -> Report<'a> {
+        let Self { signatures, site, books, vigil, mut digest, state, .. } = self;
+        let board = vigil.close(&mut |judged| {
+            digest.add(judged);
+            listener.flow(judged);
+        });
+        report(signatures, site, books, state, board, digest)
+    }
+
+    /// Findings that were told and are not over.
+    pub fn open_findings(&self) -> usize {
+        self.bulletin.open()
+    }
+
+    /// What was captured and lost so far.
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The moment that was heard of last.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn take(&mut self, tick: Tick) {
+        let Tick { now, ended, live, state } = tick;
+        self.now = self.now.max(now);
+        self.books.settle(self.now);
+        if let Some(live) = live {
+            self.live = live;
+        } else if !ended.is_empty() {
+            // What has ended is no longer among those that live.
+            let over: BTreeSet<_> = ended.iter().map(order).collect();
+            self.live.retain(|identified| !over.contains(&order(identified)));
+        }
+        for identified in ended {
+            self.vigil.hear(identified, self.now);
+        }
+        for (number, interface) in (0..).zip(&state.interfaces) {
+            self.vigil.capture_lost(number, interface.dropped.unwrap_or(0));
+        }
+        self.state = state;
+    }
+
+    fn report(&self, board: Board, digest: Digest) -> Report<'a> {
+        report(self.signatures, self.site.clone(), self.books, self.state.clone(), board, digest)
+    }
+}
+
+fn report<'a>(signatures: &'a Signatures, site: String, books: &Books, state: State, board: Board, digest: Digest) -> Report<'a> {
+    let State { files, interfaces, span, wire_bytes, losses, live, .. } = state;
+    let Board { findings, coverage, coverage_by_role, visibility, shown, dropped } = board;
+    let losses = Losses { names_and_promises: books.lost(), findings: dropped, ..losses };
+    let interrupted = false;
+    let live = Some(live);
+    Report { signatures, site, files, interfaces, span, wire_bytes, digest, findings, coverage, coverage_by_role, visibility, shown, losses, live, interrupted }
+}
+
+/// Nanoseconds of packet time between two ticks: what is refused is told within that time.
+const TICK: i64 = 500_000_000;
+/// With so many live flows more, they are looked at less often by a tick, in powers of two so that workers look at the same ticks.
+const LOOKED_AT_EACH_TICK: usize = 4_096;
+/// However many there are.
+const LEAST_OFTEN: usize = 8;
+/// Ticks that a worker may be ahead of the judge.
+const TICKS_AHEAD: usize = 4;
+/// After a look at everything the judge rests for so many times as long.
+const REST: u32 = 9;
+/// A look is never put off for longer.
+const LONGEST_REST: Duration = Duration::from_secs(5);
