@@ -254,6 +254,10 @@ pub const ROUNDS_AHEAD: usize = 8;
 pub const FLOWS_AWAITING: usize = 8_192;
 /// Frames cited of one flow: the opening, the answer, the end, and a few retries.
 pub const FRAMES_CITED: usize = 8;
+/// Frames told of what shows that a firewall rule is missing: enough to look at.
+pub const FRAMES_OF_A_RULE: usize = 4;
+/// Characters of a document's sentence in a firewall rule's comment: its beginning names the row.
+pub const QUOTE_OF_A_RULE: usize = 120;
 /// Rows shown beside the one that a flow belongs to. Cinegy's busiest port has five; more than that helps nobody.
 pub const CANDIDATES_SHOWN: usize = 8;
 /// Hosts of which it is remembered that they were heard or reached, by capture point: a large site's, at some 60 bytes each.

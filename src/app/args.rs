@@ -28,6 +28,8 @@ pub enum Command {
     Watch(Watch),
     /// Say what the documents say about a port, protocol, service, role or host name
     Explain(Explain),
+    /// Print the firewall rules that the documents ask for at a site; with captures, only what is missing
+    Rules(Rules),
     /// List, show or check the loaded documents
     #[command(subcommand)]
     Signatures(Signatures),
@@ -117,6 +119,26 @@ pub struct Watch {
     /// Every documented row too, at the end
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
+}
+
+/// `portbook rules`.
+#[derive(Debug, Args)]
+pub struct Rules {
+    /// Captures of the site: print only rules whose traffic was tried and does not get through
+    #[arg(value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
+    /// In which language
+    #[arg(long, value_name = "SYNTAX", value_parser = syntax_names())]
+    pub to: String,
+    /// How captures are read and judged.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Print to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// No progress
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// How traffic is read and judged: the same for every command that does.
@@ -271,6 +293,10 @@ pub enum Table {
 
 fn format_names() -> clap::builder::PossibleValuesParser {
     crate::report::FORMATS.iter().map(|format| clap::builder::PossibleValue::new(format.name).help(format.about)).collect::<Vec<_>>().into()
+}
+
+fn syntax_names() -> clap::builder::PossibleValuesParser {
+    crate::report::rules::SYNTAXES.iter().map(|syntax| clap::builder::PossibleValue::new(syntax.name).help(syntax.about)).collect::<Vec<_>>().into()
 }
 
 const LONG_ABOUT: &str = "Holds captured traffic against vendors' port documents: which flow does no document mention, and which documented \

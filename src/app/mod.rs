@@ -8,6 +8,7 @@ mod pages;
 mod progress;
 mod reading;
 mod row;
+mod rules;
 mod settings;
 pub mod signatures;
 mod watch;
@@ -98,6 +99,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Analyze(typed) => analyze::run(typed),
         Command::Watch(typed) => watch::run(&typed),
         Command::Explain(typed) => pages::explain(&typed),
+        Command::Rules(typed) => rules::run(&typed),
         Command::Signatures(typed) => pages::signatures(&typed),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man => pages::man(),

@@ -16,6 +16,7 @@ mod finding;
 mod judging;
 mod memory;
 mod occurrence;
+pub mod policy;
 mod resolver;
 mod rhythm;
 mod role;

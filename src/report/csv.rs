@@ -153,20 +153,20 @@ fn write_service(id: ServiceId, signatures: &Signatures, row: &mut Row<'_>) {
     row.list(service.ports.iter().map(ToString::to_string), " ");
 }
 
-/// A line of the table in the making.
-struct Row<'a> {
+/// A line of a table in the making.
+pub(in crate::report) struct Row<'a> {
     line: String,
     cells: usize,
     out: &'a mut dyn Write,
 }
 
 impl<'a> Row<'a> {
-    fn new(out: &'a mut dyn Write) -> Self {
+    pub(in crate::report) fn new(out: &'a mut dyn Write) -> Self {
         Self { line: String::new(), cells: 0, out }
     }
 
     /// Adds a cell.
-    fn text(&mut self, text: &str) {
+    pub(in crate::report) fn text(&mut self, text: &str) {
         if self.cells > 0 {
             self.line.push(',');
         }
@@ -193,7 +193,7 @@ impl<'a> Row<'a> {
     }
 
     /// Writes the line.
-    fn end(&mut self) -> io::Result<()> {
+    pub(in crate::report) fn end(&mut self) -> io::Result<()> {
         self.line.push_str("\r\n");
         let answer = self.out.write_all(self.line.as_bytes());
         self.line.clear();

@@ -16,6 +16,7 @@ pub mod live;
 mod mark;
 pub mod paragraph;
 pub mod record;
+pub mod rules;
 mod stated;
 pub mod table;
 mod tap;

@@ -1,0 +1,51 @@
+//! `portbook rules`: the firewall rules that the documents ask for at a site; with captures, what is missing of them.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
+use crate::app::args::Rules;
+use crate::app::progress::Progress;
+use crate::app::reading::{stop_on_signal, tell_unread};
+use crate::app::settings::Basis;
+use crate::app::{Exit, Failure};
+use crate::judge::policy::{Gaps, Policy};
+use crate::pipeline;
+use crate::report::rules::{Ruleset, Syntax};
+
+/// Works out the rules and prints them.
+pub fn run(typed: &Rules) -> Result<Exit, Failure> {
+    let basis = Basis::load(&typed.reading)?;
+    if basis.site.roles.is_empty() {
+        let what = "nobody has a role, so no document asks for anything; give hosts their roles in the site file (--site) or with --role, or draft one with portbook learn";
+        return Err(Failure::Usage(what.to_owned()));
+    }
+    // The argument parser takes no other name.
+    let Some(syntax) = Syntax::named(&typed.to) else { return Err(Failure::Usage(format!("--to {}: no such syntax", typed.to))) };
+    let policy = Policy::of(&basis.signatures, &basis.site);
+    if typed.captures.is_empty() {
+        print(typed, syntax, &Ruleset { policy: &policy, found: None, files: &[] })?;
+        return Ok(Exit::Done);
+    }
+    let (stop, progress) = (stop_on_signal(), Progress::new(typed.quiet));
+    let mut gaps = Gaps::new(policy);
+    let plan = basis.plan(&typed.reading, &typed.captures, false, &stop);
+    let report = pipeline::run(plan, &|done, all| progress.show(done, all), &mut |judged| gaps.add(judged)).map_err(Failure::Capture)?;
+    progress.clear();
+    let (policy, found) = gaps.finish();
+    print(typed, syntax, &Ruleset { policy: &policy, found: Some(&found), files: &report.files })?;
+    Ok(if tell_unread(&report) { Exit::Capture } else { Exit::Done })
+}
+
+fn print(typed: &Rules, syntax: Syntax, ruleset: &Ruleset<'_>) -> Result<(), Failure> {
+    let target = typed.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
+    let written = || -> io::Result<()> {
+        let out: Box<dyn Write> = match &typed.output {
+            None => Box::new(io::stdout().lock()),
+            Some(path) => Box::new(File::create(path)?),
+        };
+        let mut out = BufWriter::new(out);
+        syntax.write(ruleset, &mut out)?;
+        out.flush()
+    };
+    written().map_err(|error| Failure::Output { target, error })
+}
