@@ -13,6 +13,7 @@ demo: build
 
 test: deps
 	$(CARGO) test --locked --all-features
+	$(CARGO) run --locked --all-features --quiet -- check --expect fixtures/checks/demo.toml --role spinetix.player=10.1.0.0/24 fixtures/captures/demo
 
 # The laboratory: real programs behind a real firewall in network namespaces, recorded, and watched live. Needs root.
 lab: deps

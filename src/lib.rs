@@ -15,6 +15,7 @@
 //! * [`identify`] says what the bytes of a flow are and which facts they state.
 //! * [`judge`] holds an identified flow against the documents and says what became of it.
 //! * [`report`] writes what was found, one writer a format.
+//! * [`check`] compares what was found with what is expected.
 //! * [`pipeline`] is the only file that names all the rooms; [`app`] turns arguments into a run of it.
 //!
 //! A room names only the rooms before it in this list; `tests/house.rs` checks that.
@@ -25,6 +26,7 @@ pub mod net;
 pub mod time;
 
 pub mod capture;
+pub mod check;
 pub mod decode;
 pub mod flow;
 pub mod identify;

@@ -335,3 +335,12 @@ pub const SENTENCE_IN_A_COMMENT: usize = 240;
 pub const FINDINGS_IN_A_COMMENT: usize = 32;
 /// Addresses told apart of one service's clients or servers. A report says how many there are; beyond this, that there are more.
 pub const ADDRESSES_TOLD_APART: usize = 4_096;
+
+// check
+
+/// Different ways in which the flows of one expectation differ that are told, each with an example; and findings that are like the one that is missing.
+pub const DIFFERENCES_TOLD: usize = 8;
+/// Rows between pairs of hosts that a baseline holds, at some 300 bytes each: a network of a thousand appliances has some ten thousand.
+pub const BASELINE_PAIRS: usize = 1 << 16;
+/// Bytes of a baseline file: twice what the most rows and findings take.
+pub const BASELINE_BYTES: u64 = 64 << 20;

@@ -16,6 +16,7 @@ const STEPS: &[&[&str]] = &[
     &["identify"],
     &["judge"],
     &["report", "board", "store"],
+    &["check"],
     &["pipeline"],
     &["app"],
 ];

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use portbook::check::ExpectationFile;
 use portbook::judge::SiteFile;
 use portbook::signature::SignatureFile;
 
@@ -16,6 +17,11 @@ fn the_schema_file_of_signatures_is_that_of_the_types() {
 #[test]
 fn the_schema_file_of_sites_is_that_of_the_types() {
     is_current("signatures/site.schema.json", &schemars::schema_for!(SiteFile));
+}
+
+#[test]
+fn the_schema_file_of_expectations_is_that_of_the_types() {
+    is_current("signatures/expect.schema.json", &schemars::schema_for!(ExpectationFile));
 }
 
 fn is_current(file: &str, schema: &schemars::Schema) {

@@ -11,6 +11,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use portbook::capture::{CaptureFile, Frame, FrameId, LinkType, Options, Progress, Source, open};
+use portbook::check::{Baseline, Expectations};
 use portbook::decode::{Content, Packet, decode, decode_batch, quoted};
 use portbook::flow::{FlowTable, Settings};
 use portbook::identify::{Books, Identifier};
@@ -95,12 +96,18 @@ pub fn signature(bytes: &[u8]) {
     }
 }
 
-/// A site file, as [`signature`].
+/// A site file, as [`signature`]; and the same bytes as an expectation file and as a baseline.
 pub fn site(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let signatures = Signatures::built_in();
     if let Err(error) = Site::from_text("fuzzed.toml", text, signatures, signatures) {
         assert!(!error.to_string().is_empty());
+    }
+    if let Err(error) = Expectations::from_text("fuzzed.toml", text, &Site::default(), signatures, signatures) {
+        assert!(!error.to_string().is_empty());
+    }
+    if let Ok(baseline) = Baseline::from_text(text) {
+        assert_eq!(Baseline::from_text(&baseline.text()).as_ref(), Ok(&baseline));
     }
 }
 

@@ -27,14 +27,21 @@ pub fn of(target: &str, root: &Path, beside: bool) -> Vec<Vec<u8>> {
     }
 }
 
-/// The sample, as it is and with its examples awake.
+/// The samples of site and expectation files, as they are and with their examples awake, and a baseline.
 fn site(root: &Path) -> Vec<Vec<u8>> {
-    let sample = fs::read_to_string(root.join("fixtures/sites/sample.toml")).unwrap();
+    let seen = r#"{"service":"spinetix-out-mqtt","client":"10.1.0.2","server":"internet","roles":[["spinetix.player"],[]],"is":"blocked"}"#;
+    let mut seeds = vec![format!("{{\"portbook_baseline\":1,\"services\":[{seen}],\"findings\":[]}}").into_bytes()];
+    seeds.extend(["fixtures/sites/sample.toml", "fixtures/checks/sample.toml"].iter().flat_map(|sample| asleep_and_awake(&root.join(sample))));
+    seeds
+}
+
+fn asleep_and_awake(sample: &Path) -> [Vec<u8>; 2] {
+    let sample = fs::read_to_string(sample).unwrap();
     let awake = |line: &str| match line.strip_prefix('#') {
         Some(rest) if !rest.starts_with([' ', ':']) => format!("{rest}\n"),
         _ => format!("{line}\n"),
     };
-    vec![sample.lines().map(awake).collect::<String>().into_bytes(), sample.into_bytes()]
+    [sample.lines().map(awake).collect::<String>().into_bytes(), sample.into_bytes()]
 }
 
 /// The recorded captures.

@@ -1,15 +1,12 @@
 //! `portbook analyze`: captures in, report out.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-
-use anstream::{AutoStream, ColorChoice, StripStream};
 
 use crate::app::args::Analyze;
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::{self, Basis};
-use crate::app::{Exit, Failure, choice, evidence};
+use crate::app::{Exit, Failure, evidence, output, target};
 use crate::pipeline::{self, Plan};
 use crate::report::{Format, Report, Sheet, Style};
 
@@ -25,8 +22,7 @@ pub fn run(typed: Analyze) -> Result<Exit, Failure> {
     let plan = basis.plan(&typed.reading, &typed.captures, format.records, &stop);
     let (report, answer) = report(&typed, (format, sheet), plan, &progress)?;
     evidence::write(&typed.evidence, &typed.captures, &report)?;
-    let target = typed.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
-    answer.map_err(|error| Failure::Output { target, error })?;
+    answer.map_err(|error| Failure::Output { target: target(typed.output.as_deref()), error })?;
     Ok(verdict(&typed, &report))
 }
 
@@ -58,24 +54,13 @@ impl Write for Late<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.out {
             Some(out) => out.write(bytes),
-            None => self.out.insert(output(self.typed, self.format)?).write(bytes),
+            None => self.out.insert(output(self.typed.output.as_deref(), self.format.paints, self.typed.look.color)?).write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.as_mut().map_or(Ok(()), |out| out.flush())
     }
-}
-
-/// Where the report goes. Formats for machines hold no colour, so nothing is taken out of them.
-fn output(typed: &Analyze, format: Format) -> io::Result<Box<dyn Write>> {
-    let color = choice(typed.look.color);
-    Ok(match &typed.output {
-        None if format.paints => Box::new(AutoStream::new(io::stdout().lock(), color)),
-        None => Box::new(io::stdout().lock()),
-        Some(path) if format.paints && color != ColorChoice::Always => Box::new(StripStream::new(File::create(path)?)),
-        Some(path) => Box::new(File::create(path)?),
-    })
 }
 
 /// The exit code, and a line on standard error for each capture that was not read to its end or not understood.

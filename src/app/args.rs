@@ -23,6 +23,9 @@ pub enum Command {
     /// Read captures, judge every flow by the documents, print the report
     #[command(after_help = EXIT_CODES)]
     Analyze(Analyze),
+    /// Compare captures with what is expected of them, or with an earlier run; exits with 1 on any difference
+    #[command(after_help = CHECK_EXIT_CODES)]
+    Check(Check),
     /// Watch interfaces live: findings as they become certain, the report at the end
     #[command(after_help = EXIT_CODES)]
     Watch(Watch),
@@ -73,6 +76,47 @@ pub struct Analyze {
     #[arg(long, short)]
     pub quiet: bool,
     /// Every flow and every documented row too
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub verbose: bool,
+}
+
+/// `portbook check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Capture files, folders of them, or - for standard input, as analyze takes them
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub captures: Vec<PathBuf>,
+    /// What they must show: an expectation file (GUIDE.md; every key in fixtures/checks/sample.toml)
+    #[arg(long, value_name = "FILE", required_unless_present = "baseline", conflicts_with = "baseline")]
+    pub expect: Option<PathBuf>,
+    /// What they showed before: a file that --bless wrote
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write the file from what these captures show: the baseline, or a draft of expectations to be corrected
+    #[arg(long)]
+    pub bless: bool,
+    /// How they are read and judged.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// How to print the differences
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: CheckFormat,
+    /// Print to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where the packets go that findings cite.
+    #[command(flatten)]
+    pub evidence: Evidence,
+    /// Exit with 1 also where there is a finding of this severity or worse
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<FailOn>,
+    /// How text looks.
+    #[command(flatten)]
+    pub look: Look,
+    /// Differences only, no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// The findings too, as analyze prints them
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
 }
@@ -139,6 +183,15 @@ pub struct Rules {
     /// No progress
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// How differences are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
 }
 
 /// How traffic is read and judged: the same for every command that does.
@@ -307,6 +360,9 @@ const MAX_RING: usize = 2047 << 20;
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 findings at or above --fail-on; 2 wrong usage, a bad signature or site file, or a report that could not be written; 3 a capture could not be \
 read, or not to its end (what was read is still reported).";
+
+const CHECK_EXIT_CODES: &str = "Exit codes: 0 no difference; 1 a difference, or a finding at or above --fail-on; 2 wrong usage, a file that is not right or could not be written; 3 a \
+capture could not be read, or not to its end (what was read is still compared, and --bless writes nothing).";
 
 /// `90s`, `10m`, `8h`, `7d`, or seconds.
 fn duration(typed: &str) -> Result<Duration, String> {

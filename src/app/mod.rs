@@ -2,6 +2,7 @@
 
 mod analyze;
 pub mod args;
+mod check;
 mod evidence;
 pub mod explain;
 mod pages;
@@ -15,9 +16,11 @@ mod watch;
 mod whole;
 
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::{AutoStream, ColorChoice, StripStream};
 
 use crate::app::args::{Arguments, Color, Command};
 use crate::capture::SourceError;
@@ -27,7 +30,7 @@ use crate::capture::SourceError;
 pub enum Exit {
     /// Done, and nothing to fail on.
     Done,
-    /// Findings at or above the threshold.
+    /// Findings at or above the threshold, or a difference from what is expected.
     Findings,
     /// Wrong usage or signature file.
     Usage,
@@ -98,6 +101,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Analyze(typed) => analyze::run(typed),
         Command::Watch(typed) => watch::run(&typed),
+        Command::Check(typed) => check::run(&typed),
         Command::Explain(typed) => pages::explain(&typed),
         Command::Rules(typed) => rules::run(&typed),
         Command::Signatures(typed) => pages::signatures(&typed),
@@ -111,6 +115,22 @@ fn stdout(color: Color) -> AutoStream<io::StdoutLock<'static>> {
     AutoStream::new(io::stdout().lock(), choice(color))
 }
 
+/// Where a report goes: a file, or standard output. Formats for machines do not paint, so nothing is taken out of them.
+fn output(path: Option<&Path>, paints: bool, color: Color) -> io::Result<Box<dyn Write>> {
+    let color = choice(color);
+    Ok(match path {
+        None if paints => Box::new(AutoStream::new(io::stdout().lock(), color)),
+        None => Box::new(io::stdout().lock()),
+        Some(path) if paints && color != ColorChoice::Always => Box::new(StripStream::new(File::create(path)?)),
+        Some(path) => Box::new(File::create(path)?),
+    })
+}
+
+/// What messages call the place where a report goes.
+fn target(path: Option<&Path>) -> String {
+    path.map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
+}
+
 /// What anstream calls the colour asked for.
 fn choice(color: Color) -> ColorChoice {
     match color {
@@ -122,5 +142,5 @@ fn choice(color: Color) -> ColorChoice {
 
 /// Turns an answer of standard output into the command's own.
 fn written<T>(answer: io::Result<T>) -> Result<T, Failure> {
-    answer.map_err(|error| Failure::Output { target: "standard output".to_owned(), error })
+    answer.map_err(|error| Failure::Output { target: target(None), error })
 }

@@ -20,6 +20,8 @@ use crate::signature::{Only, RoleId, Signatures};
 pub struct Basis {
     /// The documents that flows are judged by.
     pub signatures: Signatures,
+    /// All that were loaded, where some of their rows are left out.
+    whole: Option<Signatures>,
     /// What the operator says about the network.
     pub site: Site,
 }
@@ -28,12 +30,17 @@ impl Basis {
     /// Loads what was typed, and compiles the filter once, so that a mistake is told before anything is read.
     pub fn load(typed: &Reading) -> Result<Self, Failure> {
         let loaded = documents(&typed.documents)?;
-        let strict = typed.strict.then(|| loaded.strict());
-        let site = site(&typed.site, &typed.documents.product, strict.as_ref().unwrap_or(&loaded), &loaded)?;
+        let (signatures, whole) = if typed.strict { (loaded.strict(), Some(loaded)) } else { (loaded, None) };
+        let site = site(&typed.site, &typed.documents.product, &signatures, whole.as_ref().unwrap_or(&signatures))?;
         if let Some(expression) = &typed.filter {
             Filter::compile(expression).map_err(|error| Failure::Usage(error.to_string()))?;
         }
-        Ok(Self { signatures: strict.unwrap_or(loaded), site })
+        Ok(Self { signatures, whole, site })
+    }
+
+    /// All documents that were loaded, also the rows that are left out on purpose.
+    pub fn whole(&self) -> &Signatures {
+        self.whole.as_ref().unwrap_or(&self.signatures)
     }
 
     /// The plan to read these captures so; `records` as in [`Plan::records`].

@@ -7,8 +7,8 @@ use crate::judge::{Coverage, Judged, Outcome, Verdict};
 use crate::signature::{RoleId, Service, ServiceId};
 
 /// Best of what one row's flows came to.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tried {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tried {
     worked: bool,
     blocked: bool,
     tried: bool,
@@ -16,7 +16,7 @@ pub(super) struct Tried {
 
 impl Tried {
     /// What a flow of the row says. One that breaks the row is not its traffic.
-    pub(super) fn of(judged: &Judged) -> Self {
+    pub fn of(judged: &Judged) -> Self {
         if judged.verdict == Verdict::Unexpected && !judged.reasons.contains(&crate::judge::Reason::InboundFromOutside) {
             return Self::default();
         }
@@ -31,26 +31,34 @@ impl Tried {
     }
 
     /// A resolver denied the row's name: it was tried.
-    pub(super) fn denied(outcome: Outcome) -> Self {
+    pub fn denied(outcome: Outcome) -> Self {
         Self { tried: true, blocked: outcome.is_blocked(), worked: false }
     }
 
     /// Adds what another flow says.
-    pub(super) fn merge(&mut self, other: Self) {
+    pub fn merge(&mut self, other: Self) {
         self.worked |= other.worked;
         self.blocked |= other.blocked;
         self.tried |= other.tried;
     }
 
-    /// The row's coverage. Success outweighs failure: a row that worked once is not blocked.
-    pub(super) fn coverage(self, row: &Service, visibility: &Visibility, presence: &Presence) -> Coverage {
+    /// What the flows came to; none where there was none. Success outweighs failure: a row that worked once is not blocked.
+    pub const fn came_to(self) -> Option<Coverage> {
         match self {
-            Self { worked: true, .. } => Coverage::Seen,
-            Self { blocked: true, .. } => Coverage::Blocked,
-            Self { tried: true, .. } => Coverage::Attempted,
-            _ if row.transports.is_empty() && row.ports.is_empty() && row.protocols.is_empty() => Coverage::NotVisibleHere,
-            _ if visibility.two_way + visibility.one_way == 0 || !presence.shows(row) => Coverage::NotVisibleHere,
-            _ => Coverage::NeverAttempted,
+            Self { worked: true, .. } => Some(Coverage::Seen),
+            Self { blocked: true, .. } => Some(Coverage::Blocked),
+            Self { tried: true, .. } => Some(Coverage::Attempted),
+            Self { .. } => None,
+        }
+    }
+
+    /// The row's coverage: what its flows came to, or why there were none.
+    pub(super) fn coverage(self, row: &Service, visibility: &Visibility, presence: &Presence) -> Coverage {
+        match self.came_to() {
+            Some(coverage) => coverage,
+            None if row.transports.is_empty() && row.ports.is_empty() && row.protocols.is_empty() => Coverage::NotVisibleHere,
+            None if visibility.two_way + visibility.one_way == 0 || !presence.shows(row) => Coverage::NotVisibleHere,
+            None => Coverage::NeverAttempted,
         }
     }
 }

@@ -32,9 +32,11 @@ mod verdict;
 mod version;
 mod vigil;
 mod visibility;
+pub mod words;
 
 pub use blocked::{RuleText, rules};
 pub use bulletin::{Bulletin, Phase};
+pub use coverage::Tried;
 pub use docket::{Docket, order};
 pub use finding::Gatherer;
 pub use judging::Judge;
@@ -42,9 +44,10 @@ pub use occurrence::Occurrence;
 pub use shown::Shown;
 #[cfg(feature = "schema")]
 pub use site::SiteFile;
-pub use site::{Moved, Place, Site, Stance, Weight, Who, network};
+pub use site::{DateWord, FINDINGS, Moved, Place, Site, Stance, Weight, Who, network};
 pub use stance::Stated;
 pub use unknown::{Unknown, hex};
+pub use verdict::with_twins;
 pub use vigil::{Board, Vigil};
 pub use visibility::{CapturePoint, Visibility};
 
@@ -133,7 +136,8 @@ pub struct Cause {
 }
 
 /// Whether the documents expect a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// A row covers it, in this direction, with this content.
@@ -146,6 +150,7 @@ pub enum Verdict {
 
 /// Why a verdict is what it is: the contract's closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// No row of the documents that apply covers it.
@@ -194,6 +199,7 @@ pub enum Reason {
 
 /// What became of a flow: the contract's closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It worked.
@@ -263,7 +269,8 @@ impl Outcome {
 }
 
 /// How sure a statement is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     /// A hint.
@@ -304,6 +311,8 @@ pub struct Finding {
     pub client: String,
     /// The server, likewise.
     pub server: String,
+    /// Addresses of clients and servers, the lowest [`limit::HOSTS_OF_A_FINDING`](crate::limit::HOSTS_OF_A_FINDING) of each.
+    pub hosts: [Vec<IpAddr>; 2],
     /// Flows gathered.
     pub flows: u64,
     /// Attempts gathered: connections (a program's retry from a new port is another, a SYN sent again is not), and requests of datagram protocols,
@@ -359,7 +368,8 @@ pub struct Cited {
 }
 
 /// What a capture says about a documented row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Coverage {
     /// It worked at least once.

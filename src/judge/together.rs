@@ -259,6 +259,7 @@ impl Told {
             service: Some(self.service),
             client: hosts(self.clients.iter().copied()),
             server: hosts(self.servers.iter().copied()),
+            hosts: [&self.clients, &self.servers].map(|hosts| hosts.iter().copied().take(limit::HOSTS_OF_A_FINDING).collect()),
             flows: self.shown.flows,
             attempts: self.shown.flows,
             first,

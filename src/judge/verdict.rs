@@ -70,6 +70,12 @@ fn fitting<'w>(case: &Case<'_>, weighed: &'w [Weighed]) -> Vec<&'w Weighed> {
     fitting
 }
 
+/// The row, and those that tell the same service from another product's side.
+pub fn with_twins(signatures: &Signatures, id: ServiceId) -> Vec<ServiceId> {
+    let twins = signatures.services().map(|(other, _)| other).filter(|other| *other != id && same_service(signatures, id, *other));
+    [id].into_iter().chain(twins).collect()
+}
+
 /// Whether two rows are one service, told by its document from two products' sides (the player's list and Elementi's list both have WebDAV on 81):
 /// the same document, transports, ports, paths and names, protocols that can be the same, and one end in the same role. Then the earlier row stands:
 /// documents tell the general before the special.

@@ -50,6 +50,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
 pub struct Read<T> {
     /// What was read.
     pub entry: T,
+    /// Its place in the file, in bytes.
+    pub span: Range<usize>,
     /// Pieces were left out: what is missing was complained of already.
     pub damaged: bool,
 }
@@ -114,7 +116,7 @@ pub fn entry<T: Entry>(source: &Source, value: Spanned<DeValue<'_>>, mistakes: &
     let mut meant: Vec<String> = Vec::new();
     for _ in 0..limit::MISTAKES_PER_ENTRY {
         let error = match T::deserialize(toml::de::ValueDeserializer::from(value.clone())) {
-            Ok(entry) => return Some(Read { entry, damaged }),
+            Ok(entry) => return Some(Read { entry, span, damaged }),
             Err(error) => error,
         };
         if error.message().starts_with("missing field") && !missing.is_empty() {

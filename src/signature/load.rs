@@ -129,10 +129,15 @@ fn signature_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Reads a file that people write, up to the most that such a file may have.
 pub fn text_of(path: &Path) -> io::Result<String> {
+    text_within(path, limit::SIGNATURE_FILE_BYTES)
+}
+
+/// The text of a file of at most so many bytes.
+pub fn text_within(path: &Path, bytes: u64) -> io::Result<String> {
     let mut text = String::new();
-    let read = File::open(path)?.take(limit::SIGNATURE_FILE_BYTES + 1).read_to_string(&mut text)?;
-    if read as u64 > limit::SIGNATURE_FILE_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {} bytes is no such file", limit::SIGNATURE_FILE_BYTES)));
+    let read = File::open(path)?.take(bytes + 1).read_to_string(&mut text)?;
+    if read as u64 > bytes {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {bytes} bytes is no such file")));
     }
     Ok(text)
 }

@@ -21,8 +21,8 @@ use crate::net::Transport;
 
 use index::Index;
 
-pub(crate) use load::text_of;
 pub use load::{LoadError, Only};
+pub(crate) use load::{text_of, text_within};
 pub use mistake::{Mistake, nearest};
 pub use names::{PROTOCOL_NAMES, is_protocol_name};
 pub use service::{Basis, Citation, Consequence, Direction, HostPattern, Instance, PortRange, PromiseKind, Service, Since, Supplement, range_of};

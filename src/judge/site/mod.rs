@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 #[cfg(feature = "schema")]
 pub use toml_file::SiteFile;
-pub use toml_file::network;
+pub use toml_file::{DateWord, network};
 
 /// What the operator says about the network. What is not said stays open; the default says nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -188,8 +188,13 @@ impl Site {
             && (entry.services.is_empty() || judged.service.is_some_and(|service| entry.services.contains(&service)))
     }
 
+    /// The networks and hosts of the file by name.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &[IpNet])> + Clone {
+        self.places.iter().map(|place| (place.name.as_str(), place.networks.as_slice()))
+    }
+
     /// Whether a host of these roles is among those meant.
-    fn is_one_of(&self, meant: &[Who], host: IpAddr, roles: &[RoleId]) -> bool {
+    pub fn is_one_of(&self, meant: &[Who], host: IpAddr, roles: &[RoleId]) -> bool {
         meant.iter().any(|who| match who {
             Who::Network(network) => network.contains(&host),
             Who::Role(role) => roles.contains(role),
@@ -207,7 +212,7 @@ impl Stance {
 }
 
 /// What findings are called: the contract's words for reasons and outcomes, and what is neither.
-pub(in crate::judge) const FINDINGS: &[&str] = &[
+pub const FINDINGS: &[&str] = &[
     "app_refused",
     "blocked_by_proxy",
     "denied_by_site",
@@ -233,6 +238,7 @@ pub(in crate::judge) const FINDINGS: &[&str] = &[
     "undocumented_path",
     "undocumented_service",
     "unexpectedly_encrypted",
+    "unknown_name",
     "unreachable",
     "unsupported_by_product",
     "version_too_old",

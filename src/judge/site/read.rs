@@ -6,11 +6,11 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
-use crate::judge::site::toml_file::{MovedEntry, PlaceEntry, SeverityEntry, SiteEntry, StanceEntry, network};
-use crate::judge::site::{FINDINGS, Moved, Place, Site, Stance, Weight, Who};
-use crate::judge::verdict::same_service;
+use crate::judge::site::toml_file::{MovedEntry, PlaceEntry, SeverityEntry, SiteEntry, StanceEntry};
+use crate::judge::site::{Moved, Place, Site, Stance, Weight, Who};
+use crate::judge::words::{self, Wrong};
 use crate::signature::form::{At, Read, Source, entries, entry, tables, unknown_table};
-use crate::signature::{LoadError, Mistake, PROTOCOL_NAMES, RoleId, ServiceId, Signatures, is_protocol_name, nearest, text_of};
+use crate::signature::{LoadError, Mistake, RoleId, ServiceId, Signatures, nearest, text_of};
 
 impl Site {
     /// Reads a site file. `signatures` are those that flows are judged by; `whole` are all that were loaded, so that a row that was left out on purpose
@@ -111,7 +111,7 @@ impl Desk<'_> {
         site
     }
 
-    fn place(&mut self, Read { entry, damaged }: &Read<PlaceEntry>, is_segment: bool) -> Place {
+    fn place(&mut self, Read { entry, damaged, .. }: &Read<PlaceEntry>, is_segment: bool) -> Place {
         let networks: Vec<IpNet> = entry.addresses.value.iter().map(|network| network.value.0).collect();
         if networks.is_empty() && !damaged {
             self.complain(&entry.addresses.span, "`addresses` names nobody".to_owned(), Some("write addresses = [\"10.1.0.0/24\"]".to_owned()));
@@ -138,7 +138,7 @@ impl Desk<'_> {
         }
     }
 
-    fn moved(&mut self, Read { entry, damaged }: &Read<MovedEntry>) -> Option<Moved> {
+    fn moved(&mut self, Read { entry, damaged, .. }: &Read<MovedEntry>) -> Option<Moved> {
         let ports: Vec<_> = entry.ports.value.iter().map(|range| range.value).collect();
         if ports.is_empty() && !damaged {
             self.complain(&entry.ports.span, "`ports` names no port".to_owned(), Some("write ports = [5555]".to_owned()));
@@ -152,7 +152,7 @@ impl Desk<'_> {
         list.iter().filter_map(|read| self.stance(read)).collect()
     }
 
-    fn stance(&mut self, Read { entry, damaged }: &Read<StanceEntry>) -> Option<Stance> {
+    fn stance(&mut self, Read { entry, damaged, .. }: &Read<StanceEntry>) -> Option<Stance> {
         let says_nothing = entry.client.is_empty() && entry.server.is_empty() && entry.service.is_none() && entry.ports.is_empty();
         if says_nothing && entry.transport.is_none() && entry.protocol.is_none() && !damaged {
             let help = "name one of: client, server, service, transport, ports, protocol".to_owned();
@@ -161,12 +161,8 @@ impl Desk<'_> {
         if entry.reason.value.trim().is_empty() {
             self.complain(&entry.reason.span, "the reason is empty".to_owned(), Some("write a ticket number or a sentence".to_owned()));
         }
-        if let Some(protocol) = &entry.protocol
-            && !is_protocol_name(&protocol.value)
-        {
-            let help = nearest(&protocol.value, PROTOCOL_NAMES.iter().copied());
-            let help = help.map_or_else(|| "signatures/README.md lists the names".to_owned(), did_you_mean);
-            self.complain(&protocol.span, format!("`{}` is no protocol name", protocol.value), Some(help));
+        if let Some(protocol) = &entry.protocol {
+            self.known(&protocol.span, words::protocol(&protocol.value));
         }
         let (client, server) = (self.whose(&entry.client), self.whose(&entry.server));
         let services = self.service(entry.service.as_ref())?;
@@ -186,11 +182,7 @@ impl Desk<'_> {
 
     fn weight(&mut self, entry: &SeverityEntry) -> Option<Weight> {
         let finding = &entry.finding;
-        if FINDINGS.binary_search(&finding.value.as_str()).is_err() {
-            let help = nearest(&finding.value, FINDINGS.iter().copied());
-            let help = help.map_or_else(|| format!("it is one of: {}", FINDINGS.join(", ")), did_you_mean);
-            self.complain(&finding.span, format!("no finding is called `{}`", finding.value), Some(help));
-        }
+        self.known(&finding.span, words::finding(&finding.value, std::iter::empty()));
         let services = self.service(entry.service.as_ref())?;
         Some(Weight { finding: finding.value.clone(), services, severity: entry.severity })
     }
@@ -226,41 +218,23 @@ impl Desk<'_> {
 
     /// The row of that id, and those that tell the same service from another product's side.
     fn row(&mut self, service: &At<String>) -> Option<Vec<ServiceId>> {
-        if let Some(id) = self.signatures.service_id(&service.value) {
-            let twins = self.signatures.services().map(|(other, _)| other).filter(|other| *other != id && same_service(self.signatures, id, *other));
-            return Some([id].into_iter().chain(twins).collect());
-        }
-        if self.whole.service_id(&service.value).is_none() {
-            let near = nearest(&service.value, self.whole.services.iter().map(|known| known.id.as_str()));
-            let help = near.map_or_else(|| "portbook signatures list prints the rows".to_owned(), did_you_mean);
-            self.complain(&service.span, format!("there is no service `{}`", service.value), Some(help));
-        }
-        None
+        self.known(&service.span, words::row(&service.value, self.signatures, self.whole)).flatten()
     }
 
     /// Whom words mean: what the file names goes before roles, and these before addresses.
-    fn whose(&mut self, words: &[At<String>]) -> Vec<Who> {
+    fn whose(&mut self, list: &[At<String>]) -> Vec<Who> {
         let mut meant = Vec::new();
-        for At { value: word, span } in words {
-            if let Some(networks) = self.named.get(word) {
-                meant.extend(networks.iter().map(|network| Who::Network(*network)));
-            } else if let Some(role) = self.signatures.role_id(word) {
-                meant.push(Who::Role(role));
-            } else if let Some(network) = network(word) {
-                meant.push(Who::Network(network));
-            } else if word == "local" || word == "internet" {
-                meant.push(if word == "local" { Who::Local } else { Who::Internet });
-            } else {
-                let roles = self.signatures.roles.iter().map(|known| known.id.as_str());
-                let near = nearest(word, self.named.keys().map(String::as_str).chain(roles).chain(["local", "internet"]));
-                let help = near.map_or_else(
-                    || "write an address, a network, a role, the name of a network or host of this file, \"local\" or \"internet\"".to_owned(),
-                    did_you_mean,
-                );
-                self.complain(span, format!("`{word}` names nobody"), Some(help));
-            }
+        for At { value: word, span } in list {
+            let named = self.named.iter().map(|(name, networks)| (name.as_str(), networks.as_slice()));
+            let these = words::who(word, named, self.signatures);
+            meant.extend(self.known(span, these).unwrap_or_default());
         }
         meant
+    }
+
+    /// What a word names; a complaint where it names nothing.
+    fn known<T>(&mut self, span: &Range<usize>, named: Result<T, Wrong>) -> Option<T> {
+        named.map_err(|Wrong { says, help }| self.complain(span, says, Some(help))).ok()
     }
 
     fn complain(&mut self, span: &Range<usize>, says: String, help: Option<String>) {

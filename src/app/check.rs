@@ -1,0 +1,155 @@
+//! `portbook check`: captures in, differences from what is expected out.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use crate::app::args::{Check, CheckFormat, Documents};
+use crate::app::progress::Progress;
+use crate::app::reading::{stop_on_signal, tell_unread};
+use crate::app::settings::{self, Basis};
+use crate::app::{Exit, Failure, evidence, output, target, whole};
+use crate::check::{self, Baseline, Census, Comparison, Expectations, Gate};
+use crate::judge::Judged;
+use crate::limit::BASELINE_BYTES;
+use crate::pipeline;
+use crate::report::{Format, Report, Style};
+use crate::signature::text_within;
+
+/// Reads, compares, prints; with `--bless` it writes the file.
+pub fn run(typed: &Check) -> Result<Exit, Failure> {
+    evidence::check(&typed.evidence, &typed.captures, typed.output.as_deref())?;
+    let basis = Basis::load(&typed.reading)?;
+    let stop = stop_on_signal();
+    match (&typed.expect, &typed.baseline) {
+        (Some(path), _) if typed.bless => draft(typed, &basis, path, &stop),
+        (Some(path), _) => expect(typed, &basis, path, &stop),
+        (None, Some(path)) => baseline(typed, &basis, path, &stop),
+        (None, None) => Err(Failure::Usage("name --expect FILE or --baseline FILE".to_owned())),
+    }
+}
+
+fn expect(typed: &Check, basis: &Basis, path: &Path, stop: &AtomicBool) -> Result<Exit, Failure> {
+    let due = Expectations::load(path, &basis.site, &basis.signatures, basis.whole()).map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut gate = Gate::new(&due, &basis.site, &basis.signatures);
+    let report = read(typed, basis, stop, &mut |judged| gate.flow(judged))?;
+    let comparison = gate.finish(&report);
+    told(typed, comparison, &report)
+}
+
+/// A draft never takes the place of what people wrote.
+fn draft(typed: &Check, basis: &Basis, path: &Path, stop: &AtomicBool) -> Result<Exit, Failure> {
+    if path.exists() {
+        let path = path.display();
+        return Err(Failure::Usage(format!(
+            "{path}: is there already, and a draft does not replace what people write (name another file, or move this one away)"
+        )));
+    }
+    let report = read(typed, basis, stop, &mut |_| {})?;
+    if tell_unread(&report) || report.interrupted {
+        return Ok(Exit::Capture);
+    }
+    replace(path, &check::draft(&report, &options(typed)))?;
+    anstream::eprintln!("portbook: {} is written: a draft from what was seen, to be read and corrected", path.display());
+    Ok(Exit::Done)
+}
+
+/// The options that judging depends on, as they were typed.
+fn options(typed: &Check) -> String {
+    let Documents { product, signatures, only_signatures } = &typed.reading.documents;
+    let paths = |option: &'static str, paths: &mut dyn Iterator<Item = &PathBuf>| paths.map(|path| format!("{option} {}", path.display())).collect::<Vec<_>>();
+    let mut words = paths("--site", &mut typed.reading.site.site.iter());
+    words.extend(typed.reading.site.role.iter().map(|role| format!("--role {role}")));
+    words.extend((!product.is_empty()).then(|| format!("--product {}", product.join(","))));
+    words.extend(paths("--signatures", &mut signatures.iter()));
+    words.extend(only_signatures.then(|| "--only-signatures".to_owned()));
+    words.extend(typed.reading.strict.then(|| "--strict".to_owned()));
+    words.extend(typed.reading.filter.iter().map(|filter| format!("--filter '{filter}'")));
+    words.join(" ")
+}
+
+fn baseline(typed: &Check, basis: &Basis, path: &Path, stop: &AtomicBool) -> Result<Exit, Failure> {
+    let before = before(typed, path)?;
+    let mut census = Census::new(&basis.site, &basis.signatures);
+    let report = read(typed, basis, stop, &mut |judged| census.flow(judged))?;
+    let exit = match &before {
+        Some(before) => told(typed, census.compare(before, &path.display().to_string(), &report), &report)?,
+        None if tell_unread(&report) => Exit::Capture,
+        None => Exit::Done,
+    };
+    if !typed.bless || exit == Exit::Capture || report.interrupted {
+        return Ok(exit);
+    }
+    let now = census.baseline(&report);
+    replace(path, &now.text())?;
+    let (services, findings) = now.len();
+    anstream::eprintln!("portbook: {} is written: {services} services between hosts, {findings} findings", path.display());
+    Ok(Exit::Done)
+}
+
+/// The baseline that is there. One that is not may be written; what is something else is never replaced.
+fn before(typed: &Check, path: &Path) -> Result<Option<Baseline>, Failure> {
+    let text = match text_within(path, BASELINE_BYTES) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && typed.bless => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Failure::Usage(format!("{}: there is no such file (--bless writes it from what these captures show)", path.display())));
+        }
+        Err(error) => return Err(Failure::Usage(format!("{}: {error}", path.display()))),
+        Ok(text) => text,
+    };
+    match Baseline::from_text(&text) {
+        Ok(before) => Ok(Some(before)),
+        // One of another form is replaced by one that can be read.
+        Err(unfit) if typed.bless && unfit.place.is_none() => Ok(None),
+        Err(unfit) => {
+            let place = unfit.place.map_or_else(String::new, |(line, column)| format!("{line}:{column}:"));
+            let help = if unfit.place.is_some() { "name another file" } else { "write a new one with --bless" };
+            Err(Failure::Usage(format!("{}:{place} {} ({help})", path.display(), unfit.says)))
+        }
+    }
+}
+
+fn read<'a>(typed: &'a Check, basis: &'a Basis, stop: &'a AtomicBool, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, Failure> {
+    let progress = Progress::new(typed.quiet);
+    let plan = basis.plan(&typed.reading, &typed.captures, false, stop);
+    let report = pipeline::run(plan, &|done, all| progress.show(done, all), each).map_err(Failure::Capture);
+    progress.clear();
+    let report = report?;
+    evidence::write(&typed.evidence, &typed.captures, &report)?;
+    Ok(report)
+}
+
+/// Prints the comparison; the exit code that follows from it.
+fn told(typed: &Check, mut comparison: Comparison, report: &Report<'_>) -> Result<Exit, Failure> {
+    if report.interrupted {
+        comparison.notes.push("reading was ended early: what is missing may come later in the captures".to_owned());
+    }
+    let path = typed.output.as_deref();
+    print(typed, &comparison, report).map_err(|error| Failure::Output { target: target(path), error })?;
+    let fails = typed.fail_on.map(settings::threshold).is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
+    Ok(match (tell_unread(report), fails || !comparison.differences.is_empty()) {
+        (true, _) => Exit::Capture,
+        (false, true) => Exit::Findings,
+        (false, false) => Exit::Done,
+    })
+}
+
+fn print(typed: &Check, comparison: &Comparison, report: &Report<'_>) -> io::Result<()> {
+    let paints = typed.format == CheckFormat::Text;
+    let mut out = output(typed.output.as_deref(), paints, typed.look.color)?;
+    match typed.format {
+        CheckFormat::Json => check::json(comparison, report, &mut out)?,
+        CheckFormat::Text => {
+            check::text(comparison, report, Style { verbose: typed.verbose, quiet: typed.quiet, ..Style::default() }, &mut out)?;
+            if let Some(format) = Format::named("text").filter(|_| typed.verbose) {
+                writeln!(out)?;
+                format.open(&mut out, Style { quiet: true, ..Style::default() }, report.signatures).finish(report)?;
+            }
+        }
+    }
+    out.flush()
+}
+
+fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    whole::replace(path, |file| file.write_all(text.as_bytes())).map_err(|error| Failure::Output { target: path.display().to_string(), error })
+}
