@@ -45,16 +45,27 @@ impl Timestamp {
 
     /// Time since `earlier`; zero where `earlier` is later, as captures are not always in order.
     pub const fn since(self, earlier: Self) -> Duration {
-        let nanos = self.0.saturating_sub(earlier.0);
-        Duration::from_nanos(if nanos < 0 { 0 } else { nanos as u64 })
+        Duration::from_nanos(self.nanos_since(earlier))
     }
+
+    /// The same in nanoseconds, for what is asked of every packet: a [`Duration`] is made by a division.
+    pub const fn nanos_since(self, earlier: Self) -> u64 {
+        let nanos = self.0.saturating_sub(earlier.0);
+        if nanos < 0 { 0 } else { nanos as u64 }
+    }
+}
+
+/// Nanoseconds of a length, as far as they can be counted.
+const fn nanos(length: Duration) -> i64 {
+    let seconds = if length.as_secs() > i64::MAX as u64 { i64::MAX } else { length.as_secs() as i64 };
+    seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(length.subsec_nanos() as i64)
 }
 
 impl Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, length: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_add(nanos(length)))
     }
 }
 
@@ -62,7 +73,7 @@ impl Sub<Duration> for Timestamp {
     type Output = Self;
 
     fn sub(self, length: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_sub(nanos(length)))
     }
 }
 

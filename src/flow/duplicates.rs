@@ -6,16 +6,15 @@
 //! IPv4 senders may leave the identification 0 on packets that must not be fragmented (RFC 6864 section 4.1), and IPv6 has none. Then two equal packets
 //! seen at the same place are two packets (repeated acknowledgments, SSDP searches), and only one seen at another place is a copy.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
-use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
-use crate::decode::{Content, Header, Packet, TunnelPath, VlanStack};
+use crate::decode::{Content, Header, Ip, Packet, TunnelPath, VlanStack};
 use crate::limit::{COPIES_OF_A_PACKET, DUPLICATE_WINDOW, DUPLICATES_REMEMBERED};
 use crate::net::Mac;
 use crate::time::Timestamp;
@@ -50,27 +49,30 @@ impl fmt::Display for DuplicateKind {
 
 /// The packets of the last moments of a shard.
 ///
-/// Entries are numbered as they come. A bucket holds the number of its newest entry, and each entry that of the one before it in its bucket, so that what
-/// has left at the front need not be taken out: its number is too old. This is done for every packet, and most find nothing.
+/// Entries are numbered as they come, and lie in a ring by their number. A bucket holds the number of its newest entry, and each entry that of the one before it in
+/// its bucket, so that what has left need not be taken out: its number is too old. This is done for every packet, and most find nothing.
 #[derive(Debug, Default)]
 pub struct Duplicates {
-    /// In the order they came.
-    seen: VecDeque<Seen>,
-    /// How many left `seen` at its front: an entry's number minus this is its place. Numbers wrap.
-    gone: u32,
-    /// The number of the newest entry by the low bits of its fingerprint; a power of two of them.
+    /// By the low bits of their numbers; a power of two of places.
+    ring: Vec<Seen>,
+    /// The number of the newest entry by the low bits of its fingerprint; as many as there are places.
     newest: Vec<u32>,
+    /// The number of the oldest entry, and the next one to be given. Numbers wrap.
+    first: u32,
+    next: u32,
     hasher: FixedState,
 }
 
 /// A packet and the places where it was captured.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Seen {
     fingerprint: u64,
     time: Timestamp,
     /// Number of the entry before it in its bucket.
     before: u32,
-    sightings: SmallVec<[Sighting; 1]>,
+    sighting: Sighting,
+    /// Of copies, where they were captured.
+    copies: ThinVec<Sighting>,
 }
 
 /// Where a packet was captured.
@@ -87,32 +89,32 @@ impl Duplicates {
     /// Whether the packet is a copy of one that came before, within [`DUPLICATE_WINDOW`] of packet time. Call it once for every packet, fragments
     /// before they are gathered; packets of both directions between two addresses must come to the same instance.
     pub fn is_copy(&mut self, packet: &Packet<'_>) -> Option<DuplicateKind> {
-        let Content::Ip(ip, header) = packet.content else { return None };
+        let Content::Ip(ip, header) = &packet.content else { return None };
         self.forget(packet.time);
-        let fingerprint = self.fingerprint(packet);
+        let fingerprint = self.fingerprint(packet, ip, header);
         let sighting = Sighting { interface: packet.interface, ttl: ip.ttl, vlan: packet.vlan, tunnel: packet.tunnel, mac: packet.mac };
-        // Without a header to compare, equal bytes cut short may be two packets.
-        let told_apart = ip.ident != 0 && (header != Header::None || ip.fragment.is_some() || !packet.payload.is_empty());
-        let Some(place) = self.find(fingerprint) else {
+        let Some(number) = self.find(fingerprint) else {
             self.remember(fingerprint, packet.time, sighting);
             return None;
         };
-        let seen = self.seen.get_mut(place)?;
+        // Without a header to compare, equal bytes cut short may be two packets.
+        let told_apart = ip.ident != 0 && (*header != Header::None || ip.fragment.is_some() || !packet.payload.is_empty());
+        let place = self.place(number);
+        let seen = self.ring.get_mut(place)?;
         let apart = packet.time.since(seen.time).max(seen.time.since(packet.time));
         let kind = if apart <= DUPLICATE_WINDOW { seen.kind_of(&sighting, told_apart) } else { None };
         if kind.is_none() {
             // Found before the older one from now on.
             self.remember(fingerprint, packet.time, sighting);
-        } else if seen.sightings.len() < COPIES_OF_A_PACKET && !seen.sightings.contains(&sighting) {
-            seen.sightings.push(sighting);
+        } else if seen.copies.len() + 1 < COPIES_OF_A_PACKET && !seen.has(&sighting) {
+            seen.copies.push(sighting);
         }
         kind
     }
 
     /// What stays the same in every copy of a packet. Fields are hashed a word at a time: this is done for every packet.
-    fn fingerprint(&self, packet: &Packet<'_>) -> u64 {
+    fn fingerprint(&self, packet: &Packet<'_>, ip: &Ip, header: &Header) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        let Content::Ip(ip, header) = packet.content else { return 0 };
         hash_ends(ip.source, ip.destination, &mut hasher);
         hasher.write_u64(word(ip.ident, ip.len));
         hasher.write_u64(u64::from(packet.payload_len) << 8 | u64::from(ip.transport.0));
@@ -125,9 +127,11 @@ impl Duplicates {
                 let rest = u32::from(tcp.window) << 16 | u32::from(tcp.flags.0) << 8 | u32::from(tcp.header_len);
                 hasher.write_u64(word(ports(tcp.source, tcp.destination), rest));
             }
-            Header::Udp { source, destination } | Header::Ports { source, destination } => hasher.write_u32(ports(source, destination)),
-            Header::Sctp { source, destination, chunk } => hasher.write_u64(word(ports(source, destination), chunk.map_or(0, |chunk| 1 + u32::from(chunk)))),
-            Header::Icmp { kind, code, rest } => hasher.write_u64(word(u32::from_be_bytes([0, 0, kind, code]), u32::from_be_bytes(rest))),
+            Header::Udp { source, destination } | Header::Ports { source, destination } => hasher.write_u32(ports(*source, *destination)),
+            Header::Sctp { source, destination, chunk } => {
+                hasher.write_u64(word(ports(*source, *destination), chunk.map_or(0, |chunk| 1 + u32::from(chunk))));
+            }
+            Header::Icmp { kind, code, rest } => hasher.write_u64(word(u32::from_be_bytes([0, 0, *kind, *code]), u32::from_be_bytes(*rest))),
             Header::None => {}
         }
         // A change within a payload of equal length shows at its end, if not in its first bytes.
@@ -141,19 +145,31 @@ impl Duplicates {
         hasher.finish()
     }
 
-    /// The place of the newest entry with that fingerprint.
-    fn find(&self, fingerprint: u64) -> Option<usize> {
+    /// The number of the newest entry with that fingerprint.
+    fn find(&self, fingerprint: u64) -> Option<u32> {
         let mut number = *self.newest.get(self.bucket(fingerprint))?;
-        let mut newer = self.seen.len();
+        let mut newer = self.next;
         loop {
-            let place = number.wrapping_sub(self.gone) as usize;
             // What is not older than the one that led here has left, and its number was given again.
-            let seen = self.seen.get(place).filter(|_| place < newer)?;
+            let seen = self.ring.get(self.place(number)).filter(|_| self.age(number) < self.age(newer))?;
             if seen.fingerprint == fingerprint {
-                return Some(place);
+                return Some(number);
             }
-            (number, newer) = (seen.before, place);
+            (number, newer) = (seen.before, number);
         }
+    }
+
+    /// How many came before an entry of those that are remembered; of one that has left or is to come, more than there are.
+    const fn age(&self, number: u32) -> u32 {
+        number.wrapping_sub(self.first)
+    }
+
+    fn len(&self) -> usize {
+        self.age(self.next) as usize
+    }
+
+    fn place(&self, number: u32) -> usize {
+        number as usize & self.ring.len().wrapping_sub(1)
     }
 
     fn bucket(&self, fingerprint: u64) -> usize {
@@ -161,46 +177,44 @@ impl Duplicates {
     }
 
     fn remember(&mut self, fingerprint: u64, time: Timestamp, sighting: Sighting) {
-        if self.seen.len() >= DUPLICATES_REMEMBERED {
-            self.forget_first();
+        if self.len() >= DUPLICATES_REMEMBERED {
+            self.first = self.first.wrapping_add(1);
         }
-        if self.seen.len() >= self.newest.len() {
-            self.grow();
+        let number = self.next;
+        let mut seen = Seen { fingerprint, time, before: number, sighting, copies: ThinVec::new() };
+        if self.len() >= self.ring.len() {
+            self.grow(&seen);
         }
-        let number = self.number(self.seen.len());
-        let bucket = self.bucket(fingerprint);
-        let before = self.newest.get_mut(bucket).map_or(number, |newest| std::mem::replace(newest, number));
-        self.seen.push_back(Seen { fingerprint, time, before, sightings: SmallVec::from_buf([sighting]) });
+        self.next = self.next.wrapping_add(1);
+        let (bucket, place) = (self.bucket(fingerprint), self.place(number));
+        if let Some(newest) = self.newest.get_mut(bucket) {
+            seen.before = std::mem::replace(newest, number);
+        }
+        if let Some(to) = self.ring.get_mut(place) {
+            *to = seen;
+        }
     }
 
-    fn number(&self, place: usize) -> u32 {
-        self.gone.wrapping_add(place as u32)
-    }
-
-    /// Twice as many buckets: bursts fill them, quiet captures never need many.
-    fn grow(&mut self) {
+    /// Twice as many places and buckets: bursts fill them, quiet captures never need many. New places hold `any` until they are filled.
+    fn grow(&mut self, any: &Seen) {
+        let room = (2 * self.ring.len()).max(256);
+        let old = std::mem::replace(&mut self.ring, vec![any.clone(); room]);
         // Numbers of nobody: just older than the oldest.
-        self.newest = vec![self.gone.wrapping_sub(1); (2 * self.newest.len()).max(256)];
-        for place in 0..self.seen.len() {
-            let number = self.number(place);
-            let Some(bucket) = self.seen.get(place).map(|seen| self.bucket(seen.fingerprint)) else { continue };
-            let before = self.newest.get_mut(bucket).map(|newest| std::mem::replace(newest, number));
-            if let (Some(seen), Some(before)) = (self.seen.get_mut(place), before) {
-                seen.before = before;
-            }
+        self.newest = vec![self.first.wrapping_sub(1); room];
+        let oldest = self.first as usize & old.len().wrapping_sub(1);
+        let mut numbers = self.first;
+        for mut seen in old.iter().cycle().skip(oldest).take(self.len()).cloned() {
+            let (bucket, place) = (self.bucket(seen.fingerprint), self.place(numbers));
+            seen.before = std::mem::replace(&mut self.newest[bucket], numbers);
+            self.ring[place] = seen;
+            numbers = numbers.wrapping_add(1);
         }
     }
 
     /// Forgets what is so old that no packet to come can be its copy.
     fn forget(&mut self, now: Timestamp) {
-        while self.seen.front().is_some_and(|seen| now.since(seen.time) > DUPLICATE_WINDOW + PATIENCE) {
-            self.forget_first();
-        }
-    }
-
-    fn forget_first(&mut self) {
-        if self.seen.pop_front().is_some() {
-            self.gone = self.gone.wrapping_add(1);
+        while self.first != self.next && self.ring.get(self.place(self.first)).is_some_and(|seen| now.nanos_since(seen.time) > REMEMBERED) {
+            self.first = self.first.wrapping_add(1);
         }
     }
 }
@@ -208,10 +222,15 @@ impl Duplicates {
 impl Seen {
     /// What kind of copy an equal packet is, by where it was captured; none where it is a packet of its own.
     fn kind_of(&self, sighting: &Sighting, told_apart: bool) -> Option<DuplicateKind> {
-        if self.sightings.contains(sighting) {
+        if self.has(sighting) {
             return told_apart.then_some(DuplicateKind::Exact);
         }
-        self.sightings.iter().rev().find_map(|before| before.kind_of(sighting, told_apart))
+        self.copies.iter().rev().chain([&self.sighting]).find_map(|before| before.kind_of(sighting, told_apart))
+    }
+
+    /// Whether it was captured just there before.
+    fn has(&self, sighting: &Sighting) -> bool {
+        self.sighting == *sighting || self.copies.contains(sighting)
     }
 }
 
@@ -262,15 +281,18 @@ fn ports(source: u16, destination: u16) -> u32 {
     u32::from(source) << 16 | u32::from(destination)
 }
 
-/// Bytes compared at each end of a payload.
-const PAYLOAD_COMPARED: usize = 32;
+/// Bytes compared at each end of a payload. They hold what tells datagrams without identification apart: ids, sequence numbers and times at the front (DNS, RTP,
+/// SNMP), checks at the end (QUIC, DTLS); and so many are hashed in few steps.
+const PAYLOAD_COMPARED: usize = 16;
+/// Nanoseconds that a packet is remembered.
+const REMEMBERED: u64 = (DUPLICATE_WINDOW.as_nanos() + PATIENCE.as_nanos()) as u64;
 /// Remembered so much longer than the window, so that a capture slightly out of order gives the same answer whatever else the shard holds.
 const PATIENCE: Duration = Duration::from_millis(30);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::{Ip, Tcp, TcpFlags, Tunnel};
+    use crate::decode::{Tcp, TcpFlags, Tunnel};
     use crate::net::Transport;
 
     const ACK: Tcp = Tcp {
@@ -433,6 +455,6 @@ mod tests {
         for ident in 0..200_000 {
             duplicates.is_copy(&packet(ident, b"", 0));
         }
-        assert!(duplicates.seen.len() == DUPLICATES_REMEMBERED && duplicates.newest.len() <= 2 * DUPLICATES_REMEMBERED);
+        assert!(duplicates.len() == DUPLICATES_REMEMBERED && duplicates.ring.len() == DUPLICATES_REMEMBERED);
     }
 }

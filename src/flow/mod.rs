@@ -22,6 +22,7 @@ mod trace;
 mod unreachable;
 
 use std::net::IpAddr;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use smallvec::SmallVec;
 
@@ -206,7 +207,7 @@ impl ConnState {
 
 /// Zeek's history: one ASCII letter for each kind of event, upper case from the client, `^` for swapped ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History(SmallVec<[u8; 22]>);
+pub struct History(SmallVec<[u8; 16]>);
 
 impl History {
     /// Adds a letter; at the bound nothing more is added, as each kind of letter has its own bound already.
@@ -248,11 +249,11 @@ pub struct TcpStory {
     /// Whether all SYNs had the first one's sequence number.
     pub same_isn: bool,
     /// SYN-ACKs by the server.
-    pub syn_acks: u32,
+    pub syn_acks: u16,
     /// Time to live of the first SYN-ACK.
     pub syn_ack_ttl: Option<u8>,
     /// Time from SYN to the first SYN-ACK, in nanoseconds.
-    pub syn_ack_delay: Option<u64>,
+    pub syn_ack_delay: Option<NonZeroU64>,
     /// Whether the client acknowledged the SYN-ACK, or went on as if it had.
     pub established: bool,
     /// The first RST: who sent it, when, in which frame, its time to live, and whether it answered a SYN.
@@ -275,30 +276,65 @@ pub struct TcpStory {
     pub acknowledged: [u64; 2],
     /// Payload bytes sent by client, by server, retransmissions included.
     pub payload: [u64; 2],
-    /// First payload segment of client, of server.
-    pub first_data: [Option<(Timestamp, FrameId)>; 2],
-    /// Last payload segment of client, of server, retransmissions included.
-    pub last_data: [Option<(Timestamp, FrameId)>; 2],
+    /// The first payload segment of client, of server.
+    pub first_data: [Option<Moment>; 2],
+    /// The last one, retransmissions included.
+    pub last_data: [Option<Moment>; 2],
     /// Lowest and highest time to live of the client's, of the server's packets other than RSTs: what a forged RST is held against.
     pub ttl: [Option<(u8, u8)>; 2],
-    /// Maximum segment size that client, that server announced.
-    pub mss: [Option<u16>; 2],
     /// Largest payload segment of client, of server that was acknowledged.
     pub largest_acknowledged: [u32; 2],
-    /// Of the payload segments of client, of server that are not acknowledged, the first of the largest (its length, and where it ends in the stream).
-    pub open_segment: [(u32, i64); 2],
-    /// How often that segment was sent again.
-    pub open_again: [u32; 2],
+    /// Of the payload segments of client, of server that are not acknowledged, the first of the largest; of length zero where there is none.
+    pub open_segment: [OpenSegment; 2],
     /// Whether a later RST came from the other end or with another sequence number than the first: forgers send several.
     pub resets_differ: bool,
     /// Payload segments by the end that had sent a RST: the RST was not its own.
-    pub data_after_reset: u32,
+    pub data_after_reset: u16,
     /// How long the connection had been silent when that segment was first sent, in nanoseconds.
     pub silence_before: [u64; 2],
     /// Identification of the last packet of client, of server that was no RST; zero where it had none (IPv6) or sets none.
     pub ident: [u16; 2],
     /// Time of the last packet.
-    pub last: Option<Timestamp>,
+    pub last: Timestamp,
+    /// Whether any packet was seen.
+    pub begun: bool,
+}
+
+/// When a packet was captured, and in which frame: in 24 bytes, be it there or not, as every live connection has four of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    time: Timestamp,
+    number: u64,
+    /// One more than the frame's.
+    file: NonZeroU32,
+}
+
+impl Moment {
+    /// That moment.
+    pub const fn new(time: Timestamp, frame: FrameId) -> Self {
+        Self { time, number: frame.number, file: NonZeroU32::MIN.saturating_add(frame.file) }
+    }
+
+    /// When.
+    pub const fn time(self) -> Timestamp {
+        self.time
+    }
+
+    /// Where.
+    pub const fn frame(self) -> FrameId {
+        FrameId { file: self.file.get() - 1, number: self.number }
+    }
+}
+
+/// A payload segment that is not acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenSegment {
+    /// Its length.
+    pub len: u32,
+    /// How often it was sent again.
+    pub again: u32,
+    /// Where it ends in the stream, counted from the initial sequence number.
+    pub end: i64,
 }
 
 impl TcpStory {
@@ -313,10 +349,8 @@ impl TcpStory {
         self.first_data.swap(0, 1);
         self.last_data.swap(0, 1);
         self.ttl.swap(0, 1);
-        self.mss.swap(0, 1);
         self.largest_acknowledged.swap(0, 1);
         self.open_segment.swap(0, 1);
-        self.open_again.swap(0, 1);
         self.silence_before.swap(0, 1);
         self.ident.swap(0, 1);
         if let Some(reset) = &mut self.reset {
@@ -326,7 +360,7 @@ impl TcpStory {
     }
 
     fn is_blank(&self) -> bool {
-        self.last.is_none()
+        !self.begun
     }
 }
 

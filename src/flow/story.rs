@@ -1,8 +1,10 @@
 //! What outcomes rest on, gathered segment by segment: who tried how often, who reset, what was never acknowledged.
 
+use std::num::NonZeroU64;
+
 use crate::decode::{Ip, Packet, Tcp, TcpFlags};
 use crate::flow::stream::FIRST;
-use crate::flow::{Reset, TcpStory};
+use crate::flow::{Moment, OpenSegment, Reset, TcpStory};
 use crate::limit::SYNS_KEPT;
 use crate::net::Side;
 
@@ -53,20 +55,18 @@ pub(super) fn tell(story: &mut TcpStory, told: &Told<'_>) {
 /// How long the connection had been silent, in nanoseconds.
 fn note_time(story: &mut TcpStory, told: &Told<'_>) -> u64 {
     let time = told.packet.time;
-    let silence = story.last.map_or(0, |last| u64::try_from(time.since(last).as_nanos()).unwrap_or(u64::MAX));
-    story.last = Some(story.last.map_or(time, |last| last.max(time)));
+    let silence = if story.begun { time.nanos_since(story.last) } else { 0 };
+    (story.last, story.begun) = (if story.begun { story.last.max(time) } else { time }, true);
     silence
 }
 
 fn note_syn(story: &mut TcpStory, told: &Told<'_>) {
     let (time, frame) = (told.packet.time, told.packet.frame);
-    let side = told.side as usize;
-    story.mss[side] = told.tcp.mss.or(story.mss[side]);
     if told.tcp.flags.has(TcpFlags::ACK) {
         if told.side == Side::Server {
             story.syn_acks = story.syn_acks.saturating_add(1);
             story.syn_ack_ttl.get_or_insert(told.ip.ttl);
-            let asked = story.syn_times.last().map(|(asked, _)| time.since(*asked).as_nanos() as u64);
+            let asked = story.syn_times.last().map(|(asked, _)| NonZeroU64::new(time.nanos_since(*asked)).unwrap_or(NonZeroU64::MIN));
             story.syn_ack_delay = story.syn_ack_delay.or(asked);
         }
     } else if told.side == Side::Client {
@@ -107,17 +107,18 @@ fn note_payload(story: &mut TcpStory, told: &Told<'_>, silence: u64) {
         return;
     }
     story.payload[side] = story.payload[side].saturating_add(u64::from(len));
-    story.first_data[side].get_or_insert((told.packet.time, told.packet.frame));
-    story.last_data[side] = Some((told.packet.time, told.packet.frame));
+    let moment = Moment::new(told.packet.time, told.packet.frame);
+    story.first_data[side].get_or_insert(moment);
+    story.last_data[side] = Some(moment);
     let is_keep_alive = len == 1 && told.advance == 0;
     if told.advance <= 0 && !is_keep_alive {
         story.retransmissions[side] = story.retransmissions[side].saturating_add(1);
     }
-    let segment = (len, told.at.saturating_add(i64::from(len)));
-    if segment == story.open_segment[side] {
-        story.open_again[side] = story.open_again[side].saturating_add(1);
-    } else if len > story.open_segment[side].0 {
-        (story.open_segment[side], story.open_again[side]) = (segment, 0);
+    let (end, open) = (told.at.saturating_add(i64::from(len)), &mut story.open_segment[side]);
+    if (open.len, open.end) == (len, end) {
+        open.again = open.again.saturating_add(1);
+    } else if len > open.len {
+        *open = OpenSegment { len, end, again: 0 };
         story.silence_before[side] = silence;
     }
 }
@@ -128,10 +129,10 @@ fn note_acknowledgment(story: &mut TcpStory, told: &Told<'_>) {
         return;
     }
     let peer = told.side.other() as usize;
-    let (len, end) = story.open_segment[peer];
+    let OpenSegment { len, end, .. } = story.open_segment[peer];
     if len > 0 && told.peer_position >= end {
         story.largest_acknowledged[peer] = story.largest_acknowledged[peer].max(len);
-        (story.open_segment[peer], story.open_again[peer]) = ((0, 0), 0);
+        story.open_segment[peer] = OpenSegment::default();
     }
     let goes_on = !flags.has(TcpFlags::SYN) && told.tcp.acknowledgment != 0;
     let shows = match told.side {

@@ -1,6 +1,8 @@
 //! One side's bytes of a TCP connection, put in order: retransmissions told from new data, overlaps trimmed (the first copy wins), gaps skipped once
 //! the other side acknowledges what lies beyond them, or at a bound.
 
+use thin_vec::ThinVec;
+
 use crate::capture::FrameId;
 use crate::flow::{Data, Want};
 use crate::limit::{STREAM_BYTES_HELD, STREAM_PIECES_HELD};
@@ -17,9 +19,9 @@ pub(super) struct Stream {
     /// The snap length cut bytes off that are not acknowledged yet.
     cut: bool,
     /// What came ahead of its turn, in order, without overlaps.
-    waiting: Vec<Piece>,
+    waiting: ThinVec<Piece>,
     /// Bytes that `waiting` holds.
-    held: usize,
+    held: u32,
 }
 
 #[derive(Debug)]
@@ -89,7 +91,7 @@ pub(super) struct Gaps {
 
 impl Default for Stream {
     fn default() -> Self {
-        Self { next: FIRST, skipped: 0, cut: false, waiting: Vec::new(), held: 0 }
+        Self { next: FIRST, skipped: 0, cut: false, waiting: ThinVec::new(), held: 0 }
     }
 }
 
@@ -108,7 +110,7 @@ impl Stream {
         let mut gaps = Gaps::default();
         if segment.from > self.next {
             self.hold(segment, outlet);
-            while self.held > STREAM_BYTES_HELD || self.waiting.len() > STREAM_PIECES_HELD || *outlet.budget < PIECE {
+            while self.held as usize > STREAM_BYTES_HELD || self.waiting.len() > STREAM_PIECES_HELD || *outlet.budget < PIECE {
                 let Some(first) = self.waiting.first() else { break };
                 let to = first.from;
                 self.skip(to, &mut gaps);
@@ -145,7 +147,7 @@ impl Stream {
 
     /// Nothing more is wanted: gives the bytes back. Which pieces there are is still known, so that gaps are counted.
     pub fn release(&mut self, budget: &mut usize) {
-        *budget += self.held;
+        *budget += self.held as usize;
         self.held = 0;
         for piece in &mut self.waiting {
             piece.bytes = Box::default();
@@ -156,7 +158,7 @@ impl Stream {
     pub fn end(&mut self, budget: &mut usize) {
         self.release(budget);
         *budget += self.waiting.len() * PIECE;
-        self.waiting = Vec::new();
+        self.waiting = ThinVec::new();
     }
 
     fn skip(&mut self, to: i64, gaps: &mut Gaps) {
@@ -199,7 +201,7 @@ impl Stream {
         let mut cut = 0;
         let later = self.waiting.split_off(ready);
         for piece in std::mem::replace(&mut self.waiting, later) {
-            self.held -= piece.bytes.len();
+            self.held -= piece.bytes.len() as u32;
             *outlet.budget += PIECE + piece.bytes.len();
             let len = u32::try_from(piece.to.saturating_sub(piece.from)).unwrap_or(u32::MAX);
             if piece.bytes.is_empty() {
@@ -221,7 +223,7 @@ impl Stream {
             let to = covered_from.min(end);
             if at < to {
                 let piece = cut_out(segment, at, to, outlet);
-                self.held += piece.bytes.len();
+                self.held += piece.bytes.len() as u32;
                 self.waiting.insert(index, piece);
                 index += 1;
             }

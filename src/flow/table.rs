@@ -121,6 +121,8 @@ pub struct FlowTable {
     fragments: Fragments,
     /// The latest packet time seen.
     now: Timestamp,
+    /// Where the second after that begins: flows are looked for that are over once a second.
+    next_second: Timestamp,
     /// Bytes that streams may still hold.
     budget: usize,
     counts: Counts,
@@ -158,6 +160,7 @@ impl FlowTable {
             duplicates: Duplicates::default(),
             fragments: Fragments::default(),
             now: Timestamp::from_nanos(i64::MIN),
+            next_second: Timestamp::from_nanos(i64::MIN),
             budget,
             counts: Counts::default(),
         }
@@ -187,9 +190,9 @@ impl FlowTable {
     /// Time has come to `now`, as other tables of the same capture may know first: ends the flows that are over. To be told before
     /// [`finish`](Self::finish) wherever there are several tables, so that what a flow ends with does not depend on which one it was in.
     pub fn advance(&mut self, now: Timestamp, observer: &mut impl Observer) {
-        let is_another_second = second_of(now) > second_of(self.now);
         self.now = self.now.max(now);
-        if is_another_second {
+        if now >= self.next_second {
+            self.next_second = Timestamp::from_parts(second_of(now).saturating_add(1), 0);
             self.expire(now - SLACK, observer);
         }
     }
@@ -346,10 +349,11 @@ impl FlowTable {
 
     /// Why a found flow takes no more packets, if so.
     fn is_over(&self, flow: &Live, packet: &Packet<'_>, header: &Header, address: &Address) -> Option<Ended> {
-        let ending = self.ending(flow, packet.time);
         match (header, &flow.tcp) {
-            _ if flow.deadline(&self.settings) < packet.time => ending,
-            (Header::Tcp(tcp), Some(connection)) if connection.is_reuse(flow.side(address.keyed.from_low), tcp) => ending.or(Some(Ended::Reused)),
+            _ if flow.deadline(&self.settings) < packet.time => self.ending(flow, packet.time),
+            (Header::Tcp(tcp), Some(connection)) if connection.is_reuse(flow.side(address.keyed.from_low), tcp) => {
+                self.ending(flow, packet.time).or(Some(Ended::Reused))
+            }
             _ => None,
         }
     }

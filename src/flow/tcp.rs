@@ -3,6 +3,8 @@
 //! The rules are those of Zeek's TCP analyser (src/packet_analysis/protocol/tcp, scripts/base/protocols/conn/main.zeek), so that both say the same of the
 //! same packets. Where portbook differs the reason stands at the place.
 
+use std::num::NonZeroI64;
+
 use crate::decode::{Ip, Packet, Tcp, TcpFlags};
 use crate::flow::story;
 use crate::flow::stream::{FIRST, Gaps, Outlet, Seen, Segment, Stream};
@@ -36,12 +38,12 @@ pub(super) struct Half {
     last: i64,
     /// Highest position acknowledged by the other end.
     acknowledged: i64,
-    /// Positions of the last SYN, FIN and RST: the same flag is a new letter only elsewhere.
-    marks: [i64; 3],
+    /// Positions of the last SYN, FIN and RST, their low halves: the same flag is a new letter only elsewhere.
+    marks: [u32; 3],
     /// Kinds of letters already written.
     written: u8,
     /// One past the FIN.
-    fin: Option<i64>,
+    fin: Option<NonZeroI64>,
     /// Its close was noted.
     closed: bool,
     retransmissions: u32,
@@ -149,7 +151,7 @@ impl Connection {
         let mut letters = Letters { history, side };
         self.write_letters(&mut letters, me, tcp, at, len);
         if tcp.flags.has(TcpFlags::FIN) {
-            self.ends[me].fin = Some(at.saturating_add(taken));
+            self.ends[me].fin = NonZeroI64::new(at.saturating_add(taken));
         }
         let acknowledges = self.acknowledge(other, tcp);
         let advance = self.note_sent(&mut letters, me, tcp, at.saturating_add(taken), len);
@@ -169,7 +171,7 @@ impl Connection {
         }
         let (me, other) = (side as usize, side.other() as usize);
         if let Some(position) = effect.acknowledges {
-            let position = self.ends[other].fin.map_or(position, |fin| position.min(fin - 1));
+            let position = self.ends[other].fin.map_or(position, |fin| position.min(fin.get() - 1));
             // Where no SYN was seen the first acknowledgment may be for what came before the capture.
             let is_guess = position <= FIRST + 1 && self.partial;
             if !is_guess {
@@ -255,7 +257,7 @@ impl Connection {
 
     fn acknowledged_payload(&self) -> [u64; 2] {
         self.ends.each_ref().map(|end| {
-            let payload_end = end.fin.map_or(end.acknowledged, |fin| end.acknowledged.min(fin - 1));
+            let payload_end = end.fin.map_or(end.acknowledged, |fin| end.acknowledged.min(fin.get() - 1));
             u64::try_from(payload_end - FIRST).unwrap_or(0)
         })
     }
@@ -484,6 +486,7 @@ impl Letters<'_> {
 
     /// The first of its kind, and each at another place than the one before.
     fn each(&mut self, end: &mut Half, kind: u8, mark: usize, at: i64, letter: u8) {
+        let at = at as u32;
         if end.written & kind == 0 || end.marks[mark] != at {
             self.write(letter);
         }

@@ -322,7 +322,7 @@ fn a_silence_is_noted_before_the_segment_that_stays_open_and_before_a_reset() {
     let seen = t.run();
     let story = story(&seen);
     let seconds = |nanos: u64| nanos / 1_000_000_000;
-    assert_eq!((story.silence_before.map(seconds), story.open_again[0]), ([600, 0], 1));
+    assert_eq!((story.silence_before.map(seconds), story.open_segment[0].again), ([600, 0], 1));
     assert_eq!(story.reset.as_ref().map(|reset| (seconds(reset.after_silence), reset.ident_before)), Some((5, story.ident[1])));
 }
 
@@ -350,7 +350,7 @@ fn the_largest_segment_without_acknowledgment_stays_open() {
     t.client().data(&LARGE);
     t.client().at(1_006).data(&LARGE);
     let seen = t.run();
-    assert_eq!((story(&seen).largest_acknowledged[0], story(&seen).open_segment[0].0, story(&seen).retransmissions[0]), (5, 1_460, 1));
+    assert_eq!((story(&seen).largest_acknowledged[0], story(&seen).open_segment[0].len, story(&seen).retransmissions[0]), (5, 1_460, 1));
 }
 
 #[test]

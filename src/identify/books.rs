@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::identify::ledger::Stamp;
 use crate::identify::names::Names;
 use crate::identify::promise::Promises;
-use crate::identify::{Fact, Heard, NameSource, Promise};
+use crate::identify::{Fact, Heard, NameSource, Promise, Resolved};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::time::Timestamp;
 
@@ -56,7 +56,8 @@ impl Books {
     /// Enters what a fact of a flow between `ends` says about others than that flow.
     pub(super) fn learn(&self, fact: &Fact, ends: (Endpoint, Endpoint), stamp: Stamp) {
         match fact {
-            Fact::Resolved { name, aliases, addresses, ttl, source } => {
+            Fact::Resolved(resolved) => {
+                let Resolved { name, aliases, addresses, ttl, source } = &**resolved;
                 let addresses: Vec<IpAddr> = addresses.iter().copied().filter(|ip| is_hosts(*ip)).collect();
                 let names: Arc<[Box<str>]> = std::iter::once(name).chain(aliases).cloned().collect();
                 // A group hears the answers of multicast DNS and LLMNR: nobody in particular asked.

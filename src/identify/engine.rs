@@ -107,7 +107,7 @@ struct Live {
     matches: Vec<Match>,
     facts: Vec<Fact>,
     /// The latest answer beyond the facts kept.
-    last_answer: Option<Fact>,
+    last_answer: Option<Box<Fact>>,
     /// How often a request was sent again.
     retries: u32,
     opening: [Vec<u8>; 2],
@@ -337,7 +337,7 @@ impl Live {
     /// A fact that finds no room. The latest answer has a place of its own: how a long dialogue ended must not be lost for how it began.
     fn pass_over(&mut self, fact: Fact) {
         let is_answer = matches!(fact, Fact::Answer { .. });
-        let lost = if is_answer { self.last_answer.replace(fact).is_some() } else { true };
+        let lost = if is_answer { self.last_answer.replace(Box::new(fact)).is_some() } else { true };
         self.dropped = self.dropped.saturating_add(u32::from(lost));
     }
 
@@ -366,7 +366,7 @@ impl Live {
             flow.direction = Direction::Likely;
         }
         let opening = opening.map(Vec::into_boxed_slice);
-        facts.extend(last_answer);
+        facts.extend(last_answer.map(|last| *last));
         // Held until the last packet of the capture: room that was kept for more is given back.
         protocol.shrink_to_fit();
         matches.shrink_to_fit();

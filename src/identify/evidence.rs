@@ -1,10 +1,10 @@
 //! Which protocol an opening shows, and how far that is to be believed.
 
-use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
 use crate::identify::Evidence;
-use crate::identify::protocol::{Gate, Hit, Opening, PROTOCOLS, Piece, Probe, Protocol, Strength};
+use crate::identify::protocol::{GATED, Gate, Hit, Opening, PROTOCOLS, Piece, Probe, Protocol};
 use crate::net::{Side, Transport};
 
 /// A protocol that said an opening is its own.
@@ -16,7 +16,14 @@ pub(super) struct Recognised {
     pub(super) client: Option<Side>,
 }
 
-/// Which protocols have said that a stream cannot be theirs: one bit each, in the order of [`PROTOCOLS`].
+/// All protocols, those with the strongest kind of probe first: whoever is asked first and recognises an opening as well as can be need not be held against the rest.
+static ASKED: LazyLock<Vec<&'static dyn Protocol>> = LazyLock::new(|| {
+    let mut asked = PROTOCOLS.to_vec();
+    asked.sort_by_key(|protocol| protocol.strength());
+    asked
+});
+
+/// Which protocols have said that a stream cannot be theirs: one bit each, in the order of [`ASKED`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Refused(u128);
 
@@ -56,7 +63,7 @@ impl Refused {
     pub(super) fn hides(self, opening: &Opening<'_>) -> bool {
         let would = |protocol: &dyn Protocol| matches!(protocol.probe(opening), Probe::Found { .. });
         let refused = |index: usize| self.0 >> index & 1 == 1;
-        PROTOCOLS.iter().enumerate().any(|(index, protocol)| refused(index) && protocol.carriers().contains(&opening.transport) && would(*protocol))
+        ASKED.iter().enumerate().any(|(index, protocol)| refused(index) && protocol.carriers().contains(&opening.transport) && would(*protocol))
     }
 
     fn add(&mut self, index: usize) {
@@ -69,61 +76,83 @@ impl Refused {
     }
 }
 
-/// Asks every protocol that has not refused yet. Of several that match, the one with the strongest evidence, then with the strongest kind of
+/// Asks the protocols that have not refused yet. Of several that match, the one with the strongest evidence, then with the strongest kind of
 /// probe, then the first by name.
 pub(super) fn recognise(opening: &Opening<'_>, refused: &mut Refused) -> Option<Recognised> {
-    let mut best: Option<(Rank, Recognised)> = None;
+    let mut best: Option<Recognised> = None;
     refused.add_strangers(opening.transport);
     let asked = if opening.transport == Transport::TCP { *refused } else { Refused(refused.0 | GATES.closed(opening)) };
     debug_assert!(!Refused(asked.0 & !refused.0).hides(opening), "a gate is too narrow");
+    let best_there_is = if opening.client.is_empty() || opening.server.is_empty() { Evidence::OneOpening } else { Evidence::BothOpenings };
     for index in asked.others() {
-        let protocol = PROTOCOLS[index];
+        let protocol = ASKED[index];
         match protocol.probe(opening) {
             Probe::NotForUs => refused.add(index),
             Probe::NeedMore => {}
             Probe::Found { evidence, hit, client } => {
-                let rank = (evidence, Reverse(protocol.strength()), Reverse(index));
-                if best.as_ref().is_none_or(|(known, _)| *known < rank) {
-                    best = Some((rank, Recognised { protocol, evidence, hit, client }));
+                debug_assert!(evidence <= best_there_is, "{} sees more than there is", protocol.name());
+                if best.as_ref().is_none_or(|known| known.evidence < evidence) {
+                    best = Some(Recognised { protocol, evidence, hit, client });
+                }
+                if evidence == best_there_is {
+                    break;
                 }
             }
         }
     }
-    best.map(|(_, recognised)| recognised)
+    best
 }
 
 /// Which datagrams each protocol is asked about: a bit each, worked out once.
 struct Gates {
     /// By first byte: protocols that ask for others.
     bytes: [u128; 256],
-    /// Protocols that ask for ports.
-    ports: Vec<(u128, &'static [u16])>,
+    /// By place: protocols that ask for a zero.
+    zeros: [u128; GATED],
+    /// Protocols that ask for ports, and which of them by port, in ascending order.
+    ports: (u128, Vec<(u16, u128)>),
 }
 
 impl Gates {
     fn of_all() -> Self {
-        let mut gates = Self { bytes: [0; 256], ports: Vec::new() };
-        for (index, protocol) in PROTOCOLS.iter().enumerate() {
+        let mut gates = Self { bytes: [0; 256], zeros: [0; GATED], ports: (0, Vec::new()) };
+        let mut by_port: BTreeMap<u16, u128> = BTreeMap::new();
+        for (bit, protocol) in ASKED.iter().enumerate().map(|(index, protocol)| (1 << index, protocol)) {
             match protocol.gate() {
                 Gate::Any => {}
-                Gate::Ports(ports) => gates.ports.push((1 << index, ports)),
+                Gate::Ports(ports) => {
+                    gates.ports.0 |= bit;
+                    ports.iter().for_each(|port| *by_port.entry(*port).or_default() |= bit);
+                }
                 Gate::Bytes(ranges) => {
                     let closed = |byte: u8| !ranges.iter().any(|range| range.contains(&byte));
-                    (0..=u8::MAX).zip(&mut gates.bytes).filter(|(byte, _)| closed(*byte)).for_each(|(_, bits)| *bits |= 1 << index);
+                    (0..=u8::MAX).zip(&mut gates.bytes).filter(|(byte, _)| closed(*byte)).for_each(|(_, bits)| *bits |= bit);
                 }
+                Gate::Zeros(places) => (0..).zip(&mut gates.zeros).filter(|(place, _)| places.contains(place)).for_each(|(_, bits)| *bits |= bit),
             }
         }
+        gates.ports.1 = by_port.into_iter().collect();
         gates
     }
 
     /// Protocols whose gate is closed to what both sides sent.
     fn closed(&self, opening: &Opening<'_>) -> u128 {
-        let of_side = |bytes: &[u8]| bytes.first().map_or(u128::MAX, |byte| self.bytes[usize::from(*byte)]);
+        let of_side = |bytes: &[u8]| match bytes.split_first() {
+            None => u128::MAX,
+            Some((first, _)) => {
+                let other = |place: usize| bytes.get(place).is_none_or(|byte| *byte != 0);
+                let lacks_zero = self.zeros.iter().enumerate().filter(|(place, bits)| **bits != 0 && other(*place)).fold(0, |closed, (_, bits)| closed | bits);
+                self.bytes[usize::from(*first)] | lacks_zero
+            }
+        };
         let by_bytes = match (opening.client, opening.server) {
             ([], []) => 0,
             (client, server) => of_side(client) & of_side(server),
         };
-        self.ports.iter().filter(|(_, ports)| !opening.is_at(ports)).fold(by_bytes, |closed, (bit, _)| closed | bit)
+        let (asking, by_port) = &self.ports;
+        let at = |port: u16| by_port.binary_search_by_key(&port, |(port, _)| *port).map_or(0, |found| by_port[found].1);
+        let open = if opening.anywhere { u128::MAX } else { at(opening.ends.0.port) | at(opening.ends.1.port) };
+        by_bytes | asking & !open
     }
 }
 
@@ -131,8 +160,6 @@ impl Gates {
 static FIRST_BYTES: [[[OnceLock<Refused>; 256]; 2]; 2] = [const { [const { [const { OnceLock::new() }; 256] }; 2] }; 2];
 
 static GATES: LazyLock<Gates> = LazyLock::new(Gates::of_all);
-
-type Rank = (Evidence, Reverse<Strength>, Reverse<usize>);
 
 impl Evidence {
     /// One class less, as for a flow whose start was not seen; bytes that were seen stay one opening.
@@ -150,7 +177,7 @@ static STRANGERS: LazyLock<[Refused; 256]> = LazyLock::new(|| {
     let mut strangers = [Refused::default(); 256];
     for (number, strangers) in (0..=u8::MAX).zip(&mut strangers) {
         let runs_elsewhere = |protocol: &&dyn Protocol| !protocol.carriers().contains(&Transport(number));
-        PROTOCOLS.iter().enumerate().filter(|(_, protocol)| runs_elsewhere(protocol)).for_each(|(index, _)| strangers.add(index));
+        ASKED.iter().enumerate().filter(|(_, protocol)| runs_elsewhere(protocol)).for_each(|(index, _)| strangers.add(index));
     }
     strangers
 });

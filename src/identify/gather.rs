@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use crate::capture::FrameId;
 use crate::identify::evidence::{Recognised, Refused, recognise};
 use crate::identify::protocol::{Head, Opening, Piece};
@@ -21,8 +23,9 @@ pub(super) struct Setting {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gathered {
     bytes: [Vec<u8>; 2],
-    pieces: Vec<Kept>,
-    heads: Vec<Head>,
+    /// Most unknown flows send one or two pieces.
+    pieces: SmallVec<[Kept; 1]>,
+    heads: SmallVec<[Head; 1]>,
     refused: Refused,
     /// A gap: what follows on that side is not its beginning.
     torn: [bool; 2],
@@ -58,7 +61,6 @@ impl Gathered {
     /// Begins with a piece that the protocols were [asked](Self::ask_first) about.
     pub(super) fn begin(piece: &Piece<'_>, refused: Refused) -> Self {
         let mut gathered = Self { refused, ..Self::default() };
-        gathered.heads.reserve_exact(1);
         gathered.heads.push(head(piece));
         gathered.keep(piece, piece.transport != Transport::TCP);
         gathered
@@ -68,7 +70,6 @@ impl Gathered {
     pub(super) fn add(&mut self, piece: &Piece<'_>, setting: Setting) -> Option<Recognised> {
         let datagrams = piece.transport != Transport::TCP;
         if self.heads.len() < limit::PIECES_TRIED {
-            self.heads.reserve_exact(1);
             self.heads.push(head(piece));
         }
         self.keep(piece, datagrams);
@@ -131,7 +132,6 @@ impl Gathered {
         // The rest of a stream's piece is as good as lost: nothing may be taken for its continuation.
         self.torn[side] |= !datagrams && left > 0;
         let (range, Piece { from, offset, time, frame, .. }) = (start..start + taken.len(), *piece);
-        self.pieces.reserve_exact(1);
         self.pieces.push(Kept { from, range, offset, missing, time, frame });
     }
 

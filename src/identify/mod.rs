@@ -94,6 +94,21 @@ pub struct Match {
     pub frame: FrameId,
 }
 
+/// What a resolver answered: a name and its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The name that was asked for, lower case.
+    pub name: Box<str>,
+    /// Names passed on the way (CNAME), in order.
+    pub aliases: Vec<Box<str>>,
+    /// Addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Record time to live.
+    pub ttl: Duration,
+    /// Who says so.
+    pub source: NameSource,
+}
+
 /// A neutral statement of a protocol about its flow.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
@@ -109,18 +124,7 @@ pub enum Fact {
         source: NameSource,
     },
     /// A resolver's answer: this name has these addresses. Feeds the name book.
-    Resolved {
-        /// The name that was asked for, lower case.
-        name: Box<str>,
-        /// Names passed on the way (CNAME), in order.
-        aliases: Vec<Box<str>>,
-        /// Addresses.
-        addresses: Vec<IpAddr>,
-        /// Record time to live.
-        ttl: Duration,
-        /// Who says so.
-        source: NameSource,
-    },
+    Resolved(Box<Resolved>),
     /// A request for a resource: HTTP method and target path, CoAP code and Uri-Path ...
     Request {
         /// `GET`, `PROPFIND`, `POST` ...

@@ -26,7 +26,7 @@ impl Fact {
             Self::Answer { by, .. } => by,
             Self::Speaks { client } => client,
             Self::Inner(_)
-            | Self::Resolved { .. }
+            | Self::Resolved(_)
             | Self::Request { .. }
             | Self::Promise(_)
             | Self::Retry

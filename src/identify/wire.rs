@@ -93,6 +93,12 @@ impl<'a> Cursor<'a> {
 /// Text from the wire for people: what is not [printable](is_unprintable) and broken UTF-8 replaced, ends trimmed, at most [`limit::TEXT_KEPT`] bytes read.
 pub fn printable(bytes: &[u8]) -> Box<str> {
     let cut = bytes.get(..limit::TEXT_KEPT).unwrap_or(bytes);
+    // Nearly all of it is plain ASCII.
+    if let Some(text) = cut.is_ascii().then(|| std::str::from_utf8(cut).ok()).flatten()
+        && !text.bytes().any(|byte| byte.is_ascii_control())
+    {
+        return text.trim().into();
+    }
     let text: String = String::from_utf8_lossy(cut).chars().map(|c| if is_unprintable(c) { ' ' } else { c }).collect();
     text.trim().into()
 }
@@ -124,6 +130,10 @@ pub fn hold(held: &mut Vec<u8>, bytes: &[u8], most: usize) -> usize {
 pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
     let text = std::str::from_utf8(bytes).ok()?.trim_end_matches('\0').trim_end_matches('.');
     let fits = !text.is_empty() && text.len() <= 253;
+    if text.is_ascii() {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        return (fits && text.bytes().all(allowed)).then(|| text.to_ascii_lowercase().into());
+    }
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     (fits && text.chars().all(allowed)).then(|| text.to_lowercase().into())
 }

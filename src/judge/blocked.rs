@@ -80,7 +80,7 @@ fn worked(ending: &Ending<'_>) -> Fate {
     let goes_on = flow.ended == Ended::CaptureEnd && ending.left < ANSWER_BY;
     let whole = ending.tcp.is_none_or(|tcp| tcp.missed_bytes == [0, 0] && tcp.resets == 0 && !tcp.midstream);
     // What was never acknowledged may never have arrived.
-    let hangs = flow.ended != Ended::Closed && ending.tcp.is_some_and(|tcp| tcp.open_segment.iter().any(|(len, _)| *len > 0));
+    let hangs = flow.ended != Ended::Closed && ending.tcp.is_some_and(|tcp| tcp.open_segment.iter().any(|open| open.len > 0));
     // A documented name that was not to be had may be denied, though nothing shows it.
     let denied = ending.denied.is_some_and(|denied| denied.row.is_some());
     let sure = talked && whole && !hangs && !goes_on && !denied;

@@ -19,8 +19,9 @@ pub struct Docket<'a> {
 
 impl<'a> Docket<'a> {
     /// Nobody waits yet.
-    pub const fn new(judge: Judge<'a>) -> Self {
-        Self { judge, waiting: VecDeque::new() }
+    pub fn new(judge: Judge<'a>) -> Self {
+        // Room is asked for at once: growing would copy what waits again and again, and what is not used of it costs nothing.
+        Self { judge, waiting: VecDeque::with_capacity(FLOWS_AWAITING) }
     }
 
     /// Hears a flow that has ended, and judges the one whose turn that makes it.

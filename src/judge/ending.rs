@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::capture::FrameId;
-use crate::flow::{Ended, Flow, Rejection, Reset, TcpStory};
+use crate::flow::{Ended, Flow, Moment, Rejection, Reset, TcpStory};
 use crate::identify::{AnswerKind, Fact, Identified, Promise, Step};
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
@@ -227,17 +227,17 @@ impl<'a> Ending<'a> {
         if let Some(tcp) = self.tcp {
             tcp.reset.iter().for_each(|reset| cite(reset.frame));
             tcp.syn_times.iter().for_each(|(_, frame)| cite(*frame));
-            tcp.first_data.iter().flatten().for_each(|(_, frame)| cite(*frame));
+            tcp.first_data.iter().flatten().for_each(|moment| cite(moment.frame()));
         }
         self.identified.matches.iter().for_each(|hit| cite(hit.frame));
-        self.tcp.iter().flat_map(|tcp| tcp.last_data.iter().flatten()).for_each(|(_, frame)| cite(*frame));
+        self.tcp.iter().flat_map(|tcp| tcp.last_data.iter().flatten()).for_each(|moment| cite(moment.frame()));
         frames.sort_unstable();
         frames
     }
 
     /// Whether the flow was cut off by the end of the capture before an answer could be expected. What was said first had all the time since.
     pub(super) fn is_cut_by_the_end(&self) -> bool {
-        let first_said = self.tcp.and_then(|tcp| tcp.first_data[0]).map_or(self.flow.last, |(time, _)| time);
+        let first_said = self.tcp.and_then(|tcp| tcp.first_data[0]).map_or(self.flow.last, Moment::time);
         let waited = self.flow.last.since(first_said).saturating_add(self.left);
         self.flow.ended == Ended::CaptureEnd && waited < ANSWER_BY && self.tries < 2 && self.asked < 2
     }
@@ -261,7 +261,7 @@ fn spaced_syns(tcp: &TcpStory) -> u32 {
 
 /// From the client's packet that a reset of the server answers: its last SYN, or its last payload.
 fn waited(tcp: &TcpStory, reset: &Reset) -> Option<Duration> {
-    let provoked: Option<Timestamp> = if reset.answers_syn { tcp.syn_times.last() } else { tcp.last_data[0].as_ref() }.map(|(time, _)| *time);
+    let provoked: Option<Timestamp> = if reset.answers_syn { tcp.syn_times.last().map(|(time, _)| *time) } else { tcp.last_data[0].map(Moment::time) };
     provoked.filter(|time| reset.from == Side::Server && *time <= reset.time).map(|time| reset.time.since(time))
 }
 

@@ -2,7 +2,9 @@
 //! that fits is remembered whole.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, Hash};
+use std::marker::PhantomData;
 
 use foldhash::fast::RandomState;
 
@@ -34,15 +36,16 @@ impl<K: Eq + Hash, V: Default> Remembered<K, V> {
     /// The value of the key to be changed, a new one where it is not remembered. Half the room being taken by what was met since, the half that was not
     /// met again is forgotten.
     pub(super) fn meet(&mut self, key: K) -> &mut V {
-        if !self.recent.contains_key(&key) {
-            let known = self.older.remove(&key);
-            if self.recent.len() >= (self.room / 2).max(1) {
-                self.forgotten += self.older.len() as u64;
-                self.older = std::mem::take(&mut self.recent);
-            }
-            return self.recent.entry(key).or_insert(known.unwrap_or_default());
+        // What was met before is carried over first: the older half goes only for a key that is in neither.
+        let known = if self.older.is_empty() { None } else { self.older.remove(&key) };
+        if self.recent.len() >= (self.room / 2).max(1) && !self.recent.contains_key(&key) {
+            self.forgotten += self.older.len() as u64;
+            self.older = std::mem::take(&mut self.recent);
         }
-        self.recent.entry(key).or_default()
+        match self.recent.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(known.unwrap_or_default()),
+        }
     }
 
     /// The keys, in no order.
@@ -53,6 +56,52 @@ impl<K: Eq + Hash, V: Default> Remembered<K, V> {
     /// How many were forgotten for want of room.
     pub(super) fn forgotten(&self) -> u64 {
         self.forgotten
+    }
+}
+
+/// Values by key like [`Remembered`], for keys that are only ever asked for: each is kept as a mark of 16 bytes, whatever its own size. Two keys with one mark are not
+/// to be met: the marks are keyed anew in each process, so nobody can look for such keys either.
+#[derive(Clone, Debug)]
+pub(super) struct Marked<K, V> {
+    kept: Remembered<(u64, u64), V>,
+    marks: [RandomState; 2],
+    keys: PhantomData<fn(K)>,
+}
+
+impl<K: Hash, V: Default> Marked<K, V> {
+    /// An empty memory for so many keys.
+    pub(super) fn new(room: usize) -> Self {
+        Self { kept: Remembered::new(room), marks: [RandomState::default(), RandomState::default()], keys: PhantomData }
+    }
+
+    /// The value of the key, if it is remembered.
+    pub(super) fn get(&self, key: &K) -> Option<&V> {
+        self.kept.get(&self.mark(key))
+    }
+
+    /// Whether the key is remembered.
+    pub(super) fn has(&self, key: &K) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// As [`Remembered::meet`].
+    pub(super) fn meet(&mut self, key: &K) -> &mut V {
+        self.kept.meet(self.mark(key))
+    }
+
+    /// How many were forgotten for want of room.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.kept.forgotten()
+    }
+
+    /// A number that stands for something in values of this memory, where few are held against each other; never zero.
+    pub(super) fn number(&self, of: impl Hash) -> u32 {
+        (self.marks[0].hash_one(of) >> 32) as u32 | 1
+    }
+
+    fn mark(&self, key: &K) -> (u64, u64) {
+        let [one, other] = &self.marks;
+        (one.hash_one(key), other.hash_one(key))
     }
 }
 

@@ -161,7 +161,7 @@ fn is_lookup(identified: &Identified) -> bool {
 /// Names that got an address that a host can have.
 fn given(identified: &Identified) -> impl Iterator<Item = (&str, &[IpAddr])> {
     identified.facts.iter().filter_map(|fact| match fact {
-        Fact::Resolved { name, addresses, .. } if addresses.iter().any(|address| !is_nobodys(*address)) => Some((&**name, addresses.as_slice())),
+        Fact::Resolved(resolved) => Some((&*resolved.name, resolved.addresses.as_slice())).filter(|(_, all)| all.iter().any(|address| !is_nobodys(*address))),
         _ => None,
     })
 }
@@ -179,8 +179,9 @@ fn denial(fact: &Fact) -> Option<(&str, Denial)> {
                 other => Denial::Code(*other),
             },
         )),
-        Fact::Resolved { name, addresses, .. } => {
-            addresses.first().filter(|_| addresses.iter().all(|ip| is_nobodys(*ip))).map(|ip| (&**name, Denial::NoHost(*ip)))
+        Fact::Resolved(resolved) => {
+            let addresses = &resolved.addresses;
+            addresses.first().filter(|_| addresses.iter().all(|ip| is_nobodys(*ip))).map(|ip| (&*resolved.name, Denial::NoHost(*ip)))
         }
         _ => None,
     }

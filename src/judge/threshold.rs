@@ -44,7 +44,7 @@ pub(super) const SESSION_ID: u64 = 16;
 /// A service that has not replied to a whole request by then is silent; web servers and brokers allow themselves half a minute, people do not wait as long.
 pub(super) const REPLY_BY: Duration = Duration::from_secs(10);
 /// SYN-ACKs after which an opener that neither acknowledges nor asks again is gone: the server's first two repetitions take three seconds.
-pub(super) const HALF_OPEN: u32 = 2;
+pub(super) const HALF_OPEN: u16 = 2;
 /// Owners of names that share an issuer or a key, from which on that is no coincidence of one company's servers.
 pub(super) const UNRELATED_NAMES: usize = 3;
 /// Echo requests without an answer that are worth a word: many hosts ignore them, and one is lost now and then.

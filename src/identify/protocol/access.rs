@@ -47,7 +47,7 @@ pub static WIREGUARD: Known = Known {
 pub static OPENVPN: Known = Known {
     name: "openvpn",
     carriers: &[Transport::UDP, Transport::TCP],
-    gate: Gate::Any,
+    gate: Gate::Bytes(&[0x38..=0x38, 0x40..=0x40, 0x50..=0x50]),
     ask: |opening, bytes| openvpn(opening, bytes, &[0x38, 0x50]),
     answer: |opening, bytes| openvpn(opening, bytes, &[0x40]),
     strength: Strength::Structure,

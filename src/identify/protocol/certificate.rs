@@ -30,8 +30,8 @@ pub(super) struct Certificate {
 pub(super) fn tell(protocol: &'static str, message: &[u8], from: Side, said: &mut Said<'_>) -> bool {
     let mut at = Cursor::new(message);
     let first = at.be24().and_then(|_| at.be24()).and_then(|len| at.take(len as usize));
-    let Some(certificate) = first.and_then(Certificate::read) else { return false };
-    for name in certificate.names.iter().filter(|name| !name.starts_with("*.")) {
+    let Some(certificate) = first.and_then(|der| Certificate::read(der, said.wants_details)) else { return false };
+    for name in certificate.names.iter().filter(|name| !name.is_empty() && !name.starts_with("*.")) {
         said.name(from, name, NameSource::Certificate);
     }
     let field = if from == Side::Server { "certificate" } else { "client_certificate" };
@@ -47,10 +47,10 @@ pub(super) fn tell(protocol: &'static str, message: &[u8], from: Side, said: &mu
 }
 
 impl Certificate {
-    /// Reads a DER certificate as far as it goes.
-    pub(super) fn read(der: &[u8]) -> Option<Self> {
-        let (_, whole) = element(&mut Cursor::new(der))?;
-        let (_, body) = element(&mut Cursor::new(whole))?;
+    /// Reads a DER certificate as far as it goes; what only records print (subject, end, wildcards) where that is wanted.
+    pub(super) fn read(der: &[u8], whole: bool) -> Option<Self> {
+        let (_, signed) = element(&mut Cursor::new(der))?;
+        let (_, body) = element(&mut Cursor::new(signed))?;
         let mut at = Cursor::new(body);
         let mut next = element(&mut at)?;
         if next.0 == EXPLICIT_0 {
@@ -62,15 +62,15 @@ impl Certificate {
         let (public, issuer) = (is_public(issuer), name_of(issuer));
         let mut validity = Cursor::new(element(&mut at)?.1);
         element(&mut validity)?;
-        let not_after = printable(element(&mut validity)?.1);
-        let subject = name_of(element(&mut at)?.1);
+        let not_after = Some(element(&mut validity)?.1).filter(|_| whole).map_or_else(Box::default, printable);
+        let subject = Some(element(&mut at)?.1).filter(|_| whole).map_or_else(Box::default, name_of);
         // What a public authority issued is held against nothing.
         let mark = |bytes: &[u8]| if public { 0 } else { mark(bytes) };
         let key = mark(element(&mut at)?.1);
         let mut certificate = Self { subject, issuer, names: Vec::new(), not_after, key, whole: mark(der), public };
         while let Some((tag, body)) = element(&mut at) {
             if tag == EXPLICIT_3 {
-                certificate.names = alternative_names(body).unwrap_or_default();
+                certificate.names = alternative_names(body, whole).unwrap_or_default();
             }
         }
         Some(certificate)
@@ -119,7 +119,7 @@ fn attributes(name: &[u8]) -> [Option<&[u8]>; 2] {
     found
 }
 
-fn alternative_names(extensions: &[u8]) -> Option<Vec<Box<str>>> {
+fn alternative_names(extensions: &[u8], wildcards: bool) -> Option<Vec<Box<str>>> {
     let mut list = Cursor::new(element(&mut Cursor::new(extensions))?.1);
     while let Some((_, extension)) = element(&mut list) {
         let mut at = Cursor::new(extension);
@@ -133,10 +133,16 @@ fn alternative_names(extensions: &[u8]) -> Option<Vec<Box<str>>> {
         let mut names = Cursor::new(element(&mut Cursor::new(value.1))?.1);
         let mut found = Vec::new();
         while let Some((tag, name)) = element(&mut names) {
-            let plain = name.strip_prefix(b"*.").unwrap_or(name);
-            if tag == DNS_NAME && found.len() < limit::NAMES_OF_A_HOST && host_name(plain).is_some() {
-                found.push(printable(name).to_lowercase().into());
+            let wildcard = name.strip_prefix(b"*.");
+            if tag != DNS_NAME || found.len() >= limit::NAMES_OF_A_HOST {
+                continue;
             }
+            // Unwanted or not, a wildcard takes one of the places that there are: what is said of the others must not depend on it.
+            found.extend(host_name(wildcard.unwrap_or(name)).map(|plain| match wildcard {
+                Some(_) if wildcards => format!("*.{plain}").into(),
+                Some(_) => Box::default(),
+                None => plain,
+            }));
         }
         return Some(found);
     }
@@ -280,15 +286,15 @@ mod tests {
 
     #[test]
     fn a_certificate_tells_its_names_its_issuer_and_its_end() {
-        let certificate = Certificate::read(&sample()).unwrap();
+        let certificate = Certificate::read(&sample(), true).unwrap();
         assert_eq!((&*certificate.subject, &*certificate.issuer, &*certificate.not_after), ("player.example", "Some CA", "260102030405Z"));
         assert_eq!(certificate.names, ["player.example".into(), Box::<str>::from("*.cdn.example")]);
     }
 
     #[test]
     fn certificates_with_one_key_have_one_mark_and_an_authority_is_public_by_its_name() {
-        let certificate = Certificate::read(&sample()).unwrap();
-        let cut = Certificate::read(&sample()[..sample().len() - 1]).unwrap();
+        let certificate = Certificate::read(&sample(), true).unwrap();
+        let cut = Certificate::read(&sample()[..sample().len() - 1], true).unwrap();
         assert_eq!((certificate.key, certificate.whole == cut.whole), (cut.key, false));
         assert!(!certificate.public);
         let issuers = ["Let's Encrypt", "GTS CA 1C3", "mitmproxy"].map(|text| is_public(&name(ORGANISATION, text)[4..]));
@@ -305,7 +311,7 @@ mod tests {
             tell("tls", &message, from, &mut Said { facts: &mut facts, evidence: &mut evidence, wants_details });
             facts.into_iter().filter(|fact| matches!(fact, Fact::Certified { .. })).collect::<Vec<_>>()
         };
-        let certificate = Certificate::read(&sample).unwrap();
+        let certificate = Certificate::read(&sample, true).unwrap();
         let due = Fact::Certified { issuer: "Some CA".into(), key: certificate.key, whole: certificate.whole, public: false };
         assert_eq!([marked(true, Side::Server), marked(false, Side::Server)], [vec![due.clone()], vec![due]]);
         assert_eq!(marked(true, Side::Client), []);
@@ -315,7 +321,7 @@ mod tests {
     fn a_certificate_cut_anywhere_is_read_as_far_as_it_goes() {
         let sample = sample();
         for len in 0..sample.len() {
-            let _ = Certificate::read(&sample[..len]);
+            let _ = Certificate::read(&sample[..len], true);
         }
     }
 }

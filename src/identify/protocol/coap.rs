@@ -2,7 +2,7 @@
 
 use crate::identify::wire::{Cursor, Length, Messages, host_name, printable};
 
-use super::{Appetite, Evidence, Fact, Hit, NameSource, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
+use super::{Appetite, Evidence, Fact, Gate, Hit, NameSource, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
 use crate::identify::AnswerKind;
 use crate::limit;
 use crate::net::is_group;
@@ -18,6 +18,10 @@ impl Protocol for Coap {
 
     fn carriers(&self) -> &'static [Transport] {
         &[Transport::UDP, Transport::TCP]
+    }
+
+    fn gate(&self) -> Gate {
+        Gate::Bytes(&[0x40..=0x7f])
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::identify::wire::{Cursor, host_name, printable};
-use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
+use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
 use crate::net::{Transport, is_group};
 
 use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
@@ -64,7 +64,13 @@ impl Lease {
         let name = full.or_else(|| option(options, 12).and_then(host_name));
         if let (Some(name), REQUEST, Some(ip)) = (&name, kind, option(options, 50).and_then(ipv4)) {
             // Who has no address yet sends from 0.0.0.0. The one it asks for was offered to it just before.
-            said.say(Fact::Resolved { name: name.clone(), aliases: Vec::new(), addresses: vec![ip.into()], ttl: Duration::ZERO, source: NameSource::Dhcp });
+            said.say(Fact::Resolved(Box::new(Resolved {
+                name: name.clone(),
+                aliases: Vec::new(),
+                addresses: vec![ip.into()],
+                ttl: Duration::ZERO,
+                source: NameSource::Dhcp,
+            })));
         }
         if std::mem::replace(&mut self.named, true) {
             return;
@@ -94,7 +100,7 @@ impl Lease {
             if let Some(name) = option(options, 12).and_then(host_name).filter(|_| kind == ACK) {
                 let lease = option(options, 51).and_then(|value| Cursor::new(value).be32()).unwrap_or_default();
                 let ttl = Duration::from_secs(u64::from(lease));
-                said.say(Fact::Resolved { name, aliases: Vec::new(), addresses: vec![given.into()], ttl, source: NameSource::Dhcp });
+                said.say(Fact::Resolved(Box::new(Resolved { name, aliases: Vec::new(), addresses: vec![given.into()], ttl, source: NameSource::Dhcp })));
             }
         }
         address(options, 54, "server", said);
@@ -180,7 +186,7 @@ mod tests {
     fn a_host_without_an_address_is_named_at_the_one_it_is_given() {
         let resolved = |facts: &[Fact]| {
             let told = |fact: &Fact| match fact {
-                Fact::Resolved { name, addresses, source: NameSource::Dhcp, .. } => Some((name.to_string(), addresses.clone())),
+                Fact::Resolved(resolved) if resolved.source == NameSource::Dhcp => Some((resolved.name.to_string(), resolved.addresses.clone())),
                 _ => None,
             };
             facts.iter().filter_map(told).collect::<Vec<_>>()

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::Protocol;
     use crate::identify::protocol::testing::{decide, evidence, hex, opening, read, survives};
-    use crate::identify::{AnswerKind, Evidence, Fact};
+    use crate::identify::{AnswerKind, Evidence, Fact, Resolved};
     use crate::net::Side::{Client, Server};
 
     /// www.example.com A, id 0x1234, recursion desired (RFC 1035 section 4.1).
@@ -126,13 +126,13 @@ mod tests {
         assert_eq!(evidence(decide(&DNS, Transport::UDP, 53, &query, &answer)), Evidence::BothOpenings);
         let heard = read(&DNS, Transport::UDP, 53, &[(Client, &query), (Server, &answer)]);
         assert_eq!(heard.evidence, Evidence::Dialogue);
-        let expected = Fact::Resolved {
+        let expected = Fact::Resolved(Box::new(Resolved {
             name: "www.example.com".into(),
             aliases: vec!["edge.example.com".into()],
             addresses: vec!["192.0.2.7".parse().unwrap()],
             ttl: std::time::Duration::from_secs(60),
             source: NameSource::Dns,
-        };
+        }));
         assert!(heard.facts.contains(&expected), "{:?}", heard.facts);
         survives(&DNS, Transport::UDP, 53, &[(Client, &query), (Server, &answer)]);
     }
@@ -142,7 +142,8 @@ mod tests {
         let query = QUERY.replace("0001 0001", &format!("{kind} 0001")).replacen(&format!("{kind} 0001 0000 0000 0000"), "0001 0000 0000 0000", 1);
         let heard = read(&DNS, Transport::UDP, 53, &[(Client, &hex(&query)), (Server, &hex(answer))]);
         let told = |fact: Fact| match fact {
-            Fact::Resolved { name, aliases, addresses, .. } => {
+            Fact::Resolved(resolved) => {
+                let Resolved { name, aliases, addresses, .. } = *resolved;
                 Some((name.into(), aliases.into_iter().map(Into::into).collect(), addresses.iter().map(ToString::to_string).collect()))
             }
             _ => None,

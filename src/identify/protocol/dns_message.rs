@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::identify::wire::Cursor;
 use crate::limit;
 
@@ -220,12 +222,13 @@ impl Record<'_> {
 /// The name that begins at this place, and the place after it. Pointers may only point backwards, which ends every loop
 /// (RFC 1035 section 4.1.4). Lower case; bytes that are no printable ASCII, and dots inside a label, are written as `\DDD`.
 pub fn read_name(message: &[u8], at: usize) -> Option<(String, usize)> {
-    let (mut name, mut at, mut after, mut wire_len) = (String::new(), at, None, 0_usize);
-    let mut pointers = 0;
+    // Written here first, so that the name is allocated once and no larger than it is.
+    let mut name = SmallVec::<[u8; 256]>::new();
+    let (mut at, mut after, mut wire_len, mut pointers) = (at, None, 0_usize, 0);
     loop {
         let len = *message.get(at)?;
         match len >> 6 {
-            0 if len == 0 => return Some((name, after.unwrap_or(at + 1))),
+            0 if len == 0 => return Some((std::str::from_utf8(&name).ok()?.to_owned(), after.unwrap_or(at + 1))),
             0 => {
                 let label = message.get(at + 1..)?.get(..usize::from(len))?;
                 wire_len += label.len() + 1;
@@ -249,17 +252,20 @@ pub fn read_name(message: &[u8], at: usize) -> Option<(String, usize)> {
     }
 }
 
-fn push_label(name: &mut String, label: &[u8]) {
-    use std::fmt::Write;
+/// Adds ASCII only.
+fn push_label(name: &mut SmallVec<[u8; 256]>, label: &[u8]) {
     if !name.is_empty() {
-        name.push('.');
+        name.push(b'.');
+    }
+    if !label.iter().any(|byte| matches!(byte, b'.' | b'\\' | 0..=0x1f | 0x7f..)) {
+        let start = name.len();
+        name.extend_from_slice(label);
+        return name[start..].make_ascii_lowercase();
     }
     for byte in label {
         match byte {
-            b'.' | b'\\' | 0..=0x1f | 0x7f.. => {
-                let _ = write!(name, "\\{byte:03}");
-            }
-            _ => name.push(char::from(byte.to_ascii_lowercase())),
+            b'.' | b'\\' | 0..=0x1f | 0x7f.. => name.extend_from_slice(format!("\\{byte:03}").as_bytes()),
+            _ => name.push(byte.to_ascii_lowercase()),
         }
     }
 }

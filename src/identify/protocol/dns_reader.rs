@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::identify::wire::{Cursor, Length, Messages, host_name, printable};
-use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
+use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::PromiseKind;
@@ -51,7 +51,7 @@ impl Names {
 
     fn question(&mut self, message: &Message<'_>, said: &mut Said<'_>) {
         let Some(question) = message.questions.first() else { return };
-        if std::mem::take(&mut self.first) {
+        if std::mem::take(&mut self.first) && said.wants_details {
             let key = self.source.name();
             said.detail(key, "query", &*printable(question.name.as_bytes()));
             said.detail(key, "type", dns::kind_name(question.kind));
@@ -121,7 +121,7 @@ impl Names {
     fn resolved(&self, message: &Message<'_>, name: &str, said: &mut Said<'_>) {
         let (aliases, addresses, ttl) = message.addresses_of(name);
         if let Some(name) = host_name(name.as_bytes()).filter(|_| !addresses.is_empty() || !aliases.is_empty()) {
-            said.say(Fact::Resolved { name, aliases, addresses, ttl, source: self.source });
+            said.say(Fact::Resolved(Box::new(Resolved { name, aliases, addresses, ttl, source: self.source })));
         }
     }
 
@@ -148,7 +148,7 @@ impl Names {
             let Some(address) = dns::reverse_address(&record.name) else { continue };
             if let Some(name) = message.name_in(record, 0).and_then(|name| host_name(name.as_bytes())) {
                 let ttl = Duration::from_secs(u64::from(record.ttl));
-                said.say(Fact::Resolved { name, aliases: Vec::new(), addresses: vec![address], ttl, source: self.source });
+                said.say(Fact::Resolved(Box::new(Resolved { name, aliases: Vec::new(), addresses: vec![address], ttl, source: self.source })));
             }
         }
     }
@@ -156,7 +156,7 @@ impl Names {
     /// Services: what is offered goes into the details, where it is into promises.
     fn services(&self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
         let browse = |record: &&Record<'_>| record.kind == dns::PTR && (record.name.contains("._tcp") || record.name.contains("._udp"));
-        if let Some(record) = message.records.iter().find(browse) {
+        if let Some(record) = message.records.iter().find(browse).filter(|_| said.wants_details) {
             said.say(Fact::Detail { key: (self.source.name(), "service"), value: Box::new(Value::from(&*printable(record.name.as_bytes()))) });
         }
         for record in message.records.iter().filter(browse).take(limit::LIST_KEPT).filter(|_| self.source == NameSource::Mdns) {

@@ -11,7 +11,7 @@ use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Said, Strength
 pub static MODBUS: Known = Known {
     name: "modbus",
     carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Any,
+    gate: Gate::Zeros(&[2, 3]),
     ask: |opening, bytes| modbus(opening, bytes, false),
     answer: |opening, bytes| modbus(opening, bytes, true),
     strength: Strength::Structure,
@@ -55,7 +55,7 @@ pub static OPCUA: Known = Known {
 pub static ETHERNETIP: Known = Known {
     name: "ethernetip",
     carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Any,
+    gate: Gate::Bytes(&[4..=4, 0x63..=0x66, 0x6f..=0x70]),
     ask: enip,
     answer: enip,
     strength: Strength::Structure,

@@ -59,7 +59,11 @@ mod tests {
         let (question, answer) = (hex(QUESTION), hex(ANSWER));
         assert_eq!(evidence(decide(&LLMNR, Transport::UDP, 5355, &question, &answer)), Evidence::BothOpenings);
         let heard = read(&LLMNR, Transport::UDP, 5355, &[(Client, &question), (Server, &answer)]);
-        assert!(heard.facts.iter().any(|fact| matches!(fact, Fact::Resolved { name, source: NameSource::Llmnr, .. } if &**name == "pc")), "{:?}", heard.facts);
+        assert!(
+            heard.facts.iter().any(|fact| matches!(fact, Fact::Resolved(resolved) if &*resolved.name == "pc" && resolved.source == NameSource::Llmnr)),
+            "{:?}",
+            heard.facts
+        );
         survives(&LLMNR, Transport::UDP, 5355, &[(Client, &question), (Server, &answer)]);
     }
 

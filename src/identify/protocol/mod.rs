@@ -106,7 +106,12 @@ pub enum Gate {
     Ports(&'static [u16]),
     /// One of these bytes at the start of either side's datagram.
     Bytes(&'static [RangeInclusive<u8>]),
+    /// A zero at each of these places, below [`GATED`], of either side's datagram.
+    Zeros(&'static [usize]),
 }
+
+/// Bytes of a datagram that gates look at.
+pub(super) const GATED: usize = 8;
 
 /// What a probe rests on, strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::identify::wire::{Cursor, hold, host_name};
-use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
+use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
 use crate::limit;
 use crate::net::{Side, Transport, is_group};
 
@@ -26,7 +26,7 @@ pub static NETBIOS_NS: Known = Known {
 pub static NETBIOS_DGM: Known = Known {
     name: "netbios_dgm",
     carriers: &[Transport::UDP],
-    gate: Gate::Any,
+    gate: Gate::Ports(&[138]),
     ask: look_datagram,
     answer: look_datagram,
     strength: Strength::Structure,
@@ -169,7 +169,7 @@ fn answer(message: &Message<'_>, by: Side, said: &mut Said<'_>) {
     for record in message.records.iter().filter(|record| record.kind == NB && rcode == 0) {
         let Some((name, _)) = decode_name(&record.name).filter(|(name, _)| !name.is_empty()) else { continue };
         let ttl = Duration::from_secs(u64::from(record.ttl));
-        said.say(Fact::Resolved { name, aliases: Vec::new(), addresses: addresses(record), ttl, source: NameSource::Netbios });
+        said.say(Fact::Resolved(Box::new(Resolved { name, aliases: Vec::new(), addresses: addresses(record), ttl, source: NameSource::Netbios })));
     }
 }
 
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(evidence(decide(&NETBIOS_NS, Transport::UDP, 137, &query, &answer)), Evidence::BothOpenings);
         let heard = read(&NETBIOS_NS, Transport::UDP, 137, &[(Client, &query), (Server, &answer)]);
         assert_eq!(heard.evidence, Evidence::Dialogue);
-        assert!(heard.facts.iter().any(|fact| matches!(fact, Fact::Resolved { name, .. } if &**name == "pc")), "{:?}", heard.facts);
+        assert!(heard.facts.iter().any(|fact| matches!(fact, Fact::Resolved(resolved) if &*resolved.name == "pc")), "{:?}", heard.facts);
         survives(&NETBIOS_NS, Transport::UDP, 137, &[(Client, &query), (Server, &answer)]);
     }
 

@@ -1,9 +1,11 @@
 //! Protocols of which little more than the beginning is of use: IRC, BGP, WS-Discovery, RTMP, BitTorrent, SpinetiX Shared Variables.
 
 use memchr::memmem;
+use smallvec::SmallVec;
 
 use crate::identify::wire::{Cursor, Lines, may_begin, printable};
 use crate::identify::{Evidence, Fact};
+use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::talk::opens_with;
@@ -220,6 +222,11 @@ impl Protocol for BitTorrent {
         Strength::Magic
     }
 
+    fn gate(&self) -> Gate {
+        // A tracker's request, uTP by kind and version, a handshake, a search, a dictionary.
+        Gate::Bytes(&[0x00..=0x01, 0x11..=0x11, 0x13..=0x13, 0x21..=0x21, 0x31..=0x31, 0x41..=0x42, b'd'..=b'd'])
+    }
+
     fn probe(&self, opening: &Opening<'_>) -> Probe {
         let mut more = false;
         for side in [Side::Client, Side::Server] {
@@ -263,7 +270,7 @@ fn torrent(transport: Transport, bytes: &[u8]) -> Look {
     let local = bytes.starts_with(b"BT-SEARCH * HTTP/1.1\r\n");
     // Connect request to a tracker (BEP 15), and a handshake inside uTP.
     let tracker = bytes.len() == 16 && bytes.starts_with(&[0, 0, 4, 0x17, 0x27, 0x10, 0x19, 0x80, 0, 0, 0, 0]);
-    let inside = bytes.get(20..40) == Some(handshake);
+    let inside = bytes.first() == Some(&UTP_DATA) && bytes.get(20..40) == Some(handshake);
     Look::when(local || tracker || inside, 16, "BitTorrent announcement")
 }
 
@@ -291,7 +298,7 @@ impl Utp {
 
 /// A SYN and the state that acknowledges it; or three packets and more, both ways, each way with one connection number, and those are neighbours.
 fn utp(heads: &[Head]) -> bool {
-    let headers: Vec<Utp> = heads.iter().filter_map(Utp::of).collect();
+    let headers: SmallVec<[Utp; limit::PIECES_TRIED]> = heads.iter().filter_map(Utp::of).collect();
     if headers.len() < heads.len() {
         return false;
     }
@@ -320,6 +327,8 @@ impl Reader for Swarm {
     }
 }
 
+/// First byte of a uTP packet with data (BEP 29): kind 0, version 1.
+const UTP_DATA: u8 = 1;
 /// Kinds of uTP packets: an acknowledgment, and the opening of a connection.
 const STATE: u8 = 2;
 const SYN: u8 = 4;

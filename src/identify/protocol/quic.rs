@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
 use super::quic_initial::{Frame, Kind, Long, each_frame, is_known, open, version_name};
-use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
+use super::{Appetite, Evidence, Fact, Gate, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
 use crate::identify::AnswerKind;
 use crate::limit;
 
@@ -23,6 +23,11 @@ impl Protocol for Quic {
 
     fn strength(&self) -> Strength {
         Strength::Magic
+    }
+
+    fn gate(&self) -> Gate {
+        // Long headers, and the public headers of Google's own versions.
+        Gate::Bytes(&[0x09..=0x09, 0x0d..=0x0d, 0x19..=0x19, 0x1d..=0x1d, 0x29..=0x29, 0x39..=0x39, 0x80..=0xff])
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {

@@ -1,7 +1,10 @@
 //! RTP, RTCP and MPEG transport streams over UDP: media (RFC 3550, RFC 5761; ISO 13818-1).
 
+use smallvec::SmallVec;
+
 use crate::identify::wire::Cursor;
 use crate::identify::{Evidence, Fact};
+use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::{Appetite, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
@@ -44,8 +47,12 @@ impl Protocol for Rtp {
         &[Transport::UDP]
     }
 
+    fn gate(&self) -> Gate {
+        Gate::Bytes(&[0x80..=0xbf])
+    }
+
     fn probe(&self, opening: &Opening<'_>) -> Probe {
-        let of = |side: Side| opening.heads.iter().filter(move |head| head.from == side).filter_map(packet).collect::<Vec<_>>();
+        let of = |side: Side| opening.heads.iter().filter(move |head| head.from == side).filter_map(packet).collect::<SmallVec<[_; limit::PIECES_TRIED]>>();
         let sides = [of(Side::Client), of(Side::Server)];
         let flows = sides.each_ref().map(|packets| longest_run(packets));
         let (side, run) = if flows[1] > flows[0] { (Side::Server, flows[1]) } else { (Side::Client, flows[0]) };

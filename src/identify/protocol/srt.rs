@@ -16,7 +16,7 @@ pub struct Srt;
 static HANDSHAKE: Known = Known {
     name: "srt",
     carriers: &[Transport::UDP],
-    gate: Gate::Any,
+    gate: Gate::Bytes(&[0x80..=0x80]),
     ask: |_, bytes| handshake_look(bytes, false),
     answer: |_, bytes| handshake_look(bytes, true),
     strength: Strength::Magic,
@@ -34,6 +34,10 @@ impl Protocol for Srt {
 
     fn strength(&self) -> Strength {
         HANDSHAKE.strength
+    }
+
+    fn gate(&self) -> Gate {
+        HANDSHAKE.gate()
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {

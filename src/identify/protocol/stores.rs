@@ -23,7 +23,7 @@ pub static REDIS: Known = Known {
 pub static MEMCACHED: Known = Known {
     name: "memcached",
     carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Any,
+    gate: Gate::Zeros(&[6, 7]),
     ask: |opening, bytes| memcached_ask(after_frame(opening, bytes)),
     answer: |opening, bytes| match memcached_answer(after_frame(opening, bytes)) {
         Look::Weak(..) if opening.client.starts_with(b"version") && !bytes.starts_with(b"VERSION ") => Look::No,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::{Appetite, Opening, PROTOCOLS, Piece, Probe, Protocol, Said};
 use crate::capture::FrameId;
 use crate::identify::wire::is_unprintable;
-use crate::identify::{Evidence, Fact};
+use crate::identify::{Evidence, Fact, Resolved};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
@@ -74,7 +74,8 @@ fn is_tame(fact: &Fact) {
     match fact {
         Fact::Name { name, .. } | Fact::Unresolved { name, .. } | Fact::Unanswered { name } => text(name),
         Fact::Proxied { mark: said } | Fact::Certified { issuer: said, .. } | Fact::SentTo { host: said } => text(said),
-        Fact::Resolved { name, aliases, addresses, .. } => {
+        Fact::Resolved(resolved) => {
+            let Resolved { name, aliases, addresses, .. } = &**resolved;
             text(name);
             aliases.iter().for_each(|alias| text(alias));
             assert!(aliases.len() <= limit::DNS_ALIASES && addresses.len() <= limit::ADDRESSES_OF_A_NAME);

@@ -34,7 +34,7 @@ pub static KERBEROS: Known = Known {
 pub static DCERPC: Known = Known {
     name: "dcerpc",
     carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Any,
+    gate: Gate::Bytes(&[4..=4]),
     ask: |opening, bytes| dcerpc(opening, bytes, &[11, 14, 0, 16], "DCE/RPC bind"),
     answer: |opening, bytes| dcerpc(opening, bytes, &[12, 13, 15, 2, 3], "DCE/RPC answer"),
     strength: Strength::Structure,
@@ -72,7 +72,7 @@ pub static RDP: Known = Known {
 pub static NFS: Known = Known {
     name: "nfs",
     carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Any,
+    gate: Gate::Zeros(&[4, 5, 6]),
     ask: |opening, bytes| rpc_call(opening, bytes, |program| program == 100_003),
     answer: rpc_reply,
     strength: Strength::Magic,
@@ -83,7 +83,7 @@ pub static NFS: Known = Known {
 pub static RPC: Known = Known {
     name: "rpc",
     carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Any,
+    gate: Gate::Zeros(&[4, 5, 6]),
     ask: |opening, bytes| rpc_call(opening, bytes, |program| (100_000..=100_999).contains(&program) && program != 100_003),
     answer: rpc_reply,
     strength: Strength::Magic,

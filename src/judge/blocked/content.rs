@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::flow::{Ended, Reset};
+use crate::flow::{Ended, Moment, OpenSegment, Reset};
 use crate::judge::Confidence;
 use crate::judge::blocked::refusal::signs;
 use crate::judge::ending::Ending;
@@ -97,8 +97,7 @@ fn lost(e: &Ending<'_>, side: Side) -> Option<Lost> {
     let gave_up = |reset: &Reset| reset.from == side;
     let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.reset.as_deref().is_none_or(gave_up))?;
     let place = side as usize;
-    let (len, end) = tcp.open_segment[place];
-    let (again, passed) = (tcp.open_again[place], tcp.largest_acknowledged[place]);
+    let (OpenSegment { len, again, end }, passed) = (tcp.open_segment[place], tcp.largest_acknowledged[place]);
     // Bytes of the stream before it: positions count from 1 (the SYN is at 0).
     let before = u64::try_from(end.saturating_sub(i64::from(len)).saturating_sub(1)).ok()?;
     // A mirror that shows a connection twice, once with other sequence numbers, leaves segments far beyond all that was sent.
@@ -241,10 +240,10 @@ pub(super) fn idle(e: &Ending<'_>) -> Option<Confidence> {
     }
     let unanswered = |side: Side| {
         let (place, other) = (side as usize, side.other());
-        let sent = tcp.last_data[place].map(|(time, _)| time);
+        let sent = tcp.last_data[place].map(Moment::time);
         let heard = if other == Side::Client { e.flow.client.last } else { e.flow.server.last };
         let quiet = sent.zip(heard).is_some_and(|(sent, heard)| sent > heard && nanos(sent.since(heard)) >= tcp.silence_before[place]);
-        let open = tcp.open_segment[place].0 > 0 && tcp.open_again[place] >= SURELY_AGAIN;
+        let open = tcp.open_segment[place].len > 0 && tcp.open_segment[place].again >= SURELY_AGAIN;
         // Who has closed need not be there any more.
         let left = tcp.fins[other as usize];
         open && quiet && !left && tcp.silence_before[place] >= nanos(IDLE) && tcp.reset.as_deref().is_none_or(|reset| reset.from == side)
@@ -262,7 +261,7 @@ pub(super) fn says_idle(e: &Ending<'_>) -> String {
     let silence = tcp.silence_before[0].max(tcp.silence_before[1]).max(reset.map_or(0, |reset| reset.after_silence));
     let then = match reset {
         Some(_) => format!("a reset came, but {}", signs(e)),
-        None => format!("what was sent then was repeated {} times and never acknowledged", tcp.open_again[0].max(tcp.open_again[1])),
+        None => format!("what was sent then was repeated {} times and never acknowledged", tcp.open_segment[0].again.max(tcp.open_segment[1].again)),
     };
     format!("the connection was silent for {} s; {then}", silence / 1_000_000_000)
 }

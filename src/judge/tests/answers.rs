@@ -2,7 +2,7 @@
 
 use super::outcomes::{CLIENT, SERVER, expect, judge};
 use super::sample::*;
-use crate::identify::{AnswerKind, Fact, NameSource, Step};
+use crate::identify::{AnswerKind, Fact, NameSource, Resolved, Step};
 use crate::judge::{Confidence, Judged, Outcome, Site};
 use crate::net::Side;
 
@@ -29,7 +29,7 @@ fn denied(name: &str, code: u16, filtered: Option<u16>) -> Sample {
 
 fn resolved(client: &str, name: &str, address: &str) -> Sample {
     let (addresses, ttl) = (vec![address.parse().unwrap()], std::time::Duration::from_secs(60));
-    lookup(client).fact(Fact::Resolved { name: name.into(), aliases: Vec::new(), addresses, ttl, source: NameSource::Dns })
+    lookup(client).fact(Fact::Resolved(Box::new(Resolved { name: name.into(), aliases: Vec::new(), addresses, ttl, source: NameSource::Dns })))
 }
 
 fn judge_with_control(sample: Sample) -> Judged {
@@ -266,13 +266,13 @@ fn d13_a_resolver_that_never_answers_denies_the_documented_name() {
 
 #[test]
 fn d13_a_name_that_another_resolver_gave_is_not_denied() {
-    let other = Fact::Resolved {
+    let other = Fact::Resolved(Box::new(Resolved {
         name: DOCUMENTED.into(),
         aliases: Vec::new(),
         addresses: vec!["203.0.113.7".parse().unwrap()],
         ttl: std::time::Duration::from_secs(60),
         source: NameSource::Dns,
-    };
+    }));
     let given = udp(CLIENT, "10.1.0.3:53").talked(40, 40).speaks(&["dns"]).fact(other);
     let judged = judge_among(Site::default(), &[unanswered(RESOLVER, DOCUMENTED, 2)], &[given, background()]).remove(0);
     expect(&judged, Outcome::SilentDrop, Confidence::Medium, Some("D13"));

@@ -2,6 +2,7 @@
 
 use super::outcomes::{CLIENT, SERVER, expect, judge};
 use super::sample::*;
+use crate::flow::{Moment, OpenSegment};
 use crate::judge::{Confidence, Outcome, Site};
 use crate::net::Side;
 
@@ -32,10 +33,9 @@ fn unacknowledged(side: Side, len: u32, again: u32, before: u32) -> Sample {
     let (place, tcp) = (side as usize, sample.0.flow.tcp.as_mut().unwrap());
     tcp.acknowledged[place] = u64::from(before);
     tcp.largest_acknowledged[place] = before;
-    tcp.open_again[place] = again;
     tcp.payload[place] = lost;
     // The SYN is at 0, the first byte at 1.
-    tcp.open_segment[place] = (len, i64::from(1 + before + len));
+    tcp.open_segment[place] = OpenSegment { len, again, end: i64::from(1 + before + len) };
     sample
 }
 
@@ -61,7 +61,7 @@ fn d32_a_lost_first_message_to_a_server_that_talks_to_this_client_at_other_times
 #[test]
 fn d60_a_segment_far_beyond_all_that_was_sent_is_not_lost() {
     let mut twice = unacknowledged(Side::Server, 1448, 4, 237);
-    twice.0.flow.tcp.as_mut().unwrap().open_segment[1].1 += 1_604_532_840;
+    twice.0.flow.tcp.as_mut().unwrap().open_segment[1].end += 1_604_532_840;
     expect(&judge(twice), Outcome::Ok, Confidence::High, None);
 }
 
@@ -160,8 +160,8 @@ fn idle(seconds: u64, again: u32) -> Sample {
     flow.ended = crate::flow::Ended::Idle;
     flow.client.last = Some(at(2.0 + seconds as f64 + 10.0));
     let story = flow.tcp.as_mut().unwrap();
-    (story.open_segment[0], story.open_again[0], story.silence_before[0]) = ((40, 341), again, seconds * 1_000_000_000);
-    story.last_data[0] = Some((at(2.0 + seconds as f64 + 10.0), frame(20)));
+    (story.open_segment[0], story.silence_before[0]) = (OpenSegment { len: 40, again, end: 341 }, seconds * 1_000_000_000);
+    story.last_data[0] = Some(Moment::new(at(2.0 + seconds as f64 + 10.0), frame(20)));
     sample
 }
 

@@ -1,7 +1,8 @@
 //! What became of a flow: refusals, the gate, silence. One test a rule of the decision table, named after it, and one for what must not be called blocked.
 
 use super::sample::*;
-use crate::identify::{Fact, Step};
+use crate::flow::Moment;
+use crate::identify::{Fact, Resolved, Step};
 use crate::judge::{Confidence, Judged, Outcome, Site};
 
 pub(super) const SERVER: &str = "203.0.113.7:8883";
@@ -146,7 +147,7 @@ fn d06_who_waited_long_for_an_answer_or_was_hung_up_on_was_not_cut_off_by_the_en
     let asking = |first: f64, end: f64| {
         let mut sample = tcp(CLIENT, SERVER).talked(300, 0).cut_by_the_end();
         let flow = &mut sample.0.flow;
-        (flow.last, flow.tcp.as_mut().unwrap().first_data[0]) = (at(end), Some((at(first), frame(4))));
+        (flow.last, flow.tcp.as_mut().unwrap().first_data[0]) = (at(end), Some(Moment::new(at(first), frame(4))));
         sample
     };
     let rule = |sample: Sample| judge_among(Site::default(), &[sample], &[]).remove(0).cause.map(|cause| cause.rule);
@@ -316,7 +317,8 @@ fn d24_a_host_whose_ipv6_is_silent_and_whose_ipv4_works_runs_degraded() {
     let (host, gateway) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 9]);
     let addresses = vec!["203.0.113.7".parse().unwrap()];
     let ttl = std::time::Duration::from_secs(60);
-    let answer = Fact::Resolved { name: "dual.example".into(), aliases: Vec::new(), addresses, ttl, source: crate::identify::NameSource::Dns };
+    let answer =
+        Fact::Resolved(Box::new(Resolved { name: "dual.example".into(), aliases: Vec::new(), addresses, ttl, source: crate::identify::NameSource::Dns }));
     let lookup = udp("10.1.0.2:40000", "10.1.0.1:53").talked(40, 40).speaks(&["dns"]).fact(answer);
     let v4 = |mac| tcp("10.1.0.2:40001", "203.0.113.7:443").talked(100, 100).link(mac, gateway);
     let named = || tcp("[2001:db8::2]:40002", "[2001:db8:1::7]:443").syns(&[1.0, 2.0, 4.0]).link(host, gateway).named("dual.example");
@@ -345,7 +347,7 @@ fn d25_where_nothing_else_of_the_host_was_seen_a_filter_cannot_be_told_from_it()
 #[test]
 fn d26_a_reset_from_another_distance_that_also_comes_too_early_is_surely_not_the_hosts() {
     let mut alive = tcp("10.1.0.3:40000", "203.0.113.7:443").talked(100, 100);
-    alive.0.flow.tcp.as_mut().unwrap().syn_ack_delay = Some(20_000_000);
+    alive.0.flow.tcp.as_mut().unwrap().syn_ack_delay = std::num::NonZeroU64::new(20_000_000);
     let judged = judge_among(Site::default(), &[syns(&[1.0]).reset(1.001, 63)], &[alive.clone()]).remove(0);
     expect(&judged, Outcome::RejectedByNetwork, Confidence::High, Some("D26"));
     // Early alone is not enough: the service may be slow to accept.

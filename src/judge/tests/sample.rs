@@ -111,7 +111,7 @@ impl Sample {
     }
 
     /// SYN-ACKs that nobody acknowledged.
-    pub(in crate::judge) fn syn_acks(mut self, count: u32, last: f64) -> Self {
+    pub(in crate::judge) fn syn_acks(mut self, count: u16, last: f64) -> Self {
         self.sent(Side::Server, u64::from(count), 0, last);
         self.0.flow.history.push(b'h');
         self.story().syn_acks = count;

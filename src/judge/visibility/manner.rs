@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::flow::{Flow, Reset};
-use crate::judge::memory::Remembered;
+use crate::judge::memory::Marked;
 use crate::judge::threshold;
 use crate::limit;
 use crate::net::Side;
@@ -25,11 +25,11 @@ struct Manner {
 
 /// What is known of hosts.
 #[derive(Clone, Debug)]
-pub(super) struct Manners(Remembered<IpAddr, Manner>);
+pub(super) struct Manners(Marked<IpAddr, Manner>);
 
 impl Default for Manners {
     fn default() -> Self {
-        Self(Remembered::new(limit::HOSTS_REMEMBERED))
+        Self(Marked::new(limit::HOSTS_REMEMBERED))
     }
 }
 
@@ -62,14 +62,14 @@ impl Manners {
         let Some(tcp) = &flow.tcp else { return };
         for (end, ttls) in [&flow.client, &flow.server].into_iter().zip(tcp.ttl) {
             let Some(ttls) = ttls else { continue };
-            let manner = self.0.meet(end.endpoint.ip);
+            let manner = self.0.meet(&end.endpoint.ip);
             manner.all = Some(wider(manner.all, ttls));
             if end.payload_bytes > 0 {
                 manner.talking = Some(wider(manner.talking, ttls));
             }
         }
-        if let Some(delay) = tcp.syn_ack_delay.map(Duration::from_nanos) {
-            let fastest = &mut self.0.meet(flow.server.endpoint.ip).fastest;
+        if let Some(delay) = tcp.syn_ack_delay.map(|delay| Duration::from_nanos(delay.get())) {
+            let fastest = &mut self.0.meet(&flow.server.endpoint.ip).fastest;
             *fastest = Some(fastest.map_or(delay, |known| known.min(delay)));
         }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::decode::VlanStack;
 use crate::flow::{Ended, Flow};
 use crate::identify::Identified;
-use crate::judge::memory::Remembered;
+use crate::judge::memory::{Marked, Remembered};
 use crate::judge::visibility::went_on_unanswered;
 use crate::limit;
 use crate::net::{Mac, is_group, is_private};
@@ -88,7 +88,10 @@ pub(in crate::judge) enum Sight {
 }
 
 /// Where a flow was captured: interface and VLANs.
-type Point = (u32, VlanStack);
+type Place = (u32, VlanStack);
+
+/// The number of a place, in the order in which places were met.
+type Point = u16;
 
 /// What was learned at one point.
 #[derive(Clone, Debug, Default)]
@@ -119,12 +122,13 @@ struct Lost {
 #[derive(Clone, Debug)]
 pub(super) struct Tap {
     summary: Visibility,
-    points: BTreeMap<Point, Counts>,
+    places: BTreeMap<Place, Point>,
+    points: Vec<Counts>,
     interfaces: BTreeMap<u32, Lost>,
     /// Hosts that sent something, by capture point.
-    heard: Remembered<(Point, IpAddr), ()>,
+    heard: Marked<(Point, IpAddr), ()>,
     /// Hosts that received something, by capture point and whether it came from outside.
-    reached: Remembered<(Point, IpAddr, bool), ()>,
+    reached: Marked<(Point, IpAddr, bool), ()>,
     /// Servers whose answers passed elsewhere.
     unseen: Remembered<(Point, IpAddr), ()>,
     /// Links, from the MAC address that the client's packets come from to the one they go to.
@@ -135,10 +139,11 @@ impl Default for Tap {
     fn default() -> Self {
         Self {
             summary: Visibility::default(),
-            points: BTreeMap::new(),
+            places: BTreeMap::new(),
+            points: Vec::new(),
             interfaces: BTreeMap::new(),
-            heard: Remembered::new(limit::HOSTS_REMEMBERED),
-            reached: Remembered::new(limit::HOSTS_REMEMBERED),
+            heard: Marked::new(limit::HOSTS_REMEMBERED),
+            reached: Marked::new(limit::HOSTS_REMEMBERED),
             unseen: Remembered::new(limit::HOSTS_REMEMBERED),
             links: Remembered::new(limit::LINKS_REMEMBERED),
         }
@@ -154,11 +159,10 @@ impl Tap {
         lost.packets = lost.packets.saturating_add(packets);
         self.summary.began_before += u64::from(flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream));
         self.summary.cut_by_the_end += u64::from(flow.ended == Ended::CaptureEnd);
-        let point = (flow.interface, flow.vlan);
-        if !self.knows(point) {
+        let Some(point) = self.point((flow.interface, flow.vlan)) else {
             self.summary.forgotten += 1;
             return;
-        }
+        };
         for (sender, receiver) in [(&flow.client, flow.server.endpoint.ip), (&flow.server, flow.client.endpoint.ip)] {
             if sender.packets > 0 {
                 self.packets(point, sender.endpoint.ip, receiver);
@@ -175,25 +179,27 @@ impl Tap {
         self.summary.dropped_by_the_capture = self.interfaces.values().fold(0, |sum, lost| sum.saturating_add(lost.dropped));
     }
 
-    /// Whether there was room for the point.
-    fn knows(&mut self, point: Point) -> bool {
-        let room = self.points.len() < limit::POINTS_REMEMBERED || self.points.contains_key(&point);
-        if room {
-            let (interface, vlan) = point;
-            let place = || CapturePoint { interface, vlan: vlan.ids().to_vec(), ..CapturePoint::default() };
-            self.points.entry(point).or_insert_with(|| Counts { place: place(), heard: [0; 2] });
+    /// The number of a place, a new one where there is room.
+    fn point(&mut self, place: Place) -> Option<Point> {
+        if let Some(point) = self.places.get(&place) {
+            return Some(*point);
         }
-        room
+        let point = Point::try_from(self.points.len()).ok().filter(|point| usize::from(*point) < limit::POINTS_REMEMBERED)?;
+        let (interface, vlan) = place;
+        let place_of = CapturePoint { interface, vlan: vlan.ids().to_vec(), ..CapturePoint::default() };
+        self.points.push(Counts { place: place_of, heard: [0; 2] });
+        self.places.insert(place, point);
+        Some(point)
     }
 
     fn packets(&mut self, point: Point, sender: IpAddr, receiver: IpAddr) {
         let outside = !is_private(sender);
-        if let Some(count) = self.points.get_mut(&point).and_then(|counts| counts.heard.get_mut(usize::from(outside))) {
+        if let Some(count) = self.points.get_mut(usize::from(point)).and_then(|counts| counts.heard.get_mut(usize::from(outside))) {
             *count = count.saturating_add(1);
         }
-        self.heard.meet((point, sender));
+        self.heard.meet(&(point, sender));
         if !is_group(receiver) {
-            self.reached.meet((point, receiver, outside));
+            self.reached.meet(&(point, receiver, outside));
         }
     }
 
@@ -207,7 +213,7 @@ impl Tap {
             lost.acknowledged = lost.acknowledged.saturating_add(loss[0]);
             lost.missed = lost.missed.saturating_add(loss[1]);
         }
-        let Some(counts) = self.points.get_mut(&point) else { return };
+        let Some(counts) = self.points.get_mut(usize::from(point)) else { return };
         let (all, place) = (&mut self.summary, &mut counts.place);
         for (total, own, more) in [
             (&mut all.two_way, &mut place.two_way, u64::from(both)),
@@ -233,8 +239,8 @@ impl Tap {
 
     /// Whether an answer of the flow's server to its client would have been seen where the flow was captured.
     pub(super) fn sight(&self, flow: &Flow) -> Sight {
-        let point = (flow.interface, flow.vlan);
-        let Some(counts) = self.points.get(&point) else { return Sight::Open };
+        let Some(point) = self.places.get(&(flow.interface, flow.vlan)).copied() else { return Sight::Open };
+        let Some(counts) = self.points.get(usize::from(point)) else { return Sight::Open };
         let (client, server) = (flow.client.endpoint.ip, flow.server.endpoint.ip);
         let heard = self.heard.has(&(point, server));
         if self.unseen.has(&(point, server)) {
@@ -267,17 +273,17 @@ impl Tap {
     /// For the report.
     pub(super) fn summary(&self) -> Visibility {
         let unseen: BTreeSet<IpAddr> = self.unseen.keys().map(|(_, host)| *host).collect();
-        let is_heard = |host: &IpAddr| self.points.keys().any(|point| self.heard.has(&(*point, *host)));
-        let mut places: BTreeMap<Point, CapturePoint> = self.points.iter().map(|(point, counts)| (*point, counts.place.clone())).collect();
+        let is_heard = |host: &IpAddr| self.places.values().any(|point| self.heard.has(&(*point, *host)));
+        let mut points: Vec<CapturePoint> = self.points.iter().map(|counts| counts.place.clone()).collect();
         for key in self.links.keys() {
-            let (Some(place), Some(carried)) = (places.get_mut(&key.0), self.links.get(key)) else { continue };
+            let (Some(place), Some(carried)) = (points.get_mut(usize::from(key.0)), self.links.get(key)) else { continue };
             place.links_two_way += u64::from(carried.two_way > 0);
             place.links_one_way += u64::from(carried.two_way == 0 && carried.one_way > 0);
         }
         let forgotten = self.heard.forgotten() + self.reached.forgotten() + self.unseen.forgotten() + self.links.forgotten();
         Visibility {
             unheard: unseen.into_iter().filter(|host| !is_heard(host)).collect(),
-            points: places.into_values().collect(),
+            points: self.places.values().filter_map(|point| points.get(usize::from(*point)).cloned()).collect(),
             forgotten: self.summary.forgotten.saturating_add(forgotten),
             ..self.summary.clone()
         }

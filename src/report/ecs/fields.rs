@@ -258,7 +258,7 @@ impl<'a> Dns<'a> {
     pub fn of(facts: &'a [Fact]) -> Option<Self> {
         let name = stated::details(facts, "dns", "query").next()?;
         let r#type = stated::details(facts, "dns", "type").next();
-        let resolved = facts.iter().filter_map(|fact| if let Fact::Resolved { addresses, .. } = fact { Some(addresses) } else { None });
+        let resolved = facts.iter().filter_map(|fact| if let Fact::Resolved(resolved) = fact { Some(&resolved.addresses) } else { None });
         Some(Self { question: Question { name, r#type }, resolved_ip: resolved.flatten().copied().collect() })
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::identify::Fact;
+use crate::identify::{Fact, Resolved};
 use crate::judge::Judged;
 use crate::report::stated;
 
@@ -136,7 +136,8 @@ fn dns(facts: &[Fact]) -> Vec<Application<'_>> {
     };
     let queries = stated::details(facts, "dns", "query").filter_map(Value::as_str).map(|name| event("query", name, None, BTreeMap::new()));
     let answers = facts.iter().filter_map(|fact| match fact {
-        Fact::Resolved { name, aliases, addresses, .. } => {
+        Fact::Resolved(resolved) => {
+            let Resolved { name, aliases, addresses, .. } = &**resolved;
             let mut grouped: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
             for address in addresses {
                 let kind = if matches!(address, IpAddr::V4(_)) { "A" } else { "AAAA" };
