@@ -11,6 +11,8 @@ PACKAGES = gcc libc6-dev libpcap-dev
 demo: build
 	$(PORTBOOK) analyze --role spinetix.player=10.1.0.0/24 fixtures/captures/demo
 
+# xmllint reads what the format junit writes.
+test: PACKAGES += libxml2-utils
 test: deps
 	$(CARGO) test --locked --all-features
 	$(CARGO) run --locked --all-features --quiet -- check --expect fixtures/checks/demo.toml --role spinetix.player=10.1.0.0/24 fixtures/captures/demo

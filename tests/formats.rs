@@ -16,7 +16,13 @@ const FLOW_FORMATS: &[&str] = &["ndjson", "csv", "eve", "zeek", "ecs"];
 fn each_format_prints_what_is_kept_of_it() {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/formats");
     let tables = [("csv", "findings", "findings.csv"), ("csv", "coverage", "coverage.csv"), ("csv", "flows", "flows.csv")];
-    let others = [("eve", "flows", "eve.json"), ("zeek", "flows", "conn.log"), ("ecs", "flows", "ecs.ndjson")];
+    let others = [
+        ("eve", "flows", "eve.json"),
+        ("zeek", "flows", "conn.log"),
+        ("ecs", "flows", "ecs.ndjson"),
+        ("junit", "flows", "junit.xml"),
+        ("sarif", "flows", "report.sarif"),
+    ];
     let mut differing = Vec::new();
     for (format, table, name) in tables.into_iter().chain(others) {
         let printed = analyze(&[&["--format", format, "--table", table], ROLE, &[CAPTURE]].concat());

@@ -1,8 +1,9 @@
-//! Programs that expect the originals read what portbook prints: jq recipes for Suricata's `eve.json`, a reader of Zeek's logs. They are installed by
+//! Programs that expect the originals read what portbook prints: jq recipes for Suricata's `eve.json`, a reader of Zeek's logs, tools for SARIF and JUnit. They are installed by
 //! `make readers`; where one is missing, its test says that it was skipped.
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -58,6 +59,25 @@ fn jq_recipes_for_eve_give_what_portbook_knows() {
     }
 }
 
+#[test]
+fn sarif_and_junit_are_read_by_their_tools_and_fit_the_standards_own_schema() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    for capture in captures().into_iter().step_by(3) {
+        let (sarif, junit) = (folder.path().join("report.sarif"), folder.path().join("junit.xml"));
+        fs::write(&sarif, analyze("sarif", &capture)).expect("the report can be written");
+        fs::write(&junit, analyze("junit", &capture)).expect("the report can be written");
+        let read = said(Command::new(&python).arg(root().join("tests/readers/ci.py")).args([&sarif, &junit]));
+        let read: Value = serde_json::from_str(&read).expect("what the readers print");
+        let (_, findings) = records(&capture);
+        assert_eq!(read["results"], findings.len(), "{}", capture.display());
+        let severe = findings.iter().filter(|finding| finding["severity"] == "high" || finding["severity"] == "medium");
+        let failing: BTreeSet<String> =
+            severe.map(|finding| if finding["service"].is_null() { &finding["id"] } else { &finding["service"] }.to_string()).collect();
+        assert_eq!(read["failures"], failing.len(), "{}", capture.display());
+    }
+}
+
 /// The Python that `make readers` prepared.
 fn python() -> Option<PathBuf> {
     let python = root().join("target/readers/bin/python");
@@ -85,8 +105,14 @@ fn captures() -> Vec<PathBuf> {
 }
 
 fn flows(capture: &Path) -> Vec<Value> {
-    let records = analyze("ndjson", capture);
-    records.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(|record: &Value| record["type"] == "flow").collect()
+    records(capture).0
+}
+
+/// Flows and findings.
+fn records(capture: &Path) -> (Vec<Value>, Vec<Value>) {
+    let records: Vec<Value> = analyze("ndjson", capture).lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let of = |kind: &str| records.iter().filter(|record| record["type"] == kind).cloned().collect();
+    (of("flow"), of("finding"))
 }
 
 fn analyze(format: &str, capture: &Path) -> String {

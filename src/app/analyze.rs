@@ -30,7 +30,8 @@ pub fn run(typed: Analyze) -> Result<Exit, Failure> {
 fn report<'a>(typed: &Analyze, (format, sheet): (Format, Sheet), plan: Plan<'a>, progress: &Progress) -> Result<(Report<'a>, io::Result<()>), Failure> {
     let mut answer = Ok(());
     let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, Late { typed, format, out: None });
-    let mut writer = format.open(&mut out, Style { verbose: typed.verbose, quiet: typed.quiet, sheet }, plan.signatures);
+    let mut writer =
+        format.open(&mut out, Style { verbose: typed.verbose, quiet: typed.quiet, sheet, fail_on: typed.fail_on.map(settings::threshold) }, plan.signatures);
     let report = pipeline::run(plan, &|done, all| progress.show(done, all), &mut |judged| {
         if answer.is_ok() {
             answer = writer.flow(judged);

@@ -11,12 +11,14 @@ pub mod eve;
 pub mod evidence;
 pub mod frames;
 pub mod json;
+pub mod junit;
 mod kind;
 pub mod live;
 mod mark;
 pub mod paragraph;
 pub mod record;
 pub mod rules;
+pub mod sarif;
 mod stated;
 pub mod table;
 mod tap;
@@ -29,7 +31,7 @@ use std::net::IpAddr;
 use crate::capture::{CaptureFile, Interface};
 use crate::count::Tally;
 use crate::flow;
-use crate::judge::{Coverage, Finding, Judged, Shown, Visibility};
+use crate::judge::{Coverage, Finding, Judged, Severity, Shown, Visibility};
 use crate::signature::{RoleId, ServiceId, Signatures};
 use crate::time::Timestamp;
 pub use digest::{Digest, Together};
@@ -211,6 +213,8 @@ pub struct Style {
     pub quiet: bool,
     /// The table to print, of formats that are one table.
     pub sheet: Sheet,
+    /// From which severity on a finding counts as a failure, of formats that know failures; none where nobody said.
+    pub fail_on: Option<Severity>,
 }
 
 /// A table of a report.
@@ -237,6 +241,12 @@ pub const FORMATS: &[Format] = &[
         records: true,
         ..format("ecs", "one JSON object a line with the field names of the Elastic Common Schema: flows, then findings as alerts", ecs::open)
     },
+    format(
+        "junit",
+        "test results for CI: a case for each documented row, failed by findings of --fail-on (medium where it is not given) or worse",
+        junit::open,
+    ),
+    format("sarif", "SARIF 2.1.0 for code scanning: a result a finding, the capture's frames as lines", sarif::open),
 ];
 
 /// A format without colours, records and tables.
