@@ -142,6 +142,7 @@ fn judged(path: &Path) -> u64 {
         signatures: Signatures::built_in(),
         site: Site::default(),
         records: false,
+        accounts: false,
         stop: &AtomicBool::new(false),
     };
     let report = pipeline::run(plan, &|_, _| {}, &mut |_| {}).expect("the capture opens");

@@ -325,6 +325,13 @@ pub const LIVE_TAKEN: usize = 256;
 /// Records that wait for a slow output; what finds no room is counted.
 pub const LIVE_LINES_AWAITING: usize = 16_384;
 
+// app
+
+/// Flows of one name that are told in full: each takes a page. More are a number.
+pub const FLOWS_EXPLAINED: usize = 32;
+/// Flows named where the one that was asked for is not there: a line or two.
+pub const NEIGHBOURS_NAMED: usize = 8;
+
 // report
 
 /// Hosts that a text report lists because they showed what they are. More are a number.

@@ -43,6 +43,8 @@ pub struct Plan<'a> {
     pub site: Site,
     /// Whether flow records are wanted: then each flow's candidate rows are told in words, and details of its protocols, which costs more than judging it.
     pub records: bool,
+    /// Whether each flow is to be accounted for, row by row: for a single one that somebody asks about.
+    pub accounts: bool,
     /// Raised to end reading early; what was read is reported.
     pub stop: &'a AtomicBool,
 }
@@ -57,7 +59,7 @@ pub type OnProgress<'a> = &'a (dyn Fn(u64, Option<u64>) + Sync);
 /// No capture could be opened, or the filter is none. A capture that ends badly is reported in [`Report::files`].
 pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, SourceError> {
     let books = Books::default();
-    let mut docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), &books).with_records(plan.records));
+    let mut docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), &books).with_records(plan.records).with_accounts(plan.accounts));
     let (mut digest, mut gatherer) = (Digest::default(), Gatherer::new(plan.signatures));
     let mut judged = |judged: Judged| {
         digest.add(&judged);

@@ -29,6 +29,7 @@ fn read(capture: &Path, roles: &[&str], records: bool) -> Told {
         signatures,
         site,
         records,
+        accounts: false,
         stop: &AtomicBool::new(false),
     };
     let mut flows = Vec::new();

@@ -185,6 +185,7 @@ fn judge(traffic: &Traffic, due: &Value) -> (Vec<Judged>, Visibility) {
         signatures,
         site: site(due, signatures),
         records: true,
+        accounts: false,
         stop: &AtomicBool::new(false),
     };
     let mut flows = Vec::new();

@@ -135,6 +135,7 @@ fn connections_of(path: &Path, keep_duplicates: bool) -> BTreeMap<Ends, Vec<Ours
         signatures: Signatures::built_in(),
         site: Site::default(),
         records: false,
+        accounts: false,
         stop: &AtomicBool::new(false),
     };
     let mut connections: BTreeMap<Ends, Vec<Ours>> = BTreeMap::new();

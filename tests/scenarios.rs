@@ -134,6 +134,7 @@ fn judged(scenario: &Scenario, kind: Kind) -> Vec<Value> {
         signatures,
         site: Site { roles, ..Site::default() },
         records: true,
+        accounts: false,
         stop: &AtomicBool::new(false),
     };
     let mut records = Vec::new();

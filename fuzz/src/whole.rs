@@ -42,6 +42,7 @@ impl Desk {
             signatures,
             site: Site::default(),
             records: true,
+            accounts: false,
             stop: &AtomicBool::new(false),
         };
         // One format after the other: printing all of them takes longer than reading.

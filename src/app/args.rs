@@ -31,6 +31,9 @@ pub enum Command {
     Watch(Watch),
     /// Say what the documents say about a port, protocol, service, role or host name
     Explain(Explain),
+    /// Say of one flow how it was judged: what was seen, each row it was held against, what decided
+    #[command(after_help = WHY_EXIT_CODES)]
+    Why(Why),
     /// Print the firewall rules that the documents ask for at a site; with captures, only what is missing
     Rules(Rules),
     /// List, show or check the loaded documents
@@ -163,6 +166,42 @@ pub struct Watch {
     /// Every documented row too, at the end
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
+}
+
+/// `portbook why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// Capture files, folders of them, or - for standard input, as analyze takes them
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub captures: Vec<PathBuf>,
+    /// The flow: its Community ID (1:...=, from any report or from Wireshark), or its ends in any order, e.g. 10.1.0.2:40000,10.2.0.5:8883 (/tcp, /udp to
+    /// say which; IPv6 as [2001:db8::1]:443)
+    #[arg(long, value_name = "ID")]
+    pub flow: String,
+    /// How it is read and judged: as for the report that is asked about.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: WhyFormat,
+    /// Print to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How text looks.
+    #[command(flatten)]
+    pub look: Look,
+    /// No progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// How the account of a flow is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WhyFormat {
+    /// For people.
+    Text,
+    /// For machines: the flow's record, and beside it what only this command tells.
+    Json,
 }
 
 /// `portbook rules`.
@@ -390,6 +429,9 @@ fn memory(typed: &str) -> Result<usize, String> {
     let bytes = size(typed)?;
     if bytes < MEMORY_LEAST { Err(format!("at least {}M is needed", MEMORY_LEAST >> 20)) } else { Ok(bytes) }
 }
+
+const WHY_EXIT_CODES: &str =
+    "Exit codes: 0 done; 2 wrong usage, no such flow, or a bad signature or site file; 3 a capture could not be read, or not to its end.";
 
 /// `512M`, `2G`, `700MiB`, or bytes.
 fn size(typed: &str) -> Result<usize, String> {

@@ -14,6 +14,7 @@ mod settings;
 pub mod signatures;
 mod watch;
 mod whole;
+mod why;
 
 use std::fmt;
 use std::fs::File;
@@ -102,6 +103,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Analyze(typed) => analyze::run(typed),
         Command::Watch(typed) => watch::run(&typed),
         Command::Check(typed) => check::run(&typed),
+        Command::Why(typed) => why::run(&typed),
         Command::Explain(typed) => pages::explain(&typed),
         Command::Rules(typed) => rules::run(&typed),
         Command::Signatures(typed) => pages::signatures(&typed),

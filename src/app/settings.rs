@@ -54,6 +54,7 @@ impl Basis {
             signatures: &self.signatures,
             site: self.site.clone(),
             records,
+            accounts: false,
             stop,
         }
     }

@@ -47,6 +47,16 @@ pub struct Identified {
     pub opening: [Box<[u8]>; 2],
 }
 
+impl Identified {
+    /// The bytes that matched, as far as they were kept: the beginning of each side's stream, or of its first datagram.
+    pub fn matched(&self, found: &Match) -> &[u8] {
+        let kept = self.flow.transport == Transport::TCP || found.frame == self.flow.first_frame;
+        let (start, opening) = (found.offset as usize, &self.opening[found.side as usize]);
+        let end = start.saturating_add(found.len as usize).min(opening.len());
+        opening.get(start..end).filter(|_| kept).unwrap_or_default()
+    }
+}
+
 /// Why a protocol is believed. Ordered: each is stronger than those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Evidence {

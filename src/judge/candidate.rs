@@ -202,6 +202,17 @@ impl Weighed {
     }
 
     fn why(&self, signatures: &Signatures, case: &Case<'_>) -> String {
+        let fit = self.speaks_for(signatures, case);
+        if self.fits() { fit } else { format!("{fit}; but {}", self.speaks_against(signatures, case)) }
+    }
+
+    /// What does not fit, in words.
+    pub(super) fn speaks_against(&self, signatures: &Signatures, case: &Case<'_>) -> String {
+        self.misses.iter().map(|miss| self.against(*miss, signatures, case)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What fits, in words.
+    pub(super) fn speaks_for(&self, signatures: &Signatures, case: &Case<'_>) -> String {
         let mut words = vec![match self.level {
             Level::Announced => "announced by another flow".to_owned(),
             Level::Content => format!("{} on its port", case.identified.protocol.join("/")),
@@ -225,9 +236,7 @@ impl Weighed {
                 Plays::Assumed | Plays::Kind | Plays::Refused => {}
             }
         }
-        let against: Vec<String> = self.misses.iter().map(|miss| self.against(*miss, signatures, case)).collect();
-        let fit = words.join(", ");
-        if against.is_empty() { fit } else { format!("{fit}; but {}", against.join(", ")) }
+        words.join(", ")
     }
 
     fn against(&self, miss: Miss, signatures: &Signatures, case: &Case<'_>) -> String {

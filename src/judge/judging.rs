@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::flow::Direction;
+use crate::flow::{Direction, End};
 use crate::identify::{Books, Fact, Identified, Promise};
+use crate::judge::account::{self, Account};
 use crate::judge::announcer::Announcers;
 use crate::judge::candidate::{Case, weigh};
 use crate::judge::claim::Claims;
@@ -32,6 +33,8 @@ pub struct Judge<'a> {
     announcers: Announcers,
     /// Whether what only flow records print is told.
     records: bool,
+    /// Whether each judgement is accounted for.
+    accounts: bool,
     rhythms: Rhythms,
     presence: Presence,
 }
@@ -43,7 +46,7 @@ impl<'a> Judge<'a> {
         let (roles, claims) = (Roles::new(signatures, site), Claims::new(signatures));
         let rhythms = Rhythms::new(signatures);
         let (seen, resolvers, announcers) = (Seen::default(), Resolvers::default(), Announcers::default());
-        Self { signatures, roles, books, claims, seen, resolvers, announcers, rhythms, presence, records: true }
+        Self { signatures, roles, books, claims, seen, resolvers, announcers, rhythms, presence, records: true, accounts: false }
     }
 
     /// Whether judgements are to tell what only flow records print, candidate rows in words, the client's names and all that hosts show; they do unless this
@@ -51,6 +54,13 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub const fn with_records(mut self, wanted: bool) -> Self {
         self.records = wanted;
+        self
+    }
+
+    /// Whether judgements are to say how they came about, row by row; they do not unless this says so.
+    #[must_use]
+    pub const fn with_accounts(mut self, wanted: bool) -> Self {
+        self.accounts = wanted;
         self
     }
 
@@ -115,6 +125,7 @@ impl<'a> Judge<'a> {
         if self.records {
             decision.candidates = verdict::candidates(&case, self.signatures, &weighed, decision.service);
         }
+        let mut rows = if self.accounts { account::rows(&case, self.signatures, &weighed, &decision) } else { Vec::new() };
         if self.announcers.may_be_missed(flow) {
             decision.leave_open(Reason::NotAnnounced);
         }
@@ -130,13 +141,20 @@ impl<'a> Judge<'a> {
         // What a document expects of a host that the site knows did not come unasked; to any other host, filtering it is what one expects.
         ending.from_outside = self.comes_from_outside(&identified) && (decision.verdict, decision.attribution) != (Verdict::Expected, Confidence::High);
         let (fate, cited) = (blocked::decide(&ending), ending.cited());
+        let (sight, loss_per_mille) = (ending.sight.words(), ending.loss);
         let in_vain = matches!(fate.outcome, Outcome::DnsBlocked | Outcome::DnsFailed | Outcome::SilentDrop);
         let denied = ending.denied.filter(|_| in_vain).and_then(|denied| denied.row);
         if fate.outcome == Outcome::ScanNoise && given.iter().all(Vec::is_empty) {
             decision.withdraw();
+            account::withdraw(&mut rows);
         }
         let rests_on = |promise: &Promise| !promise.is_hidden() || row(decision.service).is_some_and(|service| service.learned_from.contains(&promise.kind));
         let announced = announced.filter(|promise| rests_on(promise));
+        let account = self.accounts.then(|| {
+            let told = |side: usize, end: &End| account::roles(roles, end, &given[side], by_itself[side], &shown[side]);
+            let roles = [told(0, &flow.client), told(1, &flow.server)];
+            Box::new(Account { rows, roles, sight, loss_per_mille })
+        });
         let moved = decision.service.and_then(|id| roles.site().ports_of(id, server.ip, &given[1]));
         let instance = row(decision.service).and_then(|service| match moved {
             Some(ports) => service.moved_instance_of(ports, server.port),
@@ -161,6 +179,7 @@ impl<'a> Judge<'a> {
             cited,
             stance: None,
             direction_by,
+            account,
         };
         stance::apply(roles.site(), &mut judged);
         judged

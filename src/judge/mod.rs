@@ -1,5 +1,6 @@
 //! Holds identified flows against the documents: expected or not, and what became of them.
 
+mod account;
 mod advice;
 mod announcer;
 mod blocked;
@@ -34,10 +35,12 @@ mod vigil;
 mod visibility;
 pub mod words;
 
+pub use account::{Account, Considered, SightWords, Standing};
 pub use blocked::{RuleText, rules};
 pub use bulletin::{Bulletin, Phase};
 pub use coverage::Tried;
 pub use docket::{Docket, order};
+pub use filter::{Ends, Selection, display_filter};
 pub use finding::Gatherer;
 pub use judging::Judge;
 pub use occurrence::Occurrence;
@@ -97,6 +100,8 @@ pub struct Judged {
     pub stance: Option<Stated>,
     /// On what the direction rests, where no opening was seen and something else told.
     pub direction_by: Option<&'static str>,
+    /// How it was judged, where that was asked for.
+    pub account: Option<Box<Account>>,
 }
 
 /// A name of a host, with its source.

@@ -272,19 +272,25 @@ fn is_for_outside(signatures: &Signatures, service: &Service) -> bool {
     service.client.iter().any(|role| signatures.roles.get(usize::from(role.0)).is_some_and(|role| role.kind == RoleKind::External))
 }
 
-/// The rows worth showing: what fits besides the winner, best first, then the nearest misses.
-pub(super) fn candidates(case: &Case<'_>, signatures: &Signatures, weighed: &[Weighed], winner: Option<ServiceId>) -> Vec<Candidate> {
+/// The rows that fit by more than a coincidence, best first, and the others, nearest first.
+pub(super) fn in_order<'w>(case: &Case<'_>, weighed: &'w [Weighed]) -> (Vec<&'w Weighed>, Vec<&'w Weighed>) {
     let fitting = fitting(case, weighed);
     let mut near: Vec<&Weighed> = weighed.iter().filter(|row| !fitting.iter().any(|fit| fit.service == row.service)).collect();
     near.sort_by_key(|row| (!row.fits(), nearness(row), std::cmp::Reverse(row.rank()), row.service));
-    let shown = fitting.iter().copied().chain(near).filter(|row| Some(row.service) != winner);
+    (fitting, near)
+}
+
+/// The rows worth showing: what fits besides the winner, best first, then the nearest misses.
+pub(super) fn candidates(case: &Case<'_>, signatures: &Signatures, weighed: &[Weighed], winner: Option<ServiceId>) -> Vec<Candidate> {
+    let (fitting, near) = in_order(case, weighed);
+    let shown = fitting.into_iter().chain(near).filter(|row| Some(row.service) != winner);
     let touching = shown.map(|row| row.candidate(signatures, case));
     let elsewhere = if winner.is_none() { moved(case, signatures) } else { Vec::new() };
     touching.chain(elsewhere).take(crate::limit::CANDIDATES_SHOWN).collect()
 }
 
 /// Rows of a known end that have this protocol on another port: the service was moved, or this is another one.
-fn moved(case: &Case<'_>, signatures: &Signatures) -> Vec<Candidate> {
+pub(super) fn moved(case: &Case<'_>, signatures: &Signatures) -> Vec<Candidate> {
     let flow = &case.identified.flow;
     let Some(spoken) = case.identified.protocol.last().filter(|name| !TELLS_LITTLE.contains(name)) else { return Vec::new() };
     let plays = |roles: &[crate::signature::RoleId], given: &[crate::signature::RoleId]| roles.iter().any(|role| given.contains(role));

@@ -40,6 +40,20 @@ impl FramesRecord {
     }
 }
 
+/// A frame by file and number.
+#[derive(Debug, Serialize)]
+pub struct CitedFrame<'a> {
+    file: &'a str,
+    number: u64,
+}
+
+impl<'a> CitedFrame<'a> {
+    /// The frame of one of these captures.
+    pub fn new(captures: &'a [CaptureFile], frame: FrameId) -> Self {
+        Self { file: file_name(captures, frame), number: frame.number }
+    }
+}
+
 /// `12, 15, 19 of edge.pcap; 3 of core.pcap`.
 pub fn numbers(captures: &[CaptureFile], cited: &[FrameId]) -> String {
     let mut files: BTreeMap<u32, Vec<String>> = BTreeMap::new();

@@ -11,8 +11,8 @@ use crate::flow::{self, Direction};
 use crate::identify::wire::in_hex;
 use crate::identify::{Evidence, Fact, Identified, Match, Promise};
 use crate::judge::{Candidate, Cited, Confidence, Coverage, Finding, Judged, Named, Outcome, Reason, Severity, Shown, Unknown, Verdict, hex};
-use crate::net::{Side, Transport};
-use crate::report::frames::{FramesRecord, file_name};
+use crate::net::Side;
+use crate::report::frames::{CitedFrame, FramesRecord};
 use crate::report::{LiveState, Report};
 use crate::signature::{RoleId, ServiceId, Signatures};
 
@@ -218,12 +218,7 @@ impl AnnouncedRecord {
 
 impl MatchRecord {
     fn new(found: &Match, identified: &Identified) -> Self {
-        let flow = &identified.flow;
-        // What was kept is the beginning of each side: of datagrams, of its first.
-        let kept = flow.transport == Transport::TCP || found.frame == flow.first_frame;
-        let range = found.offset as usize..(found.offset as usize).saturating_add(found.len as usize);
-        let opening = &identified.opening[found.side as usize];
-        let bytes = opening.get(range.start..range.end.min(opening.len())).filter(|_| kept).unwrap_or_default();
+        let (flow, bytes) = (&identified.flow, identified.matched(found));
         let midstream = flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream);
         let hex = in_hex(bytes.get(..HEX_SHOWN).unwrap_or(bytes));
         Self {
@@ -319,17 +314,11 @@ struct CitationRecord<'a> {
 
 #[derive(Debug, Serialize)]
 struct EvidenceRecord<'a> {
-    frames: Vec<FrameRecord<'a>>,
+    frames: Vec<CitedFrame<'a>>,
     display_filter: &'a str,
     flow_ids: &'a [String],
     /// How many of the finding's flows these are.
     selected: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct FrameRecord<'a> {
-    file: &'a str,
-    number: u64,
 }
 
 impl<'a> FindingRecord<'a> {
@@ -353,7 +342,7 @@ impl<'a> FindingRecord<'a> {
             remedy: finding.remedy.as_deref(),
             citation: finding.citation.as_ref().map(CitationRecord::new),
             evidence: EvidenceRecord {
-                frames: finding.frames.iter().map(|frame| FrameRecord { file: file_name(&report.files, *frame), number: frame.number }).collect(),
+                frames: finding.frames.iter().map(|frame| CitedFrame::new(&report.files, *frame)).collect(),
                 display_filter: &finding.display_filter,
                 flow_ids: &finding.flow_ids,
                 selected: finding.selected,
@@ -551,7 +540,7 @@ pub(super) fn direction_name(direction: Direction) -> &'static str {
 }
 
 /// `{"tls":{"version":"1.3"},"http":{...}}`; a field said twice keeps every different value, as a list.
-fn details(facts: &[Fact]) -> Value {
+pub fn details(facts: &[Fact]) -> Value {
     let mut all = Map::new();
     for fact in facts {
         let Fact::Detail { key: (protocol, field), value } = fact else { continue };

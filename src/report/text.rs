@@ -160,7 +160,10 @@ fn write_finding(report: &Report<'_>, place: Option<usize>, finding: &Finding, o
         String::new()
     };
     labelled(out, "frames", Some(&format!("{}{some}", numbers(&report.files, &finding.frames))))?;
-    labelled(out, "filter", Some(&finding.display_filter))
+    labelled(out, "filter", Some(&finding.display_filter))?;
+    let more = finding.flow_ids.len().saturating_sub(1);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    labelled(out, "flow", finding.flow_ids.first().map(|id| format!("{id}{more}")).as_deref())
 }
 
 /// A finding of live traffic as it is told: in full where there is something to do, else its heading.
@@ -385,7 +388,7 @@ fn bytes(many: u64) -> String {
 }
 
 /// `12,345,678`.
-pub(super) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {

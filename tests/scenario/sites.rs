@@ -119,6 +119,7 @@ fn findings(day: &Day, exchanges: usize) -> Vec<Finding> {
         signatures: Signatures::built_in(),
         site: site(day),
         records: false,
+        accounts: false,
         stop: &std::sync::atomic::AtomicBool::new(false),
     };
     let report = pipeline::run(plan, &|_, _| {}, &mut |_| {}).unwrap();

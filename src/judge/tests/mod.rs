@@ -1,5 +1,6 @@
 //! Tests of the room as a whole: hand-made flows, the built-in documents, what is said of them.
 
+mod account;
 mod answers;
 mod endings;
 mod findings;
