@@ -136,10 +136,9 @@ fn octets(ip: IpAddr) -> [u8; 16] {
 }
 
 fn address(octets: [u8; 16], v6: bool) -> IpAddr {
-    let ip = std::net::Ipv6Addr::from(octets);
-    match ip.to_ipv4_mapped() {
-        Some(v4) if !v6 => v4.into(),
-        _ => ip.into(),
+    match octets {
+        [.., a, b, c, d] if !v6 => [a, b, c, d].into(),
+        _ => octets.into(),
     }
 }
 

@@ -16,9 +16,7 @@ use crate::time::Timestamp;
 /// A live flow.
 #[derive(Debug)]
 pub(super) struct Live {
-    pub key: Key,
-    /// Whether the client is the key's lower end.
-    client_is_low: bool,
+    pub ends: Ends,
     /// Whether a whole datagram of client, of server was seen.
     heard: [bool; 2],
     /// Whether the observer wants payload.
@@ -30,6 +28,22 @@ pub(super) struct Live {
     sent: [Sent; 2],
     pub tcp: Option<Box<Connection>>,
     pub cold: Box<Cold>,
+}
+
+/// A key, and who of its ends is who.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub key: Key,
+    /// Whether the client is the key's lower end.
+    client_is_low: bool,
+}
+
+impl Ends {
+    /// Who talks to whom.
+    pub fn parties(&self) -> Parties {
+        let [client, server] = [self.client_is_low, !self.client_is_low].map(|low| self.key.end(low));
+        Parties { transport: self.key.transport(), client, server }
+    }
 }
 
 /// What a packet counts for its flow. A datagram put together from fragments brings its payload; the fragments were counted as they came.
@@ -104,8 +118,7 @@ impl Live {
             rejections: ThinVec::new(),
         };
         Self {
-            key: keyed.key,
-            client_is_low: keyed.from_low != opening.flipped,
+            ends: Ends { key: keyed.key, client_is_low: keyed.from_low != opening.flipped },
             heard: [false; 2],
             wanted: true,
             second: i64::MIN,
@@ -118,7 +131,7 @@ impl Live {
 
     /// Who sent a packet with this key.
     pub fn side(&self, from_low: bool) -> Side {
-        if from_low == self.client_is_low { Side::Client } else { Side::Server }
+        if from_low == self.ends.client_is_low { Side::Client } else { Side::Server }
     }
 
     /// Counts a packet of `side`.
@@ -147,7 +160,7 @@ impl Live {
 
     /// When the flow is over unless another packet comes: its connection's end, or its idle timeout.
     pub fn deadline(&self, settings: &Settings) -> Timestamp {
-        let idle = match (self.key.transport(), &self.tcp) {
+        let idle = match (self.ends.key.transport(), &self.tcp) {
             (_, Some(connection)) => match connection.closed {
                 Some(closed) => return closed,
                 None if connection.is_attempt() => settings.attempt,
@@ -175,8 +188,12 @@ impl Live {
 
     /// Who talks to whom.
     pub fn parties(&self) -> Parties {
-        let [client, server] = [self.client_is_low, !self.client_is_low].map(|low| self.key.end(low));
-        Parties { transport: self.key.transport(), client, server }
+        self.ends.parties()
+    }
+
+    /// The key it is filed under.
+    pub fn key(&self) -> &Key {
+        &self.ends.key
     }
 
     /// Whether something may have gone wrong with it already: refused, over, or asked more than once and not answered.
@@ -201,7 +218,7 @@ impl Live {
 
     fn told(&self, ended: Ended, state: ConnState, history: History, rejections: ThinVec<Rejection>, tcp: Option<Box<TcpStory>>) -> Flow {
         Flow {
-            transport: self.key.transport(),
+            transport: self.ends.key.transport(),
             client: self.end(Side::Client),
             server: self.end(Side::Server),
             direction: self.cold.direction,
@@ -237,7 +254,7 @@ impl Live {
         let sent = self.sent[side as usize];
         let first = self.cold.opened_by[side as usize];
         End {
-            endpoint: self.key.end(self.client_is_low == (side == Side::Client)),
+            endpoint: self.ends.key.end(self.ends.client_is_low == (side == Side::Client)),
             packets: sent.packets,
             bytes: sent.bytes,
             payload_bytes: sent.payload,
@@ -251,7 +268,7 @@ impl Live {
     fn state(&self) -> ConnState {
         match &self.tcp {
             Some(connection) => connection.state(&self.cold.history),
-            None if self.key.transport() == Transport::UDP => match self.sent.map(|sent| sent.packets > 0) {
+            None if self.ends.key.transport() == Transport::UDP => match self.sent.map(|sent| sent.packets > 0) {
                 [true, true] => ConnState::SF,
                 [true, false] => ConnState::S0,
                 [false, true] => ConnState::Shr,

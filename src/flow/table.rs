@@ -379,13 +379,11 @@ impl FlowTable {
 
     fn take_segment(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, tcp_header: &Tcp, observer: &mut impl Observer) {
         let Some(flow) = self.flows.get_mut(slot) else { return };
-        // Most packets belong to flows of which nobody wants payload any more.
-        let parties = flow.wanted.then(|| flow.parties());
-        let Live { tcp, cold, wanted, .. } = flow;
+        let Live { ends, tcp, cold, wanted, .. } = flow;
         let Some(connection) = tcp.as_deref_mut() else { return };
         let effect = connection.segment(side, packet, ip, tcp_header, &mut cold.history);
         let midstream = connection.is_midstream();
-        let mut deliver = |ready: Ready<'_>| parties.as_ref().map_or(Want::Nothing, |parties| observer.data(Slot(slot), parties, ready.into_data(midstream)));
+        let mut deliver = |ready: Ready<'_>| observer.data(Slot(slot), &ends.parties(), ready.into_data(midstream));
         let mut outlet = Outlet { from: side, deliver: &mut deliver, wanted: *wanted, budget: &mut self.budget };
         connection.payload(side, packet, &effect, &mut cold.history, &mut outlet);
         let still_wanted = outlet.wanted;
@@ -486,7 +484,7 @@ impl FlowTable {
             connection.end(&mut self.budget);
             flow.tcp = Some(connection);
         }
-        let tag = flow.key.tag(&self.seed);
+        let tag = flow.key().tag(&self.seed);
         if let Ok(entry) = self.index.find_entry(spread(tag), |(_, known)| *known == slot) {
             entry.remove();
         }
@@ -498,7 +496,7 @@ impl FlowTable {
     }
 
     fn holds(&self, slot: u32, key: &Key) -> bool {
-        self.flow(slot).is_some_and(|flow| flow.key == *key)
+        self.flow(slot).is_some_and(|flow| flow.key() == key)
     }
 
     fn flow(&self, slot: u32) -> Option<&Live> {

@@ -4,6 +4,7 @@
 //! together cover exactly its ports; a lookup walks from the port's leaf to the root and meets every range that holds it, and
 //! nothing else. So its cost is 17 nodes and the rows found, however many rows there are.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::FixedState;
@@ -74,9 +75,10 @@ impl Index {
     }
 
     pub fn named(&self, name: &str) -> Vec<ServiceId> {
-        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-        let mut found: Vec<ServiceId> = self.exact_hosts.get(&name).into_iter().flatten().copied().collect();
-        let mut rest = name.as_str();
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let name = if name.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) };
+        let mut found: Vec<ServiceId> = self.exact_hosts.get(&*name).into_iter().flatten().copied().collect();
+        let mut rest = &*name;
         while let Some((_, suffix)) = rest.split_once('.') {
             for id in self.host_suffixes.get(suffix).into_iter().flatten() {
                 if !found.contains(id) {

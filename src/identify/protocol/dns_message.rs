@@ -98,7 +98,7 @@ impl<'a> Message<'a> {
         }
         let sections = header.counts.iter().enumerate().skip(1);
         for section in sections.flat_map(|(section, count)| std::iter::repeat_n(section, usize::from(*count))) {
-            match read_record(bytes, place, section) {
+            match read_record(bytes, place, section, message.questions.first()) {
                 Some((record, after)) if message.records.len() < limit::DNS_RECORDS => {
                     message.records.push(record);
                     place = after;
@@ -257,18 +257,31 @@ fn push_label(name: &mut SmallVec<[u8; 256]>, label: &[u8]) {
     if !name.is_empty() {
         name.push(b'.');
     }
-    if !label.iter().any(|byte| matches!(byte, b'.' | b'\\' | 0..=0x1f | 0x7f..)) {
-        let start = name.len();
-        name.extend_from_slice(label);
-        return name[start..].make_ascii_lowercase();
-    }
-    for byte in label {
-        match byte {
-            b'.' | b'\\' | 0..=0x1f | 0x7f.. => name.extend_from_slice(format!("\\{byte:03}").as_bytes()),
-            _ => name.push(byte.to_ascii_lowercase()),
+    let start = name.len();
+    name.extend(label.iter().map(|byte| AS_WRITTEN[usize::from(*byte)]));
+    if name[start..].contains(&0) {
+        name.truncate(start);
+        for byte in label {
+            match AS_WRITTEN[usize::from(*byte)] {
+                0 => name.extend_from_slice(format!("\\{byte:03}").as_bytes()),
+                written => name.push(written),
+            }
         }
     }
 }
+
+/// How a byte of a label is written: lower case; zero where it is no printable ASCII, a dot or a backslash.
+const AS_WRITTEN: [u8; 256] = {
+    let mut written = [0; 256];
+    let mut byte = 0x20;
+    while byte < 0x7f {
+        if byte != b'.' && byte != b'\\' {
+            written[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    written
+};
 
 /// The question that begins at this place, and the place after it.
 pub fn read_question(bytes: &[u8], at: usize) -> Option<(Question, usize)> {
@@ -278,8 +291,12 @@ pub fn read_question(bytes: &[u8], at: usize) -> Option<(Question, usize)> {
     Some((question, after + rest.at()))
 }
 
-fn read_record(bytes: &[u8], at: usize, section: usize) -> Option<(Record<'_>, usize)> {
-    let (name, after) = read_name(bytes, at)?;
+fn read_record<'a>(bytes: &'a [u8], at: usize, section: usize, asked: Option<&Question>) -> Option<(Record<'a>, usize)> {
+    // Most records are about what was asked, and say so by a pointer to the first name, right behind the header.
+    let (name, after) = match (asked, bytes.get(at..)?) {
+        (Some(asked), [0xc0, 12, ..]) => (asked.name.clone(), at + 2),
+        _ => read_name(bytes, at)?,
+    };
     let mut rest = Cursor::new(bytes.get(after..)?);
     let (kind, class, ttl, len) = (rest.be16()?, rest.be16()?, rest.be32()?, rest.be16()?);
     let data_at = after + rest.at();
