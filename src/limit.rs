@@ -261,23 +261,23 @@ pub const QUOTE_OF_A_RULE: usize = 120;
 /// Rows shown beside the one that a flow belongs to. Cinegy's busiest port has five; more than that helps nobody.
 pub const CANDIDATES_SHOWN: usize = 8;
 /// Hosts of which it is remembered that they were heard or reached, by capture point: a large site's, at some 60 bytes each.
-pub const HOSTS_REMEMBERED: usize = 1 << 17;
+pub const HOSTS_REMEMBERED: usize = fill(17);
 /// Pairs of client and server port of which it is remembered whether they worked, at some 80 bytes each.
-pub const PAIRS_REMEMBERED: usize = 1 << 17;
+pub const PAIRS_REMEMBERED: usize = fill(17);
 /// Places in a network at which captures are told apart, by interface and VLAN: the VLANs of a trunk.
 pub const POINTS_REMEMBERED: usize = 4096;
 /// Links (pairs of MAC addresses at a capture point) of which it is remembered whether answers came over them, at some 60 bytes each.
-pub const LINKS_REMEMBERED: usize = 1 << 16;
+pub const LINKS_REMEMBERED: usize = fill(16);
 /// Sources of which unanswered targets are remembered, at 2 KB each at worst: more hosts than fail at once in a large site.
-pub const SOURCES_REMEMBERED: usize = 1 << 14;
+pub const SOURCES_REMEMBERED: usize = fill(14);
 /// Names of which it is remembered where they were served, cut, or looked up, at some 100 bytes each.
-pub const NAMES_REMEMBERED: usize = 1 << 16;
+pub const NAMES_REMEMBERED: usize = fill(16);
 /// Names remembered of one end, and addresses of one name: enough for a control.
 pub const NAMES_AT_AN_END: usize = 4;
 /// Issuers and keys of certificates that are remembered, at some 150 bytes each: no site meets as many private authorities.
-pub const VOUCHERS_REMEMBERED: usize = 1 << 14;
+pub const VOUCHERS_REMEMBERED: usize = fill(14);
 /// Hosts of which it is remembered by what they show which role they play: a large site's, at some 200 bytes each.
-pub const HOSTS_SHOWN: usize = 1 << 16;
+pub const HOSTS_SHOWN: usize = fill(16);
 /// Marks remembered of one host: a device shows its hardware address, a name and a few headers.
 pub const MARKS_OF_A_HOST: usize = 8;
 /// Unanswered targets remembered of one source: twice what makes it a scanner.
@@ -351,3 +351,8 @@ pub const DIFFERENCES_TOLD: usize = 8;
 pub const BASELINE_PAIRS: usize = 1 << 16;
 /// Bytes of a baseline file: twice what the most rows and findings take.
 pub const BASELINE_BYTES: u64 = 64 << 20;
+
+/// What two hash tables of together `1 << power` places take before they grow: seven eighths. One entry more would double what they cost.
+const fn fill(power: u32) -> usize {
+    (1 << power) / 8 * 7
+}

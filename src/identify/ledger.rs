@@ -4,7 +4,7 @@
 //! can then be displaced only by an earlier one, never by what another shard, further ahead, has already met. A book that spans more epochs than it can
 //! feed keeps less of each, so that a capture of a week has names of every day.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::hash::Hash;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -49,7 +49,8 @@ type Epochs<K, V> = BTreeMap<i64, Epoch<K, V>>;
 #[derive(Debug)]
 struct Epoch<K, V> {
     entries: BTreeMap<(K, Stamp), V>,
-    order: BTreeSet<(Stamp, K)>,
+    /// The latest first.
+    order: BinaryHeap<(Stamp, K)>,
 }
 
 impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
@@ -61,11 +62,11 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     /// Enters a value.
     pub(super) fn add(&self, key: K, stamp: Stamp, value: V) {
         let mut epochs = self.write();
-        let epoch = epochs.entry(self.epoch_of(stamp.0)).or_insert_with(|| Epoch { entries: BTreeMap::new(), order: BTreeSet::new() });
+        let epoch = epochs.entry(self.epoch_of(stamp.0)).or_insert_with(|| Epoch { entries: BTreeMap::new(), order: BinaryHeap::new() });
         if epoch.entries.insert((key, stamp), value).is_some() {
             return;
         }
-        epoch.order.insert((stamp, key));
+        epoch.order.push((stamp, key));
         *self.known.entry(key).or_default() += 1;
         self.trim(epoch, self.room.an_epoch);
     }
@@ -98,7 +99,7 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     /// Takes the latest entries away until `room` are left.
     fn trim(&self, epoch: &mut Epoch<K, V>, room: usize) {
         while epoch.order.len() > room
-            && let Some((last, key)) = epoch.order.pop_last()
+            && let Some((last, key)) = epoch.order.pop()
         {
             epoch.entries.remove(&(key, last));
             self.forget(key);
