@@ -9,8 +9,7 @@ use crate::flow::{Data, Direction, Flow, Observer, Parties, Slot, Want};
 use crate::identify::evidence::Recognised;
 use crate::identify::gather::{Gathered, Setting};
 use crate::identify::protocol::{Appetite, Piece, Reader, Said};
-use crate::identify::wire::hold;
-use crate::identify::{Books, Evidence, Fact, Identified, Match};
+use crate::identify::{Begun, Books, Evidence, Fact, Identified, Match};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::time::Timestamp;
@@ -78,8 +77,8 @@ impl Observer for Identifier<'_> {
         let want = live.take(parties, data, self.books);
         self.facts_dropped += u64::from(mem::take(&mut live.dropped));
         // What it held before is given back first: the budget counts what is there now.
-        self.budget += mem::replace(&mut live.held, live.stage.held());
-        let Some(left) = self.budget.checked_sub(live.held) else {
+        self.budget += mem::replace(&mut live.held, u32::try_from(live.stage.held()).unwrap_or(u32::MAX)) as usize;
+        let Some(left) = self.budget.checked_sub(live.held as usize) else {
             (live.stage, live.held) = (Stage::Done, 0);
             self.given_up += 1;
             return Want::Nothing;
@@ -90,7 +89,7 @@ impl Observer for Identifier<'_> {
 
     fn closed(&mut self, slot: Slot, flow: Flow) {
         let live = self.flows.get_mut(slot.0 as usize).and_then(Option::take);
-        self.budget += live.as_ref().map_or(0, |live| live.held);
+        self.budget += live.as_ref().map_or(0, |live| live.held as usize);
         self.closed.push(match live {
             Some(live) => live.conclude(flow, self.books, &mut self.facts_dropped),
             None => Identified::unknown(flow),
@@ -110,7 +109,7 @@ struct Live {
     last_answer: Option<Box<Fact>>,
     /// How often a request was sent again.
     retries: u32,
-    opening: [Vec<u8>; 2],
+    opening: [Begun; 2],
     /// Where the present protocol begins in each side's stream.
     base: [u64; 2],
     /// How far the present protocol's reader has come in each side's stream.
@@ -123,8 +122,8 @@ struct Live {
     /// Whether details are stated.
     details: bool,
     /// Bytes that the stage held after the last piece.
-    held: usize,
-    dropped: u32,
+    held: u32,
+    dropped: u16,
 }
 
 #[derive(Default)]
@@ -161,7 +160,7 @@ impl Live {
         self.keep_opening(from, bytes, offset);
         let piece = Piece { from, bytes, offset, missing, time, frame, ends: setting.ends, transport: setting.transport };
         self.feed(piece, Setting { midstream: self.midstream, ..setting }, books);
-        let silent = self.opening.iter().any(Vec::is_empty) && usize::from(self.pieces) < limit::PIECES_TRIED;
+        let silent = self.opening.iter().any(|opening| opening.is_empty()) && usize::from(self.pieces) < limit::PIECES_TRIED;
         if matches!(self.stage, Stage::Done) && !silent { Want::Nothing } else { Want::More }
     }
 
@@ -173,7 +172,8 @@ impl Live {
     fn keep_opening(&mut self, from: Side, bytes: &[u8], offset: u64) {
         let kept = &mut self.opening[from as usize];
         if offset == kept.len() as u64 {
-            hold(kept, bytes, limit::OPENING_KEPT);
+            let room = kept.remaining_capacity().min(bytes.len());
+            kept.extend(bytes.iter().copied().take(room));
         }
     }
 
@@ -338,7 +338,7 @@ impl Live {
     fn pass_over(&mut self, fact: Fact) {
         let is_answer = matches!(fact, Fact::Answer { .. });
         let lost = if is_answer { self.last_answer.replace(Box::new(fact)).is_some() } else { true };
-        self.dropped = self.dropped.saturating_add(u32::from(lost));
+        self.dropped = self.dropped.saturating_add(u16::from(lost));
     }
 
     /// Whether the same was stated before; a request sent again is counted.
@@ -365,7 +365,6 @@ impl Live {
         if client.is_some() && flow.direction == Direction::Unknown {
             flow.direction = Direction::Likely;
         }
-        let opening = opening.map(Vec::into_boxed_slice);
         facts.extend(last_answer.map(|last| *last));
         // Held until the last packet of the capture: room that was kept for more is given back.
         protocol.shrink_to_fit();
@@ -382,7 +381,7 @@ impl Live {
 impl Identified {
     /// A flow that showed no payload.
     fn unknown(flow: Flow) -> Self {
-        let opening = [Box::default(), Box::default()];
+        let opening = Default::default();
         Self { flow, protocol: Vec::new(), evidence: Evidence::None, matches: Vec::new(), facts: Vec::new(), retries: 0, announced: None, opening }
     }
 }
@@ -446,6 +445,11 @@ mod tests {
 
     const CONNECT: &[u8] = b"CONNECT broker.example:8883 HTTP/1.1\r\n\r\n";
     const CONNECTED: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+
+    #[test]
+    fn what_is_known_of_a_live_flow_fits_a_block_that_allocators_have() {
+        assert!(size_of::<Live>() <= 224, "{} bytes", size_of::<Live>());
+    }
 
     #[test]
     fn behind_a_proxy_the_inner_protocol_is_found_where_it_begins() {

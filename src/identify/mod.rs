@@ -20,6 +20,8 @@ pub use engine::Identifier;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use arrayvec::ArrayVec;
+
 use crate::capture::FrameId;
 use crate::flow::Flow;
 use crate::net::{Endpoint, Side, Transport};
@@ -44,7 +46,7 @@ pub struct Identified {
     /// The promise that announced this flow, if one did.
     pub announced: Option<Box<Promise>>,
     /// First payload bytes of client and server, at most [`limit::OPENING_KEPT`](crate::limit::OPENING_KEPT) each, for people to look at.
-    pub opening: [Box<[u8]>; 2],
+    pub opening: [Begun; 2],
 }
 
 impl Identified {
@@ -56,6 +58,9 @@ impl Identified {
         opening.get(start..end).filter(|_| kept).unwrap_or_default()
     }
 }
+
+/// The first payload bytes of one side, for people to look at.
+pub type Begun = ArrayVec<u8, { crate::limit::OPENING_KEPT }>;
 
 /// Why a protocol is believed. Ordered: each is stronger than those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

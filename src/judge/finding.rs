@@ -7,6 +7,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use crate::identify::Begun;
 use crate::judge::advice::{Advice, Ends};
 use crate::judge::claim::is_background;
 use crate::judge::coverage::{self, Tried};
@@ -88,7 +89,7 @@ pub(super) struct Gathered {
     /// The row that takes over, and works for one of these clients.
     pub(super) instead: Option<ServiceId>,
     /// First bytes of client and server, of the flow that shows it best.
-    pub(super) opening: [Box<[u8]>; 2],
+    pub(super) opening: [Begun; 2],
     exhibits: Exhibits,
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use crate::identify::Begun;
 use crate::judge::finding::Gathered;
 use crate::limit;
 use crate::net::{Transport, is_group};
@@ -22,7 +23,7 @@ pub struct Unknown {
     /// What was recognised, outermost first.
     pub protocol: Vec<&'static str>,
     /// First bytes of client and server, of one flow.
-    pub opening: [Box<[u8]>; 2],
+    pub opening: [Begun; 2],
     /// Documented rows nearest to it, each with what it has in common, at most [`limit::NEAREST_SHOWN`].
     pub nearest: Vec<(ServiceId, String)>,
     /// A signature file that makes it known; `portbook signatures check` accepts it.

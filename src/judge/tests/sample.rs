@@ -76,7 +76,7 @@ fn identified(transport: Transport, client: &str, server: &str) -> Identified {
         facts: Vec::new(),
         retries: 0,
         announced: None,
-        opening: [Box::default(), Box::default()],
+        opening: Default::default(),
     }
 }
 
@@ -186,7 +186,7 @@ impl Sample {
 
     /// First bytes of the client that nothing recognised.
     pub(in crate::judge) fn opening(mut self, bytes: &[u8]) -> Self {
-        self.0.opening[0] = bytes.into();
+        self.0.opening[0] = bytes.iter().copied().take(crate::limit::OPENING_KEPT).collect();
         self
     }
 
