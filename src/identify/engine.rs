@@ -173,7 +173,7 @@ impl Live {
         let kept = &mut self.opening[from as usize];
         if offset == kept.len() as u64 {
             let room = kept.remaining_capacity().min(bytes.len());
-            kept.extend(bytes.iter().copied().take(room));
+            let _ = kept.try_extend_from_slice(&bytes[..room]);
         }
     }
 

@@ -109,13 +109,15 @@ struct Gates {
     bytes: [u128; 256],
     /// By place: protocols that ask for a zero.
     zeros: [u128; GATED],
+    /// Protocols that look at more.
+    passes: Vec<(u128, fn(&[u8]) -> bool)>,
     /// Protocols that ask for ports, and which of them by port, in ascending order.
     ports: (u128, Vec<(u16, u128)>),
 }
 
 impl Gates {
     fn of_all() -> Self {
-        let mut gates = Self { bytes: [0; 256], zeros: [0; GATED], ports: (0, Vec::new()) };
+        let mut gates = Self { bytes: [0; 256], zeros: [0; GATED], passes: Vec::new(), ports: (0, Vec::new()) };
         let mut by_port: BTreeMap<u16, u128> = BTreeMap::new();
         for (bit, protocol) in ASKED.iter().enumerate().map(|(index, protocol)| (1 << index, protocol)) {
             match protocol.gate() {
@@ -128,6 +130,7 @@ impl Gates {
                     let closed = |byte: u8| !ranges.iter().any(|range| range.contains(&byte));
                     (0..=u8::MAX).zip(&mut gates.bytes).filter(|(byte, _)| closed(*byte)).for_each(|(_, bits)| *bits |= bit);
                 }
+                Gate::Passes(passes) => gates.passes.push((bit, passes)),
                 Gate::Zeros(places) => (0..).zip(&mut gates.zeros).filter(|(place, _)| places.contains(place)).for_each(|(_, bits)| *bits |= bit),
             }
         }
@@ -142,7 +145,8 @@ impl Gates {
             Some((first, _)) => {
                 let other = |place: usize| bytes.get(place).is_none_or(|byte| *byte != 0);
                 let lacks_zero = self.zeros.iter().enumerate().filter(|(place, bits)| **bits != 0 && other(*place)).fold(0, |closed, (_, bits)| closed | bits);
-                self.bytes[usize::from(*first)] | lacks_zero
+                let by_first = self.bytes[usize::from(*first)] | lacks_zero;
+                self.passes.iter().filter(|(_, passes)| !passes(bytes)).fold(by_first, |closed, (bit, _)| closed | bit)
             }
         };
         let by_bytes = match (opening.client, opening.server) {

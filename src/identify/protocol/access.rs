@@ -58,7 +58,7 @@ pub static OPENVPN: Known = Known {
 pub static IKE: Known = Known {
     name: "ike",
     carriers: &[Transport::UDP],
-    gate: Gate::Any,
+    gate: Gate::Passes(has_ike_version),
     ask: |opening, bytes| ike(opening, bytes, false),
     answer: |opening, bytes| ike(opening, bytes, true),
     strength: Strength::Structure,
@@ -248,6 +248,11 @@ fn openvpn(opening: &Opening<'_>, bytes: &[u8], opcodes: &[u8]) -> Look {
 
 /// P_CONTROL_HARD_RESET_SERVER_V2 with key 0.
 const SERVER_RESET: u8 = 0x40;
+
+/// Whether one of IKE's versions stands where it must, behind the four bytes of port 4500 or not.
+fn has_ike_version(bytes: &[u8]) -> bool {
+    [17, 21].iter().any(|place| matches!(bytes.get(*place), Some(0x10 | 0x20)))
+}
 
 fn ike(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
     let body = if opening.is_at(&[4500]) { bytes.strip_prefix(&[0; 4]).unwrap_or(bytes) } else { bytes };

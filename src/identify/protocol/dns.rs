@@ -12,12 +12,17 @@ use super::{Gate, Known, Look, Opening, Strength};
 pub static DNS: Known = Known {
     name: "dns",
     carriers: &[Transport::UDP, Transport::TCP],
-    gate: Gate::Any,
+    gate: Gate::Passes(has_flags),
     ask: |opening, bytes| look(opening, bytes, false),
     answer: |opening, bytes| look(opening, bytes, true),
     strength: Strength::Structure,
     reader: || Names::of(NameSource::Dns),
 };
+
+/// Whether opcode and reserved bit are such as every rule below wants.
+fn has_flags(bytes: &[u8]) -> bool {
+    matches!(bytes, [_, _, high, low, ..] if matches!(high >> 3 & 15, 0 | 1 | 2 | 4 | 5 | 6) && low & 0x40 == 0)
+}
 
 fn look(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
     let at_home = opening.is_at(&[53]);

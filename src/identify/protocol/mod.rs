@@ -108,6 +108,8 @@ pub enum Gate {
     Bytes(&'static [RangeInclusive<u8>]),
     /// A zero at each of these places, below [`GATED`], of either side's datagram.
     Zeros(&'static [usize]),
+    /// This said of either side's datagram. It is asked of nearly every one: a look at a few bytes.
+    Passes(fn(&[u8]) -> bool),
 }
 
 /// Bytes of a datagram that gates look at.
