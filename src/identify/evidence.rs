@@ -59,11 +59,12 @@ impl Refused {
         self.0 |= STRANGERS[usize::from(transport.0)].0;
     }
 
-    /// Whether one of them would recognise the opening after all.
-    pub(super) fn hides(self, opening: &Opening<'_>) -> bool {
+    /// The one of them that would recognise the opening after all.
+    pub(super) fn hides(self, opening: &Opening<'_>) -> Option<&'static str> {
         let would = |protocol: &dyn Protocol| matches!(protocol.probe(opening), Probe::Found { .. });
         let refused = |index: usize| self.0 >> index & 1 == 1;
-        ASKED.iter().enumerate().any(|(index, protocol)| refused(index) && protocol.carriers().contains(&opening.transport) && would(*protocol))
+        let mut hidden = ASKED.iter().enumerate().filter(|(index, protocol)| refused(*index) && protocol.carriers().contains(&opening.transport));
+        hidden.find(|(_, protocol)| would(**protocol)).map(|(_, protocol)| protocol.name())
     }
 
     fn add(&mut self, index: usize) {
@@ -82,7 +83,7 @@ pub(super) fn recognise(opening: &Opening<'_>, refused: &mut Refused) -> Option<
     let mut best: Option<Recognised> = None;
     refused.add_strangers(opening.transport);
     let asked = if opening.transport == Transport::TCP { *refused } else { Refused(refused.0 | GATES.closed(opening)) };
-    debug_assert!(!Refused(asked.0 & !refused.0).hides(opening), "a gate is too narrow");
+    debug_assert_eq!(Refused(asked.0 & !refused.0).hides(opening), None, "a gate is too narrow");
     let best_there_is = if opening.client.is_empty() || opening.server.is_empty() { Evidence::OneOpening } else { Evidence::BothOpenings };
     for index in asked.others() {
         let protocol = ASKED[index];

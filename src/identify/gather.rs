@@ -54,7 +54,7 @@ impl Gathered {
         let ([client, server], latest, heads) = (sides, (piece.from, piece.bytes), &[head(piece)]);
         let opening = Opening { transport, client, server, ends, anywhere: false, first: piece.from, midstream, complete: false, latest, cut, heads };
         let mut refused = if transport == Transport::TCP { Refused::by_first_byte(piece, midstream) } else { Refused::default() };
-        debug_assert!(!refused.hides(&opening), "a stream is refused for its first byte by a protocol that it is");
+        debug_assert_eq!(refused.hides(&opening), None, "a stream is refused for its first byte by a protocol that it is");
         (recognise(&opening, &mut refused), refused)
     }
 
