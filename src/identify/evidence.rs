@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
 use crate::identify::Evidence;
-use crate::identify::protocol::{GATED, Gate, Hit, Opening, PROTOCOLS, Piece, Probe, Protocol};
+use crate::identify::protocol::{GATED, Gate, Hit, Opening, PROTOCOLS, Passes, Piece, Probe, Protocol};
 use crate::net::{Side, Transport};
 
 /// A protocol that said an opening is its own.
@@ -111,7 +111,7 @@ struct Gates {
     /// By place: protocols that ask for a zero.
     zeros: [u128; GATED],
     /// Protocols that look at more.
-    passes: Vec<(u128, fn(&[u8]) -> bool)>,
+    passes: Vec<(u128, Passes)>,
     /// Protocols that ask for ports, and which of them by port, in ascending order.
     ports: (u128, Vec<(u16, u128)>),
 }

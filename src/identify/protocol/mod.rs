@@ -109,8 +109,11 @@ pub enum Gate {
     /// A zero at each of these places, below [`GATED`], of either side's datagram.
     Zeros(&'static [usize]),
     /// This said of either side's datagram. It is asked of nearly every one: a look at a few bytes.
-    Passes(fn(&[u8]) -> bool),
+    Passes(Passes),
 }
+
+/// What a gate asks of a datagram.
+pub type Passes = fn(&[u8]) -> bool;
 
 /// Bytes of a datagram that gates look at.
 pub(super) const GATED: usize = 8;
