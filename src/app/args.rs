@@ -1,5 +1,6 @@
 //! Arguments as typed. What they mean is settled in [`settings`](super::settings).
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -151,6 +152,30 @@ pub struct Watch {
     /// Print to a file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Begin the output file anew when it has so many bytes, e.g. 100M; the full one gets its time into its name
+    #[arg(long, value_name = "SIZE", value_parser = size, requires = "output")]
+    pub rotate_size: Option<usize>,
+    /// Begin the output file anew when it is this old, e.g. 1h
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "output")]
+    pub rotate_time: Option<Duration>,
+    /// Compress the files that are put aside
+    #[arg(long, requires = "output")]
+    pub gzip: bool,
+    /// Keep so many of the files that are put aside [default: all]
+    #[arg(long, value_name = "N", requires = "output")]
+    pub keep: Option<usize>,
+    /// Keep a journal of findings and coverage in this folder: after a crash watching goes on from there (at most 6 s are lost)
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Answer Prometheus at this loopback address, e.g. 127.0.0.1:9464 (/metrics, /health)
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics: Option<SocketAddr>,
+    /// Become this user once the interfaces are open, where root started it [default: portbook, else nobody]
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Keep all rights: an interface that is removed and made anew is captured on again without a restart
+    #[arg(long, conflicts_with = "user")]
+    pub keep_rights: bool,
     /// Print a summary this often, and at SIGUSR1; 0 for never
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub interval: Duration,

@@ -101,7 +101,7 @@ fn role(text: &str, signatures: &Signatures) -> Result<(RoleId, IpNet), Failure>
 }
 
 /// Threads to use: as typed, else one a core.
-fn workers(typed: &Reading) -> usize {
+pub fn workers(typed: &Reading) -> usize {
     typed.workers.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
 }
 

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::judge::Finding;
+use crate::count::Tally;
+use crate::judge::{Finding, Severity};
 use crate::time::Timestamp;
 
 /// What was told, by the ids of the findings. Bounded as findings are.
@@ -73,9 +74,13 @@ impl Bulletin {
         news
     }
 
-    /// How many were told and are not over.
-    pub fn open(&self) -> usize {
-        self.told.values().filter(|told| told.is_open).count()
+    /// How many were told and are not over, by severity and rule.
+    pub fn open(&self) -> Tally<(Severity, String)> {
+        let mut open = Tally::default();
+        for told in self.told.values().filter(|told| told.is_open) {
+            open.one((told.finding.severity, told.finding.rule.clone()));
+        }
+        open
     }
 }
 

@@ -35,6 +35,17 @@ impl Tried {
         Self { tried: true, blocked: outcome.is_blocked(), worked: false }
     }
 
+    /// One letter for each that is true: worked, blocked, tried.
+    pub(super) fn word(self) -> String {
+        [(self.worked, 'w'), (self.blocked, 'b'), (self.tried, 't')].into_iter().filter_map(|(holds, letter)| holds.then_some(letter)).collect()
+    }
+
+    /// The same read back; none where a letter is unknown.
+    pub(super) fn of_word(word: &str) -> Option<Self> {
+        let known = word.chars().all(|letter| "wbt".contains(letter));
+        known.then(|| Self { worked: word.contains('w'), blocked: word.contains('b'), tried: word.contains('t') })
+    }
+
     /// Adds what another flow says.
     pub fn merge(&mut self, other: Self) {
         self.worked |= other.worked;

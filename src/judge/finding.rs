@@ -15,7 +15,7 @@ use crate::judge::exhibit::Exhibits;
 use crate::judge::filter::Ends as Met;
 use crate::judge::memory::Remembered;
 use crate::judge::together::Together;
-use crate::judge::{Confidence, Coverage, Finding, Judge, Judged, Outcome, Reason, Severity, Site, Stated, Unknown, Verdict};
+use crate::judge::{Confidence, Coverage, Covered, Finding, Judge, Judged, Outcome, Reason, Severity, Site, Stated, Unknown, Verdict};
 use crate::limit;
 use crate::net::{Endpoint, Transport};
 use crate::signature::{RoleId, Rule, RuleEffect, ServiceId, Signatures};
@@ -162,6 +162,25 @@ impl<'a> Gatherer<'a> {
             }
             for role in judged.roles.iter().flatten().filter(|role| service.client.contains(role) || service.server.contains(role)) {
                 self.by_role.entry((*role, id)).or_default().merge(more);
+            }
+        }
+    }
+
+    /// What was seen of the rows so far.
+    pub fn covered(&self) -> Covered {
+        Covered::of(self.signatures, &self.tried, &self.by_role)
+    }
+
+    /// Adds what was seen before, or under other documents: of rows that these still have.
+    pub fn cover_also(&mut self, covered: &Covered) {
+        for (row, tried) in &covered.rows {
+            if let Some(known) = self.signatures.service_id(row).and_then(|id| self.tried.get_mut(id.0 as usize)) {
+                known.merge(*tried);
+            }
+        }
+        for ((role, row), tried) in &covered.by_role {
+            if let (Some(role), Some(row)) = (self.signatures.role_id(role), self.signatures.service_id(row)) {
+                self.by_role.entry((role, row)).or_default().merge(*tried);
             }
         }
     }

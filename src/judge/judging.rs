@@ -10,6 +10,7 @@ use crate::judge::candidate::{Case, weigh};
 use crate::judge::claim::Claims;
 use crate::judge::coverage::Presence;
 use crate::judge::ending::{Ending, Known};
+use crate::judge::handover::Knowledge;
 use crate::judge::resolver::Resolvers;
 use crate::judge::rhythm::Rhythms;
 use crate::judge::role::{Plays, Roles};
@@ -77,6 +78,19 @@ impl<'a> Judge<'a> {
                 self.presence.note(&self.roles.of(end), end.packets > 0);
             }
         }
+    }
+
+    /// What it knows that does not rest on documents.
+    pub(super) fn into_knowledge(self) -> Knowledge {
+        Knowledge { seen: self.seen, resolvers: self.resolvers, announcers: self.announcers }
+    }
+
+    /// A judge that has just come to these documents: of flows that were learned from before it learns what rests on documents.
+    pub(super) fn succeed<'f>(&mut self, knowledge: Knowledge, flows: impl Iterator<Item = &'f Identified>) {
+        for identified in flows {
+            self.learn(identified);
+        }
+        (self.seen, self.resolvers, self.announcers) = (knowledge.seen, knowledge.resolvers, knowledge.announcers);
     }
 
     /// Which of the site's roles have hosts that show at this capture point.

@@ -9,7 +9,7 @@ use crate::flow::{Ended, Flow};
 use crate::identify::Identified;
 use crate::judge::docket::order;
 use crate::judge::threshold::{ANSWER_BY, REPLY_BY, SURE_SYNS};
-use crate::judge::{Confidence, Coverage, Finding, Gatherer, Judge, Judged, Shown, Visibility};
+use crate::judge::{Confidence, Coverage, Covered, Finding, Gatherer, Handover, Judge, Judged, Shown, Visibility};
 use crate::limit::{FLOWS_AWAITING, LIVE_AWAITS, LIVE_FINDING_KEPT, LIVE_SETTLES};
 use crate::signature::{RoleId, ServiceId};
 use crate::time::Timestamp;
@@ -35,6 +35,8 @@ pub struct Board {
     pub visibility: Visibility,
     /// Hosts that showed what they are.
     pub shown: Vec<(std::net::IpAddr, Shown)>,
+    /// What was seen of the rows, as a journal keeps it.
+    pub covered: Covered,
     /// Flows with something to say that found no room.
     pub dropped: u64,
 }
@@ -43,6 +45,25 @@ impl<'a> Vigil<'a> {
     /// Nothing was heard yet.
     pub const fn new(judge: Judge<'a>, gatherer: Gatherer<'a>) -> Self {
         Self { judge, gatherer, waiting: VecDeque::new() }
+    }
+
+    /// Goes on where another one stopped.
+    pub fn succeed(judge: Judge<'a>, gatherer: Gatherer<'a>, handover: Handover) -> Self {
+        let mut vigil = Self::new(judge, gatherer);
+        vigil.judge.succeed(handover.knowledge, handover.waiting.iter().map(|(_, identified)| identified));
+        vigil.waiting = handover.waiting;
+        vigil.gatherer.cover_also(&handover.covered);
+        vigil
+    }
+
+    /// Stops, for another one to go on.
+    pub fn hand_over(self) -> Handover {
+        Handover { covered: self.gatherer.covered(), knowledge: self.judge.into_knowledge(), waiting: self.waiting }
+    }
+
+    /// Adds what was seen of them before.
+    pub fn cover_also(&mut self, covered: &Covered) {
+        self.gatherer.cover_also(covered);
     }
 
     /// Hears at `now` that a flow has ended.
@@ -106,9 +127,9 @@ impl<'a> Vigil<'a> {
 
 impl Board {
     fn of(judge: &Judge<'_>, gatherer: Gatherer<'_>) -> Self {
-        let (coverage_by_role, dropped) = (gatherer.coverage_by_role(judge), gatherer.dropped());
+        let (coverage_by_role, covered, dropped) = (gatherer.coverage_by_role(judge), gatherer.covered(), gatherer.dropped());
         let (findings, coverage) = gatherer.finish(judge);
-        Self { findings, coverage, coverage_by_role, visibility: judge.visibility(), shown: judge.shown(), dropped }
+        Self { findings, coverage, coverage_by_role, visibility: judge.visibility(), shown: judge.shown(), covered, dropped }
     }
 }
 

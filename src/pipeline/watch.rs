@@ -10,11 +10,12 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use super::{LEAST_SHARE, Shard, push};
-use crate::capture::live::{Clock, Live};
+use crate::capture::live::{Cards, Clock, Live};
 use crate::capture::{CaptureFile, Interface, Source, SourceError};
+use crate::count::Tally;
 use crate::flow::{self, FlowTable};
 use crate::identify::{Books, Identified, Identifier};
-use crate::judge::{Board, Bulletin, Finding, Gatherer, Judge, Judged, Phase, Site, Vigil, order};
+use crate::judge::{Board, Bulletin, Covered, Finding, Gatherer, Handover, Judge, Judged, Phase, Severity, Site, Vigil, order};
 use crate::limit::{FRAGMENT_BYTES, LIVE_ENDED_HELD, LIVE_FLOW_BYTES, LIVE_LOOKED_AT, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE};
 use crate::report::{Digest, LiveState, Losses, Report};
 use crate::signature::Signatures;
@@ -59,18 +60,21 @@ pub struct State {
     pub losses: Losses,
     /// What only live capture has to tell.
     pub live: LiveState,
-    /// What keeps interfaces from being captured on.
+    /// What keeps interfaces from being captured on: their handles have failed.
     pub faults: Vec<SourceError>,
+    /// Interfaces that are down; their handles wait.
+    pub down: Vec<SourceError>,
 }
 
 /// What workers hand over: each a share of every tick.
 pub struct Feed {
     shares: Vec<Receiver<Tick>>,
+    cards: Cards,
 }
 
 impl Feed {
     /// Waits for the next tick of all workers; none once all have ended. Not longer than `most`: then it is empty.
-    pub fn next(&self, most: Duration) -> Option<Option<Tick>> {
+    pub fn next(&mut self, most: Duration) -> Option<Option<Tick>> {
         let mut whole: Option<Tick> = None;
         let mut over = 0;
         for (place, share) in self.shares.iter().enumerate() {
@@ -95,22 +99,38 @@ impl Feed {
         if let Some(whole) = &mut whole {
             whole.ended.sort_by_cached_key(order);
             whole.live.iter_mut().for_each(|live| live.sort_by_cached_key(order));
+            for (interface, missed) in whole.state.interfaces.iter_mut().zip(self.cards.read()) {
+                interface.dropped = interface.dropped.map(|dropped| dropped + missed);
+                whole.state.live.interface_drops += missed;
+            }
+            whole.state.down = self.cards.down();
         }
         Some(whole)
     }
 }
 
-/// Starts a worker for each source, lets `judge` take what they hand over, and waits for their end.
-pub fn with_workers<T>(sources: Vec<Live>, manner: &Manner, books: &Books, stop: &AtomicBool, judge: impl FnOnce(&Feed) -> T) -> T {
+/// Starts a worker for each source, which first calls `confine` to give up what rights it needs no more; lets `judge` take what they hand over, and waits for their end.
+pub fn with_workers<T>(
+    sources: Vec<Live>,
+    manner: &Manner,
+    books: &Books,
+    stop: &AtomicBool,
+    confine: &(dyn Fn() + Sync),
+    judge: impl FnOnce(&mut Feed) -> T,
+) -> T {
     let of = sources.len();
+    let names: Vec<String> = sources.iter().take(1).flat_map(|source| source.files().iter().map(|file| file.path.clone())).collect();
     std::thread::scope(|scope| {
         let (mut shares, mut workers) = (Vec::with_capacity(of), Vec::with_capacity(of));
         for source in sources {
             let (sender, receiver) = crossbeam_channel::bounded(TICKS_AHEAD);
             shares.push(receiver);
-            workers.push(scope.spawn(move || Worker::new(source, manner, books, of).run(&sender, stop)));
+            workers.push(scope.spawn(move || {
+                confine();
+                Worker::new(source, manner, books, of).run(&sender, stop);
+            }));
         }
-        let answer = judge(&Feed { shares });
+        let answer = judge(&mut Feed { shares, cards: Cards::begin(&names) });
         for worker in workers {
             if let Err(panic) = worker.join() {
                 std::panic::resume_unwind(panic);
@@ -195,10 +215,8 @@ impl<'b> Worker<'b> {
             beyond = self.table.look(LIVE_LOOKED_AT, &mut |slot, flow| live.push(identifier.glance(slot, flow)));
             live
         });
-        let (kernel_drops, interface_drops) = self.source.drops();
         self.live = LiveState {
-            kernel_drops,
-            interface_drops,
+            kernel_drops: self.source.drops(),
             live_flows: self.table.live() as u64,
             not_looked_at: beyond,
             clock_steps: self.source.clock_steps(),
@@ -219,6 +237,7 @@ impl<'b> Worker<'b> {
             losses,
             live: self.live,
             faults: self.source.faults(),
+            down: Vec::new(),
         };
         Tick { now: self.source.passed(), ended, live, state }
     }
@@ -239,7 +258,7 @@ impl Tick {
             (Some(live), Some(other)) => Some(live.into_iter().chain(other).collect()),
             _ => None,
         };
-        let State { files, interfaces, span, wire_bytes, losses, live, faults } = other.state;
+        let State { files, interfaces, span, wire_bytes, losses, live, faults, .. } = other.state;
         let own = &mut self.state;
         for (file, more) in own.files.iter_mut().zip(files) {
             file.frames += more.frames;
@@ -262,11 +281,22 @@ impl Tick {
 
 /// Takes what there is to tell.
 pub trait Listener {
-    /// A flow was judged for good.
-    fn flow(&mut self, judged: &Judged);
+    /// A flow was judged for good, by these documents.
+    fn flow(&mut self, judged: &Judged, signatures: &Signatures);
 
     /// Findings came, changed, or are over. The report is what there is to say at this moment, its counts of flows left out.
     fn news(&mut self, news: &[(Phase, Finding)], report: &Report<'_>);
+}
+
+/// What one watch hands to the next where documents or site change.
+pub struct Parts {
+    handover: Handover,
+    digest: Digest,
+    /// Names of the rows by the numbers they had.
+    services: Vec<String>,
+    state: State,
+    live: Vec<Identified>,
+    now: Timestamp,
 }
 
 /// The judge's side: documents, what was judged by them, what was told.
@@ -277,6 +307,8 @@ pub struct Watch<'a> {
     vigil: Vigil<'a>,
     bulletin: Bulletin,
     digest: Digest,
+    /// What was seen of the rows at the last look.
+    covered: Covered,
     state: State,
     /// Flows that lived at the last tick.
     live: Vec<Identified>,
@@ -298,6 +330,7 @@ impl<'a> Watch<'a> {
             vigil,
             bulletin: Bulletin::default(),
             digest: Digest::default(),
+            covered: Covered::default(),
             state: State::default(),
             live: Vec::new(),
             next,
@@ -305,20 +338,36 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Goes on under these documents and this site where a watch under others stopped.
+    pub fn succeed(signatures: &'a Signatures, site: Site, books: &'a Books, records: bool, parts: Parts) -> Self {
+        let Parts { handover, mut digest, services, state, live, now } = parts;
+        digest.renumber(|id| signatures.service_id(services.get(id.0 as usize)?));
+        let (name, judge) = (site.name.clone(), Judge::new(signatures, site, books).with_records(records));
+        let vigil = Vigil::succeed(judge, Gatherer::new(signatures), handover);
+        Self { signatures, site: name, books, vigil, bulletin: Bulletin::default(), digest, covered: Covered::default(), state, live, next: now, now }
+    }
+
+    /// Stops, for a watch under other documents to go on.
+    pub fn hand_over(self) -> Parts {
+        let services = self.signatures.services.iter().map(|service| service.id.clone()).collect();
+        Parts { handover: self.vigil.hand_over(), digest: self.digest, services, state: self.state, live: self.live, now: self.now }
+    }
+
     /// Hears of a tick. Where a look at everything is due by then, tells what is new.
     pub fn hear(&mut self, tick: Tick, clock: &mut Clock, listener: &mut dyn Listener) {
         let looked = tick.live.is_some();
         self.take(tick);
-        let Self { vigil, digest, now, .. } = self;
+        let Self { vigil, digest, now, signatures, .. } = self;
         vigil.settle(*now, &mut |judged| {
             digest.add(judged);
-            listener.flow(judged);
+            listener.flow(judged, signatures);
         });
         if !looked || self.now < self.next {
             return;
         }
         let begun = clock.now();
-        let board = self.vigil.board(&self.live, self.now, &mut |_| {});
+        let mut board = self.vigil.board(&self.live, self.now, &mut |_| {});
+        self.covered = std::mem::take(&mut board.covered);
         let news = self.bulletin.follow(&board.findings, self.now);
         if !news.is_empty() {
             listener.news(&news, &self.report(board, Digest::default()));
@@ -339,14 +388,29 @@ impl<'a> Watch<'a> {
         let Self { signatures, site, books, vigil, mut digest, state, .. } = self;
         let board = vigil.close(&mut |judged| {
             digest.add(judged);
-            listener.flow(judged);
+            listener.flow(judged, signatures);
         });
         report(signatures, site, books, state, board, digest)
     }
 
-    /// Findings that were told and are not over.
-    pub fn open_findings(&self) -> usize {
+    /// Findings that were told and are not over, by severity and rule.
+    pub fn open_findings(&self) -> Tally<(Severity, String)> {
         self.bulletin.open()
+    }
+
+    /// The flows that were judged for good, counted.
+    pub const fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// What was seen of documented rows at the last look.
+    pub const fn covered(&self) -> &Covered {
+        &self.covered
+    }
+
+    /// Adds what was seen of them before.
+    pub fn cover_also(&mut self, covered: &Covered) {
+        self.vigil.cover_also(covered);
     }
 
     /// What was captured and lost so far.
@@ -386,7 +450,7 @@ impl<'a> Watch<'a> {
 
 fn report<'a>(signatures: &'a Signatures, site: String, books: &Books, state: State, board: Board, digest: Digest) -> Report<'a> {
     let State { files, interfaces, span, wire_bytes, losses, live, .. } = state;
-    let Board { findings, coverage, coverage_by_role, visibility, shown, dropped } = board;
+    let Board { findings, coverage, coverage_by_role, visibility, shown, dropped, .. } = board;
     let losses = Losses { names_and_promises: books.lost(), findings: dropped, ..losses };
     let interrupted = false;
     let live = Some(live);

@@ -63,6 +63,14 @@ impl Digest {
     }
 }
 
+impl Digest {
+    /// Gives rows the numbers that they have in other documents; what these do not have is no more told by row.
+    pub fn renumber(&mut self, number: impl Fn(ServiceId) -> Option<ServiceId>) {
+        let services = std::mem::take(&mut self.services);
+        self.services = services.into_iter().filter_map(|((id, verdict, outcome), together)| Some(((number(id)?, verdict, outcome), together))).collect();
+    }
+}
+
 impl Distinct {
     fn add(&mut self, address: IpAddr) {
         if self.known.len() < limit::ADDRESSES_TOLD_APART || self.known.contains(&address) {

@@ -3,9 +3,11 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::judge::{Finding, Judged, Phase};
 use crate::report::json::write_line;
+use crate::report::paragraph::shown;
 use crate::report::record::{FindingRecord, FlowRecord, SummaryRecord};
 use crate::report::text::{write_losses, write_told};
 use crate::report::{Format, Report, Style};
@@ -84,6 +86,22 @@ impl Manner {
         match self {
             Self::Ndjson => write_line(out, &News { finding: FindingRecord::new(finding, report), phase: phase.name() }),
             Self::Text(_) => write_told(report, phase.name(), finding, matches!(phase, Phase::New | Phase::Changed), out),
+        }
+    }
+
+    /// A finding that an earlier run told and that was not over when it was cut off.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub fn restored(self, id: &str, record: &Value, out: &mut dyn Write) -> io::Result<()> {
+        match (self, record) {
+            (Self::Ndjson, Value::Object(fields)) => {
+                let mut fields = fields.clone();
+                fields.insert("phase".to_owned(), "restored".into());
+                write_line(out, &fields)
+            }
+            (Self::Ndjson, _) => Ok(()),
+            (Self::Text(_), _) => writeln!(out, "restored ({}): {}", shown(id), shown(record["says"].as_str().unwrap_or_default())),
         }
     }
 

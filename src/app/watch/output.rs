@@ -1,38 +1,32 @@
 //! Where live records go. A thread of its own writes them: an output that is slow, or stands still, holds up nobody, and what finds no room is counted.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anstream::{AutoStream, ColorChoice, StripStream};
+use anstream::{AutoStream, ColorChoice};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
+use super::rotation::Rotating;
 use crate::limit::LIVE_LINES_AWAITING;
 
 /// The way to the output.
 pub struct Output {
     lines: Sender<Vec<u8>>,
     ended: Receiver<io::Result<()>>,
+    /// Records that found no room.
     dropped: u64,
+    /// Records that a full disk did not take.
+    refused: Arc<AtomicU64>,
 }
 
 /// What is written to, opened before anything is captured.
 pub enum Target {
     /// Standard output.
     Standard(ColorChoice),
-    /// A file, made anew.
-    File(File, ColorChoice),
-}
-
-impl Target {
-    /// Opens what was asked for.
-    pub fn open(path: Option<&PathBuf>, color: ColorChoice) -> io::Result<Self> {
-        Ok(match path {
-            None => Self::Standard(color),
-            Some(path) => Self::File(File::create(path)?, color),
-        })
-    }
+    /// A file.
+    File(Rotating),
 }
 
 impl Output {
@@ -40,21 +34,25 @@ impl Output {
     pub fn start(target: Target, paints: bool) -> Self {
         let (lines, received) = crossbeam_channel::bounded::<Vec<u8>>(LIVE_LINES_AWAITING);
         let (end, ended) = crossbeam_channel::bounded(1);
+        let refused = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&refused);
         std::thread::spawn(move || {
             let answer = match target {
                 Target::Standard(color) if paints => write_all(&received, &mut AutoStream::new(io::stdout(), color)),
                 Target::Standard(_) => write_all(&received, &mut io::stdout()),
-                Target::File(file, color) if paints && color != ColorChoice::Always => write_all(&received, &mut StripStream::new(file)),
-                Target::File(mut file, _) => write_all(&received, &mut file),
+                Target::File(mut file) => file.take_all(&received, &count),
             };
             // Nobody may be left to be told.
             let _ = end.send(answer);
         });
-        Self { lines, ended, dropped: 0 }
+        Self { lines, ended, dropped: 0, refused }
     }
 
     /// Hands over a record; where there is no room it is counted. An error once the output has failed.
     pub fn send(&mut self, record: Vec<u8>) -> io::Result<()> {
+        if record.is_empty() {
+            return Ok(());
+        }
         match self.lines.try_send(record) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_)) => {
@@ -74,9 +72,14 @@ impl Output {
         }
     }
 
-    /// Records that found no room.
-    pub const fn dropped(&self) -> u64 {
-        self.dropped
+    /// Records that found no room, or no disk.
+    pub fn dropped(&self) -> u64 {
+        self.dropped + self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Records that wait.
+    pub fn waiting(&self) -> usize {
+        self.lines.len()
     }
 
     /// Waits until all is written, but not for ever.
@@ -92,7 +95,7 @@ impl Output {
 
 /// Writes what comes, and flushes when nothing more waits: a reader at the other end sees each record as soon as it is there.
 fn write_all(lines: &Receiver<Vec<u8>>, out: &mut dyn Write) -> io::Result<()> {
-    let mut out = BufWriter::new(out);
+    let mut out = io::BufWriter::new(out);
     while let Ok(line) = lines.recv() {
         out.write_all(&line)?;
         if lines.is_empty() {

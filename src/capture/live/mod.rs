@@ -3,7 +3,10 @@
 //! On Linux libpcap shares a ring with the kernel (TPACKET_V3): nothing is asked of the kernel for a packet, and a block of them is handed over when it is full
 //! or a tenth of a second old. Frames are copied out of the ring before they are lent, so that those of several interfaces can be put in order.
 
+mod cards;
 mod clock;
+#[cfg(target_os = "linux")]
+mod fanout;
 mod tap;
 
 use std::net::IpAddr;
@@ -11,6 +14,7 @@ use std::time::Duration;
 
 use pcap::Device;
 
+pub use self::cards::Cards;
 pub use self::clock::Clock;
 use self::tap::Tap;
 use super::{CaptureFile, Frame, FrameId, Interface, LinkType, Progress, Source, SourceError};
@@ -72,6 +76,24 @@ pub struct Live {
     passed: Timestamp,
 }
 
+/// Which share of an interface's packets a handle gets.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    number: usize,
+    of: usize,
+}
+
+impl Member {
+    const fn can_share() -> bool {
+        cfg!(target_os = "linux")
+    }
+
+    /// The same on the interface at that place: each has a group of its own.
+    fn on(self, place: u16) -> (Self, u16) {
+        (self, (std::process::id() as u16).wrapping_add(place.wrapping_mul(GROUPS_APART)))
+    }
+}
+
 /// A frame taken out of a ring.
 #[derive(Clone, Copy, Debug)]
 struct Record {
@@ -85,12 +107,22 @@ struct Record {
 }
 
 impl Live {
-    /// Opens the interfaces.
+    /// Opens the interfaces for so many workers, each of which gets its share of the address pairs; fewer, where the system cannot share them out.
     ///
     /// # Errors
     /// One of them is not there or may not be captured on; the filter is none; one line that says what to do.
-    pub fn open(names: &[String], options: &Options) -> Result<Self, SourceError> {
-        let taps = names.iter().map(|name| Tap::open(name, options)).collect::<Result<Vec<_>, _>>()?;
+    pub fn open(names: &[String], options: &Options, workers: usize) -> Result<Vec<Self>, SourceError> {
+        let of = if Member::can_share() { workers.max(1) } else { 1 };
+        let members = (0..of).map(|number| Self::open_member(names, options, Member { number, of }));
+        match members.collect() {
+            // A kernel that cannot share out an interface still serves one worker.
+            Err(_) if of > 1 => Ok(vec![Self::open_member(names, options, Member { number: 0, of: 1 })?]),
+            opened => opened,
+        }
+    }
+
+    fn open_member(names: &[String], options: &Options, member: Member) -> Result<Self, SourceError> {
+        let taps = names.iter().zip(0..).map(|(name, place)| Tap::open(name, options, member.on(place))).collect::<Result<Vec<_>, _>>()?;
         let mut clock = Clock::start();
         let passed = clock.now();
         let mut live = Self { taps, clock, block: Vec::new(), records: Vec::new(), files: Vec::new(), interfaces: Vec::new(), passed };
@@ -113,10 +145,10 @@ impl Live {
         self.clock.steps()
     }
 
-    /// Packets that the kernel dropped for want of room in the ring, and that the interface dropped, of all interfaces.
-    pub fn drops(&mut self) -> (u64, u64) {
+    /// Packets that the kernel dropped for want of room in the ring, of all interfaces.
+    pub fn drops(&mut self) -> u64 {
         self.take_stock();
-        self.taps.iter().map(Tap::drops).fold((0, 0), |(kernel, card), more| (kernel + more.0, card + more.1))
+        self.taps.iter().map(Tap::drops).sum()
     }
 
     /// What keeps interfaces from being captured on at present.
@@ -191,5 +223,7 @@ impl Source for Live {
     }
 }
 
+/// Numbers of groups of one process lie so far apart that those of two started one after the other hardly meet.
+const GROUPS_APART: u16 = 4_099;
 /// How old a block of the ring may grow before the kernel hands it over.
 const BLOCK_AGE: Duration = Duration::from_millis(100);

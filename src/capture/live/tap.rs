@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pcap::{Active, Capture, Precision};
 
-use super::{BLOCK_AGE, Options};
+use super::{BLOCK_AGE, Member, Options};
 use crate::capture::{CaptureFile, Interface, LinkType, SourceError};
 use crate::limit::LIVE_TAKEN;
 use crate::time::Timestamp;
@@ -13,6 +13,8 @@ use crate::time::Timestamp;
 pub(super) struct Tap {
     name: String,
     options: Options,
+    /// Which share of it, and the number of the group.
+    member: (Member, u16),
     handle: Option<Capture<Active>>,
     link: LinkType,
     fault: Option<SourceError>,
@@ -24,7 +26,6 @@ pub(super) struct Tap {
     first: Option<i64>,
     latest: i64,
     kernel: Counter,
-    card: Counter,
 }
 
 /// A counter of 32 bits that wraps, and begins anew with each handle.
@@ -39,11 +40,12 @@ pub(super) type OnFrame<'a> = &'a mut dyn FnMut(u64, LinkType, i64, u32, &[u8]);
 
 impl Tap {
     /// Opens an interface.
-    pub(super) fn open(name: &str, options: &Options) -> Result<Self, SourceError> {
-        let (handle, link) = activate(name, options)?;
+    pub(super) fn open(name: &str, options: &Options, member: (Member, u16)) -> Result<Self, SourceError> {
+        let (handle, link) = activate(name, options, member)?;
         Ok(Self {
             name: name.to_owned(),
             options: options.clone(),
+            member,
             handle: Some(handle),
             link,
             fault: None,
@@ -54,19 +56,19 @@ impl Tap {
             first: None,
             latest: i64::MIN,
             kernel: Counter::default(),
-            card: Counter::default(),
         })
     }
 
     /// Takes what the ring holds, a bound at a time. An interface that fails is tried again every second.
     pub(super) fn take(&mut self, now: Timestamp, each: OnFrame<'_>) {
+        if self.fault.is_some() && now < self.again {
+            return;
+        }
         if self.fault.is_some() {
-            if now < self.again {
-                return;
-            }
             self.open_again(now);
         }
-        let Self { handle: Some(handle), link, frames, bytes, out_of_order, first, latest, .. } = self else { return };
+        let before = self.frames;
+        let Self { member: (member, _), handle: Some(handle), link, frames, bytes, out_of_order, first, latest, .. } = self else { return };
         let taken = handle.dispatch(Some(LIVE_TAKEN), |packet| {
             let header = packet.header;
             let stamp = header.ts.tv_sec.saturating_mul(1_000_000_000).saturating_add(header.ts.tv_usec);
@@ -75,10 +77,15 @@ impl Tap {
             *out_of_order += u64::from(stamp < *latest);
             first.get_or_insert(stamp);
             *latest = stamp;
-            each(*frames, *link, stamp, header.len, packet.data);
+            let number = (*frames - 1) * member.of as u64 + member.number as u64 + 1;
+            each(number, *link, stamp, header.len, packet.data);
         });
-        if let Err(error) = taken {
-            self.fail(refused(&self.name, &error), now);
+        match taken {
+            // One that may not be opened again is over its fault when it captures again.
+            Ok(_) if self.frames > before => self.fault = None,
+            Ok(_) => {}
+            Err(error) if self.fault.is_none() => self.fail(refused(&self.name, &error), now),
+            Err(_) => self.again = now + AGAIN,
         }
     }
 
@@ -89,28 +96,32 @@ impl Tap {
 
     /// An interface that went down and came up again is served by its old handle; one that was made anew needs a new one, and the right to open it.
     fn open_again(&mut self, now: Timestamp) {
-        match activate(&self.name, &self.options) {
+        match activate(&self.name, &self.options, self.member) {
             Ok((handle, link)) => {
                 self.count_drops();
                 (self.handle, self.link, self.fault) = (Some(handle), link, None);
-                (self.kernel.last, self.card.last) = (0, 0);
+                self.kernel.last = 0;
             }
-            Err(fault) if fault.hint == RIGHTS => self.fault = None,
-            Err(fault) => self.fail(fault, now),
+            // Rights were given up: the old handle is tried.
+            Err(fault) if fault.hint == RIGHTS => self.again = now + AGAIN,
+            Err(fault) => {
+                // The old handle keeps its place in a group that the new one has to join.
+                self.handle = None;
+                self.fail(fault, now);
+            }
         }
     }
 
-    /// Reads the counters of the kernel and the interface.
+    /// Reads the counter of the kernel.
     pub(super) fn count_drops(&mut self) {
         if let Some(stat) = self.handle.as_mut().and_then(|handle| handle.stats().ok()) {
             self.kernel.read(stat.dropped);
-            self.card.read(stat.if_dropped);
         }
     }
 
-    /// Packets that the kernel, that the interface dropped.
-    pub(super) const fn drops(&self) -> (u64, u64) {
-        (self.kernel.total, self.card.total)
+    /// Packets that the kernel dropped.
+    pub(super) const fn drops(&self) -> u64 {
+        self.kernel.total
     }
 
     /// Why it cannot be captured on at present.
@@ -137,8 +148,8 @@ impl Tap {
 
     /// As a report describes it.
     pub(super) fn interface(&self, file: u32) -> Interface {
-        let dropped = Some(self.kernel.total + self.card.total);
-        Interface { file, name: Some(self.name.clone()), link: self.link, snap_len: SNAP_LENGTH.unsigned_abs(), filter: self.options.filter.clone(), dropped }
+        let (name, filter, dropped) = (Some(self.name.clone()), self.options.filter.clone(), Some(self.kernel.total));
+        Interface { file, name, link: self.link, snap_len: SNAP_LENGTH.unsigned_abs(), filter, dropped }
     }
 
     fn handle(&self) -> Option<&Capture<Active>> {
@@ -171,7 +182,7 @@ pub(super) fn wait(_: &[Tap], most: Duration) {
     std::thread::sleep(most / 10);
 }
 
-fn activate(name: &str, options: &Options) -> Result<(Capture<Active>, LinkType), SourceError> {
+fn activate(name: &str, options: &Options, member: (Member, u16)) -> Result<(Capture<Active>, LinkType), SourceError> {
     let refused = |error: pcap::Error| refused(name, &error);
     // The pseudo-interface of all cannot be promiscuous; libpcap calls that a warning, and its wrapper an error.
     let promiscuous = options.promiscuous && name != ANY;
@@ -185,6 +196,14 @@ fn activate(name: &str, options: &Options) -> Result<(Capture<Active>, LinkType)
             path: format!("--filter '{filter}'"),
             what: format!("libpcap cannot compile it for {name}: {}", words(&error)),
             hint: "man 7 pcap-filter has the syntax".to_owned(),
+        })?;
+    }
+    #[cfg(target_os = "linux")]
+    if member.0.of > 1 {
+        super::fanout::join(&handle, member.1).map_err(|error| SourceError {
+            path: name.to_owned(),
+            what: format!("cannot share it out to {} workers: {error}", member.0.of),
+            hint: "use --workers 1".to_owned(),
         })?;
     }
     let link = link_type(handle.get_datalink().0);
@@ -248,7 +267,7 @@ mod tests {
     #[test]
     fn an_interface_that_is_not_there_is_told_in_one_line() {
         let options = Options { filter: None, buffer: 1 << 20, promiscuous: true };
-        let error = Tap::open("portbook-none", &options).err().map(|error| error.to_string()).unwrap_or_default();
+        let error = Tap::open("portbook-none", &options, Member { number: 0, of: 1 }.on(0)).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.starts_with("portbook-none: cannot capture: ") && !error.contains('\n'), "{error}");
     }
 }

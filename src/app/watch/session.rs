@@ -1,0 +1,214 @@
+//! One run of `watch`, tick by tick: news, summaries, changes of the documents, the end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::metrics::Metrics;
+use super::reload::Files;
+use super::systemd::Manager;
+use super::teller::Teller;
+use crate::app::args::Watch as Typed;
+use crate::app::reading::tell_unread;
+use crate::app::settings::{self, Basis};
+use crate::app::{Exit, Failure};
+use crate::capture::SourceError;
+use crate::capture::live::Clock;
+use crate::identify::Books;
+use crate::judge::Covered;
+use crate::pipeline::watch::{Feed, Parts, State, Watch};
+use crate::report::Report;
+use crate::report::paragraph::shown;
+use crate::time::Timestamp;
+
+/// What one run works with.
+pub struct Session<'a> {
+    pub typed: &'a Typed,
+    pub stop: &'a AtomicBool,
+    pub signals: Signals,
+    pub books: &'a Books,
+    pub teller: Teller,
+    pub metrics: Metrics,
+    pub files: Files,
+    pub manager: Manager,
+    /// What was seen of documented rows before this run.
+    pub covered: Covered,
+    /// How often documents were read anew, and how often they were refused.
+    pub reloads: [u64; 2],
+}
+
+/// Raised by signals.
+pub struct Signals {
+    /// SIGUSR1: a summary is wanted.
+    summary: Arc<AtomicBool>,
+    /// SIGHUP: documents and site are to be read anew.
+    reload: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// Where a handler cannot be set its signal keeps its usual meaning.
+    pub fn catch() -> Self {
+        let signals = Self { summary: Arc::default(), reload: Arc::default() };
+        #[cfg(unix)]
+        for (signal, raised) in [(signal_hook::consts::SIGUSR1, &signals.summary), (signal_hook::consts::SIGHUP, &signals.reload)] {
+            let _ = signal_hook::flag::register(signal, Arc::clone(raised));
+        }
+        signals
+    }
+}
+
+/// What ends a watch under the present documents.
+enum Next {
+    End(Exit),
+    Documents(Box<Basis>, Box<Parts>),
+}
+
+impl Session<'_> {
+    /// Watches until the end, under these documents and those that take their place.
+    pub fn go(&mut self, feed: &mut Feed, basis: Basis) -> Exit {
+        let mut clock = Clock::start();
+        let mut times = Times::from(clock.now(), self.typed);
+        let (mut basis, mut parts): (Basis, Option<Parts>) = (basis, None);
+        self.manager.tell("READY=1");
+        loop {
+            let (signatures, site, records) = (&basis.signatures, basis.site.clone(), self.typed.format == "ndjson");
+            let mut watch = match parts.take() {
+                None => Watch::new(signatures, site, self.books, records),
+                Some(parts) => Watch::succeed(signatures, site, self.books, records, parts),
+            };
+            watch.cover_also(&std::mem::take(&mut self.covered));
+            match self.under(feed, watch, &mut clock, &mut times) {
+                Next::End(exit) => return exit,
+                Next::Documents(next, handed) => (basis, parts) = (*next, Some(*handed)),
+            }
+        }
+    }
+
+    fn under(&mut self, feed: &mut Feed, mut watch: Watch<'_>, clock: &mut Clock, times: &mut Times) -> Next {
+        while let Some(tick) = feed.next(TICK) {
+            if let Some(tick) = tick {
+                watch.hear(tick, clock, &mut self.teller);
+                times.tell_faults(watch.state());
+                self.metrics.update(&watch, (self.teller.dropped(), self.teller.waiting()), self.reloads);
+            }
+            let now = clock.now();
+            self.manager.alive(now);
+            self.teller.save(watch.covered(), now);
+            if times.is_over(now) || self.teller.has_failed() || times.is_blind(now) {
+                self.stop.store(true, Ordering::Relaxed);
+            }
+            let is_due = times.summary_is_due(now) && !self.typed.quiet;
+            if self.signals.summary.swap(false, Ordering::Relaxed) || is_due {
+                self.teller.summary(watch.summary());
+            }
+            if let Some(basis) = self.reload(now) {
+                return Next::Documents(Box::new(basis), Box::new(watch.hand_over()));
+            }
+        }
+        self.manager.tell("STOPPING=1");
+        let report = watch.close(&mut self.teller);
+        let report = self.teller.finish(report);
+        Next::End(self.exit(&report))
+    }
+
+    /// Documents and site read anew, where that is due; those that have mistakes are told and the old ones stay.
+    fn reload(&mut self, now: Timestamp) -> Option<Basis> {
+        let asked = self.signals.reload.swap(false, Ordering::Relaxed);
+        if asked {
+            self.files.are_known();
+        } else if !self.files.have_changed(now) {
+            return None;
+        }
+        match Basis::load(&self.typed.reading) {
+            Ok(basis) => {
+                self.reloads[0] += 1;
+                let (documents, rows) = (basis.signatures.documents.len(), basis.signatures.services.len());
+                anstream::eprintln!("portbook: read anew: {documents} documents with {rows} rows; findings are gathered anew, no flow is lost");
+                Some(basis)
+            }
+            Err(failure) => {
+                self.reloads[1] += 1;
+                let what = if let Failure::Usage(what) = &failure { what.clone() } else { failure.to_string() };
+                anstream::eprintln!("portbook: {what}\nportbook: the documents and the site from before stay in force");
+                None
+            }
+        }
+    }
+
+    fn exit(&self, report: &Report<'_>) -> Exit {
+        let fails = self.typed.fail_on.map(settings::threshold).is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
+        match (tell_unread(report), fails) {
+            (true, _) => Exit::Capture,
+            (false, true) => Exit::Findings,
+            (false, false) => Exit::Done,
+        }
+    }
+}
+
+/// What is due when, and how interfaces fare.
+struct Times {
+    end: Option<Timestamp>,
+    interval: Duration,
+    summary: Timestamp,
+    faults: Vec<SourceError>,
+    /// Whether a handle has failed.
+    is_failing: bool,
+    /// Since when each interface has failed.
+    blind_since: Option<Timestamp>,
+    /// Whether an interface that was made anew can be opened.
+    keeps_rights: bool,
+}
+
+impl Times {
+    fn from(begun: Timestamp, typed: &Typed) -> Self {
+        let end = typed.for_.map(|time| begun + time);
+        Self {
+            end,
+            interval: typed.interval,
+            summary: begun + typed.interval,
+            faults: Vec::new(),
+            is_failing: false,
+            blind_since: None,
+            keeps_rights: typed.keep_rights,
+        }
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.end.is_some_and(|end| now >= end)
+    }
+
+    fn summary_is_due(&mut self, now: Timestamp) -> bool {
+        let is_due = !self.interval.is_zero() && now >= self.summary;
+        if is_due {
+            self.summary = now + self.interval;
+        }
+        is_due
+    }
+
+    /// Whether an interface has failed for so long that only opening it anew would help, and the right to is given up: a service manager starts the program again.
+    fn is_blind(&mut self, now: Timestamp) -> bool {
+        if !self.is_failing || self.keeps_rights {
+            self.blind_since = None;
+            return false;
+        }
+        now.since(*self.blind_since.get_or_insert(now)) >= BLIND
+    }
+
+    /// A line on standard error for each interface that cannot be captured on any more, and for each that can again.
+    fn tell_faults(&mut self, state: &State) {
+        self.is_failing = !state.faults.is_empty();
+        let now: Vec<SourceError> = state.faults.iter().chain(&state.down).cloned().collect();
+        for fault in now.iter().filter(|fault| !self.faults.iter().any(|known| known.path == fault.path)) {
+            anstream::eprintln!("portbook: {}; trying again", shown(&fault.to_string()));
+        }
+        for mended in self.faults.iter().filter(|known| !now.iter().any(|fault| fault.path == known.path)) {
+            anstream::eprintln!("portbook: {}: captured on again", shown(&mended.path));
+        }
+        self.faults = now;
+    }
+}
+
+/// How long the next tick is waited for before other things are looked after.
+const TICK: Duration = Duration::from_millis(500);
+/// How long an interface may fail before the program ends, where it cannot open it again.
+const BLIND: Duration = Duration::from_secs(30);
