@@ -30,6 +30,9 @@ pub enum Command {
     /// Watch interfaces live: findings as they become certain, the report at the end
     #[command(after_help = EXIT_CODES)]
     Watch(Watch),
+    /// Say what is new, gone or changed between two reports or captures
+    #[command(after_help = DIFF_EXIT_CODES)]
+    Diff(Diff),
     /// Say what the documents say about a port, protocol, service, role or host name
     Explain(Explain),
     /// Say of one flow how it was judged: what was seen, each row it was held against, what decided
@@ -82,6 +85,35 @@ pub struct Analyze {
     /// Every flow and every documented row too
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
+}
+
+/// `portbook diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// How it was: what analyze --format json or ndjson printed, or a capture, or a folder of captures
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// How it is, likewise
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// How captures are read and judged. What is inside counts for reports, too.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// How to print the differences
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: CheckFormat,
+    /// Print to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Exit with 1 where there is a difference
+    #[arg(long)]
+    pub fail_on_change: bool,
+    /// How text looks.
+    #[command(flatten)]
+    pub look: Look,
+    /// Differences only, no progress
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// `portbook check`.
@@ -424,6 +456,9 @@ const MAX_RING: usize = 2047 << 20;
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 findings at or above --fail-on; 2 wrong usage, a bad signature or site file, or a report that could not be written; 3 a capture could not be \
 read, or not to its end (what was read is still reported).";
+
+const DIFF_EXIT_CODES: &str = "Exit codes: 0 done; 1 a difference, with --fail-on-change; 2 wrong usage, a file that is no report, or an output that could not be written; 3 a capture could not \
+be read, or not to its end.";
 
 const CHECK_EXIT_CODES: &str = "Exit codes: 0 no difference; 1 a difference, or a finding at or above --fail-on; 2 wrong usage, a file that is not right or could not be written; 3 a \
 capture could not be read, or not to its end (what was read is still compared, and --bless writes nothing).";

@@ -3,6 +3,7 @@
 mod analyze;
 pub mod args;
 mod check;
+mod diff;
 mod evidence;
 pub mod explain;
 mod pages;
@@ -104,6 +105,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Watch(typed) => watch::run(&typed),
         Command::Check(typed) => check::run(&typed),
         Command::Why(typed) => why::run(&typed),
+        Command::Diff(typed) => diff::run(&typed),
         Command::Explain(typed) => pages::explain(&typed),
         Command::Rules(typed) => rules::run(&typed),
         Command::Signatures(typed) => pages::signatures(&typed),

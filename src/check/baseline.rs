@@ -31,24 +31,32 @@ pub struct Baseline {
 /// A service between two ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Seen {
-    service: String,
-    client: String,
-    server: String,
-    roles: [Vec<String>; 2],
-    is: Coverage,
+pub(super) struct Seen {
+    pub service: String,
+    pub client: String,
+    pub server: String,
+    pub roles: [Vec<String>; 2],
+    pub is: Coverage,
 }
 
 /// A finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Found {
-    id: String,
-    rule: String,
-    severity: Severity,
-    service: Option<String>,
-    clients: BTreeSet<String>,
-    servers: BTreeSet<String>,
+pub(super) struct Found {
+    pub id: String,
+    pub rule: String,
+    pub severity: Severity,
+    pub service: Option<String>,
+    pub clients: BTreeSet<String>,
+    pub servers: BTreeSet<String>,
+}
+
+/// An entry of a baseline, for whoever can show what it rests on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Entry<'a> {
+    Service(&'a Seen),
+    /// By its id.
+    Finding(&'a str),
 }
 
 /// Why a text is no baseline.
@@ -71,6 +79,13 @@ impl fmt::Display for Unfit {
 }
 
 impl Baseline {
+    /// Of these, put in order.
+    pub(super) fn of(mut services: Vec<Seen>, mut findings: Vec<Found>) -> Self {
+        services.sort_by(|a, b| (&a.service, &a.client, &a.server).cmp(&(&b.service, &b.client, &b.server)));
+        findings.sort_by(|a, b| a.id.cmp(&b.id));
+        Self { portbook_baseline: FORM, services, findings }
+    }
+
     /// Reads what [`text`](Self::text) wrote.
     ///
     /// # Errors
@@ -111,20 +126,20 @@ impl Baseline {
     }
 
     /// What `self`, seen now, has that `before` has not, the other way round, and what became different.
-    fn differences(&self, before: &Self, census: &Census<'_>, report: &Report<'_>) -> Vec<Difference> {
+    pub(super) fn differences(&self, before: &Self, signatures: &Signatures, shows: &dyn Fn(Entry<'_>) -> Vec<String>) -> Vec<Difference> {
         let mut all = Vec::new();
-        let (is, was) = (census.by_ends(&self.services), census.by_ends(&before.services));
+        let (is, was) = (by_ends(signatures, &self.services), by_ends(signatures, &before.services));
         for (ends, seen) in &is {
             match was.get(ends) {
-                None => all.push(difference(Kind::New, seen.about(), String::new(), word(&seen.is), census.shows(seen, report))),
-                Some(before) => all.extend(seen.changed(before, || census.shows(seen, report))),
+                None => all.push(difference(Kind::New, seen.about(), String::new(), word(&seen.is), shows(Entry::Service(seen)))),
+                Some(before) => all.extend(seen.changed(before, || shows(Entry::Service(seen)))),
             }
         }
         let gone = was.iter().filter(|(ends, _)| !is.contains_key(*ends));
         all.extend(gone.map(|(_, seen)| difference(Kind::Gone, seen.about(), word(&seen.is), "not seen".to_owned(), Vec::new())));
         let find = |list: &[Found], id: &str| list.iter().find(|found| found.id == id).cloned();
         for found in &self.findings {
-            let shows = || report.findings.iter().filter(|finding| lasting_id(finding) == found.id).map(|finding| told(finding, report)).collect();
+            let shows = || shows(Entry::Finding(&found.id));
             match find(&before.findings, &found.id) {
                 None => all.push(difference(Kind::New, found.about(), String::new(), found.ends(), shows())),
                 Some(before) => all.extend(found.changed(&before, shows)),
@@ -233,8 +248,6 @@ impl<'a> Census<'a> {
                 is: row.tried.came_to()?,
             })
         };
-        let mut services: Vec<Seen> = self.services.iter().filter_map(seen).collect();
-        services.sort_by(|a, b| (&a.service, &a.client, &a.server).cmp(&(&b.service, &b.client, &b.server)));
         let ends = |hosts: &[IpAddr]| hosts.iter().map(|host| lasting(self.site, *host)).collect();
         let found = |finding: &Finding| Found {
             id: lasting_id(finding),
@@ -244,33 +257,20 @@ impl<'a> Census<'a> {
             clients: ends(&finding.hosts[0]),
             servers: ends(&finding.hosts[1]),
         };
-        let mut findings: Vec<Found> = report.findings.iter().map(found).collect();
-        findings.sort_by(|a, b| a.id.cmp(&b.id));
-        Baseline { portbook_baseline: FORM, services, findings }
+        Baseline::of(self.services.iter().filter_map(seen).collect(), report.findings.iter().map(found).collect())
     }
 
     /// What differs from an earlier baseline.
     pub fn compare(&self, before: &Baseline, with: &str, report: &Report<'_>) -> Comparison {
         let now = self.baseline(report);
-        let differences = now.differences(before, self, report);
+        let shows = |entry: Entry<'_>| match entry {
+            Entry::Service(seen) => self.shows(seen, report),
+            Entry::Finding(id) => report.findings.iter().filter(|finding| lasting_id(finding) == id).map(|finding| told(finding, report)).collect(),
+        };
+        let differences = now.differences(before, self.signatures, &shows);
         let (services, findings) = before.len();
         let notes = (self.dropped > 0).then(|| format!("{} flows belong to services between more pairs of hosts than a baseline holds", self.dropped));
         Comparison { name: String::new(), with: with.to_owned(), compared: services + findings, what: SEEN, differences, notes: notes.into_iter().collect() }
-    }
-
-    /// By what makes two entries the same: rows that tell one service from two products' sides are one.
-    fn by_ends<'s>(&self, services: &'s [Seen]) -> BTreeMap<(String, &'s str, &'s str), Seen> {
-        let mut all: BTreeMap<(String, &'s str, &'s str), Seen> = BTreeMap::new();
-        for seen in services {
-            let twins = self.signatures.service_id(&seen.service).map(|id| with_twins(self.signatures, id));
-            let first = twins.and_then(|twins| twins.into_iter().min()).map_or(seen.service.as_str(), |id| service_name(self.signatures, id));
-            let entry = all.entry((first.to_owned(), seen.client.as_str(), seen.server.as_str())).or_insert_with(|| seen.clone());
-            // Of two sides the one that was better off speaks: coverage is in that order.
-            if seen.is < entry.is {
-                entry.is = seen.is;
-            }
-        }
-        all
     }
 
     fn shows(&self, seen: &Seen, report: &Report<'_>) -> Vec<String> {
@@ -281,15 +281,37 @@ impl<'a> Census<'a> {
     }
 }
 
-/// A finding's id. What speaks on many ports that it takes as they come is named by what it speaks, as its ports are others tomorrow.
-fn lasting_id(finding: &Finding) -> String {
-    match &finding.unknown {
-        Some(unknown) if unknown.ports.len() > limit::PORTS_TOLD_APART => {
-            let roles = finding.id.rsplit('/').next().unwrap_or_default();
-            let what = if unknown.protocol.is_empty() { "unrecognised".to_owned() } else { unknown.protocol.join("-") };
-            format!("{}/{what}-on-many-ports/{roles}", finding.rule)
+/// By what makes two entries the same: rows that tell one service from two products' sides are one.
+fn by_ends<'s>(signatures: &Signatures, services: &'s [Seen]) -> BTreeMap<(String, &'s str, &'s str), Seen> {
+    let mut all: BTreeMap<(String, &'s str, &'s str), Seen> = BTreeMap::new();
+    for seen in services {
+        let twins = signatures.service_id(&seen.service).map(|id| with_twins(signatures, id));
+        let first = twins.and_then(|twins| twins.into_iter().min()).map_or(seen.service.as_str(), |id| service_name(signatures, id));
+        let entry = all.entry((first.to_owned(), seen.client.as_str(), seen.server.as_str())).or_insert_with(|| seen.clone());
+        // Of two sides the one that was better off speaks: coverage is in that order.
+        if seen.is < entry.is {
+            entry.is = seen.is;
         }
-        _ => finding.id.clone(),
+    }
+    all
+}
+
+/// A finding's id.
+fn lasting_id(finding: &Finding) -> String {
+    let unknown = finding.unknown.as_ref().map(|unknown| (unknown.ports.len(), unknown.protocol.join("-")));
+    lasting_id_of(&finding.id, &finding.rule, unknown)
+}
+
+/// What speaks on many ports that it takes as they come is named by what it speaks, as its ports are others tomorrow. Of an unknown service: how many ports, and
+/// its protocols joined by hyphens.
+pub(super) fn lasting_id_of(id: &str, rule: &str, unknown: Option<(usize, String)>) -> String {
+    match unknown {
+        Some((ports, protocol)) if ports > limit::PORTS_TOLD_APART => {
+            let roles = id.rsplit('/').next().unwrap_or_default();
+            let what = if protocol.is_empty() { "unrecognised" } else { &protocol };
+            format!("{rule}/{what}-on-many-ports/{roles}")
+        }
+        _ => id.to_owned(),
     }
 }
 
@@ -297,7 +319,7 @@ fn told(finding: &Finding, report: &Report<'_>) -> String {
     format!("{} ({})", finding.says, frames(&finding.frames, report))
 }
 
-fn difference(kind: Kind, about: String, due: String, is: String, shows: Vec<String>) -> Difference {
+pub(super) fn difference(kind: Kind, about: String, due: String, is: String, shows: Vec<String>) -> Difference {
     Difference { kind, place: None, about, due, is, shows }
 }
 

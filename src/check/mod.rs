@@ -4,6 +4,7 @@
 //! coverage are compared once they have. Nothing here decides what a flow is: it compares what was judged.
 
 mod baseline;
+mod diff;
 mod draft;
 mod expect;
 mod gate;
@@ -22,10 +23,11 @@ use crate::report::Report;
 use crate::report::frames::numbers;
 use crate::report::record::word;
 pub use baseline::{Baseline, Census, Unfit};
+pub use diff::{Unread, View};
 pub use draft::draft;
 pub use expect::{AllowDue, ChosenFlows, Expectations, FindingDue, FlowDue, HostDue, Rows, Whose};
 pub use gate::Gate;
-pub use print::{json, text};
+pub use print::{diff_json, diff_text, json, text};
 #[cfg(feature = "schema")]
 pub use toml_file::ExpectationFile;
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style as Paint};
 use serde::Serialize;
 
-use crate::check::{Comparison, Difference, Kind};
+use crate::check::{Comparison, Difference, Kind, View};
 use crate::report::paragraph::{count, wrapped};
 use crate::report::{Report, Style};
 
@@ -29,6 +29,61 @@ pub fn text(comparison: &Comparison, report: &Report<'_>, style: Style, out: &mu
         )?;
         writeln!(out)?;
     }
+    write_all(comparison, out)
+}
+
+/// For people: what was compared, then every difference with what was, what is, and what shows it.
+///
+/// # Errors
+/// Those of the writer.
+pub fn diff_text(comparison: &Comparison, [old, new]: [&View<'_>; 2], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    if !style.quiet {
+        for (label, view) in [("old: ", old), ("new: ", new)] {
+            let (flows, findings) = view.len();
+            let flows = count(usize::try_from(flows).unwrap_or(usize::MAX), "flow");
+            wrapped(out, label, &format!("{}: {flows}, {}", view.name(), count(findings, "finding")))?;
+        }
+        writeln!(out)?;
+    }
+    write_all(comparison, out)
+}
+
+/// One JSON object, `"type":"diff"`.
+///
+/// # Errors
+/// Those of the writer.
+pub fn diff_json(comparison: &Comparison, views: [&View<'_>; 2], out: &mut dyn Write) -> io::Result<()> {
+    let [old, new] = views.map(|view| {
+        let (flows, findings) = view.len();
+        Compared { name: view.name(), flows, findings }
+    });
+    let Comparison { compared, differences, notes, .. } = comparison;
+    let record = Diff { r#type: "diff", portbook: env!("CARGO_PKG_VERSION"), old, new, compared: *compared, same: differences.is_empty(), differences, notes };
+    serde_json::to_writer(&mut *out, &record).map_err(io::Error::from)?;
+    out.write_all(b"\n")
+}
+
+#[derive(Serialize)]
+struct Diff<'a> {
+    r#type: &'static str,
+    portbook: &'static str,
+    old: Compared<'a>,
+    new: Compared<'a>,
+    compared: usize,
+    same: bool,
+    differences: &'a [Difference],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Compared<'a> {
+    name: &'a str,
+    flows: u64,
+    findings: usize,
+}
+
+fn write_all(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
     match comparison.differences.len() {
         0 => writeln!(out, "{GOOD}No differences.{GOOD:#}")?,
         many => writeln!(out, "{HEAD}{}{HEAD:#}", count(many, "difference"))?,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::judge::visibility::Visibility;
-use crate::judge::{Coverage, Judged, Outcome, Verdict};
+use crate::judge::{Coverage, Judged, Outcome, Reason, Verdict};
 use crate::signature::{RoleId, Service, ServiceId};
 
 /// Best of what one row's flows came to.
@@ -17,17 +17,26 @@ pub struct Tried {
 impl Tried {
     /// What a flow of the row says. One that breaks the row is not its traffic.
     pub fn of(judged: &Judged) -> Self {
-        if judged.verdict == Verdict::Unexpected && !judged.reasons.contains(&crate::judge::Reason::InboundFromOutside) {
+        if Self::is_foreign(judged.verdict, &judged.reasons) {
             return Self::default();
         }
         let flow = &judged.identified.flow;
-        let talked = flow.client.payload_bytes > 0 && flow.server.payload_bytes > 0;
-        let worked = match judged.outcome {
+        Self::by(judged.outcome, flow.client.payload_bytes > 0 && flow.server.payload_bytes > 0)
+    }
+
+    /// What a flow of the row says that came to this; `talked`: both ends sent content.
+    pub const fn by(outcome: Outcome, talked: bool) -> Self {
+        let worked = match outcome {
             Outcome::Ok | Outcome::ConnectedNoData | Outcome::OneWayByDesign => true,
             Outcome::Midstream | Outcome::AppRefused | Outcome::TlsIntercepted => talked,
             _ => false,
         };
-        Self { worked, blocked: judged.outcome.is_blocked(), tried: true }
+        Self { worked, blocked: outcome.is_blocked(), tried: true }
+    }
+
+    /// Whether a flow with this verdict breaks its row, so that it is not the row's traffic.
+    pub fn is_foreign(verdict: Verdict, reasons: &[Reason]) -> bool {
+        verdict == Verdict::Unexpected && !reasons.contains(&Reason::InboundFromOutside)
     }
 
     /// A resolver denied the row's name: it was tried.
