@@ -139,6 +139,25 @@ fn the_evidence_is_the_cited_packets_as_they_were_each_with_what_it_shows() {
     }
 }
 
+/// A ring of captures cuts connections in two: the first two SYNs are in one file, the others in the next.
+#[test]
+fn frames_of_a_flow_that_goes_on_in_another_file_say_which_file_they_are_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let (taken, _) = read(&fixture("demo"));
+    let (before, after) = taken.split_at(46);
+    let [one, two] = [("one.pcapng", before), ("two.pcapng", after)].map(|(name, frames)| write(&folder.path().join(name), frames).display().to_string());
+    let run = |format: &str| portbook(&["analyze", "--format", format, "-q", ROLE[0], ROLE[1], &one, &two]);
+    let report: Value = serde_json::from_slice(&run("json").stdout).unwrap();
+    let flow = report["flows"].as_array().unwrap().iter().find(|flow| flow["client"]["port"] == 39_174).unwrap();
+    // SYNs in frames 44, 45, 47 and 51 of the whole; the second file begins with frame 47.
+    let due = serde_json::json!({"first": 44, "last": 5, "cited": [44, 45, 1, 5], "last_file": 1, "cited_files": [0, 0, 1, 1]});
+    assert_eq!(flow["frames"], due);
+    let cited: Vec<(String, u64)> = report["findings"][0]["evidence"]["frames"].as_array().unwrap().iter().map(place).take(4).collect();
+    assert_eq!(cited, [(one.clone(), 44), (one.clone(), 45), (two.clone(), 1), (two.clone(), 5)]);
+    let text = String::from_utf8(run("text").stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("frames 44, 45 of ") && text.contains("one.pcapng; 1, 5, "), "{text}");
+}
+
 #[test]
 fn without_findings_the_evidence_is_a_capture_without_packets() {
     let folder = tempfile::tempdir().unwrap();

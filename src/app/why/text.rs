@@ -202,7 +202,8 @@ impl Teller<'_> {
         if let Some(entry) = stated(self.site, judged) {
             labelled(out, "Site file", &entry)?;
         }
-        labelled(out, "How sure", &format!("{} that it belongs to this row, or to none", word(&judged.attribution)))
+        let what = if judged.service.is_some() { "it belongs to the row" } else { "no row covers it" };
+        labelled(out, "How sure", &format!("{} that {what}", word(&judged.attribution)))
     }
 
     fn outcome(&self, out: &mut dyn Write) -> io::Result<()> {
