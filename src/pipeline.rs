@@ -84,6 +84,7 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&J
     Ok(Report {
         signatures: plan.signatures,
         site: judge.site().name.clone(),
+        products: judge.site().products.clone(),
         files: read.files,
         interfaces: read.interfaces,
         span: read.span,

@@ -169,6 +169,8 @@ fn is_due(item: &Value, finding: &Value) -> bool {
     (item["service"].is_null() || item["service"] == finding["service"])
         && (item["rule"].is_null() || item["rule"] == finding["rule"])
         && severity(&finding["severity"]) >= severity(&item["severity_at_least"])
+        && (item["severity"].is_null() || item["severity"] == finding["severity"])
+        && (item["confidence"].is_null() || item["confidence"] == finding["confidence"])
         && contains("says_contains", &finding["says"])
         && contains("consequence_contains", &finding["consequence"])
         && port

@@ -205,8 +205,11 @@ impl Advice<'_> {
     }
 
     fn whence(&self) -> &'static str {
-        let outside = self.gathered.clients.iter().any(|client| !self.site.is_local(*client));
-        if outside { "from outside the local network" } else { "from another segment" }
+        if self.is_from_outside() { "from outside the local network" } else { "from another segment" }
+    }
+
+    fn is_from_outside(&self) -> bool {
+        self.gathered.clients.iter().any(|client| !self.site.is_local(*client))
     }
 
     fn denied(&self) -> String {
@@ -292,6 +295,9 @@ impl Advice<'_> {
                 "Let \"fragmentation needed\" (ICMP type 3 code 4; ICMPv6 type 2) pass between {} and {}, or clamp the TCP segment size on the way.",
                 self.ends.client, self.ends.server
             )),
+            Trouble::Failed(Outcome::BlockedByProxy) if self.gathered.rule == Some("D43") => {
+                Some(format!("Give {} a login at the proxy {}, or let it pass without one.", self.ends.client, self.ends.server))
+            }
             Trouble::Failed(Outcome::ResetByMiddlebox | Outcome::BlockedByProxy | Outcome::TlsIntercepted) => Some(self.exemption()),
             Trouble::Failed(Outcome::SilentDrop) if self.gathered.rule == Some("D41") => Some(self.exemption()),
             Trouble::Failed(Outcome::SilentDrop) if self.gathered.rule == Some("D55") => Some(self.following()),
@@ -396,7 +402,10 @@ impl Advice<'_> {
             }
             Reason::UnsupportedByProduct => format!("Find out what {client} looks for there; {server} has nothing to answer with."),
             Reason::WrongProtocol => format!("Check what listens on {} of {server}.", self.place()),
-            Reason::InboundFromOutside => format!("Close {} from outside to {server} unless remote access is wanted.", self.place()),
+            Reason::InboundFromOutside if self.is_from_outside() => format!("Close {} from outside to {server} unless remote access is wanted.", self.place()),
+            Reason::InboundFromOutside => {
+                format!("Close {} between the segments, from {client} to {server}, unless somebody there is meant to use it.", self.place())
+            }
             Reason::OptionalServiceActive => "Switch it off where nobody uses it.".to_owned(),
             Reason::DeniedBySite if self.forbidding().is_some() => format!("Close {} from {client} to {server}.", self.place()),
             Reason::DeniedBySite => format!("Give {client} its static address again, or correct the site file."),

@@ -44,6 +44,8 @@ pub(super) struct Ending<'a> {
     pub(super) syn_ack_off: Option<u8>,
     /// The last answer of the service itself that was not an acceptance, where none was an acceptance.
     pub(super) refused: Option<Refusal<'a>>,
+    /// What the service said last, where it had served before and then took its leave.
+    pub(super) parted: Option<Refusal<'a>>,
     /// The name that a resolver was asked for in vain.
     pub(super) denied: Option<Denied<'a>>,
     /// The client's luck with its resolvers.
@@ -153,6 +155,7 @@ impl<'a> Ending<'a> {
             foreign: reset.map_or_else(Foreign::default, |reset| seen.foreign(flow, reset, tcp.and_then(|tcp| waited(tcp, reset)))),
             syn_ack_off: if flow.server.payload_bytes == 0 { seen.syn_ack_off(flow) } else { None },
             refused: refused(identified),
+            parted: parted(identified),
             denied: known.denied,
             luck: known.resolvers.luck(flow),
             name,
@@ -283,14 +286,29 @@ fn weight(rejection: &Rejection) -> u8 {
 }
 
 fn refused(identified: &Identified) -> Option<Refusal<'_>> {
-    let answers = || {
-        identified.facts.iter().filter_map(|fact| match fact {
-            Fact::Answer { kind, code, text, by } => Some(Refusal { kind: *kind, code: *code, text, by: *by }),
-            _ => None,
-        })
-    };
-    let served = answers().any(|answer| matches!(answer.kind, AnswerKind::Accepted | AnswerKind::Redirected));
-    answers().next_back().filter(|_| !served)
+    let served = answers(identified).any(|answer| is_served(&answer));
+    answers(identified).next_back().filter(|_| !served)
+}
+
+/// A page that is not there, a file that may not be read: in a session that goes on, refusals are everyday. What ends it, or says that its data does not get
+/// through, is not.
+fn parted(identified: &Identified) -> Option<Refusal<'_>> {
+    let served = answers(identified).any(|answer| is_served(&answer));
+    let last = answers(identified).next_back().filter(|last| served && last.by == Side::Server && !is_served(last))?;
+    let protocol = identified.protocol.iter().find(|protocol| PARTING.iter().any(|(known, _)| known == *protocol))?;
+    let codes = PARTING.iter().find(|(known, _)| known == protocol).map_or(&[][..], |(_, codes)| codes);
+    codes.contains(&last.code).then_some(last)
+}
+
+fn answers(identified: &Identified) -> impl DoubleEndedIterator<Item = Refusal<'_>> {
+    identified.facts.iter().filter_map(|fact| match fact {
+        Fact::Answer { kind, code, text, by } => Some(Refusal { kind: *kind, code: *code, text, by: *by }),
+        _ => None,
+    })
+}
+
+fn is_served(answer: &Refusal<'_>) -> bool {
+    matches!(answer.kind, AnswerKind::Accepted | AnswerKind::Redirected)
 }
 
 /// The way on which the client got to the same service: IPv4 where IPv6 was silent, TCP where QUIC was.
@@ -327,5 +345,8 @@ fn group(identified: &Identified, seen: &Seen) -> Option<Group> {
     }
 }
 
+/// Replies that end a session that was served, or say that its data does not get through: FTP's 421, 425 and 426 (RFC 959 section 4.2.2), SMTP's 421 (RFC 5321
+/// section 3.8).
+const PARTING: &[(&str, &[u32])] = &[("ftp", &[421, 425, 426]), ("smtp", &[421])];
 /// Protocols whose requests expect an answer from the host that was asked.
 const ASKING: &[&str] = &["coap", "dhcp", "dns", "dtls", "ike", "kerberos", "ldap", "ntp", "quic", "radius", "sip", "snmp", "srt", "stun", "tds", "tftp"];

@@ -313,7 +313,10 @@ fn own_troubles(judged: &Judged) -> Vec<Trouble> {
     match judged.verdict {
         // A port alone shows neither that the product is there nor that its service is on; that something on its way to it was blocked is worth a word.
         Verdict::Expected | Verdict::Undecided if hint && !judged.outcome.is_blocked() => Vec::new(),
-        Verdict::Unexpected => judged.reasons.iter().filter(|reason| !OPEN.contains(reason)).map(|reason| Trouble::Broke(*reason)).collect(),
+        Verdict::Unexpected => {
+            let broke = judged.reasons.iter().filter(|reason| !OPEN.contains(reason)).map(|reason| Trouble::Broke(*reason));
+            broke.chain(fails_beside_the_documents(judged).then_some(Trouble::Failed(judged.outcome))).collect()
+        }
         Verdict::Expected | Verdict::Undecided => {
             let notices = [Reason::OptionalServiceActive, Reason::OutsideAnnouncedRange];
             let active = judged.reasons.iter().filter(|reason| notices.contains(reason)).map(|reason| Trouble::Broke(*reason));
@@ -321,6 +324,13 @@ fn own_troubles(judged: &Judged) -> Vec<Trouble> {
             active.chain(failed).collect()
         }
     }
+}
+
+/// Whether what fails is nothing that a document mentions, and still all that it mentions hangs on it: name lookup, time, an address, and a proxy on the way.
+fn fails_beside_the_documents(judged: &Judged) -> bool {
+    let everyday = is_background(judged.identified.flow.server.endpoint.port, &judged.identified.protocol);
+    let undocumented = judged.reasons == [Reason::UndocumentedService];
+    undocumented && judged.outcome.is_blocked() && (everyday && judged.outcome != Outcome::DnsBlocked || judged.outcome == Outcome::BlockedByProxy)
 }
 
 /// Whether a documented service failed. A resolver that denies a name has answered: what fails is what the name is for. A port that several rows share counts where the site knows an end: one of the rows failed.
@@ -491,8 +501,9 @@ fn severity(key: &Key, gathered: &Gathered, optional: bool, tied: Tied) -> Sever
     let plain = match key.trouble {
         Trouble::Failed(_) if tied.fell_back.is_some() => Severity::Info,
         Trouble::Failed(_) if optional => Severity::Info,
-        Trouble::Failed(outcome) if outcome.is_blocked() || tied.mandatory => Severity::High,
+        // Whoever was answered by the service got through, however much the document needs the port.
         Trouble::Failed(Outcome::AppRefused | Outcome::ServerSilent) => Severity::Low,
+        Trouble::Failed(outcome) if outcome.is_blocked() || tied.mandatory => Severity::High,
         Trouble::Failed(_) => Severity::Medium,
         Trouble::Intermittent => Severity::Low,
         Trouble::Broke(reason) => severity_of(reason, gathered),

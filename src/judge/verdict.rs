@@ -192,7 +192,9 @@ fn unsupported(case: &Case<'_>, signatures: &Signatures) -> bool {
     let rules = signatures.rules.iter().filter(|rule| rule.effect == RuleEffect::Unsupported);
     rules.filter(|rule| rule.roles.iter().any(|role| case.given[1].contains(role))).any(|rule| {
         let spoken = case.identified.protocol.iter().any(|seen| rule.protocols.iter().any(|protocol| protocol == seen));
-        spoken || rule.ports.iter().any(|range| range.contains(port))
+        // A port says what was meant only where the bytes say nothing: a web server on 22 is no SSH.
+        let meant = case.identified.protocol.is_empty() && rule.ports.iter().any(|range| range.contains(port));
+        spoken || meant
     })
 }
 

@@ -303,6 +303,8 @@ pub struct Parts {
 pub struct Watch<'a> {
     signatures: &'a Signatures,
     site: String,
+    /// Vendors whose documents apply; empty for all.
+    products: Vec<String>,
     books: &'a Books,
     vigil: Vigil<'a>,
     bulletin: Bulletin,
@@ -320,12 +322,13 @@ pub struct Watch<'a> {
 impl<'a> Watch<'a> {
     /// Judges by these documents and this site. `records` as in [`Manner::records`].
     pub fn new(signatures: &'a Signatures, site: Site, books: &'a Books, records: bool) -> Self {
-        let (name, judge) = (site.name.clone(), Judge::new(signatures, site, books).with_records(records));
+        let (name, products, judge) = (site.name.clone(), site.products.clone(), Judge::new(signatures, site, books).with_records(records));
         let (next, now) = (Timestamp::from_nanos(i64::MIN), Timestamp::from_nanos(i64::MIN));
         let vigil = Vigil::new(judge, Gatherer::new(signatures));
         Self {
             signatures,
             site: name,
+            products,
             books,
             vigil,
             bulletin: Bulletin::default(),
@@ -385,12 +388,12 @@ impl<'a> Watch<'a> {
 
     /// Judges what waits, and says what there is to say at the end.
     pub fn close(self, listener: &mut dyn Listener) -> Report<'a> {
-        let Self { signatures, site, books, vigil, mut digest, state, .. } = self;
+        let Self { signatures, site, products, books, vigil, mut digest, state, .. } = self;
         let board = vigil.close(&mut |judged| {
             digest.add(judged);
             listener.flow(judged, signatures);
         });
-        report(signatures, site, books, state, board, digest)
+        report(signatures, (site, products), books, state, board, digest)
     }
 
     /// Findings that were told and are not over, by severity and rule.
@@ -444,17 +447,34 @@ impl<'a> Watch<'a> {
     }
 
     fn report(&self, board: Board, digest: Digest) -> Report<'a> {
-        report(self.signatures, self.site.clone(), self.books, self.state.clone(), board, digest)
+        report(self.signatures, (self.site.clone(), self.products.clone()), self.books, self.state.clone(), board, digest)
     }
 }
 
-fn report<'a>(signatures: &'a Signatures, site: String, books: &Books, state: State, board: Board, digest: Digest) -> Report<'a> {
+fn report<'a>(signatures: &'a Signatures, (site, products): (String, Vec<String>), books: &Books, state: State, board: Board, digest: Digest) -> Report<'a> {
     let State { files, interfaces, span, wire_bytes, losses, live, .. } = state;
     let Board { findings, coverage, coverage_by_role, visibility, shown, dropped, .. } = board;
     let losses = Losses { names_and_promises: books.lost(), findings: dropped, ..losses };
     let interrupted = false;
     let live = Some(live);
-    Report { signatures, site, files, interfaces, span, wire_bytes, digest, findings, coverage, coverage_by_role, visibility, shown, losses, live, interrupted }
+    Report {
+        signatures,
+        site,
+        products,
+        files,
+        interfaces,
+        span,
+        wire_bytes,
+        digest,
+        findings,
+        coverage,
+        coverage_by_role,
+        visibility,
+        shown,
+        losses,
+        live,
+        interrupted,
+    }
 }
 
 /// Nanoseconds of packet time between two ticks: what is refused is told within that time.

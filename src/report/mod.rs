@@ -44,6 +44,8 @@ pub struct Report<'a> {
     pub signatures: &'a Signatures,
     /// What the site file calls the site; empty where nothing does.
     pub site: String,
+    /// Vendors whose documents apply; empty for all.
+    pub products: Vec<String>,
     /// The captures, with what stopped their reading.
     pub files: Vec<CaptureFile>,
     /// Where they were captured.

@@ -4,24 +4,15 @@ use crate::judge::{CapturePoint, Visibility};
 use crate::report::Report;
 use crate::report::text::grouped;
 
-/// What the tap could not see, as far as it bears on the findings.
-pub(super) fn warnings(visibility: &Visibility) -> Vec<String> {
-    let mut said = Vec::new();
-    if visibility.two_way == 0 && visibility.one_way > 0 {
-        said.push("no flow was seen in both directions; whether anything was answered cannot be told from here".to_owned());
-    }
-    if visibility.unseen_answers > 0 {
-        let many = grouped(visibility.unseen_answers);
-        said.push(format!("in {many} flows the client went on as if answered, but the answers pass elsewhere (one-sided mirror or asymmetric path)"));
-    }
-    if visibility.loss_per_mille() > 0 {
-        let (missed, all) = (grouped(visibility.missed_bytes), grouped(visibility.acknowledged_bytes));
-        said.push(format!("{missed} of {all} acknowledged bytes were never captured; an answer may be among them"));
-    }
-    if visibility.dropped_by_the_capture > 0 {
-        said.push(format!("the capture itself lost {} packets; an answer may be among them", grouped(visibility.dropped_by_the_capture)));
-    }
-    said
+/// What the tap could not see, as far as it bears on the findings, in a word each; the whole account explains them.
+pub(super) fn warnings(visibility: &Visibility) -> Vec<&'static str> {
+    let said = [
+        (visibility.two_way == 0 && visibility.one_way > 0, "it heard one end of every flow"),
+        (visibility.unseen_answers > 0, "answers pass elsewhere"),
+        (visibility.loss_per_mille() > 0, "the capture has gaps"),
+        (visibility.dropped_by_the_capture > 0, "packets were lost before the capture"),
+    ];
+    said.into_iter().filter(|(holds, _)| *holds).map(|(_, words)| words).collect()
 }
 
 /// The whole account: a label and a sentence each.
@@ -29,8 +20,12 @@ pub(super) fn told(report: &Report<'_>) -> Vec<(String, String)> {
     let visibility = &report.visibility;
     let mut said = vec![("directions".to_owned(), directions(visibility.two_way, visibility.one_way))];
     let mut add = |label: &str, sentence: Option<String>| said.extend(sentence.map(|sentence| (label.to_owned(), sentence)));
-    let elsewhere =
-        (visibility.unseen_answers > 0).then(|| format!("answers to {} flows pass where this tap does not see them", grouped(visibility.unseen_answers)));
+    let elsewhere = (visibility.unseen_answers > 0).then(|| {
+        let many = grouped(visibility.unseen_answers);
+        format!(
+            "in {many} flows the client went on as if answered, but the answers pass where this tap does not see them (one-sided mirror or asymmetric path)"
+        )
+    });
     add("answers elsewhere", elsewhere);
     let requests = (visibility.unseen_requests > 0).then(|| format!("of {} flows only what the asked host sent was seen", grouped(visibility.unseen_requests)));
     add("requests elsewhere", requests);
@@ -54,6 +49,7 @@ pub(super) fn told(report: &Report<'_>) -> Vec<(String, String)> {
 fn directions(two_way: u64, one_way: u64) -> String {
     match (two_way, one_way) {
         (0, 0) => "no flow between single hosts was seen".to_owned(),
+        (0, one) => format!("all {} flows between single hosts were heard from one end; whether anything was answered cannot be told from here", grouped(one)),
         (both, 0) => format!("all {} flows between single hosts were heard from both ends", grouped(both)),
         (both, one) => format!("{} flows between single hosts were heard from both ends, {} from one", grouped(both), grouped(one)),
     }
@@ -71,7 +67,7 @@ fn loss(visibility: &Visibility) -> Option<String> {
     match (missed, all) {
         (_, 0) => None,
         (0, all) => Some(format!("none: all {} acknowledged bytes were captured", grouped(all))),
-        (missed, all) => Some(format!("{} of {} acknowledged bytes were never captured", grouped(missed), grouped(all))),
+        (missed, all) => Some(format!("{} of {} acknowledged bytes were never captured; an answer may be among them", grouped(missed), grouped(all))),
     }
 }
 

@@ -74,7 +74,9 @@ fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     if let Some((first, last)) = report.span {
         wrapped(out, "", &format!("{} to {} ({})", clock(&first.to_string()), clock(&last.to_string()), length(last.since(first).as_secs_f64())))?;
     }
-    let documents: Vec<String> = report.signatures.documents.iter().map(|document| format!("{} \"{}\"", document.vendor_name, document.title)).collect();
+    let applies = |vendor: &String| report.products.is_empty() || report.products.contains(vendor);
+    let documents = report.signatures.documents.iter().filter(|document| applies(&document.vendor));
+    let documents: Vec<String> = documents.map(|document| format!("{} \"{}\"", document.vendor_name, document.title)).collect();
     wrapped(out, "", &format!("held against {}", documents.join(", ")))?;
     if !report.site.is_empty() {
         wrapped(out, "", &format!("site: {}", report.site))?;
@@ -88,8 +90,9 @@ fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     for filter in filters(report) {
         wrapped(out, "recorded only: ", &format!("{filter} (the capture's own filter; what it left out cannot be judged)"))?;
     }
-    for sentence in tap::warnings(&report.visibility) {
-        wrapped(out, "this tap: ", &sentence)?;
+    let warnings = tap::warnings(&report.visibility);
+    if !warnings.is_empty() {
+        wrapped(out, "this tap: ", &format!("{} (told below)", warnings.join(", ")))?;
     }
     writeln!(out)
 }

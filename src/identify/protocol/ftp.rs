@@ -56,6 +56,8 @@ struct Control {
     spoken: bool,
     logged_in: bool,
     promises: u32,
+    /// The last transfer had no data connection, or lost it.
+    data_failed: bool,
 }
 
 impl Reader for Control {
@@ -126,7 +128,14 @@ impl Control {
             }
             230 if std::mem::replace(&mut self.logged_in, true) => (),
             230 => said.say(answer_of(AnswerKind::Accepted, code, text)),
-            421 | 425 | 426 | 450..=452 => said.say(answer_of(AnswerKind::Failed, code, text)),
+            // Whoever breaks a transfer off is told so (RFC 959 section 4.1.3).
+            426 if self.command == "ABOR" => (),
+            425 | 426 => {
+                self.data_failed = true;
+                said.say(answer_of(AnswerKind::Failed, code, text));
+            }
+            226 | 250 if std::mem::take(&mut self.data_failed) => said.say(answer_of(AnswerKind::Accepted, code, text)),
+            421 | 450..=452 => said.say(answer_of(AnswerKind::Failed, code, text)),
             530 | 532 | 534 | 550 | 552 | 553 => said.say(answer_of(AnswerKind::Refused, code, text)),
             _ => (),
         }
@@ -292,5 +301,18 @@ mod tests {
         {
             assert_eq!(probe(port, midstream, client), Evidence::None);
         }
+    }
+
+    #[test]
+    fn what_became_of_data_connections_is_told_by_the_last_reply_about_one() {
+        let login: &[(Side, &[u8])] = &[(Server, GREETING), (Client, b"USER a\r\n"), (Server, b"331 ?\r\n"), (Client, b"PASS x\r\n"), (Server, b"230 In\r\n")];
+        let told = |transfers: &[(Side, &[u8])]| {
+            let heard = read(&FTP, Transport::TCP, 21, &[login, transfers].concat());
+            heard.facts.iter().filter_map(|fact| if let Fact::Answer { code, .. } = fact { Some(*code) } else { None }).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[(Client, b"RETR f\r\n"), (Server, b"425 No data connection\r\n")]), [230, 425]);
+        assert_eq!(told(&[(Client, b"RETR f\r\n"), (Server, b"425 No\r\n"), (Client, b"RETR f\r\n"), (Server, b"150 Ok\r\n226 Done\r\n")]), [230, 425, 226]);
+        // RFC 959 section 4.1.3: after ABOR the transfer's own reply is 426, then comes 226.
+        assert_eq!(told(&[(Client, b"RETR f\r\n"), (Server, b"150 Ok\r\n"), (Client, b"ABOR\r\n"), (Server, b"426 Aborted\r\n226 Done\r\n")]), [230]);
     }
 }

@@ -140,6 +140,19 @@ pub(super) fn says_app_refused(e: &Ending<'_>) -> String {
     format!("the network is fine: the service itself answered {code} {text}")
 }
 
+/// The service is there and let the client in; who kept the data connection from coming about, its reply does not say.
+pub(super) fn parted(e: &Ending<'_>) -> Option<Confidence> {
+    e.parted.map(|_| Confidence::Medium)
+}
+
+pub(super) fn says_parted(e: &Ending<'_>) -> String {
+    let (code, text) = e.parted.map_or((0, ""), |refusal| (refusal.code, refusal.text));
+    match code {
+        425 | 426 => format!("the control connection works, but {} says that the data connection does not: {code} {text}", e.server_ip()),
+        _ => format!("{} served and then took its leave: {code} {text}", e.server_ip()),
+    }
+}
+
 /// The TLS alert that ends a connection in good order (RFC 8446 section 6.1).
 const CLOSE_NOTIFY: u32 = 0;
 /// Codes that a byte cannot say stand for alerts that are not visible.

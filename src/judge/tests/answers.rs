@@ -106,6 +106,25 @@ fn d53_a_refusal_in_the_services_own_protocol_is_its_own() {
     expect(&judge(refused), Outcome::AppRefused, Confidence::High, Some("D53"));
 }
 
+// RFC 959: 425 and 426 are about the data connection, 421 ends the session. A file that is not there (550) and a transfer that ends well (226) are everyday.
+#[test]
+fn d64_a_service_that_served_and_then_refused_is_told_by_its_last_word() {
+    let served = || tcp(CLIENT, SERVER).talked(90, 300).speaks(&["ftp"]).answer(Side::Server, AnswerKind::Accepted, 230, "Login successful.");
+    let session = |code: u32, text: &str| judge(served().answer(Side::Server, AnswerKind::Failed, code, text));
+    for (code, text, says) in [
+        (425, "Failed to establish connection.", "the data connection does not: 425 Failed to establish connection."),
+        (426, "Failure writing network stream.", "the data connection does not: 426"),
+        (421, "Timeout.", "served and then took its leave: 421 Timeout."),
+    ] {
+        let judged = session(code, text);
+        expect(&judged, Outcome::AppRefused, Confidence::Medium, Some("D64"));
+        assert!(judged.cause.as_ref().unwrap().says.contains(says), "{:?}", judged.cause);
+    }
+    expect(&session(550, "Failed to open file."), Outcome::Ok, Confidence::High, None);
+    let again = served().answer(Side::Server, AnswerKind::Failed, 425, "no").answer(Side::Server, AnswerKind::Accepted, 226, "Transfer complete.");
+    expect(&judge(again), Outcome::Ok, Confidence::High, None);
+}
+
 // Each in its own numbers: MQTT 3.1.1 CONNACK 5, CoAP 4.01 and 5.03, SRT 1010, FTP 530, SMTP 550, LDAP 49, XMPP, Hazelcast's HZX, SQL Server 18456.
 #[test]
 fn d53_every_service_that_answers_and_refuses_is_told_by_its_own_number_and_word() {

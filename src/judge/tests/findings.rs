@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::sample::*;
-use crate::identify::Books;
+use crate::identify::{AnswerKind, Books, Fact};
 use crate::judge::{Confidence, Coverage, Finding, Gatherer, Judge, Severity, Site};
+use crate::net::Side;
 use crate::signature::{Basis, Signatures};
 
 fn players() -> Site {
@@ -90,6 +91,33 @@ fn an_ordinary_network_without_roles_is_quiet() {
 fn scans_are_no_findings() {
     let probes: Vec<Sample> = (0..40).map(|n| tcp("10.9.0.66:40000", &format!("10.1.0.{n}:22"))).collect();
     assert_eq!(findings(players(), &probes), []);
+}
+
+// What a product of the site needs and no document mentions: names, and the way through a proxy.
+#[test]
+fn a_resolver_that_is_silent_and_a_proxy_that_denies_are_findings_of_their_own() {
+    let mut lookup = udp("10.1.0.2:40000", "10.3.0.53:53").speaks(&["dns"]);
+    (lookup.0.retries, lookup.0.flow.client.packets, lookup.0.flow.client.payload_bytes) = (2, 3, 90);
+    let found = findings(players(), &[lookup, background()]);
+    let silent = found.iter().find(|finding| finding.rule == "silent_drop").unwrap();
+    assert_eq!((silent.severity, silent.service), (Severity::High, None));
+    assert!(silent.says.contains("asked resolver 10.3.0.53:53 3 times"), "{}", silent.says);
+    let login = Fact::Proxied { mark: "Proxy-Authenticate: Basic realm=\"proxy\"".into() };
+    let proxy = tcp("10.1.0.2:40001", "10.3.0.9:3128").talked(90, 300).speaks(&["http"]).fact(login);
+    let proxy = proxy.answer(Side::Server, AnswerKind::Refused, 407, "Proxy Authentication Required");
+    let found = findings(players(), &[proxy]);
+    let denied = found.iter().find(|finding| finding.rule == "blocked_by_proxy").unwrap();
+    assert!(denied.remedy.as_ref().unwrap().contains("login"), "{denied:?}");
+}
+
+// A service that answers is reached, whatever it says: the way is open.
+#[test]
+fn a_refusal_by_the_service_itself_is_low_also_where_the_document_needs_the_port() {
+    let login = tcp("10.4.1.30:40000", "10.4.0.21:80").talked(90, 300).speaks(&["http"]).answer(Side::Server, AnswerKind::Refused, 401, "Unauthorized");
+    let cayin = site(&["cayin.cms=10.4.0.21/32", "cayin.smp=10.4.1.0/24"]);
+    assert_eq!(only(findings(cayin.clone(), &[login])).severity, Severity::Low);
+    let closed = tcp("10.4.1.30:40000", "10.4.0.21:80").reset(1.01, 64);
+    assert_eq!(only(findings(cayin, &[closed])).severity, Severity::High);
 }
 
 // S05: off is what the document says it is

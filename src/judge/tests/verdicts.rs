@@ -153,6 +153,13 @@ fn s46_ssh_to_a_player_is_not_supported_by_it() {
     expect(&judged, None, Verdict::Unexpected, &[Reason::UnsupportedByProduct]);
 }
 
+#[test]
+fn something_else_on_the_port_of_ssh_is_not_called_ssh() {
+    let flow = |protocol: &[&'static str]| judge_one(players(), tcp("10.9.0.1:40000", "10.1.0.2:22").talked(60, 60).speaks(protocol));
+    expect(&flow(&["http"]), None, Verdict::Unexpected, &[Reason::UndocumentedService]);
+    expect(&flow(&[]), None, Verdict::Unexpected, &[Reason::UnsupportedByProduct]);
+}
+
 // A09: the initiator decides between the inbound and the outbound row
 #[test]
 fn port_80_belongs_to_another_row_in_each_direction() {
