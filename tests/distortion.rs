@@ -1,4 +1,4 @@
-//! The laboratory's traffic as worse mirror ports would have shown it: one direction, 5 % lost, everything twice, cut at both ends, cut short.
+//! The laboratory's traffic as worse mirror ports would have shown it: one direction, 5 % lost, everything twice, cut at both ends, each packet cut short.
 //!
 //! What was healthy is never called blocked or failed, what was blocked is never called healthy, and what can no longer be said is said so. The truth is that of
 //! the whole capture, which `tests/fixtures.rs` holds against the firewall's configuration.
@@ -110,7 +110,8 @@ impl Truth {
                 && item["server"] == flow.server.endpoint.ip.to_string()
                 && (port.is_string() || *port == flow.server.endpoint.port)
         });
-        let outcomes = about.flat_map(|item| item["outcome"].as_array().cloned().unwrap_or_else(|| vec![item["outcome"].clone()]));
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        let outcomes = about.flat_map(|item| [list(&item["outcome"]), list(&item["in_part"])].concat());
         let due: Vec<String> = outcomes.filter_map(|outcome| outcome.as_str().map(str::to_owned)).collect();
         // Of several alike the whole capture tells which.
         let worked = [Outcome::Ok, Outcome::OneWayByDesign].contains(&judged.outcome);

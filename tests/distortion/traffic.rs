@@ -31,6 +31,8 @@ pub enum Distortion {
     RoutedTwice { after: u64 },
     /// The capture began after, and ended before, so many hundredths of its frames.
     Cut { start: usize, end: usize },
+    /// Of each frame only its first bytes were kept.
+    Short { bytes: usize },
 }
 
 /// All distortions that every capture goes through.
@@ -42,6 +44,8 @@ pub fn distortions() -> Vec<Distortion> {
     all.push(Distortion::RoutedTwice { after: 60 });
     all.extend((1..=4).map(|fifth| Distortion::Cut { start: fifth * 20, end: 0 }));
     all.extend((1..=4).map(|fifth| Distortion::Cut { start: 0, end: fifth * 20 }));
+    // What old habits (`-s 68`, `-s 96`) leave: headers and the first words of a message.
+    all.extend([64, 96].map(|bytes| Distortion::Short { bytes }));
     all.extend([(10, 10), (25, 25), (33, 50), (50, 33)].map(|(start, end)| Distortion::Cut { start, end }));
     all
 }
@@ -94,9 +98,15 @@ impl Traffic {
                 let (from, to) = (self.len() * start / 100, self.len() - self.len() * end / 100);
                 self.only(|place, _| (from..to).contains(&place))
             }
+            Distortion::Short { bytes } => self.frames.iter().map(|frame| frame.short(bytes)).collect(),
         };
-        let changed = frames.len() != self.len();
-        (changed && !frames.is_empty()).then(|| Self { header: self.header.clone(), frames })
+        let mut header = self.header.clone();
+        if let Distortion::Short { bytes } = how {
+            // The snap length (draft-ietf-opsawg-pcap, section 4).
+            header[16..20].copy_from_slice(&u32::try_from(bytes).unwrap().to_le_bytes());
+        }
+        let changed = frames.len() != self.len() || header != self.header;
+        (changed && !frames.is_empty()).then_some(Self { header, frames })
     }
 
     fn only(&self, mut keep: impl FnMut(usize, &Frame) -> bool) -> Vec<Frame> {
@@ -114,6 +124,12 @@ impl Frame {
     /// Ethernet's source address.
     fn sender(&self) -> &[u8] {
         &self.bytes[6..12]
+    }
+
+    fn short(&self, bytes: usize) -> Self {
+        let mut frame = self.clone();
+        frame.bytes.truncate(bytes);
+        frame
     }
 
     /// As the next router sends it on; what is not IP stays where it is.
