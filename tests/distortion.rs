@@ -91,6 +91,7 @@ impl Found {
 #[derive(Clone)]
 struct Truth {
     outcome: Outcome,
+    confidence: Confidence,
     /// By the firewall's configuration, also where something else worked instead.
     blocked: bool,
     /// What the configuration allows to say.
@@ -118,7 +119,7 @@ impl Truth {
         let blocked = !worked && due.iter().any(|outcome| BLOCKED.contains(&outcome.as_str()) || outcome == "ok_degraded");
         let due = if worked { Vec::new() } else { due };
         let announced = judged.identified.announced.is_some();
-        Self { outcome: judged.outcome, blocked, due, expected: judged.verdict == Verdict::Expected, announced }
+        Self { outcome: judged.outcome, confidence: judged.confidence, blocked, due, expected: judged.verdict == Verdict::Expected, announced }
     }
 }
 
@@ -128,6 +129,11 @@ fn mistake(flow: &Judged, truth: &BTreeMap<Ends, Truth>, how: Distortion) -> Opt
     };
     let (was, is) = (truth.outcome, flow.outcome);
     let wrong = match how {
+        // Headers are whole, so what was silent or refused without a word of content is as sure as before.
+        Distortion::Short { .. } if was == Outcome::SilentDrop && flow.identified.flow.transport == Transport::TCP => {
+            is != was && !OPEN.contains(&is) && !is_hedged(flow)
+                || is == was && flow.confidence < truth.confidence && flow.identified.flow.client.payload_bytes == 0
+        }
         // Copies are no packets of their own: nothing changes.
         Distortion::Twice { .. } | Distortion::RoutedTwice { .. } => is != was,
         _ if is == was || OPEN.contains(&is) => false,

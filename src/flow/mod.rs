@@ -266,6 +266,8 @@ pub struct TcpStory {
     pub retransmissions: [u32; 2],
     /// Bytes that were acknowledged or skipped but never captured, by client, by server.
     pub missed_bytes: [u64; 2],
+    /// Those of them, of both sides, that came and were not kept: what the snap length cut off, repetitions included.
+    pub cut_bytes: u32,
     /// Zero windows announced, by client, by server.
     pub zero_windows: [u32; 2],
     /// Whether the last window that client, that server announced was zero: it takes no more.

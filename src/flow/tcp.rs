@@ -181,6 +181,8 @@ impl Connection {
             }
         }
         if packet.payload_len > 0 && effect.payload_at >= FIRST {
+            let cut = packet.payload_len.saturating_sub(u32::try_from(packet.payload.len()).unwrap_or(u32::MAX));
+            self.story.cut_bytes = self.story.cut_bytes.saturating_add(cut);
             let segment = Segment { from: effect.payload_at, len: packet.payload_len, bytes: packet.payload, seen: effect.seen };
             outlet.from = side;
             let gaps = self.ends[me].stream.segment(&segment, outlet);

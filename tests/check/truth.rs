@@ -56,7 +56,9 @@ pub fn expectations(case: &Path) -> String {
         // An entry that names no row is about any.
         let about = if finding["service"].is_null() { "client = [\"local\", \"internet\"]".to_owned() } else { format!("service = {}", finding["service"]) };
         writeln!(text, "\n[[findings]]\n{about}").unwrap();
-        for (ours, theirs) in [("rule", "rule"), ("severity", "severity"), ("confidence", "confidence"), ("says", "says_contains"), ("breaks", "consequence_contains")] {
+        for (ours, theirs) in
+            [("rule", "rule"), ("severity", "severity"), ("confidence", "confidence"), ("says", "says_contains"), ("breaks", "consequence_contains")]
+        {
             if finding[theirs].is_string() {
                 writeln!(text, "{ours} = {}", finding[theirs]).unwrap();
             }

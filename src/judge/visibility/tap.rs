@@ -297,11 +297,13 @@ fn link(flow: &Flow, point: Point) -> Option<(Point, Mac, Mac)> {
 }
 
 /// Acknowledged and missed bytes of a flow seen both ways: where one side is not mirrored at all, that is no loss. A gap is never more than what was
-/// acknowledged, whatever broken sequence numbers say.
+/// acknowledged, whatever broken sequence numbers say. What a snap length cut off was there: no answer is missing for it.
 fn loss_of(flow: &Flow) -> [u64; 2] {
     let Some(tcp) = &flow.tcp else { return [0; 2] };
     let both = tcp.acknowledged.into_iter().zip(tcp.missed_bytes);
-    both.fold([0; 2], |[all, lost], (acknowledged, missed)| [all.saturating_add(acknowledged), lost.saturating_add(missed.min(acknowledged))])
+    let [all, lost] =
+        both.fold([0_u64; 2], |[all, lost], (acknowledged, missed)| [all.saturating_add(acknowledged), lost.saturating_add(missed.min(acknowledged))]);
+    [all, lost.saturating_sub(u64::from(tcp.cut_bytes))]
 }
 
 fn per_mille(part: u64, whole: u64) -> u64 {
