@@ -345,9 +345,9 @@ impl<'a> Watch<'a> {
     pub fn succeed(signatures: &'a Signatures, site: Site, books: &'a Books, records: bool, parts: Parts) -> Self {
         let Parts { handover, mut digest, services, state, live, now } = parts;
         digest.renumber(|id| signatures.service_id(services.get(id.0 as usize)?));
-        let (name, judge) = (site.name.clone(), Judge::new(signatures, site, books).with_records(records));
+        let (name, products, judge) = (site.name.clone(), site.products.clone(), Judge::new(signatures, site, books).with_records(records));
         let vigil = Vigil::succeed(judge, Gatherer::new(signatures), handover);
-        Self { signatures, site: name, books, vigil, bulletin: Bulletin::default(), digest, covered: Covered::default(), state, live, next: now, now }
+        Self { signatures, site: name, products, books, vigil, bulletin: Bulletin::default(), digest, covered: Covered::default(), state, live, next: now, now }
     }
 
     /// Stops, for a watch under other documents to go on.
