@@ -17,12 +17,13 @@ test: deps
 	$(CARGO) test --locked --all-features
 	$(CARGO) run --locked --all-features --quiet -- check --expect fixtures/checks/demo.toml --role spinetix.player=10.1.0.0/24 fixtures/captures/demo
 
-# The laboratory: real programs behind a real firewall in network namespaces, recorded, and watched live. Needs root.
+# The laboratory: real programs behind a real firewall in network namespaces, recorded, and watched live; and a browser that opens the pages. Needs root.
 lab: deps
 	fixtures/record/install
 	fixtures/record/check
 	$(CARGO) build -q --locked --all-features
 	fixtures/record/live target/debug/portbook
+	PORTBOOK_BROWSER=1 $(CARGO) test -q --locked --all-features --test html -- --nocapture
 
 # What reads Suricata's, Zeek's and others' formats reads ours.
 readers: deps

@@ -342,6 +342,30 @@ pub const SENTENCE_IN_A_COMMENT: usize = 240;
 pub const FINDINGS_IN_A_COMMENT: usize = 32;
 /// Addresses told apart of one service's clients or servers. A report says how many there are; beyond this, that there are more.
 pub const ADDRESSES_TOLD_APART: usize = 4_096;
+/// Rows of the table of flows in an HTML page, at some 400 bytes each: what people still filter, and a page that a browser opens at once and a mail takes.
+pub const HTML_FLOWS: usize = 5_000;
+/// Rows of its table of services, and of findings beyond those told in full.
+pub const HTML_ROWS: usize = 1_000;
+/// Findings that it tells in full, at some 8 KB each with their time lines: more than anybody reads.
+pub const HTML_FINDINGS: usize = 100;
+/// Flows of one finding whose time lines are drawn.
+pub const HTML_TIME_LINES: usize = 8;
+/// Flows whose attempts and answers are kept for time lines, at some 250 bytes each. A finding of others shows when they began.
+pub const HTML_SKETCHES: usize = 1 << 14;
+/// Links between hosts or roles that are counted apart, at some 250 bytes each.
+pub const HTML_LINKS: usize = 1 << 13;
+/// Links that are drawn: a page of a screen. The worst and busiest; the others are counted.
+pub const HTML_LINKS_DRAWN: usize = 24;
+/// Hosts of one role that do the same and are drawn one by one; more are drawn as one with their number.
+pub const HTML_HOSTS_APART: usize = 3;
+/// Protocol stacks counted apart; all others are one.
+pub const HTML_PROTOCOLS: usize = 1_024;
+/// Protocol stacks drawn; the others are one bar.
+pub const HTML_PROTOCOLS_DRAWN: usize = 12;
+/// Hosts with a role by documented rows of which it is kept what came of them, at some 50 bytes each.
+pub const HTML_HOST_ROWS: usize = 1 << 14;
+/// Hosts of one role that have a column of the coverage matrix: as many as a page is wide.
+pub const HTML_HOST_COLUMNS: usize = 12;
 
 // check
 

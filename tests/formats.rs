@@ -17,6 +17,7 @@ fn each_format_prints_what_is_kept_of_it() {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/formats");
     let tables = [("csv", "findings", "findings.csv"), ("csv", "coverage", "coverage.csv"), ("csv", "flows", "flows.csv")];
     let others = [
+        ("html", "flows", "report.html"),
         ("eve", "flows", "eve.json"),
         ("zeek", "flows", "conn.log"),
         ("ecs", "flows", "ecs.ndjson"),
@@ -96,7 +97,7 @@ fn the_coverage_table_has_every_row_and_again_those_of_each_role() {
 
 #[test]
 fn no_format_depends_on_the_number_of_workers() {
-    for format in FLOW_FORMATS {
+    for format in FLOW_FORMATS.iter().chain(&["html"]) {
         let with = |workers| analyze(&[&["--format", format, "--workers", workers], ROLE, &[DEMO, "fixtures/captures/quic/capture.pcap"]].concat());
         assert!(with("1") == with("3"), "{format}");
     }

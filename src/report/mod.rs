@@ -10,6 +10,7 @@ pub mod ecs;
 pub mod eve;
 pub mod evidence;
 pub mod frames;
+pub mod html;
 pub mod json;
 pub mod junit;
 mod kind;
@@ -236,6 +237,7 @@ pub const FORMATS: &[Format] = &[
     Format { paints: true, ..format("text", "for people: findings worst first, services seen, what could not be judged", text::open) },
     Format { records: true, ..format("json", "one document: flows, findings, summary", json::open_document) },
     Format { records: true, ..format("ndjson", "one JSON object a line: flows, findings, summary", json::open_lines) },
+    format("html", "one page to forward: findings, pictures, tables; needs nothing beside it, no network and no script", html::open),
     Format { sheets: true, ..format("csv", "one table for spreadsheets (RFC 4180); --table says which", csv::open) },
     Format { records: true, ..format("eve", "events as Suricata's eve.json has them: flow, dns, tls, quic, http, mqtt, then alert and stats", eve::open) },
     format("zeek", "a log like Zeek's conn.log, tab-separated, with what portbook says of each flow in further columns", zeek::open),

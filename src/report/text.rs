@@ -98,7 +98,7 @@ fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The filters that captures were recorded with, each once.
-fn filters<'a>(report: &'a Report<'_>) -> BTreeSet<&'a str> {
+pub(super) fn filters<'a>(report: &'a Report<'_>) -> BTreeSet<&'a str> {
     report.interfaces.iter().filter_map(|interface| interface.filter.as_deref()).collect()
 }
 
@@ -190,7 +190,7 @@ fn write_unknown(report: &Report<'_>, unknown: &Unknown, out: &mut dyn Write) ->
 }
 
 /// Letters as they are, everything else as dots, as hex dumps show them.
-fn letters(bytes: &[u8]) -> String {
+pub(super) fn letters(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' }).collect()
 }
 
@@ -273,7 +273,7 @@ fn write_undecided(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// A reason in words, for those that leave a flow undecided.
-fn explain(reason: Reason) -> String {
+pub(super) fn explain(reason: Reason) -> String {
     let words = match reason {
         Reason::NotCovered => "no document covers either end; give hosts a role with --role to hold them against one",
         Reason::SharedPort => "several documented rows fit equally",
@@ -316,6 +316,19 @@ fn write_rows(report: &Report<'_>, rows: &[(ServiceId, Coverage)], out: &mut dyn
 
 /// Everything that was not counted as a flow: faults, frames of other kinds, drops.
 pub(super) fn write_losses(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let lines = left_out(report);
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{HEAD}Left out of the flows{HEAD:#}")?;
+    for (label, text) in lines {
+        wrapped(out, &format!("  {label:20}"), &text)?;
+    }
+    Ok(())
+}
+
+/// The same as a label and a sentence each.
+pub(super) fn left_out(report: &Report<'_>) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     let losses = &report.losses;
     for (label, tally) in
@@ -341,14 +354,7 @@ pub(super) fn write_losses(report: &Report<'_>, out: &mut dyn Write) -> io::Resu
     if report.interrupted {
         lines.push(("interrupted", "reading was ended by a signal; this is what was read until then".to_owned()));
     }
-    if lines.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "{HEAD}Left out of the flows{HEAD:#}")?;
-    for (label, text) in lines {
-        wrapped(out, &format!("  {label:20}"), &text)?;
-    }
-    Ok(())
+    lines
 }
 
 fn paint(severity: Severity) -> Paint {
@@ -362,16 +368,16 @@ fn paint(severity: Severity) -> Paint {
 }
 
 /// `2026-11-20 15:24:54 UTC` of an RFC 3339 time.
-fn clock(rfc3339: &str) -> String {
+pub(super) fn clock(rfc3339: &str) -> String {
     rfc3339.get(..19).unwrap_or(rfc3339).replace('T', " ") + " UTC"
 }
 
 /// `1 flow`, `12 flows`.
-fn number(many: u64, noun: &str) -> String {
+pub(super) fn number(many: u64, noun: &str) -> String {
     if many == 1 { format!("1 {noun}") } else { format!("{many} {noun}s") }
 }
 
-fn length(seconds: f64) -> String {
+pub(super) fn length(seconds: f64) -> String {
     match seconds {
         s if s < 1.0 => format!("{:.0} ms", s * 1e3),
         s if s < 120.0 => format!("{s:.1} s"),
@@ -381,7 +387,7 @@ fn length(seconds: f64) -> String {
     }
 }
 
-fn bytes(many: u64) -> String {
+pub(super) fn bytes(many: u64) -> String {
     match many {
         n if n < 10_000 => format!("{n} bytes"),
         n if n < 10_000_000 => format!("{:.1} kB", n as f64 / 1e3),

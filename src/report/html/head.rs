@@ -1,0 +1,119 @@
+//! What the page begins with: what was read, from when to when, how the flows were judged, what is missing, and what can be seen at all.
+
+use std::io;
+
+use crate::judge::{Outcome, Severity, Verdict};
+use crate::limit;
+use crate::report::html::page::Page;
+use crate::report::record::word;
+use crate::report::text::{bytes, clock, filters, grouped, left_out, length, number};
+use crate::report::{Report, tap};
+
+/// Title and summary.
+pub(super) fn write(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    page.markup("<header><p class=\"kind\">portbook: captured traffic held against the documents</p>\n")?;
+    page.element("h1", &[], name(report))?;
+    page.element("p", &[("class", &"lead")], lead(report))?;
+    page.markup("\n<dl>\n")?;
+    page.term("Site", &report.site)?;
+    page.term("Read", &read(report))?;
+    if let Some((first, last)) = report.span {
+        let (from, to) = (clock(&first.to_string()), clock(&last.to_string()));
+        page.term("Time", &format!("{from} to {to} ({})", length(last.since(first).as_secs_f64())))?;
+    }
+    page.term("Verdicts", &verdicts(report))?;
+    page.term("Outcomes", &outcomes(report))?;
+    page.term("Tap", &visibility(report))?;
+    page.term("Left out", &losses(report))?;
+    let documents: Vec<String> = report.signatures.documents.iter().map(|document| format!("{} \"{}\"", document.vendor_name, document.title)).collect();
+    page.term("Documents", &documents.join(", "))?;
+    for filter in filters(report) {
+        page.term("Recorded only", &format!("{filter} (the capture's own filter; what it left out cannot be judged)"))?;
+    }
+    page.markup("</dl>\n")?;
+    write_files(report, page)?;
+    page.markup("</header>\n")
+}
+
+/// What the page is about: the capture, or how many there are.
+pub(super) fn name(report: &Report<'_>) -> String {
+    match report.files.as_slice() {
+        [one] => one.path.clone(),
+        many => format!("{} captures", many.len()),
+    }
+}
+
+/// The answer in one line.
+fn lead(report: &Report<'_>) -> String {
+    let of = |severity: Severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
+    let parts: Vec<String> = [Severity::High, Severity::Medium, Severity::Low, Severity::Info]
+        .into_iter()
+        .filter(|severity| of(*severity) > 0)
+        .map(|severity| format!("{} {}", of(severity), word(&severity)))
+        .collect();
+    let findings = match report.findings.len() {
+        0 => "No findings".to_owned(),
+        many => format!("{} ({})", number(many as u64, "finding"), parts.join(", ")),
+    };
+    let digest = &report.digest;
+    let blocked: u64 = digest.outcomes.iter().filter(|(outcome, _)| outcome.is_blocked()).map(|(_, many)| many).sum();
+    let unexpected = digest.verdicts.of(&Verdict::Unexpected);
+    format!("{findings}. Of {}, {} blocked and {} unexpected.", number(digest.flows, "flow"), are(blocked), are(unexpected))
+}
+
+/// `1 is`, `12 are`.
+fn are(many: u64) -> String {
+    if many == 1 { "1 is".to_owned() } else { format!("{} are", grouped(many)) }
+}
+
+fn read(report: &Report<'_>) -> String {
+    let frames: u64 = report.files.iter().map(|file| file.frames).sum();
+    format!("{} packets, {}, {} flows", grouped(frames), bytes(report.wire_bytes), grouped(report.digest.flows))
+}
+
+fn verdicts(report: &Report<'_>) -> String {
+    let verdicts = report.digest.verdicts.iter().map(|(verdict, many)| format!("{} {}", grouped(many), word(verdict)));
+    verdicts.collect::<Vec<_>>().join(", ")
+}
+
+/// Most frequent first.
+fn outcomes(report: &Report<'_>) -> String {
+    let mut all: Vec<(&Outcome, u64)> = report.digest.outcomes.iter().collect();
+    all.sort_by_key(|(_, many)| std::cmp::Reverse(*many));
+    all.into_iter().map(|(outcome, many)| format!("{} {}", grouped(many), word(outcome).replace('_', " "))).collect::<Vec<_>>().join(", ")
+}
+
+/// On what every word about silence rests.
+fn visibility(report: &Report<'_>) -> String {
+    let told = tap::told(report).into_iter().filter(|(label, _)| matches!(label.as_str(), "directions" | "loss" | "never heard"));
+    let all: Vec<String> = tap::warnings(&report.visibility).into_iter().chain(told.map(|(label, sentence)| format!("{label}: {sentence}"))).collect();
+    all.join("; ")
+}
+
+fn losses(report: &Report<'_>) -> String {
+    let lines = left_out(report);
+    if lines.is_empty() {
+        return "nothing".to_owned();
+    }
+    lines.into_iter().map(|(label, sentence)| format!("{label}: {sentence}")).collect::<Vec<_>>().join("; ")
+}
+
+/// Files one by one where there are several, and whatever was not read to its end.
+fn write_files(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    for file in &report.files {
+        if let Some(error) = &file.error {
+            page.element("p", &[("class", &"warning")], format!("Not read to its end: {error}"))?;
+        }
+    }
+    if report.files.len() < 2 {
+        return Ok(());
+    }
+    page.markup("<details><summary>Captures read</summary><ul>\n")?;
+    for file in report.files.iter().take(limit::HTML_ROWS) {
+        page.element("li", &[], format!("{}: {} packets", file.path, grouped(file.frames)))?;
+    }
+    if let Some(more @ 1..) = report.files.len().checked_sub(limit::HTML_ROWS) {
+        page.element("li", &[], format!("and {} more", grouped(more as u64)))?;
+    }
+    page.markup("</ul></details>\n")
+}
