@@ -86,7 +86,8 @@ fn outcomes(report: &Report<'_>) -> String {
 /// On what every word about silence rests.
 fn visibility(report: &Report<'_>) -> String {
     let told = tap::told(report).into_iter().filter(|(label, _)| matches!(label.as_str(), "directions" | "loss" | "never heard"));
-    let all: Vec<String> = tap::warnings(&report.visibility).into_iter().chain(told.map(|(label, sentence)| format!("{label}: {sentence}"))).collect();
+    let all: Vec<String> =
+        tap::warnings(&report.visibility).into_iter().map(str::to_owned).chain(told.map(|(label, sentence)| format!("{label}: {sentence}"))).collect();
     all.join("; ")
 }
 
