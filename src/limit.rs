@@ -297,6 +297,8 @@ pub const PORTS_TOLD_APART: usize = 4;
 pub const PAIRS_GATHERED: usize = 1 << 14;
 /// Hosts, ports and names told apart in one finding; more are a number.
 pub const HOSTS_OF_A_FINDING: usize = 64;
+/// Minutes remembered in which flows of one finding between two hosts began: half an hour of retries, or three days of hourly ones.
+pub const MINUTES_OF_A_FINDING: usize = 32;
 /// Frames cited of one finding: those of a few flows.
 pub const FRAMES_OF_A_FINDING: usize = 32;
 /// Flows that one finding cites: whose frames, Community IDs and display filter it has. Wireshark takes more, people do not paste more.

@@ -76,6 +76,14 @@ impl Advice<'_> {
                 let (what, Ends { client, server }) = (self.what(), self.ends);
                 format!("{what} from {client} to {server} {}{}{}{}", failed(outcome), self.how_often(), self.because(), self.beside())
             }
+            Trouble::Intermittent if self.gathered.stopped.is_some() => {
+                let (what, Ends { client, server }) = (self.what(), self.ends);
+                format!(
+                    "{what} from {client} to {server} has not worked since {}: {} attempts failed after that",
+                    self.gathered.stopped.unwrap_or_default(),
+                    self.gathered.attempts
+                )
+            }
             Trouble::Intermittent => {
                 format!("{} from {} to {} fails now and then: it worked at other times{}", self.what(), self.ends.client, self.ends.server, self.because())
             }
@@ -315,6 +323,7 @@ impl Advice<'_> {
                 Some(format!("Start the service on {}, or check the configured port{}.", self.ends.server, self.set_where()))
             }
             Trouble::Failed(_) => Some(self.opening()),
+            Trouble::Intermittent if self.gathered.stopped.is_some() => Some("Look for what was changed then: a rule, a route, the server.".to_owned()),
             Trouble::Intermittent => Some("Look for loss, rate limits and timeouts between the two at the times shown.".to_owned()),
             Trouble::Broke(reason) => self.correction(reason),
         }

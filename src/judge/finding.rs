@@ -14,6 +14,7 @@ use crate::judge::coverage::{self, Tried};
 use crate::judge::exhibit::Exhibits;
 use crate::judge::filter::Ends as Met;
 use crate::judge::memory::Remembered;
+use crate::judge::threshold::{STOPPED_FOR, STOPPED_MINUTES};
 use crate::judge::together::Together;
 use crate::judge::{Confidence, Coverage, Covered, Finding, Judge, Judged, Outcome, Reason, Severity, Site, Stated, Unknown, Verdict};
 use crate::limit;
@@ -88,6 +89,10 @@ pub(super) struct Gathered {
     pub(super) protocol: Vec<&'static str>,
     /// The row that takes over, and works for one of these clients.
     pub(super) instead: Option<ServiceId>,
+    /// When it last worked, where it has failed time and again since and not worked once.
+    pub(super) stopped: Option<Timestamp>,
+    /// The latest minutes in which flows began.
+    minutes: BTreeSet<i64>,
     /// First bytes of client and server, of the flow that shows it best.
     pub(super) opening: [Begun; 2],
     exhibits: Exhibits,
@@ -98,7 +103,8 @@ pub(super) struct Gathered {
 pub struct Gatherer<'a> {
     signatures: &'a Signatures,
     groups: BTreeMap<(Key, Pair), Gathered>,
-    worked: Remembered<(Option<ServiceId>, Pair), ()>,
+    /// When each pair last came to a good end.
+    worked: Remembered<(Option<ServiceId>, Pair), Timestamp>,
     tried: Vec<Tried>,
     together: Together,
     /// The same by role, where the site gives one to an end that the row is about.
@@ -135,7 +141,8 @@ impl<'a> Gatherer<'a> {
         // What no document covers is never a finding, so nothing is held against it either.
         let counts = judged.outcome == Outcome::Ok && judged.verdict != Verdict::Unexpected && !judged.reasons.contains(&Reason::NotCovered);
         if counts {
-            self.worked.meet((judged.service, pair));
+            let last = self.worked.meet((judged.service, pair));
+            *last = flow.last.max(*last);
         }
         for (trouble, service, attribution) in troubles(judged) {
             let key = self.key(judged, trouble, service);
@@ -215,9 +222,12 @@ impl<'a> Gatherer<'a> {
     pub fn finish(self, judge: &Judge<'_>) -> (Vec<Finding>, Vec<(ServiceId, Coverage)>) {
         let coverage = coverage::of_all(&self.signatures.services, &self.tried, &judge.visibility(), judge.presence());
         let mut whole: BTreeMap<Key, Gathered> = BTreeMap::new();
-        for ((mut key, pair), gathered) in self.groups {
-            if matches!(key.trouble, Trouble::Failed(outcome) if !FAILS_IN_PART.contains(&outcome)) && self.worked.has(&(key.service, pair)) {
+        for ((mut key, pair), mut gathered) in self.groups {
+            if matches!(key.trouble, Trouble::Failed(outcome) if !FAILS_IN_PART.contains(&outcome))
+                && let Some(last) = self.worked.get(&(key.service, pair))
+            {
                 key.trouble = Trouble::Intermittent;
+                gathered.stopped = gathered.has_failed_since(*last).then_some(*last);
             }
             if let Some(Stated::Denied(entry)) = key.stance {
                 key.service = judge.site().deny.get(entry).and_then(|entry| entry.services.first().copied());
@@ -257,7 +267,7 @@ impl<'a> Gatherer<'a> {
 
 /// The row that takes over for a blocked one, if it worked for one of these clients. A row on the same port of the same document is the same to a client:
 /// documents tell one service from several sides.
-fn took_over(signatures: &Signatures, key: &Key, clients: &BTreeSet<IpAddr>, worked: &Remembered<(Option<ServiceId>, Pair), ()>) -> Option<ServiceId> {
+fn took_over(signatures: &Signatures, key: &Key, clients: &BTreeSet<IpAddr>, worked: &Remembered<(Option<ServiceId>, Pair), Timestamp>) -> Option<ServiceId> {
     let Trouble::Failed(outcome) = key.trouble else { return None };
     let service = signatures.services.get(key.service?.0 as usize).filter(|_| outcome != Outcome::TlsIntercepted)?;
     let place = |id: ServiceId| signatures.services.get(id.0 as usize).map(|row| (row.document, &row.transports, &row.ports));
@@ -365,6 +375,8 @@ impl Gathered {
             server_names: judged.names[1].iter().map(|named| named.name.clone()).collect(),
             protocol: judged.identified.protocol.clone(),
             instead: None,
+            stopped: None,
+            minutes: BTreeSet::from([minute_of(flow.first)]),
             opening: judged.identified.opening.clone(),
             exhibits: Exhibits::of(flow, judged.confidence, &judged.cited),
         }
@@ -388,8 +400,18 @@ impl Gathered {
         take(&mut self.servers, other.servers, limit::HOSTS_OF_A_FINDING);
         take(&mut self.ports, other.ports, limit::HOSTS_OF_A_FINDING);
         take(&mut self.server_names, other.server_names, limit::HOSTS_OF_A_FINDING);
+        self.minutes.extend(other.minutes);
+        while self.minutes.len() > limit::MINUTES_OF_A_FINDING {
+            self.minutes.pop_first();
+        }
+        // Where one of several pairs fails now and then, so does the service.
+        self.stopped = self.stopped.zip(other.stopped).map(|(one, other)| one.max(other));
         self.exhibits.merge(other.exhibits, limit::FLOWS_SELECTED);
     }
+}
+
+fn minute_of(time: Timestamp) -> i64 {
+    time.nanos().div_euclid(60_000_000_000)
 }
 
 /// Keeps the lowest, so that what is kept does not depend on the order.
@@ -476,6 +498,13 @@ impl Gathered {
         self.ports.iter().all(|(_, port)| is_background(*port, &self.protocol))
     }
 
+    /// Whether its flows show that something has changed since it last worked, and not that it fails now and then.
+    fn has_failed_since(&self, last: Timestamp) -> bool {
+        let mut after = self.minutes.range(minute_of(last) + 1..);
+        let many = after.clone().count() >= STOPPED_MINUTES;
+        many && after.next().zip(after.next_back()).is_some_and(|(first, last)| last - first >= STOPPED_FOR)
+    }
+
     /// Of a failure both must hold: that it failed, and that it was this service. Of a broken row the row is what must hold.
     fn confidence_of(&self, trouble: Trouble) -> Confidence {
         match trouble {
@@ -505,6 +534,7 @@ fn severity(key: &Key, gathered: &Gathered, optional: bool, tied: Tied) -> Sever
         Trouble::Failed(Outcome::AppRefused | Outcome::ServerSilent) => Severity::Low,
         Trouble::Failed(outcome) if outcome.is_blocked() || tied.mandatory => Severity::High,
         Trouble::Failed(_) => Severity::Medium,
+        Trouble::Intermittent if gathered.stopped.is_some() => Severity::Medium,
         Trouble::Intermittent => Severity::Low,
         Trouble::Broke(reason) => severity_of(reason, gathered),
     };

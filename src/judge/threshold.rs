@@ -47,5 +47,10 @@ pub(super) const REPLY_BY: Duration = Duration::from_secs(10);
 pub(super) const HALF_OPEN: u16 = 2;
 /// Owners of names that share an issuer or a key, from which on that is no coincidence of one company's servers.
 pub(super) const UNRELATED_NAMES: usize = 3;
+/// Minutes in which a service failed after it last worked, and how many lie between them, from which on it is said since when it has not worked: a lossy path or a
+/// busy server lets one of three tries through, and is over within minutes.
+pub(super) const STOPPED_MINUTES: usize = 3;
+/// See [`STOPPED_MINUTES`].
+pub(super) const STOPPED_FOR: i64 = 10;
 /// Echo requests without an answer that are worth a word: many hosts ignore them, and one is lost now and then.
 pub(super) const SURE_ECHOES: u64 = 3;

@@ -1,6 +1,7 @@
 //! Flows gathered into sentences.
 
 use std::collections::BTreeSet;
+use std::slice::from_ref;
 
 use super::sample::*;
 use crate::identify::{AnswerKind, Books, Fact};
@@ -67,6 +68,26 @@ fn a_service_that_worked_at_another_time_is_intermittent() {
     let rejected = silent_mqtt(2, 40000).icmp("10.1.0.1", 3, 13);
     let finding = only(findings(players(), &[worked, rejected]));
     assert_eq!((finding.rule.as_str(), finding.severity), ("intermittent", Severity::Low));
+}
+
+#[test]
+fn a_service_that_worked_and_then_failed_for_ten_minutes_is_told_with_the_time_since_when() {
+    let worked = tcp("10.1.0.2:39999", "203.0.113.7:8883").talked(100, 100).speaks(&["tls"]);
+    let failed = |second: f64, port: u16| {
+        let mut sample = tcp(&format!("10.1.0.2:{port}"), "203.0.113.7:8883").syns(&[second, second + 1.0, second + 3.0]);
+        sample.0.flow.first = at(second);
+        sample
+    };
+    let since = [failed(200.0, 40000), failed(500.0, 40001), failed(900.0, 40002)];
+    let finding = only(findings(players(), &[&since[..], from_ref(&worked)].concat()));
+    assert_eq!((finding.rule.as_str(), finding.severity), ("intermittent", Severity::Medium));
+    assert!(finding.says.contains("has not worked since 1970-01-01T00:00:"), "{}", finding.says);
+    // Over five minutes it may still be a busy server; and where it worked in between it fails now and then.
+    let shorter = only(findings(players(), &[&since[..2], from_ref(&worked)].concat()));
+    let mut between = tcp("10.1.0.2:40010", "203.0.113.7:8883").talked(100, 100).speaks(&["tls"]);
+    (between.0.flow.first, between.0.flow.last) = (at(700.0), at(701.0));
+    let mended = only(findings(players(), &[&since[..], &[worked, between]].concat()));
+    assert_eq!([shorter.severity, mended.severity], [Severity::Low; 2]);
 }
 
 #[test]

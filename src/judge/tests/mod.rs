@@ -5,6 +5,7 @@ mod answers;
 mod endings;
 mod findings;
 mod guide;
+mod live;
 mod names_and_promises;
 mod outcomes;
 mod rows;
