@@ -42,6 +42,7 @@ fn every_finding_is_told_with_all_that_its_record_says() {
     }
     assert_eq!(page.matches("<svg ").count(), page.matches("<desc ").count(), "and is described");
     assert!(page.contains("link expected blocked"), "the dropped service is a broken line");
+    assert!(page.contains("24 flows: 12 expected, 11 unexpected, 1 not judged; 4 of documented services blocked."));
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn quiet_leaves_the_findings_and_an_empty_capture_says_so() {
     let empty = folder.path().join("empty.pcap");
     std::fs::write(&empty, Wire::default().pcap()).unwrap();
     let page = html(&paths(&[empty]));
-    assert!(page.contains("No findings. Of 0 flows, 0 are blocked and 0 are unexpected.") && page.contains("No flow was seen."));
+    assert!(page.contains("No findings. 0 flows: 0 expected, 0 unexpected, 0 not judged.") && page.contains("No flow was seen."));
 }
 
 #[test]

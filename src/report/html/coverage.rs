@@ -7,9 +7,9 @@ use crate::judge::{Coverage, Tried};
 use crate::limit;
 use crate::report::Report;
 use crate::report::html::kept::Kept;
-use crate::report::html::page::Page;
+use crate::report::html::page::{Page, counted};
 use crate::report::record::word;
-use crate::report::text::{grouped, number};
+use crate::report::text::grouped;
 use crate::signature::{RoleId, Service, ServiceId};
 
 /// A table for each role that the site gives, then one of all documents.
@@ -72,8 +72,10 @@ fn at_host(tried: Option<Tried>, of_role: Coverage) -> Coverage {
 
 fn heading(role: &str, hosts: &[IpAddr], shown: &[IpAddr]) -> String {
     match hosts.len() - shown.len() {
-        0 => format!("{role}: {}", number(hosts.len() as u64, "host")),
-        more => format!("{role}: {}, of which the first {} have a column and {} do not", number(hosts.len() as u64, "host"), shown.len(), grouped(more as u64)),
+        0 => format!("{role}: {}", counted(hosts.len() as u64, "host")),
+        more => {
+            format!("{role}: {}, of which the first {} have a column and {} do not", counted(hosts.len() as u64, "host"), shown.len(), grouped(more as u64))
+        }
     }
 }
 

@@ -7,10 +7,10 @@ use crate::limit;
 use crate::report::Report;
 use crate::report::frames::numbers;
 use crate::report::html::kept::Kept;
-use crate::report::html::page::{Column, Page};
+use crate::report::html::page::{Column, Page, counted};
 use crate::report::html::timeline;
 use crate::report::record::{service_name, word};
-use crate::report::text::{clock, grouped, letters, number};
+use crate::report::text::{clock, grouped, letters};
 use crate::signature::Basis;
 
 /// All of them; beyond a bound in one line each, beyond another as a number.
@@ -70,6 +70,7 @@ fn write_finding(place: usize, finding: &Finding, report: &Report<'_>, kept: &Ke
         page.element("code", &[], &finding.display_filter)?;
         page.markup("</dd>")?;
     }
+    page.term("Community IDs", &finding.flow_ids.join(" "))?;
     page.markup("</dl>\n")?;
     timeline::write(place, finding, report, kept, page)?;
     if let Some(unknown) = &finding.unknown {
@@ -126,8 +127,8 @@ fn write_unknown(report: &Report<'_>, unknown: &Unknown, page: &mut Page<'_>) ->
 fn seen(finding: &Finding) -> String {
     format!(
         "{}, {}, {} to {}; confidence {}",
-        number(finding.flows, "flow"),
-        number(finding.attempts, "attempt"),
+        counted(finding.flows, "flow"),
+        counted(finding.attempts, "attempt"),
         clock(&finding.first.to_string()),
         clock(&finding.last.to_string()),
         word(&finding.confidence)

@@ -4,9 +4,9 @@ use std::io;
 
 use crate::judge::{Outcome, Severity, Verdict};
 use crate::limit;
-use crate::report::html::page::Page;
+use crate::report::html::page::{Page, counted};
 use crate::report::record::word;
-use crate::report::text::{bytes, clock, filters, grouped, left_out, length, number};
+use crate::report::text::{bytes, clock, filters, grouped, left_out, length};
 use crate::report::{Report, tap};
 
 /// Title and summary.
@@ -21,7 +21,6 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> 
         let (from, to) = (clock(&first.to_string()), clock(&last.to_string()));
         page.term("Time", &format!("{from} to {to} ({})", length(last.since(first).as_secs_f64())))?;
     }
-    page.term("Verdicts", &verdicts(report))?;
     page.term("Outcomes", &outcomes(report))?;
     page.term("Tap", &visibility(report))?;
     page.term("Left out", &losses(report))?;
@@ -53,27 +52,19 @@ fn lead(report: &Report<'_>) -> String {
         .collect();
     let findings = match report.findings.len() {
         0 => "No findings".to_owned(),
-        many => format!("{} ({})", number(many as u64, "finding"), parts.join(", ")),
+        number => format!("{} ({})", counted(number as u64, "finding"), parts.join(", ")),
     };
     let digest = &report.digest;
-    let blocked: u64 = digest.outcomes.iter().filter(|(outcome, _)| outcome.is_blocked()).map(|(_, many)| many).sum();
-    let unexpected = digest.verdicts.of(&Verdict::Unexpected);
-    format!("{findings}. Of {}, {} blocked and {} unexpected.", number(digest.flows, "flow"), are(blocked), are(unexpected))
-}
-
-/// `1 is`, `12 are`.
-fn are(many: u64) -> String {
-    if many == 1 { "1 is".to_owned() } else { format!("{} are", grouped(many)) }
+    // What no document is about fails on any network, and is nobody's alarm.
+    let blocked: u64 = digest.services.iter().filter(|((.., outcome), _)| outcome.is_blocked()).map(|(_, together)| together.flows).sum();
+    let [unexpected, expected, undecided] = [Verdict::Unexpected, Verdict::Expected, Verdict::Undecided].map(|verdict| grouped(digest.verdicts.of(&verdict)));
+    let told = format!("{findings}. {}: {expected} expected, {unexpected} unexpected, {undecided} not judged", counted(digest.flows, "flow"));
+    if blocked > 0 { format!("{told}; {} of documented services blocked.", grouped(blocked)) } else { format!("{told}.") }
 }
 
 fn read(report: &Report<'_>) -> String {
     let frames: u64 = report.files.iter().map(|file| file.frames).sum();
     format!("{} packets, {}, {} flows", grouped(frames), bytes(report.wire_bytes), grouped(report.digest.flows))
-}
-
-fn verdicts(report: &Report<'_>) -> String {
-    let verdicts = report.digest.verdicts.iter().map(|(verdict, many)| format!("{} {}", grouped(many), word(verdict)));
-    verdicts.collect::<Vec<_>>().join(", ")
 }
 
 /// Most frequent first.

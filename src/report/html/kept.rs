@@ -114,8 +114,8 @@ pub(super) enum Node {
 pub(super) enum What {
     /// A documented row.
     Service(ServiceId),
-    /// A protocol that no row covers.
-    Protocol(Transport, &'static str),
+    /// A protocol stack that no row covers, outermost first.
+    Protocol(Transport, Box<[&'static str]>),
     /// Neither.
     Port(Transport, u16),
 }
@@ -247,10 +247,10 @@ impl Kept {
         let flow = &judged.identified.flow;
         let node = |side: Side, ip: IpAddr| judged.roles[side as usize].first().map_or(Node::Host(ip), |role| Node::Role(*role));
         let port = flow.transport.has_ports().then_some(flow.server.endpoint.port);
-        let what = match (judged.service, judged.identified.protocol.last()) {
+        let what = match (judged.service, judged.identified.protocol.is_empty()) {
             (Some(service), _) => What::Service(service),
-            (None, Some(protocol)) => What::Protocol(flow.transport, protocol),
-            (None, None) => What::Port(flow.transport, port.unwrap_or(0)),
+            (None, false) => What::Protocol(flow.transport, judged.identified.protocol.iter().copied().collect()),
+            (None, true) => What::Port(flow.transport, port.unwrap_or(0)),
         };
         let link = Link { client: node(Side::Client, flow.client.endpoint.ip), what, server: node(Side::Server, flow.server.endpoint.ip) };
         if self.links.len() >= limit::HTML_LINKS && !self.links.contains_key(&link) {

@@ -8,9 +8,9 @@ use crate::judge::Verdict;
 use crate::limit;
 use crate::report::Report;
 use crate::report::html::kept::{End, Kept, Link, Node, Traffic, What};
-use crate::report::html::page::{Column, Page, at};
+use crate::report::html::page::{Column, Page, at, counted};
 use crate::report::record::service_name;
-use crate::report::text::{bytes, grouped, number};
+use crate::report::text::{bytes, grouped};
 
 /// Draws it, and says the same in a table.
 pub(super) fn write(report: &Report<'_>, kept: &mut Kept, page: &mut Page<'_>) -> io::Result<()> {
@@ -26,7 +26,7 @@ pub(super) fn write(report: &Report<'_>, kept: &mut Kept, page: &mut Page<'_>) -
     page.markup("<figcaption>")?;
     page.markup("<span class=\"key expected\">\u{2501} expected</span> <span class=\"key unexpected\">\u{2501} unexpected</span> ")?;
     page.markup("<span class=\"key undecided\">\u{2501} not judged</span> <span class=\"key blocked\">\u{2501} \u{2715} \u{2501} blocked</span> ")?;
-    page.markup("<span class=\"key\">\u{2505} fails at an end</span>")?;
+    page.markup("<span class=\"key\">\u{2505} fails at an end</span> (gray where no document is about it)")?;
     page.text(links.rest())?;
     page.markup("</figcaption></figure>\n")?;
     links.write_table(page)?;
@@ -104,9 +104,11 @@ impl<'a> Links<'a> {
         page.close("path")?;
         let (name, more) = self.name(&placed.node, left);
         let (x, y) = (if left { 0.0 } else { SERVERS + 10.0 }, placed.top + placed.height() / 2.0);
-        page.label((x, if more.is_empty() { y + 4.0 } else { y - 2.0 }), "name", &name, LETTERS_OF_A_NODE)?;
+        // An IPv6 address is long, and worth reading whole.
+        let (class, letters) = if name.chars().count() > LETTERS_OF_A_NODE { ("name long", LETTERS_OF_A_LONG_NODE) } else { ("name", LETTERS_OF_A_NODE) };
+        page.label((x, if more.is_empty() { y + 4.0 } else { y - 2.0 }), class, &name, letters)?;
         if !more.is_empty() {
-            page.label((x, y + 13.0), "small", &more, LETTERS_OF_A_NODE)?;
+            page.label((x, y + 13.0), "small", &more, LETTERS_OF_A_LONG_NODE)?;
         }
         Ok(())
     }
@@ -145,7 +147,7 @@ impl<'a> Links<'a> {
                 let hosts = self.hosts.get(id);
                 let hosts = match hosts.and_then(|hosts| Some((hosts.first()?, hosts.len()))) {
                     Some((only, 1)) => only.to_string(),
-                    Some((_, many)) => number(many as u64, "host"),
+                    Some((_, many)) => counted(many as u64, "host"),
                     None => String::new(),
                 };
                 (role.map_or_else(String::new, |role| role.name.clone()), hosts)
@@ -157,7 +159,7 @@ impl<'a> Links<'a> {
             }
             Node::Hosts(ips) => {
                 let first: Vec<String> = ips.iter().take(2).map(ToString::to_string).collect();
-                (number(ips.len() as u64, "host"), format!("{} \u{2026}", first.join(", ")))
+                (counted(ips.len() as u64, "host"), format!("{} \u{2026}", first.join(", ")))
             }
         }
     }
@@ -170,7 +172,7 @@ impl<'a> Links<'a> {
                 let name = self.report.signatures.services.get(id.0 as usize).map_or_else(String::new, |service| service.name.clone());
                 port.map_or(name.clone(), |port| format!("{port} {name}"))
             }
-            What::Protocol(transport, protocol) => format!("{} {protocol}", port.unwrap_or_else(|| transport.to_string())),
+            What::Protocol(transport, stack) => format!("{} {}", port.unwrap_or_else(|| transport.to_string()), stack.join("/")),
             What::Port(transport, _) => port.unwrap_or_else(|| transport.to_string()),
         }
     }
@@ -184,10 +186,10 @@ impl<'a> Links<'a> {
     fn rest(&self) -> String {
         let mut rest = String::new();
         if self.left_out.0 > 0 {
-            rest = format!(" \u{b7} not drawn: {} with {}", number(self.left_out.0 as u64, "more link"), number(self.left_out.1, "flow"));
+            rest = format!(" \u{b7} not drawn: {} with {}", counted(self.left_out.0 as u64, "more link"), counted(self.left_out.1, "flow"));
         }
         if self.unlinked > 0 {
-            rest = format!("{rest} \u{b7} {} of further links", number(self.unlinked, "flow"));
+            rest = format!("{rest} \u{b7} {} of further links", counted(self.unlinked, "flow"));
         }
         rest
     }
@@ -196,7 +198,7 @@ impl<'a> Links<'a> {
         let of = |end: End| self.drawn.iter().filter(|(_, traffic)| traffic.end() == end).count();
         format!(
             "{} of {} hosts or roles that ask and {} that are asked: {} blocked, {} failing at an end. The table below the picture says the same.",
-            number(self.drawn.len() as u64, "link"),
+            counted(self.drawn.len() as u64, "link"),
             self.clients.len(),
             self.servers.len(),
             of(End::Blocked),
@@ -240,15 +242,15 @@ impl<'a> Links<'a> {
 fn counts(traffic: &Traffic) -> String {
     let parts = [(traffic.blocked, "blocked"), (traffic.failed, "failed")];
     let bad: Vec<String> = parts.into_iter().filter(|(many, _)| *many > 0).map(|(many, what)| format!("{} {what}", grouped(many))).collect();
-    let all = format!("{}, {}", number(traffic.flows, "flow"), bytes(traffic.bytes));
+    let all = format!("{}, {}", counted(traffic.flows, "flow"), bytes(traffic.bytes));
     if bad.is_empty() { all } else { format!("{all}, {}", bad.join(", ")) }
 }
 
-/// What is worth drawing first: what is wrong, then what a document is about.
-fn weight(link: &Link, traffic: &Traffic) -> (bool, bool, bool) {
+/// What is worth drawing first: what is wrong, then what a document is about. Of the rest it does not matter here whether it works.
+fn weight(link: &Link, traffic: &Traffic) -> (bool, bool) {
     let covered = matches!(link.what, What::Service(_));
     let judged = traffic.verdict() != Verdict::Undecided;
-    (traffic.end() == End::Blocked && judged || traffic.verdict() == Verdict::Unexpected, judged || covered, traffic.end() != End::Fine)
+    (traffic.verdict() == Verdict::Unexpected || judged && traffic.end() == End::Blocked, judged || covered)
 }
 
 /// Makes one node of hosts that do the same: first of servers that one client asks for one thing, then of clients that ask the same servers for it.
@@ -330,11 +332,12 @@ const fn end_class(end: End) -> &'static str {
 
 const WIDTH: u32 = 960;
 /// Where clients end and servers begin, and up to where a line is level.
-const CLIENTS: f64 = 200.0;
+const CLIENTS: f64 = 216.0;
 const SERVERS: f64 = 740.0;
 const LEVEL: f64 = 520.0;
 /// Height of a link, and the space between two nodes.
 const SLOT: f64 = 40.0;
 const BETWEEN: f64 = 10.0;
-const LETTERS_OF_A_NODE: usize = 28;
+const LETTERS_OF_A_NODE: usize = 24;
+const LETTERS_OF_A_LONG_NODE: usize = 32;
 const LETTERS_OF_A_LINK: usize = 44;

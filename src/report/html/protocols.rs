@@ -4,8 +4,8 @@ use std::io;
 
 use crate::limit;
 use crate::report::html::kept::{Kept, Share};
-use crate::report::html::page::{Column, Page, at};
-use crate::report::text::{bytes, grouped, number};
+use crate::report::html::page::{Column, Page, at, counted};
+use crate::report::text::{bytes, grouped};
 
 /// Draws them, and says the same in a table.
 pub(super) fn write(kept: &Kept, page: &mut Page<'_>) -> io::Result<()> {
@@ -28,7 +28,7 @@ pub(super) fn write(kept: &Kept, page: &mut Page<'_>) -> io::Result<()> {
             page.close("rect")?;
             x += width;
         }
-        let words = format!("{}  {}  {}", bytes(sum(share)), percent(sum(share), total), number(share.flows, "flow"));
+        let words = format!("{}  {}  {}", bytes(sum(share)), percent(sum(share), total), counted(share.flows, "flow"));
         page.label((x + 8.0, y + 16.0), "small", &words, 60)?;
     }
     page.end_picture()?;

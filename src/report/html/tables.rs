@@ -3,14 +3,15 @@
 use std::io;
 
 use crate::flow::ConnState;
+use crate::judge::Verdict;
 use crate::limit;
 use crate::net::Endpoint;
 use crate::report::frames::{file_name, numbers};
 use crate::report::html::kept::{End, Kept, Row};
 use crate::report::html::links::verdict_class;
-use crate::report::html::page::{Column, Page};
+use crate::report::html::page::{Column, Page, counted};
 use crate::report::record::{role_name, service_name, word};
-use crate::report::text::{explain, grouped, left_out, number};
+use crate::report::text::{explain, grouped, left_out};
 use crate::report::{Report, tap};
 use crate::time::Timestamp;
 
@@ -102,7 +103,9 @@ fn write_flow(row: &Row, without_date: bool, report: &Report<'_>, page: &mut Pag
     page.cell(row.protocol.join("/"))?;
     page.element("td", &[("class", &"id")], row.service.map_or("", |id| service_name(report.signatures, id)))?;
     page.element("td", &[("class", &verdict_class(row.verdict))], word(&row.verdict))?;
-    page.element("td", &[("class", &outcome_class(End::of(row.outcome)))], word(&row.outcome).replace('_', " "))?;
+    // What no document is about fails on any network, and is nobody's alarm.
+    let end = if row.service.is_none() && row.verdict == Verdict::Undecided { End::Fine } else { End::of(row.outcome) };
+    page.element("td", &[("class", &outcome_class(end))], word(&row.outcome).replace('_', " "))?;
     page.cell(row.state.map_or("", ConnState::name))?;
     page.number(grouped(row.bytes))?;
     page.markup("</tr>\n")
@@ -119,11 +122,11 @@ pub(super) fn write_undecided(report: &Report<'_>, page: &mut Page<'_>) -> io::R
     for (reasons, many) in rows {
         let explained: Vec<String> = reasons.iter().map(|reason| explain(*reason)).collect();
         let words: Vec<String> = reasons.iter().map(word).collect();
-        page.element("dt", &[], number(many, "flow"))?;
+        page.element("dt", &[], counted(many, "flow"))?;
         page.element("dd", &[], format!("{} ({})", explained.join("; "), words.join(", ")))?;
     }
     if report.digest.ignored > 0 {
-        page.element("dt", &[], number(report.digest.ignored, "flow"))?;
+        page.element("dt", &[], counted(report.digest.ignored, "flow"))?;
         page.element("dd", &[], "ignored by the site file")?;
     }
     page.markup("</dl></section>\n")
