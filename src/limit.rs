@@ -274,6 +274,8 @@ pub const SOURCES_REMEMBERED: usize = fill(14);
 pub const NAMES_REMEMBERED: usize = fill(16);
 /// Names remembered of one end, and addresses of one name: enough for a control.
 pub const NAMES_AT_AN_END: usize = 4;
+/// TLS hellos of one host for one name that are told apart: a browser opens half a dozen connections at once.
+pub const HELLOS_OF_A_NAME: usize = 16;
 /// Issuers and keys of certificates that are remembered, at some 150 bytes each: no site meets as many private authorities.
 pub const VOUCHERS_REMEMBERED: usize = fill(14);
 /// Hosts of which it is remembered by what they show which role they play: a large site's, at some 200 bytes each.

@@ -198,6 +198,9 @@ pub enum Fact {
         /// The name that was asked for, lower case.
         name: Box<str>,
     },
+    /// A client's TLS hello, marked by its random (RFC 8446 section 4.1.2), so that it is known again where it is met a second time: behind a proxy that
+    /// hands it on.
+    Hello(u64),
     /// A server's certificate in clear, marked so that several can be held against each other.
     Certified {
         /// Issuer's common name, else its organisation.

@@ -38,6 +38,7 @@ impl Fact {
             | Self::SentTo { .. }
             | Self::OneWay
             | Self::Encrypted
+            | Self::Hello(_)
             | Self::Detail { .. } => {
                 return;
             }

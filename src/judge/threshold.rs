@@ -52,5 +52,7 @@ pub(super) const UNRELATED_NAMES: usize = 3;
 pub(super) const STOPPED_MINUTES: usize = 3;
 /// See [`STOPPED_MINUTES`].
 pub(super) const STOPPED_FOR: i64 = 10;
+/// A proxy that is asked for a tunnel connects at once; a slow one within the time that its clients wait.
+pub(super) const HANDED_ON_BY: Duration = Duration::from_secs(30);
 /// Echo requests without an answer that are worth a word: many hosts ignore them, and one is lost now and then.
 pub(super) const SURE_ECHOES: u64 = 3;

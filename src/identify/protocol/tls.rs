@@ -483,7 +483,7 @@ mod tests {
         for cut in 1..hello.len() {
             let told = read_all(&Tls, &[(Side::Client, &hello[..cut]), (Side::Client, &hello[cut..])]);
             assert!(told.says(&Fact::Name { of: Side::Server, name: "broker.example".into(), source: NameSource::Sni }), "cut at {cut}");
-            assert!(told.says(&Fact::Inner("mqtt")));
+            assert!(told.says(&Fact::Inner("mqtt")) && told.says(&Fact::Hello(u64::from_be_bytes([7; 8]))));
             assert_eq!(told.detail("tls", "offered"), Some("1.2".into()));
         }
     }

@@ -4,6 +4,7 @@ use crate::identify::{AnswerKind, Step};
 use crate::judge::Confidence;
 use crate::judge::ending::{Ending, Refusal};
 use crate::judge::resolver::{Denial, Denied};
+use crate::judge::visibility::Opener;
 use crate::net::Side;
 
 pub(super) fn outermost<'a>(e: &Ending<'a>) -> &'a str {
@@ -12,12 +13,18 @@ pub(super) fn outermost<'a>(e: &Ending<'a>) -> &'a str {
 
 /// A private authority, or one key, for servers of several owners: whoever made those certificates reads what they protect.
 pub(super) fn opened(e: &Ending<'_>) -> Option<Confidence> {
-    e.opener.map(|opener| if opener.one_key { Confidence::High } else { Confidence::Medium })
+    e.opener.map(|opener| if matches!(opener, Opener::Key { .. }) { Confidence::High } else { Confidence::Medium })
 }
 
 pub(super) fn says_opened(e: &Ending<'_>) -> String {
-    let (issuer, key) = e.opener.map_or(("", false), |opener| (opener.issuer, opener.one_key));
-    let how = if key { "one key" } else { "one private issuer" };
+    let (issuer, how) = match e.opener {
+        Some(Opener::Key { issuer }) => (issuer, "one key"),
+        Some(Opener::Issuer(issuer)) => (issuer, "one private issuer"),
+        Some(Opener::Hello) | None => {
+            let (name, proxy) = (e.name.unwrap_or("the server"), e.server_ip());
+            return format!("asked for a tunnel to {name}, the proxy {proxy} sent a TLS hello of its own instead of the client's: it opens TLS");
+        }
+    };
     let rejected = match e.refused {
         Some(refusal) if refusal.by == Side::Client => format!("; the client refused it ({})", refusal.text),
         _ => String::new(),

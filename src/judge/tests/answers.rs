@@ -233,6 +233,24 @@ fn d45_one_key_or_one_private_issuer_for_several_owners_opens_tls() {
     }
 }
 
+// TLS 1.3 too: what a proxy that was asked for a tunnel sends on is the client's hello, or its own.
+#[test]
+fn d45_a_proxy_that_sends_a_hello_of_its_own_opens_tls() {
+    let tunnel = || tcp("10.1.0.2:40000", "10.3.0.9:3128").talked(300, 900).speaks(&["http", "tls"]).asks("CONNECT", "feeds.example.com:443");
+    let asked = || tunnel().sni("feeds.example.com").fact(Fact::Hello(1));
+    let handed_on = |name: &str, mark: u64| tcp("10.3.0.9:50000", SERVER).talked(300, 900).speaks(&["tls"]).sni(name).fact(Fact::Hello(mark));
+    let opened = judge_among(Site::default(), &[asked()], &[handed_on("feeds.example.com", 2), background()]).remove(0);
+    expect(&opened, Outcome::TlsIntercepted, Confidence::Medium, Some("D45"));
+    assert!(opened.cause.unwrap().says.contains("the proxy 10.3.0.9 sent a TLS hello of its own"));
+    // Handed on as it is; for another name; the proxy's other side is not captured; two clients of one server.
+    let passed = [handed_on("feeds.example.com", 2), handed_on("feeds.example.com", 1)];
+    for others in [&passed[..], &[handed_on("other.example", 2)], &[background()]] {
+        expect(&judge_among(Site::default(), &[asked()], others).remove(0), Outcome::Ok, Confidence::High, None);
+    }
+    let direct = tcp("10.1.0.2:40000", SERVER).talked(300, 900).speaks(&["tls"]).sni("feeds.example.com").fact(Fact::Hello(1));
+    expect(&judge_among(Site::default(), &[direct], &[handed_on("feeds.example.com", 2)]).remove(0), Outcome::Ok, Confidence::High, None);
+}
+
 // A company's own servers under its own name; one certificate for several names; an authority that everybody trusts.
 #[test]
 fn d45_one_owner_one_certificate_or_a_public_authority_open_nothing() {

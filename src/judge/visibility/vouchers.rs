@@ -1,7 +1,11 @@
 //! Who vouches for servers: a device that opens TLS makes certificates of its own for everything, so that names that have nothing to do with each other
 //! share an issuer that no browser knows, and most often one key.
 //!
-//! Certificates are visible up to TLS 1.2. In TLS 1.3 they are encrypted, and nothing is said of it.
+//! Certificates are visible up to TLS 1.2. In TLS 1.3 they are encrypted; there a proxy that its clients know (HTTP CONNECT) is told by its own hello, where the
+//! tap sees both its sides: one that opens nothing hands its client's hello on as it is. How a server's hello looks says nothing: servers of many owners stand
+//! in one content network, answer alike and from the same distance.
+
+use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
@@ -11,36 +15,58 @@ use crate::judge::threshold;
 use crate::judge::visibility::asked::stated;
 use crate::limit;
 use crate::net::is_private;
+use crate::time::Timestamp;
 
 /// Owners of names with the mark of a certificate of theirs.
 type Vouched = SmallVec<[(Box<str>, u64); 3]>;
 
-/// What was learned of certificates.
+/// Marks of hellos, each with the time of its flow.
+type Hellos = SmallVec<[(u64, Timestamp); 2]>;
+
+/// What was learned of certificates and hellos.
 #[derive(Clone, Debug)]
 pub(super) struct Vouchers {
     /// By the mark of the key.
     keys: Remembered<u64, Vouched>,
     /// By issuer: of servers outside, where no private authority belongs.
     issuers: Remembered<Box<str>, Vouched>,
+    /// By the host that sent them, and the name that they ask for.
+    hellos: Remembered<(IpAddr, Box<str>), Hellos>,
 }
 
 impl Default for Vouchers {
     fn default() -> Self {
-        Self { keys: Remembered::new(limit::VOUCHERS_REMEMBERED), issuers: Remembered::new(limit::VOUCHERS_REMEMBERED) }
+        Self {
+            keys: Remembered::new(limit::VOUCHERS_REMEMBERED),
+            issuers: Remembered::new(limit::VOUCHERS_REMEMBERED),
+            hellos: Remembered::new(limit::NAMES_REMEMBERED),
+        }
     }
 }
 
-/// A device that opens TLS, as its certificates show it.
+/// A device that opens TLS, and what shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::judge) struct Opener<'a> {
-    pub(in crate::judge) issuer: &'a str,
-    /// The certificates share one key.
-    pub(in crate::judge) one_key: bool,
+pub(in crate::judge) enum Opener<'a> {
+    /// Its certificates share one key.
+    Key {
+        /// Who issued this flow's.
+        issuer: &'a str,
+    },
+    /// Its certificates share a private issuer.
+    Issuer(&'a str),
+    /// A proxy that was asked for a tunnel sent the name's server a hello of its own.
+    Hello,
 }
 
 impl Vouchers {
     /// Enters a flow between single hosts.
     pub(super) fn learn(&mut self, identified: &Identified) {
+        if let Some((mark, name)) = hello(identified) {
+            let sent = self.hellos.meet((identified.flow.client.endpoint.ip, name.into()));
+            // Beyond the bound the last place says that there were more.
+            sent.truncate(limit::HELLOS_OF_A_NAME);
+            sent.push((mark, identified.flow.first));
+        }
         let Some((issuer, key, whole)) = certified(identified) else { return };
         let Some(owner) = stated(identified).and_then(owner) else { return };
         enter(self.keys.meet(key), owner, whole);
@@ -51,17 +77,43 @@ impl Vouchers {
 
     /// Who opened this flow's TLS, if its certificate shows that.
     pub(super) fn opener<'a>(&self, identified: &'a Identified) -> Option<Opener<'a>> {
+        if self.is_opened_by_proxy(identified) {
+            return Some(Opener::Hello);
+        }
         let (issuer, key, _) = certified(identified)?;
         let many = |vouched: Option<&Vouched>| vouched.is_some_and(|vouched| vouched.len() >= threshold::UNRELATED_NAMES);
         let one_key = many(self.keys.get(&key));
         let outside = !is_private(identified.flow.server.endpoint.ip);
-        (one_key || outside && many(self.issuers.get(&Box::from(issuer)))).then_some(Opener { issuer, one_key })
+        match one_key {
+            true => Some(Opener::Key { issuer }),
+            false => (outside && many(self.issuers.get(&Box::from(issuer)))).then_some(Opener::Issuer(issuer)),
+        }
+    }
+
+    /// Whether the tunnel's proxy sent a hello for the same name at that time, and none of its hellos is the client's. Where it sent more than are remembered
+    /// the client's may have been among them.
+    fn is_opened_by_proxy(&self, identified: &Identified) -> bool {
+        let flow = &identified.flow;
+        let tunnel = |fact: &Fact| matches!(fact, Fact::Request { method, .. } if &**method == "CONNECT");
+        if identified.protocol.first() != Some(&"http") || !identified.facts.iter().any(tunnel) {
+            return false;
+        }
+        let Some((mark, name)) = hello(identified) else { return false };
+        let Some(sent) = self.hellos.get(&(flow.server.endpoint.ip, name.into())) else { return false };
+        let near = |time: Timestamp| time >= flow.first && time.since(flow.first) <= threshold::HANDED_ON_BY;
+        sent.len() <= limit::HELLOS_OF_A_NAME && !sent.iter().any(|(known, _)| *known == mark) && sent.iter().any(|(_, time)| near(*time))
     }
 
     /// How many were forgotten for want of room.
     pub(super) fn forgotten(&self) -> u64 {
-        self.keys.forgotten() + self.issuers.forgotten()
+        self.keys.forgotten() + self.issuers.forgotten() + self.hellos.forgotten()
     }
+}
+
+/// The mark of the client's hello, and the name that it asks for.
+fn hello(identified: &Identified) -> Option<(u64, &str)> {
+    let mark = identified.facts.iter().find_map(|fact| if let Fact::Hello(mark) = fact { Some(*mark) } else { None })?;
+    stated(identified).map(|name| (mark, name))
 }
 
 /// Issuer and marks of a certificate that no public authority issued.
