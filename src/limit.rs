@@ -254,6 +254,12 @@ pub const ROUNDS_AHEAD: usize = 8;
 pub const FLOWS_AWAITING: usize = 8_192;
 /// Frames cited of one flow: the opening, the answer, the end, and a few retries.
 pub const FRAMES_CITED: usize = 8;
+/// Hosts of which a draft of a site file is made: a large site's; at some 400 bytes each.
+pub const HOSTS_LEARNED: usize = 1 << 16;
+/// Clients and servers kept of one service that no document knows: roles are looked for among them.
+pub const HOSTS_LEARNED_OF_A_SERVICE: usize = 256;
+/// Entries of one kind that a draft of a site file proposes: more nobody reads through.
+pub const LEARNED_ENTRIES: usize = 64;
 /// Frames told of what shows that a firewall rule is missing: enough to look at.
 pub const FRAMES_OF_A_RULE: usize = 4;
 /// Characters of a document's sentence in a firewall rule's comment: its beginning names the row.

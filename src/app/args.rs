@@ -38,6 +38,8 @@ pub enum Command {
     /// Say of one flow how it was judged: what was seen, each row it was held against, what decided
     #[command(after_help = WHY_EXIT_CODES)]
     Why(Why),
+    /// Draft a site file from captures: networks, roles that hosts show, what is on or moved, each line with its reason
+    Learn(Learn),
     /// Print the firewall rules that the documents ask for at a site; with captures, only what is missing
     Rules(Rules),
     /// List, show or check the loaded documents
@@ -259,6 +261,23 @@ pub enum WhyFormat {
     Text,
     /// For machines: the flow's record, and beside it what only this command tells.
     Json,
+}
+
+/// `portbook learn`.
+#[derive(Debug, Args)]
+pub struct Learn {
+    /// Capture files, folders of them, or - for standard input, as analyze takes them
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub captures: Vec<PathBuf>,
+    /// How they are read and judged; roles that are given already are taken over.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Print to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// No progress
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// `portbook rules`.

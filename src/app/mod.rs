@@ -6,6 +6,7 @@ mod check;
 mod diff;
 mod evidence;
 pub mod explain;
+mod learn;
 mod pages;
 mod progress;
 mod reading;
@@ -107,6 +108,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Why(typed) => why::run(&typed),
         Command::Diff(typed) => diff::run(&typed),
         Command::Explain(typed) => pages::explain(&typed),
+        Command::Learn(typed) => learn::run(&typed),
         Command::Rules(typed) => rules::run(&typed),
         Command::Signatures(typed) => pages::signatures(&typed),
         Command::Completions { shell } => pages::completions(shell),

@@ -1,13 +1,12 @@
 //! `portbook rules`: the firewall rules that the documents ask for at a site; with captures, what is missing of them.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 
-use crate::app::args::Rules;
+use crate::app::args::{Color, Rules};
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::Basis;
-use crate::app::{Exit, Failure};
+use crate::app::{Exit, Failure, output, target};
 use crate::judge::policy::{Gaps, Policy};
 use crate::pipeline;
 use crate::report::rules::{Ruleset, Syntax};
@@ -37,15 +36,10 @@ pub fn run(typed: &Rules) -> Result<Exit, Failure> {
 }
 
 fn print(typed: &Rules, syntax: Syntax, ruleset: &Ruleset<'_>) -> Result<(), Failure> {
-    let target = typed.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
-    let written = || -> io::Result<()> {
-        let out: Box<dyn Write> = match &typed.output {
-            None => Box::new(io::stdout().lock()),
-            Some(path) => Box::new(File::create(path)?),
-        };
+    let written = output(typed.output.as_deref(), false, Color::Never).and_then(|out| {
         let mut out = BufWriter::new(out);
         syntax.write(ruleset, &mut out)?;
         out.flush()
-    };
-    written().map_err(|error| Failure::Output { target, error })
+    });
+    written.map_err(|error| Failure::Output { target: target(typed.output.as_deref()), error })
 }

@@ -16,6 +16,7 @@ mod filter;
 mod finding;
 mod handover;
 mod judging;
+pub mod learned;
 mod memory;
 mod occurrence;
 pub mod policy;

@@ -6,6 +6,7 @@
 
 pub mod csv;
 mod digest;
+pub mod draft;
 pub mod ecs;
 pub mod eve;
 pub mod evidence;
