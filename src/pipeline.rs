@@ -5,6 +5,7 @@
 //! judge in [rounds](ROUND) of frames: one round of all shards after the other, each in order of the flows' first packets. A flow of a round is judged
 //! once every shard has passed it. So the report does not depend on the number of workers.
 
+pub mod stretch;
 pub mod watch;
 
 use std::net::IpAddr;
@@ -190,8 +191,7 @@ struct Shard {
 fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard, progress: OnProgress<'_>, sink: Sink<'_>) -> Read {
     let mut read = Read::default();
     let share = share_of(plan.memory, shard.of);
-    let settings = flow::Settings { live_flows: share * 5 / 8 / LIVE_FLOW_BYTES, streams_bytes: share / 8, ..plan.flows.clone() };
-    let (mut table, mut identifier) = (FlowTable::new(settings), Identifier::new(books).with_details(plan.records).within(share / 4));
+    let (mut table, mut identifier) = (FlowTable::new(settings_of(share, &plan.flows)), Identifier::new(books).with_details(plan.records).within(share / 4));
     let mut rounds = Rounds::default();
     let mut names = Vec::new();
     loop {
@@ -237,6 +237,11 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
 fn share_of(memory: usize, shards: usize) -> usize {
     let fragments = FRAGMENT_BYTES * shards.saturating_sub(1);
     memory.max(MEMORY_LEAST).saturating_sub(MEMORY_OF_KNOWLEDGE + fragments).max(LEAST_SHARE) / shards.max(1)
+}
+
+/// What a table may hold that has this share of the memory.
+fn settings_of(share: usize, wanted: &flow::Settings) -> flow::Settings {
+    flow::Settings { live_flows: share * 5 / 8 / LIVE_FLOW_BYTES, streams_bytes: share / 8, ..wanted.clone() }
 }
 
 /// A packet's way as far as its flow.

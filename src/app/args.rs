@@ -45,6 +45,9 @@ pub enum Command {
     /// List, show or check the loaded documents
     #[command(subcommand)]
     Signatures(Signatures),
+    /// Measure what each stretch of the road costs a packet, against reading the captures and walking their records
+    #[command(hide = true)]
+    Bench(Bench),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -298,6 +301,38 @@ pub struct Rules {
     /// No progress
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `portbook bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Captures, or folders of them: pcap and pcapng, not compressed (python3 fixtures/generate makes large ones)
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub captures: Vec<PathBuf>,
+    /// Rounds; each goes every stretch once
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub rounds: u16,
+    /// With how many workers to go the whole road beside one, e.g. 2,4 [default: 2, where there are as many cores]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub workers: Vec<std::num::NonZeroU16>,
+    /// Memory to use at most, as of analyze [default: 512M]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub memory: Option<usize>,
+    /// How to print: a table for people, or one JSON object (times in nanoseconds)
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: BenchFormat,
+    /// Go one stretch once, in this process, and print what it took: documents, floor, decoded, in-flows, identified, judged
+    #[arg(long, value_name = "NAME")]
+    pub stretch: Option<String>,
+}
+
+/// How measurements are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
 }
 
 /// How differences are printed.

@@ -2,6 +2,7 @@
 
 mod analyze;
 pub mod args;
+mod bench;
 mod check;
 mod diff;
 mod evidence;
@@ -111,6 +112,7 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Learn(typed) => learn::run(&typed),
         Command::Rules(typed) => rules::run(&typed),
         Command::Signatures(typed) => pages::signatures(&typed),
+        Command::Bench(typed) => bench::run(&typed),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man => pages::man(),
     }
