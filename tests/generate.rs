@@ -118,7 +118,9 @@ fn what_cannot_be_copied_is_named_with_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");
     let strange = folder.path().join("strange.pcapng");
     fs::write(&strange, [0x0a, 0x0d, 0x0d, 0x0a, 0, 0, 0, 0]).expect("a file");
-    let Some(run) = python(&["replicate", &strange.display().to_string(), "--times", "2", "-o", &folder.path().join("out").display().to_string()]) else { return };
+    let Some(run) = python(&["replicate", &strange.display().to_string(), "--times", "2", "-o", &folder.path().join("out").display().to_string()]) else {
+        return;
+    };
     let said = String::from_utf8_lossy(&run.stderr).into_owned();
     assert!(!run.status.success() && said.contains("not a classic pcap file (editcap -F pcap converts"), "{said}");
 }
@@ -138,7 +140,10 @@ impl Made {
         assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
         let made = Self { path, _folder: folder };
         if let Ok(said) = Command::new("capinfos").args(["-T", "-r", "-o", &made.name()]).output() {
-            assert!(String::from_utf8_lossy(&said.stdout).trim().ends_with(",True") || String::from_utf8_lossy(&said.stdout).trim().ends_with("\tTrue"), "{said:?}");
+            assert!(
+                String::from_utf8_lossy(&said.stdout).trim().ends_with(",True") || String::from_utf8_lossy(&said.stdout).trim().ends_with("\tTrue"),
+                "{said:?}"
+            );
         }
         Some(made)
     }

@@ -13,6 +13,11 @@ impl Identifier<'_> {
             None => Identified::unknown(flow),
         }
     }
+
+    /// Whether a protocol was recognised in the flow of `slot`, as far as its payload has come.
+    pub fn is_recognised(&self, slot: Slot) -> bool {
+        self.flows.get(slot.0 as usize).and_then(Option::as_ref).is_some_and(|live| !live.layers.is_empty())
+    }
 }
 
 impl Live {

@@ -1,0 +1,165 @@
+//! What identification holds of a live flow, counted by the allocator: before the flow is recognised, and after.
+//!
+//! Two figures are told of what is held after. *With its results* is all that lies in memory for the flow: the names of its protocols, what matched, and the facts that
+//! its report prints, words included. *To go on* is what is given back when the flow ends and the results go to the judge: the record that leads from a packet to its
+//! flow's reader, and the reader. Issue 4's bounds (4 KiB before, 256 bytes after) are held against the whole before, where there are no results, and against what it takes to go
+//! on after, as results are what all the rest is for. The flow table's own record, and what the books learn, which is no flow's, are not counted.
+//!
+//! A sample of the shared captures; all of them with `PORTBOOK_ALL=1`.
+
+#![allow(clippy::expect_used, clippy::print_stderr, reason = "helpers of tests stop the test, and say what is skipped")]
+
+mod shared;
+
+use std::alloc::System;
+use std::path::Path;
+
+use cap::Cap;
+use portbook::capture::{self, Options, Progress, Source};
+use portbook::decode;
+use portbook::flow::{Data, Flow, FlowTable, Observer, Parties, Settings, Slot, Want};
+use portbook::identify::{Books, Identifier};
+
+#[global_allocator]
+static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
+
+#[test]
+fn a_live_flow_holds_little_before_it_is_recognised_and_less_after() {
+    let mut held = Held::default();
+    for capture in shared::captures(6) {
+        let books = Books::default();
+        // What the books learn from the first reading they know in the second.
+        through(&capture, &mut Scales::new(&books));
+        let mut scales = Scales::new(&books);
+        through(&capture, &mut scales);
+        held.add(scales.held);
+    }
+    if held.before.flows == 0 {
+        return;
+    }
+    eprintln!("before: {}", held.before);
+    eprintln!("after, with its results: {}", held.with_results);
+    eprintln!("after, to go on: {}", held.to_go_on);
+    assert!(held.before.flows > 100 && held.with_results.flows > 500, "there is something to be averaged: {held:?}");
+    assert!(held.before.mean() <= 4_096, "{}", held.before);
+    assert!(held.to_go_on.mean() < 256, "{}", held.to_go_on);
+    assert!(held.with_results.mean() < 1_024, "{}", held.with_results);
+}
+
+/// Bytes of many flows.
+#[derive(Debug, Default)]
+struct Sum {
+    flows: i64,
+    bytes: i64,
+    most: i64,
+}
+
+impl Sum {
+    fn one(&mut self, bytes: i64) {
+        self.flows += 1;
+        self.bytes += bytes;
+        self.most = self.most.max(bytes);
+    }
+
+    fn add(&mut self, other: &Self) {
+        *self = Self { flows: self.flows + other.flows, bytes: self.bytes + other.bytes, most: self.most.max(other.most) };
+    }
+
+    fn mean(&self) -> i64 {
+        self.bytes / self.flows.max(1)
+    }
+}
+
+impl std::fmt::Display for Sum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes on average of {} flows, {} at most", self.mean(), self.flows, self.most)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// Of flows that were not recognised by their first piece, the most that each held until it was.
+    before: Sum,
+    /// Of recognised flows, at their end.
+    with_results: Sum,
+    /// The same, without what goes to the judge.
+    to_go_on: Sum,
+}
+
+impl Held {
+    fn add(&mut self, other: Self) {
+        self.before.add(&other.before);
+        self.with_results.add(&other.with_results);
+        self.to_go_on.add(&other.to_go_on);
+    }
+}
+
+/// An identifier on the scales.
+struct Scales<'b> {
+    identifier: Identifier<'b>,
+    /// What each live flow holds, and the most that it held before it was recognised.
+    live: Vec<(i64, i64)>,
+    held: Held,
+}
+
+impl<'b> Scales<'b> {
+    fn new(books: &'b Books) -> Self {
+        Self { identifier: Identifier::new(books), live: Vec::new(), held: Held::default() }
+    }
+}
+
+impl Observer for Scales<'_> {
+    fn opened(&mut self, slot: Slot) {
+        let index = slot.0 as usize;
+        if self.live.len() <= index {
+            self.live.resize(index + 1, (0, 0));
+        }
+        self.live[index] = (0, 0);
+        self.identifier.opened(slot);
+    }
+
+    fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want {
+        let before = MEMORY.allocated() as i64;
+        let want = self.identifier.data(slot, parties, data);
+        let (held, most) = &mut self.live[slot.0 as usize];
+        *held += MEMORY.allocated() as i64 - before;
+        if !self.identifier.is_recognised(slot) {
+            *most = (*most).max(*held);
+        }
+        want
+    }
+
+    fn closed(&mut self, slot: Slot, flow: Flow) {
+        let (held, most) = self.live[slot.0 as usize];
+        if most > 0 {
+            self.held.before.one(most);
+        }
+        let recognised = self.identifier.is_recognised(slot);
+        // Room for the result, which is not the flow's.
+        self.identifier.ended().reserve(1);
+        let before = MEMORY.allocated() as i64;
+        self.identifier.closed(slot, flow);
+        let given_back = before - MEMORY.allocated() as i64;
+        self.identifier.ended().clear();
+        if recognised {
+            self.held.with_results.one(held);
+            self.held.to_go_on.one(given_back);
+        }
+    }
+}
+
+fn through(capture: &Path, scales: &mut Scales<'_>) {
+    let Ok(mut source) = capture::open(&[capture.to_owned()], Options::default()) else { return };
+    let mut table = FlowTable::new(Settings::default());
+    loop {
+        let step = source.read(&mut |frames| {
+            let mut packets = Vec::with_capacity(frames.len());
+            decode::decode_batch(frames, &mut packets);
+            table.push(&packets, scales);
+        });
+        if step == Ok(Progress::End) {
+            break;
+        }
+    }
+    table.finish(scales);
+}
