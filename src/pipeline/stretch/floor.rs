@@ -64,7 +64,7 @@ fn walk_file(mut file: impl Read, block: &mut [u8]) -> Result<u64, String> {
         }
         layout = Some(walked);
         if at >= held {
-            (over, at, held) = (at - held, 0, 0);
+            (over, at, held) = (over + at - held, 0, 0);
         } else {
             block.copy_within(at..held, 0);
             (at, held) = (0, held - at);
