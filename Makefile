@@ -6,7 +6,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # What building needs: a C linker (rustc calls it), libpcap's headers and library, make's own shell tools are there.
 PACKAGES = gcc libc6-dev libpcap-dev
 
-.PHONY: demo test lab readers build hostile fuzz noise bench lint deps clean
+.PHONY: demo test lab readers build hostile fuzz noise determinism gate bench performance lint deps clean
 
 demo: build
 	$(PORTBOOK) analyze --role spinetix.player=10.1.0.0/24 fixtures/captures/demo
@@ -54,8 +54,20 @@ FLOWS ?= 1000000
 noise: deps
 	PORTBOOK_NOISE_FLOWS=$(FLOWS) $(CARGO) test --locked --profile fuzz --test noise -- --nocapture
 
+# Reports on every shared capture by 1, 2, 3 and 8 workers, byte for byte, and what live flows hold on average of them.
+determinism: deps
+	PORTBOOK_ALL=1 $(CARGO) test --locked --profile fuzz --test determinism --test held -- --nocapture
+
+# The work of the whole road against that of the floor, in instructions; a tenth more than in benches/gate.json fails.
+gate: build
+	benches/gate
+
 bench: deps
 	$(CARGO) bench --locked
+
+# The tables of PERFORMANCE.md: makes captures of SIZE (1G) in target/performance, and measures. On a quiet machine.
+performance: build
+	benches/performance
 
 lint: deps
 	$(CARGO) fmt --check

@@ -72,6 +72,14 @@ fn as_many_connections_as_asked_for_live_at_once_and_all_end_well() {
 }
 
 #[test]
+fn short_connections_end_with_a_reset() {
+    let Some(made) = Made::new(&["flows", "--flows", "100", "--packets", "6", "--live", "10"]) else { return };
+    let flows = flows(&made.name());
+    // The client reset a connection that had been established (Zeek's conn_state).
+    assert!(flows.len() == 100 && flows.values().all(|flow| flow["state"] == "RSTO" && flow["evidence"] == "dialogue"), "{flows:?}");
+}
+
+#[test]
 fn flows_live_in_groups_where_that_is_asked_for() {
     let Some(made) = Made::new(&["flows", "--flows", "1k", "--protocol", "udp", "--packets", "2", "--live", "100"]) else { return };
     let flows = flows(&made.name());
