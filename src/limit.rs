@@ -326,8 +326,8 @@ pub const LIVE_FINDING_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Live flows looked at each second, of those with which something may be wrong and of the others, at some 1.2 KB each. The others are learned from when they
 /// end: where there are so many, many end.
 pub const LIVE_LOOKED_AT: usize = 8_192;
-/// Ended flows that a worker keeps while the judge is busy; more are counted as not judged.
-pub const LIVE_ENDED_HELD: usize = 1 << 16;
+/// Ended flows that a worker hands over at once, or keeps while the judge is busy, at some 1.2 KB each: of 32,000 a second. More are counted as not judged.
+pub const LIVE_ENDED_HELD: usize = 1 << 14;
 /// Bytes of the kernel's ring for each interface and worker, unless `--buffer` says otherwise: half a second of a full gigabit line.
 pub const LIVE_BUFFER: usize = 64 << 20;
 /// Packets taken from the ring of one interface at a time: their bytes stay in a core's own cache.

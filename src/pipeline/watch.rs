@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 
 use super::{LEAST_SHARE, Shard, push};
 use crate::capture::live::{Cards, Clock, Live};
@@ -43,6 +43,8 @@ pub struct Tick {
     pub live: Option<Vec<Identified>>,
     /// What was captured and lost so far.
     pub state: State,
+    /// Whether the worker ends with it.
+    is_last: bool,
 }
 
 /// What was captured and lost so far.
@@ -69,6 +71,9 @@ pub struct State {
 /// What workers hand over: each a share of every tick.
 pub struct Feed {
     shares: Vec<Receiver<Tick>>,
+    /// What each worker said last of what it captured, and whether that was its last word.
+    states: Vec<State>,
+    over: Vec<bool>,
     cards: Cards,
 }
 
@@ -76,36 +81,47 @@ impl Feed {
     /// Waits for the next tick of all workers; none once all have ended. Not longer than `most`: then it is empty.
     pub fn next(&mut self, most: Duration) -> Option<Option<Tick>> {
         let mut whole: Option<Tick> = None;
-        let mut over = 0;
-        for (place, share) in self.shares.iter().enumerate() {
-            let share = if place == 0 {
-                match share.recv_timeout(most) {
-                    Ok(share) => Ok(share),
-                    Err(crossbeam_channel::RecvTimeoutError::Timeout) => return Some(None),
-                    Err(crossbeam_channel::RecvTimeoutError::Disconnected) => Err(()),
-                }
-            } else {
-                share.recv().map_err(|_| ())
-            };
-            match (share, &mut whole) {
-                (Err(()), _) => over += 1,
-                (Ok(share), None) => whole = Some(share),
-                (Ok(share), Some(whole)) => whole.merge(share),
+        for place in 0..self.shares.len() {
+            let Some(share) = self.shares.get(place) else { break };
+            if self.over.get(place) == Some(&true) {
+                continue;
+            }
+            // The first of those that go on is waited for no longer than was asked; the others are as far.
+            let received = if whole.is_none() { share.recv_timeout(most) } else { share.recv().map_err(|_| RecvTimeoutError::Disconnected) };
+            match received {
+                Ok(tick) => self.take(place, tick, &mut whole),
+                Err(RecvTimeoutError::Timeout) => return Some(None),
+                // It has panicked: nothing more can be told of its share.
+                Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
-        if over == self.shares.len() {
-            return None;
+        let mut whole = whole?;
+        whole.ended.sort_by_cached_key(order);
+        whole.live.iter_mut().for_each(|live| live.sort_by_cached_key(order));
+        whole.state = self.state();
+        Some(Some(whole))
+    }
+
+    fn take(&mut self, place: usize, mut tick: Tick, whole: &mut Option<Tick>) {
+        if let (Some(over), Some(state)) = (self.over.get_mut(place), self.states.get_mut(place)) {
+            (*over, *state) = (tick.is_last, std::mem::take(&mut tick.state));
         }
-        if let Some(whole) = &mut whole {
-            whole.ended.sort_by_cached_key(order);
-            whole.live.iter_mut().for_each(|live| live.sort_by_cached_key(order));
-            for (interface, missed) in whole.state.interfaces.iter_mut().zip(self.cards.read()) {
-                interface.dropped = interface.dropped.map(|dropped| dropped + missed);
-                whole.state.live.interface_drops += missed;
-            }
-            whole.state.down = self.cards.down();
+        match whole {
+            None => *whole = Some(tick),
+            Some(whole) => whole.merge(tick),
         }
-        Some(whole)
+    }
+
+    /// What all workers captured and lost so far, those included that have ended.
+    fn state(&mut self) -> State {
+        let mut whole = self.states.first().cloned().unwrap_or_default();
+        self.states.iter().skip(1).for_each(|state| whole.merge(state));
+        for (interface, missed) in whole.interfaces.iter_mut().zip(self.cards.read()) {
+            interface.dropped = interface.dropped.map(|dropped| dropped + missed);
+            whole.live.interface_drops += missed;
+        }
+        whole.down = self.cards.down();
+        whole
     }
 }
 
@@ -130,7 +146,10 @@ pub fn with_workers<T>(
                 Worker::new(source, manner, books, of).run(&sender, stop);
             }));
         }
-        let answer = judge(&mut Feed { shares, cards: Cards::begin(&names) });
+        let (states, over) = (vec![State::default(); of], vec![false; of]);
+        let answer = judge(&mut Feed { shares, states, over, cards: Cards::begin(&names) });
+        // Where one has panicked the others still go on.
+        stop.store(true, Ordering::Relaxed);
         for worker in workers {
             if let Err(panic) = worker.join() {
                 std::panic::resume_unwind(panic);
@@ -148,6 +167,8 @@ struct Worker<'b> {
     span: Option<(Timestamp, Timestamp)>,
     wire_bytes: u64,
     live: LiveState,
+    /// When ticks ended, by which the flows that are live at the end are handed over in parts.
+    ends: Vec<Timestamp>,
 }
 
 impl<'b> Worker<'b> {
@@ -156,7 +177,7 @@ impl<'b> Worker<'b> {
         let share = manner.memory.max(MEMORY_LEAST).saturating_sub(MEMORY_OF_KNOWLEDGE + fragments).max(LEAST_SHARE) / of.max(1);
         let settings = flow::Settings { live_flows: share * 5 / 8 / LIVE_FLOW_BYTES, streams_bytes: share / 8, ..manner.flows.clone() };
         let identifier = Identifier::new(books).with_details(manner.records).within(share / 4);
-        Self { source, table: FlowTable::new(settings), identifier, span: None, wire_bytes: 0, live: LiveState::default() }
+        Self { source, table: FlowTable::new(settings), identifier, span: None, wire_bytes: 0, live: LiveState::default(), ends: Vec::new() }
     }
 
     fn run(mut self, judge: &Sender<Tick>, stop: &AtomicBool) {
@@ -174,17 +195,28 @@ impl<'b> Worker<'b> {
             let now = self.source.passed().nanos().div_euclid(TICK);
             if now > tick {
                 tick = now;
-                if judge.is_full() {
-                    self.hold_less();
-                } else if let Err(TrySendError::Disconnected(_)) = judge.try_send(self.tick(tick)) {
+                self.note_end();
+                self.hold_less();
+                if !judge.is_full()
+                    && let Err(TrySendError::Disconnected(_)) = judge.try_send(self.tick(tick))
+                {
                     return;
                 }
             }
         }
-        // As a capture of the same packets would end: what was not over by the last of them is cut off there.
-        self.table.finish(&mut self.identifier);
-        // Where the judge is gone it has panicked, and its panic is the one to tell.
-        let _ = judge.send(self.tick(0));
+        self.end(judge);
+    }
+
+    /// Ends all flows, as a capture of the same packets would: what was not over by the last of them is cut off there. In parts, so that not all are held at once.
+    fn end(mut self, judge: &Sender<Tick>) {
+        let tick = self.tick(0);
+        let Self { table, identifier, ends, .. } = &mut self;
+        table.finish_in_parts(ends, identifier, &mut |identifier| {
+            let ended = std::mem::take(identifier.ended());
+            // Where the judge is gone it has panicked, and its panic is the one to tell.
+            let _ = judge.send(Tick { now: tick.now, ended, live: None, state: tick.state.clone(), is_last: false });
+        });
+        let _ = judge.send(Tick { live: Some(Vec::new()), is_last: true, ..self.tick(0) });
     }
 
     /// Takes what the rings hold.
@@ -239,10 +271,18 @@ impl<'b> Worker<'b> {
             faults: self.source.faults(),
             down: Vec::new(),
         };
-        Tick { now: self.source.passed(), ended, live, state }
+        Tick { now: self.source.passed(), ended, live, state, is_last: false }
     }
 
-    /// The judge is busy: a bound of flows waits for it.
+    fn note_end(&mut self) {
+        self.ends.push(self.source.passed());
+        if self.ends.len() > TICKS_REMEMBERED {
+            // Every other one is enough.
+            self.ends = self.ends.iter().copied().skip(1).step_by(2).collect();
+        }
+    }
+
+    /// A bound of flows waits for the judge, who may be busy.
     fn hold_less(&mut self) {
         let ended = self.identifier.ended();
         self.live.not_judged += ended.len().saturating_sub(LIVE_ENDED_HELD) as u64;
@@ -258,24 +298,28 @@ impl Tick {
             (Some(live), Some(other)) => Some(live.into_iter().chain(other).collect()),
             _ => None,
         };
-        let State { files, interfaces, span, wire_bytes, losses, live, faults, .. } = other.state;
-        let own = &mut self.state;
-        for (file, more) in own.files.iter_mut().zip(files) {
+    }
+}
+
+impl State {
+    fn merge(&mut self, other: &Self) {
+        for (file, more) in self.files.iter_mut().zip(&other.files) {
             file.frames += more.frames;
             file.bytes += more.bytes;
             file.out_of_order += more.out_of_order;
+            file.first = file.first.into_iter().chain(more.first).min();
         }
-        for (interface, more) in own.interfaces.iter_mut().zip(interfaces) {
+        for (interface, more) in self.interfaces.iter_mut().zip(&other.interfaces) {
             interface.dropped = interface.dropped.zip(more.dropped).map(|(dropped, more)| dropped + more);
         }
-        own.span = match (own.span, span) {
+        self.span = match (self.span, other.span) {
             (Some((first, last)), Some((other_first, other_last))) => Some((first.min(other_first), last.max(other_last))),
             (span, other) => span.or(other),
         };
-        own.wire_bytes += wire_bytes;
-        own.losses.merge(losses);
-        own.live.merge(&live);
-        own.faults.extend(faults);
+        self.wire_bytes += other.wire_bytes;
+        self.losses.merge(other.losses.clone());
+        self.live.merge(&other.live);
+        self.faults.extend_from_slice(&other.faults);
     }
 }
 
@@ -427,7 +471,7 @@ impl<'a> Watch<'a> {
     }
 
     fn take(&mut self, tick: Tick) {
-        let Tick { now, ended, live, state } = tick;
+        let Tick { now, ended, live, state, .. } = tick;
         self.now = self.now.max(now);
         self.books.settle(self.now);
         if let Some(live) = live {
@@ -483,8 +527,10 @@ const TICK: i64 = 500_000_000;
 const LOOKED_AT_EACH_TICK: usize = 4_096;
 /// However many there are.
 const LEAST_OFTEN: usize = 8;
+/// Ends of ticks remembered.
+const TICKS_REMEMBERED: usize = 512;
 /// Ticks that a worker may be ahead of the judge.
-const TICKS_AHEAD: usize = 4;
+const TICKS_AHEAD: usize = 2;
 /// After a look at everything the judge rests for so many times as long.
 const REST: u32 = 9;
 /// A look is never put off for longer.
