@@ -18,6 +18,24 @@ fn every_recorded_capture_is_judged_as_its_firewall_was_configured() {
     assert!(wrong.is_empty(), "{} differences in {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
+/// A case of blocking says how sure the packets make it, and in which words: of a finding, or where no document is about it of the flow.
+#[test]
+fn every_way_of_blocking_states_its_confidence_and_its_sentence() {
+    let blocked = |item: &Value| BLOCKED.iter().any(|outcome| item["outcome"] == *outcome || list(&item["outcome"]).iter().any(|one| one == outcome));
+    let mut cases_of_blocking = 0;
+    let mut bare = Vec::new();
+    for case in cases() {
+        let due: Value = serde_json::from_str(&fs::read_to_string(case.join("expected.json")).unwrap()).unwrap();
+        let items: Vec<&Value> = list(&due["flows"]).iter().filter(|item| blocked(item)).collect();
+        cases_of_blocking += usize::from(!items.is_empty());
+        let said = list(&due["findings"]).iter().any(|finding| finding["says_contains"].is_string());
+        let exact = |item: &&Value| item["outcome"].is_string() && item["confidence"].is_string() && (said || item["says_contains"].is_string());
+        bare.extend(items.iter().filter(|item| !exact(item)).map(|item| format!("{}: {item}", name(&case))));
+    }
+    assert!(bare.is_empty(), "without confidence or sentence:\n{}", bare.join("\n"));
+    assert!(std::env::var_os("PORTBOOK_FIXTURES").is_some() || cases_of_blocking >= 50, "{cases_of_blocking}");
+}
+
 #[test]
 fn every_case_is_small_and_says_where_it_comes_from() {
     for case in cases() {
@@ -108,6 +126,7 @@ fn differences(item: &Value, flow: &Value) -> Vec<String> {
             "transport" | "client" | "server" | "port" | "count" | "in_part" => continue,
             "service" | "outcome" if due.is_array() => (flow[key].clone(), list(due).contains(&flow[key])),
             "reasons_include" => (flow["reasons"].clone(), list(due).iter().all(|reason| list(&flow["reasons"]).contains(reason))),
+            "says_contains" => (flow["cause"]["says"].clone(), text(&flow["cause"]["says"]).contains(text(due))),
             "server_names" => names_of(flow, "name", due),
             "name_sources" => names_of(flow, "source", due),
             "announced" => (flow[key].clone(), is_announced(&flow[key], due)),
@@ -192,5 +211,17 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// The contract's outcomes that are called blocked.
+const BLOCKED: &[&str] = &[
+    "silent_drop",
+    "rejected_by_network",
+    "return_path_broken",
+    "reset_by_middlebox",
+    "blocked_by_proxy",
+    "dns_blocked",
+    "tls_intercepted",
+    "pmtu_blackhole",
+    "idle_dropped",
+];
 /// A fixture is read by people, too.
 const LARGEST_CAPTURE: u64 = 200_000;

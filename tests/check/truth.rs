@@ -43,6 +43,7 @@ pub fn expectations(case: &Path) -> String {
                 // Of rows that tell one service from two sides each stands for both.
                 "service" if value.is_array() => writeln!(text, "service = {}", value[0]).unwrap(),
                 "service" | "verdict" | "reasons" | "outcome" | "confidence" | "protocol" | "count" => writeln!(text, "{key} = {value}").unwrap(),
+                "says_contains" => writeln!(text, "says = {value}").unwrap(),
                 "server_names" => writeln!(text, "name = {}", value[0]).unwrap(),
                 _ => continue,
             }
