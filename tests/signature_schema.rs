@@ -7,6 +7,8 @@ use std::path::Path;
 
 use portbook::check::ExpectationFile;
 use portbook::judge::SiteFile;
+use portbook::report::json::ReportDocument;
+use portbook::report::record::{FindingRecord, FlowRecord, SummaryRecord};
 use portbook::signature::SignatureFile;
 
 #[test]
@@ -22,6 +24,15 @@ fn the_schema_file_of_sites_is_that_of_the_types() {
 #[test]
 fn the_schema_file_of_expectations_is_that_of_the_types() {
     is_current("signatures/expect.schema.json", &schemars::schema_for!(ExpectationFile));
+}
+
+#[test]
+fn the_schema_files_of_the_records_are_those_of_the_types() {
+    let settings = || schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    is_current("schemas/flow.schema.json", &settings().into_generator().into_root_schema_for::<FlowRecord<'static>>());
+    is_current("schemas/finding.schema.json", &settings().into_generator().into_root_schema_for::<FindingRecord<'static>>());
+    is_current("schemas/summary.schema.json", &settings().into_generator().into_root_schema_for::<SummaryRecord<'static>>());
+    is_current("schemas/report.schema.json", &settings().into_generator().into_root_schema_for::<ReportDocument<'static>>());
 }
 
 fn is_current(file: &str, schema: &schemars::Schema) {

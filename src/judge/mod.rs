@@ -109,6 +109,7 @@ pub struct Judged {
 
 /// A name of a host, with its source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Named {
     /// Lower case, no trailing dot.
     pub name: String,

@@ -9,6 +9,7 @@ use crate::judge::Judged;
 
 /// Frame numbers are those of their file: `file` (its place among the summary's captures, 0 where nothing is said) unless one of the other two says otherwise.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FramesRecord {
     #[serde(skip_serializing_if = "is_zero")]
     file: u32,
@@ -42,6 +43,7 @@ impl FramesRecord {
 
 /// A frame by file and number.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CitedFrame<'a> {
     file: &'a str,
     number: u64,

@@ -19,6 +19,16 @@ pub fn open_lines<'a>(out: &'a mut dyn Write, _: Style, signatures: &'a Signatur
     Box::new(Lines { out, signatures })
 }
 
+/// The document that [`open_document`] prints, for its schema.
+#[cfg(feature = "schema")]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(title = "ReportDocument")]
+pub struct ReportDocument<'a> {
+    flows: Vec<FlowRecord<'a>>,
+    findings: Vec<FindingRecord<'a>>,
+    summary: SummaryRecord<'a>,
+}
+
 struct Document<'a> {
     out: &'a mut dyn Write,
     signatures: &'a Signatures,

@@ -15,6 +15,7 @@ use crate::signature::Signatures;
 
 /// What only live capture has to tell. Counts are since the beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveState {
     /// Packets that the kernel dropped, as its ring was full.
     pub kernel_drops: u64,

@@ -1,24 +1,27 @@
 //! The records of the contract, as JSON prints them. Field order is the contract's.
 
+mod summary;
+
 use std::net::IpAddr;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::capture::{CaptureFile, Interface};
-use crate::count::Tally;
 use crate::flow::{self, Direction};
 use crate::identify::wire::in_hex;
 use crate::identify::{Evidence, Fact, Identified, Match, Promise};
-use crate::judge::{Candidate, Cited, Confidence, Coverage, Finding, Judged, Named, Outcome, Reason, Severity, Shown, Unknown, Verdict, hex};
+use crate::judge::{Candidate, Cited, Confidence, Finding, Judged, Named, Outcome, Reason, Severity, Shown, Unknown, Verdict, hex};
 use crate::net::Side;
+use crate::report::Report;
 use crate::report::frames::{CitedFrame, FramesRecord};
-use crate::report::{LiveState, Report};
 use crate::signature::{RoleId, ServiceId, Signatures};
+pub use summary::SummaryRecord;
 
 /// A flow record, `"type":"flow"`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FlowRecord<'a> {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = "flow")))]
     r#type: &'static str,
     id: String,
     first: String,
@@ -28,17 +31,22 @@ pub struct FlowRecord<'a> {
     tunnel: Vec<&'static str>,
     client: EndRecord<'a>,
     server: EndRecord<'a>,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["certain", "likely", "unknown"])))]
     direction: &'static str,
     history: &'a str,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = [null, "S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH"])))]
     state: Option<&'static str>,
     protocol: &'a [&'static str],
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["announced", "port", "one_opening", "both_openings", "dialogue", "none"])))]
     evidence: &'static str,
     matches: Vec<MatchRecord>,
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, std::collections::BTreeMap<String, Value>>"))]
     details: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     announced: Option<AnnouncedRecord>,
     service: Option<&'a str>,
     instance: Option<u16>,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = [null, "document", "supplement", "user"])))]
     basis: Option<&'static str>,
     candidates: Vec<CandidateRecord<'a>>,
     verdict: Verdict,
@@ -50,6 +58,7 @@ pub struct FlowRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct EndRecord<'a> {
     ip: String,
     port: u16,
@@ -64,6 +73,7 @@ struct EndRecord<'a> {
 
 /// A role that a host shows, and by what. `judged`: whether its flows are held against it, unless the site says otherwise.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct RoleRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ip: Option<String>,
@@ -90,6 +100,7 @@ impl<'a> RoleRecord<'a> {
 
 /// What announced the flow: the parent by its Community ID and its ends, and the frame that said so.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct AnnouncedRecord {
     by: &'static str,
     flow: String,
@@ -106,7 +117,9 @@ struct AnnouncedRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct MatchRecord {
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["client", "server"])))]
     side: &'static str,
     offset: u32,
     bytes: u32,
@@ -123,6 +136,7 @@ struct MatchRecord {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct CandidateRecord<'a> {
     service: &'a str,
     fits: bool,
@@ -130,6 +144,7 @@ struct CandidateRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct CauseRecord<'a> {
     rule: &'static str,
     says: &'a str,
@@ -242,7 +257,9 @@ impl<'a> CandidateRecord<'a> {
 
 /// A finding record, `"type":"finding"`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FindingRecord<'a> {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = "finding")))]
     r#type: &'static str,
     /// The same in every run: what is alike has one name.
     id: &'a str,
@@ -268,6 +285,7 @@ pub struct FindingRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct UnknownRecord<'a> {
     clients: &'a [IpAddr],
     servers: &'a [IpAddr],
@@ -281,6 +299,7 @@ struct UnknownRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct NearRecord<'a> {
     service: &'a str,
     why: &'a str,
@@ -303,16 +322,19 @@ impl<'a> UnknownRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct CitationRecord<'a> {
     document: &'a str,
     section: &'a str,
     quote: &'a str,
     verbatim: bool,
     url: Option<&'a str>,
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["document", "supplement", "user"])))]
     basis: &'static str,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct EvidenceRecord<'a> {
     frames: Vec<CitedFrame<'a>>,
     display_filter: &'a str,
@@ -363,142 +385,6 @@ impl<'a> CitationRecord<'a> {
             url: cited.url.as_deref(),
             basis: cited.basis.name(),
         }
-    }
-}
-
-/// The summary record, `"type":"summary"`: one a report, last.
-#[derive(Debug, Serialize)]
-pub struct SummaryRecord<'a> {
-    r#type: &'static str,
-    portbook: &'static str,
-    /// What the site file calls the site.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    site: &'a str,
-    captures: Vec<CaptureRecord<'a>>,
-    frames: u64,
-    bytes: u64,
-    first: Option<String>,
-    last: Option<String>,
-    flows: u64,
-    findings: usize,
-    /// Flows that the site file ignores.
-    ignored: u64,
-    verdicts: Map<String, Value>,
-    outcomes: Map<String, Value>,
-    faults: Map<String, Value>,
-    other_frames: Map<String, Value>,
-    drops: Map<String, Value>,
-    visibility: &'a crate::judge::Visibility,
-    /// Hosts that the site gives no role and that showed one beyond doubt.
-    roles: Vec<RoleRecord<'a>>,
-    coverage: Map<String, Value>,
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    coverage_by_role: Map<String, Value>,
-    interrupted: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    live: Option<LiveState>,
-}
-
-#[derive(Debug, Serialize)]
-struct CaptureRecord<'a> {
-    path: &'a str,
-    format: &'a str,
-    compression: Option<&'a str>,
-    frames: u64,
-    bytes: u64,
-    out_of_order: u64,
-    passed_over: u64,
-    filtered: u64,
-    error: Option<String>,
-    interfaces: Vec<InterfaceRecord<'a>>,
-    comments: Vec<CommentRecord<'a>>,
-}
-
-/// An interface as the capture describes it. A filter set there hides traffic before anybody can miss it.
-#[derive(Debug, Serialize)]
-struct InterfaceRecord<'a> {
-    name: Option<&'a str>,
-    link_type: u16,
-    snap_len: u32,
-    filter: Option<&'a str>,
-    dropped: Option<u64>,
-}
-
-#[derive(Debug, Serialize)]
-struct CommentRecord<'a> {
-    frame: Option<u64>,
-    text: &'a str,
-}
-
-impl<'a> SummaryRecord<'a> {
-    /// The summary of a report.
-    pub fn new(report: &'a Report<'_>) -> Self {
-        let mut drops = counts(&report.losses.dropped());
-        drops.extend(counts(&report.losses.copies()));
-        for interface in &report.interfaces {
-            if let Some(dropped) = interface.dropped {
-                let name = interface.name.as_deref().unwrap_or("interface");
-                let key = format!("by the capture at {name}");
-                let others = drops.get(&key).and_then(Value::as_u64).unwrap_or_default();
-                drops.insert(key, others.saturating_add(dropped).into());
-            }
-        }
-        Self {
-            r#type: "summary",
-            portbook: env!("CARGO_PKG_VERSION"),
-            site: &report.site,
-            captures: (0..)
-                .zip(&report.files)
-                .map(|(place, file)| CaptureRecord::new(file, report.interfaces.iter().filter(move |one| one.file == place)))
-                .collect(),
-            frames: report.files.iter().map(|file| file.frames).sum(),
-            bytes: report.wire_bytes,
-            first: report.span.map(|(first, _)| first.to_string()),
-            last: report.span.map(|(_, last)| last.to_string()),
-            flows: report.digest.flows,
-            findings: report.findings.len(),
-            ignored: report.digest.ignored,
-            verdicts: words(&report.digest.verdicts),
-            outcomes: words(&report.digest.outcomes),
-            faults: counts(&report.losses.faults()),
-            other_frames: counts(&report.losses.without_flow()),
-            drops,
-            visibility: &report.visibility,
-            roles: report.shown.iter().map(|(ip, shown)| RoleRecord { ip: Some(ip.to_string()), ..RoleRecord::new(shown, report.signatures) }).collect(),
-            coverage: rows(report.signatures, &report.coverage),
-            coverage_by_role: report
-                .coverage_by_role
-                .iter()
-                .filter_map(|(role, coverage)| Some((role_name(report.signatures, *role)?.to_owned(), rows(report.signatures, coverage).into())))
-                .collect(),
-            interrupted: report.interrupted,
-            live: report.live,
-        }
-    }
-}
-
-impl<'a> CaptureRecord<'a> {
-    fn new(file: &'a CaptureFile, interfaces: impl Iterator<Item = &'a Interface>) -> Self {
-        Self {
-            path: &file.path,
-            format: file.format,
-            compression: file.compression,
-            frames: file.frames,
-            bytes: file.bytes,
-            out_of_order: file.out_of_order,
-            passed_over: file.passed_over,
-            filtered: file.filtered,
-            error: file.error.as_ref().map(ToString::to_string),
-            interfaces: interfaces.map(InterfaceRecord::new).collect(),
-            comments: file.comments.iter().map(|comment| CommentRecord { frame: comment.frame, text: &comment.text }).collect(),
-        }
-    }
-}
-
-impl<'a> InterfaceRecord<'a> {
-    fn new(interface: &'a Interface) -> Self {
-        let Interface { name, link, snap_len, filter, dropped, .. } = interface;
-        Self { name: name.as_deref(), link_type: link.0, snap_len: *snap_len, filter: filter.as_deref(), dropped: *dropped }
     }
 }
 
@@ -560,19 +446,6 @@ pub fn details(facts: &[Fact]) -> Value {
         }
     }
     Value::Object(all)
-}
-
-/// Rows by id with the word for what was seen of them.
-fn rows(signatures: &Signatures, coverage: &[(ServiceId, Coverage)]) -> Map<String, Value> {
-    coverage.iter().map(|(id, coverage)| (service_name(signatures, *id).to_owned(), word(coverage).into())).collect()
-}
-
-fn counts(tally: &Tally<String>) -> Map<String, Value> {
-    tally.iter().map(|(key, many)| (key.clone(), many.into())).collect()
-}
-
-fn words<K: Ord + Serialize>(tally: &Tally<K>) -> Map<String, Value> {
-    tally.iter().map(|(key, many)| (word(key), many.into())).collect()
 }
 
 fn is_false(flag: &bool) -> bool {

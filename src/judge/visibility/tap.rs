@@ -15,6 +15,7 @@ use crate::net::{Mac, is_group, is_private};
 
 /// What this tap can see, for the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Visibility {
     /// Flows in which both ends were heard.
     pub two_way: u64,
@@ -44,6 +45,7 @@ pub struct Visibility {
 
 /// What one capture point saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CapturePoint {
     /// Number of the capture interface, in the order the captures declare them.
     pub interface: u32,

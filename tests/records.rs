@@ -1,0 +1,102 @@
+//! The records as they are printed, held against the schemas in `schemas/`: every recorded capture, and a share of the shared ones where they are at hand.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]
+
+mod schema;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+#[test]
+fn every_record_is_as_its_schema_says_and_has_no_field_that_it_does_not_name() {
+    let schemas: Vec<(&str, Value)> = ["flow", "finding", "summary"].map(|kind| (kind, closed(load(kind)))).into();
+    let mut held = 0;
+    for capture in captures() {
+        for line in analyze("ndjson", &capture).lines() {
+            let record: Value = serde_json::from_str(line).expect("a line is a JSON value");
+            let (_, schema) = schemas.iter().find(|(kind, _)| record["type"] == *kind).expect("a known record");
+            assert_eq!(schema::mistakes(schema, &record), Vec::<String>::new(), "{}: {line}", capture.display());
+            held += 1;
+        }
+    }
+    assert!(held > 500, "there is something to look at: {held}");
+}
+
+#[test]
+fn the_document_is_as_its_schema_says() {
+    let schema = closed(load("report"));
+    for capture in captures().into_iter().step_by(9) {
+        let document: Value = serde_json::from_str(&analyze("json", &capture)).expect("JSON");
+        assert_eq!(schema::mistakes(&schema, &document), Vec::<String>::new(), "{}", capture.display());
+    }
+}
+
+#[test]
+fn a_record_that_is_wrong_does_not_fit() {
+    let schema = closed(load("flow"));
+    let records = analyze("ndjson", &captures()[0]);
+    let flow: Value = records.lines().filter_map(|line| serde_json::from_str(line).ok()).find(|record: &Value| record["type"] == "flow").expect("a flow");
+    assert_eq!(schema::mistakes(&schema, &flow), Vec::<String>::new());
+    for (place, wrong) in [("verdict", "maybe"), ("outcome", "blocked"), ("direction", "sure"), ("type", "finding"), ("first", "")] {
+        let mut changed = flow.clone();
+        changed[place] = if wrong.is_empty() { Value::from(1) } else { wrong.into() };
+        assert_eq!(schema::mistakes(&schema, &changed).len(), 1, "{place}");
+    }
+    let mut changed = flow;
+    changed["client"]["more"] = true.into();
+    assert_eq!(schema::mistakes(&schema, &changed).len(), 1);
+}
+
+fn load(kind: &str) -> Value {
+    let file = root().join("schemas").join(format!("{kind}.schema.json"));
+    serde_json::from_str(&fs::read_to_string(file).expect("the schema")).expect("JSON")
+}
+
+/// The same schema, which allows no other fields than it names: that records may grow is for their readers, not for a field that the schema forgot.
+fn closed(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(keywords) => {
+            if keywords.contains_key("properties") && !keywords.contains_key("additionalProperties") {
+                keywords.insert("additionalProperties".to_owned(), false.into());
+            }
+            keywords.iter_mut().filter(|(keyword, _)| *keyword != "enum" && *keyword != "const").for_each(|(_, inner)| *inner = closed(inner.take()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = closed(item.take())),
+        _ => {}
+    }
+    schema
+}
+
+fn captures() -> Vec<PathBuf> {
+    let mut captures: Vec<PathBuf> =
+        fs::read_dir(root().join("fixtures/captures")).expect("the fixtures").flatten().map(|entry| entry.path().join("capture.pcap")).collect();
+    captures.sort();
+    let shared = root().join("../shared/captures");
+    match fs::read_to_string(shared.join("manifest.tsv")) {
+        Ok(manifest) => {
+            let rows = manifest.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>());
+            let small = rows.filter(|row| row[4].parse::<u64>().is_ok_and(|packets| (1..5_000).contains(&packets)));
+            captures.extend(small.step_by(EVERY).map(|row| shared.join("files").join(row[0])));
+        }
+        Err(_) => println!("skipped: no shared captures"),
+    }
+    captures
+}
+
+fn analyze(format: &str, capture: &Path) -> String {
+    let role = ["--role", "spinetix.player=10.1.0.0/24"];
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_portbook")).args(["analyze", "-q", "--format", format]).args(role).arg(capture).output().expect("portbook runs");
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{}: {}", capture.display(), String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every so many of the shared captures are read.
+const EVERY: usize = 40;
