@@ -77,7 +77,10 @@ impl Browser {
         let told = self.log("performance");
         let messages = told.iter().filter_map(|entry| serde_json::from_str::<Value>(entry["message"].as_str()?).ok());
         let sent = messages.filter(|message| message["message"]["method"] == "Network.requestWillBeSent");
-        sent.map(|message| message["message"]["params"]["request"]["url"].as_str().unwrap_or_default().to_owned()).collect()
+        let requests = sent.map(|message| message["message"]["params"].clone());
+        // The browser's own empty page may still be loading.
+        let of_pages = requests.filter(|request| !request["documentURL"].as_str().unwrap_or_default().starts_with("chrome://"));
+        of_pages.map(|request| request["request"]["url"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     fn log(&self, kind: &str) -> Vec<Value> {

@@ -70,7 +70,10 @@ fn write_finding(place: usize, finding: &Finding, report: &Report<'_>, kept: &Ke
         page.element("code", &[], &finding.display_filter)?;
         page.markup("</dd>")?;
     }
-    page.term("Community IDs", &finding.flow_ids.join(" "))?;
+    if !finding.flow_ids.is_empty() {
+        page.markup("<dt>Community IDs</dt>")?;
+        page.element("dd", &[("class", &"frames")], finding.flow_ids.join(" "))?;
+    }
     page.markup("</dl>\n")?;
     timeline::write(place, finding, report, kept, page)?;
     if let Some(unknown) = &finding.unknown {

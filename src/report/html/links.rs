@@ -120,20 +120,19 @@ impl<'a> Links<'a> {
         let class = format!("link {} {}", verdict_class(traffic.verdict()), end_class(traffic.end()));
         page.open("g", &[("class", &class)])?;
         page.element("title", &[], self.sentence(link, traffic))?;
-        let curve = format!("M{} {}H{}C{} {1} {3} {} {} {4}", at(begin), at(from), at(bend), at(middle), at(to), at(end));
+        let blocked = traffic.end() == End::Blocked;
+        // The break stands where a narrow page still shows it.
+        let gap = if blocked { format!("H{} M{} {}", at(CROSS - 10.0), at(CROSS + 10.0), at(from)) } else { String::new() };
+        let curve = format!("M{} {1}{gap}H{2}C{3} {1} {3} {4} {5} {4}", at(begin), at(from), at(bend), at(middle), at(to), at(end));
         page.open("path", &[("d", &curve)])?;
         page.close("path")?;
-        if traffic.end() == End::Blocked {
-            // A gap in the line, and a cross in it.
-            let (x, y) = (middle, f64::midpoint(from, to));
-            page.open("circle", &[("class", &"gap"), ("cx", &at(x)), ("cy", &at(y)), ("r", &11)])?;
-            page.close("circle")?;
-            page.open("path", &[("class", &"cross"), ("d", &format!("M{} {}l10 10m0-10l-10 10", at(x - 5.0), at(y - 5.0)))])?;
+        if blocked {
+            page.open("path", &[("class", &"cross"), ("d", &format!("M{} {}l10 10m0-10l-10 10", at(CROSS - 5.0), at(from - 5.0)))])?;
             page.close("path")?;
         }
         page.open("path", &[("class", &"head"), ("d", &format!("M{} {}v8l8-4z", at(end), at(to - 4.0)))])?;
         page.close("path")?;
-        let sign = if traffic.end() == End::Blocked { "\u{2715} " } else { "" };
+        let sign = if blocked { "\u{2715} " } else { "" };
         page.label((begin + 8.0, from - 5.0), "on", &format!("{sign}{}", self.what(link, traffic)), LETTERS_OF_A_LINK)?;
         page.label((begin + 8.0, from + 13.0), "small", &counts(traffic), LETTERS_OF_A_LINK)?;
         page.close("g")
@@ -247,10 +246,10 @@ fn counts(traffic: &Traffic) -> String {
 }
 
 /// What is worth drawing first: what is wrong, then what a document is about. Of the rest it does not matter here whether it works.
-fn weight(link: &Link, traffic: &Traffic) -> (bool, bool) {
+fn weight(link: &Link, traffic: &Traffic) -> (bool, bool, bool) {
     let covered = matches!(link.what, What::Service(_));
     let judged = traffic.verdict() != Verdict::Undecided;
-    (traffic.verdict() == Verdict::Unexpected || judged && traffic.end() == End::Blocked, judged || covered)
+    (judged && traffic.end() == End::Blocked, traffic.verdict() == Verdict::Unexpected, judged || covered)
 }
 
 /// Makes one node of hosts that do the same: first of servers that one client asks for one thing, then of clients that ask the same servers for it.
@@ -335,9 +334,11 @@ const WIDTH: u32 = 960;
 const CLIENTS: f64 = 216.0;
 const SERVERS: f64 = 740.0;
 const LEVEL: f64 = 520.0;
+/// Where a blocked one is broken.
+const CROSS: f64 = 446.0;
 /// Height of a link, and the space between two nodes.
 const SLOT: f64 = 40.0;
 const BETWEEN: f64 = 10.0;
 const LETTERS_OF_A_NODE: usize = 24;
 const LETTERS_OF_A_LONG_NODE: usize = 32;
-const LETTERS_OF_A_LINK: usize = 44;
+const LETTERS_OF_A_LINK: usize = 36;
