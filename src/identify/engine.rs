@@ -161,7 +161,13 @@ impl Live {
         let piece = Piece { from, bytes, offset, missing, time, frame, ends: setting.ends, transport: setting.transport };
         self.feed(piece, Setting { midstream: self.midstream, ..setting }, books);
         let silent = self.opening.iter().any(|opening| opening.is_empty()) && usize::from(self.pieces) < limit::PIECES_TRIED;
-        if matches!(self.stage, Stage::Done) && !silent { Want::Nothing } else { Want::More }
+        if !matches!(self.stage, Stage::Done) || silent {
+            return Want::More;
+        }
+        // Nothing more will be said of it while it lives, which may be hours.
+        self.facts.shrink_to_fit();
+        self.matches.shrink_to_fit();
+        Want::Nothing
     }
 
     fn setting(&self, parties: &Parties) -> Setting {

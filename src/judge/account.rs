@@ -223,7 +223,7 @@ impl Reason {
             Self::Midstream => "it began before the capture",
             Self::NotEnoughBytes => "too little was captured to tell",
             Self::SharedPort => "several documented rows fit equally",
-            Self::NotCovered => "no document covers either end: no host of it has a role, and nothing unmistakable was seen",
+            Self::NotCovered => "no document is about it: no row speaks of such traffic, or no end has a role that would bring its rows in",
         }
     }
 }
