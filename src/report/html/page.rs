@@ -96,7 +96,7 @@ impl<'a> Page<'a> {
         let short = cut(text, letters);
         self.open("text", &[("x", &at(x)), ("y", &at(y)), ("class", &class)])?;
         self.text(&short)?;
-        if short.len() < text.len() {
+        if short != text {
             self.element("title", &[], text)?;
         }
         self.close("text")

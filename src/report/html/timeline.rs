@@ -59,7 +59,10 @@ struct Scale {
 impl Scale {
     /// A scale that holds so many seconds, with at most six steps that people count in: 1, 2 or 5 times a power of ten, or parts of minutes and hours.
     fn of(seconds: f64) -> Self {
-        let seconds = seconds.max(LEAST_SECONDS);
+        // All at one moment: there is nothing to count.
+        if seconds < LEAST_SECONDS {
+            return Self { seconds: LEAST_SECONDS, step: 2.0 * LEAST_SECONDS };
+        }
         let power = 10_f64.powf((seconds / MOST_STEPS).log10().floor());
         let (by_ten, by_sixty) = ([1.0, 2.0, 5.0, 10.0].map(|part| part * power), STEPS_OF_MINUTES);
         let steps: &[f64] = if seconds > 60.0 { &by_sixty } else { &by_ten };
