@@ -2,11 +2,13 @@
 
 use std::io::{self, BufWriter, Write};
 
+use anstream::{ColorChoice, StripStream};
+
 use crate::app::args::Analyze;
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::{self, Basis};
-use crate::app::{Exit, Failure, evidence, output, target};
+use crate::app::{Exit, Failure, choice, evidence, output, target, whole};
 use crate::pipeline::{self, Plan};
 use crate::report::{Format, Report, Sheet, Style};
 
@@ -26,41 +28,66 @@ pub fn run(typed: Analyze) -> Result<Exit, Failure> {
     Ok(verdict(&typed, &report))
 }
 
-/// Runs the pipeline into the writer that was asked for; the second part is how writing went.
+/// Runs the pipeline into the place that was asked for; the second part is how writing went. A file is written whole or not at all: what cannot be read or
+/// written to its end leaves an old report alone.
 fn report<'a>(typed: &Analyze, (format, sheet): (Format, Sheet), plan: Plan<'a>, progress: &Progress) -> Result<(Report<'a>, io::Result<()>), Failure> {
+    let style = Style { verbose: typed.verbose, quiet: typed.quiet, sheet, fail_on: typed.fail_on.map(settings::threshold) };
+    let Some(path) = typed.output.as_deref() else {
+        let out = output(None, format.paints, typed.look.color).map_err(|error| Failure::Output { target: target(None), error })?;
+        return read_into(&mut BufWriter::with_capacity(OUTPUT_BUFFER, out), (format, style), plan, progress);
+    };
+    let mut read = None;
+    let put = whole::replace(path, |file| {
+        let out: &mut dyn Write = file;
+        let (report, answer) = if format.paints && choice(typed.look.color) != ColorChoice::Always {
+            read_into(&mut StripStream::new(out), (format, style), plan, progress)?
+        } else {
+            read_into(out, (format, style), plan, progress)?
+        };
+        read = Some(report);
+        answer.map_err(Stopped::Output)
+    });
+    match (put, read) {
+        (Ok(()), Some(report)) => Ok((report, Ok(()))),
+        (Err(Stopped::Output(error)), Some(report)) => Ok((report, Err(error))),
+        (Err(Stopped::Failure(failure)), _) => Err(failure),
+        (Err(Stopped::Output(error)), None) => Err(Failure::Output { target: target(Some(path)), error }),
+        // Without a failure there is a report.
+        (Ok(()), None) => Err(Failure::Output { target: target(Some(path)), error: io::Error::other("nothing was written") }),
+    }
+}
+
+fn read_into<'a>(out: &mut dyn Write, (format, style): (Format, Style), plan: Plan<'a>, progress: &Progress) -> Result<(Report<'a>, io::Result<()>), Failure> {
     let mut answer = Ok(());
-    let mut out = BufWriter::with_capacity(OUTPUT_BUFFER, Late { typed, format, out: None });
-    let mut writer =
-        format.open(&mut out, Style { verbose: typed.verbose, quiet: typed.quiet, sheet, fail_on: typed.fail_on.map(settings::threshold) }, plan.signatures);
+    let mut writer = format.open(out, style, plan.signatures);
     let report = pipeline::run(plan, &|done, all| progress.show(done, all), &mut |judged| {
         if answer.is_ok() {
             answer = writer.flow(judged);
         }
     })
-    .map_err(Failure::Capture)?;
+    .map_err(Failure::Capture);
     progress.clear();
+    let report = report?;
     let answer = answer.and_then(|()| writer.finish(&report));
     drop(writer);
     Ok((report, answer.and_then(|()| out.flush())))
 }
 
-/// The output, opened when the first byte is written: a capture that cannot be read leaves an old report alone.
-struct Late<'a> {
-    typed: &'a Analyze,
-    format: Format,
-    out: Option<Box<dyn Write>>,
+/// Why a file was not put in its place.
+enum Stopped {
+    Failure(Failure),
+    Output(io::Error),
 }
 
-impl Write for Late<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.out {
-            Some(out) => out.write(bytes),
-            None => self.out.insert(output(self.typed.output.as_deref(), self.format.paints, self.typed.look.color)?).write(bytes),
-        }
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
     }
+}
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.as_mut().map_or(Ok(()), |out| out.flush())
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
     }
 }
 
