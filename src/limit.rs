@@ -269,7 +269,7 @@ pub const CANDIDATES_SHOWN: usize = 8;
 /// Hosts of which it is remembered that they were heard or reached, by capture point: a large site's, at some 60 bytes each.
 pub const HOSTS_REMEMBERED: usize = fill(17);
 /// Pairs of client and server port of which it is remembered whether they worked, at some 80 bytes each.
-pub const PAIRS_REMEMBERED: usize = fill(17);
+pub const PAIRS_REMEMBERED: usize = fill(16);
 /// Places in a network at which captures are told apart, by interface and VLAN: the VLANs of a trunk.
 pub const POINTS_REMEMBERED: usize = 4096;
 /// Links (pairs of MAC addresses at a capture point) of which it is remembered whether answers came over them, at some 60 bytes each.

@@ -78,7 +78,8 @@ impl Selection {
 /// How often ends were met: Wireshark's fields name no flow, so a filter by addresses and ports selects whatever went between them.
 #[derive(Clone, Debug)]
 pub struct Ends {
-    met: Remembered<u64, u32>,
+    /// By a hash of the ends. Two ends with one hash would get a clause more than they need, and select the same.
+    met: Remembered<u32, u32>,
     hasher: foldhash::fast::FixedState,
 }
 
@@ -116,8 +117,8 @@ impl Ends {
         self.met.get(&key).copied().unwrap_or(0)
     }
 
-    fn key(&self, transport: Transport, one: Endpoint, other: Endpoint) -> u64 {
-        self.hasher.hash_one((transport, one.min(other), one.max(other)))
+    fn key(&self, transport: Transport, one: Endpoint, other: Endpoint) -> u32 {
+        (self.hasher.hash_one((transport, one.min(other), one.max(other))) >> 32) as u32
     }
 }
 
