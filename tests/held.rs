@@ -4,9 +4,9 @@
 //! its report prints, words included. The others are what is given back when the flow ends and its results go to the judge: *read on*, of flows whose protocol's reader
 //! still listens then, and *read to the end*, of those of which enough is known, so that only the record is left that says so.
 //!
-//! Wanted (issue 4) are 4 KiB at most before, and less than 256 bytes after. Before, a quarter of that is taken, results included. After, the record itself has 224 bytes, but
-//! with the room that its lists keep for more facts a flow that is read to the end takes some 300; those that are read on some 600, as their readers hold unfinished
-//! messages and what was said so far. Both have a bound of their own here, so that nobody makes it worse unawares.
+//! Wanted (issue 4) are 4 KiB at most before, and less than 256 bytes after. Before, a quarter of that is taken, results included. After, the record itself has 224 bytes; a
+//! flow that is read to the end took some 300 before its lists gave their spare room back, and was not counted again since; those that are read on some 600, as their
+//! readers hold unfinished messages and what was said so far. Both have a bound of their own here, so that nobody makes it worse unawares.
 //! The flow table's own record, and what the books learn, which is no flow's, are not counted.
 //!
 //! A sample of the shared captures; all of them with `PORTBOOK_ALL=1`.
