@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 
 use crate::capture::{self, Captures, Filter, Frame, Progress, Source, SourceError};
 use crate::decode::{self, Packet};
-use crate::flow::{self, FlowTable};
+use crate::flow::{self, FlowTable, Shard};
 use crate::identify::{Books, Identified, Identifier};
 use crate::judge::{Docket, Gatherer, Judge, Judged, Site, order};
 use crate::limit::{BATCH, FRAGMENT_BYTES, LIVE_FLOW_BYTES, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE, ROUNDS_AHEAD};
@@ -124,7 +124,7 @@ fn read_all(plan: &Plan<'_>, books: &Books, progress: OnProgress<'_>, sink: Sink
     let first = open(plan)?;
     let shards = if first.is_cheap_to_read_again() { plan.workers.max(1) } else { 1 };
     if shards == 1 {
-        return Ok(read_shard(plan, books, first, Shard { number: 0, of: 1 }, progress, sink));
+        return Ok(read_shard(plan, books, first, Shard::ALL, progress, sink));
     }
     let others = (1..shards).map(|_| open(plan)).collect::<Result<Vec<_>, _>>()?;
     std::thread::scope(|scope| {
@@ -180,18 +180,12 @@ fn open(plan: &Plan<'_>) -> Result<Captures, SourceError> {
     capture::open(plan.captures, capture::Options { filter })
 }
 
-/// Which part of the traffic a worker keeps.
-#[derive(Clone, Copy)]
-struct Shard {
-    number: usize,
-    of: usize,
-}
-
 /// One worker's way through the captures. What is counted of files and frames is the same for every shard; the first one's is kept.
 fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard, progress: OnProgress<'_>, sink: Sink<'_>) -> Read {
     let mut read = Read::default();
     let share = share_of(plan.memory, shard.of);
-    let (mut table, mut identifier) = (FlowTable::new(settings_of(share, &plan.flows)), Identifier::new(books).with_details(plan.records).within(share / 4));
+    let mut table = FlowTable::new(settings_of(share, &plan.flows)).sharing(shard);
+    let mut identifier = Identifier::new(books).with_details(plan.records).within(share / 4);
     let mut rounds = Rounds::default();
     let mut names = Vec::new();
     loop {
@@ -199,11 +193,9 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
             read.span_and_bytes(frames);
             while !frames.is_empty() {
                 let (now, later) = frames.split_at(rounds.room().min(frames.len()));
-                push(now, shard, &mut table, &mut identifier);
+                push(now, &mut table, &mut identifier);
                 frames = later;
                 if rounds.count(now) {
-                    // The other shards' packets count for what is over, too.
-                    table.advance(rounds.latest, &mut identifier);
                     sink(in_order(&mut identifier), &names);
                     names.clear();
                 }
@@ -218,7 +210,6 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
             break;
         }
     }
-    table.advance(rounds.latest, &mut identifier);
     sink(in_order(&mut identifier), &names);
     table.finish_in_parts(&rounds.ends, &mut identifier, &mut |identifier| sink(in_order(identifier), &[]));
     read.losses = Losses {
@@ -245,13 +236,10 @@ fn settings_of(share: usize, wanted: &flow::Settings) -> flow::Settings {
 }
 
 /// A packet's way as far as its flow.
-fn push(frames: &[Frame<'_>], shard: Shard, table: &mut FlowTable, identifier: &mut Identifier<'_>) {
+fn push(frames: &[Frame<'_>], table: &mut FlowTable, identifier: &mut Identifier<'_>) {
     // On the stack: an allocation of this size makes the allocator tidy up behind all the small ones, batch after batch.
     let mut packets: SmallVec<[Packet<'_>; BATCH]> = SmallVec::new();
     decode::decode_batch(frames, &mut packets);
-    if shard.of > 1 {
-        packets.retain(|packet| flow::shard_of(packet, shard.of) == shard.number);
-    }
     table.push(&packets, identifier);
 }
 

@@ -18,9 +18,6 @@ fn reports_on_shared_captures_do_not_depend_on_the_number_of_workers() {
     let captures = shared::captures(20);
     let read = AtomicUsize::new(0);
     shared::side_by_side(&captures, |capture| {
-        if NOT_YET.iter().any(|known| capture.ends_with(known)) {
-            return eprintln!("known to differ, not compared: {}", capture.display());
-        }
         // What is no capture is no capture for any number of them.
         let one = reports(capture, 1);
         for workers in [2, 3, 8] {
@@ -36,16 +33,6 @@ fn reports_on_shared_captures_do_not_depend_on_the_number_of_workers() {
     eprintln!("{read} of {} captures compared", captures.len());
     assert!(captures.is_empty() || read * 10 > captures.len() * 9, "most can be read: {read} of {}", captures.len());
 }
-
-/// Captures whose reports still depend on it, by the three rare cases that ARCHITECTURE.md names: packets far behind the latest one, and tunnels inside IP fragments.
-const NOT_YET: [&str; 6] = [
-    "functional/inputs/tls.pcap",
-    "pcap/ipsec_isakmp_esp.pcap",
-    "fuzz_dissect_packet/olsr-oobr-1.pcap",
-    "tests/olsr-oobr-1.pcap",
-    "Traces/erspan.pcap",
-    "gtp/gtp1_gn_normal_incl_fragmentation.pcap",
-];
 
 const FORMATS: [&str; 3] = ["text", "json", "ndjson"];
 

@@ -35,6 +35,11 @@ pub struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
+    /// Whether it is a fragment of a datagram.
+    pub const fn is_fragment(&self) -> bool {
+        matches!(self.content, Content::Ip(Ip { fragment: Some(_), .. }, _))
+    }
+
     /// A packet of which nothing is known but its frame.
     #[inline]
     pub(super) fn of(frame: &Frame<'a>) -> Self {

@@ -87,10 +87,11 @@ struct Sighting {
 
 impl Duplicates {
     /// Whether the packet is a copy of one that came before, within [`DUPLICATE_WINDOW`] of packet time. Call it once for every packet, fragments
-    /// before they are gathered; packets of both directions between two addresses must come to the same instance.
-    pub fn is_copy(&mut self, packet: &Packet<'_>) -> Option<DuplicateKind> {
+    /// before they are gathered; packets of both directions between two addresses must come to the same instance. `now` is the latest time of any packet so far,
+    /// those of other shards included: so the answer does not depend on what else this one holds.
+    pub fn is_copy(&mut self, packet: &Packet<'_>, now: Timestamp) -> Option<DuplicateKind> {
         let Content::Ip(ip, header) = &packet.content else { return None };
-        self.forget(packet.time);
+        self.forget(now);
         let fingerprint = self.fingerprint(packet, ip, header);
         let sighting = Sighting { interface: packet.interface, ttl: ip.ttl, vlan: packet.vlan, tunnel: packet.tunnel, mac: packet.mac };
         let Some(number) = self.find(fingerprint) else {
@@ -102,7 +103,9 @@ impl Duplicates {
         let place = self.place(number);
         let seen = self.ring.get_mut(place)?;
         let apart = packet.time.since(seen.time).max(seen.time.since(packet.time));
-        let kind = if apart <= DUPLICATE_WINDOW { seen.kind_of(&sighting, told_apart) } else { None };
+        // One that came late may lie behind others that are remembered for longer.
+        let is_remembered = now.nanos_since(seen.time) <= REMEMBERED;
+        let kind = if is_remembered && apart <= DUPLICATE_WINDOW { seen.kind_of(&sighting, told_apart) } else { None };
         if kind.is_none() {
             // Found before the older one from now on.
             self.remember(fingerprint, packet.time, sighting);
@@ -286,7 +289,7 @@ fn ports(source: u16, destination: u16) -> u32 {
 const PAYLOAD_COMPARED: usize = 16;
 /// Nanoseconds that a packet is remembered.
 const REMEMBERED: u64 = (DUPLICATE_WINDOW.as_nanos() + PATIENCE.as_nanos()) as u64;
-/// Remembered so much longer than the window, so that a capture slightly out of order gives the same answer whatever else the shard holds.
+/// Remembered so much longer than the window for captures that are slightly out of order.
 const PATIENCE: Duration = Duration::from_millis(30);
 
 #[cfg(test)]
@@ -348,7 +351,7 @@ mod tests {
 
     fn kinds(packets: &[Packet<'_>]) -> Vec<Option<DuplicateKind>> {
         let mut duplicates = Duplicates::default();
-        packets.iter().map(|packet| duplicates.is_copy(packet)).collect()
+        packets.iter().map(|packet| duplicates.is_copy(packet, packet.time)).collect()
     }
 
     #[test]
@@ -436,10 +439,11 @@ mod tests {
                     if let Content::Ip(ip, _) = &mut noise.content {
                         ip.source = [10, 9, 9, 9].into();
                     }
-                    duplicates.is_copy(&noise);
+                    duplicates.is_copy(&noise, noise.time);
                 }
                 if step % 7 == 0 {
-                    found.push(duplicates.is_copy(&packet(5 + (step / 70) as u32, b"data", step * 10)));
+                    let packet = packet(5 + (step / 70) as u32, b"data", step * 10);
+                    found.push(duplicates.is_copy(&packet, packet.time));
                 }
             }
             found
@@ -453,7 +457,8 @@ mod tests {
     fn memory_stays_at_its_bound() {
         let mut duplicates = Duplicates::default();
         for ident in 0..200_000 {
-            duplicates.is_copy(&packet(ident, b"", 0));
+            let packet = packet(ident, b"", 0);
+            duplicates.is_copy(&packet, packet.time);
         }
         assert!(duplicates.len() == DUPLICATES_REMEMBERED && duplicates.ring.len() == DUPLICATES_REMEMBERED);
     }

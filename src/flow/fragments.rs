@@ -8,7 +8,6 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -116,10 +115,10 @@ struct Datagram {
 
 impl Fragments {
     /// Takes a fragment: a packet whose [`Ip::fragment`] is set, of which [`Packet::payload`] is all that follows the IP header.
-    /// None where the packet is no fragment.
+    /// None where the packet is no fragment. `now` is the latest time of any packet so far.
     ///
     /// Count the packet for the flow of `header`'s ports (and `earlier` with it); feed payload and transport state only from `whole`.
-    pub fn add<'a>(&'a mut self, packet: &Packet<'a>) -> Option<Gathered<'a>> {
+    pub fn add<'a>(&'a mut self, packet: &Packet<'a>, now: Timestamp) -> Option<Gathered<'a>> {
         let Content::Ip(ip, header) = packet.content else { return None };
         let fragment = ip.fragment?;
         self.counts.fragments += 1;
@@ -129,8 +128,8 @@ impl Fragments {
             return Some(Gathered { header: Some(header), earlier: Earlier::default(), whole: Some(whole) });
         }
         let key = Key { source: ip.source, destination: ip.destination, ident: ip.ident, transport: ip.transport };
-        self.expire(packet.time);
-        self.begin(key, packet.time);
+        self.expire(now);
+        self.begin(key, now);
         let datagram = self.datagrams.get_mut(&key)?;
         let (before, was_spoiled) = (datagram.bytes.len(), datagram.spoiled);
         datagram.put(fragment, packet);
@@ -163,14 +162,10 @@ impl Fragments {
         self.bytes
     }
 
-    /// Begins a datagram, unless one of that key is being gathered and young enough.
+    /// Begins a datagram, unless one of that key is being gathered.
     fn begin(&mut self, key: Key, now: Timestamp) {
-        if let Some(known) = self.datagrams.get(&key) {
-            if now.since(known.begun) <= FRAGMENT_TIMEOUT {
-                return;
-            }
-            let birth = known.birth;
-            self.drop_if(key, birth, false);
+        if self.datagrams.contains_key(&key) {
+            return;
         }
         self.births += 1;
         let birth = self.births;
@@ -180,11 +175,11 @@ impl Fragments {
         self.order.push_back((key, birth));
     }
 
-    /// Drops datagrams that hosts have given up, with some patience for captures out of order.
+    /// Drops datagrams that hosts have given up.
     fn expire(&mut self, now: Timestamp) {
         while let Some((key, birth)) = self.order.front().copied() {
             let live = self.datagrams.get(&key).filter(|datagram| datagram.birth == birth);
-            if live.is_some_and(|datagram| now.since(datagram.begun) <= FRAGMENT_TIMEOUT + PATIENCE) {
+            if live.is_some_and(|datagram| now.since(datagram.begun) <= FRAGMENT_TIMEOUT) {
                 break;
             }
             self.order.pop_front();
@@ -313,8 +308,6 @@ impl Datagram {
 
 /// Entries of completed datagrams that may stand in the order before it is cleaned.
 const SETTLED: usize = 256;
-/// Kept so much longer than hosts wait, so that a capture slightly out of order gives the same answer whatever else the shard holds.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -348,9 +341,13 @@ mod tests {
         }
     }
 
+    fn add_at(fragments: &mut Fragments, packet: Packet<'_>) {
+        fragments.add(&packet, packet.time);
+    }
+
     fn add(fragments: &mut Fragments, offset: u32, more: bool, bytes: &[u8]) -> Option<Vec<u8>> {
         let packet = fragment(1, offset, more, bytes, bytes.len() as u32, 0);
-        fragments.add(&packet).unwrap().whole.map(|whole| whole.bytes.to_vec())
+        fragments.add(&packet, packet.time).unwrap().whole.map(|whole| whole.bytes.to_vec())
     }
 
     const PORTS: Header = Header::Udp { source: 0x1234, destination: 53 };
@@ -374,7 +371,7 @@ mod tests {
         let mut fragments = Fragments::default();
         add(&mut fragments, 0, true, &DATAGRAM[..16]);
         let last = fragment(1, 16, false, &DATAGRAM[16..], 8, 0);
-        let whole = fragments.add(&last).unwrap().whole.unwrap();
+        let whole = fragments.add(&last, last.time).unwrap().whole.unwrap();
         let packet = datagram(&last, whole.bytes, whole.wire_len);
         assert_eq!((packet.payload, packet.payload_len), (&b"abcdefghijklmnop"[..], 16));
         assert!(matches!(packet.content, Content::Ip(Ip { fragment: None, .. }, PORTS)));
@@ -384,11 +381,11 @@ mod tests {
     fn later_fragments_take_the_ports_of_the_first_and_earlier_ones_are_told_with_it() {
         let mut fragments = Fragments::default();
         let late = fragment(1, 16, false, &DATAGRAM[16..], 8, 0);
-        assert_eq!(fragments.add(&late).unwrap().header, None);
+        assert_eq!(fragments.add(&late, late.time).unwrap().header, None);
         let first = fragment(1, 0, true, &DATAGRAM[..8], 8, 0);
-        let gathered = fragments.add(&first).unwrap();
+        let gathered = fragments.add(&first, first.time).unwrap();
         assert_eq!((gathered.header, gathered.earlier), (Some(PORTS), Earlier { packets: 1, bytes: 28 }));
-        let again = fragments.add(&late).unwrap();
+        let again = fragments.add(&late, late.time).unwrap();
         assert_eq!((again.header, again.earlier, again.whole), (Some(PORTS), Earlier::default(), None));
     }
 
@@ -415,18 +412,18 @@ mod tests {
     #[test]
     fn what_the_snap_length_cut_ends_the_bytes_but_not_the_datagram() {
         let mut fragments = Fragments::default();
-        fragments.add(&fragment(1, 0, true, &DATAGRAM[..12], 16, 0));
+        add_at(&mut fragments, fragment(1, 0, true, &DATAGRAM[..12], 16, 0));
         let last = fragment(1, 16, false, &DATAGRAM[16..], 8, 0);
-        let whole = fragments.add(&last).unwrap().whole.unwrap();
+        let whole = fragments.add(&last, last.time).unwrap().whole.unwrap();
         assert_eq!((whole.bytes, whole.wire_len), (&DATAGRAM[..12], 24));
     }
 
     #[test]
     fn an_identification_used_again_after_the_timeout_is_another_datagram() {
         let mut fragments = Fragments::default();
-        fragments.add(&fragment(1, 0, true, &DATAGRAM[..16], 16, 0));
+        add_at(&mut fragments, fragment(1, 0, true, &DATAGRAM[..16], 16, 0));
         let late = fragment(1, 16, false, &DATAGRAM[16..], 8, 31);
-        assert_eq!(fragments.add(&late).unwrap().whole, None);
+        assert_eq!(fragments.add(&late, late.time).unwrap().whole, None);
         assert_eq!(fragments.finish().incomplete, 2);
     }
 
@@ -435,7 +432,7 @@ mod tests {
         let mut fragments = Fragments::default();
         let bytes = vec![0; 32_000];
         for ident in 0..2_000 {
-            fragments.add(&fragment(ident, 0, true, &bytes, 32_000, 0));
+            add_at(&mut fragments, fragment(ident, 0, true, &bytes, 32_000, 0));
             assert!(fragments.held() <= FRAGMENT_BYTES);
         }
         let evicted = fragments.counts().evicted;

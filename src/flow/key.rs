@@ -86,9 +86,28 @@ pub(super) fn of_packet(packet: &Packet<'_>) -> Option<Keyed> {
     Some(Key::between(ip.transport, (ip.source, source), (ip.destination, destination), two_way, about))
 }
 
+/// Which part of the traffic a table keeps, where several share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Its number, from 0.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+impl Shard {
+    /// All of it.
+    pub const ALL: Self = Self { number: 0, of: 1 };
+
+    /// Whether it is this table that keeps the packet.
+    pub fn keeps(self, packet: &Packet<'_>) -> bool {
+        self.of <= 1 || shard_of(packet, self.of) == self.number
+    }
+}
+
 /// Which of `shards` tables a packet belongs to: by its address pair, an ICMP error by the pair it quotes. So a control flow and its data flows,
 /// a flow and its fragments, a flow and the errors about it meet in one table. Packets without IP go to the first.
-pub fn shard_of(packet: &Packet<'_>, shards: usize) -> usize {
+fn shard_of(packet: &Packet<'_>, shards: usize) -> usize {
     let Content::Ip(Ip { source, destination, .. }, _) = packet.content else { return 0 };
     let (source, destination) = quote_of(packet).map_or((source, destination), |quote| (quote.source, quote.destination));
     (pair_hash(source, destination) >> 16) as usize % shards.max(1)

@@ -34,7 +34,7 @@ use crate::time::Timestamp;
 pub use community::{community_id, community_id_of};
 pub use duplicates::{DuplicateKind, Duplicates};
 pub use fragments::{Earlier, FragmentCounts, Fragments, Gathered, Whole};
-pub use key::shard_of;
+pub use key::Shard;
 pub use table::{Counts, FlowTable, Settings};
 
 /// All packets of one conversation.

@@ -13,7 +13,7 @@ use crate::flow::key::{self, Key, Keyed};
 use crate::flow::live::{Live, Weight};
 use crate::flow::slab::Slab;
 use crate::flow::stream::{Outlet, Ready};
-use crate::flow::{Data, DuplicateKind, Duplicates, Ended, Flow, FragmentCounts, Fragments, Observer, Slot, Want, direction, unreachable};
+use crate::flow::{Data, DuplicateKind, Duplicates, Ended, Flow, FragmentCounts, Fragments, Observer, Shard, Slot, Want, direction, unreachable};
 use crate::limit::{BATCH, LIVE_FLOWS, STREAMS_BYTES_HELD};
 use crate::net::{Side, Transport};
 use crate::time::Timestamp;
@@ -112,6 +112,7 @@ impl Counts {
 /// All live flows of one shard.
 pub struct FlowTable {
     settings: Settings,
+    shard: Shard,
     /// Tags and places in `flows`. Found by tag first, so that many packets can be looked up before any flow is touched.
     index: HashTable<(u32, u32)>,
     flows: Slab<Live>,
@@ -153,6 +154,7 @@ impl FlowTable {
         let budget = settings.streams_bytes;
         Self {
             settings,
+            shard: Shard::ALL,
             index: HashTable::new(),
             flows: Slab::default(),
             seed: RandomState::default(),
@@ -166,10 +168,23 @@ impl FlowTable {
         }
     }
 
+    /// A table that shares the traffic with others. Each is told of all packets and keeps its own; all go by the time of all packets, and gather all
+    /// fragments, as what is inside may be another's: so what a flow becomes does not depend on how many tables there are.
+    #[must_use]
+    pub const fn sharing(mut self, shard: Shard) -> Self {
+        self.shard = shard;
+        self
+    }
+
     /// Takes packets in, in order of capture, and tells the observer what became of them.
     pub fn push(&mut self, packets: &[Packet<'_>], observer: &mut impl Observer) {
         for batch in packets.chunks(BATCH) {
-            let mut places: SmallVec<[Place; BATCH]> = batch.iter().map(|packet| self.place(packet)).collect();
+            let mut now = self.now;
+            let mut places: SmallVec<[Place; BATCH]> = SmallVec::new();
+            places.extend(batch.iter().map(|packet| {
+                now = now.max(packet.time);
+                self.place(packet, now)
+            }));
             for address in places.iter_mut().filter_map(Place::address) {
                 address.slot = self.index.find(spread(address.tag), |(tag, _)| *tag == address.tag).map(|(_, slot)| *slot);
             }
@@ -187,8 +202,7 @@ impl FlowTable {
         }
     }
 
-    /// Time has come to `now`, as other tables of the same capture may know first: ends the flows that are over. To be told before
-    /// [`finish`](Self::finish) wherever there are several tables, so that what a flow ends with does not depend on which one it was in.
+    /// Time has come to `now`, with no packet that shows it: ends the flows that are over.
     pub fn advance(&mut self, now: Timestamp, observer: &mut impl Observer) {
         self.now = self.now.max(now);
         if now >= self.next_second {
@@ -205,7 +219,11 @@ impl FlowTable {
     /// The same in parts, so that not all of them need be held at once: those that began up to the first of `ends`, which ascend, up to the second, and so
     /// on; `part` is told after each. With the same `ends` for all tables of a capture the parts of all together are in order again.
     pub fn finish_in_parts<O: Observer>(&mut self, ends: &[Timestamp], observer: &mut O, part: &mut dyn FnMut(&mut O)) {
-        self.counts.fragments = self.fragments.finish();
+        let fragments = self.fragments.finish();
+        if self.shard.number == 0 {
+            // All tables gathered the same.
+            self.counts.fragments = fragments;
+        }
         let mut live: Vec<_> = self.flows.iter().map(|(slot, flow)| (flow.order(), slot)).collect();
         live.sort_unstable();
         let mut live = live.into_iter().peekable();
@@ -257,16 +275,22 @@ impl FlowTable {
         self.index.is_empty() && self.budget == self.settings.streams_bytes
     }
 
-    /// Counts a packet, and finds out where it belongs.
-    fn place(&mut self, packet: &Packet<'_>) -> Place {
-        self.counts.packets += 1;
-        if let Some(fault) = packet.fault {
+    /// Counts a packet, if it is this table's, and finds out where it belongs.
+    fn place(&mut self, packet: &Packet<'_>, now: Timestamp) -> Place {
+        let is_mine = self.shard.keeps(packet);
+        if !is_mine && !packet.is_fragment() {
+            return Place::Nowhere;
+        }
+        self.counts.packets += u64::from(is_mine);
+        if is_mine && let Some(fault) = packet.fault {
             self.counts.faults.one((fault.layer, fault.what));
         }
         if !self.settings.keep_duplicates
-            && let Some(kind) = self.duplicates.is_copy(packet)
+            && let Some(kind) = self.duplicates.is_copy(packet, now)
         {
-            self.counts.duplicates.one(kind);
+            if is_mine {
+                self.counts.duplicates.one(kind);
+            }
             return Place::Nowhere;
         }
         match (&packet.content, key::of_packet(packet)) {
@@ -310,16 +334,18 @@ impl FlowTable {
     fn take_fragment(&mut self, packet: &Packet<'_>, observer: &mut impl Observer) {
         // Out of the table while the datagram is lent from it.
         let mut fragments = std::mem::take(&mut self.fragments);
-        if let (Some(gathered), Content::Ip(ip, _)) = (fragments.add(packet), packet.content) {
+        if let (Some(gathered), Content::Ip(ip, _)) = (fragments.add(packet, self.now), packet.content) {
             let named = gathered.header.map(|header| Packet { content: Content::Ip(ip, header), payload: &[], payload_len: 0, ..*packet });
             let outer = named.as_ref().and_then(key::of_packet);
-            if let (Some(named), Some(keyed)) = (named, outer) {
-                let (packets, bytes) = (1 + gathered.earlier.packets, u64::from(ip.len) + gathered.earlier.bytes);
-                self.take(&named, &self.address(keyed), Weight { packets, bytes, payload: 0 }, observer);
-            } else if named.is_some() {
-                self.counts.without_ends.add(ip.transport, 1 + gathered.earlier.packets);
+            match (named.filter(|_| self.shard.keeps(packet)), outer) {
+                (Some(named), Some(keyed)) => {
+                    let (packets, bytes) = (1 + gathered.earlier.packets, u64::from(ip.len) + gathered.earlier.bytes);
+                    self.take(&named, &self.address(keyed), Weight { packets, bytes, payload: 0 }, observer);
+                }
+                (Some(_), None) => self.counts.without_ends.add(ip.transport, 1 + gathered.earlier.packets),
+                (None, _) => {}
             }
-            let whole = gathered.whole.map(|whole| decode::datagram(packet, whole.bytes, whole.wire_len));
+            let whole = gathered.whole.map(|whole| decode::datagram(packet, whole.bytes, whole.wire_len)).filter(|whole| self.shard.keeps(whole));
             if let Some(keyed) = whole.as_ref().and_then(key::of_packet)
                 && let Some(whole) = &whole
             {

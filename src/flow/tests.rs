@@ -472,7 +472,28 @@ fn three_shards_tell_what_one_tells() {
     let busy = busy();
     let [one, three] = [1, 3].map(|shards| format!("{:#?}", busy.run_sharded(shards)));
     assert_eq!(one, three);
-    assert!((0..3).all(|shard| busy.packets.iter().any(|packet| shard_of(packet, 3) == shard)));
+    assert!((0..3).all(|number| busy.packets.iter().any(|packet| Shard { number, of: 3 }.keeps(packet))));
+}
+
+#[test]
+fn a_packet_far_behind_the_others_finds_the_same_in_any_number_of_shards() {
+    let mut all = Trace::new();
+    for host in 1..9 {
+        let mut t = Trace::new().between(([192, 0, 2, host], 50_000), ([198, 51, 100, host], 8_883));
+        t.wait(u64::from(host) * 30);
+        t.client().datagram(b"first");
+        all.merge(t);
+    }
+    // Of each flow a copy and another packet, behind packets of the others that are up to four minutes later.
+    let late: Vec<_> = all.packets.iter().flat_map(|packet| [*packet, Packet { time: packet.time + std::time::Duration::from_secs(20), ..*packet }]).collect();
+    all.packets.extend(late);
+    for (packet, number) in all.packets.iter_mut().zip(1..) {
+        packet.frame.number = number;
+    }
+    let one = format!("{:#?}", all.run_sharded(1));
+    for shards in [2, 3, 8] {
+        assert_eq!(one, format!("{:#?}", all.run_sharded(shards)), "{shards} shards");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::capture::FrameId;
 use crate::decode::{Content, Header, Ip, Packet, Tcp, TcpFlags, TunnelPath, VlanStack};
-use crate::flow::{Data, Flow, FlowTable, Observer, Parties, Settings, Slot, Want, shard_of};
+use crate::flow::{Counts, Data, Flow, FlowTable, Observer, Parties, Settings, Shard, Slot, Want};
 use crate::net::{Endpoint, Side, Transport};
 use crate::time::Timestamp;
 
@@ -256,18 +256,17 @@ impl Trace {
         (seen, table)
     }
 
-    /// Through `shards` tables; flows in order of their first packets.
-    pub fn run_sharded(&self, shards: usize) -> Vec<Flow> {
-        let mut flows = Vec::new();
-        for shard in 0..shards {
-            let (mut table, mut seen) = (FlowTable::new(Settings::default()), Seen::default());
-            let mine: Vec<_> = self.packets.iter().filter(|packet| shard_of(packet, shards) == shard).copied().collect();
-            table.push(&mine, &mut seen);
-            table.advance(self.packets.last().unwrap().time, &mut seen);
+    /// Through `shards` tables; flows in order of their first packets, and what all tables counted.
+    pub fn run_sharded(&self, shards: usize) -> (Vec<Flow>, Counts) {
+        let (mut flows, mut counts) = (Vec::new(), Counts::default());
+        for number in 0..shards {
+            let (mut table, mut seen) = (FlowTable::new(Settings::default()).sharing(Shard { number, of: shards }), Seen::default());
+            table.push(&self.packets, &mut seen);
             table.finish(&mut seen);
             flows.extend(seen.flows);
+            counts.merge(table.counts().clone());
         }
-        flows.sort_by_key(|flow| (flow.first, flow.first_frame));
-        flows
+        flows.sort_by_key(|flow| (flow.first, flow.first_frame, flow.client.endpoint));
+        (flows, counts)
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 
-use super::{LEAST_SHARE, Shard, push};
+use super::{LEAST_SHARE, push};
 use crate::capture::live::{Cards, Clock, Live};
 use crate::capture::{CaptureFile, Interface, Source, SourceError};
 use crate::count::Tally;
@@ -230,7 +230,7 @@ impl<'b> Worker<'b> {
                 *wire_bytes += u64::from(frame.wire_len);
                 *span = Some(span.map_or((frame.time, frame.time), |(first, last)| (first.min(frame.time), last.max(frame.time))));
             }
-            push(frames, Shard { number: 0, of: 1 }, table, identifier);
+            push(frames, table, identifier);
         });
         if is_idle {
             table.advance(source.passed(), identifier);

@@ -43,7 +43,11 @@ fn erspan(ip: &[u8]) -> Vec<u8> {
 }
 
 fn flows_of(frames: &[Vec<u8>]) -> (Seen, Counts) {
-    let mut table = FlowTable::new(Settings::default());
+    flows_of_shard(frames, Shard::ALL)
+}
+
+fn flows_of_shard(frames: &[Vec<u8>], shard: Shard) -> (Seen, Counts) {
+    let mut table = FlowTable::new(Settings::default()).sharing(shard);
     let mut seen = Seen::default();
     for (number, bytes) in (1..).zip(frames) {
         let (id, time) = (FrameId { file: 0, number }, Timestamp::from_nanos(number as i64 * 1_000));
@@ -72,4 +76,43 @@ fn the_same_packets_by_both_tunnels_are_counted_once() {
     assert_eq!((flow.client.packets, flow.server.packets, seen.text(Side::Client)), (2, 1, "ask".into()));
     // etherparse leaves the identification 0, so a copy shows by its way alone.
     assert_eq!((counts.packets, counts.duplicates.iter().collect::<Vec<_>>().len(), counts.duplicates.total()), (9, 1, 6));
+}
+
+/// The IP packet in two fragments, the first with 24 bytes behind its header.
+fn in_fragments(ip: &[u8], ident: u8) -> [Vec<u8>; 2] {
+    let (header, payload) = ip.split_at(20);
+    let (first, second) = payload.split_at(24);
+    [(first, [0x20, 0]), (second, [0, 3])].map(|(payload, flags_and_offset)| {
+        let length = [0, 20 + payload.len() as u8];
+        [&header[..2], &length, &[0, ident], &flags_and_offset, &header[8..], payload].concat()
+    })
+}
+
+#[test]
+fn what_is_in_fragments_comes_to_the_table_that_keeps_it_however_many_there_are() {
+    let mut frames: Vec<Vec<u8>> = Vec::new();
+    // Of a connection one packet bare and others in tunnels, and an ICMP error about it from somewhere else, all in fragments.
+    let mut error = Vec::new();
+    PacketBuilder::ipv4([198, 51, 100, 7], [10, 0, 0, 1], 64).icmpv4_raw(3, 1, [0; 4]).write(&mut error, &handshake()[0]).unwrap();
+    let packets = handshake();
+    frames.push(packets[0].clone());
+    frames.extend(in_fragments(&vxlan(&packets[1]), 1));
+    frames.extend(in_fragments(&erspan(&packets[2]), 2));
+    frames.extend(in_fragments(&error, 3));
+    let told = |shards: usize| {
+        let (mut flows, mut counts) = (Vec::new(), Counts::default());
+        for number in 0..shards {
+            let (seen, counted) = flows_of_shard(&frames, Shard { number, of: shards });
+            flows.extend(seen.flows);
+            counts.merge(counted);
+        }
+        flows.sort_by_key(|flow| (flow.first, flow.first_frame, flow.client.endpoint));
+        (flows, counts)
+    };
+    let (flows, counts) = told(1);
+    let connection = flows.iter().find(|flow| flow.transport == Transport::TCP).unwrap();
+    assert_eq!((connection.history.as_str(), connection.rejections.len(), counts.fragments.whole), ("ShD", 1, 3), "{flows:#?}");
+    for shards in [2, 3, 8] {
+        assert_eq!(format!("{:#?}", (&flows, &counts)), format!("{:#?}", told(shards)), "{shards} shards");
+    }
 }
