@@ -4,9 +4,9 @@
 //! its report prints, words included. The others are what is given back when the flow ends and its results go to the judge: *read on*, of flows whose protocol's reader
 //! still listens then, and *read to the end*, of those of which enough is known, so that only the record is left that says so.
 //!
-//! Wanted (issue 4) are 4 KiB at most before, and less than 256 bytes after. Before, a quarter of that is taken, results included. After, the record itself has 224 bytes; a
-//! flow that is read to the end took some 300 before its lists gave their spare room back, and was not counted again since; those that are read on some 600, as their
-//! readers hold unfinished messages and what was said so far. Both have a bound of their own here, so that nobody makes it worse unawares.
+//! Wanted (issue 4) are 4 KiB at most before, and less than 256 bytes after. Before, a quarter of that is taken, results included. After, the record itself has 240 bytes at most,
+//! names of protocols and what matched included: what a flow that is read to the end keeps. Those that are read on take some 600, as their readers hold unfinished messages
+//! and what was said so far. Both have a bound of their own here, so that nobody makes it worse unawares.
 //! The flow table's own record, and what the books learn, which is no flow's, are not counted.
 //!
 //! A sample of the shared captures; all of them with `PORTBOOK_ALL=1`.
@@ -47,7 +47,7 @@ fn a_live_flow_holds_little_before_it_is_recognised_and_less_after() {
     eprintln!("after, without them, read to the end: {}", held.read_to_the_end);
     assert!(held.before.flows > 100 && held.read_to_the_end.flows > 20, "there is something to be averaged: {held:?}");
     assert!(held.before.mean() <= 4_096, "{}", held.before);
-    assert!(held.read_to_the_end.mean() < 320, "{}", held.read_to_the_end);
+    assert!(held.read_to_the_end.mean() < 256, "{}", held.read_to_the_end);
     assert!(held.read_on.mean() < 1_024, "{}", held.read_on);
     assert!(held.with_results.mean() < 1_536, "{}", held.with_results);
 }

@@ -218,7 +218,7 @@ impl FlowDue {
         hold(self.rule.as_ref().is_none_or(|due| due == rule), "rule", &|| rule.to_owned());
         hold(self.confidence.is_none_or(|due| due == judged.confidence), "confidence", &|| word(&judged.confidence));
         let protocol = &judged.identified.protocol;
-        hold(self.protocol.as_ref().is_none_or(|due| due == protocol), "protocol", &|| stacked(protocol));
+        hold(self.protocol.as_ref().is_none_or(|due| *due == **protocol), "protocol", &|| stacked(protocol));
         let names = || judged.names[1].iter().map(|named| named.name.as_str());
         hold(self.name.as_ref().is_none_or(|due| names().any(|name| name == due)), "names", &|| names().collect::<Vec<_>>().join(" "));
         let says = cause.map_or("", |cause| &cause.says);

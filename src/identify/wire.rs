@@ -93,11 +93,11 @@ impl<'a> Cursor<'a> {
 /// Text from the wire for people: what is not [printable](is_unprintable) and broken UTF-8 replaced, ends trimmed, at most [`limit::TEXT_KEPT`] bytes read.
 pub fn printable(bytes: &[u8]) -> Box<str> {
     let cut = bytes.get(..limit::TEXT_KEPT).unwrap_or(bytes);
-    // Nearly all of it is plain ASCII.
-    if let Some(text) = cut.is_ascii().then(|| std::str::from_utf8(cut).ok()).flatten()
-        && !text.bytes().any(|byte| byte.is_ascii_control())
+    // Nearly all of it is plain ASCII; looked at without a branch a byte.
+    if cut.iter().fold(true, |plain, byte| plain & matches!(byte, 0x20..0x7f))
+        && let Ok(text) = std::str::from_utf8(cut)
     {
-        return text.trim().into();
+        return text.trim_ascii().into();
     }
     let text: String = String::from_utf8_lossy(cut).chars().map(|c| if is_unprintable(c) { ' ' } else { c }).collect();
     text.trim().into()
@@ -128,15 +128,33 @@ pub fn hold(held: &mut Vec<u8>, bytes: &[u8], most: usize) -> usize {
 
 /// A host name from the wire as the name book wants it: lower case, no trailing dot; none where the bytes are no name.
 pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
-    let text = std::str::from_utf8(bytes).ok()?.trim_end_matches('\0').trim_end_matches('.');
-    let fits = !text.is_empty() && text.len() <= 253;
-    if text.is_ascii() {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        return (fits && text.bytes().all(allowed)).then(|| text.to_ascii_lowercase().into());
+    let without = |bytes: &[u8], end: u8| bytes.iter().rposition(|byte| *byte != end).map_or(0, |last| last + 1);
+    let bytes = bytes.get(..without(bytes, 0))?;
+    let bytes = bytes.get(..without(bytes, b'.'))?;
+    if bytes.is_empty() || bytes.len() > 253 {
+        return None;
     }
+    let lower: Vec<u8> = bytes.iter().map(|byte| IN_HOST_NAMES[usize::from(*byte)]).collect();
+    if !lower.contains(&0) {
+        return String::from_utf8(lower).ok().map(String::into_boxed_str);
+    }
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.is_ascii())?;
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    (fits && text.chars().all(allowed)).then(|| text.to_lowercase().into())
+    text.chars().all(allowed).then(|| text.to_lowercase().into())
 }
+
+/// How a byte of a host name is written: lower case; zero where none has it.
+const IN_HOST_NAMES: [u8; 256] = {
+    let mut written = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+            written[byte as usize] = byte.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    written
+};
 
 /// The host of an absolute `http:` or `https:` address, without port, in lower case: a name or an address; none where there is none.
 pub fn host_of_url(url: &str) -> Option<Box<str>> {
@@ -157,6 +175,20 @@ pub fn begins(bytes: &[u8], word: &[u8]) -> bool {
 pub fn may_begin(bytes: &[u8], word: &[u8]) -> bool {
     let len = bytes.len().min(word.len());
     bytes.get(..len).zip(word.get(..len)).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
+}
+
+/// The lines of a message that is there whole, without their LF.
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(bytes);
+    std::iter::from_fn(move || {
+        let all = rest?;
+        let (line, after) = match memchr::memchr(b'\n', all).and_then(|end| all.split_at_checked(end)) {
+            Some((line, after)) => (line, after.get(1..)),
+            None => (all, None),
+        };
+        rest = after;
+        Some(line)
+    })
 }
 
 /// Cuts one side's stream into lines. Keeps an unfinished line, at most [`limit::LINE_KEPT`] bytes of it; the rest of a longer one is dropped.

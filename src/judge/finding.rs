@@ -373,7 +373,7 @@ impl Gathered {
             servers: BTreeSet::from([flow.server.endpoint.ip]),
             ports: BTreeSet::from([(flow.transport, flow.server.endpoint.port)]),
             server_names: judged.names[1].iter().map(|named| named.name.clone()).collect(),
-            protocol: judged.identified.protocol.clone(),
+            protocol: judged.identified.protocol.to_vec(),
             instead: None,
             stopped: None,
             minutes: BTreeSet::from([minute_of(flow.first)]),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::identify::wire::printable;
+use crate::identify::wire::{lines, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport, is_group};
@@ -215,9 +215,10 @@ fn kept(sequence: &[u8]) -> &[u8] {
 
 /// The value of a header line, its name compared without case.
 fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    head.split(|byte| *byte == b'\n').skip(1).find_map(|line| {
-        let (key, value) = line.split_at_checked(line.iter().position(|byte| *byte == b':')?)?;
-        key.trim_ascii().eq_ignore_ascii_case(name).then(|| value.get(1..).unwrap_or_default().trim_ascii())
+    lines(head).skip(1).find_map(|line| {
+        let rest = line.get(..name.len()).filter(|key| key.eq_ignore_ascii_case(name)).and_then(|_| line.get(name.len()..))?;
+        // Blanks may stand before the colon (RFC 3261 section 7.3.1).
+        rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii)
     })
 }
 

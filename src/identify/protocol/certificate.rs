@@ -98,8 +98,17 @@ fn name_of(name: &[u8]) -> Box<str> {
 
 /// Whether a public authority's name stands in common name or organisation.
 fn is_public(name: &[u8]) -> bool {
-    let words = attributes(name).into_iter().flatten().map(|part| String::from_utf8_lossy(part).to_lowercase());
-    words.into_iter().any(|words| PUBLIC_AUTHORITIES.iter().any(|known| words.contains(known)))
+    // Each begins with a letter, and they are in order.
+    let of_letter = |letter: u8| {
+        let from = PUBLIC_AUTHORITIES.partition_point(|known| known.as_bytes() < &[letter][..]);
+        PUBLIC_AUTHORITIES.iter().skip(from).take_while(move |known| known.as_bytes().first() == Some(&letter))
+    };
+    let begins = |rest: &[u8]| rest.first().is_some_and(|letter| of_letter(*letter).any(|known| rest.starts_with(known.as_bytes())));
+    let holds = |part: &[u8]| {
+        let words = part.to_ascii_lowercase();
+        (0..words.len()).any(|at| words.get(at..).is_some_and(begins))
+    };
+    attributes(name).into_iter().flatten().any(holds)
 }
 
 /// Common name and organisation of a distinguished name.

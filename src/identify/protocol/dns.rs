@@ -4,7 +4,7 @@ use crate::identify::NameSource;
 use crate::identify::wire::Cursor;
 use crate::net::Transport;
 
-use super::dns_message::{Message, read_question};
+use super::dns_message::{Message, read_name, read_question};
 use super::dns_reader::Names;
 use super::{Gate, Known, Look, Opening, Strength};
 
@@ -98,10 +98,9 @@ fn damaged(bytes: &[u8], response: bool) -> Look {
     if questions == 1 && answers <= if response { 32 } else { 0 } && authority <= 16 && additional <= 16 && bytes.len() > 12 {
         return Look::Yes(0, 12, "DNS header of one question, the rest damaged");
     }
-    match read_question(bytes, 12) {
-        Some((question, _)) if question.class == 1 && (1..=260).contains(&question.kind) && question.name.contains('.') => {
-            Look::Yes(12, u32::try_from(question.name.len() + 6).unwrap_or(u32::MAX), "DNS question behind a damaged header")
-        }
+    let asked = read_question(bytes, 12).filter(|(question, _)| question.class == 1 && (1..=260).contains(&question.kind));
+    match asked.and_then(|_| read_name(bytes, 12)) {
+        Some((name, _)) if name.contains('.') => Look::Yes(12, u32::try_from(name.len() + 6).unwrap_or(u32::MAX), "DNS question behind a damaged header"),
         _ => Look::No,
     }
 }

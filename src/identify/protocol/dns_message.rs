@@ -37,10 +37,10 @@ impl Header {
 }
 
 /// What is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// Lower case, without trailing dot; empty for the root.
-    pub name: String,
+    /// Where its name begins, for [`Message::name`].
+    pub name: usize,
     /// Record type.
     pub kind: u16,
     /// Class; the highest bit is the unicast wish of multicast DNS.
@@ -48,10 +48,10 @@ pub struct Question {
 }
 
 /// A resource record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// Its owner, as [`Question::name`].
-    pub name: String,
+    /// Where its owner's name begins, as [`Question::name`].
+    pub name: usize,
     /// Record type.
     pub kind: u16,
     /// Class (of an OPT record: the sender's datagram size); the highest bit is the cache flush of multicast DNS.
@@ -66,7 +66,7 @@ pub struct Record<'a> {
     pub section: usize,
 }
 
-/// A message as far as it could be read.
+/// A message as far as it could be read. Names are made sure of and left where they are: most of them nobody asks for.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
     /// All its bytes.
@@ -74,9 +74,9 @@ pub struct Message<'a> {
     /// Its header.
     pub header: Header,
     /// Its questions.
-    pub questions: Vec<Question>,
+    pub questions: SmallVec<[Question; 1]>,
     /// Its records, at most [`limit::DNS_RECORDS`].
-    pub records: Vec<Record<'a>>,
+    pub records: SmallVec<[Record<'a>; 4]>,
     /// Whether every count of the header was found and nothing is left over.
     pub whole: bool,
 }
@@ -86,7 +86,7 @@ impl<'a> Message<'a> {
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut at = Cursor::new(bytes);
         let header = Header { id: at.be16()?, flags: at.be16()?, counts: [at.be16()?, at.be16()?, at.be16()?, at.be16()?] };
-        let mut message = Self { bytes, header, questions: Vec::new(), records: Vec::new(), whole: true };
+        let mut message = Self { bytes, header, questions: SmallVec::new(), records: SmallVec::new(), whole: true };
         let mut place = at.at();
         for _ in 0..header.counts[0] {
             if message.questions.len() >= limit::DNS_RECORDS {
@@ -98,7 +98,7 @@ impl<'a> Message<'a> {
         }
         let sections = header.counts.iter().enumerate().skip(1);
         for section in sections.flat_map(|(section, count)| std::iter::repeat_n(section, usize::from(*count))) {
-            match read_record(bytes, place, section, message.questions.first()) {
+            match read_record(bytes, place, section) {
                 Some((record, after)) if message.records.len() < limit::DNS_RECORDS => {
                     message.records.push(record);
                     place = after;
@@ -113,25 +113,36 @@ impl<'a> Message<'a> {
         Some(message)
     }
 
+    /// The name at a place that a [`Question`] or [`Record`] of this message gives: lower case, without trailing dot; empty for the root.
+    pub fn name(&self, at: usize) -> String {
+        read_name(self.bytes, at).map(|(name, _)| name).unwrap_or_default()
+    }
+
+    /// Whether the name at such a place is this one.
+    fn is_named(&self, at: usize, name: &str) -> bool {
+        let mut written = Written::new();
+        walk(self.bytes, at, |label| push_label(&mut written, label)).is_some() && *written == *name.as_bytes()
+    }
+
     /// The addresses that the answers give to `name`, with the names passed on the way and the shortest time to live; at most
     /// [`limit::ADDRESSES_OF_A_NAME`] and [`limit::DNS_ALIASES`].
     pub fn addresses_of(&self, name: &str) -> (Vec<Box<str>>, Vec<IpAddr>, Duration) {
-        let (mut aliases, mut current): (Vec<Box<str>>, String) = (Vec::new(), name.to_owned());
-        let mut passed = vec![current.clone()];
+        let (mut aliases, mut passed): (Vec<Box<str>>, Vec<String>) = Default::default();
         let mut ttl = u32::MAX;
         // Each step takes one alias; a chain that bites its tail ends by this count.
         for _ in 0..limit::DNS_ALIASES {
-            let alias = self.records.iter().find(|record| record.name == current && self.alias(record).is_some());
-            let Some((record, target)) = alias.and_then(|record| Some((record, self.alias(record)?))) else { break };
+            let current = passed.last().map_or(name, String::as_str);
+            let alias = self.records.iter().filter(|record| matches!(record.kind, CNAME | SVCB | HTTPS) && self.is_named(record.name, current));
+            let Some((record, target)) = alias.filter_map(|record| Some((record, self.alias(record)?))).next() else { break };
             ttl = ttl.min(record.ttl);
             if target != name && !aliases.iter().any(|known| **known == *target) {
                 aliases.push(target.as_str().into());
             }
-            current = target;
-            passed.push(current.clone());
+            passed.push(target);
         }
+        let is_passed = |at| self.is_named(at, name) || passed.iter().any(|target| self.is_named(at, target));
         let mut addresses = Vec::new();
-        for record in self.records.iter().filter(|record| passed.contains(&record.name)) {
+        for record in self.records.iter().filter(|record| record.has_addresses() && is_passed(record.name)) {
             for address in record.addresses() {
                 ttl = ttl.min(record.ttl);
                 if addresses.len() < limit::ADDRESSES_OF_A_NAME && !addresses.contains(&address) {
@@ -147,7 +158,7 @@ impl<'a> Message<'a> {
     fn alias(&self, record: &Record<'_>) -> Option<String> {
         match record.kind {
             CNAME => self.name_in(record, 0),
-            SVCB | HTTPS => self.name_in(record, 2).filter(|name| !name.is_empty() && *name != record.name),
+            SVCB | HTTPS => self.name_in(record, 2).filter(|name| !name.is_empty() && !self.is_named(record.name, name)),
             _ => None,
         }
     }
@@ -188,17 +199,22 @@ impl<'a> Message<'a> {
 
 impl Record<'_> {
     /// The addresses in its data, at most [`limit::ADDRESSES_OF_A_NAME`]: of A, AAAA, and the hints of HTTPS and SVCB (RFC 9460 section 7.3).
-    pub fn addresses(&self) -> Vec<IpAddr> {
+    pub fn addresses(&self) -> SmallVec<[IpAddr; 2]> {
         match self.kind {
             A => <[u8; 4]>::try_from(self.data).map(IpAddr::from).into_iter().collect(),
             AAAA => <[u8; 16]>::try_from(self.data).map(IpAddr::from).into_iter().collect(),
             SVCB | HTTPS => self.hints().unwrap_or_default(),
-            _ => Vec::new(),
+            _ => SmallVec::new(),
         }
     }
 
-    fn hints(&self) -> Option<Vec<IpAddr>> {
-        let mut addresses = Vec::new();
+    /// Whether it is of a kind whose data holds addresses.
+    pub const fn has_addresses(&self) -> bool {
+        matches!(self.kind, A | AAAA | SVCB | HTTPS)
+    }
+
+    fn hints(&self) -> Option<SmallVec<[IpAddr; 2]>> {
+        let mut addresses = SmallVec::new();
         let mut data = Cursor::new(self.data);
         data.be16()?;
         // The target name is never compressed here (RFC 9460 section 2.2).
@@ -219,24 +235,30 @@ impl Record<'_> {
     }
 }
 
-/// The name that begins at this place, and the place after it. Pointers may only point backwards, which ends every loop
-/// (RFC 1035 section 4.1.4). Lower case; bytes that are no printable ASCII, and dots inside a label, are written as `\DDD`.
+/// The name that begins at this place, and the place after it. Lower case; bytes that are no printable ASCII, and dots inside a label, are written as `\DDD`.
 pub fn read_name(message: &[u8], at: usize) -> Option<(String, usize)> {
     // Written here first, so that the name is allocated once and no larger than it is.
-    let mut name = SmallVec::<[u8; 256]>::new();
+    let mut name = Written::new();
+    let after = walk(message, at, |label| push_label(&mut name, label))?;
+    Some((std::str::from_utf8(&name).ok()?.to_owned(), after))
+}
+
+/// Passes the name that begins at this place, label by label; the place after it. Pointers may only point backwards, which ends every loop
+/// (RFC 1035 section 4.1.4).
+fn walk<'a>(message: &'a [u8], at: usize, mut label: impl FnMut(&'a [u8])) -> Option<usize> {
     let (mut at, mut after, mut wire_len, mut pointers) = (at, None, 0_usize, 0);
     loop {
         let len = *message.get(at)?;
         match len >> 6 {
-            0 if len == 0 => return Some((std::str::from_utf8(&name).ok()?.to_owned(), after.unwrap_or(at + 1))),
+            0 if len == 0 => return Some(after.unwrap_or(at + 1)),
             0 => {
-                let label = message.get(at + 1..)?.get(..usize::from(len))?;
-                wire_len += label.len() + 1;
+                let bytes = message.get(at + 1..)?.get(..usize::from(len))?;
+                wire_len += bytes.len() + 1;
                 if wire_len > 254 {
                     return None;
                 }
-                push_label(&mut name, label);
-                at += 1 + label.len();
+                label(bytes);
+                at += 1 + bytes.len();
             }
             3 => {
                 let target = usize::from(len & 0x3f) << 8 | usize::from(*message.get(at + 1)?);
@@ -252,20 +274,27 @@ pub fn read_name(message: &[u8], at: usize) -> Option<(String, usize)> {
     }
 }
 
+/// A name as it is written; no name of plain letters is longer.
+type Written = SmallVec<[u8; 256]>;
+
 /// Adds ASCII only.
-fn push_label(name: &mut SmallVec<[u8; 256]>, label: &[u8]) {
+fn push_label(name: &mut Written, label: &[u8]) {
     if !name.is_empty() {
         name.push(b'.');
     }
-    let start = name.len();
-    name.extend(label.iter().map(|byte| AS_WRITTEN[usize::from(*byte)]));
-    if name[start..].contains(&0) {
-        name.truncate(start);
-        for byte in label {
-            match AS_WRITTEN[usize::from(*byte)] {
-                0 => name.extend_from_slice(format!("\\{byte:03}").as_bytes()),
-                written => name.push(written),
-            }
+    let (mut written, mut plain) = ([0; 64], true);
+    for (to, byte) in written.iter_mut().zip(label) {
+        *to = AS_WRITTEN[usize::from(*byte)];
+        plain &= *to != 0;
+    }
+    // Nearly all labels are.
+    if plain {
+        return name.extend_from_slice(written.get(..label.len()).unwrap_or_default());
+    }
+    for byte in label {
+        match AS_WRITTEN[usize::from(*byte)] {
+            0 => name.extend_from_slice(format!("\\{byte:03}").as_bytes()),
+            written => name.push(written),
         }
     }
 }
@@ -285,23 +314,19 @@ const AS_WRITTEN: [u8; 256] = {
 
 /// The question that begins at this place, and the place after it.
 pub fn read_question(bytes: &[u8], at: usize) -> Option<(Question, usize)> {
-    let (name, after) = read_name(bytes, at)?;
+    let after = walk(bytes, at, |_| ())?;
     let mut rest = Cursor::new(bytes.get(after..)?);
-    let question = Question { name, kind: rest.be16()?, class: rest.be16()? };
+    let question = Question { name: at, kind: rest.be16()?, class: rest.be16()? };
     Some((question, after + rest.at()))
 }
 
-fn read_record<'a>(bytes: &'a [u8], at: usize, section: usize, asked: Option<&Question>) -> Option<(Record<'a>, usize)> {
-    // Most records are about what was asked, and say so by a pointer to the first name, right behind the header.
-    let (name, after) = match (asked, bytes.get(at..)?) {
-        (Some(asked), [0xc0, 12, ..]) => (asked.name.clone(), at + 2),
-        _ => read_name(bytes, at)?,
-    };
+fn read_record(bytes: &[u8], at: usize, section: usize) -> Option<(Record<'_>, usize)> {
+    let after = walk(bytes, at, |_| ())?;
     let mut rest = Cursor::new(bytes.get(after..)?);
     let (kind, class, ttl, len) = (rest.be16()?, rest.be16()?, rest.be32()?, rest.be16()?);
     let data_at = after + rest.at();
     let data = rest.take(usize::from(len))?;
-    Some((Record { name, kind, class, ttl, data, data_at, section }, after + rest.at()))
+    Some((Record { name: at, kind, class, ttl, data, data_at, section }, after + rest.at()))
 }
 
 /// The address that a name below `in-addr.arpa` or `ip6.arpa` stands for (RFC 1035 section 3.5, RFC 3596 section 2.5).
@@ -445,15 +470,15 @@ mod tests {
             let bytes = packet.build_bytes_vec_compressed().unwrap();
             let message = Message::read(&bytes).unwrap();
             prop_assert!(message.whole && message.header.is_response() && message.header.id == id);
-            prop_assert_eq!(message.records.iter().map(|r| r.name.clone()).collect::<Vec<_>>(), names);
-            prop_assert!(message.records.iter().all(|r| r.addresses() == ["1.2.3.4".parse::<IpAddr>().unwrap()]));
+            prop_assert_eq!(message.records.iter().map(|r| message.name(r.name)).collect::<Vec<_>>(), names);
+            prop_assert!(message.records.iter().all(|r| *r.addresses() == ["1.2.3.4".parse::<IpAddr>().unwrap()]));
         }
 
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Some(message) = Message::read(&bytes) {
                 for record in &message.records {
-                    let _ = (record.addresses(), message.service(record), message.addresses_of(&record.name));
+                    let _ = (record.addresses(), message.service(record), message.addresses_of(&message.name(record.name)));
                 }
                 let _ = (message.rcode(), message.extended_error());
             }

@@ -53,13 +53,13 @@ impl Names {
         let Some(question) = message.questions.first() else { return };
         if std::mem::take(&mut self.first) && said.wants_details {
             let key = self.source.name();
-            said.detail(key, "query", &*printable(question.name.as_bytes()));
+            said.detail(key, "query", &*printable(message.name(question.name).as_bytes()));
             said.detail(key, "type", dns::kind_name(question.kind));
         }
         if self.source == NameSource::Mdns {
             return;
         }
-        let asked = (message.header.id, question.name.clone(), question.kind);
+        let asked = (message.header.id, message.name(question.name), question.kind);
         if self.open.contains(&asked) {
             said.say(Fact::Retry);
         } else if self.open.len() < limit::QUESTIONS_OPEN {
@@ -68,8 +68,9 @@ impl Names {
     }
 
     fn answer(&mut self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
-        let question = message.questions.first();
-        let fits = |open: &(u16, String, u16)| open.0 == message.header.id && question.is_none_or(|asked| asked.name == open.1 && asked.kind == open.2);
+        let question = message.questions.first().map(|question| (message.name(question.name), question.kind));
+        let same = |open: &(u16, String, u16)| question.as_ref().is_none_or(|(name, kind)| *name == open.1 && *kind == open.2);
+        let fits = |open: &(u16, String, u16)| open.0 == message.header.id && same(open);
         if let Some(place) = self.open.iter().position(fits) {
             self.open.swap_remove(place);
             said.believe(Evidence::Dialogue);
@@ -77,7 +78,7 @@ impl Names {
         self.result(message, piece.from, said);
         self.unresolved(message, said);
         match question {
-            Some(question) => self.resolved(message, &question.name, said),
+            Some((name, _)) => self.resolved(message, &name, said),
             None => self.announced(message, piece, said),
         }
         self.pointers(message, said);
@@ -92,7 +93,7 @@ impl Names {
         }
         let mut text = dns::rcode_name(rcode);
         if let Some(question) = message.questions.first().filter(|_| rcode != 0) {
-            text = format!("{text} {} {}", printable(question.name.as_bytes()), dns::kind_name(question.kind));
+            text = format!("{text} {} {}", printable(message.name(question.name).as_bytes()), dns::kind_name(question.kind));
         }
         if let Some((code, why)) = message.extended_error() {
             text = format!("{text}; EDE {code} {}", printable(why));
@@ -113,39 +114,40 @@ impl Names {
         let asked = self.source == NameSource::Dns && header.opcode() == 0 && header.flags & RECURSION_DESIRED != 0;
         let code = message.rcode();
         let filtered = message.extended_error().map(|(code, _)| code).filter(|code| FILTERED.contains(code));
-        if let Some(name) = host_name(question.name.as_bytes()).filter(|_| asked && (code != 0 || filtered.is_some())) {
+        let failed = asked && (code != 0 || filtered.is_some());
+        if let Some(name) = failed.then(|| host_name(message.name(question.name).as_bytes())).flatten() {
             said.say(Fact::Unresolved { name, code, filtered });
         }
     }
 
     fn resolved(&self, message: &Message<'_>, name: &str, said: &mut Said<'_>) {
         let (aliases, addresses, ttl) = message.addresses_of(name);
-        if let Some(name) = host_name(name.as_bytes()).filter(|_| !addresses.is_empty() || !aliases.is_empty()) {
+        if let Some(name) = Some(name).filter(|_| !addresses.is_empty() || !aliases.is_empty()).and_then(|name| host_name(name.as_bytes())) {
             said.say(Fact::Resolved(Box::new(Resolved { name, aliases, addresses, ttl, source: self.source })));
         }
     }
 
     /// Multicast DNS answers carry no question: each name with addresses stands for itself, and the sender's own address names the sender.
     fn announced(&self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
-        let mut done: Vec<&str> = Vec::new();
-        for record in &message.records {
-            if record.addresses().is_empty() || done.contains(&record.name.as_str()) {
+        let mut done: Vec<String> = Vec::new();
+        for record in message.records.iter().filter(|record| !record.addresses().is_empty()) {
+            let owner = message.name(record.name);
+            if done.contains(&owner) {
                 continue;
             }
-            done.push(&record.name);
-            self.resolved(message, &record.name, said);
-            let sender = piece.sender().ip;
-            let own = message.addresses_of(&record.name).1.contains(&sender);
-            if let Some(name) = host_name(record.name.as_bytes()).filter(|_| own) {
+            self.resolved(message, &owner, said);
+            let own = message.addresses_of(&owner).1.contains(&piece.sender().ip);
+            if let Some(name) = host_name(owner.as_bytes()).filter(|_| own) {
                 said.say(Fact::Name { of: piece.from, name, source: self.source });
             }
+            done.push(owner);
         }
     }
 
     /// Reverse lookups give a name to an address.
     fn pointers(&self, message: &Message<'_>, said: &mut Said<'_>) {
         for record in message.records.iter().filter(|record| record.kind == dns::PTR) {
-            let Some(address) = dns::reverse_address(&record.name) else { continue };
+            let Some(address) = dns::reverse_address(&message.name(record.name)) else { continue };
             if let Some(name) = message.name_in(record, 0).and_then(|name| host_name(name.as_bytes())) {
                 let ttl = Duration::from_secs(u64::from(record.ttl));
                 said.say(Fact::Resolved(Box::new(Resolved { name, aliases: Vec::new(), addresses: vec![address], ttl, source: self.source })));
@@ -155,16 +157,20 @@ impl Names {
 
     /// Services: what is offered goes into the details, where it is into promises.
     fn services(&self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
-        let browse = |record: &&Record<'_>| record.kind == dns::PTR && (record.name.contains("._tcp") || record.name.contains("._udp"));
-        if let Some(record) = message.records.iter().find(browse).filter(|_| said.wants_details) {
-            said.say(Fact::Detail { key: (self.source.name(), "service"), value: Box::new(Value::from(&*printable(record.name.as_bytes()))) });
+        let named = |record: &Record<'_>| printable(message.name(record.name).as_bytes());
+        let pointers = || message.records.iter().filter(|record| record.kind == dns::PTR).map(named);
+        let browsed = |name: &str| name.contains("._tcp") || name.contains("._udp");
+        if let Some(service) = said.wants_details.then(|| pointers().find(|name| browsed(name))).flatten() {
+            said.say(Fact::Detail { key: (self.source.name(), "service"), value: Box::new(Value::from(&*service)) });
         }
-        for record in message.records.iter().filter(browse).take(limit::LIST_KEPT).filter(|_| self.source == NameSource::Mdns) {
-            said.say(Fact::Offers { of: piece.from, service: printable(record.name.as_bytes()) });
+        if self.source == NameSource::Mdns {
+            for service in pointers().filter(|name| browsed(name)).take(limit::LIST_KEPT) {
+                said.say(Fact::Offers { of: piece.from, service });
+            }
         }
         for record in &message.records {
             let Some((port, target)) = message.service(record) else { continue };
-            let transport = if record.name.contains("._udp") { Transport::UDP } else { Transport::TCP };
+            let transport = if message.name(record.name).contains("._udp") { Transport::UDP } else { Transport::TCP };
             let mut places: Vec<IpAddr> = message.addresses_of(&target).1;
             if places.is_empty() && self.source == NameSource::Mdns {
                 places.push(piece.sender().ip);

@@ -1,6 +1,7 @@
 //! HTTP/1 (RFC 9112), and what is told apart by its methods and headers: WebDAV, SOAP, UPnP, JSON-RPC, WebSocket, proxies.
 
 use std::collections::VecDeque;
+use std::mem::MaybeUninit;
 
 use crate::identify::wire::{begins, host_name, host_of_url, printable};
 
@@ -127,7 +128,14 @@ impl HttpReader {
         let side = &mut self.sides[piece.from as usize];
         let before = side.head.len();
         let room = limit::HTTP_HEAD.saturating_sub(before);
-        side.head.extend_from_slice(rest.get(..room).unwrap_or(rest));
+        let there = rest.get(..room).unwrap_or(rest);
+        // Most heads come whole: they are read where they are.
+        if before == 0
+            && let Some(head) = head_end(there, 0).and_then(|end| there.get(..end))
+        {
+            return self.whole_head(piece, rest, head, head.len(), said);
+        }
+        side.head.extend_from_slice(there);
         let Some(end) = head_end(&side.head, before) else {
             if side.head.len() >= limit::HTTP_HEAD {
                 let head = std::mem::take(&mut side.head);
@@ -138,12 +146,16 @@ impl HttpReader {
         };
         let mut head = std::mem::take(&mut side.head);
         head.truncate(end);
-        let taken = end.saturating_sub(before);
+        self.whole_head(piece, rest, &head, end.saturating_sub(before), said)
+    }
+
+    /// Reads a head of which the last `taken` bytes are the first of `rest`.
+    fn whole_head(&mut self, piece: &Piece<'_>, rest: &[u8], head: &[u8], taken: usize, said: &mut Said<'_>) -> (usize, Appetite) {
         if head.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
             return (taken.max(1), Appetite::Hungry);
         }
         let past = piece.bytes.len() - rest.len() + taken;
-        (taken, self.message(piece, &head, piece.offset.saturating_add(past as u64), said))
+        (taken, self.message(piece, head, piece.offset.saturating_add(past as u64), said))
     }
 
     fn message(&mut self, piece: &Piece<'_>, head: &[u8], end: u64, said: &mut Said<'_>) -> Appetite {
@@ -153,9 +165,9 @@ impl HttpReader {
     }
 
     fn request(&mut self, piece: &Piece<'_>, head: &[u8], end: u64, said: &mut Said<'_>) -> Appetite {
-        let mut headers = [httparse::EMPTY_HEADER; HEADERS];
-        let mut request = httparse::Request::new(&mut headers);
-        let whole = request.parse(head).is_ok();
+        let mut headers = [const { MaybeUninit::uninit() }; HEADERS];
+        let mut request = httparse::Request::new(&mut []);
+        let whole = request.parse_with_uninit_headers(head, &mut headers).is_ok();
         let (Some(method), Some(target)) = (request.method, request.path) else {
             self.sides[piece.from as usize].lost = true;
             return Appetite::Hungry;
@@ -182,9 +194,9 @@ impl HttpReader {
     }
 
     fn response(&mut self, from: Side, head: &[u8], end: u64, said: &mut Said<'_>) -> Appetite {
-        let mut headers = [httparse::EMPTY_HEADER; HEADERS];
-        let mut response = httparse::Response::new(&mut headers);
-        let whole = response.parse(head).is_ok();
+        let mut headers = [const { MaybeUninit::uninit() }; HEADERS];
+        let mut response = httparse::Response::new(&mut []);
+        let whole = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, head, &mut headers).is_ok();
         let Some(code) = response.code else {
             self.sides[from as usize].lost = true;
             return Appetite::Hungry;
@@ -199,7 +211,7 @@ impl HttpReader {
         }
         // A redirection bears a product's name as any answer may; squid's own field says that squid made it up.
         let made_up = code >= 400 || (300..400).contains(&code) && headers.text("x-squid-error").is_some();
-        if let Some(mark) = headers.proxy_mark().filter(|_| made_up) {
+        if let Some(mark) = made_up.then(|| headers.proxy_mark()).flatten() {
             said.say(Fact::Proxied { mark });
         }
         if let Some(host) = headers.text("location").and_then(host_of_url).filter(|_| (300..400).contains(&code)) {
@@ -264,8 +276,9 @@ impl Headers<'_> {
 
     /// Fields that a product made up for itself, name and value: documents may know them.
     fn own(&self, of: Side, said: &mut Said<'_>) {
-        let made_up = |name: &str| name.starts_with("x-") && !EVERYBODYS.iter().any(|known| name.starts_with(known));
-        let fields = self.0.iter().map(|field| (field.name.to_ascii_lowercase(), field.value)).filter(|(name, _)| made_up(name));
+        let made_up = |name: &str| !EVERYBODYS.iter().any(|known| name.starts_with(known));
+        let extra = self.0.iter().filter(|field| begins(field.name.as_bytes(), b"x-"));
+        let fields = extra.map(|field| (field.name.to_ascii_lowercase(), field.value)).filter(|(name, _)| made_up(name));
         for (name, value) in fields.take(limit::OWN_HEADERS) {
             let value = String::from_utf8_lossy(value);
             said.say(Fact::Software { of, text: printable(format!("{name} {}", value.trim()).as_bytes()) });

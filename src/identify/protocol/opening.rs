@@ -94,8 +94,10 @@ impl Protocol for Known {
         let straight = self.settle(opening, opening.client, opening.server, Side::Client);
         // A capture may begin with an answer: then its sender was taken for the client.
         let turned = opening.midstream || opening.transport == Transport::UDP;
+        // Where both sides open alike, what was said of the only one there is was said of it either way.
+        let told = opening.server.is_empty() && self.is_symmetric();
         match straight {
-            Probe::NotForUs if turned => self.settle(opening, opening.server, opening.client, Side::Server),
+            Probe::NotForUs if turned && !told => self.settle(opening, opening.server, opening.client, Side::Server),
             other => other,
         }
     }
@@ -127,6 +129,10 @@ impl Piece<'_> {
 }
 
 impl Known {
+    fn is_symmetric(&self) -> bool {
+        std::ptr::fn_addr_eq(self.ask, self.answer)
+    }
+
     fn settle(&self, opening: &Opening<'_>, client: &[u8], server: &[u8], asks: Side) -> Probe {
         let look = |bytes: &[u8], rule: fn(&Opening<'_>, &[u8]) -> Look| {
             if bytes.is_empty() {
@@ -137,9 +143,10 @@ impl Known {
                 said => said,
             }
         };
-        let found = |evidence, side, (offset, len, rule)| {
-            let symmetric = std::ptr::fn_addr_eq(self.ask, self.answer);
-            Probe::Found { evidence, hit: Hit { side, offset, len, rule }, client: (!symmetric).then_some(asks) }
+        let found = |evidence, side, (offset, len, rule)| Probe::Found {
+            evidence,
+            hit: Hit { side, offset, len, rule },
+            client: (!self.is_symmetric()).then_some(asks),
         };
         // Most flows are none of most protocols': one side tells.
         let ask = look(client, self.ask);

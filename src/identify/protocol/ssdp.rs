@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::identify::wire::{begins, may_begin, printable};
+use crate::identify::wire::{begins, lines, may_begin, printable};
 
 use super::{Appetite, Endpoint, Evidence, Fact, Gate, Known, Look, Opening, Piece, Reader, Said, Side, Strength, Transport};
 use crate::identify::AnswerKind;
@@ -41,7 +41,7 @@ fn response(_: &Opening<'_>, bytes: &[u8]) -> Look {
 
 /// A header field of a message.
 fn field<'a>(message: &'a [u8], name: &str) -> Option<&'a str> {
-    message.split(|byte| *byte == b'\n').skip(1).find_map(|line| {
+    lines(message).skip(1).find_map(|line| {
         let value = line.get(name.len()..)?.strip_prefix(b":").filter(|_| begins(line, name.as_bytes()))?;
         std::str::from_utf8(value).ok().map(str::trim)
     })

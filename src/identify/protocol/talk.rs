@@ -52,7 +52,8 @@ pub fn verb(line: &[u8]) -> (String, &[u8]) {
 
 /// Whether the first line is one of these words, alone or before a blank; `None` while it may still become one.
 pub fn opens_with(bytes: &[u8], words: &[&str]) -> Option<bool> {
-    let end = bytes.iter().position(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
+    debug_assert!(words.iter().all(|word| word.len() <= LONGEST_WORD), "a word is longer than what is looked at");
+    let end = bytes.iter().take(LONGEST_WORD + 1).position(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
     let head = end.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
     let fits = |word: &&str| {
         if end.is_some() {
@@ -66,3 +67,6 @@ pub fn opens_with(bytes: &[u8], words: &[&str]) -> Option<bool> {
         (fits, _) => Some(fits),
     }
 }
+
+/// No command of any protocol is longer.
+const LONGEST_WORD: usize = 24;

@@ -144,14 +144,14 @@ impl<'a> Learner<'a> {
         let flow = &judged.identified.flow;
         let place = (flow.transport, flow.server.endpoint.port);
         let inward = self.site.is_local(flow.server.endpoint.ip);
-        let key = (place.0, place.1, judged.identified.protocol.clone(), inward);
+        let key = (place.0, place.1, judged.identified.protocol.to_vec(), inward);
         if self.strangers.len() >= limit::PAIRS_GATHERED && !self.strangers.contains_key(&key) {
             self.dropped += 1;
             return;
         }
         let known = self.strangers.entry(key).or_insert_with(|| Stranger {
             place,
-            protocol: judged.identified.protocol.clone(),
+            protocol: judged.identified.protocol.to_vec(),
             clients: BTreeSet::new(),
             servers: BTreeSet::new(),
             flows: 0,

@@ -70,10 +70,10 @@ fn identified(transport: Transport, client: &str, server: &str) -> Identified {
     };
     Identified {
         flow,
-        protocol: Vec::new(),
+        protocol: Default::default(),
         evidence: Evidence::None,
-        matches: Vec::new(),
-        facts: Vec::new(),
+        matches: Default::default(),
+        facts: Default::default(),
         retries: 0,
         announced: None,
         opening: Default::default(),
@@ -179,7 +179,7 @@ impl Sample {
     }
 
     pub(in crate::judge) fn speaks(mut self, protocol: &[&'static str]) -> Self {
-        self.0.protocol = protocol.to_vec();
+        self.0.protocol = protocol.into();
         self.0.evidence = Evidence::BothOpenings;
         self
     }
