@@ -270,6 +270,12 @@ pub const CANDIDATES_SHOWN: usize = 8;
 pub const HOSTS_REMEMBERED: usize = fill(17);
 /// Pairs of client and server port of which it is remembered whether they worked, at some 80 bytes each.
 pub const PAIRS_REMEMBERED: usize = fill(16);
+/// Who was asked for on a link by whom, and which hosts said that they are there: a large site's, at some 100 bytes each.
+pub const NEIGHBOURS_REMEMBERED: usize = fill(14);
+/// What was said of neighbours and waits for the judge: no more packets lie between two of its turns.
+pub const NEIGHBOURS_HELD: usize = 1 << 13;
+/// Questions for one name, by one client to one resolver, whose times are remembered: enough to see that it asks again.
+pub const QUESTIONS_TIMED: usize = 8;
 /// Places in a network at which captures are told apart, by interface and VLAN: the VLANs of a trunk.
 pub const POINTS_REMEMBERED: usize = 4096;
 /// Links (pairs of MAC addresses at a capture point) of which it is remembered whether answers came over them, at some 60 bytes each.

@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 
 use crate::capture::{self, Captures, Filter, Frame, Progress, Source, SourceError};
 use crate::decode::{self, Packet};
-use crate::flow::{self, FlowTable, Shard};
+use crate::flow::{self, FlowTable, Neighbour, Shard};
 use crate::identify::{Books, Identified, Identifier};
 use crate::judge::{Docket, Gatherer, Judge, Judged, Site, order};
 use crate::limit::{BATCH, FRAGMENT_BYTES, LIVE_FLOW_BYTES, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE, ROUNDS_AHEAD};
@@ -68,8 +68,9 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&J
         each(&judged);
     };
     let mut now = Timestamp::from_nanos(i64::MIN);
-    let read = read_all(&plan, &books, progress, &mut |flows, names| {
+    let read = read_all(&plan, &books, progress, &mut |flows, names, neighbours| {
         names.iter().for_each(|(ip, name)| books.record_name(*ip, name));
+        neighbours.iter().for_each(|neighbour| docket.meet(neighbour));
         // The flows of a round are the same for any number of shards, and so is their latest moment.
         now = flows.iter().map(|identified| identified.flow.last).max().map_or(now, |last| now.max(last));
         books.settle(now);
@@ -112,12 +113,12 @@ struct Read {
     losses: Losses,
 }
 
-/// What ended within one round of frames, in order of first packets, and names that the capture itself records.
-type Round = (Vec<Identified>, Vec<(IpAddr, String)>);
+/// What ended within one round of frames, in order of first packets, names that the capture itself records, and what was said of neighbours.
+type Round = (Vec<Identified>, Vec<(IpAddr, String)>, Vec<Neighbour>);
 
-/// Takes the flows that ended in each round, of all shards together, and the names. It empties the list and leaves it its room: some hundred kilobytes, given
+/// Takes the flows that ended in each round, of all shards together, the names, and what was said of neighbours. It empties the list and leaves it its room: some hundred kilobytes, given
 /// back and asked for again round after round, would keep the allocator and the kernel busy.
-type Sink<'a> = &'a mut dyn FnMut(&mut Vec<Identified>, &[(IpAddr, String)]);
+type Sink<'a> = &'a mut dyn FnMut(&mut Vec<Identified>, &[(IpAddr, String)], &[Neighbour]);
 
 /// Reads with as many workers as help: one, where the captures can be read only once or are compressed.
 fn read_all(plan: &Plan<'_>, books: &Books, progress: OnProgress<'_>, sink: Sink<'_>) -> Result<Read, SourceError> {
@@ -134,9 +135,11 @@ fn read_all(plan: &Plan<'_>, books: &Books, progress: OnProgress<'_>, sink: Sink
             let (sender, receiver) = crossbeam_channel::bounded(ROUNDS_AHEAD);
             rounds.push(receiver);
             let told: OnProgress<'_> = if number == 0 { progress } else { &|_, _| {} };
-            workers.push(
-                scope.spawn(move || read_shard(plan, books, source, Shard { number, of: shards }, told, &mut |flows, names| hand_over(&sender, flows, names))),
-            );
+            workers.push(scope.spawn(move || {
+                read_shard(plan, books, source, Shard { number, of: shards }, told, &mut |flows, names, neighbours| {
+                    hand_over(&sender, flows, names, neighbours);
+                })
+            }));
         }
         take_rounds(&rounds, sink);
         let mut all = Read::default();
@@ -152,8 +155,8 @@ fn read_all(plan: &Plan<'_>, books: &Books, progress: OnProgress<'_>, sink: Sink
 }
 
 /// Where the taker is gone it has panicked, and its panic is the one to tell.
-fn hand_over(sender: &Sender<Round>, flows: &mut Vec<Identified>, names: &[(IpAddr, String)]) {
-    let _ = sender.send((std::mem::take(flows), names.to_vec()));
+fn hand_over(sender: &Sender<Round>, flows: &mut Vec<Identified>, names: &[(IpAddr, String)], neighbours: &[Neighbour]) {
+    let _ = sender.send((std::mem::take(flows), names.to_vec(), neighbours.to_vec()));
 }
 
 /// Takes one round of every shard after the other, and hands its flows on as if one shard had had them all. All have the same number of rounds, unless
@@ -165,13 +168,15 @@ fn take_rounds(shards: &[Receiver<Round>], sink: Sink<'_>) {
         if rounds.is_empty() {
             return;
         }
-        let mut names = Vec::new();
-        for (its_flows, its_names) in rounds {
+        let (mut names, mut neighbours) = (Vec::new(), Vec::new());
+        for (its_flows, its_names, its_neighbours) in rounds {
             flows.extend(its_flows);
             names.extend(its_names);
+            neighbours.extend(its_neighbours);
         }
         flows.sort_by_cached_key(order);
-        sink(&mut flows, &names);
+        neighbours.sort_by_key(Neighbour::order);
+        sink(&mut flows, &names, &neighbours);
     }
 }
 
@@ -196,7 +201,7 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
                 push(now, &mut table, &mut identifier);
                 frames = later;
                 if rounds.count(now) {
-                    sink(in_order(&mut identifier), &names);
+                    hand_on(&mut identifier, &names, sink);
                     names.clear();
                 }
             }
@@ -210,8 +215,8 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
             break;
         }
     }
-    sink(in_order(&mut identifier), &names);
-    table.finish_in_parts(&rounds.ends, &mut identifier, &mut |identifier| sink(in_order(identifier), &[]));
+    hand_on(&mut identifier, &names, sink);
+    table.finish_in_parts(&rounds.ends, &mut identifier, &mut |identifier| hand_on(identifier, &[], sink));
     read.losses = Losses {
         flows: table.counts().clone(),
         facts: identifier.facts_dropped(),
@@ -243,11 +248,13 @@ fn push(frames: &[Frame<'_>], table: &mut FlowTable, identifier: &mut Identifier
     table.push(&packets, identifier);
 }
 
-/// The flows that ended since the last round.
-fn in_order<'i>(identifier: &'i mut Identifier<'_>) -> &'i mut Vec<Identified> {
+/// Hands on what ended and what was said of neighbours since the last round.
+fn hand_on(identifier: &mut Identifier<'_>, names: &[(IpAddr, String)], sink: Sink<'_>) {
+    let mut neighbours = std::mem::take(identifier.neighbours());
+    neighbours.sort_by_key(Neighbour::order);
     let flows = identifier.ended();
     flows.sort_by_cached_key(order);
-    flows
+    sink(flows, names, &neighbours);
 }
 
 /// Counts frames into rounds, which are the same for every shard however the files are read.

@@ -248,12 +248,15 @@ fn mistakes(report: &Value, finding: &Value, all: &[Frame], capture: &Path) -> V
     wrong
 }
 
-/// The frames of the finding's flows, by their ends and times alone: the innermost packet is theirs, or the one that an ICMP error quotes.
+/// The frames of the finding's flows, by their ends and times alone: the innermost packet is theirs, or the one that an ICMP error quotes. Where it cites questions of the
+/// link for a host, all questions for that host.
 fn due(report: &Value, evidence: &Value, all: &[Frame]) -> BTreeSet<u64> {
     let cited: BTreeSet<u64> = numbers(&evidence["frames"], "number");
     let ids: Vec<&str> = evidence["flow_ids"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let flows = report["flows"].as_array().unwrap().iter().filter(|flow| ids.contains(&flow["id"].as_str().unwrap()));
-    let mut due = BTreeSet::new();
+    let asked: BTreeSet<&String> = all.iter().filter(|frame| cited.contains(&frame.number)).filter_map(|frame| frame.asks_for.as_ref()).collect();
+    let mut due: BTreeSet<u64> =
+        all.iter().filter(|frame| frame.asks_for.as_ref().is_some_and(|host| asked.contains(host))).map(|frame| frame.number).collect();
     for flow in flows {
         // Of several flows with one id those are meant that have cited frames.
         let own: BTreeSet<u64> = flow["frames"]["cited"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();

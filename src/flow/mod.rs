@@ -10,6 +10,7 @@ mod expiry;
 mod fragments;
 mod key;
 mod live;
+mod neighbour;
 mod slab;
 mod story;
 mod stream;
@@ -35,6 +36,7 @@ pub use community::{community_id, community_id_of};
 pub use duplicates::{DuplicateKind, Duplicates};
 pub use fragments::{Earlier, FragmentCounts, Fragments, Gathered, Whole};
 pub use key::Shard;
+pub use neighbour::{Neighbour, NeighbourWord};
 pub use table::{Counts, FlowTable, Settings};
 
 /// All packets of one conversation.
@@ -488,4 +490,7 @@ pub trait Observer {
 
     /// The flow that was in `slot` is over.
     fn closed(&mut self, slot: Slot, flow: Flow);
+
+    /// A packet says who is on its link. Most observers do not care.
+    fn neighbour(&mut self, _: &Neighbour) {}
 }

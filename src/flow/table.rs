@@ -13,7 +13,7 @@ use crate::flow::key::{self, Key, Keyed};
 use crate::flow::live::{Live, Weight};
 use crate::flow::slab::Slab;
 use crate::flow::stream::{Outlet, Ready};
-use crate::flow::{Data, DuplicateKind, Duplicates, Ended, Flow, FragmentCounts, Fragments, Observer, Shard, Slot, Want, direction, unreachable};
+use crate::flow::{Data, DuplicateKind, Duplicates, Ended, Flow, FragmentCounts, Fragments, Neighbour, Observer, Shard, Slot, Want, direction, unreachable};
 use crate::limit::{BATCH, LIVE_FLOWS, STREAMS_BYTES_HELD};
 use crate::net::{Side, Transport};
 use crate::time::Timestamp;
@@ -135,6 +135,8 @@ enum Place {
     Flow(Address),
     /// To be gathered with the others of its datagram first.
     Fragment,
+    /// To no flow: it says who is on the link.
+    Link,
     /// To no flow; it was counted.
     Nowhere,
 }
@@ -196,6 +198,7 @@ impl FlowTable {
                 match place {
                     Place::Flow(address) => self.take(packet, address, Weight::of(packet), observer),
                     Place::Fragment => self.take_fragment(packet, observer),
+                    Place::Link => Neighbour::of_packet(packet).iter().for_each(|neighbour| observer.neighbour(neighbour)),
                     Place::Nowhere => {}
                 }
             }
@@ -297,7 +300,10 @@ impl FlowTable {
             (Content::Ip(ip, _), _) if ip.fragment.is_some() => return Place::Fragment,
             (_, Some(keyed)) => return Place::Flow(self.address(keyed)),
             (Content::Ip(ip, _), None) => self.counts.without_ends.one(ip.transport),
-            (Content::Arp(_), _) => self.counts.arp += 1,
+            (Content::Arp(_), _) => {
+                self.counts.arp += 1;
+                return Place::Link;
+            }
             (Content::Other(kind), _) => self.counts.without_ip.one(*kind),
             (Content::Nothing, _) => self.counts.not_understood += 1,
         }
@@ -324,7 +330,10 @@ impl FlowTable {
             _ if ip.fragment.is_some() => {}
             Header::Tcp(tcp) => self.take_segment(slot, side, packet, ip, tcp, observer),
             Header::Udp { .. } | Header::Sctp { .. } => self.take_datagram(slot, side, packet, ip, observer),
-            Header::Icmp { .. } => self.take_error(packet),
+            Header::Icmp { .. } => {
+                self.take_error(packet);
+                Neighbour::of_packet(packet).iter().for_each(|neighbour| observer.neighbour(neighbour));
+            }
             Header::Ports { .. } | Header::None => {}
         }
         self.schedule(slot);
@@ -534,7 +543,7 @@ impl Place {
     fn address(&mut self) -> Option<&mut Address> {
         match self {
             Self::Flow(address) => Some(address),
-            Self::Fragment | Self::Nowhere => None,
+            Self::Fragment | Self::Link | Self::Nowhere => None,
         }
     }
 }

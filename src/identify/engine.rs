@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
 use crate::capture::FrameId;
-use crate::flow::{Data, Direction, Flow, Observer, Parties, Slot, Want};
+use crate::flow::{Data, Direction, Flow, Neighbour, Observer, Parties, Slot, Want};
 use crate::identify::evidence::Recognised;
 use crate::identify::gather::{Gathered, Setting};
 use crate::identify::protocol::{Appetite, Piece, Reader, Said};
@@ -22,6 +22,7 @@ pub struct Identifier<'b> {
     books: &'b Books,
     flows: Vec<Option<Box<Live>>>,
     closed: Vec<Identified>,
+    neighbours: Vec<Neighbour>,
     facts_dropped: u64,
     details: bool,
     /// Bytes that flows may still hold until they are recognised, and their readers.
@@ -32,7 +33,16 @@ pub struct Identifier<'b> {
 impl<'b> Identifier<'b> {
     /// An identifier that writes what it learns about others into `books`.
     pub const fn new(books: &'b Books) -> Self {
-        Self { books, flows: Vec::new(), closed: Vec::new(), facts_dropped: 0, details: true, budget: limit::OPENINGS_BYTES_HELD, given_up: 0 }
+        Self {
+            books,
+            flows: Vec::new(),
+            closed: Vec::new(),
+            neighbours: Vec::new(),
+            facts_dropped: 0,
+            details: true,
+            budget: limit::OPENINGS_BYTES_HELD,
+            given_up: 0,
+        }
     }
 
     /// Whether readers are to state what only flow records print; they do unless this says no.
@@ -45,6 +55,11 @@ impl<'b> Identifier<'b> {
     /// The flows that ended and were not taken out yet, in the order they ended.
     pub const fn ended(&mut self) -> &mut Vec<Identified> {
         &mut self.closed
+    }
+
+    /// What was said since about who is on the links, in order.
+    pub const fn neighbours(&mut self) -> &mut Vec<Neighbour> {
+        &mut self.neighbours
     }
 
     /// At most so many bytes are held of flows that are not recognised yet, and by the readers of those that are; a flow that would hold more is given up.
@@ -97,6 +112,14 @@ impl Observer for Identifier<'_> {
             Some(live) => live.conclude(flow, self.books, &mut self.facts_dropped),
             None => Identified::unknown(flow),
         });
+    }
+
+    fn neighbour(&mut self, neighbour: &Neighbour) {
+        if self.neighbours.len() < limit::NEIGHBOURS_HELD {
+            self.neighbours.push(*neighbour);
+        } else {
+            self.facts_dropped += 1;
+        }
     }
 }
 
@@ -364,9 +387,12 @@ impl Live {
 
     fn conclude(mut self, mut flow: Flow, books: &Books, dropped: &mut u64) -> Identified {
         let setting = self.setting(&flow.parties());
-        if let Stage::Unknown(mut gathered) = mem::take(&mut self.stage) {
-            let found = gathered.conclude(setting);
-            self.settle(gathered, found, None, setting, books);
+        match mem::take(&mut self.stage) {
+            Stage::Unknown(mut gathered) => {
+                let found = gathered.conclude(setting);
+                self.settle(gathered, found, None, setting, books);
+            }
+            stage => self.stage = stage,
         }
         if let Stage::Read(reader) = mem::take(&mut self.stage) {
             let mut facts = Vec::new();
@@ -469,6 +495,16 @@ mod tests {
 
     const CONNECT: &[u8] = b"CONNECT broker.example:8883 HTTP/1.1\r\n\r\n";
     const CONNECTED: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+
+    // id 0x1234, recursion desired, one question: a.example, A (RFC 1035 section 4.1)
+    #[test]
+    fn what_a_reader_held_back_is_said_at_the_end_of_its_flow() {
+        let question = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x07example\x00\x00\x01\x00\x01";
+        let mut asked = flow(Transport::UDP, Direction::Certain);
+        asked.server.endpoint.port = 53;
+        let (identified, ..) = run(&asked, false, &[(Side::Client, question)]);
+        assert!(identified.facts.contains(&Fact::Unanswered { name: "a.example".into() }), "{:?}", identified.facts);
+    }
 
     #[test]
     fn what_is_known_of_a_live_flow_fits_a_block_that_allocators_have() {

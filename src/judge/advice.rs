@@ -318,6 +318,9 @@ impl Advice<'_> {
                 self.ends.server, self.ends.client
             )),
             Trouble::Failed(Outcome::AppRefused | Outcome::TlsFailed | Outcome::ServerSilent) => self.service?.remedy.clone(),
+            Trouble::Failed(Outcome::Unreachable) if self.gathered.rule == Some("D23") => {
+                Some(format!("See that {0} is switched on, has this address, and is on this network; no filter needs to be opened.", self.ends.server))
+            }
             Trouble::Failed(_) if self.tied.fell_back.is_some() => None,
             Trouble::Failed(Outcome::RefusedByHost) => {
                 Some(format!("Start the service on {}, or check the configured port{}.", self.ends.server, self.set_where()))

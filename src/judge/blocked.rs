@@ -12,6 +12,8 @@ mod refusal;
 mod silence;
 mod web;
 
+pub(super) use silence::asked_in_vain;
+
 use std::net::IpAddr;
 
 use crate::flow::Ended;
@@ -143,11 +145,13 @@ const TABLE: &[Rule] = &[
     rule("D06", Outcome::NotObservable, "the capture ends before an answer could be expected",
         gate::cut_off, gate::says_cut_off, &["the answer came after the capture"]),
 
-    // Another way worked, or the same at another time.
+    // Another way worked, or nobody is there, or the same worked at another time.
     rule("D24", Outcome::OkDegraded, "IPv6 is silent, IPv4 of the same name works for the same host",
         silence::v6_to_v4, silence::says_v6_to_v4, &["the IPv6 path was only slower"]),
     rule("D74", Outcome::OkDegraded, "QUIC is silent, TCP to the same port works for the same host",
         datagram::quic_to_tcp, datagram::says_quic_to_tcp, &["a server without HTTP/3"]),
+    rule("D23", Outcome::Unreachable, "no answer, and the link was asked for the host in vain (ARP, IPv6 Neighbor Discovery)",
+        silence::absent, silence::says_absent, &["the host has another address by now", "its switch port is in another network (VLAN)"]),
     rule("D32", Outcome::Unreachable, "silent this time, and the same client reached it at another",
         silence::at_times, silence::says_at_times, &["packet loss", "a busy server", "a rate limit"]),
 
@@ -158,7 +162,7 @@ const TABLE: &[Rule] = &[
         silence::crossed, silence::says_crossed, &["programs that open a hole through a translator this way, and found none"]),
     rule("D55", Outcome::SilentDrop, "a connection that another one announced (FTP data and the like) gets no answer",
         silence::announced, silence::says_announced, &["the announced address is not reachable from there (address translation)", "the server no longer waits there"]),
-    rule("D22", Outcome::SilentDrop, "repeated SYNs without an answer, and the host answers on other ports",
+    rule("D22", Outcome::SilentDrop, "repeated SYNs without an answer, and the host answers on other ports, or says on the link that it is there",
         silence::port, silence::says_port, &["a full accept queue of the service"]),
     rule("D20", Outcome::SilentDrop, "three equal SYNs or more, and nothing comes back",
         silence::sure, silence::says_syns, &["the host is switched off", "no route there or back"]),

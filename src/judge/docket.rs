@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::capture::FrameId;
+use crate::flow::Neighbour;
 use crate::identify::Identified;
 use crate::judge::{Judge, Judged};
 use crate::limit::FLOWS_AWAITING;
@@ -33,6 +34,11 @@ impl<'a> Docket<'a> {
             judged(self.judge.judge(first));
         }
         self.waiting.push_back(identified);
+    }
+
+    /// Learns what a packet says about who is on its link.
+    pub fn meet(&mut self, neighbour: &Neighbour) {
+        self.judge.meet(neighbour);
     }
 
     /// Learns how many packets the capture itself says it lost at an interface: captures say so at their end.

@@ -9,7 +9,7 @@ use crate::identify::{AnswerKind, Fact, Identified, Promise, Step};
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
 use crate::judge::threshold::{ANSWER_BY, SYN_AGAIN};
-use crate::judge::visibility::{Foreign, Opener, Seen, Sight, stated, took_part, went_on_unanswered};
+use crate::judge::visibility::{Absent, Foreign, Opener, Seen, Sight, stated, took_part, went_on_unanswered};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{PromiseKind, Service};
 use crate::time::Timestamp;
@@ -78,6 +78,14 @@ pub(super) struct Ending<'a> {
     pub(super) attempts: u32,
     /// Another port on which the server answered.
     pub(super) other_port: Option<(Transport, u16)>,
+    /// The server was asked for on the link, and did not answer.
+    pub(super) absent: Option<&'a Absent>,
+    /// The server said that it is on the link.
+    pub(super) on_link: bool,
+    /// Answers came over the link that this flow's packets take, or its server is on that link.
+    pub(super) answers_come_back: bool,
+    /// The client reached somebody in another flow.
+    pub(super) reaches_anybody: bool,
     /// The client is scanning.
     pub(super) scanning: bool,
     /// From a public address to a private one.
@@ -157,7 +165,7 @@ impl<'a> Ending<'a> {
             refused: refused(identified),
             parted: parted(identified),
             denied: known.denied,
-            luck: known.resolvers.luck(flow),
+            luck: known.resolvers.luck(identified),
             name,
             control: name.filter(|_| flow.server.payload_bytes == 0).and_then(|name| seen.control(flow, name)),
             failures: name.filter(|_| flow.server.payload_bytes == 0).map_or(0, |name| seen.failures(name)),
@@ -172,6 +180,10 @@ impl<'a> Ending<'a> {
             talked_before: flow.server.payload_bytes == 0 && seen.talked(flow),
             attempts: if answered { 0 } else { seen.unanswered(flow) },
             other_port: if answered { None } else { seen.other_port(flow) },
+            absent: if answered { None } else { seen.absent(flow) },
+            on_link: !answered && seen.is_on_link(flow),
+            answers_come_back: !answered && (seen.is_on_link(flow) || seen.answers_come_back(flow)),
+            reaches_anybody: !answered && seen.reaches_anybody(client.ip),
             scanning: !answered && seen.scans(client.ip),
             from_outside: false,
             loss: seen.loss(flow),
@@ -227,6 +239,7 @@ impl<'a> Ending<'a> {
             }
         };
         self.rejection.or(self.flow.rejections.first()).into_iter().for_each(|rejection| cite(rejection.frame));
+        self.absent.iter().for_each(|absent| absent.frames.iter().for_each(|frame| cite(*frame)));
         if let Some(tcp) = self.tcp {
             tcp.reset.iter().for_each(|reset| cite(reset.frame));
             tcp.syn_times.iter().for_each(|(_, frame)| cite(*frame));
@@ -236,6 +249,12 @@ impl<'a> Ending<'a> {
         self.tcp.iter().flat_map(|tcp| tcp.last_data.iter().flatten()).for_each(|moment| cite(moment.frame()));
         frames.sort_unstable();
         frames
+    }
+
+    /// Whether the capture ends right after the service asked who the client is: its answer to that may have followed.
+    pub(super) fn is_cut_before_login(&self) -> bool {
+        let asks = self.refused.is_some_and(|refusal| refusal.by == Side::Server && CHALLENGES.contains(&refusal.code));
+        asks && self.flow.ended == Ended::CaptureEnd && self.left < ANSWER_BY
     }
 
     /// Whether the flow was cut off by the end of the capture before an answer could be expected. What was said first had all the time since.
@@ -348,5 +367,7 @@ fn group(identified: &Identified, seen: &Seen) -> Option<Group> {
 /// Replies that end a session that was served, or say that its data does not get through: FTP's 421, 425 and 426 (RFC 959 section 4.2.2), SMTP's 421 (RFC 5321
 /// section 3.8).
 const PARTING: &[(&str, &[u32])] = &[("ftp", &[421, 425, 426]), ("smtp", &[421])];
+/// HTTP's, SIP's and RTSP's demands for a login (RFC 9110 section 15.5.2, RFC 3261 section 22), which clients answer by asking again.
+const CHALLENGES: &[u32] = &[401, 407];
 /// Protocols whose requests expect an answer from the host that was asked.
 const ASKING: &[&str] = &["coap", "dhcp", "dns", "dtls", "ike", "kerberos", "ldap", "ntp", "quic", "radius", "sip", "snmp", "srt", "stun", "tds", "tftp"];

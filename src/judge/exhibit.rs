@@ -41,6 +41,14 @@ impl Exhibits {
         exhibits
     }
 
+    /// With the questions of the link for these flows' servers.
+    pub(super) fn with_questions(mut self) -> Self {
+        for exhibit in self.0.values_mut() {
+            exhibit.selection = exhibit.selection.with_questions();
+        }
+        self
+    }
+
     /// Adds a flow with the frames that show it, and keeps the best `bound`.
     pub(super) fn add(&mut self, flow: &Flow, sure: Confidence, frames: &[FrameId], bound: usize) {
         let place = (Reverse(sure), flow.first, flow.first_frame, flow.client.endpoint, flow.server.endpoint);

@@ -1,9 +1,11 @@
 //! Wireshark display filters that select the packets of given flows, in fields that mean the same in every file.
 
+use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 use crate::flow::Flow;
+use crate::judge::absent;
 use crate::judge::memory::Remembered;
 use crate::limit;
 use crate::net::{Endpoint, Transport};
@@ -27,6 +29,8 @@ pub struct Selection {
     /// Server's and client's, so that retries from new ports stand side by side; none where the transport has no ports.
     ports: Option<(u16, u16)>,
     icmp: Option<Icmp>,
+    /// The link was asked for the server in vain.
+    absent: bool,
     /// From its first packet to its last, or to the last ICMP error about it.
     span: (Timestamp, Timestamp),
 }
@@ -40,7 +44,14 @@ impl Selection {
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
         let kind = if flow.is_two_way() { Icmp::Exchange } else { Icmp::Message };
         let icmp = flow.icmp.map(|_| kind(client.port, server.port));
-        Self { client: client.ip, server: server.ip, transport: flow.transport, ports, icmp, span: (flow.first, last) }
+        Self { client: client.ip, server: server.ip, transport: flow.transport, ports, icmp, absent: false, span: (flow.first, last) }
+    }
+
+    /// With the questions of the link for its server.
+    #[must_use]
+    pub const fn with_questions(mut self) -> Self {
+        self.absent = true;
+        self
     }
 
     /// The same addresses, transport and ports.
@@ -141,6 +152,8 @@ pub fn display_filter(selections: &[Selection], ends: &Ends) -> String {
         client_ports.dedup();
         clauses.push(joined(first, &client_ports));
     }
+    let absent: BTreeSet<IpAddr> = selections.iter().filter(|one| one.absent).map(|one| one.server).collect();
+    clauses.extend(absent.into_iter().map(absent::display_filter));
     clauses.dedup();
     match clauses.as_slice() {
         [one] => one.clone(),

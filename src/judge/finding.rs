@@ -16,7 +16,7 @@ use crate::judge::filter::Ends as Met;
 use crate::judge::memory::Remembered;
 use crate::judge::threshold::{STOPPED_FOR, STOPPED_MINUTES};
 use crate::judge::together::Together;
-use crate::judge::{Confidence, Coverage, Covered, Finding, Judge, Judged, Outcome, Reason, Severity, Site, Stated, Unknown, Verdict};
+use crate::judge::{Confidence, Coverage, Covered, Finding, Judge, Judged, Outcome, Reason, Severity, Site, Stated, Unknown, Verdict, absent};
 use crate::limit;
 use crate::net::{Endpoint, Transport};
 use crate::signature::{RoleId, Rule, RuleEffect, ServiceId, Signatures};
@@ -248,6 +248,8 @@ impl<'a> Gatherer<'a> {
         };
         let mut findings: Vec<Finding> = whole.iter().map(tell).collect();
         findings.extend(self.together.findings(self.signatures, judge, &self.met));
+        let absent = absent::findings(self.signatures, judge, &findings);
+        findings.extend(absent);
         // The keys are in order already, and so are the rules; the sort is stable.
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.confidence.cmp(&a.confidence)));
         (findings, coverage)
@@ -356,6 +358,7 @@ impl Gathered {
         let flow = &judged.identified.flow;
         let retries = u64::from(judged.identified.retries);
         // Datagrams of an answered conversation are no attempts: a stream has thousands.
+        let exhibits = Exhibits::of(flow, judged.confidence, &judged.cited);
         let requests = if flow.tcp.is_some() || flow.server.packets > 0 { 1 } else { flow.client.packets.saturating_sub(retries).max(1) };
         Self {
             flows: 1,
@@ -378,7 +381,7 @@ impl Gathered {
             stopped: None,
             minutes: BTreeSet::from([minute_of(flow.first)]),
             opening: judged.identified.opening.clone(),
-            exhibits: Exhibits::of(flow, judged.confidence, &judged.cited),
+            exhibits: if judged.cause.as_ref().is_some_and(|cause| cause.rule == "D23") { exhibits.with_questions() } else { exhibits },
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::flow::{Direction, End};
+use crate::flow::{Direction, End, Neighbour};
 use crate::identify::{Books, Fact, Identified, Promise};
 use crate::judge::account::{self, Account};
 use crate::judge::announcer::Announcers;
@@ -15,7 +15,7 @@ use crate::judge::resolver::Resolvers;
 use crate::judge::rhythm::Rhythms;
 use crate::judge::role::{Plays, Roles};
 use crate::judge::shown::Shown;
-use crate::judge::visibility::{Seen, Visibility, took_part};
+use crate::judge::visibility::{Absent, Seen, Visibility, took_part};
 use crate::judge::{Confidence, Judged, Named, Outcome, Reason, Site, Verdict, blocked, direction, stance, verdict, version};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{RoleId, Service, ServiceId, Signatures};
@@ -78,6 +78,11 @@ impl<'a> Judge<'a> {
                 self.presence.note(&self.roles.of(end), end.packets > 0);
             }
         }
+    }
+
+    /// What a packet says about who is on its link.
+    pub fn meet(&mut self, neighbour: &Neighbour) {
+        self.seen.meet(neighbour);
     }
 
     /// What it knows that does not rest on documents.
@@ -202,6 +207,16 @@ impl<'a> Judge<'a> {
     /// What the operator said about the network.
     pub fn site(&self) -> &Site {
         self.roles.site()
+    }
+
+    /// Hosts that were asked for on their link in vain, by address.
+    pub(super) fn absent(&self) -> Vec<&Absent> {
+        self.seen.all_absent()
+    }
+
+    /// Whether a host reached anybody in a flow that it opened.
+    pub(super) fn reaches_anybody(&self, host: IpAddr) -> bool {
+        self.seen.reaches_anybody(host)
     }
 
     /// Roles that a host is judged by.

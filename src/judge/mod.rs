@@ -1,5 +1,6 @@
 //! Holds identified flows against the documents: expected or not, and what became of them.
 
+mod absent;
 mod account;
 mod advice;
 mod announcer;

@@ -7,7 +7,6 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
-use crate::flow::Flow;
 use crate::identify::{Fact, Identified};
 use crate::judge::memory::Remembered;
 use crate::judge::threshold;
@@ -15,6 +14,7 @@ use crate::judge::visibility::{owner, took_part};
 use crate::limit;
 use crate::net::{is_group, is_private};
 use crate::signature::{Service, ServiceId, Signatures};
+use crate::time::Timestamp;
 
 /// What resolvers were heard to give.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub(super) struct Resolvers {
     shared: Remembered<IpAddr, SmallVec<[Box<str>; 3]>>,
     /// Of each client: whether any resolver answered it, and those that did not.
     clients: Remembered<IpAddr, (bool, SmallVec<[IpAddr; 2]>)>,
+    /// When a client asked a resolver for a name in flows without an answer, the earliest.
+    asked: Remembered<(IpAddr, IpAddr, Box<str>), SmallVec<[Timestamp; 3]>>,
 }
 
 impl Default for Resolvers {
@@ -39,6 +41,7 @@ impl Default for Resolvers {
             ipv4: Remembered::new(limit::NAMES_REMEMBERED),
             shared: Remembered::new(limit::HOSTS_REMEMBERED),
             clients: Remembered::new(limit::HOSTS_REMEMBERED),
+            asked: Remembered::new(limit::NAMES_REMEMBERED),
         }
     }
 }
@@ -82,6 +85,8 @@ pub(super) struct Luck {
     pub(super) answered: bool,
     /// Resolvers that did not.
     pub(super) silent: usize,
+    /// How often the client asked this resolver for the flow's name in flows without an answer, each after it could have had one.
+    pub(super) again: usize,
 }
 
 impl Resolvers {
@@ -95,6 +100,14 @@ impl Resolvers {
         *answered |= took_part(&identified.flow);
         if !took_part(&identified.flow) && silent.len() < limit::NAMES_AT_AN_END && !silent.contains(&resolver) {
             silent.push(resolver);
+        }
+        if !took_part(&identified.flow) {
+            for name in identified.facts.iter().filter_map(unanswered) {
+                let times = self.asked.meet((client, resolver, name.into()));
+                if times.len() < limit::QUESTIONS_TIMED {
+                    times.push(identified.flow.first);
+                }
+            }
         }
         for (name, addresses) in given(identified) {
             self.answering.meet(resolver);
@@ -138,9 +151,24 @@ impl Resolvers {
     }
 
     /// The luck of the flow's client with its resolvers.
-    pub(super) fn luck(&self, flow: &Flow) -> Luck {
-        let known = self.clients.get(&flow.client.endpoint.ip);
-        known.map_or_else(Luck::default, |(answered, silent)| Luck { answered: *answered, silent: silent.len() })
+    pub(super) fn luck(&self, identified: &Identified) -> Luck {
+        let (client, resolver) = (identified.flow.client.endpoint.ip, identified.flow.server.endpoint.ip);
+        let again =
+            if is_lookup(identified) { identified.facts.iter().filter_map(unanswered).map(|name| self.again(client, resolver, name)).max() } else { None };
+        let (answered, silent) = self.clients.get(&client).map_or((false, 0), |(answered, silent)| (*answered, silent.len()));
+        Luck { answered, silent, again: again.unwrap_or(0) }
+    }
+
+    /// Questions for one name from several ports: those that come together are for its several kinds of address (RFC 8305 section 3).
+    fn again(&self, client: IpAddr, resolver: IpAddr, name: &str) -> usize {
+        let Some(times) = self.asked.get(&(client, resolver, name.into())) else { return 0 };
+        let mut times = times.clone();
+        times.sort_unstable();
+        let spaced = |(count, last): (usize, Option<Timestamp>), time: Timestamp| match last {
+            Some(last) if time.since(last) < threshold::SYN_AGAIN => (count, Some(last)),
+            _ => (count + 1, Some(time)),
+        };
+        times.into_iter().fold((0, None), spaced).0
     }
 
     /// IPv4 addresses of the name, whoever asked for them: the same host asks from an address of either family.
@@ -150,7 +178,12 @@ impl Resolvers {
 
     /// How many were forgotten for want of room.
     pub(super) fn forgotten(&self) -> u64 {
-        self.answering.forgotten() + self.given.forgotten() + self.ipv4.forgotten() + self.shared.forgotten() + self.clients.forgotten()
+        self.answering.forgotten()
+            + self.given.forgotten()
+            + self.ipv4.forgotten()
+            + self.shared.forgotten()
+            + self.clients.forgotten()
+            + self.asked.forgotten()
     }
 }
 
@@ -164,6 +197,11 @@ fn given(identified: &Identified) -> impl Iterator<Item = (&str, &[IpAddr])> {
         Fact::Resolved(resolved) => Some((&*resolved.name, resolved.addresses.as_slice())).filter(|(_, all)| all.iter().any(|address| !is_nobodys(*address))),
         _ => None,
     })
+}
+
+/// A name that was asked for and not answered.
+fn unanswered(fact: &Fact) -> Option<&str> {
+    if let Fact::Unanswered { name } = fact { Some(name) } else { None }
 }
 
 fn denial(fact: &Fact) -> Option<(&str, Denial)> {

@@ -54,5 +54,13 @@ pub(super) const STOPPED_MINUTES: usize = 3;
 pub(super) const STOPPED_FOR: i64 = 10;
 /// A proxy that is asked for a tunnel connects at once; a slow one within the time that its clients wait.
 pub(super) const HANDED_ON_BY: Duration = Duration::from_secs(30);
+/// A host asks its link again a second after it asked in vain (RFC 1122 section 2.3.2.1, RFC 4861 section 10); closer requests are copies, or another's.
+pub(super) const NEIGHBOUR_AGAIN: Duration = Duration::from_millis(500);
+/// Requests for a neighbour from which on its silence is sure: hosts give up after three (RFC 4861 section 10), each a second after the other.
+pub(super) const SURE_NEIGHBOUR: u32 = 3;
+/// What is known of a neighbour holds for so long (RFC 4861 section 10 takes it for true for half a minute, and asks again within as long).
+pub(super) const NEIGHBOUR_HOLDS: Duration = Duration::from_secs(60);
+/// A packet that waited for its neighbour's answer goes out by then.
+pub(super) const SENT_AFTER_ASKING: Duration = Duration::from_secs(3);
 /// Echo requests without an answer that are worth a word: many hosts ignore them, and one is lost now and then.
 pub(super) const SURE_ECHOES: u64 = 3;

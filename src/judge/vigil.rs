@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::flow::{Ended, Flow};
+use crate::flow::{Ended, Flow, Neighbour};
 use crate::identify::Identified;
 use crate::judge::docket::order;
 use crate::judge::threshold::{ANSWER_BY, REPLY_BY, SURE_SYNS};
@@ -70,6 +70,11 @@ impl<'a> Vigil<'a> {
     pub fn hear(&mut self, identified: Identified, now: Timestamp) {
         self.judge.learn(&identified);
         self.waiting.push_back((now, identified));
+    }
+
+    /// Learns what a packet says about who is on its link.
+    pub fn meet(&mut self, neighbour: &Neighbour) {
+        self.judge.meet(neighbour);
     }
 
     /// Learns how many packets were lost at an interface so far.

@@ -5,6 +5,7 @@
 
 mod asked;
 mod manner;
+mod neighbours;
 mod pairs;
 mod tap;
 mod vouchers;
@@ -12,19 +13,21 @@ mod vouchers;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::flow::{Flow, Reset};
+use crate::flow::{Flow, Neighbour, Reset};
 use crate::identify::{Fact, Identified, Step};
 use crate::net::{Endpoint, Mac, Transport, is_group};
 use crate::time::Timestamp;
 
 pub(super) use asked::stated;
 pub(super) use manner::Foreign;
+pub(super) use neighbours::Absent;
 pub(super) use tap::Sight;
 pub use tap::{CapturePoint, Visibility};
 pub(super) use vouchers::{Opener, owner};
 
 use asked::Asked;
 use manner::Manners;
+use neighbours::Neighbours;
 use pairs::Pairs;
 use tap::Tap;
 use vouchers::Vouchers;
@@ -37,6 +40,7 @@ pub(super) struct Seen {
     manners: Manners,
     asked: Asked,
     vouchers: Vouchers,
+    neighbours: Neighbours,
     /// Time of the last packet of all.
     end: Option<Timestamp>,
 }
@@ -55,6 +59,12 @@ impl Seen {
         }
     }
 
+    /// Enters what a packet says about who is on its link.
+    pub(super) fn meet(&mut self, neighbour: &Neighbour) {
+        self.end = self.end.max(Some(neighbour.time));
+        self.neighbours.learn(neighbour);
+    }
+
     /// Time has come to `now`.
     pub(super) fn until(&mut self, now: Timestamp) {
         self.end = self.end.max(Some(now));
@@ -67,7 +77,27 @@ impl Seen {
 
     /// Whether an answer of the flow's server to its client would have been seen where the flow was captured.
     pub(super) fn sight(&self, flow: &Flow) -> Sight {
-        self.tap.sight(flow)
+        self.tap.sight(flow, self.neighbours.hides(flow))
+    }
+
+    /// That the flow's server is not on the link, if it was asked for there in vain.
+    pub(super) fn absent(&self, flow: &Flow) -> Option<&Absent> {
+        self.neighbours.absent(flow, self.tap.heard(flow), |host| self.tap.reached(host))
+    }
+
+    /// Hosts that were asked for on their link in vain and not heard since, by address.
+    pub(super) fn all_absent(&self) -> Vec<&Absent> {
+        self.neighbours.all_absent(|host| self.tap.heard_anywhere(host), |host| self.tap.reached(host))
+    }
+
+    /// Whether answers came over the very link that the flow's packets take.
+    pub(super) fn answers_come_back(&self, flow: &Flow) -> bool {
+        self.tap.answers_come_back(flow)
+    }
+
+    /// Whether the flow's server said at that time that it is on the link.
+    pub(super) fn is_on_link(&self, flow: &Flow) -> bool {
+        self.neighbours.is_here(flow)
     }
 
     /// Lost share where the flow was captured, parts per thousand.
@@ -115,6 +145,11 @@ impl Seen {
         self.pairs.was_opened(transport, end)
     }
 
+    /// Whether the client reached anybody in a flow that it opened.
+    pub(super) fn reaches_anybody(&self, client: IpAddr) -> bool {
+        self.pairs.reaches_anybody(client)
+    }
+
     /// Whether the source tried many targets and hardly any answered.
     pub(super) fn scans(&self, source: IpAddr) -> bool {
         self.pairs.scans(source)
@@ -154,6 +189,7 @@ impl Seen {
     pub(super) fn summary(&self) -> Visibility {
         let mut summary = self.tap.summary();
         summary.forgotten += self.pairs.forgotten() + self.manners.forgotten() + self.asked.forgotten() + self.vouchers.forgotten();
+        summary.forgotten += self.neighbours.forgotten();
         summary
     }
 }

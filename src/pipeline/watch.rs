@@ -13,7 +13,7 @@ use super::{LEAST_SHARE, push};
 use crate::capture::live::{Cards, Clock, Live};
 use crate::capture::{CaptureFile, Interface, Source, SourceError};
 use crate::count::Tally;
-use crate::flow::{self, FlowTable};
+use crate::flow::{self, FlowTable, Neighbour};
 use crate::identify::{Books, Identified, Identifier};
 use crate::judge::{Board, Bulletin, Covered, Finding, Gatherer, Handover, Judge, Judged, Phase, Severity, Site, Vigil, order};
 use crate::limit::{FRAGMENT_BYTES, LIVE_ENDED_HELD, LIVE_FLOW_BYTES, LIVE_LOOKED_AT, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE};
@@ -41,6 +41,8 @@ pub struct Tick {
     pub ended: Vec<Identified>,
     /// Flows that live, as if they ended now; none where they were not looked at.
     pub live: Option<Vec<Identified>>,
+    /// What was said about who is on the links.
+    pub neighbours: Vec<Neighbour>,
     /// What was captured and lost so far.
     pub state: State,
     /// Whether the worker ends with it.
@@ -214,7 +216,7 @@ impl<'b> Worker<'b> {
         table.finish_in_parts(ends, identifier, &mut |identifier| {
             let ended = std::mem::take(identifier.ended());
             // Where the judge is gone it has panicked, and its panic is the one to tell.
-            let _ = judge.send(Tick { now: tick.now, ended, live: None, state: tick.state.clone(), is_last: false });
+            let _ = judge.send(Tick { now: tick.now, ended, live: None, neighbours: Vec::new(), state: tick.state.clone(), is_last: false });
         });
         let _ = judge.send(Tick { live: Some(Vec::new()), is_last: true, ..self.tick(0) });
     }
@@ -240,6 +242,7 @@ impl<'b> Worker<'b> {
     /// What there is to hand over.
     fn tick(&mut self, number: i64) -> Tick {
         let ended = std::mem::take(self.identifier.ended());
+        let neighbours = std::mem::take(self.identifier.neighbours());
         let mut beyond = self.live.not_looked_at;
         let every = (1 + self.table.live() / LOOKED_AT_EACH_TICK).next_power_of_two().min(LEAST_OFTEN);
         let live = (number % every as i64 == 0).then(|| {
@@ -271,7 +274,7 @@ impl<'b> Worker<'b> {
             faults: self.source.faults(),
             down: Vec::new(),
         };
-        Tick { now: self.source.passed(), ended, live, state, is_last: false }
+        Tick { now: self.source.passed(), ended, live, neighbours, state, is_last: false }
     }
 
     fn note_end(&mut self) {
@@ -294,6 +297,7 @@ impl Tick {
     fn merge(&mut self, other: Self) {
         self.now = self.now.min(other.now);
         self.ended.extend(other.ended);
+        self.neighbours.extend(other.neighbours);
         self.live = match (self.live.take(), other.live) {
             (Some(live), Some(other)) => Some(live.into_iter().chain(other).collect()),
             _ => None,
@@ -471,7 +475,7 @@ impl<'a> Watch<'a> {
     }
 
     fn take(&mut self, tick: Tick) {
-        let Tick { now, ended, live, state, .. } = tick;
+        let Tick { now, ended, live, mut neighbours, state, .. } = tick;
         self.now = self.now.max(now);
         self.books.settle(self.now);
         if let Some(live) = live {
@@ -481,6 +485,8 @@ impl<'a> Watch<'a> {
             let over: BTreeSet<_> = ended.iter().map(order).collect();
             self.live.retain(|identified| !over.contains(&order(identified)));
         }
+        neighbours.sort_by_key(Neighbour::order);
+        neighbours.iter().for_each(|neighbour| self.vigil.meet(neighbour));
         for identified in ended {
             self.vigil.hear(identified, self.now);
         }

@@ -14,6 +14,8 @@ pub type Ends = (String, BTreeSet<(String, u64)>);
 pub struct Frame {
     pub number: u64,
     pub ends: Ends,
+    /// Whom it asks the link for, in ARP or Neighbor Discovery.
+    pub asks_for: Option<String>,
 }
 
 /// Whether tshark is there; says so where it is not.
@@ -77,12 +79,14 @@ fn frame(line: &str) -> Frame {
             ends = (protocol.to_owned(), [(addresses.0.clone(), port(&from)), (addresses.1.clone(), port(&to))].into());
         }
     }
-    Frame { number: number.parse().unwrap(), ends }
+    let asks_for = next().next().or_else(|| next().next());
+    Frame { number: number.parse().unwrap(), ends, asks_for }
 }
 
-/// Number and protocols, then source and destination on each layer that tells ends.
+/// Number and protocols, then source and destination on each layer that tells ends, then whom the link is asked for.
 #[rustfmt::skip]
 const FIELDS: &[&str] = &[
     "frame.number", "frame.protocols", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst",
     "tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport", "sctp.srcport", "sctp.dstport",
+    "arp.dst.proto_ipv4", "icmpv6.nd.ns.target_address",
 ];

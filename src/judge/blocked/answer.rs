@@ -134,7 +134,7 @@ pub(super) fn says_dns(e: &Ending<'_>) -> String {
 
 pub(super) fn refused_by_service(e: &Ending<'_>) -> Option<Confidence> {
     let refusal = e.refused.filter(|refusal| outermost(e) != "dns" && refusal.by == Side::Server)?;
-    matches!(refusal.kind, AnswerKind::Refused | AnswerKind::Failed).then_some(Confidence::High)
+    (matches!(refusal.kind, AnswerKind::Refused | AnswerKind::Failed) && !e.is_cut_before_login()).then_some(Confidence::High)
 }
 
 pub(super) fn app_refused(e: &Ending<'_>) -> Option<Confidence> {

@@ -17,8 +17,10 @@ pub(super) fn says_midstream(_: &Ending<'_>) -> String {
     "the connection was already open when the capture began".to_owned()
 }
 
+/// The client spoke and the server did not; nor did it say something that was not captured, as far as that can be told.
 fn is_one_sided_talk(e: &Ending<'_>) -> bool {
-    !e.one_way && e.flow.client.payload_bytes > 0 && e.flow.server.payload_bytes == 0
+    let heard_out = e.tcp.is_none_or(|tcp| tcp.missed_bytes[1] == 0);
+    !e.one_way && heard_out && e.flow.client.payload_bytes > 0 && e.flow.server.payload_bytes == 0
 }
 
 /// The reset by which the server's address cut the connection after the client's first message and before any of its own.
@@ -195,7 +197,8 @@ pub(super) fn says_unknown_session(e: &Ending<'_>) -> String {
 
 /// The request arrived, as it was acknowledged, and nothing came of it.
 pub(super) fn no_reply(e: &Ending<'_>) -> Option<Confidence> {
-    e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.acknowledged[0] > 0)?;
+    // Without the SYN-ACK it is not known where the server's stream begins, and so whether a part of it was acknowledged.
+    e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.syn_acks > 0 && tcp.acknowledged[0] > 0)?;
     let waited = e.flow.last.since(e.flow.client.last.unwrap_or(e.flow.last)).max(e.left);
     (is_one_sided_talk(e) && e.flow.ended != Ended::Closed && waited >= REPLY_BY).then_some(Confidence::Medium)
 }

@@ -18,16 +18,16 @@ fn repeated(e: &Ending<'_>) -> Option<Confidence> {
 /// Nothing came for three questions or from two resolvers, and no other answers the client either: as sure as it gets.
 pub(super) fn resolver(e: &Ending<'_>) -> Option<Confidence> {
     let silent = e.is_silent_datagram() && e.speaks("dns") && e.answers_due;
-    // From new ports each time, as some programs ask again.
-    let many = e.attempts >= SURE_REQUESTS && !e.worked_before && e.sight >= Sight::Likely;
+    // From new ports each time, as some programs ask again; others ask anew for every connection.
+    let many = e.luck.again >= SURE_REQUESTS as usize && !e.worked_before && e.sight >= Sight::Likely;
     if !silent || e.asked < 2 && !many {
         return None;
     }
-    let all = !e.luck.answered && (e.asked >= SURE_REQUESTS || e.luck.silent >= 2);
+    let all = e.asked >= 2 && !e.luck.answered && (e.asked >= SURE_REQUESTS || e.luck.silent >= 2);
     match (all && e.sight >= Sight::Likely, repeated(e)) {
         (true, _) => Some(Confidence::High),
         (false, Some(sure)) => Some(sure),
-        (false, None) => Some(if e.luck.answered { Confidence::Low } else { Confidence::Medium }),
+        (false, None) => Some(if e.luck.answered || e.reaches_anybody { Confidence::Low } else { Confidence::Medium }),
     }
 }
 
@@ -38,7 +38,12 @@ pub(super) fn says_resolver(e: &Ending<'_>) -> String {
         (false, 2..) => "; no other resolver answered the client either",
         (false, _) => "",
     };
-    format!("{} asked resolver {}{name} {} times and nothing answered{others}", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.asked.max(e.attempts))
+    format!(
+        "{} asked resolver {}{name} {} times and nothing answered{others}",
+        e.flow.client.endpoint.ip,
+        e.flow.server.endpoint,
+        e.asked.max(u32::try_from(e.luck.again).unwrap_or(u32::MAX))
+    )
 }
 
 pub(super) fn dtls(e: &Ending<'_>) -> Option<Confidence> {
@@ -58,9 +63,10 @@ pub(super) fn says_srt(e: &Ending<'_>) -> String {
     format!("{} called {} (SRT) {} times and nothing answered", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.asked)
 }
 
-/// Other request protocols; and echo requests, of which each is another, and which many hosts ignore.
+/// Other request protocols; and echo requests, of which each is another, and which many hosts ignore: nothing about them shows that no answer came, so answers must
+/// be seen to come back that way.
 pub(super) fn silent(e: &Ending<'_>) -> Option<Confidence> {
-    if is_silent_echo(e) && e.flow.client.packets >= SURE_ECHOES && e.sight >= Sight::Likely {
+    if is_silent_echo(e) && e.flow.client.packets >= SURE_ECHOES && e.sight >= Sight::Likely && e.answers_come_back {
         return Some(Confidence::Low);
     }
     repeated(e)

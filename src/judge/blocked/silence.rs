@@ -3,8 +3,8 @@
 use crate::judge::Confidence;
 use crate::judge::blocked::content;
 use crate::judge::ending::{Ending, Instead};
-use crate::judge::threshold::{HALF_OPEN, MANY_ATTEMPTS, SURE_SYNS};
-use crate::judge::visibility::Sight;
+use crate::judge::threshold::{HALF_OPEN, MANY_ATTEMPTS, SURE_NEIGHBOUR, SURE_SYNS};
+use crate::judge::visibility::{Absent, Sight};
 use crate::net::Side;
 use crate::signature::PromiseKind;
 
@@ -29,6 +29,25 @@ pub(super) fn at_times(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn says_at_times(e: &Ending<'_>) -> String {
     format!("not answered this time, but the same client reached {} at another time: it fails now and then", e.flow.server.endpoint)
+}
+
+/// Who sends the client's packets on to the host, or the client itself, asked for it in vain: nobody is there who could have answered.
+pub(super) fn absent(e: &Ending<'_>) -> Option<Confidence> {
+    let silent = e.flow.server.packets == 0 && e.rejection.is_none() && !e.went_on;
+    let absent = e.absent.filter(|_| silent)?;
+    Some(if absent.times >= SURE_NEIGHBOUR { Confidence::High } else { Confidence::Medium })
+}
+
+pub(super) fn says_absent(e: &Ending<'_>) -> String {
+    let Some(absent) = e.absent else { return "nobody answered on the link".to_owned() };
+    format!("{}: it is switched off, or not on this link", asked_in_vain(absent))
+}
+
+/// Who asked the link for whom, how often.
+pub(in crate::judge) fn asked_in_vain(Absent { host, by, times, since, last, .. }: &Absent) -> String {
+    let how = if host.is_ipv4() { "ARP" } else { "Neighbor Discovery" };
+    let over = last.since(*since).as_secs();
+    format!("{by} asked the link for {host} {times} times over {over} s ({how}) and nobody answered")
 }
 
 /// Both ends repeat themselves: the server its SYN-ACK, the client its SYN.
@@ -74,13 +93,15 @@ fn announcer(kind: PromiseKind) -> &'static str {
 }
 
 pub(super) fn port(e: &Ending<'_>) -> Option<Confidence> {
-    e.other_port?;
-    sure(e)
+    sure(e).filter(|_| e.other_port.is_some() || e.on_link)
 }
 
 pub(super) fn says_port(e: &Ending<'_>) -> String {
-    let other = e.other_port.map_or_else(String::new, |(transport, port)| format!(" (it answers on {port}/{transport})"));
-    format!("{}; the host is alive{other}", says_syns(e))
+    let how = match e.other_port {
+        Some((transport, port)) => format!("on {port}/{transport}"),
+        None => format!("the link ({})", if e.server_ip().is_ipv4() { "ARP" } else { "Neighbor Discovery" }),
+    };
+    format!("{}; the host is alive (it answers {how})", says_syns(e))
 }
 
 pub(super) fn sure(e: &Ending<'_>) -> Option<Confidence> {

@@ -20,7 +20,7 @@ fn proxy_mark<'a>(e: &Ending<'a>) -> Option<&'a str> {
 
 /// RFC 9110 section 15.5.8: a proxy says how to log in; a 407 without that is anybody's.
 pub(super) fn proxy_wants_login(e: &Ending<'_>) -> Option<Confidence> {
-    proxy_mark(e).filter(|_| code(e) == Some(407)).map(|_| Confidence::High)
+    proxy_mark(e).filter(|_| code(e) == Some(407) && !e.is_cut_before_login()).map(|_| Confidence::High)
 }
 
 pub(super) fn says_proxy(e: &Ending<'_>) -> String {

@@ -168,6 +168,21 @@ fn d43_d44_d56_http_refusals_are_read_by_their_code() {
     expect(&ask(404, "Not Found"), Outcome::Ok, Confidence::High, None);
 }
 
+// RFC 9110 section 15.5.2, RFC 3261 section 22: 401 and 407 ask who the client is, and the answer to that follows at once.
+#[test]
+fn d53_d43_a_demand_for_a_login_at_the_very_end_of_the_capture_is_no_refusal() {
+    let asked = |protocol: &'static str, code: u32, ended_by: f64| {
+        let mut sample = tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&[protocol]).answer(Side::Server, AnswerKind::Refused, code, "Unauthorized");
+        sample = sample.fact(Fact::Proxied { mark: "Proxy-Authenticate: NTLM".into() }).cut_by_the_end();
+        let mut healthy = background();
+        healthy.0.flow.last = at(ended_by);
+        judge_among(Site::default(), &[sample], &[healthy]).remove(0).outcome
+    };
+    assert_eq!([asked("sip", 401, 2.0), asked("http", 407, 2.0), asked("http", 401, 2.0)], [Outcome::Ok; 3]);
+    assert_eq!([asked("sip", 401, 61.0), asked("http", 407, 61.0)], [Outcome::AppRefused, Outcome::BlockedByProxy]);
+    assert_eq!(asked("sip", 403, 2.0), Outcome::AppRefused);
+}
+
 #[test]
 fn a_service_that_served_once_in_the_flow_did_not_refuse() {
     let sample = tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&["http"]);
@@ -296,9 +311,24 @@ fn d13_a_resolver_that_never_answers_denies_the_documented_name() {
     two.iter().for_each(|judged| expect(judged, Outcome::SilentDrop, Confidence::High, Some("D13")));
     expect(&judge(unanswered(RESOLVER, "a.example", 1)), Outcome::SilentDrop, Confidence::Low, Some("D13"));
     // As dig asks again: the same from a new port each time.
-    let again = ["10.1.0.2:40001", "10.1.0.2:40002", "10.1.0.2:40003"].map(|client| udp(client, RESOLVER).speaks(&["dns"]));
-    judge_all(Site::default(), &again).iter().for_each(|judged| expect(judged, Outcome::SilentDrop, Confidence::Medium, Some("D13")));
-    judge_all(Site::default(), &again[..2]).iter().for_each(|judged| assert_eq!(judged.outcome, Outcome::NotObservable));
+    let again = |names: [&str; 3], gap: f64| {
+        let asked = |(place, name): (u32, &&str)| {
+            let mut asked = udp(&format!("10.1.0.2:{}", 40001 + place), RESOLVER).speaks(&["dns"]).fact(Fact::Unanswered { name: (*name).into() });
+            asked.0.flow.first = at(1.0 + gap * f64::from(place));
+            asked
+        };
+        (0..).zip(&names).map(asked).collect::<Vec<_>>()
+    };
+    let same = again(["a.example"; 3], 5.0);
+    judge_all(Site::default(), &same).iter().for_each(|judged| expect(judged, Outcome::SilentDrop, Confidence::Medium, Some("D13")));
+    judge_all(Site::default(), &same[..2]).iter().for_each(|judged| assert_eq!(judged.outcome, Outcome::NotObservable));
+    // Whoever reaches others may have got its names, where this tap does not see it.
+    let reached = tcp("10.1.0.2:45000", "198.51.100.9:443").talked(500, 900);
+    judge_among(Site::default(), &same, &[reached, background()]).iter().for_each(|judged| expect(judged, Outcome::SilentDrop, Confidence::Low, Some("D13")));
+    // Three names, or the kinds of address of one, are asked for at once: nothing was asked again.
+    for once in [again(["a.example", "b.example", "c.example"], 5.0), again(["a.example"; 3], 0.01)] {
+        judge_all(Site::default(), &once).iter().for_each(|judged| assert_eq!(judged.outcome, Outcome::NotObservable));
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod findings;
 mod guide;
 mod live;
 mod names_and_promises;
+mod neighbours;
 mod outcomes;
 mod rows;
 pub(in crate::judge) mod sample;

@@ -478,3 +478,17 @@ fn d70_echo_requests_that_nobody_answers_are_a_hint() {
     expect(&ping(4), Outcome::SilentDrop, Confidence::Low, Some("D70"));
     expect(&ping(1), Outcome::NotObservable, Confidence::Low, Some("D33"));
 }
+
+// A ping goes on whether it is answered or not: only a link over which other answers come shows that these are missing.
+#[test]
+fn echo_requests_are_not_called_unanswered_over_a_link_that_was_never_seen_to_answer() {
+    let (card, peer) = ([2, 0, 0, 0, 0, 2], [2, 0, 0, 0, 0, 9]);
+    let mut ping = udp("10.1.0.2:8", "10.1.0.9:0").link(card, peer);
+    (ping.0.flow.transport, ping.0.flow.icmp, ping.0.flow.client.packets) = (crate::net::Transport::ICMP, Some((8, 0)), 4);
+    let elsewhere = tcp("10.1.0.2:41000", "10.1.0.8:443").talked(100, 900).link(card, [2, 0, 0, 0, 0, 8]);
+    let judged = judge_among(Site::default(), &[ping.clone()], &[elsewhere, background()]).remove(0);
+    expect(&judged, Outcome::NotObservable, Confidence::Low, Some("D33"));
+    let same = tcp("10.1.0.2:41000", "10.1.0.9:443").talked(100, 900).link(card, peer);
+    let judged = judge_among(Site::default(), &[ping], &[same, background()]).remove(0);
+    expect(&judged, Outcome::SilentDrop, Confidence::Low, Some("D70"));
+}

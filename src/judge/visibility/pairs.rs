@@ -192,6 +192,11 @@ impl Pairs {
         self.ends.get(&(transport, end)).is_some_and(|end| end.openers.first != 0)
     }
 
+    /// Whether the client reached anybody in a flow that it opened.
+    pub(super) fn reaches_anybody(&self, client: IpAddr) -> bool {
+        self.probes.get(&client).is_some_and(|probes| probes.answered > 0)
+    }
+
     /// Whether the source tried many targets and hardly any answered.
     pub(super) fn scans(&self, source: IpAddr) -> bool {
         self.probes.get(&source).is_some_and(|Probes { unanswered, answered }| {

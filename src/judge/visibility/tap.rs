@@ -6,12 +6,13 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::decode::VlanStack;
-use crate::flow::{Ended, Flow};
+use crate::flow::{End, Ended, Flow};
 use crate::identify::Identified;
 use crate::judge::memory::{Marked, Remembered};
 use crate::judge::visibility::went_on_unanswered;
 use crate::limit;
-use crate::net::{Mac, is_group, is_private};
+use crate::net::{Endpoint, Mac, is_group, is_private};
+use crate::time::Timestamp;
 
 /// What this tap can see, for the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -127,8 +128,8 @@ pub(super) struct Tap {
     places: BTreeMap<Place, Point>,
     points: Vec<Counts>,
     interfaces: BTreeMap<u32, Lost>,
-    /// Hosts that sent something, by capture point.
-    heard: Marked<(Point, IpAddr), ()>,
+    /// Hosts that sent something, by capture point, and when last.
+    heard: Marked<(Point, IpAddr), Timestamp>,
     /// Hosts that received something, by capture point and whether it came from outside.
     reached: Marked<(Point, IpAddr, bool), ()>,
     /// Servers whose answers passed elsewhere.
@@ -167,7 +168,7 @@ impl Tap {
         };
         for (sender, receiver) in [(&flow.client, flow.server.endpoint.ip), (&flow.server, flow.client.endpoint.ip)] {
             if sender.packets > 0 {
-                self.packets(point, sender.endpoint.ip, receiver);
+                self.packets(point, sender, receiver);
             }
         }
         if !is_group(flow.server.endpoint.ip) {
@@ -194,12 +195,13 @@ impl Tap {
         Some(point)
     }
 
-    fn packets(&mut self, point: Point, sender: IpAddr, receiver: IpAddr) {
-        let outside = !is_private(sender);
+    fn packets(&mut self, point: Point, End { endpoint: Endpoint { ip: sender, .. }, last, .. }: &End, receiver: IpAddr) {
+        let (sender, outside) = (*sender, !is_private(*sender));
         if let Some(count) = self.points.get_mut(usize::from(point)).and_then(|counts| counts.heard.get_mut(usize::from(outside))) {
             *count = count.saturating_add(1);
         }
-        self.heard.meet(&(point, sender));
+        let known = self.heard.meet(&(point, sender));
+        *known = last.map_or(*known, |last| last.max(*known));
         if !is_group(receiver) {
             self.reached.meet(&(point, receiver, outside));
         }
@@ -240,7 +242,8 @@ impl Tap {
     }
 
     /// Whether an answer of the flow's server to its client would have been seen where the flow was captured.
-    pub(super) fn sight(&self, flow: &Flow) -> Sight {
+    /// `hidden`: it was sent though nobody was seen to answer the link.
+    pub(super) fn sight(&self, flow: &Flow, hidden: bool) -> Sight {
         let Some(point) = self.places.get(&(flow.interface, flow.vlan)).copied() else { return Sight::Open };
         let Some(counts) = self.points.get(usize::from(point)) else { return Sight::Open };
         let (client, server) = (flow.client.endpoint.ip, flow.server.endpoint.ip);
@@ -251,7 +254,7 @@ impl Tap {
         let outside = !is_private(server);
         let carried = link(flow, point).and_then(|link| self.links.get(&link)).copied().unwrap_or_default();
         // What goes out over this link is answered over another that is not tapped.
-        if !heard && carried.unseen > 0 && carried.two_way == 0 {
+        if !heard && (carried.unseen > 0 || hidden) && carried.two_way == 0 {
             return Sight::Blind;
         }
         if heard || self.reached.has(&(point, client, outside)) {
@@ -264,6 +267,33 @@ impl Tap {
             0 if self.summary.two_way == 0 && self.summary.unseen_answers > 0 => Sight::Blind,
             0 => Sight::Open,
         }
+    }
+
+    /// Whether answers came over the very link that the flow's packets take; of a capture without link addresses, whether the client was reached at all.
+    pub(super) fn answers_come_back(&self, flow: &Flow) -> bool {
+        if flow.link.is_none() {
+            return self.sight(flow, false) == Sight::Shown;
+        }
+        let point = self.places.get(&(flow.interface, flow.vlan)).copied();
+        let carried = point.and_then(|point| link(flow, point)).and_then(|link| self.links.get(&link));
+        carried.is_some_and(|carried| carried.two_way > 0)
+    }
+
+    /// When the flow's server was last heard where the flow was captured.
+    pub(super) fn heard(&self, flow: &Flow) -> Option<Timestamp> {
+        let point = self.places.get(&(flow.interface, flow.vlan))?;
+        self.heard.get(&(*point, flow.server.endpoint.ip)).copied()
+    }
+
+    /// When a host was last heard at any capture point.
+    pub(super) fn heard_anywhere(&self, host: IpAddr) -> Option<Timestamp> {
+        (0..self.points.len()).filter_map(|point| self.heard.get(&(Point::try_from(point).ok()?, host)).copied()).max()
+    }
+
+    /// Whether anything to this host was seen at any capture point.
+    pub(super) fn reached(&self, host: IpAddr) -> bool {
+        let points = || (0..self.points.len()).filter_map(|point| Point::try_from(point).ok());
+        [false, true].into_iter().any(|outside| points().any(|point| self.reached.has(&(point, host, outside))))
     }
 
     /// Lost share at the flow's interface, parts per thousand: of acknowledged bytes, or of packets by the capture's own count, whichever is more.

@@ -1,0 +1,86 @@
+//! Who is on a link, by ARP (RFC 826) and by IPv6 Neighbor Discovery (RFC 4861): for whom somebody asked, and who answered.
+//!
+//! These packets come before any flow, and where nobody answers there is none: they are told to the observer as they come.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::capture::FrameId;
+use crate::decode::{Content, Header, Packet};
+use crate::net::{Mac, Transport};
+use crate::time::Timestamp;
+
+/// What one packet says about who is on its link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// When it was captured.
+    pub time: Timestamp,
+    /// In which frame.
+    pub frame: FrameId,
+    /// The card that says it.
+    pub from: Mac,
+    /// To whom; a group address where it is said to all.
+    pub to: Mac,
+    /// What it says.
+    pub says: NeighbourWord,
+}
+
+/// What is said of neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeighbourWord {
+    /// A host asks who has an address.
+    Asks {
+        /// The address.
+        target: IpAddr,
+        /// The host that asks.
+        by: IpAddr,
+    },
+    /// The sender has this address.
+    Has(IpAddr),
+}
+
+impl Neighbour {
+    /// By what they are put in order.
+    pub const fn order(&self) -> (Timestamp, FrameId) {
+        (self.time, self.frame)
+    }
+
+    /// Whether it went to all of the link, and not to one card.
+    pub const fn is_to_all(&self) -> bool {
+        self.to.0[0] & 1 == 1
+    }
+
+    /// What the packet says; none where it says nothing of the kind. A host that makes sure that nobody has its own address (RFC 5227, RFC 4862 section
+    /// 5.4) hopes for no answer: that asks for nobody.
+    pub(super) fn of_packet(packet: &Packet<'_>) -> Option<Self> {
+        // In a tunnel the frame's own addresses are those of its ends.
+        let (from, to) = packet.mac.filter(|_| packet.tunnel.is_empty())?;
+        let says = match packet.content {
+            Content::Arp(arp) => match arp.operation {
+                _ if arp.sender.is_unspecified() => return None,
+                REQUEST if arp.sender != arp.target => NeighbourWord::Asks { target: arp.target, by: arp.sender },
+                REQUEST | REPLY => NeighbourWord::Has(arp.sender),
+                _ => return None,
+            },
+            // A hop limit of 255 shows that it comes from the link itself (RFC 4861 section 7.1).
+            Content::Ip(ip, Header::Icmp { kind, .. }) if ip.transport == Transport::ICMP6 && ip.ttl == u8::MAX => {
+                let target = || packet.payload.first_chunk::<16>().map(|octets| IpAddr::V6(Ipv6Addr::from(*octets)));
+                match kind {
+                    SOLICITATION if !ip.source.is_unspecified() => NeighbourWord::Asks { target: target()?, by: ip.source },
+                    ADVERTISEMENT => NeighbourWord::Has(target()?),
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        Some(Self { time: packet.time, frame: packet.frame, from, to, says })
+    }
+}
+
+/// ARP operations (RFC 826).
+const REQUEST: u16 = 1;
+/// See above.
+const REPLY: u16 = 2;
+/// ICMPv6 types (RFC 4861 sections 4.3 and 4.4).
+const SOLICITATION: u8 = 135;
+/// See above.
+const ADVERTISEMENT: u8 = 136;
