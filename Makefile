@@ -52,7 +52,7 @@ fuzz: deps
 # Flows of nobody's protocol, and how many are taken for one.
 FLOWS ?= 1000000
 noise: deps
-	PORTBOOK_NOISE_FLOWS=$(FLOWS) $(CARGO) test --locked --profile fuzz --test noise -- --nocapture
+	PORTBOOK_NOISE_FLOWS=$(FLOWS) $(CARGO) test --locked --release --test noise -- --nocapture
 
 # Reports on every shared capture by 1, 2, 3 and 8 workers, byte for byte, and what live flows hold on average of them.
 determinism: deps

@@ -15,7 +15,8 @@ use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
 pub static SIP: Known = Known {
     name: "sip",
     carriers: &[Transport::UDP, Transport::TCP],
-    gate: Gate::Bytes(&[b'A'..=b'Z', b'_'..=b'_']),
+    // The version is the same in small letters (RFC 3261 section 7.1).
+    gate: Gate::Bytes(&[b'A'..=b'Z', b'_'..=b'_', b's'..=b's']),
     ask: |opening, bytes| match request(bytes, b"SIP/2.0", opening.transport == Transport::TCP, "SIP request line") {
         // A request line that is damaged, before header fields that are not.
         Look::No if opening.is_at(&[5060]) => {
@@ -33,7 +34,7 @@ pub static SIP: Known = Known {
 pub static RTSP: Known = Known {
     name: "rtsp",
     carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Bytes(&[b'A'..=b'Z', b'_'..=b'_']),
+    gate: Gate::Bytes(&[b'A'..=b'Z', b'_'..=b'_', b'r'..=b'r']),
     ask: |opening, bytes| request(bytes, b"RTSP/", opening.transport == Transport::TCP, "RTSP request line"),
     answer: |opening, bytes| status(bytes, b"RTSP/", opening.transport == Transport::TCP, "RTSP status line"),
     strength: Strength::Text,

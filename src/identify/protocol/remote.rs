@@ -13,7 +13,7 @@ pub static SSH: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: |_, bytes| ssh_version(bytes, "SSH client version"),
-    answer: |_, bytes| ssh_version(bytes, "SSH server version"),
+    answer: |_, bytes| ssh_greeting(bytes),
     strength: Strength::Magic,
     reader: || Box::new(Versions::default()),
 };
@@ -41,16 +41,34 @@ pub static RFB: Known = Known {
 };
 
 fn ssh_version(bytes: &[u8], rule: &'static str) -> Look {
-    // A server may send other lines before its version.
-    let at = if bytes.starts_with(b"SSH-") { Some(0) } else { memchr::memmem::find(bytes.get(..1024).unwrap_or(bytes), b"\nSSH-").map(|at| at + 1) };
-    match at.and_then(|at| Some((at, bytes.get(at + 4..)?))) {
-        Some((at, [major @ (b'1' | b'2'), b'.', ..])) if major.is_ascii_digit() => Look::Yes(at as u32, 6, rule),
-        Some((_, rest)) if rest.len() < 2 => Look::Short,
-        Some(_) => Look::No,
-        None if may_begin(bytes, b"SSH-") => Look::Short,
-        None => Look::No,
+    match bytes.strip_prefix(b"SSH-") {
+        Some([b'1' | b'2', b'.', ..]) => Look::Yes(0, 6, rule),
+        Some([] | [b'1' | b'2']) => Look::Short,
+        None if b"SSH-".starts_with(bytes) => Look::Short,
+        _ => Look::No,
     }
 }
+
+/// A server may send other lines of text before its version.
+fn ssh_greeting(bytes: &[u8]) -> Look {
+    let rule = "SSH server version";
+    let head = bytes.get(..LINES_BEFORE).unwrap_or(bytes);
+    let is_text = |byte: &u8| !byte.is_ascii_control() || matches!(byte, b'\t' | b'\r' | b'\n');
+    match ssh_version(bytes, rule) {
+        Look::No if head.iter().all(is_text) => match memchr::memmem::find(head, b"\nSSH-") {
+            Some(at) => match ssh_version(bytes.get(at + 1..).unwrap_or_default(), rule) {
+                Look::Yes(_, len, rule) => Look::Yes(at as u32 + 1, len, rule),
+                look => look,
+            },
+            None if bytes.len() < LINES_BEFORE => Look::Short,
+            None => Look::No,
+        },
+        look => look,
+    }
+}
+
+/// Bytes of other lines that are looked through for a version.
+const LINES_BEFORE: usize = 1024;
 
 /// Commands only, or commands and then a banner: at least one negotiation, and every 0xff followed by a command.
 fn telnet_options(bytes: &[u8]) -> Look {

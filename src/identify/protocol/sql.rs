@@ -235,11 +235,12 @@ fn postgres_start(_: &Opening<'_>, bytes: &[u8]) -> Look {
         (Some(8), Some(80_877_103 | 80_877_104)) => Look::Yes(0, 8, "PostgreSQL encryption request"),
         (Some(16), Some(80_877_102)) => Look::Yes(0, 8, "PostgreSQL cancel request"),
         (Some(len @ 9..=10_000), Some(0x0003_0000..=0x0003_0002)) => match at.take(5) {
-            Some(_) => Look::when(
-                memchr::memmem::find(bytes.get(8..).unwrap_or_default(), b"user\0").is_some() || bytes.len() < len as usize,
-                8,
-                "PostgreSQL start-up",
-            ),
+            // The first parameter's name; which of them is the user is seen where the message is whole.
+            Some(name) => {
+                let named = name.iter().take_while(|byte| **byte != 0).all(|byte| byte.is_ascii_lowercase() || *byte == b'_') && name.first() != Some(&0);
+                let cut = bytes.len() < len as usize;
+                Look::when(named && (cut || memchr::memmem::find(bytes, b"user\0").is_some()), 8, "PostgreSQL start-up")
+            }
             None => Look::Short,
         },
         (Some(8..=10_000), None) | (None, _) => Look::Short,
@@ -440,6 +441,14 @@ mod tests {
         let text = b"ServerName;DB;InstanceName;A;tcp;0;;";
         let answer = [&[5][..], &(text.len() as u16).to_le_bytes(), text].concat();
         assert!(!read(&SSRP, Transport::UDP, 1434, &[(Server, &answer)]).facts.iter().any(|fact| matches!(fact, Fact::Promise(_))));
+    }
+
+    #[test]
+    fn a_start_up_without_the_name_of_a_parameter_is_no_postgresql() {
+        // Length 300 and version 3.0, of which the first bytes were captured.
+        let start = |name: &[u8]| [&hex("0000012c 00030000"), name].concat();
+        assert_eq!(evidence(decide(&POSTGRESQL, Transport::TCP, 50_002, &start(b"\x00\x02\x00\x00\x01\x07"), &[])), Evidence::None);
+        assert_eq!(evidence(decide(&POSTGRESQL, Transport::TCP, 50_002, &start(b"client_encoding"), &[])), Evidence::OneOpening);
     }
 
     #[test]

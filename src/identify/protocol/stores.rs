@@ -121,7 +121,7 @@ fn redis_ask(_: &Opening<'_>, bytes: &[u8]) -> Look {
                 _ => Look::Weak(0, 1, "Redis command, malformed"),
             }
         }
-        [b'+' | b'-' | b':' | b'$', ..] => Look::Weak(0, 1, "Redis value sent by a client"),
+        [b'+' | b'-' | b':' | b'$', rest @ ..] if is_line(rest) => Look::Weak(0, 1, "Redis value sent by a client"),
         _ => match opens_with(bytes, &["PING", "INFO", "AUTH", "COMMAND", "HELLO", "SELECT", "CONFIG"]) {
             Some(true) => Look::Weak(0, 4, "Redis command in a line"),
             Some(false) => Look::No,
@@ -140,11 +140,16 @@ fn redis_answer(_: &Opening<'_>, bytes: &[u8]) -> Look {
         [b'-', rest @ ..] if [b"ERR".as_slice(), b"NOAUTH", b"WRONGPASS", b"DENIED", b"MOVED", b"LOADING"].iter().any(|word| may_begin(rest, word)) => {
             Look::Weak(0, 4, "Redis error")
         }
-        [b'+', b'P' | b'O' | b'Q' | b'F' | b'C' | b'B', ..] => Look::Weak(0, 2, "Redis status"),
-        [b'$' | b':' | b'*' | b'%' | b'~', b'0'..=b'9' | b'-', ..] => Look::Weak(0, 2, "Redis value"),
+        [b'+', b'P' | b'O' | b'Q' | b'F' | b'C' | b'B', rest @ ..] if is_line(rest) => Look::Weak(0, 2, "Redis status"),
+        [b'$' | b':' | b'*' | b'%' | b'~', b'0'..=b'9' | b'-', rest @ ..] if is_line(rest) => Look::Weak(0, 2, "Redis value"),
         [b'-' | b'+' | b'$' | b':' | b'*' | b'%' | b'~'] => Look::Short,
         _ => Look::No,
     }
+}
+
+/// Whether the beginning of a line is text, as all but the contents of strings are (RESP protocol description).
+fn is_line(rest: &[u8]) -> bool {
+    rest.iter().take(16).take_while(|byte| **byte != b'\r').all(|byte| matches!(byte, 0x20..0x7f))
 }
 
 /// Over UDP eight bytes come first: request, sequence, datagrams, reserved (zero).
@@ -312,6 +317,14 @@ mod tests {
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "NOAUTH Authentication required.".into(), by: Server }));
         survives(&REDIS, Transport::TCP, 6379, &[(Client, ask), (Server, b"-NOAUTH Authentication required.\r\n")]);
         assert_eq!(evidence(decide(&REDIS, Transport::TCP, 110, b"PING\r\n", b"")), Evidence::None);
+    }
+
+    #[test]
+    fn single_signs_before_bytes_that_are_no_text_are_no_redis() {
+        for (client, server) in [(b"$\x8e\x91\x02", b":4\xf1\xcc"), (b"+\x01\xff\x10", b"+P\x90\x07")] {
+            assert_eq!(evidence(decide(&REDIS, Transport::TCP, 50_002, client, server)), Evidence::None);
+        }
+        assert_eq!(evidence(decide(&REDIS, Transport::TCP, 6379, b"$4\r\nPING\r\n", b":1\r\n")), Evidence::BothOpenings);
     }
 
     #[test]

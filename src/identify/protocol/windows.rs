@@ -248,14 +248,22 @@ fn dcerpc(opening: &Opening<'_>, bytes: &[u8], kinds: &[u8], rule: &'static str)
         [5, 0 | 1, kind, _, 0 | 0x10, 0, 0, 0, a, b, ..] => {
             let len = if bytes.get(4) == Some(&0) { u16::from_be_bytes([*a, *b]) } else { u16::from_le_bytes([*a, *b]) };
             let begins = matches!(kind, 11..=15);
+            // Who binds says how large fragments it sends and takes: 1,432 bytes everybody must be able to take (C706, MustRecvFragSize).
+            let large = |at: usize| {
+                let size = bytes.get(at..).and_then(|rest| rest.first_chunk().copied());
+                size.is_none_or(|size| MUST_TAKE <= if bytes.get(4) == Some(&0) { u16::from_be_bytes(size) } else { u16::from_le_bytes(size) })
+            };
+            let fragments = !matches!(kind, 11 | 12 | 14 | 15) || large(16) && large(18);
             // A request alone may open only what was joined midway.
-            let fits = kinds.contains(kind) && len >= 16;
+            let fits = kinds.contains(kind) && len >= 16 && fragments;
             if begins { Look::when(fits, 10, rule) } else { Look::when(fits, 10, rule).weak_unless_at(opening, &[135]) }
         }
         [5] | [5, 0 | 1] | [5, 0 | 1, _, ..] if bytes.len() < 10 => Look::Short,
         _ => Look::No,
     }
 }
+
+const MUST_TAKE: u16 = 1432;
 
 fn dcerpc_length(_: Side, bytes: &[u8]) -> Length {
     match bytes {
@@ -389,6 +397,15 @@ mod tests {
         survives(&RDP, Transport::TCP, 3389, dialogue);
         let s7 = hex("03000016 11e00000 000100 c1020100 c2020102 c0010a");
         assert_eq!(evidence(decide(&RDP, Transport::TCP, 102, &s7, &[])), Evidence::None);
+    }
+
+    #[test]
+    fn a_bind_for_fragments_of_a_few_bytes_is_no_dcerpc() {
+        let bind = |size: &str| hex(&format!("05000b03 10000000 4800 0000 01000000 {size} {size} 00000000 01000000"));
+        assert_eq!(
+            ["d016", "9805", "0300"].map(|size| evidence(decide(&DCERPC, Transport::TCP, 50_002, &bind(size), &[])) > Evidence::None),
+            [true, true, false]
+        );
     }
 
     #[test]

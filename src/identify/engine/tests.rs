@@ -1,0 +1,174 @@
+//! What an identifier says of dialogues, piece by piece.
+
+use super::*;
+use crate::flow::{End, Ended, History};
+
+fn flow(transport: Transport, direction: Direction) -> Flow {
+    let end = |host, port| {
+        let endpoint = Endpoint { ip: std::net::IpAddr::from([10, 0, 0, host]), port };
+        End { endpoint, packets: 1, bytes: 0, payload_bytes: 0, ttl: 64, mac: None, first: None, last: None }
+    };
+    let (time, frame) = (Timestamp::default(), FrameId::default());
+    Flow {
+        transport,
+        client: end(1, 50_000),
+        server: end(2, 50_001),
+        direction,
+        first: time,
+        last: time,
+        first_frame: frame,
+        last_frame: frame,
+        history: History::default(),
+        state: None,
+        vlan: Default::default(),
+        tunnel: Default::default(),
+        interface: 0,
+        link: None,
+        tcp: None,
+        rejections: Vec::new(),
+        icmp: None,
+        ended: Ended::CaptureEnd,
+    }
+}
+
+/// Runs a dialogue of one flow; the frames count from 1.
+fn run(flow: &Flow, midstream: bool, dialogue: &[(Side, &[u8])]) -> (Identified, Vec<Want>, Books) {
+    let books = Books::default();
+    let (mut identifier, mut offsets, mut wants) = (Identifier::new(&books), [0u64; 2], Vec::new());
+    identifier.opened(Slot(3));
+    for (number, (from, bytes)) in (1..).zip(dialogue) {
+        let offset = offsets[*from as usize];
+        offsets[*from as usize] += if flow.transport == Transport::TCP { bytes.len() as u64 } else { 1 };
+        let (time, frame) = (Timestamp::from_parts(number as i64, 0), FrameId { file: 0, number });
+        wants.push(identifier.data(Slot(3), &flow.parties(), Data { from: *from, bytes, offset, missing: 0, midstream, time, frame, ttl: 64 }));
+    }
+    identifier.closed(Slot(3), flow.clone());
+    let identified = identifier.ended().remove(0);
+    (identified, wants, books)
+}
+
+fn hello() -> Vec<u8> {
+    let body = [&[3, 3][..], &[7; 32], &[0, 0, 2, 0xc0, 0x2f, 1, 0]].concat();
+    [&[22, 3, 1, 0, body.len() as u8 + 4, 1, 0, 0, body.len() as u8][..], &body].concat()
+}
+
+const CONNECT: &[u8] = b"CONNECT broker.example:8883 HTTP/1.1\r\n\r\n";
+const CONNECTED: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+
+#[test]
+fn what_a_reader_held_back_is_said_at_the_end_of_its_flow() {
+    let question = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x07example\x00\x00\x01\x00\x01";
+    let mut asked = flow(Transport::UDP, Direction::Certain);
+    asked.server.endpoint.port = 53;
+    assert!(run(&asked, false, &[(Side::Client, question)]).0.facts.contains(&Fact::Unanswered { name: "a.example".into() }));
+}
+
+#[test]
+fn what_is_known_of_a_live_flow_fits_a_block_that_allocators_have() {
+    assert!(size_of::<Live>() <= 240, "{} bytes", size_of::<Live>());
+}
+
+#[test]
+fn behind_a_proxy_the_inner_protocol_is_found_where_it_begins() {
+    let hello = hello();
+    for cut in 1..hello.len() {
+        let dialogue = [(Side::Client, CONNECT), (Side::Server, CONNECTED), (Side::Client, &hello[..cut]), (Side::Client, &hello[cut..])];
+        let (identified, ..) = run(&flow(Transport::TCP, Direction::Certain), false, &dialogue);
+        assert_eq!(*identified.protocol, ["http", "tls"], "cut at {cut}");
+        assert_eq!(identified.matches[1].offset, CONNECT.len() as u32);
+    }
+}
+
+#[test]
+fn an_opening_in_single_bytes_is_found_and_read_from_its_beginning() {
+    let pieces: Vec<_> = CONNECT.chunks(5).map(|piece| (Side::Client, piece)).collect();
+    let (identified, ..) = run(&flow(Transport::TCP, Direction::Certain), false, &pieces);
+    assert_eq!(*identified.protocol, ["http"]);
+    assert!(identified.facts.contains(&Fact::Request { method: "CONNECT".into(), path: "broker.example:8883".into() }));
+    assert_eq!(&*identified.opening[0], &CONNECT[..limit::OPENING_KEPT]);
+}
+
+#[test]
+fn a_server_may_send_lines_of_text_before_its_ssh_version_and_nothing_else() {
+    let of = |dialogue: &[(Side, &[u8])]| run(&flow(Transport::TCP, Direction::Certain), false, dialogue).0.protocol.to_vec();
+    assert_eq!(of(&[(Side::Server, b"W"), (Side::Server, b"elcome\r\nSSH"), (Side::Server, b"-2.0-x\r\n")]), ["ssh"]);
+    assert!(of(&[(Side::Server, b"\0\x18\r\nSSH-2.0-x\r\n")]).is_empty());
+    assert!(of(&[(Side::Client, b"Welcome\r\nSSH-2.0-x\r\n")]).is_empty());
+}
+
+#[test]
+fn a_version_of_sip_and_rtsp_in_small_letters_is_one() {
+    let of = |answer: &[u8]| run(&flow(Transport::UDP, Direction::Certain), false, &[(Side::Server, answer)]).0.protocol.to_vec();
+    assert_eq!([of(b"sIP/2.0 408 Request Timeout\r\n\r\n"), of(b"rtsp/1.0 200 OK\r\n\r\n")], [["sip"], ["rtsp"]]);
+}
+
+#[test]
+fn content_turns_a_flow_whose_direction_is_not_certain() {
+    let dialogue = [(Side::Client, b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n".as_slice())];
+    let (turned, ..) = run(&flow(Transport::TCP, Direction::Unknown), true, &dialogue);
+    assert_eq!((turned.flow.client.endpoint.port, turned.flow.direction), (50_001, Direction::Likely));
+    assert!(turned.facts.contains(&Fact::Software { of: Side::Server, text: "x".into() }));
+    assert_eq!((turned.matches[0].side, turned.opening[1].len()), (Side::Server, dialogue[0].1.len()));
+    let (kept, ..) = run(&flow(Transport::TCP, Direction::Certain), false, &dialogue);
+    assert_eq!(kept.flow.client.endpoint.port, 50_000);
+}
+
+#[test]
+fn how_a_long_dialogue_was_refused_at_last_is_kept_beyond_the_bound() {
+    let asked: Vec<String> = (0..2 * limit::FACTS_KEPT).map(|n| format!("GET /{n} HTTP/1.1\r\n\r\n")).collect();
+    let refusals = ["HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"];
+    let asks = asked.iter().map(|text| (Side::Client, text.as_bytes()));
+    let dialogue: Vec<_> = asks.chain(refusals.iter().map(|text| (Side::Server, text.as_bytes()))).collect();
+    let (identified, ..) = run(&flow(Transport::TCP, Direction::Certain), false, &dialogue);
+    assert_eq!(identified.facts.len(), limit::FACTS_KEPT + 1);
+    assert!(matches!(identified.facts.last(), Some(Fact::Answer { code: 403, .. })), "{:?}", identified.facts.last());
+}
+
+#[test]
+fn a_flow_whose_start_was_not_seen_is_believed_one_class_less() {
+    let dialogue = [(Side::Client, CONNECT), (Side::Server, CONNECTED)];
+    assert_eq!(run(&flow(Transport::TCP, Direction::Certain), false, &dialogue).0.evidence, Evidence::Dialogue);
+    assert_eq!(run(&flow(Transport::TCP, Direction::Certain), true, &dialogue).0.evidence, Evidence::BothOpenings);
+}
+
+#[test]
+fn a_flow_that_nobody_knows_is_given_up_and_keeps_its_opening() {
+    let junk = [0xf5u8; 600];
+    let dialogue: Vec<_> = (0..12).map(|n| (if n % 2 == 0 { Side::Client } else { Side::Server }, junk.as_slice())).collect();
+    for transport in [Transport::TCP, Transport::UDP] {
+        let (identified, wants, _) = run(&flow(transport, Direction::Certain), false, &dialogue);
+        assert_eq!((identified.protocol.len(), identified.evidence), (0, Evidence::None));
+        assert_eq!(wants.last(), Some(&Want::Nothing));
+        assert_eq!(identified.opening.each_ref().map(|kept| kept.len()), [limit::OPENING_KEPT; 2]);
+    }
+}
+
+#[test]
+fn what_openings_hold_together_has_a_bound_and_is_given_back() {
+    let books = Books::default();
+    let mut identifier = Identifier::new(&books).within(10_000);
+    let flow = flow(Transport::UDP, Direction::Certain);
+    let junk = [0xf5_u8; 1_000];
+    let piece = |number: u64| {
+        let (time, frame) = (Timestamp::from_parts(number as i64, 0), FrameId { file: 0, number });
+        Data { from: Side::Client, bytes: &junk, offset: number, missing: 0, midstream: false, time, frame, ttl: 64 }
+    };
+    for slot in 0..20 {
+        identifier.opened(Slot(slot));
+        identifier.data(Slot(slot), &flow.parties(), piece(0));
+    }
+    // Each takes a thousand bytes and its lists.
+    assert!((10..20).contains(&identifier.given_up()), "{}", identifier.given_up());
+    (0..20).for_each(|slot| identifier.closed(Slot(slot), flow.clone()));
+    assert_eq!(identifier.budget, 10_000);
+}
+
+#[test]
+fn a_datagram_after_others_that_say_nothing_is_still_found() {
+    let announcement = b"NOTIFY * HTTP/1.1\r\nLOCATION: http://10.0.0.9:80/\r\nNT: x\r\n\r\n";
+    let (identified, _, books) = run(&flow(Transport::UDP, Direction::Certain), false, &[(Side::Client, &[0xf5; 40]), (Side::Client, announcement)]);
+    assert_eq!((identified.protocol.as_slice(), identified.matches[0].frame.number), (&["ssdp"][..], 2));
+    let (anyone, server) = (std::net::IpAddr::from([10, 0, 0, 77]), Endpoint { ip: std::net::IpAddr::from([10, 0, 0, 9]), port: 80 });
+    assert!(books.announced(Transport::TCP, anyone, server, Timestamp::from_parts(3, 0)).is_some());
+    assert!(books.announced(Transport::TCP, anyone, server, Timestamp::from_parts(1, 0)).is_none());
+}
