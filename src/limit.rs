@@ -276,6 +276,8 @@ pub const NEIGHBOURS_REMEMBERED: usize = fill(14);
 pub const NEIGHBOURS_HELD: usize = 1 << 13;
 /// Questions for one name, by one client to one resolver, whose times are remembered: enough to see that it asks again.
 pub const QUESTIONS_TIMED: usize = 8;
+/// Hellos of servers remembered of one client, and clients remembered of one name: as many as show that they are alike, or not.
+pub const SHAPES_OF_A_HOST: usize = 8;
 /// Places in a network at which captures are told apart, by interface and VLAN: the VLANs of a trunk.
 pub const POINTS_REMEMBERED: usize = 4096;
 /// Links (pairs of MAC addresses at a capture point) of which it is remembered whether answers came over them, at some 60 bytes each.

@@ -203,6 +203,13 @@ pub enum Fact {
     /// A client's TLS hello, marked by its random (RFC 8446 section 4.1.2), so that it is known again where it is met a second time: behind a proxy that
     /// hands it on.
     Hello(u64),
+    /// How a server's hello looks, and to which kind of hello it is the answer: of one kind each server has one answer, until its software changes.
+    Shapes {
+        /// Mark of the client's hello without its name: what it offers, in any order.
+        asked: u64,
+        /// Mark of the server's: version, cipher suite, extensions in order.
+        answered: u64,
+    },
     /// A server's certificate in clear, marked so that several can be held against each other.
     Certified {
         /// Issuer's common name, else its organisation.

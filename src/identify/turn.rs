@@ -39,6 +39,7 @@ impl Fact {
             | Self::OneWay
             | Self::Encrypted
             | Self::Hello(_)
+            | Self::Shapes { .. }
             | Self::Detail { .. } => {
                 return;
             }

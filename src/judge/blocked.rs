@@ -192,7 +192,7 @@ const TABLE: &[Rule] = &[
         datagram::srt_stalls, datagram::says_srt_stalls, &["address translation that changed its port", "a listener that stopped"]),
 
     // TLS, by alert and by certificate.
-    rule("D45", Outcome::TlsIntercepted, "certificates of unrelated owners share a private issuer, or one key; or a proxy sends a hello of its own instead of its client's",
+    rule("D45", Outcome::TlsIntercepted, "certificates of unrelated owners share a private issuer, or one key; or a proxy sends a hello of its own instead of its client's; or all servers answer one client alike, and another not",
         answer::opened, answer::says_opened, &["a company's own authority for hosts outside"]),
     rule("D48", Outcome::TlsFailed, "alert: no common version, or not enough security",
         answer::tls_version, answer::says_tls, &["an old firmware", "a policy of one end"]),

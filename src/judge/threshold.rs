@@ -52,6 +52,8 @@ pub(super) const UNRELATED_NAMES: usize = 3;
 pub(super) const STOPPED_MINUTES: usize = 3;
 /// See [`STOPPED_MINUTES`].
 pub(super) const STOPPED_FOR: i64 = 10;
+/// Networks in which servers lie that one device cannot be: no vendor's cloud has its servers for several owners in so many, and all of them alike.
+pub(super) const UNRELATED_NETWORKS: usize = 3;
 /// A proxy that is asked for a tunnel connects at once; a slow one within the time that its clients wait.
 pub(super) const HANDED_ON_BY: Duration = Duration::from_secs(30);
 /// A host asks its link again a second after it asked in vain (RFC 1122 section 2.3.2.1, RFC 4861 section 10); closer requests are copies, or another's.

@@ -32,6 +32,8 @@ pub(super) struct ServerHello<'a> {
     pub(super) cipher: u16,
     pub(super) alpn: Option<&'a [u8]>,
     pub(super) connection_id: Option<u8>,
+    /// Mark of what it looks like: version, cipher suite, extensions in order.
+    pub(super) shape: u64,
 }
 
 /// Over what a hello came: the first letter of JA4, and whether it has a cookie field.
@@ -87,6 +89,15 @@ impl<'a> ClientHello<'a> {
     /// Whether it offers Encrypted Client Hello (or only pretends to, which cannot be told): then the visible name may be that of a front.
     pub(super) fn offers_ech(&self) -> bool {
         self.extensions.iter().any(|kind| matches!(*kind, ENCRYPTED_CLIENT_HELLO | ENCRYPTED_SERVER_NAME))
+    }
+
+    /// Mark of what it offers, whatever its name, its padding and the order, which some clients throw dice for.
+    pub(super) fn shape(&self) -> u64 {
+        let lists: [(u64, &[u16]); 4] = [(1, &self.ciphers), (2, &self.extensions), (3, &self.versions), (4, &self.signature_algorithms)];
+        let counts = |kind: u64, value: u16| !is_grease(value) && (kind != 2 || value != PADDING);
+        let numbers = lists.into_iter().flat_map(|(kind, list)| list.iter().filter(move |value| counts(kind, **value)).map(move |value| mixed(kind, *value)));
+        let protocols = self.alpn.iter().flat_map(|name| name.iter()).map(|byte| mixed(5, u16::from(*byte)));
+        numbers.chain(protocols).fold(u64::from(self.legacy_version), u64::wrapping_add)
     }
 
     /// JA4 (FoxIO, "JA4: TLS Client Fingerprinting").
@@ -151,14 +162,19 @@ impl<'a> ServerHello<'a> {
         at.take(usize::from(session))?;
         let mut hello = Self { version, retry: random == RETRY_RANDOM, cipher: at.be16()?, ..Self::default() };
         at.u8()?;
+        let mut shape = mixed(u64::from(version), hello.cipher);
         if at.be16().is_some() {
-            each_extension(at.rest(), |kind, body| match kind {
-                SUPPORTED_VERSIONS => hello.version = Cursor::new(body).be16().unwrap_or(hello.version),
-                ALPN => hello.alpn = alpn_list(body).first().copied(),
-                CONNECTION_ID => hello.connection_id = body.first().copied(),
-                _ => {}
+            each_extension(at.rest(), |kind, body| {
+                shape = mixed(shape, kind);
+                match kind {
+                    SUPPORTED_VERSIONS => hello.version = Cursor::new(body).be16().unwrap_or(hello.version),
+                    ALPN => hello.alpn = alpn_list(body).first().copied(),
+                    CONNECTION_ID => hello.connection_id = body.first().copied(),
+                    _ => {}
+                }
             });
         }
+        hello.shape = shape;
         Some(hello)
     }
 
@@ -245,6 +261,13 @@ fn numbers(bytes: &[u8]) -> Vec<u16> {
 }
 
 /// RFC 8701: 0x0a0a, 0x1a1a ... 0xfafa.
+/// A number and what came before it, mixed (the finalizer of MurmurHash3, which leaves no two inputs alike).
+const fn mixed(before: u64, value: u16) -> u64 {
+    let mut mark = before.rotate_left(17) ^ (value as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mark = (mark ^ mark >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    mark ^ mark >> 33
+}
+
 fn is_grease(value: u16) -> bool {
     let [high, low] = value.to_be_bytes();
     high == low && low & 0x0f == 0x0a
@@ -304,6 +327,8 @@ fn ja4_alpn(name: &[u8]) -> String {
 
 const SERVER_NAME: u16 = 0;
 const SIGNATURE_ALGORITHMS: u16 = 13;
+/// RFC 7685.
+const PADDING: u16 = 21;
 const ALPN: u16 = 16;
 const SUPPORTED_VERSIONS: u16 = 43;
 /// RFC 9146.

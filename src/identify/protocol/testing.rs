@@ -87,7 +87,7 @@ fn is_tame(fact: &Fact) {
             let encrypted = matches!(promise.kind, PromiseKind::FtpPassive | PromiseKind::FtpActive);
             assert!(encrypted || !promise.is_hidden(), "nobody can open {promise:?}");
         }
-        Fact::Inner(_) | Fact::Hello(_) | Fact::Reached(_) | Fact::Retry | Fact::OneWay | Fact::Encrypted | Fact::Speaks { .. } => {}
+        Fact::Inner(_) | Fact::Hello(_) | Fact::Shapes { .. } | Fact::Reached(_) | Fact::Retry | Fact::OneWay | Fact::Encrypted | Fact::Speaks { .. } => {}
     }
 }
 

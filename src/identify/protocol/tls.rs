@@ -182,6 +182,8 @@ struct TlsReader {
 #[derive(Debug, Default)]
 struct Shared {
     offered: Vec<u16>,
+    /// Mark of what the client offered.
+    offer: u64,
     client_hello: bool,
     server_hello: bool,
     certificates: [bool; 2],
@@ -397,6 +399,7 @@ impl Shared {
                 if let Some(hello) = ClientHello::read(body, Carrier::Tls) {
                     self.client_hello = true;
                     hello.tell("tls", Carrier::Tls, said);
+                    self.offer = hello.shape();
                     self.offered = hello.ciphers;
                 }
             }
@@ -410,6 +413,9 @@ impl Shared {
                         self.server_hello = true;
                         self.hides_alerts = hello.version == TLS_1_3;
                         hello.tell("tls", said);
+                        if self.client_hello {
+                            said.say(Fact::Shapes { asked: self.offer, answered: hello.shape });
+                        }
                         said.say(Fact::Encrypted);
                     }
                     self.offered = Vec::new();

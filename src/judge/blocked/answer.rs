@@ -13,13 +13,25 @@ pub(super) fn outermost<'a>(e: &Ending<'a>) -> &'a str {
 
 /// A private authority, or one key, for servers of several owners: whoever made those certificates reads what they protect.
 pub(super) fn opened(e: &Ending<'_>) -> Option<Confidence> {
-    e.opener.map(|opener| if matches!(opener, Opener::Key { .. }) { Confidence::High } else { Confidence::Medium })
+    match e.opener? {
+        Opener::Key { .. } => Some(Confidence::High),
+        Opener::Issuer(_) | Opener::Hello => Some(Confidence::Medium),
+        // It is no more than a look; what an end says itself says more.
+        Opener::Shape => e.refused.is_none().then_some(Confidence::Low),
+    }
 }
 
 pub(super) fn says_opened(e: &Ending<'_>) -> String {
     let (issuer, how) = match e.opener {
         Some(Opener::Key { issuer }) => (issuer, "one key"),
         Some(Opener::Issuer(issuer)) => (issuer, "one private issuer"),
+        Some(Opener::Shape) => {
+            let (name, client) = (e.name.unwrap_or("the server"), e.flow.client.endpoint.ip);
+            return format!(
+                "{name} and names of other owners in other networks all answer {client} with the same TLS hello, though they answer another client, which asks in the same way, otherwise: a \
+                 device in between may open TLS"
+            );
+        }
         Some(Opener::Hello) | None => {
             let (name, proxy) = (e.name.unwrap_or("the server"), e.server_ip());
             return format!("asked for a tunnel to {name}, the proxy {proxy} sent a TLS hello of its own instead of the client's: it opens TLS");

@@ -168,6 +168,59 @@ fn d43_d44_d56_http_refusals_are_read_by_their_code() {
     expect(&ask(404, "Not Found"), Outcome::Ok, Confidence::High, None);
 }
 
+/// One visit: who, which name, at which address, how the server's hello looks.
+fn visit((client, name, server, answered): (&str, &str, &str, u64)) -> Sample {
+    tcp(&format!("{client}:40000"), &format!("{server}:443")).talked(300, 900).speaks(&["tls"]).sni(name).fact(Fact::Shapes { asked: 7, answered })
+}
+
+const THREE: [(&str, &str); 3] = [("a.example.com", "198.51.100.1"), ("b.example.net", "203.0.113.2"), ("c.example.org", "192.0.2.3")];
+
+fn visits(client: &str, shapes: [u64; 3]) -> Vec<Sample> {
+    THREE.iter().zip(shapes).map(|((name, server), shape)| visit((client, name, server, shape))).collect()
+}
+
+#[test]
+fn d45_all_servers_that_answer_one_client_alike_and_another_not_are_one_device() {
+    let (behind, direct) = ("10.1.0.3", "10.1.0.2");
+    let all = [visits(behind, [1, 1, 1]), visits(direct, [2, 3, 2])].concat();
+    let judged = judge_all(Site::default(), &all);
+    judged[..3].iter().for_each(|judged| expect(judged, Outcome::TlsIntercepted, Confidence::Low, Some("D45")));
+    judged[3..].iter().for_each(|judged| assert_eq!(judged.outcome, Outcome::Ok));
+    assert!(judged[0].cause.as_ref().unwrap().says.contains("may open TLS"));
+}
+
+// One content network answers for many owners, and changes its software from one day to the next.
+#[test]
+fn servers_that_look_alike_are_no_device_in_between() {
+    let (one, other) = ("10.1.0.3", "10.1.0.2");
+    let innocent = |all: Vec<Sample>| {
+        let outcomes: Vec<Outcome> = judge_all(Site::default(), &all).iter().map(|judged| judged.outcome).collect();
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Ok), "{outcomes:?}");
+    };
+    innocent(visits(one, [1, 1, 1]));
+    innocent([visits(one, [1, 1, 1]), visits(other, [1, 1, 1])].concat());
+    // New software everywhere at once: the other client met it, too.
+    innocent([visits(one, [1, 1, 1]), visits(other, [2, 2, 2])].concat());
+    // This client got another answer from somewhere.
+    innocent([visits(one, [1, 1, 1]), visits(other, [2, 3, 2]), vec![visit((one, "d.example.de", "192.0.3.4", 5))]].concat());
+    // One owner, or one network: a vendor's cloud.
+    let cloud = |client: &str, shapes: [u64; 3]| {
+        let names = [("a.example.com", "198.51.100.1"), ("b.example.net", "198.51.100.2"), ("c.example.org", "198.51.100.3")];
+        names.iter().zip(shapes).map(|((name, server), shape)| visit((client, name, server, shape))).collect::<Vec<_>>()
+    };
+    innocent([cloud(one, [1, 1, 1]), cloud(other, [2, 3, 2])].concat());
+    // Another kind of hello gets another answer.
+    let newer = visits(other, [2, 3, 2]).into_iter().map(|mut sample| {
+        sample.0.facts.iter_mut().for_each(|fact| {
+            if let Fact::Shapes { asked, .. } = fact {
+                *asked = 8
+            }
+        });
+        sample
+    });
+    innocent(visits(one, [1, 1, 1]).into_iter().chain(newer).collect());
+}
+
 // RFC 9110 section 15.5.2, RFC 3261 section 22: 401 and 407 ask who the client is, and the answer to that follows at once.
 #[test]
 fn d53_d43_a_demand_for_a_login_at_the_very_end_of_the_capture_is_no_refusal() {

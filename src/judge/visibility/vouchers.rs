@@ -2,8 +2,11 @@
 //! share an issuer that no browser knows, and most often one key.
 //!
 //! Certificates are visible up to TLS 1.2. In TLS 1.3 they are encrypted; there a proxy that its clients know (HTTP CONNECT) is told by its own hello, where the
-//! tap sees both its sides: one that opens nothing hands its client's hello on as it is. How a server's hello looks says nothing: servers of many owners stand
-//! in one content network, answer alike and from the same distance.
+//! tap sees both its sides: one that opens nothing hands its client's hello on as it is.
+//!
+//! How a server's hello looks says nothing by itself: servers of many owners stand in one content network, and answer alike. It says something where two clients
+//! ask the same names with the same kind of hello: one gets the same answer from all of them, whoever owns them and wherever they stand, and the other gets other
+//! answers, and not the same ones.
 
 use std::net::IpAddr;
 
@@ -23,6 +26,12 @@ type Vouched = SmallVec<[(Box<str>, u64); 3]>;
 /// Marks of hellos, each with the time of its flow.
 type Hellos = SmallVec<[(u64, Timestamp); 2]>;
 
+/// Marks of servers' hellos, each with the client that got it.
+type Answers = SmallVec<[(IpAddr, u64); 2]>;
+
+/// What a client got: of which name, from which address, how it looked.
+type Got = SmallVec<[(Box<str>, IpAddr, u64); 4]>;
+
 /// What was learned of certificates and hellos.
 #[derive(Clone, Debug)]
 pub(super) struct Vouchers {
@@ -32,6 +41,10 @@ pub(super) struct Vouchers {
     issuers: Remembered<Box<str>, Vouched>,
     /// By the host that sent them, and the name that they ask for.
     hellos: Remembered<(IpAddr, Box<str>), Hellos>,
+    /// By the kind of hello and the name that it asks for.
+    answers: Remembered<(u64, Box<str>), Answers>,
+    /// By client and the kind of its hello.
+    got: Remembered<(IpAddr, u64), Got>,
 }
 
 impl Default for Vouchers {
@@ -40,6 +53,8 @@ impl Default for Vouchers {
             keys: Remembered::new(limit::VOUCHERS_REMEMBERED),
             issuers: Remembered::new(limit::VOUCHERS_REMEMBERED),
             hellos: Remembered::new(limit::NAMES_REMEMBERED),
+            answers: Remembered::new(limit::NAMES_REMEMBERED),
+            got: Remembered::new(limit::NAMES_REMEMBERED),
         }
     }
 }
@@ -56,6 +71,8 @@ pub(in crate::judge) enum Opener<'a> {
     Issuer(&'a str),
     /// A proxy that was asked for a tunnel sent the name's server a hello of its own.
     Hello,
+    /// All servers answer this client alike, and another one not.
+    Shape,
 }
 
 impl Vouchers {
@@ -67,6 +84,7 @@ impl Vouchers {
             sent.truncate(limit::HELLOS_OF_A_NAME);
             sent.push((mark, identified.flow.first));
         }
+        self.learn_shapes(identified);
         let Some((issuer, key, whole)) = certified(identified) else { return };
         let Some(owner) = stated(identified).and_then(owner) else { return };
         enter(self.keys.meet(key), owner, whole);
@@ -80,7 +98,7 @@ impl Vouchers {
         if self.is_opened_by_proxy(identified) {
             return Some(Opener::Hello);
         }
-        let (issuer, key, _) = certified(identified)?;
+        let Some((issuer, key, _)) = certified(identified) else { return self.is_opened_by_shape(identified).then_some(Opener::Shape) };
         let many = |vouched: Option<&Vouched>| vouched.is_some_and(|vouched| vouched.len() >= threshold::UNRELATED_NAMES);
         let one_key = many(self.keys.get(&key));
         let outside = !is_private(identified.flow.server.endpoint.ip);
@@ -88,6 +106,49 @@ impl Vouchers {
             true => Some(Opener::Key { issuer }),
             false => (outside && many(self.issuers.get(&Box::from(issuer)))).then_some(Opener::Issuer(issuer)),
         }
+    }
+
+    fn learn_shapes(&mut self, identified: &Identified) {
+        let (Some((asked, answered)), Some(name)) = (shapes(identified), stated(identified)) else { return };
+        let (client, server) = (identified.flow.client.endpoint.ip, identified.flow.server.endpoint.ip);
+        if is_private(server) {
+            return;
+        }
+        let answers = self.answers.meet((asked, name.into()));
+        if answers.len() < limit::SHAPES_OF_A_HOST && !answers.contains(&(client, answered)) {
+            answers.push((client, answered));
+        }
+        let got = self.got.meet((client, asked));
+        let known = got.iter().any(|(known, _, shape)| **known == *name && *shape == answered);
+        // What differs is kept beyond the bound of what is alike: one other answer shows that no single device gives them.
+        let differs = got.iter().all(|(_, _, shape)| *shape != answered);
+        if !known && (got.len() < limit::SHAPES_OF_A_HOST || differs && got.len() < 2 * limit::SHAPES_OF_A_HOST) {
+            got.push((name.into(), server, answered));
+        }
+    }
+
+    /// Whether names of several owners, in several networks, all answer this client alike, and each of them answers another client with the same kind of hello
+    /// otherwise, and those answers differ.
+    fn is_opened_by_shape(&self, identified: &Identified) -> bool {
+        let Some((asked, answered)) = shapes(identified) else { return false };
+        let client = identified.flow.client.endpoint.ip;
+        let Some(got) = self.got.get(&(client, asked)).filter(|got| got.iter().all(|(_, _, shape)| *shape == answered)) else { return false };
+        let (mut owners, mut networks, mut others): (Vec<&str>, Vec<IpAddr>, Vec<u64>) = Default::default();
+        for (name, server, _) in got {
+            let answers = self.answers.get(&(asked, name.clone())).into_iter().flatten();
+            let other = answers.filter(|(asker, shape)| *asker != client && *shape != answered).map(|(_, shape)| *shape).next();
+            let (Some(other), Some(owner)) = (other, owner(name)) else { continue };
+            if !owners.contains(&owner) {
+                owners.push(owner);
+            }
+            if !networks.contains(&network(*server)) {
+                networks.push(network(*server));
+            }
+            if !others.contains(&other) {
+                others.push(other);
+            }
+        }
+        owners.len() >= threshold::UNRELATED_NAMES && networks.len() >= threshold::UNRELATED_NETWORKS && others.len() >= 2
     }
 
     /// Whether the tunnel's proxy sent a hello for the same name at that time, and none of its hellos is the client's. Where it sent more than are remembered
@@ -106,7 +167,20 @@ impl Vouchers {
 
     /// How many were forgotten for want of room.
     pub(super) fn forgotten(&self) -> u64 {
-        self.keys.forgotten() + self.issuers.forgotten() + self.hellos.forgotten()
+        self.keys.forgotten() + self.issuers.forgotten() + self.hellos.forgotten() + self.answers.forgotten() + self.got.forgotten()
+    }
+}
+
+/// Marks of both hellos.
+fn shapes(identified: &Identified) -> Option<(u64, u64)> {
+    identified.facts.iter().find_map(|fact| if let Fact::Shapes { asked, answered } = fact { Some((*asked, *answered)) } else { None })
+}
+
+/// The network of an address as wide as one owner's may be: 16 bits of IPv4, 32 of IPv6.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(v4) => IpAddr::from([v4.octets()[0], v4.octets()[1], 0, 0]),
+        IpAddr::V6(v6) => IpAddr::from([v6.segments()[0], v6.segments()[1], 0, 0, 0, 0, 0, 0]),
     }
 }
 
