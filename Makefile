@@ -6,7 +6,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 # What building needs: a C linker (rustc calls it), libpcap's headers and library, make's own shell tools are there.
 PACKAGES = gcc libc6-dev libpcap-dev
 
-.PHONY: demo test lab readers build hostile fuzz noise determinism gate bench performance lint deps clean
+.PHONY: demo test lab load deb readers build hostile fuzz noise determinism gate bench performance lint deps clean
 
 demo: build
 	$(PORTBOOK) analyze --role spinetix.player=10.1.0.0/24 fixtures/captures/demo
@@ -23,7 +23,19 @@ lab: deps
 	fixtures/record/check
 	$(CARGO) build -q --locked --all-features
 	fixtures/record/live target/debug/portbook
+	$(CARGO) test -q --locked --all-features --test watch -- --nocapture
 	PORTBOOK_BROWSER=1 $(CARGO) test -q --locked --all-features --test html -- --nocapture
+
+# What live capture bears, beside tcpdump and others, and a million flows in ten seconds: some five minutes. `LOAD=soak` half an hour of traffic, memory listed. Needs root.
+LOAD ?= rates flood
+load: build
+	fixtures/record/install
+	fixtures/record/load $(PORTBOOK) $(LOAD)
+
+# A Debian package, installed and removed in a fresh minimal system where root and debootstrap are there. Needs cargo-deb.
+deb: deps
+	packaging/build
+	packaging/check target/debian/portbook_*.deb
 
 # What reads Suricata's, Zeek's and others' formats reads ours.
 readers: deps

@@ -338,6 +338,14 @@ pub const LIVE_LOOKED_AT: usize = 8_192;
 pub const LIVE_ENDED_HELD: usize = 1 << 14;
 /// Bytes of the kernel's ring for each interface and worker, unless `--buffer` says otherwise: half a second of a full gigabit line.
 pub const LIVE_BUFFER: usize = 64 << 20;
+/// Part of `--memory` in which packets are kept for `watch --evidence`: one in so many.
+pub const MEMORY_OF_EVIDENCE: usize = 8;
+/// Packets of a flow that are kept longer than others for its evidence, each minute: its opening and the answers to it.
+pub const KEPT_OF_A_BEGINNING: u8 = 16;
+/// Bytes that the evidence file of a watch grows to. What findings cite beyond is counted: a file that is to be opened must not be larger.
+pub const EVIDENCE_BYTES: u64 = 256 << 20;
+/// Packets remembered that were written to it.
+pub const EVIDENCE_REMEMBERED: usize = 1 << 18;
 /// Packets taken from the ring of one interface at a time: their bytes stay in a core's own cache.
 pub const LIVE_TAKEN: usize = 256;
 /// Records that wait for a slow output; what finds no room is counted.

@@ -5,7 +5,10 @@
 //! judge in [rounds](ROUND) of frames: one round of all shards after the other, each in order of the flows' first packets. A flow of a round is judged
 //! once every shard has passed it. So the report does not depend on the number of workers.
 
+pub mod recent;
 pub mod stretch;
+#[cfg(test)]
+mod tests;
 pub mod watch;
 
 use std::net::IpAddr;

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 #[test]
 fn every_record_is_as_its_schema_says_and_has_no_field_that_it_does_not_name() {
-    let schemas: Vec<(&str, Value)> = ["flow", "finding", "summary"].map(|kind| (kind, closed(load(kind)))).into();
+    let schemas: Vec<(&str, Value)> = ["flow", "finding", "summary"].map(|kind| (kind, schema::closed(load(kind)))).into();
     let mut held = 0;
     for capture in captures() {
         for line in analyze("ndjson", &capture).lines() {
@@ -27,7 +27,7 @@ fn every_record_is_as_its_schema_says_and_has_no_field_that_it_does_not_name() {
 
 #[test]
 fn the_document_is_as_its_schema_says() {
-    let schema = closed(load("report"));
+    let schema = schema::closed(load("report"));
     for capture in captures().into_iter().step_by(9) {
         let document: Value = serde_json::from_str(&analyze("json", &capture)).expect("JSON");
         assert_eq!(schema::mistakes(&schema, &document), Vec::<String>::new(), "{}", capture.display());
@@ -36,7 +36,7 @@ fn the_document_is_as_its_schema_says() {
 
 #[test]
 fn a_record_that_is_wrong_does_not_fit() {
-    let schema = closed(load("flow"));
+    let schema = schema::closed(load("flow"));
     let records = analyze("ndjson", &captures()[0]);
     let flow: Value = records.lines().filter_map(|line| serde_json::from_str(line).ok()).find(|record: &Value| record["type"] == "flow").expect("a flow");
     assert_eq!(schema::mistakes(&schema, &flow), Vec::<String>::new());
@@ -53,21 +53,6 @@ fn a_record_that_is_wrong_does_not_fit() {
 fn load(kind: &str) -> Value {
     let file = root().join("schemas").join(format!("{kind}.schema.json"));
     serde_json::from_str(&fs::read_to_string(file).expect("the schema")).expect("JSON")
-}
-
-/// The same schema, which allows no other fields than it names: that records may grow is for their readers, not for a field that the schema forgot.
-fn closed(mut schema: Value) -> Value {
-    match &mut schema {
-        Value::Object(keywords) => {
-            if keywords.contains_key("properties") && !keywords.contains_key("additionalProperties") {
-                keywords.insert("additionalProperties".to_owned(), false.into());
-            }
-            keywords.iter_mut().filter(|(keyword, _)| *keyword != "enum" && *keyword != "const").for_each(|(_, inner)| *inner = closed(inner.take()));
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| *item = closed(item.take())),
-        _ => {}
-    }
-    schema
 }
 
 fn captures() -> Vec<PathBuf> {

@@ -210,9 +210,12 @@ pub struct Watch {
     /// Become this user once the interfaces are open, where root started it [default: portbook, else nobody]
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
-    /// Keep all rights: an interface that is removed and made anew is captured on again without a restart
+    /// Keep all rights: an interface that is removed and made anew is then shared out to all workers again
     #[arg(long, conflicts_with = "user")]
     pub keep_rights: bool,
+    /// Copy the packets that findings cite into a pcapng file as the findings are told, each with a comment; an eighth of --memory keeps packets of late for it
+    #[arg(long, value_name = "FILE.pcapng")]
+    pub evidence: Option<PathBuf>,
     /// Print a summary this often, and at SIGUSR1; 0 for never
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub interval: Duration,

@@ -99,6 +99,11 @@ impl<W: Write> Writer<W> {
         self.block(ENHANCED_PACKET, &[&head, bytes, &tail])
     }
 
+    /// The writer below.
+    pub const fn below(&self) -> &W {
+        &self.to
+    }
+
     /// Flushes and gives the writer below back.
     ///
     /// # Errors

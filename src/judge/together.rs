@@ -1,9 +1,11 @@
 //! What only several flows together show: rows that belong to one another, by the rules of the documents that tie them.
 //!
-//! Kept is who met whom over the rows of such rules, and no more. Where that finds no room, nothing is said of what was not seen.
+//! Kept is who met whom over the rows of such rules, and no more. Where that finds no room those who met longest ago are forgotten: what is then said is what would
+//! be said of a capture that began after them, and of what was not seen only once that is long enough.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::judge::exhibit::Exhibits;
 use crate::judge::filter::Ends;
@@ -34,10 +36,19 @@ struct Meeting {
 pub(super) struct Together {
     /// Rows of rules that tie.
     watched: BTreeSet<ServiceId>,
-    met: BTreeMap<Met, Meeting>,
+    met: Meetings,
     /// Hosts that took an address by themselves, by hardware address.
     nameless: BTreeMap<Mac, (IpAddr, Meeting)>,
-    full: bool,
+}
+
+/// Meetings, of which a bounded number is remembered.
+#[derive(Clone, Debug, Default)]
+struct Meetings {
+    met: BTreeMap<Met, Meeting>,
+    /// The last flow of the latest one that was forgotten.
+    forgotten: Option<Timestamp>,
+    /// The last flow of all.
+    latest: Option<Timestamp>,
 }
 
 impl Together {
@@ -50,9 +61,8 @@ impl Together {
     pub(super) fn add(&mut self, judged: &Judged, signatures: &Signatures) {
         let flow = &judged.identified.flow;
         for end in [&flow.client, &flow.server].into_iter().filter(|end| end.packets > 0 && is_self_assigned(end.endpoint.ip)) {
-            if let Some(mac) = end.mac.filter(|mac| self.nameless.len() < limit::HOSTS_OF_A_FINDING || self.nameless.contains_key(mac)) {
-                let (_, meeting) = self.nameless.entry(mac).or_insert_with(|| (end.endpoint.ip, Meeting::new(flow.last)));
-                meeting.add(judged);
+            if let Some(mac) = end.mac {
+                self.nameless(mac, end.endpoint.ip, flow.last).add(judged);
             }
         }
         let Some(service) = judged.service else { return };
@@ -62,13 +72,17 @@ impl Together {
         let rows: Vec<ServiceId> = own.into_iter().chain(self.watched.iter().filter(|id| **id != service).filter(shown)).copied().collect();
         for row in rows {
             let met = (row, flow.client.endpoint.ip, flow.server.endpoint.ip, judged.instance);
-            if self.met.len() >= limit::PAIRS_GATHERED && !self.met.contains_key(&met) {
-                self.full = true;
-                continue;
-            }
-            let meeting = self.met.entry(met).or_insert_with(|| Meeting::new(flow.last));
-            meeting.add(judged);
+            self.met.meet(met, flow.last, limit::PAIRS_GATHERED).add(judged);
         }
+    }
+
+    /// The host with that hardware address; where there is no room the one that was not met for longest is forgotten.
+    fn nameless(&mut self, mac: Mac, ip: IpAddr, at: Timestamp) -> &mut Meeting {
+        if self.nameless.len() >= limit::HOSTS_OF_A_FINDING && !self.nameless.contains_key(&mac) {
+            let oldest = self.nameless.iter().min_by_key(|(_, (_, meeting))| meeting.last).map(|(mac, _)| *mac);
+            oldest.map(|oldest| self.nameless.remove(&oldest));
+        }
+        &mut self.nameless.entry(mac).or_insert_with(|| (ip, Meeting::new(at))).1
     }
 
     /// Whether a flow of one of the rows between the two came to a good end.
@@ -77,12 +91,12 @@ impl Together {
     }
 
     fn between(&self, row: ServiceId, client: IpAddr, server: IpAddr) -> impl Iterator<Item = &Meeting> {
-        self.met.range((row, client, server, None)..=(row, client, server, Some(u16::MAX))).map(|(_, meeting)| meeting)
+        self.met.met.range((row, client, server, None)..=(row, client, server, Some(u16::MAX))).map(|(_, meeting)| meeting)
     }
 
     /// Meetings of any of the rows.
     fn of<'a>(&'a self, rows: &'a [ServiceId]) -> impl Iterator<Item = (&'a Met, &'a Meeting)> {
-        self.met.iter().filter(|((row, ..), _)| rows.contains(row))
+        self.met.met.iter().filter(|((row, ..), _)| rows.contains(row))
     }
 
     /// What the rules say of it all, in the order of the rules.
@@ -94,7 +108,7 @@ impl Together {
     fn told(&self, signatures: &Signatures, judge: &Judge<'_>, rule: &Rule) -> Option<Told> {
         match rule.effect {
             // What was not remembered may have been there.
-            RuleEffect::Companion | RuleEffect::SameInstance | RuleEffect::EveryPair if self.full => None,
+            RuleEffect::Companion | RuleEffect::SameInstance | RuleEffect::EveryPair if !self.met.reaches_back(limit::COMPANION_WITHIN) => None,
             RuleEffect::Companion => self.without_companion(judge, rule),
             RuleEffect::SameInstance => self.instance_alone(rule),
             RuleEffect::EveryPair => self.missing_pairs(signatures, judge, rule),
@@ -114,7 +128,9 @@ impl Together {
         let long = |meetings: &[(&Met, &Meeting)]| {
             let first = meetings.iter().filter_map(|(_, meeting)| meeting.begun.first()).min();
             let last = meetings.iter().map(|(_, meeting)| meeting.last).max();
-            matches!((first, last), (Some(first), Some(last)) if last.since(*first) >= limit::COMPANION_WITHIN)
+            // Since what is remembered began.
+            let since = first.map(|first| self.met.forgotten.map_or(*first, |forgotten| forgotten.max(*first)));
+            matches!((since, last), (Some(since), Some(last)) if last.since(since) >= limit::COMPANION_WITHIN)
         };
         let has_it = |client: IpAddr| rule.expects.iter().any(|row| !judge.is_too_old(client, *row));
         let alone: Vec<_> = clients.into_iter().filter(|(client, meetings)| !tried.contains(client) && long(meetings) && has_it(*client)).collect();
@@ -187,6 +203,26 @@ impl Together {
         let named: BTreeSet<String> = again.iter().map(|((_, client, server, _), _)| format!("{client} and {server}")).collect();
         let named: Vec<String> = named.into_iter().take(limit::FRAMES_CITED).collect();
         Told::of(Severity::Low, Confidence::Medium, format!("used again and again between {}", named.join("; ")), again)
+    }
+}
+
+impl Meetings {
+    /// The meeting; for one that finds no room in `room` the quarter is forgotten that goes back longest.
+    fn meet(&mut self, met: Met, at: Timestamp, room: usize) -> &mut Meeting {
+        self.latest = self.latest.max(Some(at));
+        if self.met.len() >= room && !self.met.contains_key(&met) {
+            let mut lasts: Vec<Timestamp> = self.met.values().map(|meeting| meeting.last).collect();
+            let (_, until, _) = lasts.select_nth_unstable(room / 4);
+            let until = *until;
+            self.met.retain(|_, meeting| meeting.last > until);
+            self.forgotten = self.forgotten.max(Some(until));
+        }
+        self.met.entry(met).or_insert_with(|| Meeting::new(at))
+    }
+
+    /// Whether everything is remembered, or the last of it for as long.
+    fn reaches_back(&self, long: Duration) -> bool {
+        self.forgotten.zip(self.latest).is_none_or(|(forgotten, latest)| latest.since(forgotten) >= long)
     }
 }
 
@@ -311,3 +347,32 @@ fn hosts(all: impl Iterator<Item = IpAddr>) -> String {
 /// Effects for which meetings are remembered.
 const TIES: &[RuleEffect] =
     &[RuleEffect::Companion, RuleEffect::SameInstance, RuleEffect::EveryPair, RuleEffect::BothWays, RuleEffect::Once, RuleEffect::Fallback];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn met(host: u16) -> Met {
+        let [high, low] = host.to_be_bytes();
+        (ServiceId(0), IpAddr::from([10, 0, high, low]), IpAddr::from([10, 1, 0, 1]), None)
+    }
+
+    #[test]
+    fn those_who_met_longest_ago_are_forgotten_and_absence_is_told_again_once_what_is_remembered_is_long_enough() {
+        let (mut meetings, at) = (Meetings::default(), |second: i64| Timestamp::from_parts(second, 0));
+        for host in 0..8 {
+            meetings.meet(met(host), at(host.into()), 8);
+        }
+        assert!(meetings.reaches_back(Duration::from_secs(30)) && meetings.met.len() == 8);
+        // Nobody new: nobody goes.
+        meetings.meet(met(0), at(8), 8).last = at(8);
+        assert_eq!((meetings.met.len(), meetings.forgotten), (8, None));
+        meetings.meet(met(8), at(9), 8);
+        let remembered: Vec<Met> = meetings.met.keys().copied().collect();
+        assert_eq!(remembered, [0, 4, 5, 6, 7, 8].map(met));
+        assert_eq!(meetings.forgotten, Some(at(3)));
+        assert!(!meetings.reaches_back(Duration::from_secs(30)));
+        meetings.meet(met(8), at(33), 8);
+        assert!(meetings.reaches_back(Duration::from_secs(30)));
+    }
+}

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 
+use super::recent::Recent;
 use super::{LEAST_SHARE, push};
 use crate::capture::live::{Cards, Clock, Live};
 use crate::capture::{CaptureFile, Interface, Source, SourceError};
@@ -16,7 +17,7 @@ use crate::count::Tally;
 use crate::flow::{self, FlowTable, Neighbour};
 use crate::identify::{Books, Identified, Identifier};
 use crate::judge::{Board, Bulletin, Covered, Finding, Gatherer, Handover, Judge, Judged, Phase, Severity, Site, Vigil, order};
-use crate::limit::{FRAGMENT_BYTES, LIVE_ENDED_HELD, LIVE_FLOW_BYTES, LIVE_LOOKED_AT, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE};
+use crate::limit::{FRAGMENT_BYTES, LIVE_ENDED_HELD, LIVE_FLOW_BYTES, LIVE_LOOKED_AT, MEMORY_OF_KNOWLEDGE};
 use crate::report::{Digest, LiveState, Losses, Report};
 use crate::signature::Signatures;
 use crate::time::Timestamp;
@@ -26,10 +27,12 @@ use crate::time::Timestamp;
 pub struct Manner {
     /// When flows end.
     pub flows: flow::Settings,
-    /// Most bytes of memory to use, the kernel's rings apart.
+    /// Most bytes of memory to use, the kernel's rings and what is kept of recent packets apart.
     pub memory: usize,
     /// Whether flow records are wanted.
     pub records: bool,
+    /// Where packets are kept that findings may cite, where that is wanted.
+    pub recent: Option<Recent>,
 }
 
 /// What happened in about half a second.
@@ -140,12 +143,12 @@ pub fn with_workers<T>(
     let names: Vec<String> = sources.iter().take(1).flat_map(|source| source.files().iter().map(|file| file.path.clone())).collect();
     std::thread::scope(|scope| {
         let (mut shares, mut workers) = (Vec::with_capacity(of), Vec::with_capacity(of));
-        for source in sources {
+        for (number, source) in sources.into_iter().enumerate() {
             let (sender, receiver) = crossbeam_channel::bounded(TICKS_AHEAD);
             shares.push(receiver);
             workers.push(scope.spawn(move || {
                 confine();
-                Worker::new(source, manner, books, of).run(&sender, stop);
+                Worker::new(source, manner, books, (number, of)).run(&sender, stop);
             }));
         }
         let (states, over) = (vec![State::default(); of], vec![false; of]);
@@ -171,15 +174,18 @@ struct Worker<'b> {
     live: LiveState,
     /// When ticks ended, by which the flows that are live at the end are handed over in parts.
     ends: Vec<Timestamp>,
+    /// Where packets are kept, and this worker's number there.
+    recent: Option<(Recent, usize)>,
 }
 
 impl<'b> Worker<'b> {
-    fn new(source: Live, manner: &Manner, books: &'b Books, of: usize) -> Self {
+    fn new(source: Live, manner: &Manner, books: &'b Books, (number, of): (usize, usize)) -> Self {
         let fragments = FRAGMENT_BYTES * of.saturating_sub(1);
-        let share = manner.memory.max(MEMORY_LEAST).saturating_sub(MEMORY_OF_KNOWLEDGE + fragments).max(LEAST_SHARE) / of.max(1);
+        let share = manner.memory.saturating_sub(MEMORY_OF_KNOWLEDGE + fragments).max(LEAST_SHARE) / of.max(1);
         let settings = flow::Settings { live_flows: share * 5 / 8 / LIVE_FLOW_BYTES, streams_bytes: share / 8, ..manner.flows.clone() };
         let identifier = Identifier::new(books).with_details(manner.records).within(share / 4);
-        Self { source, table: FlowTable::new(settings), identifier, span: None, wire_bytes: 0, live: LiveState::default(), ends: Vec::new() }
+        let recent = manner.recent.clone().map(|recent| (recent, number));
+        Self { source, table: FlowTable::new(settings), identifier, span: None, wire_bytes: 0, live: LiveState::default(), ends: Vec::new(), recent }
     }
 
     fn run(mut self, judge: &Sender<Tick>, stop: &AtomicBool) {
@@ -223,7 +229,7 @@ impl<'b> Worker<'b> {
 
     /// Takes what the rings hold.
     fn take(&mut self) {
-        let Self { source, table, identifier, span, wire_bytes, .. } = self;
+        let Self { source, table, identifier, span, wire_bytes, recent, .. } = self;
         let mut is_idle = true;
         // A live source tells its faults otherwise.
         let _ = source.read(&mut |frames| {
@@ -231,6 +237,9 @@ impl<'b> Worker<'b> {
             for frame in frames {
                 *wire_bytes += u64::from(frame.wire_len);
                 *span = Some(span.map_or((frame.time, frame.time), |(first, last)| (first.min(frame.time), last.max(frame.time))));
+            }
+            if let Some((recent, number)) = recent {
+                recent.keep(*number, frames);
             }
             push(frames, table, identifier);
         });

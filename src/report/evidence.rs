@@ -44,12 +44,16 @@ pub fn write<W: io::Write>(report: &Report<'_>, captures: &[PathBuf], to: W) -> 
 fn comments(findings: &[Finding]) -> BTreeMap<FrameId, Vec<String>> {
     let mut shows: BTreeMap<FrameId, Vec<String>> = BTreeMap::new();
     for (number, finding) in (1..).zip(findings) {
-        let says = format!("finding {number} [{}] {}: {}", word(&finding.severity), finding.id, shortened(&finding.says));
         for frame in &finding.frames {
-            shows.entry(*frame).or_default().push(shown(&says).into_owned());
+            shows.entry(*frame).or_default().push(format!("finding {number} {}", says(finding)));
         }
     }
     shows
+}
+
+/// What a packet's comment says of a finding that cites it.
+pub fn says(finding: &Finding) -> String {
+    shown(&format!("[{}] {}: {}", word(&finding.severity), finding.id, shortened(&finding.says))).into_owned()
 }
 
 /// What the file as a whole is: the findings by their headings.

@@ -55,13 +55,6 @@ pub enum Manner {
     Ndjson,
 }
 
-#[derive(Serialize)]
-struct News<'a> {
-    #[serde(flatten)]
-    finding: FindingRecord<'a>,
-    phase: &'static str,
-}
-
 impl Manner {
     /// Whether flow records are told.
     pub fn tells_flows(self) -> bool {
@@ -85,7 +78,7 @@ impl Manner {
     /// Those of the output.
     pub fn finding(self, phase: Phase, finding: &Finding, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Self::Ndjson => write_line(out, &News { finding: FindingRecord::new(finding, report), phase: phase.name() }),
+            Self::Ndjson => write_line(out, &FindingRecord::new(finding, report).told(phase)),
             Self::Text(_) => write_told(report, phase.name(), finding, matches!(phase, Phase::New | Phase::Changed), out),
         }
     }

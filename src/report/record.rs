@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::flow::{self, Direction};
 use crate::identify::wire::in_hex;
 use crate::identify::{Evidence, Fact, Identified, Match, Promise};
-use crate::judge::{Candidate, Cited, Confidence, Finding, Judged, Named, Outcome, Reason, Severity, Shown, Unknown, Verdict, hex};
+use crate::judge::{Candidate, Cited, Confidence, Finding, Judged, Named, Outcome, Phase, Reason, Severity, Shown, Unknown, Verdict, hex};
 use crate::net::Side;
 use crate::report::Report;
 use crate::report::frames::{CitedFrame, FramesRecord};
@@ -282,6 +282,10 @@ pub struct FindingRecord<'a> {
     /// What there is to know of a service that no document mentions.
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown: Option<UnknownRecord<'a>>,
+    /// What is new about it; of live traffic alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["new", "changed", "closed", "withdrawn", "restored", "final"])))]
+    phase: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -371,7 +375,14 @@ impl<'a> FindingRecord<'a> {
             },
             confidence: finding.confidence,
             unknown: finding.unknown.as_ref().map(|unknown| UnknownRecord::new(unknown, report.signatures)),
+            phase: None,
         }
+    }
+
+    /// The same as it is told of live traffic.
+    #[must_use]
+    pub fn told(self, phase: Phase) -> Self {
+        Self { phase: Some(phase.name()), ..self }
     }
 }
 

@@ -9,6 +9,22 @@ pub fn mistakes(schema: &Value, value: &Value) -> Vec<String> {
     found
 }
 
+/// The same schema, which allows no other fields than it names: that records may grow is for their readers, not for a field that the schema forgot.
+#[allow(dead_code, reason = "not every test that holds something against a schema writes it itself")]
+pub fn closed(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(keywords) => {
+            if keywords.contains_key("properties") && !keywords.contains_key("additionalProperties") {
+                keywords.insert("additionalProperties".to_owned(), false.into());
+            }
+            keywords.iter_mut().filter(|(keyword, _)| *keyword != "enum" && *keyword != "const").for_each(|(_, inner)| *inner = closed(inner.take()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = closed(item.take())),
+        _ => {}
+    }
+    schema
+}
+
 fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
     let keywords = match schema {
         Value::Bool(true) => return,

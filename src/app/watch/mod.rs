@@ -1,5 +1,6 @@
 //! `portbook watch`: interfaces in, findings out as they become certain.
 
+mod evidence;
 mod journal;
 mod metrics;
 mod output;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use anstream::ColorChoice;
 
+use self::evidence::Evidence;
 use self::journal::Journal;
 use self::metrics::Metrics;
 use self::output::{Output, Target};
@@ -24,15 +26,16 @@ use self::rotation::{Rotating, Rotation};
 use self::session::{Session, Signals};
 use self::systemd::Manager;
 use self::teller::Teller;
-use crate::app::args::Watch as Typed;
+use crate::app::args::{Evidence as TypedEvidence, Watch as Typed};
 use crate::app::reading::stop_on_signal;
 use crate::app::settings::{self, Basis};
-use crate::app::{Exit, Failure, choice, stdout, written};
+use crate::app::{Exit, Failure, choice, evidence as asked, stdout, written};
 use crate::capture::live::{self, Live, Options};
 use crate::flow;
 use crate::identify::Books;
 use crate::judge::Covered;
-use crate::limit::{LIVE_BUFFER, MEMORY};
+use crate::limit::{LIVE_BUFFER, MEMORY, MEMORY_LEAST, MEMORY_OF_EVIDENCE};
+use crate::pipeline::recent::Recent;
 use crate::pipeline::watch::{self, Manner};
 use crate::report::Style;
 use crate::report::live::Manner as Telling;
@@ -43,8 +46,14 @@ pub fn run(typed: &Typed) -> Result<Exit, Failure> {
     if typed.list {
         return written(list(&mut stdout(typed.look.color))).map(|()| Exit::Done);
     }
+    asked::check(&TypedEvidence { evidence: typed.evidence.clone() }, &[], typed.output.as_deref())?;
     let basis = Basis::load(&typed.reading)?;
-    let options = Options { filter: typed.reading.filter.clone(), buffer: typed.buffer.unwrap_or(LIVE_BUFFER), promiscuous: !typed.no_promiscuous };
+    let options = Options {
+        filter: typed.reading.filter.clone(),
+        buffer: typed.buffer.unwrap_or(LIVE_BUFFER),
+        promiscuous: !typed.no_promiscuous,
+        reopens: typed.keep_rights,
+    };
     let sources = Live::open(&typed.interfaces, &options, settings::workers(&typed.reading)).map_err(Failure::Capture)?;
     let telling =
         if typed.format == "ndjson" { Telling::Ndjson } else { Telling::Text(Style { verbose: typed.verbose, quiet: typed.quiet, ..Style::default() }) };
@@ -52,6 +61,12 @@ pub fn run(typed: &Typed) -> Result<Exit, Failure> {
     let name = typed.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
     let failed = |error: io::Error| Failure::Output { target: name.clone(), error };
     let target = target(typed, paints).map_err(failed)?;
+    let mut memory = typed.reading.memory.unwrap_or(MEMORY).max(MEMORY_LEAST);
+    let recent = typed.evidence.as_ref().map(|_| Recent::of(sources.len(), memory / MEMORY_OF_EVIDENCE));
+    let evidence = evidence(typed, recent.as_ref())?;
+    if recent.is_some() {
+        memory -= memory / MEMORY_OF_EVIDENCE;
+    }
     let told = |error: io::Error| Failure::Usage(format!("--metrics: {error}"));
     let (metrics, listener) = Metrics::listen(typed.metrics).map_err(told)?;
     let refused = |error: io::Error| Failure::Usage(format!("--state: {error}"));
@@ -63,7 +78,7 @@ pub fn run(typed: &Typed) -> Result<Exit, Failure> {
         give_up_rights(typed, &files)?;
     }
     metrics.serve(listener);
-    let mut teller = Teller::new(telling, Output::start(target, paints));
+    let mut teller = Teller::new(telling, Output::start(target, paints), evidence);
     let mut covered = Covered::default();
     if let Some((journal, held)) = journal {
         if held.cut > 0 {
@@ -73,7 +88,7 @@ pub fn run(typed: &Typed) -> Result<Exit, Failure> {
         covered = held.covered;
     }
     let flows = flow::Settings { keep_duplicates: typed.reading.keep_duplicates, ..flow::Settings::default() };
-    let manner = Manner { flows, memory: typed.reading.memory.unwrap_or(MEMORY), records: telling.tells_flows() };
+    let manner = Manner { flows, memory, records: telling.tells_flows(), recent };
     let books = Books::default();
     let confine = || {
         if !typed.keep_rights
@@ -95,6 +110,13 @@ fn target(typed: &Typed, paints: bool) -> io::Result<Target> {
         None => Target::Standard(color),
         Some(path) => Target::File(Rotating::create(path, rotation, paints && color != ColorChoice::Always)?),
     })
+}
+
+/// The file for packets, where one is wanted.
+fn evidence(typed: &Typed, recent: Option<&Recent>) -> Result<Option<Evidence>, Failure> {
+    let Some((path, recent)) = typed.evidence.as_ref().zip(recent) else { return Ok(None) };
+    let failed = |error: io::Error| Failure::Output { target: path.display().to_string(), error };
+    Evidence::create(path, recent.clone()).map(Some).map_err(failed)
 }
 
 /// Everything that is needed is open: what is not needed any more is given up.

@@ -2,6 +2,7 @@
 //!
 //! It becomes another user, gives up all capabilities and the way to get any (no_new_privs), may reach only the files that it was told of (Landlock), and may open
 //! no socket and start no program (seccomp). The threads that parse bytes may besides open no file at all. What a kernel cannot do is told, and the rest is done.
+//! What they need later they have: an open packet socket may be bound to an interface that was made anew.
 
 use std::path::PathBuf;
 
@@ -108,7 +109,9 @@ mod linux {
     /// These calls are refused from now on.
     fn forbid(calls: &[i64]) -> Result<(), String> {
         let program = || -> Result<BpfProgram, seccompiler::BackendError> {
-            let rules: BTreeMap<i64, Vec<seccompiler::SeccompRule>> = calls.iter().map(|call| (*call, Vec::new())).collect();
+            // On x86-64 most calls have a second number (x32), which is another call to a filter; and calls of x32 alone are nothing that is needed here.
+            let again = calls.iter().copied().chain(X32_ALONE).filter(|_| cfg!(target_arch = "x86_64")).map(|call| call | X32);
+            let rules: BTreeMap<i64, Vec<seccompiler::SeccompRule>> = calls.iter().copied().chain(again).map(|call| (call, Vec::new())).collect();
             let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
             SeccompFilter::new(rules, SeccompAction::Allow, refused, std::env::consts::ARCH.try_into()?)?.try_into()
         };
@@ -116,6 +119,10 @@ mod linux {
         seccompiler::apply_filter(&program).map_err(|error| error.to_string())
     }
 
+    /// The bit by which calls of the x32 interface are told.
+    const X32: i64 = 0x4000_0000;
+    /// Calls that x32 has besides, among them another `execve`.
+    const X32_ALONE: std::ops::RangeInclusive<i64> = 512..=547;
     /// Users that the process becomes where none is named.
     const USERS: &[&str] = &["portbook", "nobody"];
     /// The user that has nothing, where /etc/passwd has none of these.
@@ -126,7 +133,6 @@ mod linux {
         libc::SYS_socket,
         libc::SYS_socketpair,
         libc::SYS_connect,
-        libc::SYS_bind,
         libc::SYS_listen,
         libc::SYS_execve,
         libc::SYS_execveat,
@@ -166,6 +172,20 @@ mod linux {
         libc::SYS_truncate,
         libc::SYS_fchmodat,
         libc::SYS_fchownat,
+        libc::SYS_open_tree,
+        libc::SYS_move_mount,
+        libc::SYS_fsopen,
+        libc::SYS_fspick,
+        libc::SYS_name_to_handle_at,
+        libc::SYS_utimensat,
+        libc::SYS_setxattr,
+        libc::SYS_lsetxattr,
+        libc::SYS_removexattr,
+        libc::SYS_inotify_add_watch,
+        libc::SYS_memfd_create,
+        libc::SYS_chdir,
+        libc::SYS_accept,
+        libc::SYS_accept4,
         #[cfg(target_arch = "x86_64")]
         libc::SYS_open,
         #[cfg(target_arch = "x86_64")]
@@ -174,38 +194,98 @@ mod linux {
         libc::SYS_unlink,
         #[cfg(target_arch = "x86_64")]
         libc::SYS_rename,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_link,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_symlink,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_mkdir,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_rmdir,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_mknod,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_chmod,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_chown,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_lchown,
     ];
 
     #[cfg(test)]
     mod tests {
+        use landlock::{CompatLevel, Compatible};
+
         use super::*;
 
-        #[test]
-        fn a_thread_that_parses_bytes_cannot_open_a_file_and_the_others_still_can() {
-            let opened = std::thread::spawn(|| {
-                confine_thread().unwrap();
-                fs::File::open("/etc/passwd").map(drop).map_err(|error| error.kind())
-            });
-            assert_eq!(opened.join().unwrap(), Err(std::io::ErrorKind::PermissionDenied));
-            assert!(fs::File::open("/etc/passwd").is_ok());
+        type Tried = Result<(), std::io::ErrorKind>;
+
+        fn tried<T>(answer: std::io::Result<T>) -> Tried {
+            answer.map(drop).map_err(|error| error.kind())
+        }
+
+        const REFUSED: Tried = Err(std::io::ErrorKind::PermissionDenied);
+
+        /// Whether this kernel has Landlock.
+        fn has_landlock() -> bool {
+            let required = Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(AccessFs::from_all(ABI::V1));
+            required.and_then(|required| required.create()).is_ok()
         }
 
         #[test]
-        fn a_process_that_has_given_up_its_rights_reaches_nothing_but_what_it_was_told_of() {
+        fn a_thread_that_parses_bytes_cannot_open_a_file_and_the_others_still_can() {
             let folder = tempfile::tempdir().unwrap();
-            let other = tempfile::tempdir().unwrap();
-            fs::write(other.path().join("secret"), "x").unwrap();
+            let (known, new) = (folder.path().join("known"), folder.path().join("new"));
+            fs::write(&known, "x").unwrap();
+            let tries = std::thread::spawn(move || {
+                confine_thread().unwrap();
+                [
+                    tried(fs::File::open(&known)),
+                    tried(fs::File::open("/proc/self/mem")),
+                    tried(fs::File::create(&new)),
+                    tried(fs::create_dir(&new)),
+                    tried(fs::rename(&known, &new)),
+                    tried(fs::hard_link(&known, &new)),
+                    tried(std::os::unix::fs::symlink(&known, &new)),
+                    tried(fs::remove_file(&known)),
+                    tried(fs::read_dir("/")),
+                ]
+            });
+            assert_eq!(tries.join().unwrap(), [REFUSED; 9]);
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+
+        #[test]
+        fn a_process_that_has_given_up_its_rights_opens_no_socket_starts_no_program_and_reaches_nothing_but_what_it_was_told_of() {
+            let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let (secret, new) = (other.path().join("secret"), folder.path().join("new"));
+            fs::write(&secret, "x").unwrap();
+            for (path, mode) in [(folder.path(), 0o777), (other.path(), 0o777), (secret.as_path(), 0o666)] {
+                fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+            }
             let allowed = Allowed { user: None, read: Vec::new(), write: vec![folder.path().to_owned()] };
             // Rights are a thread's until it starts others: the test's own are not touched.
-            let (missing, socket, status) = std::thread::spawn(move || {
+            let (missing, outside, inside, beyond, status) = std::thread::spawn(move || {
                 let missing = give_up(&allowed);
-                let socket = std::net::TcpListener::bind("127.0.0.1:0").map(drop).map_err(|error| error.kind());
-                (missing, socket, rustix::thread::no_new_privs().unwrap())
+                let outside = [
+                    tried(std::net::TcpListener::bind("127.0.0.1:0")),
+                    tried(std::net::UdpSocket::bind("127.0.0.1:0")),
+                    tried(std::os::unix::net::UnixDatagram::unbound()),
+                    tried(std::process::Command::new("/bin/true").status()),
+                ];
+                let inside = tried(fs::write(&new, "x"));
+                let beyond = [tried(fs::read(&secret)), tried(fs::write(&secret, "y")), tried(fs::read_dir("/etc"))];
+                (missing, outside, inside, beyond, rustix::thread::no_new_privs().unwrap())
             })
             .join()
             .unwrap();
             assert!(missing.is_ok() && status, "{missing:?}");
-            assert_eq!(socket, Err(std::io::ErrorKind::PermissionDenied));
+            assert_eq!((outside, inside), ([REFUSED; 4], Ok(())));
+            if has_landlock() {
+                assert_eq!(beyond, [REFUSED; 3]);
+            } else {
+                println!("skipped: the kernel has no Landlock");
+            }
         }
 
         #[test]

@@ -94,7 +94,7 @@ impl Session<'_> {
             let now = clock.now();
             self.manager.alive(now);
             self.teller.save(watch.covered(), now);
-            if times.is_over(now) || self.teller.has_failed() || times.is_blind(now) {
+            if times.is_over(now) || self.teller.has_failed() {
                 self.stop.store(true, Ordering::Relaxed);
             }
             let is_due = times.summary_is_due(now) && !self.typed.quiet;
@@ -151,26 +151,12 @@ struct Times {
     interval: Duration,
     summary: Timestamp,
     faults: Vec<SourceError>,
-    /// Whether a handle has failed.
-    is_failing: bool,
-    /// Since when each interface has failed.
-    blind_since: Option<Timestamp>,
-    /// Whether an interface that was made anew can be opened.
-    keeps_rights: bool,
 }
 
 impl Times {
     fn from(begun: Timestamp, typed: &Typed) -> Self {
         let end = typed.for_.map(|time| begun + time);
-        Self {
-            end,
-            interval: typed.interval,
-            summary: begun + typed.interval,
-            faults: Vec::new(),
-            is_failing: false,
-            blind_since: None,
-            keeps_rights: typed.keep_rights,
-        }
+        Self { end, interval: typed.interval, summary: begun + typed.interval, faults: Vec::new() }
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
@@ -185,18 +171,8 @@ impl Times {
         is_due
     }
 
-    /// Whether an interface has failed for so long that only opening it anew would help, and the right to is given up: a service manager starts the program again.
-    fn is_blind(&mut self, now: Timestamp) -> bool {
-        if !self.is_failing || self.keeps_rights {
-            self.blind_since = None;
-            return false;
-        }
-        now.since(*self.blind_since.get_or_insert(now)) >= BLIND
-    }
-
     /// A line on standard error for each interface that cannot be captured on any more, and for each that can again.
     fn tell_faults(&mut self, state: &State) {
-        self.is_failing = !state.faults.is_empty();
         let now: Vec<SourceError> = state.faults.iter().chain(&state.down).cloned().collect();
         for fault in now.iter().filter(|fault| !self.faults.iter().any(|known| known.path == fault.path)) {
             anstream::eprintln!("portbook: {}; trying again", shown(&fault.to_string()));
@@ -210,5 +186,3 @@ impl Times {
 
 /// How long the next tick is waited for before other things are looked after.
 const TICK: Duration = Duration::from_millis(500);
-/// How long an interface may fail before the program ends, where it cannot open it again.
-const BLIND: Duration = Duration::from_secs(30);

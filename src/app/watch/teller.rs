@@ -5,6 +5,7 @@ use std::io;
 
 use serde_json::Value;
 
+use super::evidence::Evidence;
 use super::journal::Journal;
 use super::output::Output;
 use crate::judge::{Covered, Finding, Judged, Phase};
@@ -21,6 +22,7 @@ pub struct Teller {
     output: Output,
     /// How the output failed.
     failed: Option<io::Error>,
+    evidence: Option<Evidence>,
     journal: Option<Journal>,
     /// Findings that an earlier run told and that were not over.
     before: BTreeSet<String>,
@@ -29,9 +31,9 @@ pub struct Teller {
 }
 
 impl Teller {
-    /// Tells so, to that output.
-    pub const fn new(manner: Manner, output: Output) -> Self {
-        Self { manner, output, failed: None, journal: None, before: BTreeSet::new(), complained: false }
+    /// Tells so, to that output, and shows the packets in that file.
+    pub const fn new(manner: Manner, output: Output, evidence: Option<Evidence>) -> Self {
+        Self { manner, output, failed: None, evidence, journal: None, before: BTreeSet::new(), complained: false }
     }
 
     /// Whether the output has failed for good.
@@ -86,11 +88,15 @@ impl Teller {
         {
             self.failed = Some(error);
         }
+        if let Some(evidence) = &mut self.evidence {
+            evidence.show(&report.findings, &report);
+        }
         report
     }
 
     /// Waits until all is written.
     pub fn end(self) -> io::Result<()> {
+        self.evidence.into_iter().for_each(Evidence::end);
         self.failed.map_or_else(|| self.output.finish(), Err)
     }
 
@@ -127,6 +133,9 @@ impl Listener for Teller {
             if let Some(journal) = &mut self.journal {
                 journal.told(phase, &finding.id, serde_json::to_value(FindingRecord::new(finding, report)).unwrap_or_default());
             }
+        }
+        if let Some(evidence) = &mut self.evidence {
+            evidence.show(news.iter().map(|(_, finding)| finding), report);
         }
     }
 }

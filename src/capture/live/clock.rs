@@ -36,9 +36,21 @@ impl Clock {
     pub fn now(&mut self) -> Timestamp {
         let (steady, on_the_wall) = (Instant::now(), wall());
         let passed = i64::try_from(steady.duration_since(self.looked.0).as_nanos()).unwrap_or(i64::MAX);
-        self.correction.pass(passed, on_the_wall.saturating_sub(self.looked.1));
-        self.looked = (steady, on_the_wall);
-        Timestamp::from_nanos(on_the_wall.saturating_sub(self.correction.ahead))
+        self.looked.0 = steady;
+        self.moved(passed, on_the_wall.saturating_sub(self.looked.1))
+    }
+
+    /// The time when so much has passed on the steady clock, and was shown by the one on the wall. Nanoseconds.
+    pub(crate) fn moved(&mut self, passed: i64, shown: i64) -> Timestamp {
+        self.correction.pass(passed, shown);
+        self.looked.1 = self.looked.1.saturating_add(shown);
+        Timestamp::from_nanos(self.looked.1.saturating_sub(self.correction.ahead))
+    }
+
+    /// A clock for tests, whose wall clock shows that time.
+    #[cfg(test)]
+    pub(crate) fn standing_at(wall: i64) -> Self {
+        Self { looked: (Instant::now(), wall), ..Self::start() }
     }
 
     /// The time of a packet that the kernel stamped with `nanos`.

@@ -2,14 +2,11 @@
 //!
 //! The kernel hands each packet to one of the handles, by a program in classic BPF that works out a number from both addresses: both directions of a pair, and
 //! its fragments, go to one handle, and so do ICMP errors about them. What is no IP goes by the kernel's own hash of the flow.
-//!
-//! This is the one place where portbook is `unsafe` itself. libpcap has no call for it, nor has any library that lends its safety to a descriptor that is not its
-//! own. Two calls of setsockopt(2) are made, with pointers to values that live until they return.
-
-#![allow(unsafe_code, reason = "setsockopt on libpcap's descriptor: see above")]
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
+
+use super::socket::set;
 
 /// Joins a group of this process. Members are numbered in the order in which they join.
 ///
@@ -21,14 +18,6 @@ pub(super) fn join(handle: &impl AsFd, group: u16) -> io::Result<()> {
     let mut program = PROGRAM.map(|(code, jt, jf, k)| libc::sock_filter { code, jt, jf, k });
     let len = libc::c_ushort::try_from(program.len()).unwrap_or(libc::c_ushort::MAX);
     set(handle, FANOUT_DATA, &libc::sock_fprog { len, filter: program.as_mut_ptr() })
-}
-
-fn set<T>(handle: &impl AsFd, option: libc::c_int, value: &T) -> io::Result<()> {
-    let size = libc::socklen_t::try_from(size_of::<T>()).unwrap_or(0);
-    // SAFETY: the descriptor is open for as long as it is borrowed; `value` is a plain value of `size` bytes, and what it points to outlives the call; the
-    // kernel only reads both.
-    let answer = unsafe { libc::setsockopt(handle.as_fd().as_raw_fd(), libc::SOL_PACKET, option, std::ptr::from_ref(value).cast(), size) };
-    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// `PACKET_FANOUT_CBPF` of linux/if_packet.h.

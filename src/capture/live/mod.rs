@@ -7,6 +7,8 @@ mod cards;
 mod clock;
 #[cfg(target_os = "linux")]
 mod fanout;
+#[cfg(target_os = "linux")]
+mod socket;
 mod tap;
 
 use std::net::IpAddr;
@@ -30,6 +32,8 @@ pub struct Options {
     pub buffer: usize,
     /// Ask interfaces for packets to others, too.
     pub promiscuous: bool,
+    /// Whether handles may be opened later, too: the right to is kept.
+    pub reopens: bool,
 }
 
 /// An interface as `--list` tells it.
@@ -78,19 +82,28 @@ pub struct Live {
 
 /// Which share of an interface's packets a handle gets.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "other systems have one handle an interface"))]
 struct Member {
     number: usize,
     of: usize,
+    /// Of the interface among those that are captured on: each has a group of its own.
+    place: u16,
 }
 
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "other systems have one handle an interface"))]
 impl Member {
     const fn can_share() -> bool {
         cfg!(target_os = "linux")
     }
 
-    /// The same on the interface at that place: each has a group of its own.
-    fn on(self, place: u16) -> (Self, u16) {
-        (self, (std::process::id() as u16).wrapping_add(place.wrapping_mul(GROUPS_APART)))
+    /// The number of the group.
+    fn group(self) -> u16 {
+        (std::process::id() as u16).wrapping_add(self.place.wrapping_mul(GROUPS_APART))
+    }
+
+    /// Whether it is the one of its group that goes on alone where the interface is made anew.
+    const fn goes_on_alone(self) -> bool {
+        self.of > 1 && self.place as usize % self.of == self.number
     }
 }
 
@@ -113,16 +126,16 @@ impl Live {
     /// One of them is not there or may not be captured on; the filter is none; one line that says what to do.
     pub fn open(names: &[String], options: &Options, workers: usize) -> Result<Vec<Self>, SourceError> {
         let of = if Member::can_share() { workers.max(1) } else { 1 };
-        let members = (0..of).map(|number| Self::open_member(names, options, Member { number, of }));
+        let members = (0..of).map(|number| Self::open_member(names, options, (number, of)));
         match members.collect() {
             // A kernel that cannot share out an interface still serves one worker.
-            Err(_) if of > 1 => Ok(vec![Self::open_member(names, options, Member { number: 0, of: 1 })?]),
+            Err(_) if of > 1 => Ok(vec![Self::open_member(names, options, (0, 1))?]),
             opened => opened,
         }
     }
 
-    fn open_member(names: &[String], options: &Options, member: Member) -> Result<Self, SourceError> {
-        let taps = names.iter().zip(0..).map(|(name, place)| Tap::open(name, options, member.on(place))).collect::<Result<Vec<_>, _>>()?;
+    fn open_member(names: &[String], options: &Options, (number, of): (usize, usize)) -> Result<Self, SourceError> {
+        let taps = names.iter().zip(0..).map(|(name, place)| Tap::open(name, options, Member { number, of, place })).collect::<Result<Vec<_>, _>>()?;
         let mut clock = Clock::start();
         let passed = clock.now();
         let mut live = Self { taps, clock, block: Vec::new(), records: Vec::new(), files: Vec::new(), interfaces: Vec::new(), passed };

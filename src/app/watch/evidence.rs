@@ -1,0 +1,133 @@
+//! `watch --evidence`: the packets that findings cite, written as the findings are told.
+//!
+//! The file grows block by block and is whole after each, so it can be opened at any time. Of a packet that several findings cite the comment names those that were
+//! told when it was written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::capture::FrameId;
+use crate::capture::write::Writer;
+use crate::judge::Finding;
+use crate::limit::{EVIDENCE_BYTES, EVIDENCE_REMEMBERED};
+use crate::pipeline::recent::{Kept, Recent};
+use crate::report::Report;
+use crate::report::evidence::says;
+use crate::report::paragraph::shown;
+
+/// The file and what is in it.
+pub struct Evidence {
+    path: PathBuf,
+    recent: Recent,
+    writer: Writer<Blocks>,
+    /// Numbers of the interfaces that are described in it, by interface and link.
+    interfaces: BTreeMap<(u32, u16), u32>,
+    /// Packets that are in it, or were looked for in vain.
+    known: BTreeSet<FrameId>,
+    /// Packets that were no longer kept.
+    gone: u64,
+    /// Packets that the file did not take.
+    refused: u64,
+    /// Whether a file that cannot be written was told of.
+    complained: bool,
+}
+
+/// A file to which whole blocks are added, or nothing.
+struct Blocks {
+    file: File,
+    len: u64,
+}
+
+impl Evidence {
+    /// Makes the file anew. Packets will be taken from `recent`.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn create(path: &Path, recent: Recent) -> io::Result<Self> {
+        let blocks = Blocks { file: File::create(path)?, len: 0 };
+        let about = "packets that findings of portbook watch cite; each says in its comment which it shows";
+        let writer = Writer::with_comment(blocks, concat!("portbook ", env!("CARGO_PKG_VERSION")), about)?;
+        let (interfaces, known) = (BTreeMap::new(), BTreeSet::new());
+        Ok(Self { path: path.to_owned(), recent, writer, interfaces, known, gone: 0, refused: 0, complained: false })
+    }
+
+    /// Adds the packets that these findings cite, as far as they are not in it and still kept.
+    pub fn show<'f>(&mut self, findings: impl IntoIterator<Item = &'f Finding>, report: &Report<'_>) {
+        let mut shows: BTreeMap<FrameId, Vec<String>> = BTreeMap::new();
+        for finding in findings {
+            for frame in finding.frames.iter().filter(|frame| !self.known.contains(frame)) {
+                shows.entry(*frame).or_default().push(says(finding));
+            }
+        }
+        for (frame, says) in shows {
+            if self.known.len() >= EVIDENCE_REMEMBERED {
+                self.known.pop_first();
+            }
+            self.known.insert(frame);
+            match self.recent.get(frame) {
+                None => self.gone += 1,
+                Some(kept) => {
+                    if let Err(error) = self.add(&kept, &says, report) {
+                        self.refuse(&error);
+                    }
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, kept: &Kept, says: &[String], report: &Report<'_>) -> io::Result<()> {
+        if self.writer.below().len >= EVIDENCE_BYTES {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has {} MiB, and is not let grow further", EVIDENCE_BYTES >> 20)));
+        }
+        let name = report.files.get(kept.id.file as usize).map_or("?", |file| &file.path);
+        let number = match self.interfaces.get(&(kept.id.file, kept.link.0)) {
+            Some(number) => *number,
+            None => {
+                let number = self.writer.interface(kept.link, 0, Some(name))?;
+                self.interfaces.insert((kept.id.file, kept.link.0), number);
+                number
+            }
+        };
+        let from = format!("frame {} of {name}", kept.id.number);
+        let said: Vec<String> = says.iter().map(|says| format!("finding {says} | {}", shown(&from))).collect();
+        let said: Vec<&str> = said.iter().map(String::as_str).collect();
+        self.writer.frame(number, kept.time, kept.wire_len, &kept.bytes, &said)
+    }
+
+    fn refuse(&mut self, error: &io::Error) {
+        self.refused += 1;
+        if !std::mem::replace(&mut self.complained, true) {
+            anstream::eprintln!("portbook: {}: {error}; packets that find no room are counted", self.path.display());
+        }
+    }
+
+    /// Brings it to the disk, and tells what is missing.
+    pub fn end(self) {
+        if self.gone + self.refused > 0 {
+            let (path, gone, refused) = (self.path.display(), self.gone, self.refused);
+            anstream::eprintln!("portbook: {path}: of the packets that findings cite {gone} were no longer kept, and {refused} found no room");
+        }
+        if let Err(error) = self.writer.finish().and_then(|blocks| blocks.file.sync_all()) {
+            anstream::eprintln!("portbook: {}: {error}", self.path.display());
+        }
+    }
+}
+
+impl Write for Blocks {
+    /// Takes a block whole: the writer above hands over one at a time.
+    fn write(&mut self, block: &[u8]) -> io::Result<usize> {
+        if let Err(error) = self.file.write_all(block) {
+            // A half block would spoil all that follow. A pipe cannot be cut; nothing else was written there.
+            let _ = self.file.set_len(self.len).and_then(|()| self.file.seek(SeekFrom::End(0)));
+            return Err(error);
+        }
+        self.len += block.len() as u64;
+        Ok(block.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
