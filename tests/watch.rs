@@ -3,7 +3,7 @@
 //! (`fixtures/record/live`) goes further.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests stop the test, or say that it was skipped")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests stop the test, or say that it was skipped")]
 
 mod schema;
 
