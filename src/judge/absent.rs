@@ -50,8 +50,8 @@ fn alone(judge: &Judge<'_>, asker: IpAddr, asked: &[&Absent]) -> Finding {
     let first = asked.first().map_or_else(String::new, |absent| asked_in_vain(absent));
     let others: Vec<String> = asked.iter().skip(1).take(limit::FRAMES_CITED).map(|absent| absent.host.to_string()).collect();
     let others = if others.is_empty() { String::new() } else { format!("; nor did {}", others.join(", ")) };
-    // Who reached somebody has its gateway.
-    let lost = !judge.reaches_anybody(asker);
+    // Who reached somebody has its gateway, and a router asks for whoever others want: that it is a host with one gateway, the site must say.
+    let lost = asked.len() == 1 && !judge.reaches_anybody(asker) && !named_roles(judge, asker).is_empty();
     let severity = if lost { Severity::Medium } else { Severity::Low };
     let gateway = if lost { ". It was not seen to reach anybody: if that is its gateway, nothing of it leaves this network" } else { "" };
     Finding {

@@ -84,8 +84,8 @@ pub(super) struct Ending<'a> {
     pub(super) on_link: bool,
     /// Answers came over the link that this flow's packets take, or its server is on that link.
     pub(super) answers_come_back: bool,
-    /// The client reached somebody in another flow.
-    pub(super) reaches_anybody: bool,
+    /// Somebody outside answered the client in another flow, who is no resolver.
+    pub(super) reaches_outside: bool,
     /// The client is scanning.
     pub(super) scanning: bool,
     /// From a public address to a private one.
@@ -183,7 +183,7 @@ impl<'a> Ending<'a> {
             absent: if answered { None } else { seen.absent(flow) },
             on_link: !answered && seen.is_on_link(flow),
             answers_come_back: !answered && (seen.is_on_link(flow) || seen.answers_come_back(flow)),
-            reaches_anybody: !answered && seen.reaches_anybody(client.ip),
+            reaches_outside: !answered && seen.reaches_outside(client.ip),
             scanning: !answered && seen.scans(client.ip),
             from_outside: false,
             loss: seen.loss(flow),

@@ -150,6 +150,11 @@ impl Seen {
         self.pairs.reaches_anybody(client)
     }
 
+    /// Whether somebody outside who is no resolver answered the client.
+    pub(super) fn reaches_outside(&self, client: IpAddr) -> bool {
+        self.pairs.reaches_outside(client)
+    }
+
     /// Whether the source tried many targets and hardly any answered.
     pub(super) fn scans(&self, source: IpAddr) -> bool {
         self.pairs.scans(source)

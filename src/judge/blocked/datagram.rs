@@ -18,8 +18,8 @@ fn repeated(e: &Ending<'_>) -> Option<Confidence> {
 /// Nothing came for three questions or from two resolvers, and no other answers the client either: as sure as it gets.
 pub(super) fn resolver(e: &Ending<'_>) -> Option<Confidence> {
     let silent = e.is_silent_datagram() && e.speaks("dns") && e.answers_due;
-    // From new ports each time, as some programs ask again; others ask anew for every connection.
-    let many = e.luck.again >= SURE_REQUESTS as usize && !e.worked_before && e.sight >= Sight::Likely;
+    // From new ports each time, as some programs ask again. Others ask anew for every connection: whoever reaches hosts outside seems to get its names.
+    let many = e.luck.again >= SURE_REQUESTS as usize && !e.worked_before && !e.reaches_outside && e.sight >= Sight::Likely;
     if !silent || e.asked < 2 && !many {
         return None;
     }
@@ -27,7 +27,7 @@ pub(super) fn resolver(e: &Ending<'_>) -> Option<Confidence> {
     match (all && e.sight >= Sight::Likely, repeated(e)) {
         (true, _) => Some(Confidence::High),
         (false, Some(sure)) => Some(sure),
-        (false, None) => Some(if e.luck.answered || e.reaches_anybody { Confidence::Low } else { Confidence::Medium }),
+        (false, None) => Some(if e.luck.answered { Confidence::Low } else { Confidence::Medium }),
     }
 }
 

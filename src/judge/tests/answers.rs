@@ -103,7 +103,10 @@ fn d42_a_page_that_a_proxy_made_up_is_a_block_page() {
 #[test]
 fn d53_a_refusal_in_the_services_own_protocol_is_its_own() {
     let refused = tcp(CLIENT, SERVER).talked(90, 90).speaks(&["mqtt"]).answer(Side::Server, AnswerKind::Refused, 5, "not authorized");
-    expect(&judge(refused), Outcome::AppRefused, Confidence::High, Some("D53"));
+    expect(&judge(refused.clone()), Outcome::AppRefused, Confidence::High, Some("D53"));
+    let mut gappy = refused;
+    gappy.0.flow.tcp.as_mut().unwrap().missed_bytes = [0, 900];
+    expect(&judge(gappy), Outcome::AppRefused, Confidence::Medium, Some("D53"));
 }
 
 // RFC 959: 425 and 426 are about the data connection, 421 ends the session. A file that is not there (550) and a transfer that ends well (226) are everyday.
@@ -377,7 +380,9 @@ fn d13_a_resolver_that_never_answers_denies_the_documented_name() {
     judge_all(Site::default(), &same[..2]).iter().for_each(|judged| assert_eq!(judged.outcome, Outcome::NotObservable));
     // Whoever reaches others may have got its names, where this tap does not see it.
     let reached = tcp("10.1.0.2:45000", "198.51.100.9:443").talked(500, 900);
-    judge_among(Site::default(), &same, &[reached, background()]).iter().for_each(|judged| expect(judged, Outcome::SilentDrop, Confidence::Low, Some("D13")));
+    judge_among(Site::default(), &same, &[reached, background()]).iter().for_each(|judged| assert_eq!(judged.outcome, Outcome::NotObservable));
+    let inside = tcp("10.1.0.2:45000", "10.1.0.7:443").talked(500, 900);
+    judge_among(Site::default(), &same, &[inside, background()]).iter().for_each(|judged| expect(judged, Outcome::SilentDrop, Confidence::Medium, Some("D13")));
     // Three names, or the kinds of address of one, are asked for at once: nothing was asked again.
     for once in [again(["a.example", "b.example", "c.example"], 5.0), again(["a.example"; 3], 0.01)] {
         judge_all(Site::default(), &once).iter().for_each(|judged| assert_eq!(judged.outcome, Outcome::NotObservable));

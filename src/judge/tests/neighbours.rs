@@ -148,6 +148,9 @@ fn a_host_of_a_role_whose_gateway_does_not_answer_is_told_what_that_means() {
     let findings = findings_of(player(), &said, &[reached]);
     let about: Vec<&Finding> = findings.iter().filter(|finding| finding.rule == "unreachable").collect();
     assert!(about.len() == 1 && about[0].severity == Severity::Low && !about[0].says.contains("gateway"), "{findings:?}");
+    // A router asks for whoever others want, and a network of players has routers, too.
+    let findings = findings_of(site(&["spinetix.player=10.1.0.0/24"]), &said, &[]);
+    assert!(findings.len() == 1 && findings[0].severity == Severity::Low && !findings[0].says.contains("gateway"), "{findings:?}");
     let many: Vec<Neighbour> =
         (10..60).flat_map(|host| [6.0, 7.0, 8.0].map(|time| asks(time, CLIENT_MAC, "10.1.0.2", &format!("10.1.0.{host}")))).chain(said).collect();
     assert!(findings_of(player(), &many, &[]).is_empty(), "who takes stock of a network asks for many");

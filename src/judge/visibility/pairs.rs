@@ -6,7 +6,7 @@ use crate::flow::{Direction, Flow};
 use crate::judge::memory::Marked;
 use crate::judge::visibility::took_part;
 use crate::limit;
-use crate::net::{Endpoint, Mac, Transport};
+use crate::net::{Endpoint, Mac, Transport, is_private};
 
 /// A client and what it wanted.
 type Pair = (IpAddr, Transport, Endpoint);
@@ -56,6 +56,8 @@ struct Probes {
     unanswered: Vec<u32>,
     /// Flows that were answered.
     answered: u64,
+    /// One of them by somebody outside who is no resolver.
+    outside: bool,
 }
 
 /// What was learned of pairs of hosts.
@@ -105,9 +107,10 @@ impl Pairs {
     fn note_probe(&mut self, flow: &Flow, took_part: bool) {
         let server = flow.server.endpoint;
         let target = self.probes.number((server.ip, server.port));
-        let Probes { unanswered, answered } = self.probes.meet(&flow.client.endpoint.ip);
+        let Probes { unanswered, answered, outside } = self.probes.meet(&flow.client.endpoint.ip);
         if took_part {
             *answered = answered.saturating_add(1);
+            *outside |= !is_private(server.ip) && !RESOLVERS.contains(&server.port);
         } else if unanswered.len() < limit::TARGETS_REMEMBERED && !unanswered.contains(&target) {
             unanswered.push(target);
         }
@@ -197,9 +200,14 @@ impl Pairs {
         self.probes.get(&client).is_some_and(|probes| probes.answered > 0)
     }
 
+    /// Whether somebody outside who is no resolver answered the client.
+    pub(super) fn reaches_outside(&self, client: IpAddr) -> bool {
+        self.probes.get(&client).is_some_and(|probes| probes.outside)
+    }
+
     /// Whether the source tried many targets and hardly any answered.
     pub(super) fn scans(&self, source: IpAddr) -> bool {
-        self.probes.get(&source).is_some_and(|Probes { unanswered, answered }| {
+        self.probes.get(&source).is_some_and(|Probes { unanswered, answered, .. }| {
             let tried = unanswered.len() as u64;
             tried >= limit::SCAN_TARGETS as u64 && *answered < tried / 4
         })
@@ -211,3 +219,6 @@ impl Pairs {
         pairs + self.from_link.forgotten() + self.probes.forgotten()
     }
 }
+
+/// Ports of DNS in clear and over TLS or QUIC (RFC 7858, RFC 9250).
+const RESOLVERS: &[u16] = &[53, 853];
