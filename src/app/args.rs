@@ -177,7 +177,7 @@ pub struct Watch {
     /// How it is read and judged.
     #[command(flatten)]
     pub reading: Reading,
-    /// The kernel's ring for each interface and worker, e.g. 256M [default: 64M]; it lies outside --memory
+    /// The kernel's ring for each interface and worker, and one more for each interface that workers share, e.g. 256M [default: 64M]; outside --memory
     #[arg(long, value_name = "SIZE", value_parser = ring)]
     pub buffer: Option<usize>,
     /// Leave interfaces as they are: a mirror port then shows little but broadcasts
