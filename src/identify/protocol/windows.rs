@@ -330,7 +330,8 @@ fn rpc_call(opening: &Opening<'_>, bytes: &[u8], program: fn(u32) -> bool) -> Lo
     let (Some(mark), Some(_), Some(kind)) = (mark, at.be32(), at.be32()) else {
         return if opening.transport == Transport::TCP && bytes.first().is_none_or(|byte| *byte == 0x80) { Look::Short } else { Look::No };
     };
-    if mark >> 31 == 0 || kind != 0 {
+    // A call is one fragment, the last, and far from 16 MiB long (RFC 5531 section 11).
+    if mark >> 24 != 0x80 || kind != 0 {
         return Look::No;
     }
     match (at.be32(), at.be32(), at.be32(), at.be32()) {
@@ -419,6 +420,13 @@ mod tests {
         assert_eq!(evidence(decide(&RPC, Transport::UDP, 2049, &call, &[])), Evidence::None);
         survives(&RPC, Transport::UDP, 111, &[(Client, &hex("00000001 00000000 00000002 000186a0 00000002 00000003"))]);
         survives(&NFS, Transport::TCP, 2049, &[(Client, &call)]);
+    }
+
+    #[test]
+    fn a_call_whose_record_would_have_gigabytes_is_none() {
+        let call = |mark: &str| hex(&format!("{mark} 00000001 00000000 00000002 000186a3 00000003 00000000"));
+        let seen = ["80000018", "ae000018"].map(|mark| evidence(decide(&NFS, Transport::TCP, 50_002, &call(mark), &[])));
+        assert_eq!(seen, [Evidence::OneOpening, Evidence::None]);
     }
 
     #[test]
