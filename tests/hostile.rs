@@ -83,6 +83,31 @@ fn what_guided_fuzzing_begins_with_and_what_it_found_is_taken_by_every_target() 
     }
 }
 
+/// A stream's protocols are ruled out by its first byte, a datagram's by its gate; with debug assertions the identifier says where one of them hides a match.
+#[test]
+fn nothing_that_is_recognised_by_what_follows_is_refused_by_its_first_byte() {
+    let mut firsts: Vec<Vec<u8>> = seeds::of("dialogue", root(), is_thorough())
+        .into_iter()
+        .map(|mut script| {
+            let said = script.get(4..6).map_or(0, |len| usize::from(u16::from_be_bytes([len[0], len[1]])));
+            script.truncate(6 + said);
+            script
+        })
+        .filter(|script| script.len() > 6)
+        .collect();
+    firsts.sort();
+    firsts.dedup_by_key(|script| script.iter().take(100).copied().collect::<Vec<_>>());
+    assert!(firsts.len() > 50, "there is something said in the recorded captures");
+    let sampled: Vec<_> = firsts.into_iter().step_by(step(16)).collect();
+    side_by_side(&sampled, &|script| {
+        for first in 0..=u8::MAX {
+            let mut changed = script.clone();
+            changed[6] = first;
+            fuzz::dialogue(&changed);
+        }
+    });
+}
+
 #[test]
 fn frames_of_noise_are_accounted_for_whatever_link_they_claim() {
     let mut desk = Desk::new();
