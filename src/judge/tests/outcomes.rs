@@ -467,6 +467,18 @@ fn d78_a_space_that_is_announced_and_not_visited_is_told_and_is_no_fault() {
     expect(&judged, Outcome::OneWayByDesign, Confidence::High, Some("D05"));
 }
 
+// A loop that tries a closed port again and again, of which the capture lost one reset.
+#[test]
+fn d21_connections_that_were_refused_are_not_among_those_that_nothing_answered() {
+    let tried = |port: u16| tcp(&format!("10.1.0.2:{port}"), SERVER);
+    let mut all: Vec<Sample> = (1..8).map(|place| tried(40000 + place).reset(1.01, 57)).collect();
+    all.push(tried(40000));
+    let judged = judge_all(Site::default(), &all).pop().unwrap();
+    expect(&judged, Outcome::NotObservable, Confidence::Low, Some("D33"));
+    let silent: Vec<Sample> = (0..8).map(|place| tried(40000 + place)).collect();
+    expect(&judge_all(Site::default(), &silent).pop().unwrap(), Outcome::SilentDrop, Confidence::Low, Some("D21"));
+}
+
 // Each echo request is another, and many hosts do not answer them.
 #[test]
 fn d70_echo_requests_that_nobody_answers_are_a_hint() {

@@ -93,7 +93,9 @@ impl Pairs {
         let dealings = self.pairs.meet(&(client.ip, flow.transport, server));
         dealings.worked |= took_part;
         dealings.talked |= took_part && flow.server.payload_bytes > 0;
-        dealings.unanswered = dealings.unanswered.saturating_add(u32::from(!took_part));
+        // A refusal is an answer: whoever met one knows why the next of its connections is not to be had.
+        let silent = flow.server.packets == 0 && flow.rejections.is_empty();
+        dealings.unanswered = dealings.unanswered.saturating_add(u32::from(silent));
         if took_part {
             self.answers_on(flow.transport, server);
             if let Some(mac) = flow.client.mac.filter(|_| server.ip.is_ipv4()) {
