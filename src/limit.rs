@@ -76,6 +76,8 @@ pub const STREAM_PIECES_HELD: usize = 64;
 pub const STREAMS_BYTES_HELD: usize = 32 * 1024 * 1024;
 /// Bytes of a live connection without what its streams hold. Others take less than half.
 pub const LIVE_FLOW_BYTES: usize = 1_100;
+/// Bytes of a flow that is but one SYN so far, with its entries in index and agenda.
+pub const LONE_FLOW_BYTES: usize = 136;
 /// Flows live at once in a table of which nothing else is said; the pipeline shares [`MEMORY`] out. An office has some tens of thousands.
 pub const LIVE_FLOWS: usize = 190_000;
 /// SYN times kept of one connection: Linux tries at most 11 times.

@@ -63,6 +63,11 @@ impl Key {
         Some(Self::between(quote.transport, (quote.source, source), (quote.destination, destination), two_way, 0))
     }
 
+    /// The key of a TCP segment.
+    pub fn of_segment(source: (IpAddr, u16), destination: (IpAddr, u16)) -> Keyed {
+        Self::between(Transport::TCP, source, destination, true, 0)
+    }
+
     fn between(transport: Transport, source: (IpAddr, u16), destination: (IpAddr, u16), two_way: bool, about: u32) -> Keyed {
         let (from, to) = ((octets(source.0), source.1), (octets(destination.0), destination.1));
         let from_low = !two_way || from <= to;

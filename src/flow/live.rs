@@ -206,13 +206,13 @@ impl Live {
     pub fn into_flow(mut self, ended: Ended) -> Flow {
         let state = self.state();
         let (history, rejections) = (std::mem::take(&mut self.cold.history), std::mem::take(&mut self.cold.rejections));
-        let story = self.tcp.take().map(|connection| Box::new(connection.into_story()));
+        let story = self.tcp.take().map(|connection| Box::new(connection.story()));
         self.told(ended, state, history, rejections, story)
     }
 
     /// A copy of the flow as it stands, as if it had ended so.
     pub fn as_it_stands(&self, ended: Ended) -> Flow {
-        let story = self.tcp.as_ref().map(|connection| Box::new(connection.story_so_far()));
+        let story = self.tcp.as_ref().map(|connection| Box::new(connection.story()));
         self.told(ended, self.state(), self.cold.history.clone(), self.cold.rejections.clone(), story)
     }
 
@@ -288,7 +288,7 @@ mod tests {
         let (live, cold, connection) = (size_of::<Option<Live>>(), size_of::<Cold>(), size_of::<Connection>());
         assert!(live <= 160, "every packet touches {live} bytes");
         // Sizes that an allocator has blocks of: a few bytes more would cost a quarter more of each.
-        assert!(connection <= 512 && cold <= 128, "{connection} and {cold} bytes are boxed");
+        assert!(connection <= 384 && cold <= 128, "{connection} and {cold} bytes are boxed");
         assert!(live + cold + connection <= crate::limit::LIVE_FLOW_BYTES, "{live} + {cold} + {connection}");
     }
 }

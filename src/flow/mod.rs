@@ -10,6 +10,7 @@ mod expiry;
 mod fragments;
 mod key;
 mod live;
+mod lone;
 mod neighbour;
 mod slab;
 mod story;
@@ -23,7 +24,7 @@ mod trace;
 mod unreachable;
 
 use std::net::IpAddr;
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::NonZeroU64;
 
 use smallvec::SmallVec;
 
@@ -304,19 +305,20 @@ pub struct TcpStory {
     pub begun: bool,
 }
 
-/// When a packet was captured, and in which frame: in 24 bytes, be it there or not, as every live connection has four of them.
+/// When a packet was captured, and in which frame: in 16 bytes, be it there or not, as every live connection has five of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     time: Timestamp,
-    number: u64,
-    /// One more than the frame's.
-    file: NonZeroU32,
+    /// One more than the frame's number, and above its lower 48 bits the file: a run takes no more files than 16 bits count.
+    place: NonZeroU64,
 }
 
 impl Moment {
     /// That moment.
     pub const fn new(time: Timestamp, frame: FrameId) -> Self {
-        Self { time, number: frame.number, file: NonZeroU32::MIN.saturating_add(frame.file) }
+        let file = if frame.file > u16::MAX as u32 { u16::MAX as u64 } else { frame.file as u64 };
+        let number = if frame.number < NUMBERS { frame.number } else { NUMBERS };
+        Self { time, place: NonZeroU64::MIN.saturating_add(file << NUMBER_BITS | number) }
     }
 
     /// When.
@@ -326,9 +328,14 @@ impl Moment {
 
     /// Where.
     pub const fn frame(self) -> FrameId {
-        FrameId { file: self.file.get() - 1, number: self.number }
+        let place = self.place.get() - 1;
+        FrameId { file: (place >> NUMBER_BITS) as u32, number: place & NUMBERS }
     }
 }
+
+/// Bits of a [`Moment`]'s frame number: a capture of 18 petabytes has no more frames.
+const NUMBER_BITS: u32 = 48;
+const NUMBERS: u64 = (1 << NUMBER_BITS) - 1;
 
 /// A payload segment that is not acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -361,10 +368,6 @@ impl TcpStory {
             reset.from = reset.from.other();
             std::mem::swap(&mut reset.client_payload, &mut reset.server_payload);
         }
-    }
-
-    fn is_blank(&self) -> bool {
-        !self.begun
     }
 }
 

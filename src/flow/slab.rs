@@ -5,11 +5,12 @@
 pub(super) struct Slab<T> {
     blocks: Vec<Box<[Option<T>; BLOCK]>>,
     vacant: Vec<u32>,
+    len: usize,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { blocks: Vec::new(), vacant: Vec::new() }
+        Self { blocks: Vec::new(), vacant: Vec::new(), len: 0 }
     }
 }
 
@@ -22,8 +23,14 @@ impl<T> Slab<T> {
         let slot = self.vacant.pop().unwrap_or_default();
         if let Some(place) = self.place(slot) {
             *place = Some(value);
+            self.len += 1;
         }
         slot
+    }
+
+    /// How many values there are.
+    pub const fn len(&self) -> usize {
+        self.len
     }
 
     /// The value in a slot.
@@ -40,6 +47,7 @@ impl<T> Slab<T> {
     pub fn remove(&mut self, slot: u32) -> Option<T> {
         let value = self.place(slot)?.take()?;
         self.vacant.push(slot);
+        self.len -= 1;
         Some(value)
     }
 

@@ -7,6 +7,120 @@ use crate::flow::stream::FIRST;
 use crate::flow::{Moment, OpenSegment, Reset, TcpStory};
 use crate::limit::SYNS_KEPT;
 use crate::net::Side;
+use crate::time::Timestamp;
+
+/// What is kept of a live connection until its [`TcpStory`] is told. What few connections need is boxed.
+#[derive(Debug, Default)]
+pub(super) struct Story {
+    /// The client's first SYN.
+    syn: Option<Moment>,
+    syn_ack_delay: Option<NonZeroU64>,
+    payload: [u64; 2],
+    first_data: [Option<Moment>; 2],
+    last_data: [Option<Moment>; 2],
+    open_segment: [OpenSegment; 2],
+    silence_before: [u64; 2],
+    last: Timestamp,
+    trouble: Option<Box<Trouble>>,
+    largest_acknowledged: [u32; 2],
+    syns: u32,
+    ident: [u16; 2],
+    syn_acks: u16,
+    syn_ack_ttl: Option<u8>,
+    ttl: [Option<(u8, u8)>; 2],
+    fins: [bool; 2],
+    stalled: [bool; 2],
+    same_isn: bool,
+    established: bool,
+    midstream: bool,
+    begun: bool,
+}
+
+/// What a connection has that does not go smoothly.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// SYNs after the first.
+    more_syns: Vec<Moment>,
+    reset: Option<Box<Reset>>,
+    missed_bytes: [u64; 2],
+    resets: u32,
+    retransmissions: [u32; 2],
+    cut_bytes: u32,
+    zero_windows: [u32; 2],
+    data_after_reset: u16,
+    resets_differ: bool,
+}
+
+impl Story {
+    /// Whether the initial sequence numbers were seen: SYN and SYN-ACK either name both.
+    pub fn is_midstream(&self) -> bool {
+        self.syns == 0 && self.syn_acks == 0
+    }
+
+    /// Bytes of that side were never captured.
+    pub fn missed(&mut self, side: Side, bytes: u64) {
+        if bytes > 0 {
+            self.trouble().missed_bytes[side as usize] += bytes;
+        }
+    }
+
+    /// The snap length cut so many bytes off.
+    pub fn cut(&mut self, bytes: u32) {
+        if bytes > 0 {
+            let cut = &mut self.trouble().cut_bytes;
+            *cut = cut.saturating_add(bytes);
+        }
+    }
+
+    /// The story as it stands, with the payload of client and server that the other end acknowledged.
+    pub fn told(&self, acknowledged: [u64; 2]) -> TcpStory {
+        let smooth = Trouble::default();
+        let trouble = self.trouble.as_deref().unwrap_or(&smooth);
+        TcpStory {
+            syn_times: self.syn.iter().chain(&trouble.more_syns).map(|syn| (syn.time(), syn.frame())).collect(),
+            syns: self.syns,
+            same_isn: self.same_isn,
+            syn_acks: self.syn_acks,
+            syn_ack_ttl: self.syn_ack_ttl,
+            syn_ack_delay: self.syn_ack_delay,
+            established: self.established,
+            reset: trouble.reset.clone(),
+            resets: trouble.resets,
+            fins: self.fins,
+            retransmissions: trouble.retransmissions,
+            missed_bytes: trouble.missed_bytes,
+            cut_bytes: trouble.cut_bytes,
+            zero_windows: trouble.zero_windows,
+            stalled: self.stalled,
+            midstream: self.midstream,
+            acknowledged,
+            payload: self.payload,
+            first_data: self.first_data,
+            last_data: self.last_data,
+            ttl: self.ttl,
+            largest_acknowledged: self.largest_acknowledged,
+            open_segment: self.open_segment,
+            resets_differ: trouble.resets_differ,
+            data_after_reset: trouble.data_after_reset,
+            silence_before: self.silence_before,
+            ident: self.ident,
+            last: self.last,
+            begun: self.begun,
+        }
+    }
+
+    fn trouble(&mut self) -> &mut Trouble {
+        self.trouble.get_or_insert_default()
+    }
+
+    fn reset(&self) -> Option<&Reset> {
+        self.trouble.as_ref()?.reset.as_deref()
+    }
+
+    fn last_syn(&self) -> Option<Moment> {
+        self.trouble.as_ref().and_then(|trouble| trouble.more_syns.last().copied()).or(self.syn)
+    }
+}
 
 /// A segment with its place in the connection.
 #[derive(Clone, Copy)]
@@ -24,9 +138,9 @@ pub(super) struct Told<'a> {
 }
 
 /// Adds a segment to the story.
-pub(super) fn tell(story: &mut TcpStory, told: &Told<'_>) {
+pub(super) fn tell(story: &mut Story, told: &Told<'_>) {
     let (side, flags) = (told.side as usize, told.tcp.flags);
-    if story.is_blank() {
+    if !story.begun {
         story.midstream = !flags.has(TcpFlags::SYN);
         story.same_isn = true;
     }
@@ -39,13 +153,17 @@ pub(super) fn tell(story: &mut TcpStory, told: &Told<'_>) {
     } else {
         story.ttl[side] = Some(story.ttl[side].map_or((told.ip.ttl, told.ip.ttl), |(low, high)| (low.min(told.ip.ttl), high.max(told.ip.ttl))));
         story.ident[side] = told.ip.ident as u16;
-        if story.reset.as_ref().is_some_and(|reset| reset.from == told.side) && told.packet.payload_len > 0 {
-            story.data_after_reset = story.data_after_reset.saturating_add(1);
+        if told.packet.payload_len > 0 && story.reset().is_some_and(|reset| reset.from == told.side) {
+            let after = &mut story.trouble().data_after_reset;
+            *after = after.saturating_add(1);
         }
     }
     if !flags.has(TcpFlags::RST) {
         story.stalled[side] = told.tcp.window == 0;
-        story.zero_windows[side] = story.zero_windows[side].saturating_add(u32::from(told.tcp.window == 0));
+        if told.tcp.window == 0 {
+            let windows = &mut story.trouble().zero_windows[side];
+            *windows = windows.saturating_add(1);
+        }
     }
     story.fins[side] |= flags.has(TcpFlags::FIN);
     note_payload(story, told, silence);
@@ -53,33 +171,34 @@ pub(super) fn tell(story: &mut TcpStory, told: &Told<'_>) {
 }
 
 /// How long the connection had been silent, in nanoseconds.
-fn note_time(story: &mut TcpStory, told: &Told<'_>) -> u64 {
+fn note_time(story: &mut Story, told: &Told<'_>) -> u64 {
     let time = told.packet.time;
     let silence = if story.begun { time.nanos_since(story.last) } else { 0 };
     (story.last, story.begun) = (if story.begun { story.last.max(time) } else { time }, true);
     silence
 }
 
-fn note_syn(story: &mut TcpStory, told: &Told<'_>) {
+fn note_syn(story: &mut Story, told: &Told<'_>) {
     let (time, frame) = (told.packet.time, told.packet.frame);
     if told.tcp.flags.has(TcpFlags::ACK) {
         if told.side == Side::Server {
             story.syn_acks = story.syn_acks.saturating_add(1);
             story.syn_ack_ttl.get_or_insert(told.ip.ttl);
-            let asked = story.syn_times.last().map(|(asked, _)| NonZeroU64::new(time.nanos_since(*asked)).unwrap_or(NonZeroU64::MIN));
+            let asked = story.last_syn().map(|asked| NonZeroU64::new(time.nanos_since(asked.time())).unwrap_or(NonZeroU64::MIN));
             story.syn_ack_delay = story.syn_ack_delay.or(asked);
         }
     } else if told.side == Side::Client {
         story.same_isn &= story.syns == 0 || told.advance <= 0;
         story.syns = story.syns.saturating_add(1);
-        if story.syn_times.len() < SYNS_KEPT {
-            story.syn_times.push((time, frame));
+        if story.syn.is_none() {
+            story.syn = Some(Moment::new(time, frame));
+        } else if story.syns as usize <= SYNS_KEPT {
+            story.trouble().more_syns.push(Moment::new(time, frame));
         }
     }
 }
 
-fn note_reset(story: &mut TcpStory, told: &Told<'_>, silence: u64) {
-    story.resets = story.resets.saturating_add(1);
+fn note_reset(story: &mut Story, told: &Told<'_>, silence: u64) {
     let answers_syn = told.side == Side::Server && story.syns > 0 && story.syn_acks == 0 && !story.established;
     let reset = Reset {
         from: told.side,
@@ -95,13 +214,15 @@ fn note_reset(story: &mut TcpStory, told: &Told<'_>, silence: u64) {
         client_payload: story.payload[0],
         server_payload: story.payload[1],
     };
-    match &story.reset {
-        None => story.reset = Some(Box::new(reset)),
-        Some(first) => story.resets_differ |= first.sequence != reset.sequence || first.from != reset.from,
+    let trouble = story.trouble();
+    trouble.resets = trouble.resets.saturating_add(1);
+    match &trouble.reset {
+        None => trouble.reset = Some(Box::new(reset)),
+        Some(first) => trouble.resets_differ |= first.sequence != reset.sequence || first.from != reset.from,
     }
 }
 
-fn note_payload(story: &mut TcpStory, told: &Told<'_>, silence: u64) {
+fn note_payload(story: &mut Story, told: &Told<'_>, silence: u64) {
     let (side, len) = (told.side as usize, told.packet.payload_len);
     if len == 0 || told.tcp.flags.has(TcpFlags::RST) {
         return;
@@ -112,7 +233,8 @@ fn note_payload(story: &mut TcpStory, told: &Told<'_>, silence: u64) {
     story.last_data[side] = Some(moment);
     let is_keep_alive = len == 1 && told.advance == 0;
     if told.advance <= 0 && !is_keep_alive {
-        story.retransmissions[side] = story.retransmissions[side].saturating_add(1);
+        let again = &mut story.trouble().retransmissions[side];
+        *again = again.saturating_add(1);
     }
     let (end, open) = (told.at.saturating_add(i64::from(len)), &mut story.open_segment[side]);
     if (open.len, open.end) == (len, end) {
@@ -123,7 +245,7 @@ fn note_payload(story: &mut TcpStory, told: &Told<'_>, silence: u64) {
     }
 }
 
-fn note_acknowledgment(story: &mut TcpStory, told: &Told<'_>) {
+fn note_acknowledgment(story: &mut Story, told: &Told<'_>) {
     let flags = told.tcp.flags;
     if !flags.has(TcpFlags::ACK) || flags.has(TcpFlags::RST) {
         return;

@@ -14,14 +14,21 @@ use crate::time::Timestamp;
 pub(super) struct Stream {
     /// The next position that was neither delivered nor skipped.
     next: i64,
+    /// Only where it does not come in order and whole: most streams do.
+    broken: Option<Box<Broken>>,
+}
+
+/// What is to be remembered of a stream that was not captured in order, or not whole.
+#[derive(Debug, Default)]
+struct Broken {
     /// Positions skipped since something was delivered.
     skipped: u64,
-    /// The snap length cut bytes off that are not acknowledged yet.
-    cut: bool,
     /// What came ahead of its turn, in order, without overlaps.
     waiting: ThinVec<Piece>,
     /// Bytes that `waiting` holds.
     held: u32,
+    /// The snap length cut bytes off that are not acknowledged yet.
+    cut: bool,
 }
 
 #[derive(Debug)]
@@ -91,7 +98,7 @@ pub(super) struct Gaps {
 
 impl Default for Stream {
     fn default() -> Self {
-        Self { next: FIRST, skipped: 0, cut: false, waiting: ThinVec::new(), held: 0 }
+        Self { next: FIRST, broken: None }
     }
 }
 
@@ -100,7 +107,7 @@ impl Stream {
     /// until the buffers are given back.
     pub fn restart(&mut self) {
         self.next = FIRST;
-        for piece in &mut self.waiting {
+        for piece in self.broken.iter_mut().flat_map(|broken| &mut broken.waiting) {
             (piece.from, piece.to) = (FIRST, FIRST);
         }
     }
@@ -110,8 +117,8 @@ impl Stream {
         let mut gaps = Gaps::default();
         if segment.from > self.next {
             self.hold(segment, outlet);
-            while self.held as usize > STREAM_BYTES_HELD || self.waiting.len() > STREAM_PIECES_HELD || *outlet.budget < PIECE {
-                let Some(first) = self.waiting.first() else { break };
+            while self.held() as usize > STREAM_BYTES_HELD || self.waiting().len() > STREAM_PIECES_HELD || *outlet.budget < PIECE {
+                let Some(first) = self.waiting().first() else { break };
                 let to = first.from;
                 self.skip(to, &mut gaps);
                 gaps.bytes += self.drain(outlet);
@@ -120,36 +127,37 @@ impl Stream {
             gaps.bytes += self.advance(segment, outlet);
             gaps.bytes += self.drain(outlet);
         }
+        self.mend(outlet);
         gaps
     }
 
     /// The other side acknowledged everything before `position`: what is missing there will not come.
     pub fn acknowledged(&mut self, position: i64, outlet: &mut Outlet<'_>) -> Gaps {
         let mut gaps = Gaps::default();
-        if self.cut {
-            self.cut = false;
-            gaps.holes += 1;
+        if let Some(broken) = &mut self.broken {
+            gaps.holes += u32::from(std::mem::take(&mut broken.cut));
         }
         while self.next < position {
-            let to = self.waiting.first().map_or(position, |piece| piece.from.min(position));
+            let to = self.waiting().first().map_or(position, |piece| piece.from.min(position));
             self.skip(to, &mut gaps);
             gaps.bytes += self.drain(outlet);
         }
+        self.mend(outlet);
         gaps
     }
 
     /// The flow is over: delivers what still waits.
     pub fn flush(&mut self, outlet: &mut Outlet<'_>) -> Gaps {
-        let end = self.waiting.last().map_or(self.next, |piece| piece.to);
-        let is_held = self.held > 0 && outlet.wanted;
+        let end = self.waiting().last().map_or(self.next, |piece| piece.to);
+        let is_held = self.held() > 0 && outlet.wanted;
         if is_held { self.acknowledged(end, outlet) } else { Gaps::default() }
     }
 
     /// Nothing more is wanted: gives the bytes back. Which pieces there are is still known, so that gaps are counted.
     pub fn release(&mut self, budget: &mut usize) {
-        *budget += self.held as usize;
-        self.held = 0;
-        for piece in &mut self.waiting {
+        let Some(broken) = &mut self.broken else { return };
+        *budget += std::mem::take(&mut broken.held) as usize;
+        for piece in &mut broken.waiting {
             piece.bytes = Box::default();
         }
     }
@@ -157,8 +165,27 @@ impl Stream {
     /// The flow is over: gives all back.
     pub fn end(&mut self, budget: &mut usize) {
         self.release(budget);
-        *budget += self.waiting.len() * PIECE;
-        self.waiting = ThinVec::new();
+        *budget += self.waiting().len() * PIECE;
+        self.broken = None;
+    }
+
+    fn waiting(&self) -> &[Piece] {
+        self.broken.as_ref().map_or(&[], |broken| &broken.waiting)
+    }
+
+    fn held(&self) -> u32 {
+        self.broken.as_ref().map_or(0, |broken| broken.held)
+    }
+
+    fn broken(&mut self) -> &mut Broken {
+        self.broken.get_or_insert_default()
+    }
+
+    /// In order and whole again: nothing need be remembered. What was skipped is told with what is delivered next, if anybody wants that.
+    fn mend(&mut self, outlet: &Outlet<'_>) {
+        if self.broken.as_ref().is_some_and(|broken| broken.waiting.is_empty() && !broken.cut && (broken.skipped == 0 || !outlet.wanted)) {
+            self.broken = None;
+        }
     }
 
     fn skip(&mut self, to: i64, gaps: &mut Gaps) {
@@ -166,7 +193,7 @@ impl Stream {
         if many > 0 {
             gaps.holes += 1;
             gaps.bytes += many;
-            self.skipped += many;
+            self.broken().skipped += many;
             self.next = to;
         }
     }
@@ -183,25 +210,35 @@ impl Stream {
         let cut = new.saturating_sub(bytes.len() as u64);
         if outlet.wanted && !bytes.is_empty() {
             let offset = u64::try_from(self.next.saturating_sub(FIRST)).unwrap_or(0);
-            let want = (outlet.deliver)(Ready { from: outlet.from, bytes, offset, missing: self.skipped, seen: segment.seen });
-            self.skipped = 0;
+            let want = (outlet.deliver)(Ready {
+                from: outlet.from,
+                bytes,
+                offset,
+                missing: self.broken.as_mut().map_or(0, |broken| std::mem::take(&mut broken.skipped)),
+                seen: segment.seen,
+            });
             outlet.wanted = want == Want::More;
         }
         self.next = to;
-        self.skipped += cut;
-        self.cut |= cut > 0;
+        if cut > 0 {
+            let broken = self.broken();
+            broken.skipped += cut;
+            broken.cut = true;
+        }
         cut
     }
 
     fn drain(&mut self, outlet: &mut Outlet<'_>) -> u64 {
-        let ready = self.waiting.iter().take_while(|piece| piece.from <= self.next).count();
+        let Some(broken) = &mut self.broken else { return 0 };
+        let ready = broken.waiting.iter().take_while(|piece| piece.from <= self.next).count();
         if ready == 0 {
             return 0;
         }
         let mut cut = 0;
-        let later = self.waiting.split_off(ready);
-        for piece in std::mem::replace(&mut self.waiting, later) {
-            self.held -= piece.bytes.len() as u32;
+        let later = broken.waiting.split_off(ready);
+        let pieces = std::mem::replace(&mut broken.waiting, later);
+        broken.held -= pieces.iter().map(|piece| piece.bytes.len() as u32).sum::<u32>();
+        for piece in pieces {
             *outlet.budget += PIECE + piece.bytes.len();
             let len = u32::try_from(piece.to.saturating_sub(piece.from)).unwrap_or(u32::MAX);
             if piece.bytes.is_empty() {
@@ -217,14 +254,15 @@ impl Stream {
     fn hold(&mut self, segment: &Segment<'_>, outlet: &mut Outlet<'_>) {
         let end = segment.from.saturating_add(i64::from(segment.len));
         let mut at = segment.from;
-        let mut index = self.waiting.partition_point(|piece| piece.to <= at);
+        let broken = self.broken();
+        let mut index = broken.waiting.partition_point(|piece| piece.to <= at);
         while at < end && *outlet.budget >= PIECE {
-            let (covered_from, covered_to) = self.waiting.get(index).map_or((end, end), |piece| (piece.from, piece.to));
+            let (covered_from, covered_to) = broken.waiting.get(index).map_or((end, end), |piece| (piece.from, piece.to));
             let to = covered_from.min(end);
             if at < to {
                 let piece = cut_out(segment, at, to, outlet);
-                self.held += piece.bytes.len() as u32;
-                self.waiting.insert(index, piece);
+                broken.held += piece.bytes.len() as u32;
+                broken.waiting.insert(index, piece);
                 index += 1;
             }
             at = covered_to.max(to);
@@ -259,7 +297,7 @@ mod tests {
 
     /// What the streams hold, in bytes of memory.
     fn memory(streams: &[Stream]) -> usize {
-        streams.iter().map(|stream| stream.waiting.iter().map(|piece| size_of::<Piece>() + piece.bytes.len()).sum::<usize>()).sum()
+        streams.iter().map(|stream| stream.waiting().iter().map(|piece| size_of::<Piece>() + piece.bytes.len()).sum::<usize>()).sum()
     }
 
     #[test]

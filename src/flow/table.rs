@@ -1,5 +1,7 @@
 //! The table of live flows. Packets come in batches and are worked on in passes, so that the cache misses of different packets overlap.
 
+mod ending;
+
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -11,10 +13,11 @@ use crate::decode::{self, Content, Header, Ip, Layer, OtherKind, Packet, Tcp, Wh
 use crate::flow::expiry::{Agenda, second_of};
 use crate::flow::key::{self, Key, Keyed};
 use crate::flow::live::{Live, Weight};
+use crate::flow::lone::Lone;
 use crate::flow::slab::Slab;
 use crate::flow::stream::{Outlet, Ready};
-use crate::flow::{Data, DuplicateKind, Duplicates, Ended, Flow, FragmentCounts, Fragments, Neighbour, Observer, Shard, Slot, Want, direction, unreachable};
-use crate::limit::{BATCH, LIVE_FLOWS, STREAMS_BYTES_HELD};
+use crate::flow::{Data, DuplicateKind, Duplicates, Ended, FragmentCounts, Fragments, Neighbour, Observer, Shard, Slot, Want, direction, unreachable};
+use crate::limit::{BATCH, LIVE_FLOW_BYTES, LIVE_FLOWS, LONE_FLOW_BYTES, STREAMS_BYTES_HELD};
 use crate::net::{Side, Transport};
 use crate::time::Timestamp;
 
@@ -33,7 +36,8 @@ pub struct Settings {
     pub udp_idle: Duration,
     /// Any other flow ends after this silence (Zeek's `icmp_inactivity_timeout`).
     pub other_idle: Duration,
-    /// Flows live at once; beyond, whichever is nearest to its timeout is put out and counted.
+    /// Flows live at once, at [`LIVE_FLOW_BYTES`] each; of those that are but one SYN so far there is room for some eight in place of one. Beyond, whichever is nearest
+    /// to its timeout is put out and counted; in a flood, the oldest of those single SYNs.
     pub live_flows: usize,
     /// Bytes held of all connections together while bytes before them are missing.
     pub streams_bytes: usize,
@@ -116,8 +120,12 @@ pub struct FlowTable {
     /// Tags and places in `flows`. Found by tag first, so that many packets can be looked up before any flow is touched.
     index: HashTable<(u32, u32)>,
     flows: Slab<Live>,
+    /// Flows that are but one SYN so far. Their places have [`LONE`] set in the index.
+    lone: Slab<Lone>,
     seed: RandomState,
     agenda: Agenda,
+    /// When the lone SYNs are over.
+    attempts: Agenda,
     duplicates: Duplicates,
     fragments: Fragments,
     /// The latest packet time seen.
@@ -159,8 +167,10 @@ impl FlowTable {
             shard: Shard::ALL,
             index: HashTable::new(),
             flows: Slab::default(),
+            lone: Slab::default(),
             seed: RandomState::default(),
             agenda: Agenda::default(),
+            attempts: Agenda::default(),
             duplicates: Duplicates::default(),
             fragments: Fragments::default(),
             now: Timestamp::from_nanos(i64::MIN),
@@ -210,56 +220,8 @@ impl FlowTable {
         self.now = self.now.max(now);
         if now >= self.next_second {
             self.next_second = Timestamp::from_parts(second_of(now).saturating_add(1), 0);
-            self.expire(now - SLACK, observer);
+            self.expire(now, observer);
         }
-    }
-
-    /// Ends all flows, in order of their first packets.
-    pub fn finish(&mut self, observer: &mut impl Observer) {
-        self.finish_in_parts(&[], observer, &mut |_| {});
-    }
-
-    /// The same in parts, so that not all of them need be held at once: those that began up to the first of `ends`, which ascend, up to the second, and so
-    /// on; `part` is told after each. With the same `ends` for all tables of a capture the parts of all together are in order again.
-    pub fn finish_in_parts<O: Observer>(&mut self, ends: &[Timestamp], observer: &mut O, part: &mut dyn FnMut(&mut O)) {
-        let fragments = self.fragments.finish();
-        if self.shard.number == 0 {
-            // All tables gathered the same.
-            self.counts.fragments = fragments;
-        }
-        let mut live: Vec<_> = self.flows.iter().map(|(slot, flow)| (flow.order(), slot)).collect();
-        live.sort_unstable();
-        let mut live = live.into_iter().peekable();
-        for end in ends.iter().copied().chain([Timestamp::from_nanos(i64::MAX)]) {
-            while let Some((_, slot)) = live.next_if(|((first, _), _)| *first <= end) {
-                let ended = self.flow(slot).and_then(|flow| self.ending(flow, self.now));
-                self.close(slot, ended.unwrap_or(Ended::CaptureEnd), observer);
-            }
-            part(observer);
-        }
-    }
-
-    /// Shows live flows as they stand, as if they ended now, in order of their first packets: at most so many of those with which something may have gone
-    /// wrong already, and as many others, the latest of each. How many more there are.
-    pub fn look(&self, most: usize, each: &mut dyn FnMut(Slot, Flow)) -> u64 {
-        let all = self.flows.iter().map(|(slot, flow)| (flow.is_telling(), flow.order(), slot));
-        let (mut telling, mut others): (Vec<_>, Vec<_>) = all.partition(|(is_telling, ..)| *is_telling);
-        let left = telling.len().saturating_sub(most) + others.len().saturating_sub(most);
-        for list in [&mut telling, &mut others] {
-            if list.len() > most {
-                let beyond = list.len() - most;
-                list.select_nth_unstable(beyond);
-                list.drain(..beyond);
-            }
-        }
-        telling.append(&mut others);
-        telling.sort_unstable_by_key(|(_, order, _)| *order);
-        for (.., slot) in telling {
-            if let Some(flow) = self.flow(slot) {
-                each(Slot(slot), flow.as_it_stands(self.ending(flow, self.now).unwrap_or(Ended::CaptureEnd)));
-            }
-        }
-        left as u64
     }
 
     /// What was counted so far.
@@ -318,7 +280,7 @@ impl FlowTable {
     fn take(&mut self, packet: &Packet<'_>, address: &Address, weight: Weight, observer: &mut impl Observer) {
         let Content::Ip(ip, header) = &packet.content else { return };
         self.counts.in_flows += weight.packets;
-        let (slot, is_new) = self.live_slot(packet, header, address, observer);
+        let Some((slot, is_new)) = self.live_slot(packet, header, address, observer) else { return };
         let Some(flow) = self.flows.get_mut(slot) else { return };
         let side = flow.side(address.keyed.from_low);
         flow.count(side, packet, ip.ttl, weight);
@@ -331,7 +293,7 @@ impl FlowTable {
             Header::Tcp(tcp) => self.take_segment(slot, side, packet, ip, tcp, observer),
             Header::Udp { .. } | Header::Sctp { .. } => self.take_datagram(slot, side, packet, ip, observer),
             Header::Icmp { .. } => {
-                self.take_error(packet);
+                self.take_error(packet, observer);
                 Neighbour::of_packet(packet).iter().for_each(|neighbour| observer.neighbour(neighbour));
             }
             Header::Ports { .. } | Header::None => {}
@@ -367,37 +329,60 @@ impl FlowTable {
         self.fragments = fragments;
     }
 
-    /// The slot of the packet's flow, and whether that is new: there was none, or the one there was is over.
-    fn live_slot(&mut self, packet: &Packet<'_>, header: &Header, address: &Address, observer: &mut impl Observer) -> (u32, bool) {
+    /// The slot of the packet's flow, and whether that is new: there was none, or the one there was is over. None where it begins a flow that it was noted for.
+    fn live_slot(&mut self, packet: &Packet<'_>, header: &Header, address: &Address, observer: &mut impl Observer) -> Option<(u32, bool)> {
         let found = address.slot.filter(|slot| self.holds(*slot, &address.keyed.key)).or_else(|| self.find(address.tag, &address.keyed.key));
         if let Some(slot) = found {
-            match self.flow(slot).and_then(|flow| self.is_over(flow, packet, header, address)) {
-                None => return (slot, false),
+            let slot = if is_lone(slot) { self.grow(slot, observer)? } else { slot };
+            match self.is_over(slot, packet, header, address) {
+                None => return Some((slot, false)),
                 Some(ended) => self.close(slot, ended, observer),
             }
         }
-        while self.index.len() >= self.settings.live_flows.max(1) {
-            self.evict(observer);
+        self.counts.opened += 1;
+        if let Some(lone) = Lone::of(packet) {
+            self.make_room(LONE_FLOW_BYTES, observer);
+            self.note(lone, address.tag);
+            return None;
         }
-        (self.open(packet, header, address), true)
+        self.make_room(LIVE_FLOW_BYTES, observer);
+        Some((self.open(packet, header, address), true))
+    }
+
+    /// Keeps a flow's first packet until more is heard of it.
+    fn note(&mut self, lone: Lone, tag: u32) {
+        let deadline = lone.deadline(&self.settings);
+        let slot = self.lone.insert(lone) | LONE;
+        self.attempts.enter(slot, deadline);
+        self.file(tag, slot);
+    }
+
+    /// Makes a flow of what was noted of it; where that is.
+    fn grow(&mut self, slot: u32, observer: &mut impl Observer) -> Option<u32> {
+        let lone = self.lone.remove(slot & !LONE)?;
+        self.make_room(LIVE_FLOW_BYTES, observer);
+        let (noted, slot) = (slot, self.flows.insert(lone.live()));
+        if let Some((_, known)) = self.index.find_mut(spread(lone.key().tag(&self.seed)), |(_, known)| *known == noted) {
+            *known = slot;
+        }
+        observer.opened(Slot(slot));
+        self.schedule(slot);
+        Some(slot)
+    }
+
+    fn file(&mut self, tag: u32, slot: u32) {
+        self.index.insert_unique(spread(tag), (tag, slot), |(tag, _)| spread(*tag));
     }
 
     /// Why a found flow takes no more packets, if so.
-    fn is_over(&self, flow: &Live, packet: &Packet<'_>, header: &Header, address: &Address) -> Option<Ended> {
+    fn is_over(&self, slot: u32, packet: &Packet<'_>, header: &Header, address: &Address) -> Option<Ended> {
+        let flow = self.flow(slot)?;
         match (header, &flow.tcp) {
-            _ if flow.deadline(&self.settings) < packet.time => self.ending(flow, packet.time),
+            _ if flow.deadline(&self.settings) < packet.time => self.ending(slot, packet.time),
             (Header::Tcp(tcp), Some(connection)) if connection.is_reuse(flow.side(address.keyed.from_low), tcp) => {
-                self.ending(flow, packet.time).or(Some(Ended::Reused))
+                self.ending(slot, packet.time).or(Some(Ended::Reused))
             }
             _ => None,
-        }
-    }
-
-    /// What a flow has ended with by `now`; none while it goes on.
-    fn ending(&self, flow: &Live, now: Timestamp) -> Option<Ended> {
-        match &flow.tcp {
-            Some(connection) if connection.closed.is_some() => Some(Ended::Closed),
-            _ => (flow.deadline(&self.settings) < now).then_some(Ended::Idle),
         }
     }
 
@@ -407,8 +392,7 @@ impl FlowTable {
             _ => None,
         };
         let slot = self.flows.insert(Live::new(address.keyed, packet, direction::of_first(packet), icmp));
-        self.index.insert_unique(spread(address.tag), (address.tag, slot), |(tag, _)| spread(*tag));
-        self.counts.opened += 1;
+        self.file(address.tag, slot);
         slot
     }
 
@@ -446,11 +430,12 @@ impl FlowTable {
     }
 
     /// Ties an ICMP error to the flow that it quotes.
-    fn take_error(&mut self, packet: &Packet<'_>) {
+    fn take_error(&mut self, packet: &Packet<'_>, observer: &mut impl Observer) {
         let Some(failure) = unreachable::of_packet(packet) else { return };
         let quoted = failure.quote.and_then(|quote| {
             let keyed = Key::of_quote(&quote)?;
             let slot = self.find(keyed.key.tag(&self.seed), &keyed.key)?;
+            let slot = if is_lone(slot) { self.grow(slot, observer)? } else { slot };
             Some((self.flows.get_mut(slot)?, keyed.from_low))
         });
         let kept = quoted.map(|(flow, from_low)| failure.rejection(packet, flow.side(from_low)).is_some_and(|rejection| flow.reject(rejection)));
@@ -471,71 +456,20 @@ impl FlowTable {
         }
     }
 
-    /// Ends the flows whose time was over before `now`.
-    fn expire(&mut self, now: Timestamp, observer: &mut impl Observer) {
-        while let Some((second, mut slots)) = self.agenda.due(now) {
-            slots.retain(|slot| self.flow(*slot).is_some_and(|flow| flow.second == second));
-            slots.sort_unstable_by_key(|slot| self.flow(*slot).map(Live::order));
-            slots.dedup();
-            for slot in slots {
-                let Some(flow) = self.flow(slot) else { continue };
-                let deadline = flow.deadline(&self.settings);
-                match self.ending(flow, now).filter(|_| deadline < now) {
-                    Some(ended) => self.close(slot, ended, observer),
-                    None => self.enter(slot, deadline),
-                }
-            }
-        }
-    }
-
-    /// Puts out the flow that is nearest to its timeout.
-    fn evict(&mut self, observer: &mut impl Observer) {
-        while let Some((second, slot)) = self.agenda.nearest() {
-            let Some(flow) = self.flow(slot).filter(|flow| flow.second == second) else { continue };
-            let deadline = flow.deadline(&self.settings);
-            if second_of(deadline) > second {
-                self.enter(slot, deadline);
-            } else {
-                self.counts.evicted += 1;
-                self.close(slot, Ended::Evicted, observer);
-                return;
-            }
-        }
-    }
-
-    fn enter(&mut self, slot: u32, deadline: Timestamp) {
-        if let Some(flow) = self.flows.get_mut(slot) {
-            flow.second = self.agenda.enter(slot, deadline);
-        }
-    }
-
-    fn close(&mut self, slot: u32, ended: Ended, observer: &mut impl Observer) {
-        let Some(mut flow) = self.flows.remove(slot) else { return };
-        if let Some(mut connection) = flow.tcp.take() {
-            let (wanted, midstream) = (flow.wanted, connection.is_midstream());
-            let parties = flow.parties();
-            let mut deliver = |ready: Ready<'_>| observer.data(Slot(slot), &parties, ready.into_data(midstream));
-            connection.flush(&mut Outlet { from: Side::Client, deliver: &mut deliver, wanted, budget: &mut self.budget });
-            connection.end(&mut self.budget);
-            flow.tcp = Some(connection);
-        }
-        let tag = flow.key().tag(&self.seed);
-        if let Ok(entry) = self.index.find_entry(spread(tag), |(_, known)| *known == slot) {
-            entry.remove();
-        }
-        observer.closed(Slot(slot), flow.into_flow(ended));
-    }
-
     fn find(&self, tag: u32, key: &Key) -> Option<u32> {
         self.index.find(spread(tag), |(known, slot)| *known == tag && self.holds(*slot, key)).map(|(_, slot)| *slot)
     }
 
     fn holds(&self, slot: u32, key: &Key) -> bool {
-        self.flow(slot).is_some_and(|flow| flow.key() == key)
+        if is_lone(slot) { self.noted(slot).is_some_and(|lone| lone.key() == *key) } else { self.flow(slot).is_some_and(|flow| flow.key() == key) }
     }
 
     fn flow(&self, slot: u32) -> Option<&Live> {
         self.flows.get(slot)
+    }
+
+    fn noted(&self, slot: u32) -> Option<&Lone> {
+        self.lone.get(slot & !LONE)
     }
 }
 
@@ -548,10 +482,17 @@ impl Place {
     }
 }
 
+/// Whether a place in the index is that of a lone SYN.
+const fn is_lone(slot: u32) -> bool {
+    slot & LONE != 0
+}
+
 /// The index takes its bucket from the low bits and its check from the high ones.
 fn spread(tag: u32) -> u64 {
     u64::from(tag).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// Set in the index for places in [`FlowTable::lone`].
+const LONE: u32 = 1 << 31;
 /// How far behind the latest packet a packet may be and still find its flow: a capture of several interfaces is not quite in order.
 const SLACK: Duration = Duration::from_secs(5);

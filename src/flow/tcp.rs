@@ -6,7 +6,7 @@
 use std::num::NonZeroI64;
 
 use crate::decode::{Ip, Packet, Tcp, TcpFlags};
-use crate::flow::story;
+use crate::flow::story::{self, Story};
 use crate::flow::stream::{FIRST, Gaps, Outlet, Seen, Segment, Stream};
 use crate::flow::{ConnState, History, TcpStory};
 use crate::net::Side;
@@ -24,7 +24,7 @@ pub(super) struct Connection {
     /// From when on it counts as over: the moment of closing and a while for stragglers.
     pub closed: Option<Timestamp>,
     /// What outcomes rest on.
-    pub story: TcpStory,
+    story: Story,
 }
 
 /// One end of a connection. Positions count from its initial sequence number.
@@ -182,11 +182,11 @@ impl Connection {
         }
         if packet.payload_len > 0 && effect.payload_at >= FIRST {
             let cut = packet.payload_len.saturating_sub(u32::try_from(packet.payload.len()).unwrap_or(u32::MAX));
-            self.story.cut_bytes = self.story.cut_bytes.saturating_add(cut);
+            self.story.cut(cut);
             let segment = Segment { from: effect.payload_at, len: packet.payload_len, bytes: packet.payload, seen: effect.seen };
             outlet.from = side;
             let gaps = self.ends[me].stream.segment(&segment, outlet);
-            self.story.missed_bytes[me] += gaps.bytes;
+            self.story.missed(side, gaps.bytes);
         }
     }
 
@@ -195,7 +195,7 @@ impl Connection {
         for side in [Side::Client, Side::Server] {
             outlet.from = side;
             let gaps = self.ends[side as usize].stream.flush(outlet);
-            self.story.missed_bytes[side as usize] += gaps.bytes;
+            self.story.missed(side, gaps.bytes);
         }
     }
 
@@ -215,7 +215,7 @@ impl Connection {
 
     /// Whether payload is counted from the first byte captured, as neither SYN nor SYN-ACK was seen: either names both initial sequence numbers.
     pub fn is_midstream(&self) -> bool {
-        self.story.syns == 0 && self.story.syn_acks == 0
+        self.story.is_midstream()
     }
 
     /// Zeek's `conn_state`.
@@ -246,15 +246,9 @@ impl Connection {
         }
     }
 
-    /// The story as it stands at the end.
-    pub fn into_story(mut self) -> TcpStory {
-        self.story.acknowledged = self.acknowledged_payload();
-        self.story
-    }
-
-    /// A copy of the story as it stands now.
-    pub fn story_so_far(&self) -> TcpStory {
-        TcpStory { acknowledged: self.acknowledged_payload(), ..self.story.clone() }
+    /// The story as it stands.
+    pub fn story(&self) -> TcpStory {
+        self.story.told(self.acknowledged_payload())
     }
 
     fn acknowledged_payload(&self) -> [u64; 2] {
@@ -355,7 +349,7 @@ impl Connection {
 
     fn note_gaps(&mut self, of: Side, gaps: Gaps, history: &mut History) {
         let side = of as usize;
-        self.story.missed_bytes[side] += gaps.bytes;
+        self.story.missed(of, gaps.bytes);
         if self.ends.iter().all(Half::is_clean) {
             for _ in 0..gaps.holes {
                 self.ends[side].gaps = self.ends[side].gaps.saturating_add(1);

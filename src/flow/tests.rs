@@ -1,6 +1,7 @@
 //! Traces in words, and what becomes of them. States and letters are those that Zeek's documentation gives for such traces.
 
 mod fragments;
+mod lone;
 mod tunnels;
 
 use std::net::IpAddr;

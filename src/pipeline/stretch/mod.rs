@@ -116,7 +116,7 @@ fn decoded(load: &Load<'_>) -> Result<u64, SourceError> {
 /// `done` takes what ended, now and then, as the judge would.
 fn through_table<O: Observer>(load: &Load<'_>, observer: &mut O, done: &mut dyn FnMut(&mut O)) -> Result<u64, SourceError> {
     let mut table = FlowTable::new(settings_of(share_of(load.memory, 1), &Default::default()));
-    let (mut frames_of_round, mut latest) = (0, Timestamp::from_nanos(i64::MIN));
+    let (mut frames_of_round, mut latest, mut ends) = (0, Timestamp::from_nanos(i64::MIN), Vec::new());
     let packets = read(load, &mut |frames| {
         let mut packets: SmallVec<[Packet<'_>; BATCH]> = SmallVec::new();
         decode::decode_batch(frames, &mut packets);
@@ -125,12 +125,11 @@ fn through_table<O: Observer>(load: &Load<'_>, observer: &mut O, done: &mut dyn 
         frames_of_round += frames.len();
         if frames_of_round >= super::ROUND {
             frames_of_round = 0;
-            table.advance(latest, observer);
+            ends.push(latest);
             done(observer);
         }
     })?;
-    table.finish(observer);
-    done(observer);
+    table.finish_in_parts(&ends, observer, done);
     Ok(packets)
 }
 
