@@ -40,7 +40,7 @@ deb: deps
 # What reads Suricata's, Zeek's and others' formats reads ours.
 readers: deps
 	tests/readers/install
-	$(CARGO) test --locked --test readers -- --nocapture
+	$(CARGO) test --locked --all-features --test readers -- --nocapture
 
 build: deps
 	$(CARGO) build --release --locked

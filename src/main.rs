@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(failure) => {
             if !failure.is_quiet() {
-                anstream::eprintln!("portbook: {failure}");
+                app::place::tell(&failure);
             }
             ExitCode::from(failure.exit().code())
         }

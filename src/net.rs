@@ -1,5 +1,6 @@
 //! Words of the network that every room uses: transports, endpoints, sides, address classes. No decisions.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -33,19 +34,24 @@ impl Transport {
         known.or_else(|| name.strip_prefix("ip-")?.parse().ok().map(Self))
     }
 
+    /// The name that records print: `tcp`, `udp`, `icmp6` ..., or `ip-N` for a protocol without one.
+    pub fn name(self) -> Cow<'static, str> {
+        match NAMES.binary_search_by_key(&self.0, |(number, _)| *number) {
+            Ok(place) => Cow::Borrowed(NAMES[place].1),
+            Err(_) => Cow::Owned(format!("ip-{}", self.0)),
+        }
+    }
+
     /// Whether its packets carry ports.
     pub fn has_ports(self) -> bool {
         matches!(self, Self::TCP | Self::UDP | Self::SCTP)
     }
 }
 
-/// The name that records print: `tcp`, `udp`, `icmp6` ..., or `ip-N` for a protocol without one.
+/// Its [name](Transport::name).
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match NAMES.iter().find(|(number, _)| *number == self.0) {
-            Some((_, name)) => f.write_str(name),
-            None => write!(f, "ip-{}", self.0),
-        }
+        f.write_str(&self.name())
     }
 }
 

@@ -22,7 +22,7 @@ use crate::capture::{self, Captures, Filter, Frame, Progress, Source, SourceErro
 use crate::decode::{self, Packet};
 use crate::flow::{self, FlowTable, Neighbour, Shard};
 use crate::identify::{Books, Identified, Identifier};
-use crate::judge::{Docket, Gatherer, Judge, Judged, Site, order};
+use crate::judge::{Docket, Gatherer, Judge, Judged, Site, Telling, order};
 use crate::limit::{BATCH, FRAGMENT_BYTES, LIVE_FLOW_BYTES, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE, ROUNDS_AHEAD};
 use crate::report::{Digest, Losses, Report};
 use crate::signature::Signatures;
@@ -45,8 +45,8 @@ pub struct Plan<'a> {
     pub signatures: &'a Signatures,
     /// What the operator says about the network.
     pub site: Site,
-    /// Whether flow records are wanted: then each flow's candidate rows are told in words, and details of its protocols, which costs more than judging it.
-    pub records: bool,
+    /// What is told of each flow beyond its judgement.
+    pub telling: Telling,
     /// Whether each flow is to be accounted for, row by row: for a single one that somebody asks about.
     pub accounts: bool,
     /// Raised to end reading early; what was read is reported.
@@ -63,7 +63,7 @@ pub type OnProgress<'a> = &'a (dyn Fn(u64, Option<u64>) + Sync);
 /// No capture could be opened, or the filter is none. A capture that ends badly is reported in [`Report::files`].
 pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, SourceError> {
     let books = Books::default();
-    let mut docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), &books).with_records(plan.records).with_accounts(plan.accounts));
+    let mut docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), &books).telling(plan.telling).with_accounts(plan.accounts));
     let (mut digest, mut gatherer) = (Digest::default(), Gatherer::new(plan.signatures));
     let mut judged = |judged: Judged| {
         digest.add(&judged);
@@ -193,7 +193,7 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
     let mut read = Read::default();
     let share = share_of(plan.memory, shard.of);
     let mut table = FlowTable::new(settings_of(share, &plan.flows)).sharing(shard);
-    let mut identifier = Identifier::new(books).with_details(plan.records).within(share / 4);
+    let mut identifier = Identifier::new(books).with_details(plan.telling >= Telling::Statements).within(share / 4);
     let mut rounds = Rounds::default();
     let mut names = Vec::new();
     loop {

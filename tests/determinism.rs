@@ -50,7 +50,7 @@ fn reports(capture: &Path, workers: usize) -> Option<[Vec<u8>; 3]> {
             memory: portbook::limit::MEMORY,
             signatures: Signatures::built_in(),
             site: Site::default(),
-            records: format.records,
+            telling: format.telling,
             accounts: false,
             stop: &stop,
         };

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use portbook::flow;
-use portbook::judge::{Confidence, Judged, Outcome, Site, Verdict, Visibility};
+use portbook::judge::{Confidence, Judged, Outcome, Site, Telling, Verdict, Visibility};
 use portbook::net::{Endpoint, Transport, is_group};
 use portbook::pipeline::{self, Plan};
 use portbook::signature::{RoleId, Signatures};
@@ -191,7 +191,7 @@ fn judge(traffic: &Traffic, due: &Value) -> (Vec<Judged>, Visibility) {
         memory: portbook::limit::MEMORY,
         signatures,
         site: site(due, signatures),
-        records: true,
+        telling: Telling::Everything,
         accounts: false,
         stop: &AtomicBool::new(false),
     };

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use portbook::capture::CaptureFile;
 use portbook::flow;
 use portbook::judge::learned::{Learned, Learner};
-use portbook::judge::{Finding, Judged, Severity, Site, network};
+use portbook::judge::{Finding, Judged, Severity, Site, Telling, network};
 use portbook::pipeline::{self, Plan};
 use portbook::report::draft::Draft;
 use portbook::signature::{RoleId, Signatures};
@@ -155,14 +155,14 @@ fn roles_that_were_given_are_taken_over() {
 fn learn(case: &Path, workers: usize) -> (String, Learned) {
     let all = Signatures::built_in();
     let mut learner = Learner::new(all, Site::default());
-    let (files, _) = run(case, Site::default(), workers, true, &mut |judged| learner.add(judged));
+    let (files, _) = run(case, Site::default(), workers, Telling::Everything, &mut |judged| learner.add(judged));
     let learned = learner.finish();
     let mut text = Vec::new();
     Draft { signatures: all, learned: &learned, files: &files }.write(&mut text).unwrap();
     (String::from_utf8(text).unwrap(), learned)
 }
 
-fn run(case: &Path, site: Site, workers: usize, records: bool, each: &mut dyn FnMut(&Judged)) -> (Vec<CaptureFile>, Vec<Finding>) {
+fn run(case: &Path, site: Site, workers: usize, telling: Telling, each: &mut dyn FnMut(&Judged)) -> (Vec<CaptureFile>, Vec<Finding>) {
     let captures = [case.join("capture.pcap")];
     let stop = AtomicBool::new(false);
     let plan = Plan {
@@ -173,7 +173,7 @@ fn run(case: &Path, site: Site, workers: usize, records: bool, each: &mut dyn Fn
         memory: portbook::limit::MEMORY,
         signatures: Signatures::built_in(),
         site,
-        records,
+        telling,
         accounts: false,
         stop: &stop,
     };
@@ -184,7 +184,7 @@ fn run(case: &Path, site: Site, workers: usize, records: bool, each: &mut dyn Fn
 /// What is found of low severity and above: rule, row and severity.
 fn findings(case: &Path, site: Site) -> BTreeSet<(String, Option<&'static str>, Severity)> {
     let row = |id| Signatures::built_in().service(id).id.as_str();
-    let (_, findings) = run(case, site, 1, false, &mut |_| {});
+    let (_, findings) = run(case, site, 1, Telling::Judgement, &mut |_| {});
     findings.into_iter().filter(|finding| finding.severity >= Severity::Low).map(|finding| (finding.rule, finding.service.map(row), finding.severity)).collect()
 }
 

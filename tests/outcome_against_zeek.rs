@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use portbook::flow;
-use portbook::judge::{Judged, Site};
+use portbook::judge::{Judged, Site, Telling};
 use portbook::net::{Endpoint, Transport};
 use portbook::pipeline::{self, Plan};
 use portbook::signature::Signatures;
@@ -134,7 +134,7 @@ fn connections_of(path: &Path, keep_duplicates: bool) -> BTreeMap<Ends, Vec<Ours
         memory: portbook::limit::MEMORY,
         signatures: Signatures::built_in(),
         site: Site::default(),
-        records: false,
+        telling: Telling::Judgement,
         accounts: false,
         stop: &AtomicBool::new(false),
     };

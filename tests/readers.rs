@@ -78,6 +78,81 @@ fn sarif_and_junit_are_read_by_their_tools_and_fit_the_standards_own_schema() {
     }
 }
 
+/// Flows, findings and rows as DuckDB reads them out of Parquet files, against the records.
+#[cfg(feature = "parquet")]
+#[test]
+fn duckdb_reads_the_tables_of_parquet_files() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    for capture in captures() {
+        for table in ["flows", "findings", "coverage"] {
+            let path = folder.path().join(format!("{table}.parquet"));
+            let arguments = ["analyze", "-q", "--format", "parquet", "--table", table, "-o"];
+            let made = Command::new(env!("CARGO_BIN_EXE_portbook")).args(arguments).arg(path).arg(&capture).output().expect("portbook runs");
+            assert!(matches!(made.status.code(), Some(0 | 3)), "{table} of {}: {}", capture.display(), String::from_utf8_lossy(&made.stderr));
+        }
+        let statements = [
+            "SELECT id, epoch_ns(first), client_ip, server_port, client_bytes, protocol, service, verdict, reasons, vlan, last_frame FROM 'flows.parquet'",
+            "SELECT id, severity, service, epoch_ns(last), alternatives, [frame.number FOR frame IN frames], [frame.file FOR frame IN frames] FROM 'findings.parquet'",
+            "SELECT service, coverage FROM 'coverage.parquet' WHERE role IS NULL ORDER BY service",
+            "SELECT typeof(first), typeof(server_port), typeof(client_bytes), typeof(vlan), typeof(names) FROM (SELECT *, client_names AS names FROM 'flows.parquet') LIMIT 1",
+        ];
+        let asked = statements.join("\n");
+        let read = said_to(Command::new(&python).arg(root().join("tests/readers/query.py")).arg(folder.path()), &asked);
+        let read: Vec<Value> = read.lines().map(|line| serde_json::from_str(line).expect("rows")).collect();
+        let (flows, findings) = records(&capture);
+        let told = |record: &Value, fields: &[&str]| -> Vec<Value> { fields.iter().map(|field| record.pointer(field).cloned().unwrap_or_default()).collect() };
+        let fields = ["/id", "/first", "/client/ip", "/server/port", "/client/bytes", "/protocol", "/service", "/verdict", "/reasons", "/vlan", "/frames/last"];
+        let due: Vec<Vec<Value>> = flows.iter().map(|flow| told(flow, &fields)).collect();
+        assert_eq!(rows(&read[0], 1), due, "flows of {}", capture.display());
+        let due: Vec<Vec<Value>> = findings
+            .iter()
+            .map(|finding| {
+                let frames = |field: &str| finding["evidence"]["frames"].as_array().into_iter().flatten().map(|frame| frame[field].clone()).collect::<Vec<_>>();
+                let mut row = told(finding, &["/id", "/severity", "/service", "/last", "/alternatives"]);
+                row.extend([frames("number").into(), frames("file").into()]);
+                row
+            })
+            .collect();
+        assert_eq!(rows(&read[1], 3), due, "findings of {}", capture.display());
+        let mut due: Vec<(String, Value)> = coverage(&capture);
+        due.sort_by(|(one, _), (other, _)| one.cmp(other));
+        assert_eq!(read[2], Value::from_iter(due.into_iter().map(|(service, coverage)| vec![service.into(), coverage])), "rows of {}", capture.display());
+        if !flows.is_empty() {
+            assert_eq!(read[3][0], serde_json::json!(["TIMESTAMP_NS WITH TIME ZONE", "USMALLINT", "UBIGINT", "USMALLINT[]", "VARCHAR[]"]));
+        }
+    }
+}
+
+/// Rows as a query gave them, the nanoseconds in that column written as records write times.
+#[cfg(feature = "parquet")]
+fn rows(read: &Value, time: usize) -> Vec<Vec<Value>> {
+    let mut rows: Vec<Vec<Value>> = serde_json::from_value(read.clone()).expect("rows");
+    for row in &mut rows {
+        row[time] = portbook::time::Timestamp::from_nanos(row[time].as_i64().expect("nanoseconds")).to_string().into();
+    }
+    rows
+}
+
+/// Documented rows and what was seen of each.
+#[cfg(feature = "parquet")]
+fn coverage(capture: &Path) -> Vec<(String, Value)> {
+    let summary = analyze("ndjson", capture).lines().last().map(|line| serde_json::from_str::<Value>(line).expect("the summary")).expect("a line");
+    summary["coverage"].as_object().expect("rows").iter().map(|(service, coverage)| (service.clone(), coverage.clone())).collect()
+}
+
+/// What a program says to what it is given.
+#[cfg(feature = "parquet")]
+fn said_to(command: &mut Command, given: &str) -> String {
+    use std::io::Write;
+    use std::process::Stdio;
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the reader starts");
+    child.stdin.take().expect("a pipe").write_all(given.as_bytes()).expect("it listens");
+    let output = child.wait_with_output().expect("the reader ends");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
 /// The Python that `make readers` prepared.
 fn python() -> Option<PathBuf> {
     let python = root().join("target/readers/bin/python");

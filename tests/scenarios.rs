@@ -18,7 +18,7 @@ use std::sync::atomic::AtomicBool;
 
 use ipnet::IpNet;
 use portbook::flow;
-use portbook::judge::Site;
+use portbook::judge::{Site, Telling};
 use portbook::pipeline::{self, Plan};
 use portbook::report::record::FlowRecord;
 use portbook::signature::{RoleId, Signatures};
@@ -133,7 +133,7 @@ fn judged(scenario: &Scenario, kind: Kind) -> Vec<Value> {
         memory: portbook::limit::MEMORY,
         signatures,
         site: Site { roles, ..Site::default() },
-        records: true,
+        telling: Telling::Everything,
         accounts: false,
         stop: &AtomicBool::new(false),
     };

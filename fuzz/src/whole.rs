@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use portbook::flow::{Counts, Settings};
-use portbook::judge::Site;
+use portbook::judge::{Site, Telling};
 use portbook::pipeline::{self, Plan};
 use portbook::report::{FORMATS, Style};
 use portbook::signature::Signatures;
@@ -41,7 +41,7 @@ impl Desk {
             memory: portbook::limit::MEMORY,
             signatures,
             site: Site::default(),
-            records: true,
+            telling: Telling::Everything,
             accounts: false,
             stop: &AtomicBool::new(false),
         };

@@ -1,14 +1,13 @@
 //! `portbook analyze`: captures in, report out.
 
-use std::io::{self, BufWriter, Write};
-
-use anstream::{ColorChoice, StripStream};
+use std::io::{self, IsTerminal, Write};
 
 use crate::app::args::Analyze;
+use crate::app::place::{painted, standard, target};
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::{self, Basis};
-use crate::app::{Exit, Failure, choice, evidence, output, target, whole};
+use crate::app::{Exit, Failure, evidence, whole};
 use crate::pipeline::{self, Plan};
 use crate::report::{Format, Report, Sheet, Style};
 
@@ -21,7 +20,10 @@ pub fn run(typed: Analyze) -> Result<Exit, Failure> {
     // The argument parser takes no other name.
     let Some(format) = Format::named(&typed.format) else { return Err(Failure::Usage(format!("--format {}: no such format", typed.format))) };
     let sheet = settings::sheet(typed.table, format)?;
-    let plan = basis.plan(&typed.reading, &typed.captures, format.records, &stop);
+    if format.binary && typed.output.is_none() && io::stdout().is_terminal() {
+        return Err(Failure::Usage(format!("--format {}: a terminal cannot show it; write it to a file with --output FILE", format.name)));
+    }
+    let plan = basis.plan(&typed.reading, &typed.captures, format.telling, &stop);
     let (report, answer) = report(&typed, (format, sheet), plan, &progress)?;
     evidence::write(&typed.evidence, &typed.captures, &report)?;
     answer.map_err(|error| Failure::Output { target: target(typed.output.as_deref()), error })?;
@@ -33,16 +35,15 @@ pub fn run(typed: Analyze) -> Result<Exit, Failure> {
 fn report<'a>(typed: &Analyze, (format, sheet): (Format, Sheet), plan: Plan<'a>, progress: &Progress) -> Result<(Report<'a>, io::Result<()>), Failure> {
     let style = Style { verbose: typed.verbose, quiet: typed.quiet, sheet, fail_on: typed.fail_on.map(settings::threshold) };
     let Some(path) = typed.output.as_deref() else {
-        let out = output(None, format.paints, typed.look.color).map_err(|error| Failure::Output { target: target(None), error })?;
-        return read_into(&mut BufWriter::with_capacity(OUTPUT_BUFFER, out), (format, style), plan, progress);
+        return standard(format.paints, typed.look.color, |out| Ok(read_into(out, (format, style), plan, progress)))
+            .map_err(|error| Failure::Output { target: target(None), error })?;
     };
     let mut read = None;
     let put = whole::replace(path, |file| {
-        let out: &mut dyn Write = file;
-        let (report, answer) = if format.paints && choice(typed.look.color) != ColorChoice::Always {
-            read_into(&mut StripStream::new(out), (format, style), plan, progress)?
+        let (report, answer) = if format.paints {
+            painted(file, typed.look.color, |out| read_into(out, (format, style), plan, progress))?
         } else {
-            read_into(out, (format, style), plan, progress)?
+            read_into(file, (format, style), plan, progress)?
         };
         read = Some(report);
         answer.map_err(Stopped::Output)
@@ -100,6 +101,3 @@ fn verdict(typed: &Analyze, report: &Report<'_>) -> Exit {
         (false, false) => Exit::Done,
     }
 }
-
-/// Reports are written in pieces of this many bytes.
-const OUTPUT_BUFFER: usize = 1 << 16;

@@ -69,7 +69,7 @@ pub struct Analyze {
     /// How to print the report
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format_names())]
     pub format: String,
-    /// Which table --format csv prints
+    /// Which table to print, of formats that are one table of several
     #[arg(long, value_name = "TABLE", default_value = "flows")]
     pub table: Table,
     /// Print to a file instead of standard output

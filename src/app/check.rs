@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use crate::app::args::{Check, CheckFormat, Documents};
+use crate::app::place::{put, tell};
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::{self, Basis};
-use crate::app::{Exit, Failure, evidence, output, target, whole};
+use crate::app::{Exit, Failure, evidence, whole};
 use crate::check::{self, Baseline, Census, Comparison, Expectations, Gate};
-use crate::judge::Judged;
+use crate::judge::{Judged, Telling};
 use crate::limit::BASELINE_BYTES;
 use crate::pipeline;
 use crate::report::{Format, Report, Style};
@@ -50,7 +51,7 @@ fn draft(typed: &Check, basis: &Basis, path: &Path, stop: &AtomicBool) -> Result
         return Ok(Exit::Capture);
     }
     replace(path, &check::draft(&report, &options(typed)))?;
-    anstream::eprintln!("portbook: {} is written: a draft from what was seen, to be read and corrected", path.display());
+    tell(format_args!("{} is written: a draft from what was seen, to be read and corrected", path.display()));
     Ok(Exit::Done)
 }
 
@@ -83,7 +84,7 @@ fn baseline(typed: &Check, basis: &Basis, path: &Path, stop: &AtomicBool) -> Res
     let now = census.baseline(&report);
     replace(path, &now.text())?;
     let (services, findings) = now.len();
-    anstream::eprintln!("portbook: {} is written: {services} services between hosts, {findings} findings", path.display());
+    tell(format_args!("{} is written: {services} services between hosts, {findings} findings", path.display()));
     Ok(Exit::Done)
 }
 
@@ -111,7 +112,7 @@ fn before(typed: &Check, path: &Path) -> Result<Option<Baseline>, Failure> {
 
 fn read<'a>(typed: &'a Check, basis: &'a Basis, stop: &'a AtomicBool, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, Failure> {
     let progress = Progress::new(typed.quiet);
-    let plan = basis.plan(&typed.reading, &typed.captures, false, stop);
+    let plan = basis.plan(&typed.reading, &typed.captures, Telling::Judgement, stop);
     let report = pipeline::run(plan, &|done, all| progress.show(done, all), each).map_err(Failure::Capture);
     progress.clear();
     let report = report?;
@@ -124,8 +125,8 @@ fn told(typed: &Check, mut comparison: Comparison, report: &Report<'_>) -> Resul
     if report.interrupted {
         comparison.notes.push("reading was ended early: what is missing may come later in the captures".to_owned());
     }
-    let path = typed.output.as_deref();
-    print(typed, &comparison, report).map_err(|error| Failure::Output { target: target(path), error })?;
+    let text = typed.format == CheckFormat::Text;
+    put(typed.output.as_deref(), text, typed.look.color, |out| print(typed, &comparison, report, out))?;
     let fails = typed.fail_on.map(settings::threshold).is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
     Ok(match (tell_unread(report), fails || !comparison.differences.is_empty()) {
         (true, _) => Exit::Capture,
@@ -134,9 +135,7 @@ fn told(typed: &Check, mut comparison: Comparison, report: &Report<'_>) -> Resul
     })
 }
 
-fn print(typed: &Check, comparison: &Comparison, report: &Report<'_>) -> io::Result<()> {
-    let paints = typed.format == CheckFormat::Text;
-    let mut out = output(typed.output.as_deref(), paints, typed.look.color)?;
+fn print(typed: &Check, comparison: &Comparison, report: &Report<'_>, mut out: &mut dyn Write) -> io::Result<()> {
     match typed.format {
         CheckFormat::Json => check::json(comparison, report, &mut out)?,
         CheckFormat::Text => {
@@ -147,7 +146,7 @@ fn print(typed: &Check, comparison: &Comparison, report: &Report<'_>) -> io::Res
             }
         }
     }
-    out.flush()
+    Ok(())
 }
 
 fn replace(path: &Path, text: &str) -> Result<(), Failure> {

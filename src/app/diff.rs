@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use crate::app::args::{CheckFormat, Diff};
+use crate::app::place::put;
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::Basis;
-use crate::app::{Exit, Failure, output, target};
+use crate::app::{Exit, Failure};
 use crate::check::{self, Comparison, View};
+use crate::judge::Telling;
 use crate::pipeline;
 use crate::report::Style;
 
@@ -20,8 +22,8 @@ pub fn run(typed: &Diff) -> Result<Exit, Failure> {
     let (old, old_whole) = view(typed, &basis, &typed.old, &stop)?;
     let (new, new_whole) = view(typed, &basis, &typed.new, &stop)?;
     let comparison = new.compare(&old, &basis.signatures);
-    let path = typed.output.as_deref();
-    print(typed, &comparison, [&old, &new]).map_err(|error| Failure::Output { target: target(path), error })?;
+    let text = typed.format == CheckFormat::Text;
+    put(typed.output.as_deref(), text, typed.look.color, |out| print(typed, &comparison, [&old, &new], out))?;
     Ok(match (old_whole && new_whole, typed.fail_on_change && !comparison.differences.is_empty()) {
         (false, _) => Exit::Capture,
         (true, true) => Exit::Findings,
@@ -38,7 +40,7 @@ fn view<'a>(typed: &Diff, basis: &'a Basis, path: &Path, stop: &AtomicBool) -> R
     let captures = [PathBuf::from(path)];
     let mut view = View::new(path.display().to_string(), &basis.site);
     let progress = Progress::new(typed.quiet);
-    let plan = basis.plan(&typed.reading, &captures, false, stop);
+    let plan = basis.plan(&typed.reading, &captures, Telling::Judgement, stop);
     let report = pipeline::run(plan, &|done, all| progress.show(done, all), &mut |judged| view.flow(judged, &basis.signatures)).map_err(Failure::Capture);
     progress.clear();
     let report = report?;
@@ -47,11 +49,9 @@ fn view<'a>(typed: &Diff, basis: &'a Basis, path: &Path, stop: &AtomicBool) -> R
     Ok((view, whole))
 }
 
-fn print(typed: &Diff, comparison: &Comparison, views: [&View<'_>; 2]) -> io::Result<()> {
-    let mut out = output(typed.output.as_deref(), typed.format == CheckFormat::Text, typed.look.color)?;
+fn print(typed: &Diff, comparison: &Comparison, views: [&View<'_>; 2], mut out: &mut dyn Write) -> io::Result<()> {
     match typed.format {
-        CheckFormat::Json => check::diff_json(comparison, views, &mut out)?,
-        CheckFormat::Text => check::diff_text(comparison, views, Style { quiet: typed.quiet, ..Style::default() }, &mut out)?,
+        CheckFormat::Json => check::diff_json(comparison, views, &mut out),
+        CheckFormat::Text => check::diff_text(comparison, views, Style { quiet: typed.quiet, ..Style::default() }, &mut out),
     }
-    out.flush()
 }

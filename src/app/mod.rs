@@ -9,6 +9,7 @@ mod evidence;
 pub mod explain;
 mod learn;
 mod pages;
+pub mod place;
 mod progress;
 mod reading;
 mod row;
@@ -20,13 +21,10 @@ mod whole;
 mod why;
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::Path;
+use std::io;
 
-use anstream::{AutoStream, ColorChoice, StripStream};
-
-use crate::app::args::{Arguments, Color, Command};
+use crate::app::args::{Arguments, Command};
+use crate::app::place::target;
 use crate::capture::SourceError;
 
 /// What the program answers to its caller.
@@ -115,36 +113,6 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Bench(typed) => bench::run(&typed),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man => pages::man(),
-    }
-}
-
-/// Standard output, with colour as asked for.
-fn stdout(color: Color) -> AutoStream<io::StdoutLock<'static>> {
-    AutoStream::new(io::stdout().lock(), choice(color))
-}
-
-/// Where a report goes: a file, or standard output. Formats for machines do not paint, so nothing is taken out of them.
-fn output(path: Option<&Path>, paints: bool, color: Color) -> io::Result<Box<dyn Write>> {
-    let color = choice(color);
-    Ok(match path {
-        None if paints => Box::new(AutoStream::new(io::stdout().lock(), color)),
-        None => Box::new(io::stdout().lock()),
-        Some(path) if paints && color != ColorChoice::Always => Box::new(StripStream::new(File::create(path)?)),
-        Some(path) => Box::new(File::create(path)?),
-    })
-}
-
-/// What messages call the place where a report goes.
-fn target(path: Option<&Path>) -> String {
-    path.map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
-}
-
-/// What anstream calls the colour asked for.
-fn choice(color: Color) -> ColorChoice {
-    match color {
-        Color::Auto => ColorChoice::Auto,
-        Color::Always => ColorChoice::Always,
-        Color::Never => ColorChoice::Never,
     }
 }
 

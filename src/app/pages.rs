@@ -1,19 +1,18 @@
 //! Commands that print a page and read no capture: explain, signatures, completions, man.
 
-use std::io;
-
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::app::args::{Arguments, Explain, Signatures};
+use crate::app::args::{Arguments, Color, Explain, Signatures};
 use crate::app::explain::Found;
+use crate::app::place::standard;
 use crate::app::signatures::CheckError;
-use crate::app::{Exit, Failure, explain as answers, settings, signatures as lists, stdout, written};
+use crate::app::{Exit, Failure, explain as answers, settings, signatures as lists, written};
 
 /// `portbook explain QUERY`.
 pub fn explain(typed: &Explain) -> Result<Exit, Failure> {
     let loaded = settings::documents(&typed.documents)?;
-    written(answers::explain(&loaded, &typed.query, &mut stdout(typed.look.color))).map(exit)
+    written(standard(true, typed.look.color, |mut out| answers::explain(&loaded, &typed.query, &mut out))).map(exit)
 }
 
 /// `portbook signatures ...`.
@@ -21,13 +20,13 @@ pub fn signatures(typed: &Signatures) -> Result<Exit, Failure> {
     match typed {
         Signatures::List { documents, look } => {
             let loaded = settings::documents(documents)?;
-            written(lists::list(&loaded, &mut stdout(look.color))).map(|()| Exit::Done)
+            written(standard(true, look.color, |mut out| lists::list(&loaded, &mut out))).map(|()| Exit::Done)
         }
         Signatures::Show { id, documents, look } => {
             let loaded = settings::documents(documents)?;
-            written(lists::show(&loaded, id, &mut stdout(look.color))).map(exit)
+            written(standard(true, look.color, |mut out| lists::show(&loaded, id, &mut out))).map(exit)
         }
-        Signatures::Check { files, look } => match lists::check(files, &mut stdout(look.color)) {
+        Signatures::Check { files, look } => match written(standard(true, look.color, |mut out| Ok(lists::check(files, &mut out))))? {
             Ok(()) => Ok(Exit::Done),
             Err(CheckError::Files(error)) => Err(Failure::Usage(error.to_string())),
             Err(CheckError::Output(error)) => written(Err(error)).map(|()| Exit::Done),
@@ -63,5 +62,5 @@ fn exit(found: Found) -> Exit {
 }
 
 fn print(page: &[u8]) -> Result<Exit, Failure> {
-    written(io::Write::write_all(&mut io::stdout().lock(), page)).map(|()| Exit::Done)
+    written(standard(false, Color::Never, |out| out.write_all(page))).map(|()| Exit::Done)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::app::place::tell;
 use crate::decode;
 use crate::report::Report;
 use crate::report::paragraph::shown;
@@ -28,7 +29,7 @@ pub fn tell_unread(report: &Report<'_>) -> bool {
     });
     let told: BTreeSet<String> = broken.chain(strange).collect();
     for line in &told {
-        anstream::eprintln!("portbook: {}", shown(line));
+        tell(shown(line));
     }
     !told.is_empty()
 }

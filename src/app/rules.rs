@@ -1,12 +1,12 @@
 //! `portbook rules`: the firewall rules that the documents ask for at a site; with captures, what is missing of them.
 
-use std::io::{BufWriter, Write};
-
 use crate::app::args::{Color, Rules};
+use crate::app::place::put;
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::Basis;
-use crate::app::{Exit, Failure, output, target};
+use crate::app::{Exit, Failure};
+use crate::judge::Telling;
 use crate::judge::policy::{Gaps, Policy};
 use crate::pipeline;
 use crate::report::rules::{Ruleset, Syntax};
@@ -27,7 +27,7 @@ pub fn run(typed: &Rules) -> Result<Exit, Failure> {
     }
     let (stop, progress) = (stop_on_signal(), Progress::new(typed.quiet));
     let mut gaps = Gaps::new(policy);
-    let plan = basis.plan(&typed.reading, &typed.captures, false, &stop);
+    let plan = basis.plan(&typed.reading, &typed.captures, Telling::Judgement, &stop);
     let report = pipeline::run(plan, &|done, all| progress.show(done, all), &mut |judged| gaps.add(judged)).map_err(Failure::Capture)?;
     progress.clear();
     let (policy, found) = gaps.finish();
@@ -36,10 +36,5 @@ pub fn run(typed: &Rules) -> Result<Exit, Failure> {
 }
 
 fn print(typed: &Rules, syntax: Syntax, ruleset: &Ruleset<'_>) -> Result<(), Failure> {
-    let written = output(typed.output.as_deref(), false, Color::Never).and_then(|out| {
-        let mut out = BufWriter::new(out);
-        syntax.write(ruleset, &mut out)?;
-        out.flush()
-    });
-    written.map_err(|error| Failure::Output { target: target(typed.output.as_deref()), error })
+    put(typed.output.as_deref(), false, Color::Never, |mut out| syntax.write(ruleset, &mut out))
 }

@@ -9,10 +9,10 @@ use crate::app::Failure;
 use crate::app::args::{self, Documents, FailOn, Reading};
 use crate::capture::Filter;
 use crate::flow;
-use crate::judge::{self, Severity, Site};
+use crate::judge::{self, Severity, Site, Telling};
 use crate::limit::MEMORY;
 use crate::pipeline::Plan;
-use crate::report::{Format, Sheet};
+use crate::report::{FORMATS, Format, Sheet};
 use crate::signature::{Only, RoleId, Signatures};
 
 /// What traffic is judged by, loaded and checked.
@@ -43,8 +43,8 @@ impl Basis {
         self.whole.as_ref().unwrap_or(&self.signatures)
     }
 
-    /// The plan to read these captures so; `records` as in [`Plan::records`].
-    pub fn plan<'a>(&'a self, typed: &'a Reading, captures: &'a [PathBuf], records: bool, stop: &'a AtomicBool) -> Plan<'a> {
+    /// The plan to read these captures so; `telling` as in [`Plan::telling`].
+    pub fn plan<'a>(&'a self, typed: &'a Reading, captures: &'a [PathBuf], telling: Telling, stop: &'a AtomicBool) -> Plan<'a> {
         Plan {
             captures,
             filter: typed.filter.as_deref(),
@@ -53,7 +53,7 @@ impl Basis {
             memory: typed.memory.unwrap_or(MEMORY),
             signatures: &self.signatures,
             site: self.site.clone(),
-            records,
+            telling,
             accounts: false,
             stop,
         }
@@ -113,7 +113,8 @@ pub fn sheet(typed: args::Table, format: Format) -> Result<Sheet, Failure> {
         args::Table::Coverage => Sheet::Coverage,
     };
     if sheet != Sheet::default() && !format.sheets {
-        return Err(Failure::Usage(format!("--table goes with --format csv; {} prints more than one table", format.name)));
+        let tables: Vec<&str> = FORMATS.iter().filter(|format| format.sheets).map(|format| format.name).collect();
+        return Err(Failure::Usage(format!("--table goes with --format {}; {} is not one of several tables", tables.join(" or "), format.name)));
     }
     Ok(sheet)
 }

@@ -35,7 +35,10 @@ fn of_ends(transport: Transport, client: Endpoint, server: Endpoint, two_way: bo
         hash.update(first.port.to_be_bytes());
         hash.update(second.port.to_be_bytes());
     }
-    format!("1:{}", STANDARD.encode(hash.finalize()))
+    let mut id = String::with_capacity(LENGTH);
+    id.push_str("1:");
+    STANDARD.encode_string(hash.finalize(), &mut id);
+    id
 }
 
 fn order(end: Endpoint) -> (IpAddr, u16) {
@@ -43,6 +46,8 @@ fn order(end: Endpoint) -> (IpAddr, u16) {
 }
 
 const SEED: u16 = 0;
+/// `1:`, and 20 bytes in base64.
+const LENGTH: usize = 30;
 
 #[cfg(test)]
 mod tests {

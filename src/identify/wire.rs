@@ -112,11 +112,16 @@ pub fn is_unprintable(c: char) -> bool {
 
 /// Bytes in hexadecimal, two lower-case digits each.
 pub fn in_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.extend([byte >> 4, byte & 0x0f].map(hex_digit));
+    }
+    text
+}
+
+/// The digit of a number below 16.
+pub fn hex_digit(nibble: u8) -> char {
+    char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble })
 }
 
 /// Adds to what is held as much of the bytes as `most` allows; how much room there was before.

@@ -16,7 +16,7 @@ use crate::judge::rhythm::Rhythms;
 use crate::judge::role::{Plays, Roles};
 use crate::judge::shown::Shown;
 use crate::judge::visibility::{Absent, Seen, Visibility, took_part};
-use crate::judge::{Confidence, Judged, Named, Outcome, Reason, Site, Verdict, blocked, direction, stance, verdict, version};
+use crate::judge::{Confidence, Judged, Named, Outcome, Reason, Site, Telling, Verdict, blocked, direction, stance, verdict, version};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{RoleId, Service, ServiceId, Signatures};
 use crate::time::Timestamp;
@@ -32,8 +32,8 @@ pub struct Judge<'a> {
     seen: Seen,
     resolvers: Resolvers,
     announcers: Announcers,
-    /// Whether what only flow records print is told.
-    records: bool,
+    /// What is told of each flow.
+    telling: Telling,
     /// Whether each judgement is accounted for.
     accounts: bool,
     rhythms: Rhythms,
@@ -47,14 +47,13 @@ impl<'a> Judge<'a> {
         let (roles, claims) = (Roles::new(signatures, site), Claims::new(signatures));
         let rhythms = Rhythms::new(signatures);
         let (seen, resolvers, announcers) = (Seen::default(), Resolvers::default(), Announcers::default());
-        Self { signatures, roles, books, claims, seen, resolvers, announcers, rhythms, presence, records: true, accounts: false }
+        Self { signatures, roles, books, claims, seen, resolvers, announcers, rhythms, presence, telling: Telling::Everything, accounts: false }
     }
 
-    /// Whether judgements are to tell what only flow records print, candidate rows in words, the client's names and all that hosts show; they do unless this
-    /// says no.
+    /// What judgements are to tell; everything, unless this says less.
     #[must_use]
-    pub const fn with_records(mut self, wanted: bool) -> Self {
-        self.records = wanted;
+    pub const fn telling(mut self, telling: Telling) -> Self {
+        self.telling = telling;
         self
     }
 
@@ -133,15 +132,16 @@ impl<'a> Judge<'a> {
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
         let ((of_client, client_shows), (of_server, server_shows)) = (roles.played_by(&flow.client), roles.played_by(&flow.server));
         let (given, by_itself) = ([of_client, of_server], [client_shows, server_shows]);
-        let names = [if self.records { self.names(&identified, Side::Client) } else { Vec::new() }, self.names(&identified, Side::Server)];
+        let everything = self.telling == Telling::Everything;
+        let names = [if self.telling >= Telling::Names { self.names(&identified, Side::Client) } else { Vec::new() }, self.names(&identified, Side::Server)];
         let announced = identified.announced.clone().or_else(|| self.books.announced(flow.transport, client.ip, server, flow.first).map(Box::new));
         let announced = announced.filter(|promise| keeps(promise, &identified));
         let period = self.rhythms.period(client.ip, flow.transport, server);
         let case = Case { identified: &identified, given: &given, by_itself, names: &names, announced: announced.as_deref(), period };
-        let shown = [client.ip, server.ip].map(|ip| if self.records { roles.shown(ip) } else { Vec::new() });
-        let weighed = weigh(&case, self.signatures, roles, &self.claims, self.records, |service| self.applies(service));
+        let shown = [client.ip, server.ip].map(|ip| if everything { roles.shown(ip) } else { Vec::new() });
+        let weighed = weigh(&case, self.signatures, roles, &self.claims, everything, |service| self.applies(service));
         let mut decision = verdict::decide(&case, self.signatures, roles, &weighed, took_part(flow));
-        if self.records {
+        if everything {
             decision.candidates = verdict::candidates(&case, self.signatures, &weighed, decision.service);
         }
         let mut rows = if self.accounts { account::rows(&case, self.signatures, &weighed, &decision) } else { Vec::new() };

@@ -145,6 +145,21 @@ pub struct Cause {
     pub by: Option<IpAddr>,
 }
 
+/// What is told of each flow beyond its judgement, for the reports that print it. Each step has all that those before it have, and costs more: the last one more
+/// than judging does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Telling {
+    /// Nothing more.
+    #[default]
+    Judgement,
+    /// Names of its client, too.
+    Names,
+    /// What its protocols state: versions, JA4, ALPN lists, certificates.
+    Statements,
+    /// The rows that nearly fit, in words, and all that its hosts show.
+    Everything,
+}
+
 /// Whether the documents expect a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

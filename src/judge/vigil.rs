@@ -9,7 +9,7 @@ use crate::flow::{Ended, Flow, Neighbour};
 use crate::identify::Identified;
 use crate::judge::docket::order;
 use crate::judge::threshold::{ANSWER_BY, REPLY_BY, SURE_SYNS};
-use crate::judge::{Confidence, Coverage, Covered, Finding, Gatherer, Handover, Judge, Judged, Shown, Visibility};
+use crate::judge::{Confidence, Coverage, Covered, Finding, Gatherer, Handover, Judge, Judged, Shown, Telling, Visibility};
 use crate::limit::{FLOWS_AWAITING, LIVE_AWAITS, LIVE_FINDING_KEPT, LIVE_SETTLES};
 use crate::signature::{RoleId, ServiceId};
 use crate::time::Timestamp;
@@ -99,7 +99,7 @@ impl<'a> Vigil<'a> {
 
     /// What there is to say at `now`, where these flows are `live`. `waiting` is shown the flows that have ended and are not judged for good yet.
     pub fn board(&self, live: &[Identified], now: Timestamp, waiting: &mut dyn FnMut(&Judged)) -> Board {
-        let (mut judge, mut gatherer) = (self.judge.clone().with_records(false), self.gatherer.clone());
+        let (mut judge, mut gatherer) = (self.judge.clone().telling(Telling::Judgement), self.gatherer.clone());
         live.iter().for_each(|identified| judge.learn(identified));
         judge.until(now);
         for (_, identified) in &self.waiting {

@@ -16,7 +16,7 @@ use crate::capture::{CaptureFile, Interface, Source, SourceError};
 use crate::count::Tally;
 use crate::flow::{self, FlowTable, Neighbour};
 use crate::identify::{Books, Identified, Identifier};
-use crate::judge::{Board, Bulletin, Covered, Finding, Gatherer, Handover, Judge, Judged, Phase, Severity, Site, Vigil, order};
+use crate::judge::{Board, Bulletin, Covered, Finding, Gatherer, Handover, Judge, Judged, Phase, Severity, Site, Telling, Vigil, order};
 use crate::limit::{FRAGMENT_BYTES, LIVE_ENDED_HELD, LIVE_FLOW_BYTES, LIVE_LOOKED_AT, MEMORY_OF_KNOWLEDGE};
 use crate::report::{Digest, LiveState, Losses, Report};
 use crate::signature::Signatures;
@@ -29,8 +29,8 @@ pub struct Manner {
     pub flows: flow::Settings,
     /// Most bytes of memory to use, the kernel's rings and what is kept of recent packets apart.
     pub memory: usize,
-    /// Whether flow records are wanted.
-    pub records: bool,
+    /// What is told of each flow beyond its judgement.
+    pub telling: Telling,
     /// Where packets are kept that findings may cite, where that is wanted.
     pub recent: Option<Recent>,
 }
@@ -183,7 +183,7 @@ impl<'b> Worker<'b> {
         let fragments = FRAGMENT_BYTES * of.saturating_sub(1);
         let share = manner.memory.saturating_sub(MEMORY_OF_KNOWLEDGE + fragments).max(LEAST_SHARE) / of.max(1);
         let settings = flow::Settings { live_flows: share * 5 / 8 / LIVE_FLOW_BYTES, streams_bytes: share / 8, ..manner.flows.clone() };
-        let identifier = Identifier::new(books).with_details(manner.records).within(share / 4);
+        let identifier = Identifier::new(books).with_details(manner.telling >= Telling::Statements).within(share / 4);
         let recent = manner.recent.clone().map(|recent| (recent, number));
         Self { source, table: FlowTable::new(settings), identifier, span: None, wire_bytes: 0, live: LiveState::default(), ends: Vec::new(), recent }
     }
@@ -377,9 +377,9 @@ pub struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Judges by these documents and this site. `records` as in [`Manner::records`].
-    pub fn new(signatures: &'a Signatures, site: Site, books: &'a Books, records: bool) -> Self {
-        let (name, products, judge) = (site.name.clone(), site.products.clone(), Judge::new(signatures, site, books).with_records(records));
+    /// Judges by these documents and this site. `telling` as in [`Manner::telling`].
+    pub fn new(signatures: &'a Signatures, site: Site, books: &'a Books, telling: Telling) -> Self {
+        let (name, products, judge) = (site.name.clone(), site.products.clone(), Judge::new(signatures, site, books).telling(telling));
         let (next, now) = (Timestamp::from_nanos(i64::MIN), Timestamp::from_nanos(i64::MIN));
         let vigil = Vigil::new(judge, Gatherer::new(signatures));
         Self {
@@ -399,10 +399,10 @@ impl<'a> Watch<'a> {
     }
 
     /// Goes on under these documents and this site where a watch under others stopped.
-    pub fn succeed(signatures: &'a Signatures, site: Site, books: &'a Books, records: bool, parts: Parts) -> Self {
+    pub fn succeed(signatures: &'a Signatures, site: Site, books: &'a Books, telling: Telling, parts: Parts) -> Self {
         let Parts { handover, mut digest, services, state, live, now } = parts;
         digest.renumber(|id| signatures.service_id(services.get(id.0 as usize)?));
-        let (name, products, judge) = (site.name.clone(), site.products.clone(), Judge::new(signatures, site, books).with_records(records));
+        let (name, products, judge) = (site.name.clone(), site.products.clone(), Judge::new(signatures, site, books).telling(telling));
         let vigil = Vigil::succeed(judge, Gatherer::new(signatures), handover);
         Self { signatures, site: name, products, books, vigil, bulletin: Bulletin::default(), digest, covered: Covered::default(), state, live, next: now, now }
     }

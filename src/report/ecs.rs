@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::flow::community_id;
 use crate::judge::{Finding, Judged};
+use crate::report::compact::Line;
 use crate::report::ecs::fields::{Dns, EndFields, EventFields, Http, Network, Observer, Other, Related, Rule, Tls, Url, UserAgent, Whole};
 use crate::report::mark::Mark;
 use crate::report::{Report, Style, Writer};
@@ -18,12 +19,13 @@ use crate::time::Timestamp;
 
 /// Writes a document a line.
 pub fn open<'a>(out: &'a mut dyn Write, _: Style, signatures: &'a Signatures) -> Box<dyn Writer + 'a> {
-    Box::new(Documents { out, signatures })
+    Box::new(Documents { out, signatures, line: Line::default() })
 }
 
 struct Documents<'a> {
     out: &'a mut dyn Write,
     signatures: &'a Signatures,
+    line: Line,
 }
 
 impl Writer for Documents<'_> {
@@ -41,8 +43,7 @@ impl Writer for Documents<'_> {
 
 impl Documents<'_> {
     fn write(&mut self, document: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut *self.out, document)?;
-        self.out.write_all(b"\n")
+        self.line.write(self.out, document, b"\n")
     }
 }
 

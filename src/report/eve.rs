@@ -6,14 +6,17 @@
 
 mod application;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use serde::Serialize;
 
 use crate::flow::{ConnState, Ended, Flow, Parties, community_id};
 use crate::judge::{Confidence, Finding, Judged, Occurrence, Outcome, Reason, Severity, Verdict};
 use crate::net::Transport;
+use crate::report::compact::Line;
 use crate::report::frames::file_name;
 use crate::report::kind::Kind;
 use crate::report::mark::Mark;
@@ -24,13 +27,14 @@ use crate::time::Timestamp;
 
 /// Writes an event a line.
 pub fn open<'a>(out: &'a mut dyn Write, _: Style, signatures: &'a Signatures) -> Box<dyn Writer + 'a> {
-    Box::new(Events { out, signatures, counted: Counted::default() })
+    Box::new(Events { out, signatures, counted: Counted::default(), line: Line::default() })
 }
 
 struct Events<'a> {
     out: &'a mut dyn Write,
     signatures: &'a Signatures,
     counted: Counted,
+    line: Line,
 }
 
 impl Writer for Events<'_> {
@@ -43,10 +47,10 @@ impl Writer for Events<'_> {
         let (icmp_type, icmp_code) = flow.icmp.unzip();
         let mut ends = Ends { vlan: flow.vlan.ids(), icmp_type, icmp_code, ..Ends::of(&id, parties) };
         for application in application::events(judged) {
-            write_line(self.out, &Event::new(application.event_type(), (first, first), &ends, application))?;
+            self.line.write(self.out, &Event::new(application.event_type(), (first, first), &ends, application), b"\n")?;
         }
         ends.app_proto = app_proto;
-        write_line(self.out, &Event::new("flow", (first, flow.last), &ends, FlowBody::new(judged, self.signatures)))
+        self.line.write(self.out, &Event::new("flow", (first, flow.last), &ends, FlowBody::new(judged, self.signatures)), b"\n")
     }
 
     fn finish(&mut self, report: &Report<'_>) -> io::Result<()> {
@@ -55,18 +59,13 @@ impl Writer for Events<'_> {
                 self.counted.alerts += 1;
                 let ends = Ends { pcap_cnt: Some(occurrence.frame.number), ..Ends::of(&occurrence.id, occurrence.parties) };
                 let body = AlertBody::new(finding, occurrence, report);
-                write_line(self.out, &Event::new("alert", (occurrence.first, occurrence.first), &ends, body))?;
+                self.line.write(self.out, &Event::new("alert", (occurrence.first, occurrence.first), &ends, body), b"\n")?;
             }
         }
         let (first, last) = report.span.unwrap_or_default();
         let stats = Stats::new(report, &self.counted, last.since(first).as_secs());
-        write_line(self.out, &Whole { timestamp: moment(last), event_type: "stats", stats })
+        self.line.write(self.out, &Whole { timestamp: moment(last), event_type: "stats", stats }, b"\n")
     }
-}
-
-fn write_line(out: &mut dyn Write, event: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, event)?;
-    out.write_all(b"\n")
 }
 
 /// What every event of a flow begins with.
@@ -95,13 +94,13 @@ struct Ends<'a> {
     pcap_cnt: Option<u64>,
     #[serde(skip_serializing_if = "<[u16]>::is_empty")]
     vlan: &'a [u16],
-    src_ip: String,
+    src_ip: IpAddr,
     #[serde(skip_serializing_if = "Option::is_none")]
     src_port: Option<u16>,
-    dest_ip: String,
+    dest_ip: IpAddr,
     #[serde(skip_serializing_if = "Option::is_none")]
     dest_port: Option<u16>,
-    proto: String,
+    proto: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     icmp_type: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,9 +117,9 @@ impl<'a> Ends<'a> {
         Self {
             pcap_cnt: None,
             vlan: &[],
-            src_ip: client.ip.to_string(),
+            src_ip: client.ip,
             src_port: port(client.port),
-            dest_ip: server.ip.to_string(),
+            dest_ip: server.ip,
             dest_port: port(server.port),
             proto: proto(transport),
             icmp_type: None,
@@ -406,11 +405,12 @@ fn moment(time: Timestamp) -> String {
 }
 
 /// Suricata's names: upper case, and its own for ICMPv6.
-fn proto(transport: Transport) -> String {
+fn proto(transport: Transport) -> Cow<'static, str> {
     match transport {
-        Transport::ICMP6 => "IPv6-ICMP".to_owned(),
-        Transport(47) => "GRE".to_owned(),
-        other => other.to_string().to_ascii_uppercase(),
+        Transport::TCP => "TCP".into(),
+        Transport::UDP => "UDP".into(),
+        Transport::ICMP6 => "IPv6-ICMP".into(),
+        other => other.name().to_ascii_uppercase().into(),
     }
 }
 

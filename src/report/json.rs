@@ -5,18 +5,19 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::judge::Judged;
+use crate::report::compact::Line;
 use crate::report::record::{FindingRecord, FlowRecord, SummaryRecord};
 use crate::report::{Report, Style, Writer};
 use crate::signature::Signatures;
 
 /// `{"flows":[...],"findings":[...],"summary":{...}}`, a record a line so that two documents compare well.
 pub fn open_document<'a>(out: &'a mut dyn Write, _: Style, signatures: &'a Signatures) -> Box<dyn Writer + 'a> {
-    Box::new(Document { out, signatures, begun: false })
+    Box::new(Document { out, signatures, begun: false, line: Line::default() })
 }
 
 /// Flows, then findings, then the summary, each on a line of its own.
 pub fn open_lines<'a>(out: &'a mut dyn Write, _: Style, signatures: &'a Signatures) -> Box<dyn Writer + 'a> {
-    Box::new(Lines { out, signatures })
+    Box::new(Lines { out, signatures, line: Line::default() })
 }
 
 /// The document that [`open_document`] prints, for its schema.
@@ -33,50 +34,47 @@ struct Document<'a> {
     out: &'a mut dyn Write,
     signatures: &'a Signatures,
     begun: bool,
+    line: Line,
 }
 
 impl Writer for Document<'_> {
     fn flow(&mut self, judged: &Judged) -> io::Result<()> {
         self.out.write_all(if self.begun { b",\n" } else { b"{\"flows\":[\n" })?;
         self.begun = true;
-        write_record(self.out, &FlowRecord::new(judged, self.signatures))
+        self.line.write(self.out, &FlowRecord::new(judged, self.signatures), b"")
     }
 
     fn finish(&mut self, report: &Report<'_>) -> io::Result<()> {
         self.out.write_all(if self.begun { b"\n],\"findings\":[" } else { b"{\"flows\":[\n],\"findings\":[" })?;
         for (place, finding) in report.findings.iter().enumerate() {
             self.out.write_all(if place == 0 { b"\n" } else { b",\n" })?;
-            write_record(self.out, &FindingRecord::new(finding, report))?;
+            self.line.write(self.out, &FindingRecord::new(finding, report), b"")?;
         }
         self.out.write_all(b"\n],\"summary\":")?;
-        write_record(self.out, &SummaryRecord::new(report))?;
-        self.out.write_all(b"}\n")
+        self.line.write(self.out, &SummaryRecord::new(report), b"}\n")
     }
 }
 
 struct Lines<'a> {
     out: &'a mut dyn Write,
     signatures: &'a Signatures,
+    line: Line,
 }
 
 impl Writer for Lines<'_> {
     fn flow(&mut self, judged: &Judged) -> io::Result<()> {
-        write_line(self.out, &FlowRecord::new(judged, self.signatures))
+        self.line.write(self.out, &FlowRecord::new(judged, self.signatures), b"\n")
     }
 
     fn finish(&mut self, report: &Report<'_>) -> io::Result<()> {
         for finding in &report.findings {
-            write_line(self.out, &FindingRecord::new(finding, report))?;
+            self.line.write(self.out, &FindingRecord::new(finding, report), b"\n")?;
         }
-        write_line(self.out, &SummaryRecord::new(report))
+        self.line.write(self.out, &SummaryRecord::new(report), b"\n")
     }
 }
 
+/// A single record on a line.
 pub(super) fn write_line(out: &mut dyn Write, record: &impl Serialize) -> io::Result<()> {
-    write_record(out, record)?;
-    out.write_all(b"\n")
-}
-
-fn write_record(out: &mut dyn Write, record: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(out, record).map_err(io::Error::from)
+    Line::default().write(out, record, b"\n")
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::judge::{Finding, Judged, Phase};
+use crate::judge::{Finding, Judged, Phase, Telling};
 use crate::report::json::write_line;
 use crate::report::paragraph::shown;
 use crate::report::record::{FindingRecord, FlowRecord, SummaryRecord};
@@ -59,6 +59,11 @@ impl Manner {
     /// Whether flow records are told.
     pub fn tells_flows(self) -> bool {
         self == Self::Ndjson
+    }
+
+    /// What it tells of each flow.
+    pub fn tells(self) -> Telling {
+        if self.tells_flows() { Telling::Everything } else { Telling::Judgement }
     }
 
     /// A judged flow.

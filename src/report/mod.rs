@@ -4,6 +4,7 @@
 //! [`record`] turns both into the records of the contract; each writer file prints them its way. To add a format: one file, one line in [`FORMATS`].
 //! A format for logs prints each flow as it passes and keeps none; one that is a document prints at the end, of what the report keeps anyway.
 
+mod compact;
 pub mod csv;
 mod digest;
 pub mod draft;
@@ -18,9 +19,12 @@ mod kind;
 pub mod live;
 mod mark;
 pub mod paragraph;
+#[cfg(feature = "parquet")]
+mod parquet;
 pub mod record;
 pub mod rules;
 pub mod sarif;
+mod sheet;
 mod stated;
 pub mod table;
 mod tap;
@@ -33,7 +37,7 @@ use std::net::IpAddr;
 use crate::capture::{CaptureFile, Interface};
 use crate::count::Tally;
 use crate::flow;
-use crate::judge::{Coverage, Finding, Judged, Severity, Shown, Visibility};
+use crate::judge::{Coverage, Finding, Judged, Severity, Shown, Telling, Visibility};
 use crate::signature::{RoleId, ServiceId, Signatures};
 use crate::time::Timestamp;
 pub use digest::{Digest, Together};
@@ -172,10 +176,12 @@ pub struct Format {
     pub about: &'static str,
     /// Whether it holds colour codes.
     pub paints: bool,
-    /// Whether it prints flow records, with the rows that nearly fit.
-    pub records: bool,
+    /// What it prints of each flow beyond its judgement.
+    pub telling: Telling,
     /// Whether it is one table of several: it prints the [`Sheet`] that [`Style`] names.
     pub sheets: bool,
+    /// Whether it is nothing that a terminal could show.
+    pub binary: bool,
     open: Open,
 }
 
@@ -236,14 +242,24 @@ pub enum Sheet {
 /// Every format, in the order `--help` lists them.
 pub const FORMATS: &[Format] = &[
     Format { paints: true, ..format("text", "for people: findings worst first, services seen, what could not be judged", text::open) },
-    Format { records: true, ..format("json", "one document: flows, findings, summary", json::open_document) },
-    Format { records: true, ..format("ndjson", "one JSON object a line: flows, findings, summary", json::open_lines) },
+    Format { telling: Telling::Everything, ..format("json", "one document: flows, findings, summary", json::open_document) },
+    Format { telling: Telling::Everything, ..format("ndjson", "one JSON object a line: flows, findings, summary", json::open_lines) },
     format("html", "one page to forward: findings, pictures, tables; needs nothing beside it, no network and no script", html::open),
-    Format { sheets: true, ..format("csv", "one table for spreadsheets (RFC 4180); --table says which", csv::open) },
-    Format { records: true, ..format("eve", "events as Suricata's eve.json has them: flow, dns, tls, quic, http, mqtt, then alert and stats", eve::open) },
+    Format { telling: Telling::Names, sheets: true, ..format("csv", "one table for spreadsheets (RFC 4180); --table says which", csv::open) },
+    #[cfg(feature = "parquet")]
+    Format {
+        telling: Telling::Names,
+        sheets: true,
+        binary: true,
+        ..format("parquet", "one table as an Apache Parquet file, for DuckDB, pandas and the like; --table says which", parquet::open)
+    },
+    Format {
+        telling: Telling::Statements,
+        ..format("eve", "events as Suricata's eve.json has them: flow, dns, tls, quic, http, mqtt, then alert and stats", eve::open)
+    },
     format("zeek", "a log like Zeek's conn.log, tab-separated, with what portbook says of each flow in further columns", zeek::open),
     Format {
-        records: true,
+        telling: Telling::Statements,
         ..format("ecs", "one JSON object a line with the field names of the Elastic Common Schema: flows, then findings as alerts", ecs::open)
     },
     format(
@@ -256,5 +272,5 @@ pub const FORMATS: &[Format] = &[
 
 /// A format without colours, records and tables.
 const fn format(name: &'static str, about: &'static str, open: Open) -> Format {
-    Format { name, about, paints: false, records: false, sheets: false, open }
+    Format { name, about, paints: false, telling: Telling::Judgement, sheets: false, binary: false, open }
 }

@@ -2,10 +2,12 @@
 
 mod summary;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::Value;
 
 use crate::flow::{self, Direction};
 use crate::identify::wire::in_hex;
@@ -13,6 +15,7 @@ use crate::identify::{Evidence, Fact, Identified, Match, Promise};
 use crate::judge::{Candidate, Cited, Confidence, Finding, Judged, Named, Outcome, Phase, Reason, Severity, Shown, Unknown, Verdict, hex};
 use crate::net::Side;
 use crate::report::Report;
+use crate::report::compact::append_word;
 use crate::report::frames::{CitedFrame, FramesRecord};
 use crate::signature::{RoleId, ServiceId, Signatures};
 pub use summary::SummaryRecord;
@@ -26,7 +29,7 @@ pub struct FlowRecord<'a> {
     id: String,
     first: String,
     last: String,
-    transport: String,
+    transport: Cow<'static, str>,
     vlan: &'a [u16],
     tunnel: Vec<&'static str>,
     client: EndRecord<'a>,
@@ -41,7 +44,7 @@ pub struct FlowRecord<'a> {
     evidence: &'static str,
     matches: Vec<MatchRecord>,
     #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, std::collections::BTreeMap<String, Value>>"))]
-    details: Value,
+    details: Details<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     announced: Option<AnnouncedRecord>,
     service: Option<&'a str>,
@@ -60,7 +63,8 @@ pub struct FlowRecord<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct EndRecord<'a> {
-    ip: String,
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    ip: IpAddr,
     port: u16,
     packets: u64,
     bytes: u64,
@@ -163,7 +167,7 @@ impl<'a> FlowRecord<'a> {
             id: flow::community_id(flow),
             first: flow.first.to_string(),
             last: flow.last.to_string(),
-            transport: flow.transport.to_string(),
+            transport: flow.transport.name(),
             vlan: flow.vlan.ids(),
             tunnel: flow.tunnel.iter().map(|tunnel| tunnel.name()).collect(),
             client: EndRecord::new(judged, Side::Client, signatures),
@@ -174,7 +178,7 @@ impl<'a> FlowRecord<'a> {
             protocol: &identified.protocol,
             evidence: evidence(judged).name(),
             matches: identified.matches.iter().map(|found| MatchRecord::new(found, identified)).collect(),
-            details: details(&identified.facts),
+            details: Details::of(&identified.facts),
             announced: identified.announced.as_deref().map(AnnouncedRecord::new),
             service: judged.service.map(|id| service_name(signatures, id)),
             instance: judged.instance,
@@ -202,7 +206,7 @@ impl<'a> EndRecord<'a> {
         let end = if side == Side::Client { &flow.client } else { &flow.server };
         let (roles, shown, names) = (&judged.roles[at], &judged.shown[at], &judged.names[at]);
         Self {
-            ip: end.endpoint.ip.to_string(),
+            ip: end.endpoint.ip,
             port: end.endpoint.port,
             packets: end.packets,
             bytes: end.bytes,
@@ -421,10 +425,9 @@ pub fn role_name(signatures: &Signatures, id: RoleId) -> Option<&str> {
 
 /// The contract's word for a value of a closed list.
 pub fn word<T: Serialize>(value: &T) -> String {
-    match serde_json::to_value(value) {
-        Ok(Value::String(word)) => word,
-        _ => String::new(),
-    }
+    let mut word = String::with_capacity(24);
+    append_word(&mut word, value);
+    word
 }
 
 /// The contract's word for how sure a direction is.
@@ -436,27 +439,69 @@ pub(super) fn direction_name(direction: Direction) -> &'static str {
     }
 }
 
-/// `{"tls":{"version":"1.3"},"http":{...}}`; a field said twice keeps every different value, as a list.
-pub fn details(facts: &[Fact]) -> Value {
-    let mut all = Map::new();
-    for fact in facts {
-        let Fact::Detail { key: (protocol, field), value } = fact else { continue };
-        let value = value.as_ref();
-        let Value::Object(fields) = all.entry(*protocol).or_insert_with(|| Value::Object(Map::new())) else { continue };
-        match fields.get_mut(*field) {
-            None => {
-                fields.insert((*field).to_owned(), value.clone());
+/// What a flow's protocols state, as `{"tls":{"version":"1.3"},"http":{...}}`; a field said twice keeps every different value, as a list.
+#[derive(Debug)]
+pub struct Details<'a>(Vec<(&'static str, Fields<'a>)>);
+
+/// Fields of one protocol, in the order they were said.
+type Fields<'a> = Vec<(&'static str, Cow<'a, Value>)>;
+
+impl<'a> Details<'a> {
+    /// What these facts state.
+    pub fn of(facts: &'a [Fact]) -> Self {
+        let mut all: Vec<(&'static str, Fields<'a>)> = Vec::new();
+        for fact in facts {
+            let Fact::Detail { key: (protocol, field), value } = fact else { continue };
+            let place = all.iter().position(|(known, _)| known == protocol).unwrap_or_else(|| {
+                all.push((protocol, Vec::new()));
+                all.len() - 1
+            });
+            let fields = &mut all[place].1;
+            match fields.iter_mut().find(|(known, _)| known == field) {
+                None => fields.push((field, Cow::Borrowed(value.as_ref()))),
+                Some((_, known)) => add(known, value.as_ref()),
             }
-            Some(known) if known == value => {}
-            Some(Value::Array(values)) if !value.is_array() => {
-                if !values.contains(value) {
-                    values.push(value.clone());
-                }
-            }
-            Some(known) => *known = Value::Array(vec![known.take(), value.clone()]),
         }
+        Self(all)
     }
-    Value::Object(all)
+
+    /// Protocols in the order they were met, each with its fields.
+    pub fn protocols(&self) -> impl Iterator<Item = (&'static str, &[(&'static str, Cow<'a, Value>)])> {
+        self.0.iter().map(|(protocol, fields)| (*protocol, fields.as_slice()))
+    }
+}
+
+impl Serialize for Details<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all = serializer.serialize_map(Some(self.0.len()))?;
+        for (protocol, fields) in &self.0 {
+            all.serialize_entry(protocol, &FieldsRecord(fields))?;
+        }
+        all.end()
+    }
+}
+
+struct FieldsRecord<'a>(&'a Fields<'a>);
+
+impl Serialize for FieldsRecord<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(field, value)| (field, value)))
+    }
+}
+
+/// Adds another value of a field.
+fn add(known: &mut Cow<'_, Value>, value: &Value) {
+    if **known == *value {
+        return;
+    }
+    match known.to_mut() {
+        Value::Array(values) if !value.is_array() => {
+            if !values.contains(value) {
+                values.push(value.clone());
+            }
+        }
+        first => *first = Value::Array(vec![first.take(), value.clone()]),
+    }
 }
 
 fn is_false(flag: &bool) -> bool {

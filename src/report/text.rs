@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style as Paint};
 use crate::judge::{Coverage, Finding, Judged, Reason, Severity, Unknown, hex};
 use crate::limit;
 use crate::report::frames::numbers;
-use crate::report::paragraph::{shown, wrapped};
+use crate::report::paragraph::{linked, shown, wrapped};
 use crate::report::record::{role_name, service_name, word};
 use crate::report::table::Table;
 use crate::report::{Report, Style, Writer, tap};
@@ -145,7 +145,8 @@ fn write_finding(report: &Report<'_>, place: Option<usize>, finding: &Finding, o
         let whose = if cited.basis == Basis::Document { "document" } else { "source" };
         let words = if cited.verbatim { format!("\"{}\"", cited.quote) } else { cited.quote.clone() };
         let section = if cited.section.is_empty() { String::new() } else { format!(", {}", cited.section) };
-        labelled(out, whose, Some(&format!("{}{section}: {words}", cited.document)))?;
+        let fill = " ".repeat(LABEL.saturating_sub(whose.len()));
+        wrapped(out, &format!("{INDENT}{}{fill}", linked(whose, cited.url.as_deref())), &format!("{}{section}: {words}", cited.document))?;
     }
     if let Some(unknown) = &finding.unknown {
         write_unknown(report, unknown, out)?;
@@ -206,7 +207,7 @@ fn write_drafts(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
 
 fn labelled(out: &mut dyn Write, label: &str, text: Option<&str>) -> io::Result<()> {
     match text {
-        Some(text) if !text.is_empty() => wrapped(out, &format!("{INDENT}{label:9}"), text),
+        Some(text) if !text.is_empty() => wrapped(out, &format!("{INDENT}{label:LABEL$}"), text),
         _ => Ok(()),
     }
 }
@@ -414,6 +415,7 @@ const COMMENTS_SHOWN: usize = 10;
 /// Bytes of a hex dump on one line, as hexdump and Wireshark print them.
 const BYTES_A_LINE: usize = 16;
 const INDENT: &str = "     ";
+const LABEL: usize = 9;
 const HEAD: Paint = Paint::new().bold();
 const WARN: Paint = Paint::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
 

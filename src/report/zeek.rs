@@ -3,13 +3,17 @@
 //! After Zeek's `scripts/base/protocols/conn/main.zeek`, the policies `community-id-logging` and `vlan-logging`, and its ASCII writer
 //! (`src/logging/writers/ascii`). Times are those of the packets, also those of the header.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
+
+use serde::Serialize;
 
 use crate::flow::{ConnState, community_id};
 use crate::judge::Judged;
 use crate::net::{Transport, is_private};
+use crate::report::compact::append_word;
 use crate::report::mark::Mark;
-use crate::report::record::{service_name, word};
+use crate::report::record::service_name;
 use crate::report::{Report, Style, Writer};
 use crate::signature::Signatures;
 use crate::time::Timestamp;
@@ -60,52 +64,79 @@ impl Log<'_> {
         let id = community_id(flow);
         let (client, server) = (&flow.client, &flow.server);
         let lasted = flow.last.since(flow.first);
-        let lasting = |text: String| if lasted.is_zero() { "-".to_owned() } else { text };
         let flag = |yes: bool| if yes { "T" } else { "F" };
         let missed: u64 = flow.tcp.as_ref().map_or(0, |tcp| tcp.missed_bytes.iter().sum());
         self.line.push_str(&seconds(flow.first.nanos()));
         self.cell(&Mark::new(&id, flow.first).uid());
         for end in [client, server] {
-            self.cell(&end.endpoint.ip.to_string());
-            self.cell(&end.endpoint.port.to_string());
+            self.word(&end.endpoint.ip);
+            self.number(end.endpoint.port);
         }
         self.cell(transport(flow.transport));
         self.cell(&or_unset(services(&judged.identified.protocol, flow.transport)));
-        self.cell(&lasting(format!("{}.{:06}", lasted.as_secs(), lasted.subsec_micros())));
-        self.cell(&lasting(client.payload_bytes.to_string()));
-        self.cell(&lasting(server.payload_bytes.to_string()));
+        if lasted.is_zero() {
+            self.line.push_str("\t-\t-\t-");
+        } else {
+            self.cell(&decimal(lasted.as_secs(), lasted.subsec_micros()));
+            self.number(client.payload_bytes);
+            self.number(server.payload_bytes);
+        }
         self.cell(flow.state.map_or("OTH", ConnState::name));
         self.cell(flag(is_private(client.endpoint.ip)));
         self.cell(flag(is_private(server.endpoint.ip)));
-        self.cell(&missed.to_string());
-        self.cell(&or_unset(flow.history.as_str().to_owned()));
+        self.number(missed);
+        self.cell(if flow.history.as_str().is_empty() { "-" } else { flow.history.as_str() });
         for end in [client, server] {
-            self.cell(&end.packets.to_string());
-            self.cell(&end.bytes.to_string());
+            self.number(end.packets);
+            self.number(end.bytes);
         }
         self.cell("-");
-        self.cell(&flow.transport.0.to_string());
+        self.number(flow.transport.0);
         self.cell(&id);
-        let vlan = |place: usize| flow.vlan.ids().get(place).map_or_else(|| "-".to_owned(), ToString::to_string);
-        self.cell(&vlan(0));
-        self.cell(&vlan(1));
+        for place in 0..2 {
+            match flow.vlan.ids().get(place) {
+                Some(id) => self.number(*id),
+                None => self.cell("-"),
+            }
+        }
     }
 
     /// Ours.
     fn verdict(&mut self, judged: &Judged) {
-        let service = judged.service.map_or_else(|| "-".to_owned(), |id| escaped(service_name(self.signatures, id)));
-        let reasons: Vec<String> = judged.reasons.iter().map(word).collect();
-        self.cell(&set(&judged.identified.protocol));
+        let service = judged.service.map_or(Cow::Borrowed("-"), |id| escaped(service_name(self.signatures, id)));
+        self.set(&judged.identified.protocol);
         self.cell(&service);
-        self.cell(&word(&judged.verdict));
-        self.cell(&set(&reasons));
-        self.cell(&word(&judged.outcome));
+        self.word(&judged.verdict);
+        self.set(&judged.reasons);
+        self.word(&judged.outcome);
         self.cell(judged.cause.as_ref().map_or("-", |cause| cause.rule));
     }
 
     fn cell(&mut self, text: &str) {
         self.line.push('\t');
         self.line.push_str(text);
+    }
+
+    fn number(&mut self, number: impl itoa::Integer) {
+        self.cell(itoa::Buffer::new().format(number));
+    }
+
+    /// A word of a closed list, or an address.
+    fn word(&mut self, value: &impl Serialize) {
+        self.line.push('\t');
+        append_word(&mut self.line, value);
+    }
+
+    /// Words of closed lists as a set or vector.
+    fn set(&mut self, words: &[impl Serialize]) {
+        let mut between = '\t';
+        for word in words {
+            self.line.push(std::mem::replace(&mut between, ','));
+            append_word(&mut self.line, word);
+        }
+        if words.is_empty() {
+            self.cell("(empty)");
+        }
     }
 }
 
@@ -149,22 +180,16 @@ fn services(protocols: &[&'static str], transport: Transport) -> String {
     names.join(",")
 }
 
-/// Words of closed lists as a set or vector.
-fn set<T: AsRef<str>>(words: &[T]) -> String {
-    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
-    if words.is_empty() { "(empty)".to_owned() } else { words.join(",") }
-}
-
 fn or_unset(text: String) -> String {
     if text.is_empty() { "-".to_owned() } else { text }
 }
 
 /// A string as the ASCII writer puts it: nothing in it ends a column or a line, and none reads as unset.
-fn escaped(text: &str) -> String {
+fn escaped(text: &str) -> Cow<'_, str> {
     match text {
-        "-" => "\\x2d".to_owned(),
-        "(empty)" => "\\x28empty)".to_owned(),
-        _ if text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'\\') => text.to_owned(),
+        "-" => "\\x2d".into(),
+        "(empty)" => "\\x28empty)".into(),
+        _ if text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'\\') => text.into(),
         _ => text
             .bytes()
             .map(|byte| match byte {
@@ -172,7 +197,8 @@ fn escaped(text: &str) -> String {
                 b' '..=b'~' => char::from(byte).to_string(),
                 _ => format!("\\x{byte:02x}"),
             })
-            .collect(),
+            .collect::<String>()
+            .into(),
     }
 }
 
@@ -180,7 +206,16 @@ fn escaped(text: &str) -> String {
 fn seconds(nanos: i64) -> String {
     let sign = if nanos < 0 { "-" } else { "" };
     let micros = nanos.unsigned_abs() / 1_000;
-    format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+    // What is left after the division is below a million.
+    [sign, &decimal(micros / 1_000_000, (micros % 1_000_000) as u32)].concat()
+}
+
+/// `12.000345`: whole seconds and microseconds below one.
+fn decimal(seconds: u64, micros: u32) -> String {
+    let (mut whole, mut part) = (itoa::Buffer::new(), itoa::Buffer::new());
+    // A one in front keeps the zeros.
+    let part = part.format(1_000_000 + micros);
+    [whole.format(seconds), ".", part.get(1..).unwrap_or_default()].concat()
 }
 
 /// `2026-11-20-15-24-54`.

@@ -118,7 +118,7 @@ fn findings(day: &Day, exchanges: usize) -> Vec<Finding> {
         memory: portbook::limit::MEMORY,
         signatures: Signatures::built_in(),
         site: site(day),
-        records: false,
+        telling: portbook::judge::Telling::Judgement,
         accounts: false,
         stop: &std::sync::atomic::AtomicBool::new(false),
     };

@@ -27,9 +27,10 @@ use self::session::{Session, Signals};
 use self::systemd::Manager;
 use self::teller::Teller;
 use crate::app::args::{Evidence as TypedEvidence, Watch as Typed};
+use crate::app::place::{choice, fit, standard};
 use crate::app::reading::stop_on_signal;
 use crate::app::settings::{self, Basis};
-use crate::app::{Exit, Failure, choice, evidence as asked, stdout, written};
+use crate::app::{Exit, Failure, evidence as asked, written};
 use crate::capture::live::{self, Live, Options};
 use crate::flow;
 use crate::identify::Books;
@@ -44,7 +45,7 @@ use crate::report::paragraph::shown;
 /// Watches until a signal, or for as long as was asked.
 pub fn run(typed: &Typed) -> Result<Exit, Failure> {
     if typed.list {
-        return written(list(&mut stdout(typed.look.color))).map(|()| Exit::Done);
+        return written(standard(true, typed.look.color, |mut out| list(&mut out))).map(|()| Exit::Done);
     }
     asked::check(&TypedEvidence { evidence: typed.evidence.clone() }, &[], typed.output.as_deref())?;
     let basis = Basis::load(&typed.reading)?;
@@ -88,7 +89,7 @@ pub fn run(typed: &Typed) -> Result<Exit, Failure> {
         covered = held.covered;
     }
     let flows = flow::Settings { keep_duplicates: typed.reading.keep_duplicates, ..flow::Settings::default() };
-    let manner = Manner { flows, memory, records: telling.tells_flows(), recent };
+    let manner = Manner { flows, memory, telling: telling.tells(), recent };
     let books = Books::default();
     let confine = || {
         if !typed.keep_rights
@@ -107,7 +108,10 @@ fn target(typed: &Typed, paints: bool) -> io::Result<Target> {
     let color = choice(typed.look.color);
     let rotation = Rotation { size: typed.rotate_size.map(|size| size as u64), age: typed.rotate_time, gzip: typed.gzip, keep: typed.keep };
     Ok(match &typed.output {
-        None => Target::Standard(color),
+        None => {
+            fit(typed.look.color);
+            Target::Standard(color)
+        }
         Some(path) => Target::File(Rotating::create(path, rotation, paints && color != ColorChoice::Always)?),
     })
 }

@@ -15,7 +15,7 @@ use crate::app::{Exit, Failure};
 use crate::capture::SourceError;
 use crate::capture::live::Clock;
 use crate::identify::Books;
-use crate::judge::Covered;
+use crate::judge::{Covered, Telling};
 use crate::pipeline::watch::{Feed, Parts, State, Watch};
 use crate::report::Report;
 use crate::report::paragraph::shown;
@@ -71,10 +71,11 @@ impl Session<'_> {
         let (mut basis, mut parts): (Basis, Option<Parts>) = (basis, None);
         self.manager.tell("READY=1");
         loop {
-            let (signatures, site, records) = (&basis.signatures, basis.site.clone(), self.typed.format == "ndjson");
+            let (signatures, site) = (&basis.signatures, basis.site.clone());
+            let telling = if self.typed.format == "ndjson" { Telling::Everything } else { Telling::Judgement };
             let mut watch = match parts.take() {
-                None => Watch::new(signatures, site, self.books, records),
-                Some(parts) => Watch::succeed(signatures, site, self.books, records, parts),
+                None => Watch::new(signatures, site, self.books, telling),
+                Some(parts) => Watch::succeed(signatures, site, self.books, telling, parts),
             };
             watch.cover_also(&std::mem::take(&mut self.covered));
             match self.under(feed, watch, &mut clock, &mut times) {

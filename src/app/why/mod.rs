@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::app::args::{Why, WhyFormat};
+use crate::app::place::put;
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::Basis;
-use crate::app::{Exit, Failure, output, target};
+use crate::app::{Exit, Failure};
 use crate::flow::community_id;
-use crate::judge::{Ends, Finding, Judged, Selection, display_filter};
+use crate::judge::{Ends, Finding, Judged, Selection, Telling, display_filter};
 use crate::limit::{FLOWS_EXPLAINED, NEIGHBOURS_NAMED};
 use crate::pipeline::{self, Plan};
 use crate::report::Report;
@@ -41,7 +42,7 @@ pub fn run(typed: &Why) -> Result<Exit, Failure> {
     let query = Query::read(&typed.flow).map_err(|error| Failure::Usage(format!("--flow {}: {error}", typed.flow)))?;
     let basis = Basis::load(&typed.reading)?;
     let (stop, progress) = (stop_on_signal(), Progress::new(typed.quiet));
-    let plan = Plan { accounts: true, ..basis.plan(&typed.reading, &typed.captures, true, &stop) };
+    let plan = Plan { accounts: true, ..basis.plan(&typed.reading, &typed.captures, Telling::Everything, &stop) };
     let mut told = Told { asked: &typed.flow, flows: Vec::new(), more: 0, ends: Ends::default(), neighbours: BTreeMap::new(), near: 0 };
     let report = pipeline::run(plan, &|done, all| progress.show(done, all), &mut |judged| told.hear(&query, judged)).map_err(Failure::Capture);
     progress.clear();
@@ -50,17 +51,16 @@ pub fn run(typed: &Why) -> Result<Exit, Failure> {
     if told.flows.is_empty() {
         return Err(Failure::Usage(told.nothing(&query, &report)));
     }
-    print(typed, &told, &report, &basis).map_err(|error| Failure::Output { target: target(typed.output.as_deref()), error })?;
+    let text = typed.format == WhyFormat::Text;
+    put(typed.output.as_deref(), text, typed.look.color, |out| print(typed, &told, &report, &basis, out))?;
     Ok(if unread { Exit::Capture } else { Exit::Done })
 }
 
-fn print(typed: &Why, told: &Told<'_>, report: &Report<'_>, basis: &Basis) -> io::Result<()> {
-    let mut out = output(typed.output.as_deref(), typed.format == WhyFormat::Text, typed.look.color)?;
+fn print(typed: &Why, told: &Told<'_>, report: &Report<'_>, basis: &Basis, mut out: &mut dyn Write) -> io::Result<()> {
     match typed.format {
-        WhyFormat::Text => text::write(told, report, &basis.site, &mut out)?,
-        WhyFormat::Json => record::write(told, report, &basis.site, &mut out)?,
+        WhyFormat::Text => text::write(told, report, &basis.site, &mut out),
+        WhyFormat::Json => record::write(told, report, &basis.site, &mut out),
     }
-    out.flush()
 }
 
 impl Told<'_> {

@@ -14,7 +14,7 @@ use crate::net::Side;
 use crate::report::Report;
 use crate::report::frames::numbers;
 use crate::report::paragraph::{count, labelled, shown, wrapped};
-use crate::report::record::{details, evidence, role_name, service_name, word};
+use crate::report::record::{Details, evidence, role_name, service_name, word};
 use crate::report::text::grouped;
 use crate::signature::Signatures;
 
@@ -146,11 +146,9 @@ impl Teller<'_> {
                 labelled(out, "Begins", &format!("the {side} with {}", hex(bytes)))?;
             }
         }
-        if let Value::Object(details) = details(&identified.facts) {
-            for (protocol, fields) in &details {
-                let fields = fields.as_object().into_iter().flatten().map(|(field, value)| format!("{} {}", field.replace('_', " "), plain(value)));
-                labelled(out, "It says", &format!("{protocol}: {}", fields.collect::<Vec<_>>().join(", ")))?;
-            }
+        for (protocol, fields) in Details::of(&identified.facts).protocols() {
+            let fields = fields.iter().map(|(field, value)| format!("{} {}", field.replace('_', " "), plain(value)));
+            labelled(out, "It says", &format!("{protocol}: {}", fields.collect::<Vec<_>>().join(", ")))?;
         }
         if let Some(promise) = &identified.announced {
             let (client, server) = promise.parent;

@@ -1,10 +1,8 @@
 //! The hellos of TLS, which DTLS and QUIC share: what is read of them, and JA4.
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
 
-use crate::identify::wire::{Cursor, host_name, in_hex, printable};
+use crate::identify::wire::{Cursor, hex_digit, host_name, in_hex, printable};
 use crate::limit;
 
 use super::{Fact, NameSource, Said, Side};
@@ -286,9 +284,11 @@ fn sorted(mut values: Vec<u16>) -> Vec<u16> {
 fn hex_list(values: Vec<u16>) -> String {
     let mut list = String::with_capacity(values.len() * 5);
     for value in values {
-        let comma = if list.is_empty() { "" } else { "," };
-        // A string takes whatever is written to it.
-        let _ = write!(list, "{comma}{value:04x}");
+        if !list.is_empty() {
+            list.push(',');
+        }
+        let [high, low] = value.to_be_bytes();
+        list.extend([high >> 4, high & 0x0f, low >> 4, low & 0x0f].map(hex_digit));
     }
     list
 }

@@ -59,7 +59,7 @@ impl<'a> Learner<'a> {
         }
     }
 
-    /// Enters a judged flow; it must tell all that its ends show ([`Plan::records`](crate::judge::Judge::with_records)).
+    /// Enters a judged flow; it must tell all that its ends show ([`Telling::Everything`](crate::judge::Telling)).
     pub fn add(&mut self, judged: &Judged) {
         let flow = &judged.identified.flow;
         self.span = Some(self.span.map_or((flow.first, flow.last), |(first, last)| (first.min(flow.first), last.max(flow.last))));

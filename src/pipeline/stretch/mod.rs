@@ -13,7 +13,7 @@ use crate::capture::{self, Frame, Options, Progress, Source, SourceError};
 use crate::decode::{self, Packet};
 use crate::flow::{Data, Flow, FlowTable, Observer, Parties, Slot, Want};
 use crate::identify::{Books, Identifier};
-use crate::judge::Site;
+use crate::judge::{Site, Telling};
 use crate::limit::BATCH;
 use crate::report::{Format, Style};
 use crate::signature::Signatures;
@@ -143,7 +143,7 @@ fn judged(load: &Load<'_>) -> Result<u64, SourceError> {
         memory: load.memory,
         signatures: Signatures::built_in(),
         site: Site::default(),
-        records: false,
+        telling: Telling::Judgement,
         accounts: false,
         stop: &stop,
     };

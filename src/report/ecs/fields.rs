@@ -1,5 +1,6 @@
 //! The sets of fields of the Elastic Common Schema that portbook fills, each named as the schema names it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -8,6 +9,7 @@ use serde_json::Value;
 
 use crate::decode::VlanStack;
 use crate::flow::{ConnState, End, Ended};
+use crate::identify::wire::hex_digit;
 use crate::identify::{Fact, Identified};
 use crate::judge::{Confidence, Finding, Judged, Named, Occurrence, Outcome, Reason, Severity, Verdict};
 use crate::net::{Endpoint, Mac, Transport, is_group, is_private};
@@ -124,7 +126,7 @@ impl Default for Observer {
 /// `source.*` and `destination.*`
 #[derive(Serialize)]
 pub(super) struct EndFields<'a> {
-    address: String,
+    address: Address<'a>,
     ip: IpAddr,
     port: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,7 +143,7 @@ impl<'a> EndFields<'a> {
     pub fn of_flow(end: &End, names: &'a [Named]) -> Self {
         let Endpoint { ip, port } = end.endpoint;
         Self {
-            address: ip.to_string(),
+            address: Address::Ip(ip),
             ip,
             port,
             mac: end.mac.map(mac),
@@ -152,21 +154,36 @@ impl<'a> EndFields<'a> {
     }
 
     /// `address` is what the finding says: an address, a network or a role.
-    pub fn of_finding(end: Endpoint, said: &str) -> Self {
-        Self { address: said.to_owned(), ip: end.ip, port: end.port, mac: None, domain: None, packets: None, bytes: None }
+    pub fn of_finding(end: Endpoint, said: &'a str) -> Self {
+        Self { address: Address::Said(said), ip: end.ip, port: end.port, mac: None, domain: None, packets: None, bytes: None }
     }
+}
+
+/// What stands under `address`: what the flow or the finding says.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Address<'a> {
+    Ip(IpAddr),
+    Said(&'a str),
 }
 
 /// As RFC 7042 writes it and ECS asks: upper case, hyphens.
 fn mac(mac: Mac) -> String {
-    mac.to_string().replace(':', "-").to_ascii_uppercase()
+    let mut text = String::with_capacity(17);
+    for byte in mac.0 {
+        if !text.is_empty() {
+            text.push('-');
+        }
+        text.extend([byte >> 4, byte & 0x0f].map(|nibble| hex_digit(nibble).to_ascii_uppercase()));
+    }
+    text
 }
 
 /// `network.*`
 #[derive(Serialize)]
 pub(super) struct Network<'a> {
     r#type: &'static str,
-    transport: String,
+    transport: Cow<'static, str>,
     iana_number: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'a str>,
@@ -194,7 +211,7 @@ struct Inner {
 
 impl<'a> Network<'a> {
     fn between(transport: Transport, client: Endpoint, server: Endpoint, community_id: String) -> Self {
-        let transport_name = if transport == Transport::ICMP6 { "ipv6-icmp".to_owned() } else { transport.to_string() };
+        let transport_name = if transport == Transport::ICMP6 { "ipv6-icmp".into() } else { transport.name() };
         Self {
             r#type: if client.ip.is_ipv4() { "ipv4" } else { "ipv6" },
             transport: transport_name,
