@@ -29,6 +29,26 @@ fn a_reader_of_zeeks_logs_reads_the_same_flows() {
     }
 }
 
+/// Zeek's own tool for its logs; Debian has it under the name that it had when Zeek was Bro.
+#[test]
+fn zeek_cut_prints_a_line_for_each_flow() {
+    let Some(cut) = ["zeek-cut", "bro-cut"].into_iter().find(|name| Command::new(name).arg("-h").output().is_ok()) else {
+        println!("skipped: neither zeek-cut nor bro-cut is installed");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    for capture in captures() {
+        let log = folder.path().join("conn.log");
+        fs::write(&log, analyze("zeek", &capture)).expect("the log can be written");
+        let cut = said(Command::new(cut).args(["id.orig_h", "id.resp_p", "portbook.verdict"]).stdin(fs::File::open(&log).expect("the log")));
+        let due = flows(&capture)
+            .iter()
+            .map(|flow| format!("{}\t{}\t{}", flow["client"]["ip"], flow["server"]["port"], flow["verdict"]).replace('"', ""))
+            .collect::<Vec<_>>();
+        assert_eq!(cut.lines().collect::<Vec<_>>(), due, "{}", capture.display());
+    }
+}
+
 /// Recipes as they stand in guides to `eve.json`: flows by protocol, bytes by talker, alerts by signature, names that were asked for, TLS by server name.
 #[test]
 fn jq_recipes_for_eve_give_what_portbook_knows() {
@@ -119,7 +139,7 @@ fn duckdb_reads_the_tables_of_parquet_files() {
         due.sort_by(|(one, _), (other, _)| one.cmp(other));
         assert_eq!(read[2], Value::from_iter(due.into_iter().map(|(service, coverage)| vec![service.into(), coverage])), "rows of {}", capture.display());
         if !flows.is_empty() {
-            assert_eq!(read[3][0], serde_json::json!(["TIMESTAMP_NS WITH TIME ZONE", "USMALLINT", "UBIGINT", "USMALLINT[]", "VARCHAR[]"]));
+            assert_eq!(read[3][0], serde_json::json!(["TIMESTAMPTZ_NS", "USMALLINT", "UBIGINT", "USMALLINT[]", "VARCHAR[]"]));
         }
     }
 }

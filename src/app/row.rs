@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use crate::net::Transport;
-use crate::report::paragraph::{labelled, listed, shown};
+use crate::report::paragraph::{labelled, linked, listed, wrapped};
 use crate::signature::{Basis, Citation, Direction, PromiseKind, RoleId, Service, Signatures};
 
 /// Tells a row: who asks whom, since when, what the bytes are, what is written, what stops without it. `port` is the one that was asked for.
 pub fn tell(all: &Signatures, service: &Service, port: Option<u16>, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}", shown(&heading(service)))?;
+    wrapped(out, "", &heading(service))?;
     labelled(out, "Who", &format!("{}; {}", ends(all, service), direction(service.direction)))?;
     labelled(out, "Port", &port_line(service, port))?;
     labelled(out, "Bytes", &bytes(service))?;
@@ -38,7 +38,7 @@ pub fn tell(all: &Signatures, service: &Service, port: Option<u16>, out: &mut dy
 
 /// The row in two lines: id and name, then port, ends and protocol.
 pub fn brief(all: &Signatures, service: &Service, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}", shown(&heading(service)))?;
+    wrapped(out, "", &heading(service))?;
     labelled(out, "", &format!("{}; {}; {}", where_at(service), ends(all, service), service.protocol_name))
 }
 
@@ -73,7 +73,10 @@ pub fn cite(all: &Signatures, document: u16, basis: Basis, citation: &Citation, 
     let words = if citation.verbatim { format!("\"{}\"", citation.quote) } else { citation.quote.clone() };
     let section = if citation.section.is_empty() { String::new() } else { format!(", {}", citation.section) };
     match basis {
-        Basis::Document => labelled(out, "Document", &format!("the document says: {words} ({}, \"{}\"{section})", document.vendor_name, document.title)),
+        Basis::Document => {
+            let label = linked("Document", citation.url.as_deref().or(document.url.as_deref()));
+            wrapped(out, &format!("  {label}   "), &format!("the document says: {words} ({}, \"{}\"{section})", document.vendor_name, document.title))
+        }
         Basis::User => labelled(out, "Your file", &format!("says: {words} ({}, \"{}\"{section})", document.vendor_name, document.title)),
         Basis::Supplement => {
             let source = citation.url.as_deref().unwrap_or("another source");

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style as Paint};
 use crate::judge::{Coverage, Finding, Judged, Reason, Severity, Unknown, hex};
 use crate::limit;
 use crate::report::frames::numbers;
-use crate::report::paragraph::{linked, shown, wrapped};
+use crate::report::paragraph::{Page, linked, shown, width, wrapped};
 use crate::report::record::{role_name, service_name, word};
 use crate::report::table::Table;
 use crate::report::{Report, Style, Writer, tap};
@@ -138,7 +138,13 @@ fn write_finding(report: &Report<'_>, place: Option<usize>, finding: &Finding, o
     let paint = paint(finding.severity);
     let title = format!("{}: {}", finding.about, finding.rule.replace('_', " "));
     let place = place.map_or_else(|| INDENT.to_owned(), |place| format!("{place:3}. "));
-    writeln!(out, "{place}{paint}{:6}{paint:#} {HEAD}{}{HEAD:#}", word(&finding.severity), shown(&title))?;
+    let severity = format!("{place}{paint}{:6}{paint:#} ", word(&finding.severity));
+    // Colours end with their line, so a heading that takes several has none.
+    if width(&severity) + width(&title) <= Page::now().columns {
+        writeln!(out, "{severity}{HEAD}{}{HEAD:#}", shown(&title))?;
+    } else {
+        wrapped(out, &severity, &title)?;
+    }
     wrapped(out, INDENT, &finding.says)?;
     labelled(out, "breaks", finding.consequence.as_deref())?;
     if let Some(cited) = &finding.citation {

@@ -260,21 +260,27 @@ fn gathered(links: BTreeMap<Link, Traffic>) -> BTreeMap<Link, Traffic> {
 
 fn together(links: BTreeMap<Link, Traffic>, end: fn(&Link) -> &Node, with: fn(Link, Node) -> Link) -> BTreeMap<Link, Traffic> {
     // Links that differ in this end alone, and end alike.
-    let alike = |link: &Link, traffic: &Traffic| (with(link.clone(), Node::Hosts(BTreeSet::new())), traffic.end(), traffic.verdict());
-    let mut hosts: BTreeMap<(Link, End, Verdict), BTreeSet<IpAddr>> = BTreeMap::new();
-    for (link, traffic) in &links {
-        if let Node::Host(ip) = end(link) {
-            hosts.entry(alike(link, traffic)).or_default().insert(*ip);
-        }
-    }
+    let mut groups: BTreeMap<(Link, End, Verdict), Vec<(Link, Traffic)>> = BTreeMap::new();
     let mut joined: BTreeMap<Link, Traffic> = BTreeMap::new();
     for (link, traffic) in links {
-        let many = hosts.get(&alike(&link, &traffic)).filter(|hosts| matches!(end(&link), Node::Host(_)) && hosts.len() > limit::HTML_HOSTS_APART);
-        let link = match many {
-            Some(hosts) => with(link, Node::Hosts(hosts.clone())),
-            None => link,
-        };
-        joined.entry(link).or_default().merge(traffic);
+        if matches!(end(&link), Node::Host(_)) {
+            let alike = (with(link.clone(), Node::Hosts(BTreeSet::new())), traffic.end(), traffic.verdict());
+            groups.entry(alike).or_default().push((link, traffic));
+        } else {
+            joined.entry(link).or_default().merge(traffic);
+        }
+    }
+    for ((link, ..), group) in groups {
+        let hosts: BTreeSet<IpAddr> = group.iter().filter_map(|(link, _)| if let Node::Host(ip) = end(link) { Some(*ip) } else { None }).collect();
+        let many = (hosts.len() > limit::HTML_HOSTS_APART).then(|| with(link, Node::Hosts(hosts)));
+        let mut all = Traffic::default();
+        for (link, traffic) in group {
+            // The hosts of a group are compared once, and not with each of its links.
+            if many.is_some() { all.merge(traffic) } else { joined.entry(link).or_default().merge(traffic) }
+        }
+        if let Some(link) = many {
+            joined.entry(link).or_default().merge(all);
+        }
     }
     joined
 }

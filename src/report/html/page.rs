@@ -37,23 +37,23 @@ impl<'a> Page<'a> {
 
     /// Text, escaped; letters that would command a terminal or rearrange the line are written as their codes.
     pub fn text(&mut self, text: impl Display) -> io::Result<()> {
-        self.escape(&text)?;
-        self.out.write_all(self.escaped.as_bytes())
+        let text = escaped((&mut self.plain, &mut self.escaped), &text)?;
+        self.out.write_all(text.as_bytes())
     }
 
     /// An element's beginning.
     pub fn open(&mut self, name: &'static str, attributes: Attributes<'_>) -> io::Result<()> {
-        write!(self.out, "<{name}")?;
+        self.put(["<", name])?;
         for (attribute, value) in attributes {
-            self.escape(value)?;
-            write!(self.out, " {attribute}=\"{}\"", self.escaped)?;
+            let value = escaped((&mut self.plain, &mut self.escaped), value)?;
+            [" ", *attribute, "=\"", value, "\""].into_iter().try_for_each(|part| self.out.write_all(part.as_bytes()))?;
         }
         self.out.write_all(b">")
     }
 
     /// An element's end.
     pub fn close(&mut self, name: &'static str) -> io::Result<()> {
-        write!(self.out, "</{name}>")
+        self.put(["</", name, ">"])
     }
 
     /// An element that holds nothing but text.
@@ -124,22 +124,31 @@ impl<'a> Page<'a> {
         self.element("td", &[("class", &"num")], text)
     }
 
-    fn escape(&mut self, text: &dyn Display) -> io::Result<()> {
-        self.plain.clear();
-        self.escaped.clear();
-        write!(self.plain, "{text}").map_err(io::Error::other)?;
-        for letter in shown(&self.plain).chars() {
-            match letter {
-                '&' => self.escaped.push_str("&amp;"),
-                '<' => self.escaped.push_str("&lt;"),
-                '>' => self.escaped.push_str("&gt;"),
-                '"' => self.escaped.push_str("&quot;"),
-                '\'' => self.escaped.push_str("&#39;"),
-                other => self.escaped.push(other),
-            }
-        }
-        Ok(())
+    fn put<const N: usize>(&mut self, markup: [&'static str; N]) -> io::Result<()> {
+        markup.into_iter().try_for_each(|part| self.out.write_all(part.as_bytes()))
     }
+}
+
+/// The text as it may stand in markup. Nearly all texts of a table may stand there as they are, and are told from the others many bytes at a time.
+fn escaped<'s>((plain, escaped): (&'s mut String, &'s mut String), text: &dyn Display) -> io::Result<&'s str> {
+    plain.clear();
+    write!(plain, "{text}").map_err(io::Error::other)?;
+    let harmless = |byte: u8| matches!(byte, b' '..=b'~') & !matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'');
+    if plain.bytes().fold(true, |only, byte| only & harmless(byte)) {
+        return Ok(plain);
+    }
+    escaped.clear();
+    for letter in shown(plain).chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    Ok(escaped)
 }
 
 /// A coordinate: a tenth of a pixel is enough for any printer.
