@@ -1,7 +1,7 @@
 //! JSON on one line, byte for byte as serde_json writes it (its own tests below hold it to that), for records that come by the hundred thousand.
 //!
 //! serde_json looks at each byte of each field's name as if it could need escaping, and hands every piece of a few bytes to the output by itself; here names of
-//! fields are copied, texts looked at as a whole, and the output gets a record at once. A flow record costs a third so. What is rare (escapes, fractions) is serde_json's.
+//! fields are copied, texts looked at as a whole, and the output gets a record at once. A flow record costs less than half so. What is rare (escapes, fractions) is serde_json's.
 
 use std::io::{self, Write};
 
