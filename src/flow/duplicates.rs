@@ -8,7 +8,6 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
@@ -64,7 +63,7 @@ pub struct Duplicates {
 }
 
 /// A packet and the places where it was captured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Seen {
     fingerprint: u64,
     time: Timestamp,
@@ -76,7 +75,7 @@ struct Seen {
 }
 
 /// Where a packet was captured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sighting {
     interface: u32,
     ttl: u8,
@@ -88,27 +87,27 @@ struct Sighting {
 impl Duplicates {
     /// Whether the packet is a copy of one that came before, within [`DUPLICATE_WINDOW`] of packet time. Call it once for every packet, fragments
     /// before they are gathered; packets of both directions between two addresses must come to the same instance. `now` is the latest time of any packet so far,
-    /// those of other shards included: so the answer does not depend on what else this one holds.
-    pub fn is_copy(&mut self, packet: &Packet<'_>, now: Timestamp) -> Option<DuplicateKind> {
+    /// those of other shards included: so the answer does not depend on what else this one holds. `ends` is a hash of the packet's flow and direction, where it has
+    /// a flow and is no fragment.
+    pub fn is_copy(&mut self, packet: &Packet<'_>, now: Timestamp, ends: Option<u64>) -> Option<DuplicateKind> {
         let Content::Ip(ip, header) = &packet.content else { return None };
-        self.forget(now);
-        let fingerprint = self.fingerprint(packet, ip, header);
-        let sighting = Sighting { interface: packet.interface, ttl: ip.ttl, vlan: packet.vlan, tunnel: packet.tunnel, mac: packet.mac };
+        let fingerprint = self.fingerprint(packet, ip, header, ends);
         let Some(number) = self.find(fingerprint) else {
-            self.remember(fingerprint, packet.time, sighting);
+            self.remember(fingerprint, packet, ip);
             return None;
         };
+        let sighting = Sighting::of(packet, ip);
         // Without a header to compare, equal bytes cut short may be two packets.
         let told_apart = ip.ident != 0 && (*header != Header::None || ip.fragment.is_some() || !packet.payload.is_empty());
         let place = self.place(number);
         let seen = self.ring.get_mut(place)?;
         let apart = packet.time.since(seen.time).max(seen.time.since(packet.time));
-        // One that came late may lie behind others that are remembered for longer.
+        // They are forgotten now and then, and one that came late may lie behind others.
         let is_remembered = now.nanos_since(seen.time) <= REMEMBERED;
         let kind = if is_remembered && apart <= DUPLICATE_WINDOW { seen.kind_of(&sighting, told_apart) } else { None };
         if kind.is_none() {
             // Found before the older one from now on.
-            self.remember(fingerprint, packet.time, sighting);
+            self.remember(fingerprint, packet, ip);
         } else if seen.copies.len() + 1 < COPIES_OF_A_PACKET && !seen.has(&sighting) {
             seen.copies.push(sighting);
         }
@@ -116,34 +115,35 @@ impl Duplicates {
     }
 
     /// What stays the same in every copy of a packet. Fields are hashed a word at a time: this is done for every packet.
-    fn fingerprint(&self, packet: &Packet<'_>, ip: &Ip, header: &Header) -> u64 {
+    fn fingerprint(&self, packet: &Packet<'_>, ip: &Ip, header: &Header, ends: Option<u64>) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        hash_ends(ip.source, ip.destination, &mut hasher);
-        hasher.write_u64(word(ip.ident, ip.len));
-        hasher.write_u64(u64::from(packet.payload_len) << 8 | u64::from(ip.transport.0));
-        if let Some(fragment) = ip.fragment {
-            hasher.write_u64(word(fragment.offset, u32::from(fragment.more)));
+        match ends {
+            Some(ends) => hasher.write_u64(ends),
+            None => hash_ends(ip, header, &mut hasher),
         }
+        hasher.write_u64(word(ip.ident, ip.len));
         match header {
             Header::Tcp(tcp) => {
                 hasher.write_u64(word(tcp.sequence, tcp.acknowledgment));
                 let rest = u32::from(tcp.window) << 16 | u32::from(tcp.flags.0) << 8 | u32::from(tcp.header_len);
-                hasher.write_u64(word(ports(tcp.source, tcp.destination), rest));
+                hasher.write_u64(word(packet.payload_len, rest));
             }
-            Header::Udp { source, destination } | Header::Ports { source, destination } => hasher.write_u32(ports(*source, *destination)),
-            Header::Sctp { source, destination, chunk } => {
-                hasher.write_u64(word(ports(*source, *destination), chunk.map_or(0, |chunk| 1 + u32::from(chunk))));
+            Header::Sctp { chunk, .. } => hasher.write_u64(word(packet.payload_len, chunk.map_or(0, |chunk| 1 + u32::from(chunk)))),
+            Header::Icmp { kind, code, rest } => {
+                hasher.write_u64(word(packet.payload_len, u32::from_be_bytes([0, 0, *kind, *code])));
+                hasher.write_u32(u32::from_be_bytes(*rest));
             }
-            Header::Icmp { kind, code, rest } => hasher.write_u64(word(u32::from_be_bytes([0, 0, *kind, *code]), u32::from_be_bytes(*rest))),
-            Header::None => {}
+            Header::Udp { .. } | Header::Ports { .. } | Header::None => hasher.write_u32(packet.payload_len),
         }
         // A change within a payload of equal length shows at its end, if not in its first bytes.
         let payload = packet.payload;
-        if payload.len() <= 2 * PAYLOAD_COMPARED {
-            hasher.write(payload);
+        if let (Some(first), Some(last)) = (payload.first_chunk::<PAYLOAD_COMPARED>(), payload.last_chunk::<PAYLOAD_COMPARED>()) {
+            for [low, high] in [halves(*first), halves(*last)] {
+                hasher.write_u64(low);
+                hasher.write_u64(high);
+            }
         } else {
-            hasher.write(payload.get(..PAYLOAD_COMPARED).unwrap_or_default());
-            hasher.write(payload.get(payload.len() - PAYLOAD_COMPARED..).unwrap_or_default());
+            hasher.write(payload);
         }
         hasher.finish()
     }
@@ -179,29 +179,25 @@ impl Duplicates {
         fingerprint as usize & self.newest.len().wrapping_sub(1)
     }
 
-    fn remember(&mut self, fingerprint: u64, time: Timestamp, sighting: Sighting) {
+    fn remember(&mut self, fingerprint: u64, packet: &Packet<'_>, ip: &Ip) {
         if self.len() >= DUPLICATES_REMEMBERED {
             self.first = self.first.wrapping_add(1);
         }
-        let number = self.next;
-        let mut seen = Seen { fingerprint, time, before: number, sighting, copies: ThinVec::new() };
         if self.len() >= self.ring.len() {
-            self.grow(&seen);
+            self.resize((2 * self.ring.len()).max(LEAST_RING));
         }
+        let number = self.next;
         self.next = self.next.wrapping_add(1);
         let (bucket, place) = (self.bucket(fingerprint), self.place(number));
-        if let Some(newest) = self.newest.get_mut(bucket) {
-            seen.before = std::mem::replace(newest, number);
-        }
+        let before = self.newest.get_mut(bucket).map_or(number, |newest| std::mem::replace(newest, number));
         if let Some(to) = self.ring.get_mut(place) {
-            *to = seen;
+            *to = Seen { fingerprint, time: packet.time, before, sighting: Sighting::of(packet, ip), copies: ThinVec::new() };
         }
     }
 
-    /// Twice as many places and buckets: bursts fill them, quiet captures never need many. New places hold `any` until they are filled.
-    fn grow(&mut self, any: &Seen) {
-        let room = (2 * self.ring.len()).max(256);
-        let old = std::mem::replace(&mut self.ring, vec![any.clone(); room]);
+    /// Other numbers of places and buckets: bursts fill many, quiet captures never need them.
+    fn resize(&mut self, room: usize) {
+        let old = std::mem::replace(&mut self.ring, vec![Seen::default(); room]);
         // Numbers of nobody: just older than the oldest.
         self.newest = vec![self.first.wrapping_sub(1); room];
         let oldest = self.first as usize & old.len().wrapping_sub(1);
@@ -214,10 +210,14 @@ impl Duplicates {
         }
     }
 
-    /// Forgets what is so old that no packet to come can be its copy.
-    fn forget(&mut self, now: Timestamp) {
+    /// Forgets what is so old that no packet to come can be its copy; and gives room back that a burst took, which would only be walked round and round, far from any
+    /// cache. To be called now and then.
+    pub fn forget(&mut self, now: Timestamp) {
         while self.first != self.next && self.ring.get(self.place(self.first)).is_some_and(|seen| now.nanos_since(seen.time) > REMEMBERED) {
             self.first = self.first.wrapping_add(1);
+        }
+        if self.ring.len() > LEAST_RING && self.len() < self.ring.len() / ROOMY {
+            self.resize(self.ring.len() / 2);
         }
     }
 }
@@ -238,6 +238,10 @@ impl Seen {
 }
 
 impl Sighting {
+    fn of(packet: &Packet<'_>, ip: &Ip) -> Self {
+        Self { interface: packet.interface, ttl: ip.ttl, vlan: packet.vlan, tunnel: packet.tunnel, mac: packet.mac }
+    }
+
     /// What kind of copy lies between two sightings that differ.
     fn kind_of(&self, later: &Self, told_apart: bool) -> Option<DuplicateKind> {
         if self.ttl != later.ttl {
@@ -269,24 +273,31 @@ impl Sighting {
     }
 }
 
-fn hash_ends(source: IpAddr, destination: IpAddr, hasher: &mut impl Hasher) {
-    match (source, destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => hasher.write_u64(word(source.to_bits(), destination.to_bits())),
-        _ => (source, destination).hash(hasher),
+/// Of a fragment, or of a packet whose ends are not all known.
+#[inline(never)]
+fn hash_ends(ip: &Ip, header: &Header, hasher: &mut impl Hasher) {
+    (ip.source, ip.destination, ip.transport.0, header.ports()).hash(hasher);
+    if let Some(fragment) = ip.fragment {
+        hasher.write_u64(word(fragment.offset, u32::from(fragment.more)));
     }
+}
+
+fn halves(bytes: [u8; PAYLOAD_COMPARED]) -> [u64; 2] {
+    let both = u128::from_ne_bytes(bytes);
+    [both as u64, (both >> u64::BITS) as u64]
 }
 
 fn word(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-fn ports(source: u16, destination: u16) -> u32 {
-    u32::from(source) << 16 | u32::from(destination)
-}
-
 /// Bytes compared at each end of a payload. They hold what tells datagrams without identification apart: ids, sequence numbers and times at the front (DNS, RTP,
 /// SNMP), checks at the end (QUIC, DTLS); and so many are hashed in few steps.
 const PAYLOAD_COMPARED: usize = 16;
+/// Places of the smallest ring.
+const LEAST_RING: usize = 256;
+/// The ring shrinks when fewer than one in so many places are used: well below the half that it has when it has just grown.
+const ROOMY: usize = 8;
 /// Nanoseconds that a packet is remembered.
 const REMEMBERED: u64 = (DUPLICATE_WINDOW.as_nanos() + PATIENCE.as_nanos()) as u64;
 /// Remembered so much longer than the window for captures that are slightly out of order.
@@ -351,7 +362,7 @@ mod tests {
 
     fn kinds(packets: &[Packet<'_>]) -> Vec<Option<DuplicateKind>> {
         let mut duplicates = Duplicates::default();
-        packets.iter().map(|packet| duplicates.is_copy(packet, packet.time)).collect()
+        packets.iter().map(|packet| duplicates.is_copy(packet, packet.time, None)).collect()
     }
 
     #[test]
@@ -439,11 +450,11 @@ mod tests {
                     if let Content::Ip(ip, _) = &mut noise.content {
                         ip.source = [10, 9, 9, 9].into();
                     }
-                    duplicates.is_copy(&noise, noise.time);
+                    duplicates.is_copy(&noise, noise.time, None);
                 }
                 if step % 7 == 0 {
                     let packet = packet(5 + (step / 70) as u32, b"data", step * 10);
-                    found.push(duplicates.is_copy(&packet, packet.time));
+                    found.push(duplicates.is_copy(&packet, packet.time, None));
                 }
             }
             found
@@ -458,7 +469,7 @@ mod tests {
         let mut duplicates = Duplicates::default();
         for ident in 0..200_000 {
             let packet = packet(ident, b"", 0);
-            duplicates.is_copy(&packet, packet.time);
+            duplicates.is_copy(&packet, packet.time, None);
         }
         assert!(duplicates.len() == DUPLICATES_REMEMBERED && duplicates.ring.len() == DUPLICATES_REMEMBERED);
     }

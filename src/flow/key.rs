@@ -1,7 +1,7 @@
 //! What makes packets one flow: transport, addresses and ports, in an order that does not depend on the direction.
 
 use std::hash::{BuildHasher, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::decode::{Content, Header, Ip, Packet, Quote};
 use crate::flow::unreachable;
@@ -10,8 +10,9 @@ use crate::net::{Endpoint, Transport};
 /// Transport, addresses and ports of a flow. VLANs and tunnels are no part of it: the same inner flow by two ways is one flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
-    low: [u8; 16],
-    high: [u8; 16],
+    /// Addresses as numbers of 128 bits, the highest word first; IPv4's are mapped (RFC 4291 section 2.5.5.2).
+    low: [u32; 4],
+    high: [u32; 4],
     low_port: u16,
     high_port: u16,
     /// Of an ICMP error: the address pair it quotes, hashed. It keeps each such flow in the shard of the flow that it is about.
@@ -27,11 +28,17 @@ pub(super) struct Keyed {
     pub from_low: bool,
 }
 
+impl Keyed {
+    /// Of no packet, to be overwritten.
+    pub const BLANK: Self =
+        Self { key: Key { low: [0; 4], high: [0; 4], low_port: 0, high_port: 0, about: 0, transport: Transport(0), v6: false }, from_low: false };
+}
+
 impl Key {
     /// The lower or the higher end.
     pub fn end(&self, low: bool) -> Endpoint {
-        let (octets, port) = if low { (self.low, self.low_port) } else { (self.high, self.high_port) };
-        Endpoint { ip: address(octets, self.v6), port }
+        let (words, port) = if low { (self.low, self.low_port) } else { (self.high, self.high_port) };
+        Endpoint { ip: address(words, self.v6), port }
     }
 
     /// The transport protocol.
@@ -39,17 +46,23 @@ impl Key {
         self.transport
     }
 
-    /// Where the index of the table files the key. 32 bits are enough: whoever finds the same tag compares the keys.
-    pub fn tag(&self, seed: &impl BuildHasher) -> u32 {
-        let [a, b] = words(self.low);
-        let [c, d] = words(self.high);
+    /// A hash of all of it. IPv4 addresses differ in their last word alone.
+    #[inline(always)]
+    pub fn hash(&self, seed: &impl BuildHasher) -> u64 {
+        let ([a, b, c, low], [d, e, f, high]) = (self.low, self.high);
         let ports = u64::from(self.low_port) << 48 | u64::from(self.high_port) << 32 | u64::from(self.about);
         let mut hasher = seed.build_hasher();
-        for word in [a, b, c, d, ports.rotate_left(8) ^ u64::from(self.transport.0)] {
-            hasher.write_u64(word);
+        if self.v6 {
+            [(a, b), (d, e), (c, f)].into_iter().for_each(|(one, other)| hasher.write_u64(pair(one, other)));
         }
-        let hash = hasher.finish();
-        (hash ^ (hash >> 32)) as u32
+        hasher.write_u64(pair(low, high));
+        hasher.write_u64(ports.rotate_left(8) ^ u64::from(self.transport.0));
+        hasher.finish()
+    }
+
+    /// Where the index of the table files the key.
+    pub fn tag(&self, seed: &impl BuildHasher) -> u32 {
+        tag_of(self.hash(seed))
     }
 
     /// The key of the flow that a packet quoted by an ICMP error belongs to; none where its ends are not quoted.
@@ -68,26 +81,36 @@ impl Key {
         Self::between(Transport::TCP, source, destination, true, 0)
     }
 
+    #[inline(always)]
     fn between(transport: Transport, source: (IpAddr, u16), destination: (IpAddr, u16), two_way: bool, about: u32) -> Keyed {
-        let (from, to) = ((octets(source.0), source.1), (octets(destination.0), destination.1));
-        let from_low = !two_way || from <= to;
-        let (low, high) = if from_low { (from, to) } else { (to, from) };
-        let key = Self { low: low.0, high: high.0, low_port: low.1, high_port: high.1, about, transport, v6: source.0.is_ipv6() };
+        let (from, to) = (words(source.0), words(destination.0));
+        let from_low = !two_way || is_ordered(from, to).unwrap_or(source.1 <= destination.1);
+        let ((low, low_port), (high, high_port)) = if from_low { ((from, source.1), (to, destination.1)) } else { ((to, destination.1), (from, source.1)) };
+        let key = Self { low, high, low_port, high_port, about, transport, v6: source.0.is_ipv6() };
         Keyed { key, from_low }
     }
 }
 
+/// The place in the index of a key with that hash. 32 bits are enough: whoever finds the same tag compares the keys.
+pub(super) const fn tag_of(hash: u64) -> u32 {
+    (hash ^ (hash >> 32)) as u32
+}
+
 /// The key of a packet; none where its ends cannot be named: no IP, a fragment without its header, a header cut off.
+#[inline(always)]
 pub(super) fn of_packet(packet: &Packet<'_>) -> Option<Keyed> {
     let Content::Ip(ip, header) = &packet.content else { return None };
+    let mut about = 0;
     let (source, destination, two_way) = match header {
         Header::Tcp(tcp) => (tcp.source, tcp.destination, true),
         Header::Udp { source, destination } | Header::Sctp { source, destination, .. } | Header::Ports { source, destination } => (*source, *destination, true),
-        Header::Icmp { kind, code, .. } => icmp_ports(ip.transport, *kind, *code),
+        Header::Icmp { kind, code, .. } => {
+            about = quote_of(packet).map_or(0, |quote| pair_hash(quote.source, quote.destination) as u32);
+            icmp_ports(ip.transport, *kind, *code)
+        }
         Header::None if ip.transport.has_ports() || is_icmp(ip.transport) => return None,
         Header::None => (0, 0, true),
     };
-    let about = quote_of(packet).map_or(0, |quote| pair_hash(quote.source, quote.destination) as u32);
     Some(Key::between(ip.transport, (ip.source, source), (ip.destination, destination), two_way, about))
 }
 
@@ -143,32 +166,43 @@ fn is_icmp(transport: Transport) -> bool {
 
 /// A hash of an address pair that is the same in both directions, in every run and for any number of shards.
 fn pair_hash(one: IpAddr, other: IpAddr) -> u64 {
-    let (one, other) = (octets(one), octets(other));
-    let (low, high) = if one <= other { (one, other) } else { (other, one) };
+    let (one, other) = (words(one), words(other));
+    let (low, high) = if is_ordered(one, other).unwrap_or(true) { (one, other) } else { (other, one) };
     let mut hasher = foldhash::fast::FixedState::default().build_hasher();
-    for word in words(low).into_iter().chain(words(high)) {
-        hasher.write_u64(word);
+    for [a, b, c, d] in [low, high] {
+        hasher.write_u64(pair(a, b));
+        hasher.write_u64(pair(c, d));
     }
     hasher.finish()
 }
 
-fn octets(ip: IpAddr) -> [u8; 16] {
+/// Whether the first address is the lower one; none where they are the same.
+fn is_ordered(one: [u32; 4], other: [u32; 4]) -> Option<bool> {
+    // Of IPv4 the last word alone differs.
+    let (low, high) = if one[..3] == other[..3] { (one[3].into(), other[3].into()) } else { (number(one), number(other)) };
+    (low != high).then_some(low < high)
+}
+
+fn words(ip: IpAddr) -> [u32; 4] {
     match ip {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
-        IpAddr::V6(v6) => v6.octets(),
+        IpAddr::V4(v4) => [0, 0, 0xffff, v4.to_bits()],
+        IpAddr::V6(v6) => {
+            let all = v6.to_bits();
+            [all >> 96, all >> 64, all >> 32, all].map(|word| word as u32)
+        }
     }
 }
 
-fn address(octets: [u8; 16], v6: bool) -> IpAddr {
-    match octets {
-        [.., a, b, c, d] if !v6 => [a, b, c, d].into(),
-        _ => octets.into(),
-    }
+fn address(words: [u32; 4], v6: bool) -> IpAddr {
+    if v6 { Ipv6Addr::from_bits(number(words)).into() } else { Ipv4Addr::from_bits(words[3]).into() }
 }
 
-fn words(octets: [u8; 16]) -> [u64; 2] {
-    let all = u128::from_be_bytes(octets);
-    [(all >> 64) as u64, all as u64]
+fn number([a, b, c, d]: [u32; 4]) -> u128 {
+    u128::from(pair(a, b)) << 64 | u128::from(pair(c, d))
+}
+
+const fn pair(high: u32, low: u32) -> u64 {
+    (high as u64) << 32 | low as u64
 }
 
 /// ICMP types that have an answer, with the answer's type (Community ID v1).

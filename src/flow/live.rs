@@ -172,6 +172,12 @@ impl Live {
         self.last() + idle
     }
 
+    /// Whether a packet of `side` at `time` surely finds the flow living: it comes within `idle` nanoseconds, the shortest of all timeouts, of that side's packet before.
+    pub fn is_busy(&self, side: Side, time: Timestamp, idle: u64) -> bool {
+        let sent = &self.sent[side as usize];
+        sent.packets > 0 && time.nanos_since(sent.last) <= idle && self.tcp.as_ref().is_none_or(|connection| connection.closed.is_none())
+    }
+
     /// Keeps an ICMP error about this flow; false where the bound is reached.
     pub fn reject(&mut self, rejection: Rejection) -> bool {
         let has_room = self.cold.rejections.len() < REJECTIONS_KEPT;

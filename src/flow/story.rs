@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 
 /// What is kept of a live connection until its [`TcpStory`] is told. What few connections need is boxed.
 #[derive(Debug, Default)]
+#[cfg_attr(debug_assertions, derive(Clone, PartialEq))]
 pub(super) struct Story {
     /// The client's first SYN.
     syn: Option<Moment>,
@@ -38,6 +39,7 @@ pub(super) struct Story {
 
 /// What a connection has that does not go smoothly.
 #[derive(Debug, Default)]
+#[cfg_attr(debug_assertions, derive(Clone, PartialEq))]
 struct Trouble {
     /// SYNs after the first.
     more_syns: Vec<Moment>,
@@ -55,6 +57,11 @@ impl Story {
     /// Whether the initial sequence numbers were seen: SYN and SYN-ACK either name both.
     pub fn is_midstream(&self) -> bool {
         self.syns == 0 && self.syn_acks == 0
+    }
+
+    /// Whether nobody has reset the connection, so far.
+    pub fn is_smooth(&self) -> bool {
+        self.begun && self.reset().is_none()
     }
 
     /// Bytes of that side were never captured.
@@ -151,21 +158,31 @@ pub(super) fn tell(story: &mut Story, told: &Told<'_>) {
     if flags.has(TcpFlags::RST) {
         note_reset(story, told, silence);
     } else {
-        story.ttl[side] = Some(story.ttl[side].map_or((told.ip.ttl, told.ip.ttl), |(low, high)| (low.min(told.ip.ttl), high.max(told.ip.ttl))));
-        story.ident[side] = told.ip.ident as u16;
         if told.packet.payload_len > 0 && story.reset().is_some_and(|reset| reset.from == told.side) {
             let after = &mut story.trouble().data_after_reset;
             *after = after.saturating_add(1);
         }
-    }
-    if !flags.has(TcpFlags::RST) {
-        story.stalled[side] = told.tcp.window == 0;
         if told.tcp.window == 0 {
             let windows = &mut story.trouble().zero_windows[side];
             *windows = windows.saturating_add(1);
         }
+        note_content(story, told, silence);
     }
     story.fins[side] |= flags.has(TcpFlags::FIN);
+}
+
+/// Adds a segment as most are: no SYN, FIN or RST, with a window that is open, in a connection that nobody has reset.
+pub(super) fn tell_next(story: &mut Story, told: &Told<'_>) {
+    let silence = note_time(story, told);
+    note_content(story, told, silence);
+}
+
+/// What any segment but a reset says.
+fn note_content(story: &mut Story, told: &Told<'_>, silence: u64) {
+    let (side, ttl) = (told.side as usize, told.ip.ttl);
+    story.ttl[side] = Some(story.ttl[side].map_or((ttl, ttl), |(low, high)| (low.min(ttl), high.max(ttl))));
+    story.ident[side] = told.ip.ident as u16;
+    story.stalled[side] = told.tcp.window == 0;
     note_payload(story, told, silence);
     note_acknowledgment(story, told);
 }
@@ -224,7 +241,7 @@ fn note_reset(story: &mut Story, told: &Told<'_>, silence: u64) {
 
 fn note_payload(story: &mut Story, told: &Told<'_>, silence: u64) {
     let (side, len) = (told.side as usize, told.packet.payload_len);
-    if len == 0 || told.tcp.flags.has(TcpFlags::RST) {
+    if len == 0 {
         return;
     }
     story.payload[side] = story.payload[side].saturating_add(u64::from(len));
@@ -247,7 +264,7 @@ fn note_payload(story: &mut Story, told: &Told<'_>, silence: u64) {
 
 fn note_acknowledgment(story: &mut Story, told: &Told<'_>) {
     let flags = told.tcp.flags;
-    if !flags.has(TcpFlags::ACK) || flags.has(TcpFlags::RST) {
+    if !flags.has(TcpFlags::ACK) {
         return;
     }
     let peer = told.side.other() as usize;

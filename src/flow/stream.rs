@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 
 /// A side's stream. Positions count from the initial sequence number: the first payload byte is at 1.
 #[derive(Debug)]
+#[cfg_attr(debug_assertions, derive(Clone, PartialEq))]
 pub(super) struct Stream {
     /// The next position that was neither delivered nor skipped.
     next: i64,
@@ -20,6 +21,7 @@ pub(super) struct Stream {
 
 /// What is to be remembered of a stream that was not captured in order, or not whole.
 #[derive(Debug, Default)]
+#[cfg_attr(debug_assertions, derive(Clone, PartialEq))]
 struct Broken {
     /// Positions skipped since something was delivered.
     skipped: u64,
@@ -32,6 +34,7 @@ struct Broken {
 }
 
 #[derive(Debug)]
+#[cfg_attr(debug_assertions, derive(Clone, PartialEq))]
 struct Piece {
     from: i64,
     to: i64,
@@ -50,7 +53,7 @@ pub(super) struct Segment<'a> {
 }
 
 /// Where payload came from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Seen {
     pub time: Timestamp,
     pub frame: FrameId,
@@ -129,6 +132,25 @@ impl Stream {
         }
         self.mend(outlet);
         gaps
+    }
+
+    /// Whether all before `position` came, in order and whole, and nothing beyond it.
+    pub fn is_whole_to(&self, position: i64) -> bool {
+        self.next == position && self.broken.is_none()
+    }
+
+    /// Whether the other side's acknowledgment of all before `position` tells nothing new: that came, in order and whole.
+    pub fn is_whole_from(&self, position: i64) -> bool {
+        self.next >= position && self.broken.is_none()
+    }
+
+    /// Takes a whole segment in that begins where the stream [ends](Self::is_whole_to).
+    pub fn next(&mut self, bytes: &[u8], seen: Seen, outlet: &mut Outlet<'_>) {
+        if outlet.wanted {
+            let offset = u64::try_from(self.next.saturating_sub(FIRST)).unwrap_or(0);
+            outlet.wanted = (outlet.deliver)(Ready { from: outlet.from, bytes, offset, missing: 0, seen }) == Want::More;
+        }
+        self.next = self.next.saturating_add(bytes.len() as i64);
     }
 
     /// The other side acknowledged everything before `position`: what is missing there will not come.

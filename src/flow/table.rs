@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use smallvec::SmallVec;
 
 use crate::count::Tally;
-use crate::decode::{self, Content, Header, Ip, Layer, OtherKind, Packet, Tcp, What};
+use crate::decode::{self, Content, Header, Ip, Layer, OtherKind, Packet, Tcp, TcpFlags, What};
 use crate::flow::expiry::{Agenda, second_of};
-use crate::flow::key::{self, Key, Keyed};
+use crate::flow::key::{self, Key, Keyed, tag_of};
 use crate::flow::live::{Live, Weight};
 use crate::flow::lone::Lone;
 use crate::flow::slab::Slab;
@@ -134,13 +133,18 @@ pub struct FlowTable {
     next_second: Timestamp,
     /// Bytes that streams may still hold.
     budget: usize,
+    /// Nanoseconds of the shortest timeout.
+    shortest_idle: u64,
+    /// Whether a flow left its slot, or a connection closed, since the flows of this batch were looked up.
+    moved: bool,
     counts: Counts,
 }
 
 /// Where a packet of a batch belongs.
 #[derive(Clone, Copy)]
 enum Place {
-    Flow(Address),
+    /// To the flow of its address.
+    Flow,
     /// To be gathered with the others of its datagram first.
     Fragment,
     /// To no flow: it says who is on the link.
@@ -149,19 +153,27 @@ enum Place {
     Nowhere,
 }
 
-/// A flow on its way through the passes of a batch.
+/// A packet on its way through the passes of a batch. Written in its place, field by field: put together elsewhere and then moved, it would stall the processor.
 #[derive(Clone, Copy)]
 struct Address {
+    place: Place,
     keyed: Keyed,
     tag: u32,
-    /// A slot with that tag, which may hold another flow.
+    /// Where the flow lies; at first, a slot with that tag, which may hold another one.
     slot: Option<u32>,
+    /// Whether the flow surely lives when the packet comes.
+    is_busy: bool,
+}
+
+impl Address {
+    const NOWHERE: Self = Self { place: Place::Nowhere, keyed: Keyed::BLANK, tag: 0, slot: None, is_busy: false };
 }
 
 impl FlowTable {
     /// An empty table.
     pub fn new(settings: Settings) -> Self {
         let budget = settings.streams_bytes;
+        let shortest_idle = [settings.attempt, settings.tcp_idle, settings.udp_idle, settings.other_idle].into_iter().min().unwrap_or_default();
         Self {
             settings,
             shard: Shard::ALL,
@@ -176,6 +188,8 @@ impl FlowTable {
             now: Timestamp::from_nanos(i64::MIN),
             next_second: Timestamp::from_nanos(i64::MIN),
             budget,
+            shortest_idle: u64::try_from(shortest_idle.as_nanos()).unwrap_or(u64::MAX),
+            moved: false,
             counts: Counts::default(),
         }
     }
@@ -191,22 +205,28 @@ impl FlowTable {
     /// Takes packets in, in order of capture, and tells the observer what became of them.
     pub fn push(&mut self, packets: &[Packet<'_>], observer: &mut impl Observer) {
         for batch in packets.chunks(BATCH) {
-            let mut now = self.now;
-            let mut places: SmallVec<[Place; BATCH]> = SmallVec::new();
-            places.extend(batch.iter().map(|packet| {
-                now = now.max(packet.time);
-                self.place(packet, now)
-            }));
-            for address in places.iter_mut().filter_map(Place::address) {
+            let (mut now, mut earliest) = (self.now, Timestamp::from_nanos(i64::MAX));
+            self.duplicates.forget(now);
+            let mut addresses = [Address::NOWHERE; BATCH];
+            for (packet, address) in batch.iter().zip(&mut addresses) {
+                (now, earliest) = (now.max(packet.time), earliest.min(packet.time));
+                self.place(packet, now, address);
+            }
+            let is_of_flow = |address: &&mut Address| matches!(address.place, Place::Flow);
+            for address in addresses.iter_mut().filter(is_of_flow) {
                 address.slot = self.index.find(spread(address.tag), |(tag, _)| *tag == address.tag).map(|(_, slot)| *slot);
             }
-            for address in places.iter_mut().filter_map(Place::address) {
+            for (address, packet) in addresses.iter_mut().zip(batch).filter(|(address, _)| is_of_flow(address)) {
                 address.slot = address.slot.filter(|slot| self.holds(*slot, &address.keyed.key));
+                let flow = address.slot.filter(|slot| !is_lone(*slot)).and_then(|slot| self.flow(slot));
+                address.is_busy = flow.is_some_and(|flow| flow.is_busy(flow.side(address.keyed.from_low), packet.time, self.shortest_idle));
             }
-            for (packet, place) in batch.iter().zip(&places) {
+            // A packet out of order may take back how long its flow lives.
+            self.moved = now.nanos_since(earliest) > self.shortest_idle;
+            for (packet, address) in batch.iter().zip(&addresses) {
                 self.advance(packet.time, observer);
-                match place {
-                    Place::Flow(address) => self.take(packet, address, Weight::of(packet), observer),
+                match address.place {
+                    Place::Flow => self.take(packet, address, Weight::of(packet), observer),
                     Place::Fragment => self.take_fragment(packet, observer),
                     Place::Link => Neighbour::of_packet(packet).iter().for_each(|neighbour| observer.neighbour(neighbour)),
                     Place::Nowhere => {}
@@ -241,39 +261,50 @@ impl FlowTable {
     }
 
     /// Counts a packet, if it is this table's, and finds out where it belongs.
-    fn place(&mut self, packet: &Packet<'_>, now: Timestamp) -> Place {
+    #[inline(always)]
+    fn place(&mut self, packet: &Packet<'_>, now: Timestamp, to: &mut Address) {
         let is_mine = self.shard.keeps(packet);
         if !is_mine && !packet.is_fragment() {
-            return Place::Nowhere;
+            return;
         }
         self.counts.packets += u64::from(is_mine);
         if is_mine && let Some(fault) = packet.fault {
             self.counts.faults.one((fault.layer, fault.what));
         }
+        let keyed = if packet.is_fragment() { None } else { key::of_packet(packet) };
+        let hash = keyed.map(|keyed| keyed.key.hash(&self.seed));
+        if let (Some(keyed), Some(hash)) = (keyed, hash) {
+            (to.place, to.keyed, to.tag) = (Place::Flow, keyed, tag_of(hash));
+        }
         if !self.settings.keep_duplicates
-            && let Some(kind) = self.duplicates.is_copy(packet, now)
+            && let Some(kind) = self.duplicates.is_copy(packet, now, hash.map(|hash| hash ^ u64::from(to.keyed.from_low)))
         {
+            to.place = Place::Nowhere;
             if is_mine {
                 self.counts.duplicates.one(kind);
             }
-            return Place::Nowhere;
+        } else if hash.is_none() {
+            to.place = self.place_of_other(packet);
         }
-        match (&packet.content, key::of_packet(packet)) {
-            (Content::Ip(ip, _), _) if ip.fragment.is_some() => return Place::Fragment,
-            (_, Some(keyed)) => return Place::Flow(self.address(keyed)),
-            (Content::Ip(ip, _), None) => self.counts.without_ends.one(ip.transport),
-            (Content::Arp(_), _) => {
+    }
+
+    /// Where a packet belongs that names no flow of its own.
+    fn place_of_other(&mut self, packet: &Packet<'_>) -> Place {
+        match &packet.content {
+            Content::Ip(ip, _) if ip.fragment.is_some() => return Place::Fragment,
+            Content::Ip(ip, _) => self.counts.without_ends.one(ip.transport),
+            Content::Arp(_) => {
                 self.counts.arp += 1;
                 return Place::Link;
             }
-            (Content::Other(kind), _) => self.counts.without_ip.one(*kind),
-            (Content::Nothing, _) => self.counts.not_understood += 1,
+            Content::Other(kind) => self.counts.without_ip.one(*kind),
+            Content::Nothing => self.counts.not_understood += 1,
         }
         Place::Nowhere
     }
 
     fn address(&self, keyed: Keyed) -> Address {
-        Address { tag: keyed.key.tag(&self.seed), keyed, slot: None }
+        Address { place: Place::Flow, tag: keyed.key.tag(&self.seed), keyed, slot: None, is_busy: false }
     }
 
     /// Takes a packet into its flow. `weight` is what it counts there.
@@ -287,10 +318,11 @@ impl FlowTable {
         if is_new {
             observer.opened(Slot(slot));
         }
+        let mut is_to_be_entered = is_new;
         match header {
             // Its payload counts once the datagram is whole.
             _ if ip.fragment.is_some() => {}
-            Header::Tcp(tcp) => self.take_segment(slot, side, packet, ip, tcp, observer),
+            Header::Tcp(tcp) => is_to_be_entered |= self.take_segment(slot, side, packet, ip, tcp, observer),
             Header::Udp { .. } | Header::Sctp { .. } => self.take_datagram(slot, side, packet, ip, observer),
             Header::Icmp { .. } => {
                 self.take_error(packet, observer);
@@ -298,7 +330,9 @@ impl FlowTable {
             }
             Header::Ports { .. } | Header::None => {}
         }
-        self.schedule(slot);
+        if is_to_be_entered {
+            self.schedule(slot);
+        }
     }
 
     /// Counts a fragment for its flow once that is known, and takes in the datagram that it completes: what is inside may be a tunnel.
@@ -331,7 +365,8 @@ impl FlowTable {
 
     /// The slot of the packet's flow, and whether that is new: there was none, or the one there was is over. None where it begins a flow that it was noted for.
     fn live_slot(&mut self, packet: &Packet<'_>, header: &Header, address: &Address, observer: &mut impl Observer) -> Option<(u32, bool)> {
-        let found = address.slot.filter(|slot| self.holds(*slot, &address.keyed.key)).or_else(|| self.find(address.tag, &address.keyed.key));
+        let is_there = |slot: &u32| !self.moved || self.holds(*slot, &address.keyed.key);
+        let found = address.slot.filter(is_there).or_else(|| self.find(address.tag, &address.keyed.key));
         if let Some(slot) = found {
             let slot = if is_lone(slot) { self.grow(slot, observer)? } else { slot };
             match self.is_over(slot, packet, header, address) {
@@ -360,6 +395,7 @@ impl FlowTable {
     /// Makes a flow of what was noted of it; where that is.
     fn grow(&mut self, slot: u32, observer: &mut impl Observer) -> Option<u32> {
         let lone = self.lone.remove(slot & !LONE)?;
+        self.moved = true;
         self.make_room(LIVE_FLOW_BYTES, observer);
         let (noted, slot) = (slot, self.flows.insert(lone.live()));
         if let Some((_, known)) = self.index.find_mut(spread(lone.key().tag(&self.seed)), |(_, known)| *known == noted) {
@@ -376,12 +412,15 @@ impl FlowTable {
 
     /// Why a found flow takes no more packets, if so.
     fn is_over(&self, slot: u32, packet: &Packet<'_>, header: &Header, address: &Address) -> Option<Ended> {
+        let opens = matches!(header, Header::Tcp(tcp) if tcp.flags.has(TcpFlags::SYN));
+        if address.is_busy && !self.moved && !opens {
+            return None;
+        }
         let flow = self.flow(slot)?;
+        let side = flow.side(address.keyed.from_low);
         match (header, &flow.tcp) {
             _ if flow.deadline(&self.settings) < packet.time => self.ending(slot, packet.time),
-            (Header::Tcp(tcp), Some(connection)) if connection.is_reuse(flow.side(address.keyed.from_low), tcp) => {
-                self.ending(slot, packet.time).or(Some(Ended::Reused))
-            }
+            (Header::Tcp(tcp), Some(connection)) if connection.is_reuse(side, tcp) => self.ending(slot, packet.time).or(Some(Ended::Reused)),
             _ => None,
         }
     }
@@ -396,23 +435,31 @@ impl FlowTable {
         slot
     }
 
-    fn take_segment(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, tcp_header: &Tcp, observer: &mut impl Observer) {
-        let Some(flow) = self.flows.get_mut(slot) else { return };
+    /// Whether the connection has closed with it.
+    fn take_segment(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, tcp_header: &Tcp, observer: &mut impl Observer) -> bool {
+        let Some(flow) = self.flows.get_mut(slot) else { return false };
         let Live { ends, tcp, cold, wanted, .. } = flow;
-        let Some(connection) = tcp.as_deref_mut() else { return };
-        let effect = connection.segment(side, packet, ip, tcp_header, &mut cold.history);
+        let Some(connection) = tcp.as_deref_mut() else { return false };
+        let effect =
+            if connection.goes_on(side, packet, ip, tcp_header) { None } else { Some(connection.segment(side, packet, ip, tcp_header, &mut cold.history)) };
         let midstream = connection.is_midstream();
         let mut deliver = |ready: Ready<'_>| observer.data(Slot(slot), &ends.parties(), ready.into_data(midstream));
         let mut outlet = Outlet { from: side, deliver: &mut deliver, wanted: *wanted, budget: &mut self.budget };
-        connection.payload(side, packet, &effect, &mut cold.history, &mut outlet);
+        match &effect {
+            Some(effect) => connection.payload(side, packet, effect, &mut cold.history, &mut outlet),
+            None => connection.next_payload(packet, ip, &mut outlet),
+        }
         let still_wanted = outlet.wanted;
         if *wanted && !still_wanted {
             connection.release(&mut self.budget);
         }
-        if effect.finished && connection.closed.is_none() {
-            connection.closed = Some(packet.time + self.settings.tcp_linger);
-        }
         *wanted = still_wanted;
+        let closes = effect.is_some_and(|effect| effect.finished) && connection.closed.is_none();
+        if closes {
+            connection.closed = Some(packet.time + self.settings.tcp_linger);
+            self.moved = true;
+        }
+        closes
     }
 
     fn take_datagram(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, observer: &mut impl Observer) {
@@ -470,15 +517,6 @@ impl FlowTable {
 
     fn noted(&self, slot: u32) -> Option<&Lone> {
         self.lone.get(slot & !LONE)
-    }
-}
-
-impl Place {
-    fn address(&mut self) -> Option<&mut Address> {
-        match self {
-            Self::Flow(address) => Some(address),
-            Self::Fragment | Self::Link | Self::Nowhere => None,
-        }
     }
 }
 

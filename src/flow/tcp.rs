@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 
 /// A live connection.
 #[derive(Debug, Default)]
+#[cfg_attr(debug_assertions, derive(Clone, PartialEq))]
 pub(super) struct Connection {
     /// Client and server.
     ends: [Half; 2],
@@ -29,6 +30,7 @@ pub(super) struct Connection {
 
 /// One end of a connection. Positions count from its initial sequence number.
 #[derive(Debug, Default)]
+#[cfg_attr(debug_assertions, derive(Clone, PartialEq))]
 pub(super) struct Half {
     state: State,
     previous: State,
@@ -137,6 +139,53 @@ impl Connection {
     pub fn is_attempt(&self) -> bool {
         let [client, server] = &self.ends;
         client.state.is_handshake() && server.state.is_handshake()
+    }
+
+    /// Takes in a segment as most are, if it is one: of an established connection, whole, in order, with nothing new but payload and what it acknowledges. Of such a
+    /// one this does what [`segment`](Self::segment) does, which only asks more; [`next_payload`](Self::next_payload) comes afterwards.
+    pub fn goes_on(&mut self, side: Side, packet: &Packet<'_>, ip: &Ip, tcp: &Tcp) -> bool {
+        #[cfg(debug_assertions)]
+        let mut before = self.clone();
+        let goes_on = self.takes_next(side, packet, ip, tcp);
+        #[cfg(debug_assertions)]
+        if goes_on {
+            let mut history = History::default();
+            before.segment(side, packet, ip, tcp, &mut history);
+            assert!(before == *self && history == History::default(), "{packet:?}\n{before:?}\n{self:?}");
+        }
+        goes_on
+    }
+
+    fn takes_next(&mut self, side: Side, packet: &Packet<'_>, ip: &Ip, tcp: &Tcp) -> bool {
+        let Self { ends, story, seen, partial, .. } = self;
+        let [client, server] = ends;
+        let (me, peer) = if side == Side::Client { (client, server) } else { (server, client) };
+        let (len, captured) = (packet.payload_len, packet.payload.len());
+        let letter = if len > 0 { WROTE_DATA } else { WROTE_ACK };
+        let is_plain = tcp.flags.0 & (TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::ACK) == TcpFlags::ACK && tcp.window > 0;
+        let is_established = (me.state, peer.state) == (State::Established, State::Established) && me.written & letter > 0;
+        let is_smooth = !*partial && seen[side as usize] && peer.fin.is_none() && story.is_smooth();
+        let in_order = tcp.sequence == me.start.wrapping_add(me.last as u32) && me.stream.is_whole_to(me.last) && captured == len as usize;
+        if !(is_plain && is_established && is_smooth && in_order) {
+            return false;
+        }
+        let at = me.last;
+        let further = tcp.acknowledgment.wrapping_sub(peer.start.wrapping_add(peer.acknowledged as u32)) as i32;
+        let position = peer.acknowledged.saturating_add(i64::from(further));
+        if further < 0 || tcp.acknowledgment == 0 || !peer.stream.is_whole_from(position) {
+            return false;
+        }
+        peer.acknowledged = position;
+        me.last = at.saturating_add(i64::from(len));
+        story::tell_next(story, &story::Told { side, packet, ip, tcp, at, advance: i64::from(len), peer_position: position });
+        true
+    }
+
+    /// Delivers the payload of a segment that [`goes_on`](Self::goes_on).
+    pub fn next_payload(&mut self, packet: &Packet<'_>, ip: &Ip, outlet: &mut Outlet<'_>) {
+        if packet.payload_len > 0 {
+            self.ends[outlet.from as usize].stream.next(packet.payload, Seen { time: packet.time, frame: packet.frame, ttl: ip.ttl }, outlet);
+        }
     }
 
     /// Takes in a segment by `side`: letters, states, story. Payload comes afterwards, with [`payload`](Self::payload).
