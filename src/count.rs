@@ -14,6 +14,17 @@ impl<K: Ord> Tally<K> {
         self.add(key, 1);
     }
 
+    /// One more of `key`, which is made only where it was not counted before.
+    pub fn one_of<Q: ?Sized + Ord + ToOwned<Owned = K>>(&mut self, key: &Q)
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        match self.counts.get_mut(key) {
+            Some(count) => *count += 1,
+            None => self.one(key.to_owned()),
+        }
+    }
+
     /// `many` more of `key`; nothing is entered for none.
     pub fn add(&mut self, key: K, many: u64) {
         if many > 0 {

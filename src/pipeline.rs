@@ -22,7 +22,7 @@ use crate::capture::{self, Captures, Filter, Frame, Progress, Source, SourceErro
 use crate::decode::{self, Packet};
 use crate::flow::{self, FlowTable, Neighbour, Shard};
 use crate::identify::{Books, Identified, Identifier};
-use crate::judge::{Docket, Gatherer, Judge, Judged, Site, Telling, order};
+use crate::judge::{Docket, Gatherer, Judge, Judged, Site, Telling, put_in_order};
 use crate::limit::{BATCH, FRAGMENT_BYTES, LIVE_FLOW_BYTES, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE, ROUNDS_AHEAD};
 use crate::report::{Digest, Losses, Report};
 use crate::signature::Signatures;
@@ -117,11 +117,11 @@ struct Read {
 }
 
 /// What ended within one round of frames, in order of first packets, names that the capture itself records, and what was said of neighbours.
-type Round = (Vec<Identified>, Vec<(IpAddr, String)>, Vec<Neighbour>);
+type Round = (Vec<Box<Identified>>, Vec<(IpAddr, String)>, Vec<Neighbour>);
 
 /// Takes the flows that ended in each round, of all shards together, the names, and what was said of neighbours. It empties the list and leaves it its room: some hundred kilobytes, given
 /// back and asked for again round after round, would keep the allocator and the kernel busy.
-type Sink<'a> = &'a mut dyn FnMut(&mut Vec<Identified>, &[(IpAddr, String)], &[Neighbour]);
+type Sink<'a> = &'a mut dyn FnMut(&mut Vec<Box<Identified>>, &[(IpAddr, String)], &[Neighbour]);
 
 /// Reads with as many workers as help: one, where the captures can be read only once or are compressed.
 fn read_all(plan: &Plan<'_>, books: &Books, progress: OnProgress<'_>, sink: Sink<'_>) -> Result<Read, SourceError> {
@@ -158,7 +158,7 @@ fn read_all(plan: &Plan<'_>, books: &Books, progress: OnProgress<'_>, sink: Sink
 }
 
 /// Where the taker is gone it has panicked, and its panic is the one to tell.
-fn hand_over(sender: &Sender<Round>, flows: &mut Vec<Identified>, names: &[(IpAddr, String)], neighbours: &[Neighbour]) {
+fn hand_over(sender: &Sender<Round>, flows: &mut Vec<Box<Identified>>, names: &[(IpAddr, String)], neighbours: &[Neighbour]) {
     let _ = sender.send((std::mem::take(flows), names.to_vec(), neighbours.to_vec()));
 }
 
@@ -177,7 +177,7 @@ fn take_rounds(shards: &[Receiver<Round>], sink: Sink<'_>) {
             names.extend(its_names);
             neighbours.extend(its_neighbours);
         }
-        flows.sort_by_cached_key(order);
+        put_in_order(&mut flows);
         neighbours.sort_by_key(Neighbour::order);
         sink(&mut flows, &names, &neighbours);
     }
@@ -256,7 +256,7 @@ fn hand_on(identifier: &mut Identifier<'_>, names: &[(IpAddr, String)], sink: Si
     let mut neighbours = std::mem::take(identifier.neighbours());
     neighbours.sort_by_key(Neighbour::order);
     let flows = identifier.ended();
-    flows.sort_by_cached_key(order);
+    put_in_order(flows);
     sink(flows, names, &neighbours);
 }
 

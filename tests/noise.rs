@@ -61,7 +61,7 @@ enum Kind {
 const KINDS: &[Kind] = &[Kind::Dice, Kind::Small, Kind::Framed, Kind::Text, Kind::Markup];
 
 /// The flows of one throw.
-fn run(kind: Kind, round: usize) -> Vec<Identified> {
+fn run(kind: Kind, round: usize) -> Vec<Box<Identified>> {
     let mut dice = Dice::new((round as u64) << 8 | kind as u64);
     let books = Books::default();
     let (mut identifier, mut table) = (Identifier::new(&books), FlowTable::new(Settings::default()));

@@ -16,7 +16,7 @@ use tls_parser::{TlsExtension, TlsMessage, TlsMessageHandshake, parse_tls_client
 struct Both<'b> {
     identifier: Identifier<'b>,
     streams: BTreeMap<Slot, Vec<u8>>,
-    tls: Vec<(Vec<u8>, Identified)>,
+    tls: Vec<(Vec<u8>, Box<Identified>)>,
 }
 
 impl Observer for Both<'_> {
@@ -113,7 +113,7 @@ fn version_name(version: u16) -> String {
     }
 }
 
-fn tls_flows(path: &Path) -> Vec<(Vec<u8>, Identified)> {
+fn tls_flows(path: &Path) -> Vec<(Vec<u8>, Box<Identified>)> {
     let books = Books::default();
     let mut both = Both { identifier: Identifier::new(&books), streams: BTreeMap::new(), tls: Vec::new() };
     let mut table = FlowTable::new(Settings::default());

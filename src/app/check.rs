@@ -112,7 +112,7 @@ fn before(typed: &Check, path: &Path) -> Result<Option<Baseline>, Failure> {
 
 fn read<'a>(typed: &'a Check, basis: &'a Basis, stop: &'a AtomicBool, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, Failure> {
     let progress = Progress::new(typed.quiet);
-    let plan = basis.plan(&typed.reading, &typed.captures, Telling::Judgement, stop);
+    let plan = basis.plan(&typed.reading, &typed.captures, Telling::Causes, stop);
     let report = pipeline::run(plan, &|done, all| progress.show(done, all), each).map_err(Failure::Capture);
     progress.clear();
     let report = report?;

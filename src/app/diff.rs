@@ -40,7 +40,7 @@ fn view<'a>(typed: &Diff, basis: &'a Basis, path: &Path, stop: &AtomicBool) -> R
     let captures = [PathBuf::from(path)];
     let mut view = View::new(path.display().to_string(), &basis.site);
     let progress = Progress::new(typed.quiet);
-    let plan = basis.plan(&typed.reading, &captures, Telling::Judgement, stop);
+    let plan = basis.plan(&typed.reading, &captures, Telling::Causes, stop);
     let report = pipeline::run(plan, &|done, all| progress.show(done, all), &mut |judged| view.flow(judged, &basis.signatures)).map_err(Failure::Capture);
     progress.clear();
     let report = report?;

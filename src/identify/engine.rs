@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 pub struct Identifier<'b> {
     books: &'b Books,
     flows: Vec<Option<Box<Live>>>,
-    closed: Vec<Identified>,
+    closed: Vec<Box<Identified>>,
     neighbours: Vec<Neighbour>,
     facts_dropped: u64,
     details: bool,
@@ -55,7 +55,7 @@ impl<'b> Identifier<'b> {
     }
 
     /// The flows that ended and were not taken out yet, in the order they ended.
-    pub const fn ended(&mut self) -> &mut Vec<Identified> {
+    pub const fn ended(&mut self) -> &mut Vec<Box<Identified>> {
         &mut self.closed
     }
 
@@ -112,7 +112,7 @@ impl Observer for Identifier<'_> {
         self.budget += live.as_ref().map_or(0, |live| live.held as usize);
         self.closed.push(match live {
             Some(live) => live.conclude(flow, self.books, &mut self.facts_dropped),
-            None => Identified::unknown(flow),
+            None => Box::new(Identified::unknown(flow)),
         });
     }
 
@@ -385,7 +385,7 @@ impl Live {
         self.facts.contains(fact)
     }
 
-    fn conclude(mut self, mut flow: Flow, books: &Books, dropped: &mut u64) -> Identified {
+    fn conclude(mut self, mut flow: Flow, books: &Books, dropped: &mut u64) -> Box<Identified> {
         let setting = self.setting(&flow.parties());
         let stage = mem::take(&mut self.stage);
         if let Stage::Unknown(mut gathered) = stage {
@@ -411,7 +411,7 @@ impl Live {
         protocol.shrink_to_fit();
         matches.shrink_to_fit();
         facts.shrink_to_fit();
-        let mut identified = Identified { flow, protocol, evidence, matches, facts, retries, announced: None, opening };
+        let mut identified = Box::new(Identified { flow, protocol, evidence, matches, facts, retries, announced: None, opening });
         if turn {
             identified.turn();
         }

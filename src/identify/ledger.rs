@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BinaryHeap};
 use std::hash::Hash;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
+use thin_vec::ThinVec;
 
 use crate::capture::FrameId;
 use crate::time::Timestamp;
@@ -35,40 +36,55 @@ pub(super) struct Room {
 /// Entries by key and stamp.
 #[derive(Debug)]
 pub(super) struct Ledger<K: Eq + Hash, V> {
-    epochs: RwLock<Epochs<K, V>>,
-    /// How many entries each key has in all epochs: most keys that are looked up have none.
-    known: DashMap<K, u32, RandomState>,
+    /// Of each key, in order of their stamps. Most keys that are looked up have none.
+    entries: DashMap<K, ThinVec<(Stamp, V)>, RandomState>,
+    epochs: Mutex<Epochs<K>>,
     room: Room,
     /// The epoch of the last [`settle`](Self::settle).
     settled: AtomicI64,
+    /// Entries that were ever made.
+    made: AtomicU64,
     lost: AtomicU64,
 }
 
-type Epochs<K, V> = BTreeMap<i64, Epoch<K, V>>;
-
-#[derive(Debug)]
-struct Epoch<K, V> {
-    entries: BTreeMap<(K, Stamp), V>,
-    /// The latest first.
-    order: BinaryHeap<(Stamp, K)>,
-}
+/// What each epoch has, the latest first.
+type Epochs<K> = BTreeMap<i64, BinaryHeap<(Stamp, K)>>;
 
 impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     /// An empty book.
     pub(super) fn new(room: Room) -> Self {
-        Self { epochs: RwLock::default(), known: DashMap::default(), room, settled: AtomicI64::new(i64::MIN), lost: AtomicU64::new(0) }
+        let (entries, epochs) = (DashMap::default(), Mutex::default());
+        Self { entries, epochs, room, settled: AtomicI64::new(i64::MIN), made: AtomicU64::new(0), lost: AtomicU64::new(0) }
     }
 
     /// Enters a value.
     pub(super) fn add(&self, key: K, stamp: Stamp, value: V) {
-        let mut epochs = self.write();
-        let epoch = epochs.entry(self.epoch_of(stamp.0)).or_insert_with(|| Epoch { entries: BTreeMap::new(), order: BinaryHeap::new() });
-        if epoch.entries.insert((key, stamp), value).is_some() {
+        let mut epochs = self.epochs();
+        if !self.enter(key, stamp, value) {
             return;
         }
-        epoch.order.push((stamp, key));
-        *self.known.entry(key).or_default() += 1;
+        self.made.fetch_add(1, Ordering::Relaxed);
+        let epoch = epochs.entry(self.epoch_of(stamp.0)).or_default();
+        epoch.push((stamp, key));
         self.trim(epoch, self.room.an_epoch);
+    }
+
+    /// Puts a value in its place; whether that was free.
+    fn enter(&self, key: K, stamp: Stamp, value: V) -> bool {
+        let mut list = self.entries.entry(key).or_default();
+        // Most come in order.
+        let place = if list.last().is_none_or(|(last, _)| *last < stamp) { list.len() } else { list.partition_point(|(known, _)| *known < stamp) };
+        if let Some(known) = list.get_mut(place).filter(|(known, _)| *known == stamp) {
+            known.1 = value;
+            return false;
+        }
+        // Most keys have one entry.
+        if list.len() == list.capacity() {
+            let more = list.len().max(1);
+            list.reserve_exact(more);
+        }
+        list.insert(place, (stamp, value));
+        true
     }
 
     /// Makes the epochs that are over at `now` share the room of all: the earliest go where there are too many, and each of the others keeps as much. To be
@@ -78,7 +94,7 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
         if self.settled.swap(current, Ordering::Relaxed) == current {
             return;
         }
-        let mut epochs = self.write();
+        let mut epochs = self.epochs();
         let mut over = epochs.range(..current).count();
         while over > self.room.epochs
             && let Some((_, mut earliest)) = epochs.pop_first()
@@ -96,41 +112,45 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
         self.room.an_epoch.min(self.room.in_all / epochs.max(1))
     }
 
-    /// Takes the latest entries away until `room` are left.
-    fn trim(&self, epoch: &mut Epoch<K, V>, room: usize) {
-        while epoch.order.len() > room
-            && let Some((last, key)) = epoch.order.pop()
+    /// Takes the latest entries of an epoch away until `room` are left.
+    fn trim(&self, epoch: &mut BinaryHeap<(Stamp, K)>, room: usize) {
+        let mut gone: Vec<(K, Stamp)> = Vec::new();
+        while epoch.len() > room
+            && let Some((stamp, key)) = epoch.pop()
         {
-            epoch.entries.remove(&(key, last));
-            self.forget(key);
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            gone.push((key, stamp));
         }
-    }
-
-    /// Shows the entries of `key` from `at` back to `reach` before it, newest first, until `take` returns false.
-    pub(super) fn look_back(&self, key: K, at: Timestamp, reach: Duration, mut take: impl FnMut(Stamp, &V) -> bool) {
-        if !self.known.contains_key(&key) {
-            return;
-        }
-        let (newest, oldest) = (self.epoch_of(at), self.epoch_of(at - reach));
-        let (from, to) = ((key, (at - reach, FrameId::default(), 0)), (key, (at, LAST_FRAME, u32::MAX)));
-        for (_, epoch) in self.read().range(oldest..=newest).rev() {
-            for ((_, stamp), value) in epoch.entries.range(from..=to).rev() {
-                if !take(*stamp, value) {
-                    return;
-                }
+        self.lost.fetch_add(gone.len() as u64, Ordering::Relaxed);
+        // What a key loses of an epoch lies together: its latest.
+        gone.sort_unstable();
+        for of_key in gone.chunk_by(|(one, _), (other, _)| one == other) {
+            if let (Some((key, first)), Some((_, last))) = (of_key.first(), of_key.last()) {
+                self.forget(*key, *first, *last);
             }
         }
     }
 
-    /// One entry less of that key.
-    fn forget(&self, key: K) {
-        if let dashmap::Entry::Occupied(mut known) = self.known.entry(key) {
-            *known.get_mut() = known.get().saturating_sub(1);
-            if *known.get() == 0 {
+    /// Takes entries of a key away, from one stamp to another.
+    fn forget(&self, key: K, first: Stamp, last: Stamp) {
+        if let dashmap::Entry::Occupied(mut known) = self.entries.entry(key) {
+            let list = known.get_mut();
+            let (from, to) = (list.partition_point(|(stamp, _)| *stamp < first), list.partition_point(|(stamp, _)| *stamp <= last));
+            list.drain(from..to);
+            if list.is_empty() {
                 known.remove();
             }
         }
+    }
+
+    /// Shows the entries of `key` from `at` back to `reach` before it, the newest last; none where there is nothing of that key at any time.
+    pub(super) fn look_back<R>(&self, key: K, at: Timestamp, reach: Duration, look: impl FnOnce(&[(Stamp, V)]) -> R) -> Option<R> {
+        if self.made.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let list = self.entries.get(&key)?;
+        let (from, to) = ((at - reach, FrameId::default(), 0), (at, LAST_FRAME, u32::MAX));
+        let (from, to) = (list.partition_point(|(stamp, _)| *stamp < from), list.partition_point(|(stamp, _)| *stamp <= to));
+        Some(look(list.get(from..to).unwrap_or_default()))
     }
 
     /// Entries that found no room.
@@ -144,12 +164,8 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     }
 
     /// A worker that panicked ends the run anyway; what it left behind is whole.
-    fn read(&self) -> RwLockReadGuard<'_, Epochs<K, V>> {
-        self.epochs.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Epochs<K, V>> {
-        self.epochs.write().unwrap_or_else(PoisonError::into_inner)
+    fn epochs(&self) -> MutexGuard<'_, Epochs<K>> {
+        self.epochs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -164,12 +180,8 @@ mod tests {
     }
 
     fn read(ledger: &Ledger<u8, u64>, key: u8, second: i64) -> Vec<u64> {
-        let mut seen = Vec::new();
-        ledger.look_back(key, Timestamp::from_parts(second, 0), Duration::from_secs(100), |_, value| {
-            seen.push(*value);
-            true
-        });
-        seen
+        let newest_first = |entries: &[(Stamp, u64)]| entries.iter().rev().map(|(_, value)| *value).collect();
+        ledger.look_back(key, Timestamp::from_parts(second, 0), Duration::from_secs(100), newest_first).unwrap_or_default()
     }
 
     fn room(an_epoch: usize, in_all: usize, epochs: usize) -> Room {
@@ -217,7 +229,7 @@ mod tests {
             ledger.settle(Timestamp::from_parts(40, 0));
             assert_eq!(read(&ledger, 1, 50), [32, 31, 30, 22, 21, 20]);
             assert_eq!(ledger.lost(), 34);
-            assert_eq!(ledger.known.get(&1).map(|many| *many), Some(6));
+            assert_eq!(ledger.entries.get(&1).map(|list| list.len()), Some(6));
         }
     }
 

@@ -66,17 +66,11 @@ impl Names {
     /// Names of `server` as `client` would say them at that moment, at most [`limit::NAMES_OF_A_HOST`]: what it last asked for (DN-Hunter, Bermudez et al. 2012);
     /// where it asked for none, what anybody said; then what the capture file records.
     pub(super) fn of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Heard> {
-        let mut own = Vec::new();
-        let mut anybody = Vec::new();
-        self.heard.look_back(server, at, *limit::NAME_HOLDS.end(), |(said, ..), entry| {
-            let age = at.since(said);
-            if age <= entry.lasts {
-                let list = if entry.client == Some(client) { &mut own } else { &mut anybody };
-                enter(list, &entry.names, entry.source, Some(age));
-            }
-            own.len() < limit::NAMES_OF_A_HOST
+        let heard = self.heard.look_back(server, at, *limit::NAME_HOLDS.end(), |entries| {
+            let own = told(entries, at, |entry| entry.client == Some(client));
+            if own.is_empty() { told(entries, at, |entry| entry.client != Some(client)) } else { own }
         });
-        let mut names = if own.is_empty() { anybody } else { own };
+        let mut names = heard.unwrap_or_default();
         if let Some(recorded) = self.recorded.get(&server) {
             enter(&mut names, &recorded, NameSource::Capture, None);
         }
@@ -91,6 +85,21 @@ impl Names {
     pub(super) fn lost(&self) -> u64 {
         self.heard.lost() + self.refused.load(Ordering::Relaxed)
     }
+}
+
+/// Names of those of the entries that still hold at that moment, newest first, as many as are told of a host.
+fn told(entries: &[(Stamp, Entry)], at: Timestamp, counts: impl Fn(&Entry) -> bool) -> Vec<Heard> {
+    let mut names = Vec::new();
+    for ((said, ..), entry) in entries.iter().rev() {
+        let age = at.since(*said);
+        if age <= entry.lasts && counts(entry) {
+            enter(&mut names, &entry.names, entry.source, Some(age));
+            if names.len() >= limit::NAMES_OF_A_HOST {
+                break;
+            }
+        }
+    }
+    names
 }
 
 fn enter(list: &mut Vec<Heard>, names: &[Box<str>], source: NameSource, age: Option<Duration>) {

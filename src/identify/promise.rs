@@ -29,13 +29,8 @@ impl Promises {
     }
 
     fn exactly(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise> {
-        let mut found = None;
-        self.made.look_back((transport, server), at, limit::PROMISE_HOLDS, |_, promise| {
-            let holds = at.since(promise.made) <= promise.lasts && promise.client.is_none_or(|known| known == client);
-            found = holds.then(|| promise.clone());
-            !holds
-        });
-        found
+        let holds = |promise: &&Promise| at.since(promise.made) <= promise.lasts && promise.client.is_none_or(|known| known == client);
+        self.made.look_back((transport, server), at, limit::PROMISE_HOLDS, |made| made.iter().rev().map(|(_, promise)| promise).find(holds).cloned())?
     }
 
     /// See [`Ledger::settle`].

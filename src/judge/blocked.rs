@@ -66,12 +66,17 @@ pub fn rules() -> impl Iterator<Item = RuleText> {
     TABLE.iter().map(|rule| RuleText { id: rule.id, outcome: rule.outcome, about: rule.about, alternatives: rule.alternatives })
 }
 
-/// Decides by the first rule that holds; a flow that none holds for was answered and worked.
-pub(super) fn decide(ending: &Ending<'_>) -> Fate {
+/// Decides by the first rule that holds; a flow that none holds for was answered and worked. `told`: whether anybody reads why.
+pub(super) fn decide(ending: &Ending<'_>, told: bool) -> Fate {
     let found = TABLE.iter().find_map(|rule| (rule.holds)(ending).map(|sure| (rule, sure)));
     let Some((rule, sure)) = found else { return worked(ending) };
     let confidence = if rule.outcome.is_blocked() { sure.min(ceiling(ending)) } else { sure };
-    let cause = Cause { rule: rule.id, says: (rule.says)(ending), alternatives: rule.alternatives, by: rejecter(rule.outcome, ending) };
+    let cause = Cause {
+        rule: rule.id,
+        says: if told { (rule.says)(ending) } else { String::new() },
+        alternatives: rule.alternatives,
+        by: rejecter(rule.outcome, ending),
+    };
     Fate { outcome: rule.outcome, confidence, cause: Some(cause) }
 }
 

@@ -3,8 +3,9 @@
 //! A row is considered where its port, its announcement, its name pattern or its protocol touches the flow. What does not fit is kept as
 //! [`Miss`]es, because the nearest miss is the most useful thing to say about a flow that no row covers.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
+
+use smallvec::SmallVec;
 
 use crate::flow::Direction as Opened;
 use crate::identify::{Fact, Identified, Promise};
@@ -273,17 +274,20 @@ pub(super) fn weigh(
 }
 
 /// Rows that the flow's port, announcement, names, protocol or roles lead to, in document order.
-fn touching(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, claims: &Claims, told: bool) -> BTreeSet<ServiceId> {
-    let mut rows = BTreeSet::new();
+fn touching(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, claims: &Claims, told: bool) -> SmallVec<[ServiceId; 16]> {
+    let mut rows: SmallVec<[ServiceId; 16]> = SmallVec::new();
     if told || may_be_by_port(case, claims) {
         rows.extend(signatures.at(case.identified.flow.transport, case.port()));
     }
     rows.extend(roles.site().moved_to(case.port()));
-    rows.extend(case.announced.iter().flat_map(|promise| signatures.learned(promise.kind)));
+    rows.extend(case.announced.iter().flat_map(|promise| signatures.learned(promise.kind)).copied());
     rows.extend(case.names[1].iter().flat_map(|named| signatures.named(&named.name)));
     let telling = case.identified.protocol.iter().filter(|protocol| claims.is_distinctive(protocol));
-    rows.extend(telling.flat_map(|protocol| signatures.speaking(protocol)));
-    rows.extend(case.given.iter().flatten().flat_map(|role| signatures.of_role(*role)).filter(|id| signatures.services[id.0 as usize].ports.is_empty()));
+    rows.extend(telling.flat_map(|protocol| signatures.speaking(protocol)).copied());
+    let played = case.given.iter().flatten().flat_map(|role| signatures.of_role(*role)).copied();
+    rows.extend(played.filter(|id| signatures.services[id.0 as usize].ports.is_empty()));
+    rows.sort_unstable();
+    rows.dedup();
     rows
 }
 

@@ -3,7 +3,9 @@
 //! Computed from the loaded documents. Only the ports that everybody uses, and the protocols that one product alone speaks, are listed here, because no set
 //! of documents shows that: of five documents one alone may name PostgreSQL, and half the networks of the world run it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use foldhash::fast::FixedState;
 
 use crate::net::Transport;
 use crate::signature::{Basis, PortRange, Service, Signatures, is_protocol_name};
@@ -12,9 +14,9 @@ use crate::signature::{Basis, PortRange, Service, Signatures, is_protocol_name};
 #[derive(Clone, Debug)]
 pub(super) struct Claims {
     /// Ports of narrow ranges, with the one document that names them and can be told by the bytes there.
-    alone: BTreeMap<(Transport, u16), u16>,
+    alone: HashMap<(Transport, u16), u16, FixedState>,
     /// Protocols that rows of one document alone speak.
-    distinctive: BTreeSet<String>,
+    distinctive: HashSet<String, FixedState>,
 }
 
 impl Claims {
@@ -51,7 +53,7 @@ pub(super) fn is_background(port: u16, protocol: &[&str]) -> bool {
 
 /// A port counts for every document that names it, but only a row whose document states the port and what is spoken there can claim it: what a supplement
 /// adds is another product's port, and behind a port of unknown bytes anybody may stand. A user's own row is about the user's own network.
-fn ports_of_one(signatures: &Signatures) -> BTreeMap<(Transport, u16), u16> {
+fn ports_of_one(signatures: &Signatures) -> HashMap<(Transport, u16), u16, FixedState> {
     let mut owners: BTreeMap<(Transport, u16), BTreeSet<u16>> = BTreeMap::new();
     let mut claimed: BTreeSet<(Transport, u16)> = BTreeSet::new();
     for service in signatures.services.iter().filter(|service| service.ports.iter().all(|range| range.width() <= CLAIMED_AT_ONCE)) {
@@ -83,7 +85,7 @@ fn every_port(service: &Service) -> impl Iterator<Item = (Transport, u16)> {
     service.transports.iter().flat_map(move |transport| ports().map(|port| (*transport, port)))
 }
 
-fn protocols_of_one(signatures: &Signatures) -> BTreeSet<String> {
+fn protocols_of_one(signatures: &Signatures) -> HashSet<String, FixedState> {
     let mut owners: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
     for service in &signatures.services {
         for protocol in words_of(service) {

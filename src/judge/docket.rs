@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 /// not grow with it.
 pub struct Docket<'a> {
     judge: Judge<'a>,
-    waiting: VecDeque<Identified>,
+    waiting: VecDeque<Box<Identified>>,
 }
 
 impl<'a> Docket<'a> {
@@ -26,7 +26,7 @@ impl<'a> Docket<'a> {
     }
 
     /// Hears a flow that has ended, and judges the one whose turn that makes it.
-    pub fn hear(&mut self, identified: Identified, judged: &mut dyn FnMut(Judged)) {
+    pub fn hear(&mut self, identified: Box<Identified>, judged: &mut dyn FnMut(Judged)) {
         self.judge.learn(&identified);
         if self.waiting.len() >= FLOWS_AWAITING
             && let Some(first) = self.waiting.pop_front()
@@ -50,7 +50,7 @@ impl<'a> Docket<'a> {
     pub fn close(self, judged: &mut dyn FnMut(Judged)) -> Judge<'a> {
         let Self { judge, waiting } = self;
         let mut waiting = Vec::from(waiting);
-        waiting.sort_by_cached_key(order);
+        put_in_order(&mut waiting);
         waiting.into_iter().for_each(|identified| judged(judge.judge(identified)));
         judge
     }
@@ -60,4 +60,13 @@ impl<'a> Docket<'a> {
 pub fn order(identified: &Identified) -> (Timestamp, FrameId, Endpoint, Endpoint) {
     let flow = &identified.flow;
     (flow.first, flow.first_frame, flow.client.endpoint, flow.server.endpoint)
+}
+
+/// Puts flows in that [`order`].
+pub fn put_in_order(flows: &mut [Box<Identified>]) {
+    // Few begin at the same moment: the rest of what decides would be most of what is moved about.
+    flows.sort_by_cached_key(|identified| identified.flow.first);
+    for together in flows.chunk_by_mut(|one, other| one.flow.first == other.flow.first).filter(|together| together.len() > 1) {
+        together.sort_by_key(|identified| order(identified));
+    }
 }

@@ -22,7 +22,7 @@ pub(super) struct Knowledge {
 /// Everything that is handed from one judge of live traffic to the next.
 pub struct Handover {
     pub(super) knowledge: Knowledge,
-    pub(super) waiting: VecDeque<(Timestamp, Identified)>,
+    pub(super) waiting: VecDeque<(Timestamp, Box<Identified>)>,
     pub(super) covered: Covered,
 }
 

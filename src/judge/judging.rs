@@ -125,7 +125,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Second pass: what the documents say about the flow and what became of it.
-    pub fn judge(&self, mut identified: Identified) -> Judged {
+    pub fn judge(&self, mut identified: Box<Identified>) -> Judged {
         let roles = &self.roles;
         let direction_by = self.settle(&mut identified);
         let flow = &identified.flow;
@@ -159,7 +159,8 @@ impl<'a> Judge<'a> {
         let mut ending = Ending::read(&identified, &known);
         // What a document expects of a host that the site knows did not come unasked; to any other host, filtering it is what one expects.
         ending.from_outside = self.comes_from_outside(&identified) && (decision.verdict, decision.attribution) != (Verdict::Expected, Confidence::High);
-        let (fate, cited) = (blocked::decide(&ending), ending.cited());
+        let told = self.telling > Telling::Judgement || denied.is_some() || !decision.reasons.contains(&Reason::NotCovered) || self.site().takes_sides();
+        let (fate, cited) = (blocked::decide(&ending, told), if told { ending.cited() } else { Vec::new() });
         let (sight, loss_per_mille) = (ending.sight.words(), ending.loss);
         let in_vain = matches!(fate.outcome, Outcome::DnsBlocked | Outcome::DnsFailed | Outcome::SilentDrop);
         let denied = ending.denied.filter(|_| in_vain).and_then(|denied| denied.row);

@@ -3,21 +3,24 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher, Hash};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::marker::PhantomData;
+use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 
+use crate::net::{Endpoint, Mac, Transport};
+
 /// Values by key, at most `room` of them. Asked by key only: nothing depends on the order in which they lie.
 #[derive(Clone, Debug)]
-pub(super) struct Remembered<K, V> {
-    recent: HashMap<K, V, RandomState>,
-    older: HashMap<K, V, RandomState>,
+pub(super) struct Remembered<K, V, S = RandomState> {
+    recent: HashMap<K, V, S>,
+    older: HashMap<K, V, S>,
     room: usize,
     forgotten: u64,
 }
 
-impl<K: Eq + Hash, V: Default> Remembered<K, V> {
+impl<K: Eq + Hash, V: Default, S: BuildHasher + Default> Remembered<K, V, S> {
     /// An empty memory for so many keys.
     pub(super) fn new(room: usize) -> Self {
         Self { recent: HashMap::default(), older: HashMap::default(), room, forgotten: 0 }
@@ -36,15 +39,19 @@ impl<K: Eq + Hash, V: Default> Remembered<K, V> {
     /// The value of the key to be changed, a new one where it is not remembered. Half the room being taken by what was met since, the half that was not
     /// met again is forgotten.
     pub(super) fn meet(&mut self, key: K) -> &mut V {
-        // What was met before is carried over first: the older half goes only for a key that is in neither.
-        let known = if self.older.is_empty() { None } else { self.older.remove(&key) };
         if self.recent.len() >= (self.room / 2).max(1) && !self.recent.contains_key(&key) {
+            // What was met before is carried over first: the older half goes only for a key that is in neither.
+            let known = self.older.remove(&key);
             self.forgotten += self.older.len() as u64;
             self.older = std::mem::take(&mut self.recent);
+            return self.recent.entry(key).or_insert(known.unwrap_or_default());
         }
         match self.recent.entry(key) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(known.unwrap_or_default()),
+            Entry::Vacant(entry) => {
+                let known = if self.older.is_empty() { None } else { self.older.remove(entry.key()) };
+                entry.insert(known.unwrap_or_default())
+            }
         }
     }
 
@@ -59,24 +66,24 @@ impl<K: Eq + Hash, V: Default> Remembered<K, V> {
     }
 }
 
-/// Values by key like [`Remembered`], for keys that are only ever asked for: each is kept as a mark of 16 bytes, whatever its own size. Two keys with one mark are not
-/// to be met: the marks are keyed anew in each process, so nobody can look for such keys either.
+/// Values by key like [`Remembered`], for keys that are only ever asked for: each is kept as a mark of eight bytes, whatever its own size. Of a hundred thousand keys two
+/// have one mark in one run of three billions: the marks are keyed anew in each process, so nobody can look for such keys either.
 #[derive(Clone, Debug)]
 pub(super) struct Marked<K, V> {
-    kept: Remembered<(u64, u64), V>,
-    marks: [RandomState; 2],
+    kept: Remembered<u64, V, AsItIs>,
+    marks: Marks,
     keys: PhantomData<fn(K)>,
 }
 
-impl<K: Hash, V: Default> Marked<K, V> {
+impl<K: Spelt, V: Default> Marked<K, V> {
     /// An empty memory for so many keys.
     pub(super) fn new(room: usize) -> Self {
-        Self { kept: Remembered::new(room), marks: [RandomState::default(), RandomState::default()], keys: PhantomData }
+        Self { kept: Remembered::new(room), marks: Marks::default(), keys: PhantomData }
     }
 
     /// The value of the key, if it is remembered.
     pub(super) fn get(&self, key: &K) -> Option<&V> {
-        self.kept.get(&self.mark(key))
+        self.kept.get(&self.marks.of(key))
     }
 
     /// Whether the key is remembered.
@@ -86,7 +93,7 @@ impl<K: Hash, V: Default> Marked<K, V> {
 
     /// As [`Remembered::meet`].
     pub(super) fn meet(&mut self, key: &K) -> &mut V {
-        self.kept.meet(self.mark(key))
+        self.kept.meet(self.marks.of(key))
     }
 
     /// How many were forgotten for want of room.
@@ -94,14 +101,141 @@ impl<K: Hash, V: Default> Marked<K, V> {
         self.kept.forgotten()
     }
 
-    /// A number that stands for something in values of this memory, where few are held against each other; never zero.
-    pub(super) fn number(&self, of: impl Hash) -> u32 {
-        (self.marks[0].hash_one(of) >> 32) as u32 | 1
+    /// A number that stands for something in values of this memory, where few are held against each other; even, and never zero.
+    pub(super) fn number(&self, of: &impl Spelt) -> u32 {
+        ((self.marks.of(of) >> 32) as u32 & !1).max(2)
     }
 
-    fn mark(&self, key: &K) -> (u64, u64) {
-        let [one, other] = &self.marks;
-        (one.hash_one(key), other.hash_one(key))
+    /// What stands for a text in this memory's keys.
+    pub(super) fn text(&self, text: &str) -> Text {
+        Text(self.marks.texts.hash_one(text.as_bytes()))
+    }
+}
+
+/// A text in a key of a [`Marked`] memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Text(u64);
+
+/// Makes marks.
+#[derive(Clone, Debug)]
+struct Marks {
+    start: u64,
+    factor: u64,
+    texts: RandomState,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        let texts = RandomState::default();
+        Self { start: texts.hash_one(0_u8), factor: texts.hash_one(1_u8) | 1, texts }
+    }
+}
+
+impl Marks {
+    fn of(&self, key: &impl Spelt) -> u64 {
+        let mut mark = self.start;
+        key.spell(&mut |word| {
+            let product = u128::from(mark ^ word) * u128::from(self.factor);
+            mark = (product >> 64) as u64 ^ product as u64;
+        });
+        mark
+    }
+}
+
+/// A key that can be spelt in words of eight bytes, and no two keys of a kind by the same words.
+pub(super) trait Spelt {
+    /// Gives the words.
+    fn spell(&self, word: &mut impl FnMut(u64));
+}
+
+impl Spelt for IpAddr {
+    fn spell(&self, word: &mut impl FnMut(u64)) {
+        match self {
+            Self::V4(v4) => word(1 << 32 | u64::from(v4.to_bits())),
+            Self::V6(v6) => {
+                word((v6.to_bits() >> 64) as u64);
+                word(v6.to_bits() as u64);
+            }
+        }
+    }
+}
+
+impl Spelt for Endpoint {
+    fn spell(&self, word: &mut impl FnMut(u64)) {
+        self.ip.spell(word);
+        word(self.port.into());
+    }
+}
+
+impl Spelt for Transport {
+    fn spell(&self, word: &mut impl FnMut(u64)) {
+        word(self.0.into());
+    }
+}
+
+impl Spelt for Mac {
+    fn spell(&self, word: &mut impl FnMut(u64)) {
+        let [a, b, c, d, e, f] = self.0;
+        word(u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+    }
+}
+
+impl Spelt for Text {
+    fn spell(&self, word: &mut impl FnMut(u64)) {
+        word(self.0);
+    }
+}
+
+impl Spelt for u64 {
+    fn spell(&self, word: &mut impl FnMut(u64)) {
+        word(*self);
+    }
+}
+
+impl Spelt for u16 {
+    fn spell(&self, word: &mut impl FnMut(u64)) {
+        word((*self).into());
+    }
+}
+
+impl<A: Spelt, B: Spelt> Spelt for (A, B) {
+    fn spell(&self, word: &mut impl FnMut(u64)) {
+        self.0.spell(word);
+        self.1.spell(word);
+    }
+}
+
+impl<A: Spelt, B: Spelt, C: Spelt> Spelt for (A, B, C) {
+    fn spell(&self, word: &mut impl FnMut(u64)) {
+        self.0.spell(word);
+        self.1.spell(word);
+        self.2.spell(word);
+    }
+}
+
+/// Hashes a mark, which is a hash.
+#[derive(Clone, Copy, Debug, Default)]
+struct AsItIs(u64);
+
+impl BuildHasher for AsItIs {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        Self(0)
+    }
+}
+
+impl Hasher for AsItIs {
+    fn write_u64(&mut self, mark: u64) {
+        self.0 = mark;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -42,7 +42,7 @@ pub use account::{Account, Considered, SightWords, Standing};
 pub use blocked::{RuleText, rules};
 pub use bulletin::{Bulletin, Phase};
 pub use coverage::Tried;
-pub use docket::{Docket, order};
+pub use docket::{Docket, order, put_in_order};
 pub use filter::{Ends, Selection, display_filter};
 pub use finding::Gatherer;
 pub use handover::{Covered, Handover};
@@ -71,7 +71,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug)]
 pub struct Judged {
     /// The flow and its identification.
-    pub identified: Identified,
+    pub identified: Box<Identified>,
     /// Roles of client and server that the flow is judged by: the site's, or where it gives a host none, those that the host shows beyond doubt.
     pub roles: [Vec<RoleId>; 2],
     /// What client and server showed of their roles, all of it.
@@ -98,7 +98,7 @@ pub struct Judged {
     pub cause: Option<Cause>,
     /// The row whose host name this flow asked a resolver for in vain.
     pub denied: Option<ServiceId>,
-    /// Frames that show it, at most [`limit::FRAMES_CITED`](crate::limit::FRAMES_CITED).
+    /// Frames that show it, at most [`limit::FRAMES_CITED`](crate::limit::FRAMES_CITED); none where nobody is told of it, as with [`Cause::says`].
     pub cited: Vec<FrameId>,
     /// What the site file says about it.
     pub stance: Option<Stated>,
@@ -137,7 +137,7 @@ pub struct Candidate {
 pub struct Cause {
     /// Id of the rule that decided: `D20`.
     pub rule: &'static str,
-    /// What was seen, one sentence.
+    /// What was seen, one sentence; empty where no finding says it and nobody asked for it (see [`Telling`]).
     pub says: String,
     /// What else it could be.
     pub alternatives: &'static [&'static str],
@@ -152,6 +152,8 @@ pub enum Telling {
     /// Nothing more.
     #[default]
     Judgement,
+    /// Why it failed, in a sentence, though no finding says it.
+    Causes,
     /// Names of its client, too.
     Names,
     /// What its protocols state: versions, JA4, ALPN lists, certificates.

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use smallvec::SmallVec;
 
 use crate::identify::{Fact, Identified};
-use crate::judge::memory::Remembered;
+use crate::judge::memory::{Marked, Text};
 use crate::judge::threshold;
 use crate::judge::visibility::{owner, took_part};
 use crate::limit;
@@ -20,28 +20,28 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug)]
 pub(super) struct Resolvers {
     /// Resolvers that gave some name an address that a host can have.
-    answering: Remembered<IpAddr, ()>,
+    answering: Marked<IpAddr, ()>,
     /// Clients with the names that they got addresses of.
-    given: Remembered<(IpAddr, Box<str>), ()>,
+    given: Marked<(IpAddr, Text), ()>,
     /// IPv4 addresses of names, whoever asked.
-    ipv4: Remembered<Box<str>, SmallVec<[IpAddr; 2]>>,
+    ipv4: Marked<Text, SmallVec<[IpAddr; 2]>>,
     /// Private addresses with the owners of the names that were given them.
-    shared: Remembered<IpAddr, SmallVec<[Box<str>; 3]>>,
+    shared: Marked<IpAddr, SmallVec<[Box<str>; 3]>>,
     /// Of each client: whether any resolver answered it, and those that did not.
-    clients: Remembered<IpAddr, (bool, SmallVec<[IpAddr; 2]>)>,
+    clients: Marked<IpAddr, (bool, SmallVec<[IpAddr; 2]>)>,
     /// When a client asked a resolver for a name in flows without an answer, the earliest.
-    asked: Remembered<(IpAddr, IpAddr, Box<str>), SmallVec<[Timestamp; 3]>>,
+    asked: Marked<(IpAddr, IpAddr, Text), SmallVec<[Timestamp; 3]>>,
 }
 
 impl Default for Resolvers {
     fn default() -> Self {
         Self {
-            answering: Remembered::new(limit::HOSTS_REMEMBERED),
-            given: Remembered::new(limit::NAMES_REMEMBERED),
-            ipv4: Remembered::new(limit::NAMES_REMEMBERED),
-            shared: Remembered::new(limit::HOSTS_REMEMBERED),
-            clients: Remembered::new(limit::HOSTS_REMEMBERED),
-            asked: Remembered::new(limit::NAMES_REMEMBERED),
+            answering: Marked::new(limit::HOSTS_REMEMBERED),
+            given: Marked::new(limit::NAMES_REMEMBERED),
+            ipv4: Marked::new(limit::NAMES_REMEMBERED),
+            shared: Marked::new(limit::HOSTS_REMEMBERED),
+            clients: Marked::new(limit::HOSTS_REMEMBERED),
+            asked: Marked::new(limit::NAMES_REMEMBERED),
         }
     }
 }
@@ -96,31 +96,31 @@ impl Resolvers {
             return;
         }
         let (client, resolver) = (identified.flow.client.endpoint.ip, identified.flow.server.endpoint.ip);
-        let (answered, silent) = self.clients.meet(client);
+        let (answered, silent) = self.clients.meet(&client);
         *answered |= took_part(&identified.flow);
         if !took_part(&identified.flow) && silent.len() < limit::NAMES_AT_AN_END && !silent.contains(&resolver) {
             silent.push(resolver);
         }
         if !took_part(&identified.flow) {
             for name in identified.facts.iter().filter_map(unanswered) {
-                let times = self.asked.meet((client, resolver, name.into()));
+                let times = self.asked.meet(&(client, resolver, self.asked.text(name)));
                 if times.len() < limit::QUESTIONS_TIMED {
                     times.push(identified.flow.first);
                 }
             }
         }
         for (name, addresses) in given(identified) {
-            self.answering.meet(resolver);
-            self.given.meet((client, name.into()));
+            self.answering.meet(&resolver);
+            self.given.meet(&(client, self.given.text(name)));
             for address in addresses.iter().filter(|address| address.is_ipv4() && !is_nobodys(**address)) {
-                let known = self.ipv4.meet(name.into());
+                let known = self.ipv4.meet(&self.ipv4.text(name));
                 if known.len() < limit::NAMES_AT_AN_END && !known.contains(address) {
                     known.push(*address);
                 }
             }
             for address in addresses.iter().filter(|address| is_private(**address) && !is_nobodys(**address)) {
                 let Some(owner) = owner(name) else { continue };
-                let owners = self.shared.meet(*address);
+                let owners = self.shared.meet(address);
                 if owners.len() < threshold::UNRELATED_NAMES && !owners.iter().any(|known| **known == *owner) {
                     owners.push(owner.into());
                 }
@@ -138,7 +138,7 @@ impl Resolvers {
         let denials = identified.facts.iter().filter_map(denial).filter(|(name, _)| !has(name));
         let filtered = given(identified).filter_map(|(name, addresses)| Some((name, self.is_filters(addresses)?)));
         let told = denials.chain(filtered).map(|(name, how)| (row_of(signatures, name, &applies), how, name));
-        let open = told.filter(|(row, how, name)| row.is_none() || matches!(how, Denial::Shared(_)) || !self.given.has(&(client, Box::from(*name))));
+        let open = told.filter(|(row, how, name)| row.is_none() || matches!(how, Denial::Shared(_)) || !self.given.has(&(client, self.given.text(name))));
         let (row, how, name) = open.max_by_key(|(row, how, _)| (row.is_some(), *how))?;
         Some(Denied { name, how, row, answers_others: self.answering.has(&resolver) })
     }
@@ -161,7 +161,7 @@ impl Resolvers {
 
     /// Questions for one name from several ports: those that come together are for its several kinds of address (RFC 8305 section 3).
     fn again(&self, client: IpAddr, resolver: IpAddr, name: &str) -> usize {
-        let Some(times) = self.asked.get(&(client, resolver, name.into())) else { return 0 };
+        let Some(times) = self.asked.get(&(client, resolver, self.asked.text(name))) else { return 0 };
         let mut times = times.clone();
         times.sort_unstable();
         let spaced = |(count, last): (usize, Option<Timestamp>), time: Timestamp| match last {
@@ -173,7 +173,7 @@ impl Resolvers {
 
     /// IPv4 addresses of the name, whoever asked for them: the same host asks from an address of either family.
     pub(super) fn ipv4(&self, name: &str) -> &[IpAddr] {
-        self.ipv4.get(&Box::from(name)).map_or(&[], |addresses| addresses.as_slice())
+        self.ipv4.get(&self.ipv4.text(name)).map_or(&[], |addresses| addresses.as_slice())
     }
 
     /// How many were forgotten for want of room.

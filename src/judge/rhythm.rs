@@ -29,7 +29,7 @@ impl Rhythms {
     /// Enters a flow.
     pub(super) fn learn(&mut self, identified: &Identified) {
         let flow = &identified.flow;
-        if !self.watched.iter().any(|(transport, range)| *transport == flow.transport && range.contains(flow.server.endpoint.port)) {
+        if !self.watches(flow.transport, flow.server.endpoint) {
             return;
         }
         let key = (flow.client.endpoint.ip, flow.transport, flow.server.endpoint);
@@ -45,12 +45,19 @@ impl Rhythms {
 
     /// The period in which a client comes to a server, in seconds; none where it came too seldom or not evenly.
     pub(super) fn period(&self, client: IpAddr, transport: Transport, server: Endpoint) -> Option<u64> {
+        if !self.watches(transport, server) {
+            return None;
+        }
         let times: Vec<&Timestamp> = self.came.get(&(client, transport, server)).filter(|times| times.len() >= BEATS)?.iter().collect();
         let mut gaps: Vec<u64> = times.windows(2).map(|pair| pair[1].since(*pair[0]).as_secs()).collect();
         gaps.sort_unstable();
         let middle = gaps.get(gaps.len() / 2).copied()?;
         let even = |gap: &u64| gap.abs_diff(middle) * UNEVEN <= middle.max(UNEVEN);
         gaps.iter().all(even).then_some(middle)
+    }
+
+    fn watches(&self, transport: Transport, server: Endpoint) -> bool {
+        self.watched.iter().any(|(of, range)| *of == transport && range.contains(server.port))
     }
 }
 

@@ -98,6 +98,9 @@ impl<'a> Roles<'a> {
     /// Roles that the site gives to the host: those of its narrowest networks that hold the address, in the order given. A group's address lies in a
     /// network as a host's does, but plays a role only where the site names that address itself.
     pub(super) fn given(&self, ip: IpAddr) -> Vec<RoleId> {
+        if self.site.roles.is_empty() {
+            return Vec::new();
+        }
         let group = is_group(ip);
         let means = move |network: &IpNet| network.contains(&ip) && (!group || network.prefix_len() == network.max_prefix_len());
         let holding = || self.site.roles.iter().filter(move |(_, network)| means(network));

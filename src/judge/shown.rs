@@ -43,6 +43,9 @@ pub struct Shown {
 #[derive(Clone, Debug)]
 pub(super) struct Showing<'a> {
     marks: Vec<(RoleId, &'a Mark)>,
+    /// Places of the marks that are protocols, and of those that are what software says.
+    spoken: Vec<usize>,
+    software: Vec<usize>,
     prefixes: HashMap<[u8; 3], usize, RandomState>,
     hosts: Remembered<IpAddr, Host>,
     /// Hosts that were given by others what a mark shows: proxies hand it on.
@@ -70,7 +73,9 @@ impl<'a> Showing<'a> {
         let prefix =
             |(at, (_, mark)): (usize, &(RoleId, &Mark))| prefix_of(&mark.pattern).filter(|_| mark.kind == MarkKind::MacPrefix).map(|prefix| (prefix, at));
         let prefixes = marks.iter().enumerate().filter_map(prefix).collect();
-        Self { marks, prefixes, hosts: Remembered::new(limit::HOSTS_SHOWN), receivers: Remembered::new(limit::HOSTS_SHOWN), beyond: 0 }
+        let of_kinds = |kinds: &[MarkKind]| (0..marks.len()).filter(|at| kinds.contains(&marks[*at].1.kind)).collect();
+        let (spoken, software) = (of_kinds(&[MarkKind::Speaks]), of_kinds(&[MarkKind::HttpHeader, MarkKind::Software]));
+        Self { marks, spoken, software, prefixes, hosts: Remembered::new(limit::HOSTS_SHOWN), receivers: Remembered::new(limit::HOSTS_SHOWN), beyond: 0 }
     }
 
     /// Enters what a flow shows of its ends.
@@ -113,14 +118,16 @@ impl<'a> Showing<'a> {
     /// What an end says that it is; a header field of its own begins with its name.
     fn software(&mut self, host: IpAddr, told: IpAddr, text: &str, identified: &Identified) {
         let (header, value) = text.split_once(' ').unwrap_or((text, ""));
-        for at in 0..self.marks.len() {
+        let lower = text.to_lowercase();
+        for nth in 0..self.software.len() {
+            let at = self.software[nth];
             let mark = self.marks[at].1;
             match mark.kind {
                 MarkKind::HttpHeader if mark.fits(header) => {
                     self.receivers.meet(told);
                     self.enter_mark(host, at, text.to_owned(), mark.version_in(value), identified);
                 }
-                MarkKind::Software if mark.fits(&text.to_lowercase()) => self.enter_mark(host, at, text.to_owned(), mark.version_in(text), identified),
+                MarkKind::Software if mark.fits(&lower) => self.enter_mark(host, at, text.to_owned(), mark.version_in(text), identified),
                 _ => {}
             }
         }
@@ -138,9 +145,10 @@ impl<'a> Showing<'a> {
     /// Protocols that one product alone speaks, at each end that took part.
     fn spoken(&mut self, identified: &Identified) {
         let flow = &identified.flow;
-        for at in 0..self.marks.len() {
+        for nth in 0..self.spoken.len() {
+            let at = self.spoken[nth];
             let mark = self.marks[at].1;
-            if mark.kind != MarkKind::Speaks || !identified.protocol.iter().any(|name| mark.fits(name)) {
+            if !identified.protocol.iter().any(|name| mark.fits(name)) {
                 continue;
             }
             for end in [&flow.client, &flow.server].into_iter().filter(|end| end.payload_bytes > 0) {
@@ -203,8 +211,8 @@ impl<'a> Showing<'a> {
         let Some(host) = self.hosts.get(&ip) else { return Vec::new() };
         let shown = |((role, at), seen): (&Key, &Seen)| {
             let mark = at.and_then(|at| self.marks.get(at)).map(|(_, mark)| *mark);
-            let handed_on = mark.is_some_and(|mark| mark.kind == MarkKind::HttpHeader) && self.receivers.has(&ip);
-            let counts = inside && !handed_on && mark.is_some_and(|mark| mark.certain);
+            let handed_on = mark.is_some_and(|mark| self.is_handed_on(ip, mark));
+            let counts = inside && at.is_some_and(|at| self.counts(ip, at));
             let confidence = match mark {
                 _ if counts => Confidence::High,
                 Some(_) if !handed_on => Confidence::Medium,
@@ -216,9 +224,19 @@ impl<'a> Showing<'a> {
         host.iter().map(shown).collect()
     }
 
+    /// Whether the mark makes a host inside what it shows.
+    fn counts(&self, ip: IpAddr, at: usize) -> bool {
+        self.marks.get(at).is_some_and(|(_, mark)| mark.certain && !self.is_handed_on(ip, mark))
+    }
+
+    fn is_handed_on(&self, ip: IpAddr, mark: &Mark) -> bool {
+        mark.kind == MarkKind::HttpHeader && self.receivers.has(&ip)
+    }
+
     /// The roles that a host's flows are judged by. `inside`: whether the host is.
     pub(super) fn roles(&self, ip: IpAddr, inside: bool) -> Vec<RoleId> {
-        let mut roles: Vec<RoleId> = self.of(ip, inside).into_iter().filter(|shown| shown.counts).map(|shown| shown.role).collect();
+        let Some(host) = self.hosts.get(&ip).filter(|_| inside) else { return Vec::new() };
+        let mut roles: Vec<RoleId> = host.keys().filter(|(_, at)| at.is_some_and(|at| self.counts(ip, at))).map(|(role, _)| *role).collect();
         roles.dedup();
         roles
     }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use crate::flow::{Ended, Flow, Neighbour};
 use crate::identify::Identified;
-use crate::judge::docket::order;
+use crate::judge::docket::put_in_order;
 use crate::judge::threshold::{ANSWER_BY, REPLY_BY, SURE_SYNS};
 use crate::judge::{Confidence, Coverage, Covered, Finding, Gatherer, Handover, Judge, Judged, Shown, Telling, Visibility};
 use crate::limit::{FLOWS_AWAITING, LIVE_AWAITS, LIVE_FINDING_KEPT, LIVE_SETTLES};
@@ -19,7 +19,7 @@ pub struct Vigil<'a> {
     judge: Judge<'a>,
     gatherer: Gatherer<'a>,
     /// Flows that have ended, each with the moment when that was heard.
-    waiting: VecDeque<(Timestamp, Identified)>,
+    waiting: VecDeque<(Timestamp, Box<Identified>)>,
 }
 
 /// What there is to say at one moment.
@@ -50,7 +50,7 @@ impl<'a> Vigil<'a> {
     /// Goes on where another one stopped.
     pub fn succeed(judge: Judge<'a>, gatherer: Gatherer<'a>, handover: Handover) -> Self {
         let mut vigil = Self::new(judge, gatherer);
-        vigil.judge.succeed(handover.knowledge, handover.waiting.iter().map(|(_, identified)| identified));
+        vigil.judge.succeed(handover.knowledge, handover.waiting.iter().map(|(_, identified)| &**identified));
         vigil.waiting = handover.waiting;
         vigil.gatherer.cover_also(&handover.covered);
         vigil
@@ -67,7 +67,7 @@ impl<'a> Vigil<'a> {
     }
 
     /// Hears at `now` that a flow has ended.
-    pub fn hear(&mut self, identified: Identified, now: Timestamp) {
+    pub fn hear(&mut self, identified: Box<Identified>, now: Timestamp) {
         self.judge.learn(&identified);
         self.waiting.push_back((now, identified));
     }
@@ -84,7 +84,7 @@ impl<'a> Vigil<'a> {
 
     /// Judges for good the flows that have waited long enough by `now`.
     pub fn settle(&mut self, now: Timestamp, each: &mut dyn FnMut(&Judged)) {
-        let is_due = |waiting: &VecDeque<(Timestamp, Identified)>| {
+        let is_due = |waiting: &VecDeque<(Timestamp, Box<Identified>)>| {
             waiting.len() > FLOWS_AWAITING || waiting.front().is_some_and(|(heard, _)| now.since(*heard) >= LIVE_AWAITS)
         };
         while is_due(&self.waiting)
@@ -98,7 +98,7 @@ impl<'a> Vigil<'a> {
     }
 
     /// What there is to say at `now`, where these flows are `live`. `waiting` is shown the flows that have ended and are not judged for good yet.
-    pub fn board(&self, live: &[Identified], now: Timestamp, waiting: &mut dyn FnMut(&Judged)) -> Board {
+    pub fn board(&self, live: &[Box<Identified>], now: Timestamp, waiting: &mut dyn FnMut(&Judged)) -> Board {
         let (mut judge, mut gatherer) = (self.judge.clone().telling(Telling::Judgement), self.gatherer.clone());
         live.iter().for_each(|identified| judge.learn(identified));
         judge.until(now);
@@ -119,8 +119,8 @@ impl<'a> Vigil<'a> {
     /// Judges all that still wait, in order of their first packets, and says what there is to say at the end.
     pub fn close(self, each: &mut dyn FnMut(&Judged)) -> Board {
         let Self { judge, mut gatherer, waiting } = self;
-        let mut waiting: Vec<Identified> = waiting.into_iter().map(|(_, identified)| identified).collect();
-        waiting.sort_by_cached_key(order);
+        let mut waiting: Vec<Box<Identified>> = waiting.into_iter().map(|(_, identified)| identified).collect();
+        put_in_order(&mut waiting);
         for identified in waiting {
             let judged = judge.judge(identified);
             gatherer.add(&judged);

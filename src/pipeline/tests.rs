@@ -21,7 +21,7 @@ fn datagram(number: i64) -> Vec<u8> {
 
 /// The flows of ten minutes with a datagram every ten seconds, where somebody steps the clock on the wall after five. The kernel stamps packets by it; `is_corrected`
 /// says whether the step is taken out of their times.
-fn flows_where_the_clock_is_stepped(step: i64, is_corrected: bool) -> Vec<Identified> {
+fn flows_where_the_clock_is_stepped(step: i64, is_corrected: bool) -> Vec<Box<Identified>> {
     let books = Books::default();
     let (mut table, mut identifier) = (FlowTable::new(Settings::default()), Identifier::new(&books));
     let (mut clock, mut wall) = (Clock::standing_at(1_000_000 * HOUR), 1_000_000 * HOUR);

@@ -16,7 +16,7 @@ use crate::capture::{CaptureFile, Interface, Source, SourceError};
 use crate::count::Tally;
 use crate::flow::{self, FlowTable, Neighbour};
 use crate::identify::{Books, Identified, Identifier};
-use crate::judge::{Board, Bulletin, Covered, Finding, Gatherer, Handover, Judge, Judged, Phase, Severity, Site, Telling, Vigil, order};
+use crate::judge::{Board, Bulletin, Covered, Finding, Gatherer, Handover, Judge, Judged, Phase, Severity, Site, Telling, Vigil, order, put_in_order};
 use crate::limit::{FRAGMENT_BYTES, LIVE_ENDED_HELD, LIVE_FLOW_BYTES, LIVE_LOOKED_AT, MEMORY_OF_KNOWLEDGE};
 use crate::report::{Digest, LiveState, Losses, Report};
 use crate::signature::Signatures;
@@ -41,9 +41,9 @@ pub struct Tick {
     /// All packets up to this moment were looked at.
     pub now: Timestamp,
     /// Flows that ended, in order of their first packets.
-    pub ended: Vec<Identified>,
+    pub ended: Vec<Box<Identified>>,
     /// Flows that live, as if they ended now; none where they were not looked at.
-    pub live: Option<Vec<Identified>>,
+    pub live: Option<Vec<Box<Identified>>>,
     /// What was said about who is on the links.
     pub neighbours: Vec<Neighbour>,
     /// What was captured and lost so far.
@@ -101,8 +101,8 @@ impl Feed {
             }
         }
         let mut whole = whole?;
-        whole.ended.sort_by_cached_key(order);
-        whole.live.iter_mut().for_each(|live| live.sort_by_cached_key(order));
+        put_in_order(&mut whole.ended);
+        whole.live.iter_mut().for_each(|live| put_in_order(live));
         whole.state = self.state();
         Some(Some(whole))
     }
@@ -352,7 +352,7 @@ pub struct Parts {
     /// Names of the rows by the numbers they had.
     services: Vec<String>,
     state: State,
-    live: Vec<Identified>,
+    live: Vec<Box<Identified>>,
     now: Timestamp,
 }
 
@@ -370,7 +370,7 @@ pub struct Watch<'a> {
     covered: Covered,
     state: State,
     /// Flows that lived at the last tick.
-    live: Vec<Identified>,
+    live: Vec<Box<Identified>>,
     /// When the next look at everything is due.
     next: Timestamp,
     now: Timestamp,
@@ -491,7 +491,7 @@ impl<'a> Watch<'a> {
             self.live = live;
         } else if !ended.is_empty() {
             // What has ended is no longer among those that live.
-            let over: BTreeSet<_> = ended.iter().map(order).collect();
+            let over: BTreeSet<_> = ended.iter().map(|identified| order(identified)).collect();
             self.live.retain(|identified| !over.contains(&order(identified)));
         }
         neighbours.sort_by_key(Neighbour::order);

@@ -51,7 +51,7 @@ impl Digest {
         self.ignored += u64::from(matches!(judged.stance, Some(Stated::Ignored(_))));
         self.outcomes.one(judged.outcome);
         if judged.verdict == Verdict::Undecided {
-            self.undecided.one(judged.reasons.clone());
+            self.undecided.one_of(&judged.reasons);
         }
         if let Some(service) = judged.service {
             let together = self.services.entry((service, judged.verdict, judged.outcome)).or_default();

@@ -18,6 +18,8 @@ pub struct Index {
     ports: HashMap<(Transport, u32), Vec<ServiceId>, FixedState>,
     exact_hosts: HashMap<String, Vec<ServiceId>, FixedState>,
     host_suffixes: HashMap<String, Vec<ServiceId>, FixedState>,
+    /// Bit n is set where one of the names, of the suffixes has n letters (bit 63: that many or more): most names that are asked about have none of these lengths.
+    lengths: [u64; 2],
     promises: BTreeMap<PromiseKind, Vec<ServiceId>>,
     protocols: HashMap<String, Vec<ServiceId>, FixedState>,
     by_role: HashMap<RoleId, Vec<ServiceId>, FixedState>,
@@ -53,10 +55,11 @@ impl Index {
 
     fn add_words(&mut self, id: ServiceId, service: &Service) {
         for host in &service.hosts {
-            let (map, key) = match host.pattern.strip_prefix("*.") {
-                Some(suffix) => (&mut self.host_suffixes, suffix),
-                None => (&mut self.exact_hosts, host.pattern.as_str()),
+            let (map, lengths, key) = match host.pattern.strip_prefix("*.") {
+                Some(suffix) => (&mut self.host_suffixes, &mut self.lengths[1], suffix),
+                None => (&mut self.exact_hosts, &mut self.lengths[0], host.pattern.as_str()),
             };
+            *lengths |= length(key);
             enter(map.entry(key.to_owned()).or_default(), id);
         }
         for kind in &service.learned_from {
@@ -77,15 +80,19 @@ impl Index {
     pub fn named(&self, name: &str) -> Vec<ServiceId> {
         let name = name.strip_suffix('.').unwrap_or(name);
         let name = if name.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) };
-        let mut found: Vec<ServiceId> = self.exact_hosts.get(&*name).into_iter().flatten().copied().collect();
-        let mut rest = &*name;
-        while let Some((_, suffix)) = rest.split_once('.') {
+        let [names, suffixes] = self.lengths;
+        let exact = if names & length(&name) == 0 { None } else { self.exact_hosts.get(&*name) };
+        let mut found: Vec<ServiceId> = exact.into_iter().flatten().copied().collect();
+        for (dot, _) in name.bytes().enumerate().filter(|(_, byte)| *byte == b'.') {
+            let suffix = &name[dot + 1..];
+            if suffixes & length(suffix) == 0 {
+                continue;
+            }
             for id in self.host_suffixes.get(suffix).into_iter().flatten() {
                 if !found.contains(id) {
                     found.push(*id);
                 }
             }
-            rest = suffix;
         }
         found
     }
@@ -109,6 +116,11 @@ impl Index {
     pub fn role(&self, id: &str) -> Option<RoleId> {
         self.role_ids.get(id).copied()
     }
+}
+
+/// The bit of a text's length.
+fn length(text: &str) -> u64 {
+    1 << text.len().min(63)
 }
 
 /// Rows are entered in order of their ids, so a repeated one is the last of its list.

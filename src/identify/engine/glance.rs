@@ -7,10 +7,10 @@ use crate::identify::{Books, Identified};
 
 impl Identifier<'_> {
     /// What is known of the flow in `slot`, of which `flow` is a copy as it stands.
-    pub fn glance(&self, slot: Slot, flow: Flow) -> Identified {
+    pub fn glance(&self, slot: Slot, flow: Flow) -> Box<Identified> {
         match self.flows.get(slot.0 as usize).and_then(Option::as_ref) {
             Some(live) => live.as_it_stands(&flow, self.books).conclude(flow, self.books, &mut 0),
-            None => Identified::unknown(flow),
+            None => Box::new(Identified::unknown(flow)),
         }
     }
 

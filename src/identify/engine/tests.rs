@@ -32,7 +32,7 @@ fn flow(transport: Transport, direction: Direction) -> Flow {
 }
 
 /// Runs a dialogue of one flow; the frames count from 1.
-fn run(flow: &Flow, midstream: bool, dialogue: &[(Side, &[u8])]) -> (Identified, Vec<Want>, Books) {
+fn run(flow: &Flow, midstream: bool, dialogue: &[(Side, &[u8])]) -> (Box<Identified>, Vec<Want>, Books) {
     let books = Books::default();
     let (mut identifier, mut offsets, mut wants) = (Identifier::new(&books), [0u64; 2], Vec::new());
     identifier.opened(Slot(3));

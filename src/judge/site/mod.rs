@@ -169,6 +169,12 @@ impl Site {
         self.places.iter().find(|place| place.macs.contains(&mac))
     }
 
+    /// Whether it says of any flow what it is to be judged as: then what no document covers may be a finding.
+    pub fn takes_sides(&self) -> bool {
+        let lists = [&self.allow, &self.deny, &self.ignore];
+        lists.iter().any(|list| !list.is_empty()) || self.places.iter().any(|place| place.static_addresses.is_some())
+    }
+
     /// How much a finding matters here, where the file says so: an entry about the row goes before one about all.
     pub fn severity(&self, finding: &str, service: Option<ServiceId>) -> Option<Severity> {
         let mut about = self.severities.iter().filter(|weight| weight.finding == finding);

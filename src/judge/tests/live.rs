@@ -13,7 +13,7 @@ fn vigil(books: &Books) -> Vigil<'_> {
 /// What is told at that second, where these flows live.
 fn told(live: &[Sample], second: f64) -> Vec<String> {
     let books = Books::default();
-    let live: Vec<Identified> = live.iter().map(|sample| sample.0.clone()).collect();
+    let live: Vec<Box<Identified>> = live.iter().map(|sample| sample.0.clone()).collect();
     vigil(&books).board(&live, at(second), &mut |_| {}).findings.into_iter().map(|finding| finding.rule).collect()
 }
 

@@ -31,7 +31,7 @@ fn end(text: &str) -> End {
 
 /// A flow in the making.
 #[derive(Clone, Debug)]
-pub(in crate::judge) struct Sample(pub(in crate::judge) Identified);
+pub(in crate::judge) struct Sample(pub(in crate::judge) Box<Identified>);
 
 /// A connection that nobody answered yet: one SYN at second 1.
 pub(in crate::judge) fn tcp(client: &str, server: &str) -> Sample {
@@ -47,7 +47,7 @@ pub(in crate::judge) fn udp(client: &str, server: &str) -> Sample {
     sample
 }
 
-fn identified(transport: Transport, client: &str, server: &str) -> Identified {
+fn identified(transport: Transport, client: &str, server: &str) -> Box<Identified> {
     let flow = Flow {
         transport,
         client: end(client),
@@ -68,7 +68,7 @@ fn identified(transport: Transport, client: &str, server: &str) -> Identified {
         icmp: None,
         ended: Ended::Idle,
     };
-    Identified {
+    Box::new(Identified {
         flow,
         protocol: Default::default(),
         evidence: Evidence::None,
@@ -77,7 +77,7 @@ fn identified(transport: Transport, client: &str, server: &str) -> Identified {
         retries: 0,
         announced: None,
         opening: Default::default(),
-    }
+    })
 }
 
 impl Sample {

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::flow::Flow;
 use crate::identify::{Fact, Identified, NameSource};
-use crate::judge::memory::Remembered;
+use crate::judge::memory::{Marked, Text};
 use crate::limit;
 use crate::net::{Endpoint, Side};
 
@@ -15,14 +15,14 @@ use crate::net::{Endpoint, Side};
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     /// Names that were served at an end, the first of them.
-    served: Remembered<Endpoint, SmallVec<[Box<str>; 2]>>,
+    served: Marked<Endpoint, SmallVec<[Box<str>; 2]>>,
     /// Addresses at which a name was cut or lost before any answer, the first of them.
-    failed: Remembered<Box<str>, SmallVec<[IpAddr; 2]>>,
+    failed: Marked<Text, SmallVec<[IpAddr; 2]>>,
 }
 
 impl Default for Asked {
     fn default() -> Self {
-        Self { served: Remembered::new(limit::NAMES_REMEMBERED), failed: Remembered::new(limit::NAMES_REMEMBERED) }
+        Self { served: Marked::new(limit::NAMES_REMEMBERED), failed: Marked::new(limit::NAMES_REMEMBERED) }
     }
 }
 
@@ -32,12 +32,12 @@ impl Asked {
         let flow = &identified.flow;
         let Some(name) = stated(identified) else { return };
         if flow.server.payload_bytes > 0 {
-            let served = self.served.meet(flow.server.endpoint);
+            let served = self.served.meet(&flow.server.endpoint);
             if served.len() < limit::NAMES_AT_AN_END && !served.iter().any(|known| **known == *name) {
                 served.push(name.into());
             }
         } else if flow.client.payload_bytes > 0 && flow.tcp.as_ref().is_some_and(|tcp| tcp.established) {
-            let failed = self.failed.meet(name.into());
+            let failed = self.failed.meet(&self.failed.text(name));
             if failed.len() < limit::NAMES_AT_AN_END && !failed.contains(&flow.server.endpoint.ip) {
                 failed.push(flow.server.endpoint.ip);
             }
@@ -53,7 +53,7 @@ impl Asked {
 
     /// At how many addresses the name was cut or lost.
     pub(super) fn failures(&self, name: &str) -> usize {
-        self.failed.get(&Box::from(name)).map_or(0, |addresses| addresses.len())
+        self.failed.get(&self.failed.text(name)).map_or(0, |addresses| addresses.len())
     }
 
     /// How many were forgotten for want of room.

@@ -1,6 +1,7 @@
 //! How hosts send: from how far away, how fast. What is sent in a host's name by somebody else is held against it.
 
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::flow::{Flow, Reset};
@@ -19,8 +20,8 @@ struct Manner {
     all: Option<Ttls>,
     /// Of its packets in connections in which it said something.
     talking: Option<Ttls>,
-    /// Its fastest SYN-ACK.
-    fastest: Option<Duration>,
+    /// Its fastest SYN-ACK, in nanoseconds after the SYN.
+    fastest: Option<NonZeroU64>,
 }
 
 /// What is known of hosts.
@@ -60,17 +61,20 @@ impl Manners {
     /// Enters a flow between single hosts.
     pub(super) fn learn(&mut self, flow: &Flow) {
         let Some(tcp) = &flow.tcp else { return };
-        for (end, ttls) in [&flow.client, &flow.server].into_iter().zip(tcp.ttl) {
-            let Some(ttls) = ttls else { continue };
-            let manner = self.0.meet(&end.endpoint.ip);
-            manner.all = Some(wider(manner.all, ttls));
-            if end.payload_bytes > 0 {
-                manner.talking = Some(wider(manner.talking, ttls));
+        for (end, ttls, delay) in [(&flow.client, tcp.ttl[0], None), (&flow.server, tcp.ttl[1], tcp.syn_ack_delay)] {
+            if ttls.is_none() && delay.is_none() {
+                continue;
             }
-        }
-        if let Some(delay) = tcp.syn_ack_delay.map(|delay| Duration::from_nanos(delay.get())) {
-            let fastest = &mut self.0.meet(&flow.server.endpoint.ip).fastest;
-            *fastest = Some(fastest.map_or(delay, |known| known.min(delay)));
+            let manner = self.0.meet(&end.endpoint.ip);
+            if let Some(ttls) = ttls {
+                manner.all = Some(wider(manner.all, ttls));
+                if end.payload_bytes > 0 {
+                    manner.talking = Some(wider(manner.talking, ttls));
+                }
+            }
+            if let Some(delay) = delay {
+                manner.fastest = Some(manner.fastest.map_or(delay, |known| known.min(delay)));
+            }
         }
     }
 
@@ -78,7 +82,11 @@ impl Manners {
     pub(super) fn foreign(&self, flow: &Flow, reset: &Reset, waited: Option<Duration>) -> Foreign {
         let host = if reset.from == Side::Server { flow.server.endpoint.ip } else { flow.client.endpoint.ip };
         let Some(manner) = self.0.get(&host) else { return Foreign::default() };
-        let early = manner.fastest.zip(waited).is_some_and(|(fastest, waited)| waited < fastest / 2 && fastest - waited >= threshold::CLEARLY_EARLIER);
+        let early = manner
+            .fastest
+            .map(|fastest| Duration::from_nanos(fastest.get()))
+            .zip(waited)
+            .is_some_and(|(fastest, waited)| waited < fastest / 2 && fastest - waited >= threshold::CLEARLY_EARLIER);
         let numbers = (u16::try_from(reset.ident).unwrap_or(0), reset.ident_before);
         let ahead = numbers.0.wrapping_sub(numbers.1);
         let distance = ahead.min(ahead.wrapping_neg());

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use thin_vec::ThinVec;
+
 use crate::flow::{Direction, Flow};
 use crate::judge::memory::Marked;
 use crate::judge::visibility::took_part;
@@ -33,19 +35,24 @@ struct End {
     met: Many,
 }
 
-/// The number of the first that was met, zero for nobody, and whether there was another.
+/// The number of the first that was met, zero for nobody; its lowest bit says whether there was another.
 #[derive(Clone, Copy, Debug, Default)]
-struct Many {
-    first: u32,
-    more: bool,
-}
+struct Many(u32);
 
 impl Many {
     fn meet(&mut self, number: u32) {
-        if self.first == 0 {
-            self.first = number;
+        match self.0 & !1 {
+            0 => self.0 = number,
+            first => self.0 |= u32::from(first != number),
         }
-        self.more |= self.first != number;
+    }
+
+    const fn is_nobody(self) -> bool {
+        self.0 == 0
+    }
+
+    const fn has_more(self) -> bool {
+        self.0 & 1 == 1
     }
 }
 
@@ -53,9 +60,9 @@ impl Many {
 #[derive(Clone, Debug, Default)]
 struct Probes {
     /// Numbers of the targets (host and port) that did not answer.
-    unanswered: Vec<u32>,
+    unanswered: ThinVec<u32>,
     /// Flows that were answered.
-    answered: u64,
+    answered: u32,
     /// One of them by somebody outside who is no resolver.
     outside: bool,
 }
@@ -108,7 +115,7 @@ impl Pairs {
 
     fn note_probe(&mut self, flow: &Flow, took_part: bool) {
         let server = flow.server.endpoint;
-        let target = self.probes.number((server.ip, server.port));
+        let target = self.probes.number(&server);
         let Probes { unanswered, answered, outside } = self.probes.meet(&flow.client.endpoint.ip);
         if took_part {
             *answered = answered.saturating_add(1);
@@ -120,7 +127,7 @@ impl Pairs {
 
     fn note_ends(&mut self, flow: &Flow, took_part: bool) {
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
-        let opener = self.ends.number(client.ip);
+        let opener = self.ends.number(&client.ip);
         let certain = flow.direction == Direction::Certain;
         if certain || took_part {
             let end = self.ends.meet(&(flow.transport, server));
@@ -131,7 +138,7 @@ impl Pairs {
         }
         if !certain && flow.transport.has_ports() {
             for (end, other) in [(client, server), (server, client)] {
-                let number = self.ends.number(other);
+                let number = self.ends.number(&other);
                 self.ends.meet(&(flow.transport, end)).met.meet(number);
             }
         }
@@ -179,12 +186,12 @@ impl Pairs {
 
     /// Whether the end answered as a server, or was opened by two hosts or more.
     pub(super) fn is_server(&self, transport: Transport, end: Endpoint) -> bool {
-        self.ends.get(&(transport, end)).is_some_and(|end| end.openers.more || end.openers.first != 0 && end.answered)
+        self.ends.get(&(transport, end)).is_some_and(|end| end.openers.has_more() || !end.openers.is_nobody() && end.answered)
     }
 
     /// Whether the end met several others in flows whose opening was not seen: clients take a new port for each, servers keep theirs.
     pub(super) fn meets_many(&self, transport: Transport, end: Endpoint) -> bool {
-        self.ends.get(&(transport, end)).is_some_and(|end| end.met.more)
+        self.ends.get(&(transport, end)).is_some_and(|end| end.met.has_more())
     }
 
     /// Whether that end answered somebody whose packets come from that MAC address.
@@ -194,7 +201,7 @@ impl Pairs {
 
     /// Whether anybody opened a flow to that end.
     pub(super) fn was_opened(&self, transport: Transport, end: Endpoint) -> bool {
-        self.ends.get(&(transport, end)).is_some_and(|end| end.openers.first != 0)
+        self.ends.get(&(transport, end)).is_some_and(|end| !end.openers.is_nobody())
     }
 
     /// Whether the client reached anybody in a flow that it opened.
@@ -211,7 +218,7 @@ impl Pairs {
     pub(super) fn scans(&self, source: IpAddr) -> bool {
         self.probes.get(&source).is_some_and(|Probes { unanswered, answered, .. }| {
             let tried = unanswered.len() as u64;
-            tried >= limit::SCAN_TARGETS as u64 && *answered < tried / 4
+            tried >= limit::SCAN_TARGETS as u64 && u64::from(*answered) < tried / 4
         })
     }
 

@@ -11,7 +11,7 @@ use crate::identify::Identified;
 use crate::judge::memory::{Marked, Remembered};
 use crate::judge::visibility::went_on_unanswered;
 use crate::limit;
-use crate::net::{Endpoint, Mac, is_group, is_private};
+use crate::net::{Mac, is_group, is_private};
 use crate::time::Timestamp;
 
 /// What this tap can see, for the report.
@@ -99,10 +99,29 @@ type Point = u16;
 /// What was learned at one point.
 #[derive(Clone, Debug, Default)]
 struct Counts {
+    at: Place,
     place: CapturePoint,
     /// Packets heard from inside, from outside.
     heard: [u64; 2],
 }
+
+/// What was learned of a host at one point.
+#[derive(Clone, Copy, Debug)]
+struct Met {
+    /// When it last sent something; [`NEVER`] where it did not.
+    heard: Timestamp,
+    /// Whether it received something from inside, from outside.
+    reached: [bool; 2],
+}
+
+impl Default for Met {
+    fn default() -> Self {
+        Self { heard: NEVER, reached: [false; 2] }
+    }
+}
+
+/// Before all packets.
+const NEVER: Timestamp = Timestamp::from_nanos(i64::MIN);
 
 /// What one link carried.
 #[derive(Clone, Copy, Debug, Default)]
@@ -128,10 +147,8 @@ pub(super) struct Tap {
     places: BTreeMap<Place, Point>,
     points: Vec<Counts>,
     interfaces: BTreeMap<u32, Lost>,
-    /// Hosts that sent something, by capture point, and when last.
-    heard: Marked<(Point, IpAddr), Timestamp>,
-    /// Hosts that received something, by capture point and whether it came from outside.
-    reached: Marked<(Point, IpAddr, bool), ()>,
+    /// Hosts that sent or received something, by capture point.
+    hosts: Marked<(Point, IpAddr), Met>,
     /// Servers whose answers passed elsewhere.
     unseen: Remembered<(Point, IpAddr), ()>,
     /// Links, from the MAC address that the client's packets come from to the one they go to.
@@ -145,8 +162,7 @@ impl Default for Tap {
             places: BTreeMap::new(),
             points: Vec::new(),
             interfaces: BTreeMap::new(),
-            heard: Marked::new(limit::HOSTS_REMEMBERED),
-            reached: Marked::new(limit::HOSTS_REMEMBERED),
+            hosts: Marked::new(limit::HOSTS_REMEMBERED),
             unseen: Remembered::new(limit::HOSTS_REMEMBERED),
             links: Remembered::new(limit::LINKS_REMEMBERED),
         }
@@ -166,10 +182,8 @@ impl Tap {
             self.summary.forgotten += 1;
             return;
         };
-        for (sender, receiver) in [(&flow.client, flow.server.endpoint.ip), (&flow.server, flow.client.endpoint.ip)] {
-            if sender.packets > 0 {
-                self.packets(point, sender, receiver);
-            }
+        for (own, other) in [(&flow.client, &flow.server), (&flow.server, &flow.client)] {
+            self.met(point, own, other);
         }
         if !is_group(flow.server.endpoint.ip) {
             self.count(identified, point);
@@ -184,26 +198,35 @@ impl Tap {
 
     /// The number of a place, a new one where there is room.
     fn point(&mut self, place: Place) -> Option<Point> {
-        if let Some(point) = self.places.get(&place) {
-            return Some(*point);
+        if let Some(point) = self.known(&place) {
+            return Some(point);
         }
         let point = Point::try_from(self.points.len()).ok().filter(|point| usize::from(*point) < limit::POINTS_REMEMBERED)?;
         let (interface, vlan) = place;
         let place_of = CapturePoint { interface, vlan: vlan.ids().to_vec(), ..CapturePoint::default() };
-        self.points.push(Counts { place: place_of, heard: [0; 2] });
-        self.places.insert(place, point);
+        self.points.push(Counts { at: (interface, vlan), place: place_of, heard: [0; 2] });
+        self.places.insert((interface, vlan), point);
         Some(point)
     }
 
-    fn packets(&mut self, point: Point, End { endpoint: Endpoint { ip: sender, .. }, last, .. }: &End, receiver: IpAddr) {
-        let (sender, outside) = (*sender, !is_private(*sender));
-        if let Some(count) = self.points.get_mut(usize::from(point)).and_then(|counts| counts.heard.get_mut(usize::from(outside))) {
+    /// The number of a place that was met. Most captures have but one.
+    fn known(&self, place: &Place) -> Option<Point> {
+        let is_first = self.points.first().is_some_and(|counts| counts.at == *place);
+        if is_first { Some(0) } else { self.places.get(place).copied() }
+    }
+
+    /// Enters what a host sent to another, and got from it.
+    fn met(&mut self, point: Point, own: &End, other: &End) {
+        let (host, sent) = (own.endpoint.ip, own.packets > 0);
+        let got = other.packets > 0 && !is_group(host);
+        if sent && let Some(counts) = self.points.get_mut(usize::from(point)) {
+            let count = &mut counts.heard[usize::from(!is_private(host))];
             *count = count.saturating_add(1);
         }
-        let known = self.heard.meet(&(point, sender));
-        *known = last.map_or(*known, |last| last.max(*known));
-        if !is_group(receiver) {
-            self.reached.meet(&(point, receiver, outside));
+        if sent || got {
+            let met = self.hosts.meet(&(point, host));
+            met.heard = own.last.filter(|_| sent).map_or(met.heard, |last| last.max(met.heard));
+            met.reached[usize::from(!is_private(other.endpoint.ip))] |= got;
         }
     }
 
@@ -244,10 +267,10 @@ impl Tap {
     /// Whether an answer of the flow's server to its client would have been seen where the flow was captured.
     /// `hidden`: it was sent though nobody was seen to answer the link.
     pub(super) fn sight(&self, flow: &Flow, hidden: bool) -> Sight {
-        let Some(point) = self.places.get(&(flow.interface, flow.vlan)).copied() else { return Sight::Open };
+        let Some(point) = self.known(&(flow.interface, flow.vlan)) else { return Sight::Open };
         let Some(counts) = self.points.get(usize::from(point)) else { return Sight::Open };
         let (client, server) = (flow.client.endpoint.ip, flow.server.endpoint.ip);
-        let heard = self.heard.has(&(point, server));
+        let heard = self.heard_at(point, server).is_some();
         if self.unseen.has(&(point, server)) {
             return if heard { Sight::Open } else { Sight::Blind };
         }
@@ -257,7 +280,7 @@ impl Tap {
         if !heard && (carried.unseen > 0 || hidden) && carried.two_way == 0 {
             return Sight::Blind;
         }
-        if heard || self.reached.has(&(point, client, outside)) {
+        if heard || self.reached_at(point, client)[usize::from(outside)] {
             return Sight::Shown;
         }
         let from_there = counts.heard.get(usize::from(outside)).copied().unwrap_or(0);
@@ -274,26 +297,32 @@ impl Tap {
         if flow.link.is_none() {
             return self.sight(flow, false) == Sight::Shown;
         }
-        let point = self.places.get(&(flow.interface, flow.vlan)).copied();
+        let point = self.known(&(flow.interface, flow.vlan));
         let carried = point.and_then(|point| link(flow, point)).and_then(|link| self.links.get(&link));
         carried.is_some_and(|carried| carried.two_way > 0)
     }
 
     /// When the flow's server was last heard where the flow was captured.
     pub(super) fn heard(&self, flow: &Flow) -> Option<Timestamp> {
-        let point = self.places.get(&(flow.interface, flow.vlan))?;
-        self.heard.get(&(*point, flow.server.endpoint.ip)).copied()
+        self.heard_at(self.known(&(flow.interface, flow.vlan))?, flow.server.endpoint.ip)
     }
 
     /// When a host was last heard at any capture point.
     pub(super) fn heard_anywhere(&self, host: IpAddr) -> Option<Timestamp> {
-        (0..self.points.len()).filter_map(|point| self.heard.get(&(Point::try_from(point).ok()?, host)).copied()).max()
+        (0..self.points.len()).filter_map(|point| self.heard_at(Point::try_from(point).ok()?, host)).max()
     }
 
     /// Whether anything to this host was seen at any capture point.
     pub(super) fn reached(&self, host: IpAddr) -> bool {
-        let points = || (0..self.points.len()).filter_map(|point| Point::try_from(point).ok());
-        [false, true].into_iter().any(|outside| points().any(|point| self.reached.has(&(point, host, outside))))
+        (0..self.points.len()).filter_map(|point| Point::try_from(point).ok()).any(|point| self.reached_at(point, host) != [false; 2])
+    }
+
+    fn heard_at(&self, point: Point, host: IpAddr) -> Option<Timestamp> {
+        self.hosts.get(&(point, host)).map(|met| met.heard).filter(|heard| *heard != NEVER)
+    }
+
+    fn reached_at(&self, point: Point, host: IpAddr) -> [bool; 2] {
+        self.hosts.get(&(point, host)).map_or([false; 2], |met| met.reached)
     }
 
     /// Lost share at the flow's interface, parts per thousand: of acknowledged bytes, or of packets by the capture's own count, whichever is more.
@@ -305,14 +334,14 @@ impl Tap {
     /// For the report.
     pub(super) fn summary(&self) -> Visibility {
         let unseen: BTreeSet<IpAddr> = self.unseen.keys().map(|(_, host)| *host).collect();
-        let is_heard = |host: &IpAddr| self.places.values().any(|point| self.heard.has(&(*point, *host)));
+        let is_heard = |host: &IpAddr| self.places.values().any(|point| self.heard_at(*point, *host).is_some());
         let mut points: Vec<CapturePoint> = self.points.iter().map(|counts| counts.place.clone()).collect();
         for key in self.links.keys() {
             let (Some(place), Some(carried)) = (points.get_mut(usize::from(key.0)), self.links.get(key)) else { continue };
             place.links_two_way += u64::from(carried.two_way > 0);
             place.links_one_way += u64::from(carried.two_way == 0 && carried.one_way > 0);
         }
-        let forgotten = self.heard.forgotten() + self.reached.forgotten() + self.unseen.forgotten() + self.links.forgotten();
+        let forgotten = self.hosts.forgotten() + self.unseen.forgotten() + self.links.forgotten();
         Visibility {
             unheard: unseen.into_iter().filter(|host| !is_heard(host)).collect(),
             points: self.places.values().filter_map(|point| points.get(usize::from(*point)).cloned()).collect(),

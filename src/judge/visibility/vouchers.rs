@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use smallvec::SmallVec;
 
 use crate::identify::{Fact, Identified};
-use crate::judge::memory::Remembered;
+use crate::judge::memory::{Marked, Text};
 use crate::judge::threshold;
 use crate::judge::visibility::asked::stated;
 use crate::limit;
@@ -36,25 +36,25 @@ type Got = SmallVec<[(Box<str>, IpAddr, u64); 4]>;
 #[derive(Clone, Debug)]
 pub(super) struct Vouchers {
     /// By the mark of the key.
-    keys: Remembered<u64, Vouched>,
+    keys: Marked<u64, Vouched>,
     /// By issuer: of servers outside, where no private authority belongs.
-    issuers: Remembered<Box<str>, Vouched>,
+    issuers: Marked<Text, Vouched>,
     /// By the host that sent them, and the name that they ask for.
-    hellos: Remembered<(IpAddr, Box<str>), Hellos>,
+    hellos: Marked<(IpAddr, Text), Hellos>,
     /// By the kind of hello and the name that it asks for.
-    answers: Remembered<(u64, Box<str>), Answers>,
+    answers: Marked<(u64, Text), Answers>,
     /// By client and the kind of its hello.
-    got: Remembered<(IpAddr, u64), Got>,
+    got: Marked<(IpAddr, u64), Got>,
 }
 
 impl Default for Vouchers {
     fn default() -> Self {
         Self {
-            keys: Remembered::new(limit::VOUCHERS_REMEMBERED),
-            issuers: Remembered::new(limit::VOUCHERS_REMEMBERED),
-            hellos: Remembered::new(limit::NAMES_REMEMBERED),
-            answers: Remembered::new(limit::NAMES_REMEMBERED),
-            got: Remembered::new(limit::NAMES_REMEMBERED),
+            keys: Marked::new(limit::VOUCHERS_REMEMBERED),
+            issuers: Marked::new(limit::VOUCHERS_REMEMBERED),
+            hellos: Marked::new(limit::NAMES_REMEMBERED),
+            answers: Marked::new(limit::NAMES_REMEMBERED),
+            got: Marked::new(limit::NAMES_REMEMBERED),
         }
     }
 }
@@ -79,7 +79,7 @@ impl Vouchers {
     /// Enters a flow between single hosts.
     pub(super) fn learn(&mut self, identified: &Identified) {
         if let Some((mark, name)) = hello(identified) {
-            let sent = self.hellos.meet((identified.flow.client.endpoint.ip, name.into()));
+            let sent = self.hellos.meet(&(identified.flow.client.endpoint.ip, self.hellos.text(name)));
             // Beyond the bound the last place says that there were more.
             sent.truncate(limit::HELLOS_OF_A_NAME);
             sent.push((mark, identified.flow.first));
@@ -87,9 +87,9 @@ impl Vouchers {
         self.learn_shapes(identified);
         let Some((issuer, key, whole)) = certified(identified) else { return };
         let Some(owner) = stated(identified).and_then(owner) else { return };
-        enter(self.keys.meet(key), owner, whole);
+        enter(self.keys.meet(&key), owner, whole);
         if !is_private(identified.flow.server.endpoint.ip) {
-            enter(self.issuers.meet(issuer.into()), owner, whole);
+            enter(self.issuers.meet(&self.issuers.text(issuer)), owner, whole);
         }
     }
 
@@ -104,7 +104,7 @@ impl Vouchers {
         let outside = !is_private(identified.flow.server.endpoint.ip);
         match one_key {
             true => Some(Opener::Key { issuer }),
-            false => (outside && many(self.issuers.get(&Box::from(issuer)))).then_some(Opener::Issuer(issuer)),
+            false => (outside && many(self.issuers.get(&self.issuers.text(issuer)))).then_some(Opener::Issuer(issuer)),
         }
     }
 
@@ -114,11 +114,11 @@ impl Vouchers {
         if is_private(server) {
             return;
         }
-        let answers = self.answers.meet((asked, name.into()));
+        let answers = self.answers.meet(&(asked, self.answers.text(name)));
         if answers.len() < limit::SHAPES_OF_A_HOST && !answers.contains(&(client, answered)) {
             answers.push((client, answered));
         }
-        let got = self.got.meet((client, asked));
+        let got = self.got.meet(&(client, asked));
         let known = got.iter().any(|(known, _, shape)| **known == *name && *shape == answered);
         // What differs is kept beyond the bound of what is alike: one other answer shows that no single device gives them.
         let differs = got.iter().all(|(_, _, shape)| *shape != answered);
@@ -135,7 +135,7 @@ impl Vouchers {
         let Some(got) = self.got.get(&(client, asked)).filter(|got| got.iter().all(|(_, _, shape)| *shape == answered)) else { return false };
         let (mut owners, mut networks, mut others): (Vec<&str>, Vec<IpAddr>, Vec<u64>) = Default::default();
         for (name, server, _) in got {
-            let answers = self.answers.get(&(asked, name.clone())).into_iter().flatten();
+            let answers = self.answers.get(&(asked, self.answers.text(name))).into_iter().flatten();
             let other = answers.filter(|(asker, shape)| *asker != client && *shape != answered).map(|(_, shape)| *shape).next();
             let (Some(other), Some(owner)) = (other, owner(name)) else { continue };
             if !owners.contains(&owner) {
@@ -160,7 +160,7 @@ impl Vouchers {
             return false;
         }
         let Some((mark, name)) = hello(identified) else { return false };
-        let Some(sent) = self.hellos.get(&(flow.server.endpoint.ip, name.into())) else { return false };
+        let Some(sent) = self.hellos.get(&(flow.server.endpoint.ip, self.hellos.text(name))) else { return false };
         let near = |time: Timestamp| time >= flow.first && time.since(flow.first) <= threshold::HANDED_ON_BY;
         sent.len() <= limit::HELLOS_OF_A_NAME && !sent.iter().any(|(known, _)| *known == mark) && sent.iter().any(|(_, time)| near(*time))
     }
