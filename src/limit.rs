@@ -266,6 +266,17 @@ pub const LEARNED_ENTRIES: usize = 64;
 pub const FRAMES_OF_A_RULE: usize = 4;
 /// Characters of a document's sentence in a firewall rule's comment: its beginning names the row.
 pub const QUOTE_OF_A_RULE: usize = 120;
+/// Judged flows that are handed to the thread that prints at once, so that neither waits for the other often; some 2,000 bytes each.
+pub const JUDGED_A_BATCH: usize = 64;
+/// Such batches that may wait until they are printed: half a megabyte, and then who judges waits.
+pub const BATCHES_JUDGED_AHEAD: usize = 4;
+/// Lists of TLS hellos of which a thread keeps what JA4 makes of them, at most 64 numbers each: some hundred makes of clients, with two lists each.
+pub const JA4_LISTS: usize = 512;
+/// Kinds of flows that are alike to the documents, of which it is kept how their rows were weighed, at some 2,000 bytes each: the ports of a
+/// network with what is spoken there and who may ask whom.
+pub const KINDS_WEIGHED: usize = 2_048;
+/// Bytes of paths that a flow may have asked for if it is to be one of a kind: else the wire would choose how much is kept.
+pub const PATHS_OF_A_KIND: usize = 256;
 /// Rows shown beside the one that a flow belongs to. Cinegy's busiest port has five; more than that helps nobody.
 pub const CANDIDATES_SHOWN: usize = 8;
 /// Hosts of which it is remembered that they were heard or reached, by capture point: a large site's, at some 60 bytes each.

@@ -23,7 +23,7 @@ use crate::decode::{self, Packet};
 use crate::flow::{self, FlowTable, Neighbour, Shard};
 use crate::identify::{Books, Identified, Identifier};
 use crate::judge::{Docket, Gatherer, Judge, Judged, Site, Telling, put_in_order};
-use crate::limit::{BATCH, FRAGMENT_BYTES, LIVE_FLOW_BYTES, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE, ROUNDS_AHEAD};
+use crate::limit::{BATCH, BATCHES_JUDGED_AHEAD, FRAGMENT_BYTES, JUDGED_A_BATCH, LIVE_FLOW_BYTES, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE, ROUNDS_AHEAD};
 use crate::report::{Digest, Losses, Report};
 use crate::signature::Signatures;
 use crate::time::Timestamp;
@@ -62,13 +62,42 @@ pub type OnProgress<'a> = &'a (dyn Fn(u64, Option<u64>) + Sync);
 /// # Errors
 /// No capture could be opened, or the filter is none. A capture that ends badly is reported in [`Report::files`].
 pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, SourceError> {
+    run_giving(plan, progress, &mut |judged| each(&judged))
+}
+
+/// The same, with a thread beside this one that reads and judges while `each` is called here, for the same flows in the same order: formats that print each flow
+/// work as long on it as judging it takes.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn run_beside<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, SourceError> {
+    std::thread::scope(|scope| {
+        let (sender, receiver) = crossbeam_channel::bounded::<Vec<Judged>>(BATCHES_JUDGED_AHEAD);
+        let reader = scope.spawn(move || {
+            let mut batch = Vec::new();
+            // Where the taker is gone it has panicked, and its panic is the one to tell.
+            let report = run_giving(plan, progress, &mut |judged| {
+                batch.push(judged);
+                if batch.len() >= JUDGED_A_BATCH {
+                    let _ = sender.send(std::mem::replace(&mut batch, Vec::with_capacity(JUDGED_A_BATCH)));
+                }
+            });
+            let _ = sender.send(batch);
+            report
+        });
+        receiver.iter().for_each(|batch| batch.iter().for_each(&mut *each));
+        reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn run_giving<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(Judged)) -> Result<Report<'a>, SourceError> {
     let books = Books::default();
     let mut docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), &books).telling(plan.telling).with_accounts(plan.accounts));
     let (mut digest, mut gatherer) = (Digest::default(), Gatherer::new(plan.signatures));
     let mut judged = |judged: Judged| {
         digest.add(&judged);
         gatherer.add(&judged);
-        each(&judged);
+        each(judged);
     };
     let mut now = Timestamp::from_nanos(i64::MIN);
     let read = read_all(&plan, &books, progress, &mut |flows, names, neighbours| {

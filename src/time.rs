@@ -6,6 +6,8 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 /// A moment of packet time, in nanoseconds since the Unix epoch (UTC, no leap seconds, as pcap files count).
 ///
 /// Covers the years 1677 to 2262; a capture that stamps beyond them is held at the edge.
@@ -41,6 +43,26 @@ impl Timestamp {
         let nanos = self.0.unsigned_abs();
         let sign = if self.0 < 0 { "-" } else { "" };
         format!("{sign}{}.{:09}", nanos / NANOS_PER_SECOND.unsigned_abs(), nanos % NANOS_PER_SECOND.unsigned_abs())
+    }
+
+    /// RFC 3339 in UTC with nine fractional digits, as it is displayed: for records, which have some of these for each flow.
+    pub fn rfc3339(self) -> Rfc3339 {
+        // Six numbers formatted one by one take as long as judging a flow. Years have four digits, as the range says.
+        let (seconds, nanos) = (self.0.div_euclid(NANOS_PER_SECOND), self.0.rem_euclid(NANOS_PER_SECOND) as u32);
+        let (year, month, day) = civil_from_days(seconds.div_euclid(SECONDS_PER_DAY));
+        let second = seconds.rem_euclid(SECONDS_PER_DAY) as u32;
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        let (year, billionths) = (year as u32, nanos / 10);
+        #[rustfmt::skip]
+        let parts = [
+            (0, year / 100), (2, year % 100), (5, month as u32), (8, day as u32), (11, second / 3600), (14, second / 60 % 60), (17, second % 60),
+            (20, billionths / 1_000_000), (22, billionths / 10_000 % 100), (24, billionths / 100 % 100), (26, billionths % 100),
+        ];
+        for (place, number) in parts {
+            (text[place], text[place + 1]) = (b'0' + (number / 10) as u8, b'0' + (number % 10) as u8);
+        }
+        text[28] = b'0' + (nanos % 10) as u8;
+        Rfc3339(text)
     }
 
     /// Time since `earlier`; zero where `earlier` is later, as captures are not always in order.
@@ -80,25 +102,26 @@ impl Sub<Duration> for Timestamp {
 /// RFC 3339 in UTC with nine fractional digits: `2026-11-20T15:24:54.277296000Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, nanos) = (self.0.div_euclid(NANOS_PER_SECOND), self.0.rem_euclid(NANOS_PER_SECOND));
-        let (year, month, day) = civil_from_days(seconds.div_euclid(SECONDS_PER_DAY));
-        let second = seconds.rem_euclid(SECONDS_PER_DAY);
-        // Reports print some of these for each flow, and six numbers formatted one by one take as long as judging it. Years have four digits, as the range says.
-        let mut text = *b"0000-00-00T00:00:00.000000000Z";
-        let parts = [(year, 0..4), (month, 5..7), (day, 8..10), (second / 3600, 11..13), (second / 60 % 60, 14..16), (second % 60, 17..19), (nanos, 20..29)];
-        for (number, place) in parts {
-            put_digits(&mut text[place], number);
-        }
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        f.write_str(self.rfc3339().as_str())
     }
 }
 
-/// The last digits of a number, as many as there is room for, with zeros in front.
-fn put_digits(room: &mut [u8], number: i64) {
-    let mut rest = number.unsigned_abs();
-    for digit in room.iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
+/// The same, for records.
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.rfc3339().as_str())
+    }
+}
+
+/// A moment as text, without an allocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Rfc3339([u8; 30]);
+
+impl Rfc3339 {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // Digits and signs, all of them ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 

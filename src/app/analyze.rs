@@ -8,6 +8,7 @@ use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::{self, Basis};
 use crate::app::{Exit, Failure, evidence, whole};
+use crate::judge::Judged;
 use crate::pipeline::{self, Plan};
 use crate::report::{Format, Report, Sheet, Style};
 
@@ -61,12 +62,14 @@ fn report<'a>(typed: &Analyze, (format, sheet): (Format, Sheet), plan: Plan<'a>,
 fn read_into<'a>(out: &mut dyn Write, (format, style): (Format, Style), plan: Plan<'a>, progress: &Progress) -> Result<(Report<'a>, io::Result<()>), Failure> {
     let mut answer = Ok(());
     let mut writer = format.open(out, style, plan.signatures);
-    let report = pipeline::run(plan, &|done, all| progress.show(done, all), &mut |judged| {
+    let mut each = |judged: &Judged| {
         if answer.is_ok() {
             answer = writer.flow(judged);
         }
-    })
-    .map_err(Failure::Capture);
+    };
+    let several = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+    let run = if several && format.prints_flows(style) { pipeline::run_beside } else { pipeline::run };
+    let report = run(plan, &|done, all| progress.show(done, all), &mut each).map_err(Failure::Capture);
     progress.clear();
     let report = report?;
     let answer = answer.and_then(|()| writer.finish(&report));

@@ -112,16 +112,17 @@ pub fn is_unprintable(c: char) -> bool {
 
 /// Bytes in hexadecimal, two lower-case digits each.
 pub fn in_hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.extend([byte >> 4, byte & 0x0f].map(hex_digit));
+    let mut text = vec![0; 2 * bytes.len()];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        (pair[0], pair[1]) = (HEX_DIGITS[usize::from(byte >> 4)], HEX_DIGITS[usize::from(byte & 0x0f)]);
     }
-    text
+    // Digits are ASCII.
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// The digit of a number below 16.
 pub fn hex_digit(nibble: u8) -> char {
-    char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble })
+    char::from(HEX_DIGITS[usize::from(nibble & 0x0f)])
 }
 
 /// Adds to what is held as much of the bytes as `most` allows; how much room there was before.
@@ -316,6 +317,8 @@ impl Messages {
         }
     }
 }
+
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use crate::flow::{Direction, End, Neighbour};
 use crate::identify::{Books, Fact, Identified, Promise};
 use crate::judge::account::{self, Account};
+use crate::judge::alike::Alike;
 use crate::judge::announcer::Announcers;
 use crate::judge::candidate::{Case, weigh};
 use crate::judge::claim::Claims;
@@ -29,6 +30,7 @@ pub struct Judge<'a> {
     roles: Roles<'a>,
     books: &'a Books,
     claims: Claims,
+    alike: Alike,
     seen: Seen,
     resolvers: Resolvers,
     announcers: Announcers,
@@ -45,9 +47,9 @@ impl<'a> Judge<'a> {
     pub fn new(signatures: &'a Signatures, site: Site, books: &'a Books) -> Self {
         let presence = Presence::of(site.roles.iter().map(|(role, _)| *role));
         let (roles, claims) = (Roles::new(signatures, site), Claims::new(signatures));
-        let rhythms = Rhythms::new(signatures);
+        let (alike, rhythms) = (Alike::new(signatures, &roles), Rhythms::new(signatures));
         let (seen, resolvers, announcers) = (Seen::default(), Resolvers::default(), Announcers::default());
-        Self { signatures, roles, books, claims, seen, resolvers, announcers, rhythms, presence, telling: Telling::Everything, accounts: false }
+        Self { signatures, roles, books, claims, alike, seen, resolvers, announcers, rhythms, presence, telling: Telling::Everything, accounts: false }
     }
 
     /// What judgements are to tell; everything, unless this says less.
@@ -139,12 +141,15 @@ impl<'a> Judge<'a> {
         let period = self.rhythms.period(client.ip, flow.transport, server);
         let case = Case { identified: &identified, given: &given, by_itself, names: &names, announced: announced.as_deref(), period };
         let shown = [client.ip, server.ip].map(|ip| if everything { roles.shown(ip) } else { Vec::new() });
-        let weighed = weigh(&case, self.signatures, roles, &self.claims, everything, |service| self.applies(service));
-        let mut decision = verdict::decide(&case, self.signatures, roles, &weighed, took_part(flow));
-        if everything {
-            decision.candidates = verdict::candidates(&case, self.signatures, &weighed, decision.service);
-        }
-        let mut rows = if self.accounts { account::rows(&case, self.signatures, &weighed, &decision) } else { Vec::new() };
+        let weigh = || weigh(&case, self.signatures, roles, &self.claims, everything, |service| self.applies(service));
+        // What is told of candidates costs more than all else that is told, and is the same for most flows.
+        let kept = everything.then(|| self.alike.weighing(&case, self.signatures, roles, weigh));
+        let anew = if everything { Vec::new() } else { weigh() };
+        let weighed = kept.as_ref().map_or(anew.as_slice(), |kept| kept.rows());
+        let mut decision = verdict::decide(&case, self.signatures, roles, weighed, took_part(flow));
+        let candidates = || verdict::candidates(&case, self.signatures, weighed, decision.service);
+        let candidates = kept.as_ref().map(|kept| kept.candidates(decision.service, candidates)).unwrap_or_default();
+        let mut rows = if self.accounts { account::rows(&case, self.signatures, weighed, &decision) } else { Vec::new() };
         if self.announcers.may_be_missed(flow) {
             decision.leave_open(Reason::NotAnnounced);
         }
@@ -187,7 +192,7 @@ impl<'a> Judge<'a> {
             shown,
             names,
             service: decision.service,
-            candidates: decision.candidates,
+            candidates,
             instance,
             verdict: decision.verdict,
             reasons: decision.reasons,

@@ -3,6 +3,7 @@
 mod absent;
 mod account;
 mod advice;
+mod alike;
 mod announcer;
 mod blocked;
 mod bulletin;
@@ -39,6 +40,7 @@ mod visibility;
 pub mod words;
 
 pub use account::{Account, Considered, SightWords, Standing};
+pub use alike::Candidates;
 pub use blocked::{RuleText, rules};
 pub use bulletin::{Bulletin, Phase};
 pub use coverage::Tried;
@@ -81,7 +83,7 @@ pub struct Judged {
     /// The document row it belongs to.
     pub service: Option<ServiceId>,
     /// Other rows that fit, or nearly fit, each with why.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Candidates,
     /// Instance number that the port names, where the row has a formula.
     pub instance: Option<u16>,
     /// Expected, unexpected, undecided.

@@ -12,7 +12,6 @@ use crate::signature::{PromiseKind, RoleKind, Rule, RuleEffect, Service, Service
 #[derive(Clone, Debug)]
 pub(super) struct Decision {
     pub(super) service: Option<ServiceId>,
-    pub(super) candidates: Vec<Candidate>,
     pub(super) verdict: Verdict,
     pub(super) reasons: Vec<Reason>,
     /// How sure it is that the flow belongs to the row.
@@ -113,7 +112,7 @@ fn by_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, row: &Wei
     if answered && !switched_on && (service.is_some_and(|service| service.default_on == Some(false)) || unasked()) {
         reasons.push(Reason::OptionalServiceActive);
     }
-    Decision { service: Some(row.service), candidates: Vec::new(), verdict, reasons, attribution: attribution(case, signatures, row) }
+    Decision { service: Some(row.service), verdict, reasons, attribution: attribution(case, signatures, row) }
 }
 
 /// A role given and the rest fitting leaves little else, unless bytes were seen that the document gives no format for; a port alone is a hint, with a
@@ -150,12 +149,11 @@ fn is_in_period(case: &Case<'_>, signatures: &Signatures, service: ServiceId) ->
 
 fn shared() -> Decision {
     let attribution = Confidence::Low;
-    Decision { service: None, candidates: Vec::new(), verdict: Verdict::Undecided, reasons: vec![Reason::SharedPort], attribution }
+    Decision { service: None, verdict: Verdict::Undecided, reasons: vec![Reason::SharedPort], attribution }
 }
 
 fn without_a_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, weighed: &[Weighed]) -> Decision {
-    let undecided =
-        |reason| Decision { service: None, candidates: Vec::new(), verdict: Verdict::Undecided, reasons: vec![reason], attribution: Confidence::Low };
+    let undecided = |reason| Decision { service: None, verdict: Verdict::Undecided, reasons: vec![reason], attribution: Confidence::Low };
     let in_role = case.given.iter().any(|given| roles.is_product(given));
     let nearest = weighed.iter().filter(|row| concerns(case, signatures, roles, row)).min_by_key(|row| (nearness(row), row.service));
     if !in_role {
@@ -211,7 +209,7 @@ fn refuses_request(case: &Case<'_>, signatures: &Signatures, service: ServiceId)
 fn broken(row: &Weighed, attribution: Confidence) -> Decision {
     let reasons = row.misses.iter().map(|miss| miss.reason()).collect();
     let service = (!row.misses.contains(&Miss::Role)).then_some(row.service);
-    Decision { service, candidates: Vec::new(), verdict: Verdict::Unexpected, reasons, attribution }
+    Decision { service, verdict: Verdict::Unexpected, reasons, attribution }
 }
 
 /// Whether a row is about a host of this flow that the site knows: by its roles in this flow, or in the flow turned round. Without any role, whether

@@ -1,7 +1,11 @@
 //! JSON on one line, byte for byte as serde_json writes it (its own tests below hold it to that), for records that come by the hundred thousand.
 //!
 //! serde_json looks at each byte of each field's name as if it could need escaping, and hands every piece of a few bytes to the output by itself; here names of
-//! fields are copied, texts looked at as a whole, and the output gets a record at once. A flow record costs less than half so. What is rare (escapes, fractions) is serde_json's.
+//! fields are copied, texts looked at eight bytes at a time, and the output gets a record at once. What is rare (escapes, fractions) is serde_json's. The small parts
+//! are always inlined, so that the names and commas of a record are constants where they are written.
+
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Write};
 
@@ -12,7 +16,66 @@ use serde_json::Error;
 
 /// A line in the making, whose room is used again.
 #[derive(Debug, Default)]
-pub(super) struct Line(Vec<u8>);
+pub(super) struct Line(Text);
+
+/// Bytes in the making, with room beyond them that holds whatever was there before. A list that grows looks after its length and its memory at each
+/// piece; here a piece of known length is a comparison and a few moves.
+#[derive(Debug, Default)]
+struct Text {
+    room: Vec<u8>,
+    /// How many of them are written.
+    len: usize,
+}
+
+impl Text {
+    #[inline(always)]
+    fn put(&mut self, piece: &[u8]) {
+        self.room_for(piece.len()).copy_from_slice(piece);
+    }
+
+    /// The next bytes, to be written over.
+    #[inline(always)]
+    fn room_for(&mut self, bytes: usize) -> &mut [u8] {
+        let (begin, end) = (self.len, self.len + bytes);
+        if end > self.room.len() {
+            self.grow(end);
+        }
+        self.len = end;
+        // Never none: there is room now.
+        self.room.get_mut(begin..end).unwrap_or_default()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, least: usize) {
+        self.room.resize(least.next_power_of_two().max(LEAST_ROOM), 0);
+    }
+
+    fn written(&self) -> &[u8] {
+        &self.room[..self.len]
+    }
+
+    /// The text; everything that is put here is one.
+    fn into_string(mut self) -> String {
+        self.room.truncate(self.len);
+        String::from_utf8(self.room).unwrap_or_default()
+    }
+}
+
+/// For what serde_json writes.
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.put(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A flow's record is seldom longer.
+const LEAST_ROOM: usize = 2_048;
 
 impl Line {
     /// Writes the record, and what follows it.
@@ -20,10 +83,10 @@ impl Line {
     /// # Errors
     /// Those of the output.
     pub fn write(&mut self, out: &mut dyn Write, record: &impl Serialize, end: &[u8]) -> io::Result<()> {
-        self.0.clear();
+        self.0.len = 0;
         append(&mut self.0, record)?;
-        self.0.extend_from_slice(end);
-        out.write_all(&self.0)
+        self.0.put(end);
+        out.write_all(self.0.written())
     }
 }
 
@@ -31,94 +94,166 @@ impl Line {
 ///
 /// # Errors
 /// A map whose keys are no texts.
-pub(super) fn append(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
-    value.serialize(Compact { out })
+#[inline(always)]
+fn append(out: &mut Text, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+    value.serialize(Compact { out, ready: false })
 }
 
 /// Appends the word of a value of a closed list, without quotation marks.
 pub(super) fn append_word(out: &mut String, value: &impl Serialize) {
-    let mut text = Vec::with_capacity(32);
+    let mut text = Text { room: vec![0; 64], len: 0 };
     // Words are those of our own enums; what is none is left out.
     if append(&mut text, value).is_ok()
-        && let Ok(word) = std::str::from_utf8(&text)
+        && let Ok(word) = std::str::from_utf8(text.written())
     {
         out.push_str(word.trim_matches('"'));
     }
 }
 
+/// The value as JSON.
+///
+/// # Errors
+/// A map whose keys are no texts.
+pub(super) fn compact(value: &impl Serialize) -> Result<String, Error> {
+    let mut out = Text::default();
+    append(&mut out, value)?;
+    Ok(out.into_string())
+}
+
+/// A value that is written again and again, with the JSON that was made of it before: that is copied here, and any other serializer has the value made and
+/// writes that.
+pub(super) struct Ready<'a, F> {
+    pub value: F,
+    pub json: &'a str,
+}
+
+impl<T: Serialize, F: Fn() -> T> Serialize for Ready<'_, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(READY, &Inside(self))
+    }
+}
+
+/// What stands in the newtype of that name: only [`Compact`] asks for anything else than what people read.
+struct Inside<'a, F>(&'a Ready<'a, F>);
+
+impl<T: Serialize, F: Fn() -> T> Serialize for Inside<'_, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() { (self.0.value)().serialize(serializer) } else { serializer.serialize_str(self.0.json) }
+    }
+}
+
+const READY: &str = "$portbook::Ready";
+
 struct Compact<'a> {
-    out: &'a mut Vec<u8>,
+    out: &'a mut Text,
+    /// The text that comes is JSON already.
+    ready: bool,
 }
 
 impl Compact<'_> {
+    #[inline(always)]
     fn whole(self, number: impl itoa::Integer) -> Result<(), Error> {
-        self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        self.out.put(itoa::Buffer::new().format(number).as_bytes());
         Ok(())
     }
 
-    fn literal(self, text: &[u8]) -> Result<(), Error> {
-        self.out.extend_from_slice(text);
+    #[inline(always)]
+    fn literal(self, text: &'static [u8]) -> Result<(), Error> {
+        self.out.put(text);
         Ok(())
     }
 }
 
-/// A list or an object that is open.
+/// A list or an object that is open. What is in it is followed by a comma each time, and the last one gives way to the end: so nobody needs to know
+/// whether anything came before.
 struct Open<'a> {
-    out: &'a mut Vec<u8>,
-    begun: bool,
+    out: &'a mut Text,
     end: &'static [u8],
 }
 
 impl<'a> Open<'a> {
-    fn new(out: &'a mut Vec<u8>, begin: u8, end: &'static [u8]) -> Self {
-        out.push(begin);
-        Self { out, begun: false, end }
+    #[inline(always)]
+    fn new(out: &'a mut Text, begin: u8, end: &'static [u8]) -> Self {
+        out.put(&[begin]);
+        Self { out, end }
     }
 
     /// `{"Name":` and what is open in it.
-    fn named(out: &'a mut Vec<u8>, variant: &'static str, begin: u8, end: &'static [u8]) -> Self {
-        out.push(b'{');
-        field_name(out, variant);
+    fn named(out: &'a mut Text, variant: &'static str, begin: u8, end: &'static [u8]) -> Self {
+        out.put(b"{");
+        name(out, variant, b"\":");
         Self::new(out, begin, end)
     }
 
-    fn comma(&mut self) {
-        if self.begun {
-            self.out.push(b',');
-        }
-        self.begun = true;
-    }
-
+    #[inline(always)]
     fn element(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
-        self.comma();
-        append(self.out, value)
+        append(self.out, value)?;
+        self.out.put(b",");
+        Ok(())
     }
 
-    fn field(&mut self, name: &'static str, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
-        self.comma();
-        field_name(self.out, name);
-        append(self.out, value)
+    #[inline(always)]
+    fn field(&mut self, key: &'static str, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+        name(self.out, key, b"\":");
+        self.element(value)
     }
 
+    #[inline(always)]
     fn close(self) -> Result<(), Error> {
-        self.out.extend_from_slice(self.end);
+        // No value ends with a comma of its own.
+        if self.out.written().last() == Some(&b',') {
+            self.out.len -= 1;
+        }
+        self.out.put(self.end);
         Ok(())
     }
 }
 
 /// Names of fields and variants are ours, and need no escape.
-fn field_name(out: &mut Vec<u8>, name: &'static str) {
-    out.reserve(name.len() + 3);
-    out.push(b'"');
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
+#[inline(always)]
+fn name(out: &mut Text, name: &'static str, end: &'static [u8]) {
+    let room = out.room_for(1 + name.len() + end.len());
+    let (begin, rest) = room.split_at_mut(1);
+    let (middle, last) = rest.split_at_mut(name.len());
+    begin.copy_from_slice(b"\"");
+    middle.copy_from_slice(name.as_bytes());
+    last.copy_from_slice(end);
+}
+
+fn text(out: &mut Text, text: &str) -> Result<(), Error> {
+    if !is_plain(text.as_bytes()) {
+        return serde_json::to_writer(out, text);
+    }
+    let room = out.room_for(text.len() + 2);
+    if let [begin, middle @ .., end] = room {
+        (*begin, *end) = (b'"', b'"');
+        middle.copy_from_slice(text.as_bytes());
+    }
+    Ok(())
 }
 
 /// Whether a text stands in JSON as it is (RFC 8259, section 7).
-fn is_plain(text: &str) -> bool {
-    // Without a way out in the middle, so that it is done many bytes at a time.
-    !text.bytes().fold(false, |found, byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'))
+fn is_plain(text: &[u8]) -> bool {
+    let (words, _) = text.as_chunks();
+    // The last bytes once more with some of those before them; of a text of fewer than eight, the rest is blank.
+    let last = match text.last_chunk() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => text.iter().fold(BLANKS, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    to_escape(last) == 0 && words.iter().all(|word| to_escape(u64::from_le_bytes(*word)) == 0)
 }
+
+/// Not zero where one of the eight bytes is a control, a quotation mark or a backslash. A byte below `n` borrows when `n` is taken from it, and its own
+/// highest bit was not set; what is borrowed further up changes nothing where nothing was found.
+const fn to_escape(word: u64) -> u64 {
+    let (quote, backslash) = (word ^ EACH * b'"' as u64, word ^ EACH * b'\\' as u64);
+    ((word.wrapping_sub(BLANKS) & !word) | (quote.wrapping_sub(EACH) & !quote) | (backslash.wrapping_sub(EACH) & !backslash)) & (EACH * 0x80)
+}
+
+/// One in each byte.
+const EACH: u64 = 0x0101_0101_0101_0101;
+/// Eight blanks, the first that needs no escape.
+const BLANKS: u64 = EACH * b' ' as u64;
 
 impl<'a> Serializer for Compact<'a> {
     type Ok = ();
@@ -131,38 +266,47 @@ impl<'a> Serializer for Compact<'a> {
     type SerializeStruct = Open<'a>;
     type SerializeStructVariant = Open<'a>;
 
+    #[inline(always)]
     fn serialize_bool(self, value: bool) -> Result<(), Error> {
         self.literal(if value { b"true" } else { b"false" })
     }
 
+    #[inline(always)]
     fn serialize_i8(self, value: i8) -> Result<(), Error> {
         self.whole(value)
     }
 
+    #[inline(always)]
     fn serialize_i16(self, value: i16) -> Result<(), Error> {
         self.whole(value)
     }
 
+    #[inline(always)]
     fn serialize_i32(self, value: i32) -> Result<(), Error> {
         self.whole(value)
     }
 
+    #[inline(always)]
     fn serialize_i64(self, value: i64) -> Result<(), Error> {
         self.whole(value)
     }
 
+    #[inline(always)]
     fn serialize_u8(self, value: u8) -> Result<(), Error> {
         self.whole(value)
     }
 
+    #[inline(always)]
     fn serialize_u16(self, value: u16) -> Result<(), Error> {
         self.whole(value)
     }
 
+    #[inline(always)]
     fn serialize_u32(self, value: u32) -> Result<(), Error> {
         self.whole(value)
     }
 
+    #[inline(always)]
     fn serialize_u64(self, value: u64) -> Result<(), Error> {
         self.whole(value)
     }
@@ -179,14 +323,12 @@ impl<'a> Serializer for Compact<'a> {
         self.serialize_str(value.encode_utf8(&mut [0; 4]))
     }
 
-    fn serialize_str(self, text: &str) -> Result<(), Error> {
-        if !is_plain(text) {
-            return serde_json::to_writer(self.out, text);
+    #[inline(always)]
+    fn serialize_str(self, said: &str) -> Result<(), Error> {
+        if !self.ready {
+            return text(self.out, said);
         }
-        self.out.reserve(text.len() + 2);
-        self.out.push(b'"');
-        self.out.extend_from_slice(text.as_bytes());
-        self.out.push(b'"');
+        self.out.put(said.as_bytes());
         Ok(())
     }
 
@@ -194,28 +336,40 @@ impl<'a> Serializer for Compact<'a> {
         self.collect_seq(bytes)
     }
 
+    #[inline(always)]
     fn serialize_none(self) -> Result<(), Error> {
         self.literal(b"null")
     }
 
+    #[inline(always)]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
         value.serialize(self)
     }
 
+    #[inline(always)]
     fn serialize_unit(self) -> Result<(), Error> {
         self.literal(b"null")
     }
 
+    #[inline(always)]
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), Error> {
         self.literal(b"null")
     }
 
+    #[inline(always)]
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Error> {
-        self.serialize_str(variant)
+        name(self.out, variant, b"\"");
+        Ok(())
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Error> {
-        value.serialize(self)
+    #[inline(always)]
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), Error> {
+        value.serialize(Compact { ready: name == READY, ..self })
+    }
+
+    #[inline(always)]
+    fn is_human_readable(&self) -> bool {
+        !self.ready
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(self, _: &'static str, _: u32, variant: &'static str, value: &T) -> Result<(), Error> {
@@ -224,14 +378,17 @@ impl<'a> Serializer for Compact<'a> {
         open.close()
     }
 
+    #[inline(always)]
     fn serialize_seq(self, _: Option<usize>) -> Result<Open<'a>, Error> {
         Ok(Open::new(self.out, b'[', b"]"))
     }
 
+    #[inline(always)]
     fn serialize_tuple(self, _: usize) -> Result<Open<'a>, Error> {
         Ok(Open::new(self.out, b'[', b"]"))
     }
 
+    #[inline(always)]
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Open<'a>, Error> {
         Ok(Open::new(self.out, b'[', b"]"))
     }
@@ -240,10 +397,12 @@ impl<'a> Serializer for Compact<'a> {
         Ok(Open::named(self.out, variant, b'[', b"]}"))
     }
 
+    #[inline(always)]
     fn serialize_map(self, _: Option<usize>) -> Result<Open<'a>, Error> {
         Ok(Open::new(self.out, b'{', b"}"))
     }
 
+    #[inline(always)]
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Open<'a>, Error> {
         Ok(Open::new(self.out, b'{', b"}"))
     }
@@ -257,10 +416,12 @@ impl SerializeSeq for Open<'_> {
     type Ok = ();
     type Error = Error;
 
+    #[inline(always)]
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.element(value)
     }
 
+    #[inline(always)]
     fn end(self) -> Result<(), Error> {
         self.close()
     }
@@ -270,10 +431,12 @@ impl SerializeTuple for Open<'_> {
     type Ok = ();
     type Error = Error;
 
+    #[inline(always)]
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.element(value)
     }
 
+    #[inline(always)]
     fn end(self) -> Result<(), Error> {
         self.close()
     }
@@ -283,10 +446,12 @@ impl SerializeTupleStruct for Open<'_> {
     type Ok = ();
     type Error = Error;
 
+    #[inline(always)]
     fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.element(value)
     }
 
+    #[inline(always)]
     fn end(self) -> Result<(), Error> {
         self.close()
     }
@@ -296,10 +461,12 @@ impl SerializeTupleVariant for Open<'_> {
     type Ok = ();
     type Error = Error;
 
+    #[inline(always)]
     fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.element(value)
     }
 
+    #[inline(always)]
     fn end(self) -> Result<(), Error> {
         self.close()
     }
@@ -309,21 +476,23 @@ impl SerializeMap for Open<'_> {
     type Ok = ();
     type Error = Error;
 
+    #[inline(always)]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        self.comma();
-        let at = self.out.len();
+        let at = self.out.len;
         append(self.out, key)?;
-        if self.out.get(at) != Some(&b'"') {
+        if self.out.written().get(at) != Some(&b'"') {
             return Err(Error::custom("a key is no text"));
         }
-        self.out.push(b':');
+        self.out.put(b":");
         Ok(())
     }
 
+    #[inline(always)]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        append(self.out, value)
+        self.element(value)
     }
 
+    #[inline(always)]
     fn end(self) -> Result<(), Error> {
         self.close()
     }
@@ -333,10 +502,12 @@ impl SerializeStruct for Open<'_> {
     type Ok = ();
     type Error = Error;
 
+    #[inline(always)]
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
         self.field(name, value)
     }
 
+    #[inline(always)]
     fn end(self) -> Result<(), Error> {
         self.close()
     }
@@ -346,96 +517,13 @@ impl SerializeStructVariant for Open<'_> {
     type Ok = ();
     type Error = Error;
 
+    #[inline(always)]
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
         self.field(name, value)
     }
 
+    #[inline(always)]
     fn end(self) -> Result<(), Error> {
         self.close()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::net::IpAddr;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[derive(Serialize)]
-    struct Unit;
-
-    #[derive(Serialize)]
-    struct Pair(u8, &'static str);
-
-    #[derive(Serialize)]
-    struct Wrapped(i64);
-
-    #[derive(Serialize)]
-    enum Kind {
-        Plain,
-        New(u32),
-        Tuple(u8, u8),
-        Fields { a: Option<u8>, b: () },
-    }
-
-    #[derive(Serialize)]
-    struct All<'a> {
-        kinds: [Kind; 4],
-        #[serde(flatten)]
-        map: BTreeMap<&'static str, f64>,
-        text: &'a str,
-        letter: char,
-        numbers: (i8, i16, i32, i64, u8, u16, u32, u64, f32),
-        flags: Vec<bool>,
-        nothing: [Option<Pair>; 2],
-        empty: ([u8; 0], Unit, Wrapped),
-        address: IpAddr,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        left_out: Option<u8>,
-    }
-
-    fn all(text: &str) -> All<'_> {
-        All {
-            kinds: [Kind::Plain, Kind::New(7), Kind::Tuple(1, 2), Kind::Fields { a: None, b: () }],
-            map: [("x", 0.5), ("y", f64::NAN), ("z", 1e300)].into(),
-            text,
-            letter: '"',
-            numbers: (i8::MIN, i16::MIN, i32::MIN, i64::MIN, u8::MAX, u16::MAX, u32::MAX, u64::MAX, 1.5),
-            flags: vec![true, false],
-            nothing: [None, Some(Pair(3, "three"))],
-            empty: ([], Unit, Wrapped(-1)),
-            address: "2001:db8::1".parse().unwrap(),
-            left_out: None,
-        }
-    }
-
-    fn compact(value: &impl Serialize) -> String {
-        let mut out = Vec::new();
-        append(&mut out, value).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn every_kind_of_value_is_written_as_serde_json_writes_it() {
-        for text in ["", "plain", "say \"hi\"\\", "\u{0}\t\n\u{1f}\u{7f}", "gr\u{fc}n \u{1f4a1} \u{2028}"] {
-            assert_eq!(compact(&all(text)), serde_json::to_string(&all(text)).unwrap());
-        }
-        let value = serde_json::json!({"a": [1, -2, 3.25, null, {}], "b\n": {"c": "d\"", "e": [], "f": true}});
-        assert_eq!(compact(&value), value.to_string());
-    }
-
-    #[test]
-    fn a_key_that_is_no_text_is_an_error() {
-        assert!(append(&mut Vec::new(), &BTreeMap::from([(1, 2)])).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_is_escaped_as_serde_json_escapes_it(text in ".*") {
-            prop_assert_eq!(compact(&text), serde_json::to_string(&text).unwrap());
-        }
     }
 }

@@ -51,7 +51,7 @@ impl Documents<'_> {
 #[derive(Serialize)]
 struct Document<'a> {
     #[serde(rename = "@timestamp")]
-    timestamp: String,
+    timestamp: Timestamp,
     ecs: Version,
     event: EventFields<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,7 +90,7 @@ impl<'a> Document<'a> {
     /// Without any set of fields that only some have.
     fn new(time: Timestamp, event: EventFields<'a>, portbook: Other<'a>) -> Self {
         Self {
-            timestamp: time.to_string(),
+            timestamp: time,
             ecs: Version { version: "8.17.0" },
             event,
             message: None,

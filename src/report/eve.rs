@@ -46,11 +46,12 @@ impl Writer for Events<'_> {
         self.counted.add(flow, app_proto);
         let (icmp_type, icmp_code) = flow.icmp.unzip();
         let mut ends = Ends { vlan: flow.vlan.ids(), icmp_type, icmp_code, ..Ends::of(&id, parties) };
+        let number = Mark::new(&id, first).number();
         for application in application::events(judged) {
-            self.line.write(self.out, &Event::new(application.event_type(), (first, first), &ends, application), b"\n")?;
+            self.line.write(self.out, &Event::new(application.event_type(), (number, first), &ends, application), b"\n")?;
         }
         ends.app_proto = app_proto;
-        self.line.write(self.out, &Event::new("flow", (first, flow.last), &ends, FlowBody::new(judged, self.signatures)), b"\n")
+        self.line.write(self.out, &Event::new("flow", (number, flow.last), &ends, FlowBody::new(judged, self.signatures)), b"\n")
     }
 
     fn finish(&mut self, report: &Report<'_>) -> io::Result<()> {
@@ -59,7 +60,8 @@ impl Writer for Events<'_> {
                 self.counted.alerts += 1;
                 let ends = Ends { pcap_cnt: Some(occurrence.frame.number), ..Ends::of(&occurrence.id, occurrence.parties) };
                 let body = AlertBody::new(finding, occurrence, report);
-                self.line.write(self.out, &Event::new("alert", (occurrence.first, occurrence.first), &ends, body), b"\n")?;
+                let number = Mark::new(&occurrence.id, occurrence.first).number();
+                self.line.write(self.out, &Event::new("alert", (number, occurrence.first), &ends, body), b"\n")?;
             }
         }
         let (first, last) = report.span.unwrap_or_default();
@@ -81,9 +83,9 @@ struct Event<'a, B> {
 }
 
 impl<'a, B> Event<'a, B> {
-    /// An event of the flow that began at the first time, told at the second.
-    fn new(event_type: &'static str, (first, told): (Timestamp, Timestamp), ends: &'a Ends<'a>, body: B) -> Self {
-        Self { timestamp: moment(told), flow_id: Mark::new(ends.community_id, first).number(), event_type, ends, body }
+    /// An event of the flow of that number, told at that time.
+    fn new(event_type: &'static str, (flow_id, told): (u64, Timestamp), ends: &'a Ends<'a>, body: B) -> Self {
+        Self { timestamp: moment(told), flow_id, event_type, ends, body }
     }
 }
 
@@ -399,9 +401,8 @@ impl<'a> Stats<'a> {
 
 /// `2026-11-20T15:24:54.277296+0000`, as Suricata prints times.
 fn moment(time: Timestamp) -> String {
-    let mut text = time.to_string();
-    text.truncate(text.rfind('.').map_or(text.len(), |point| point + 7));
-    text + "+0000"
+    let text = time.rfc3339();
+    [text.as_str().get(..26).unwrap_or_default(), "+0000"].concat()
 }
 
 /// Suricata's names: upper case, and its own for ICMPv6.

@@ -1,6 +1,7 @@
 //! Numbers by which logs join their events: the same in every run, different for two connections between the same ends.
 
 use sha1::{Digest, Sha1};
+use smallvec::SmallVec;
 
 use crate::time::Timestamp;
 
@@ -11,7 +12,9 @@ pub(super) struct Mark([u8; 20]);
 impl Mark {
     /// The mark of the flow with this Community ID that began then.
     pub fn new(id: &str, first: Timestamp) -> Self {
-        Self(Sha1::new().chain_update(id).chain_update(first.nanos().to_be_bytes()).finalize().into())
+        // Gathered first, as hashing piece by piece costs more.
+        let hashed: SmallVec<[u8; 64]> = id.bytes().chain(first.nanos().to_be_bytes()).collect();
+        Self(Sha1::digest(&hashed).into())
     }
 
     /// As a number that every reader of JSON keeps exactly: 53 bits, as those of IEEE 754 doubles (RFC 8259, section 6).
@@ -22,21 +25,45 @@ impl Mark {
 
     /// As Zeek's uids look: `C` and 96 bits in base 62.
     pub fn uid(self) -> String {
-        let mut rest = self.0.iter().take(12).fold(0_u128, |all, byte| all << 8 | u128::from(*byte));
-        let mut letters = vec![b'C'];
-        while rest > 0 {
-            letters.push(LETTERS[(rest % 62) as usize]);
-            rest /= 62;
+        let number = self.0.iter().take(12).fold(0_u128, |all, byte| all << 8 | u128::from(*byte));
+        let mut uid = String::with_capacity(18);
+        uid.push('C');
+        // Ten digits are divided off at once, as dividing 128 bits takes a hundred instructions. The lowest digit comes first; the highest is none.
+        let (mut low, mut high) = ((number % TEN_DIGITS) as u64, (number / TEN_DIGITS) as u64);
+        let mut lowest = if high > 0 { 10 } else { 0 };
+        while low > 0 || lowest > 0 {
+            uid.push(char::from(LETTERS[(low % 62) as usize]));
+            (low, lowest) = (low / 62, if lowest > 0 { lowest - 1 } else { 0 });
         }
-        letters.into_iter().map(char::from).collect()
+        while high > 0 {
+            uid.push(char::from(LETTERS[(high % 62) as usize]));
+            high /= 62;
+        }
+        uid
     }
 }
 
+/// The first number that has more than ten digits in base 62.
+const TEN_DIGITS: u128 = 62_u128.pow(10);
 const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_uid_is_the_number_in_base_62_lowest_digit_first() {
+        let uid = |number: u128| {
+            let mut mark = [0xff; 20];
+            mark[..12].copy_from_slice(&number.to_be_bytes()[4..]);
+            Mark(mark).uid()
+        };
+        assert_eq!([uid(0), uid(1), uid(61), uid(62), uid(62 * 62 + 10)], ["C", "C1", "Cz", "C01", "CA01"]);
+        assert_eq!(uid(62_u128.pow(10) - 1), format!("C{}", "z".repeat(10)));
+        assert_eq!(uid(62_u128.pow(10)), format!("C{}1", "0".repeat(10)));
+        assert_eq!(uid(62_u128.pow(10) * 62 + 5), format!("C5{}01", "0".repeat(9)));
+        assert_eq!(uid((1 << 96) - 1).len(), 18);
+    }
 
     #[test]
     fn the_same_ends_at_another_time_have_another_mark() {

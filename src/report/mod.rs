@@ -182,6 +182,8 @@ pub struct Format {
     pub sheets: bool,
     /// Whether it is nothing that a terminal could show.
     pub binary: bool,
+    /// Whether it prints a record of each flow, as it passes.
+    records: bool,
     open: Open,
 }
 
@@ -191,6 +193,11 @@ impl Format {
     /// The format of that name.
     pub fn named(name: &str) -> Option<Self> {
         FORMATS.iter().find(|format| format.name == name).copied()
+    }
+
+    /// Whether it prints something of each flow that passes: then the time it takes grows with their number.
+    pub fn prints_flows(&self, style: Style) -> bool {
+        self.records && (!self.sheets || style.sheet == Sheet::Flows)
     }
 
     /// A writer to `out`.
@@ -242,24 +249,30 @@ pub enum Sheet {
 /// Every format, in the order `--help` lists them.
 pub const FORMATS: &[Format] = &[
     Format { paints: true, ..format("text", "for people: findings worst first, services seen, what could not be judged", text::open) },
-    Format { telling: Telling::Everything, ..format("json", "one document: flows, findings, summary", json::open_document) },
-    Format { telling: Telling::Everything, ..format("ndjson", "one JSON object a line: flows, findings, summary", json::open_lines) },
+    Format { telling: Telling::Everything, records: true, ..format("json", "one document: flows, findings, summary", json::open_document) },
+    Format { telling: Telling::Everything, records: true, ..format("ndjson", "one JSON object a line: flows, findings, summary", json::open_lines) },
     format("html", "one page to forward: findings, pictures, tables; needs nothing beside it, no network and no script", html::open),
-    Format { telling: Telling::Names, sheets: true, ..format("csv", "one table for spreadsheets (RFC 4180); --table says which", csv::open) },
+    Format { telling: Telling::Names, sheets: true, records: true, ..format("csv", "one table for spreadsheets (RFC 4180); --table says which", csv::open) },
     #[cfg(feature = "parquet")]
     Format {
         telling: Telling::Names,
         sheets: true,
         binary: true,
+        records: true,
         ..format("parquet", "one table as an Apache Parquet file, for DuckDB, pandas and the like; --table says which", parquet::open)
     },
     Format {
         telling: Telling::Statements,
+        records: true,
         ..format("eve", "events as Suricata's eve.json has them: flow, dns, tls, quic, http, mqtt, then alert and stats", eve::open)
     },
-    format("zeek", "a log like Zeek's conn.log, tab-separated, with what portbook says of each flow in further columns", zeek::open),
+    Format {
+        records: true,
+        ..format("zeek", "a log like Zeek's conn.log, tab-separated, with what portbook says of each flow in further columns", zeek::open)
+    },
     Format {
         telling: Telling::Statements,
+        records: true,
         ..format("ecs", "one JSON object a line with the field names of the Elastic Common Schema: flows, then findings as alerts", ecs::open)
     },
     format(
@@ -272,5 +285,5 @@ pub const FORMATS: &[Format] = &[
 
 /// A format without colours, records and tables.
 const fn format(name: &'static str, about: &'static str, open: Open) -> Format {
-    Format { name, about, paints: false, telling: Telling::Judgement, sheets: false, binary: false, open }
+    Format { name, about, paints: false, telling: Telling::Judgement, sheets: false, binary: false, records: false, open }
 }

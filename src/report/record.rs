@@ -12,12 +12,13 @@ use serde_json::Value;
 use crate::flow::{self, Direction};
 use crate::identify::wire::in_hex;
 use crate::identify::{Evidence, Fact, Identified, Match, Promise};
-use crate::judge::{Candidate, Cited, Confidence, Finding, Judged, Named, Outcome, Phase, Reason, Severity, Shown, Unknown, Verdict, hex};
+use crate::judge::{Candidate, Candidates, Cited, Confidence, Finding, Judged, Named, Outcome, Phase, Reason, Severity, Shown, Unknown, Verdict, hex};
 use crate::net::Side;
 use crate::report::Report;
-use crate::report::compact::append_word;
+use crate::report::compact::{Ready, append_word, compact};
 use crate::report::frames::{CitedFrame, FramesRecord};
 use crate::signature::{RoleId, ServiceId, Signatures};
+use crate::time::Timestamp;
 pub use summary::SummaryRecord;
 
 /// A flow record, `"type":"flow"`.
@@ -27,8 +28,10 @@ pub struct FlowRecord<'a> {
     #[cfg_attr(feature = "schema", schemars(extend("const" = "flow")))]
     r#type: &'static str,
     id: String,
-    first: String,
-    last: String,
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    first: Timestamp,
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    last: Timestamp,
     transport: Cow<'static, str>,
     vlan: &'a [u16],
     tunnel: Vec<&'static str>,
@@ -51,7 +54,8 @@ pub struct FlowRecord<'a> {
     instance: Option<u16>,
     #[cfg_attr(feature = "schema", schemars(extend("enum" = [null, "document", "supplement", "user"])))]
     basis: Option<&'static str>,
-    candidates: Vec<CandidateRecord<'a>>,
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<CandidateRecord<'a>>"))]
+    candidates: CandidateRecords<'a>,
     verdict: Verdict,
     reasons: &'a [Reason],
     outcome: Outcome,
@@ -147,6 +151,29 @@ struct CandidateRecord<'a> {
     why: &'a str,
 }
 
+/// The candidates of a flow. Most flows have the list of another one before, and with it the JSON that was made of that.
+#[derive(Debug)]
+struct CandidateRecords<'a> {
+    candidates: &'a Candidates,
+    signatures: &'a Signatures,
+}
+
+impl Serialize for CandidateRecords<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { candidates, signatures } = self;
+        // Records of them have texts for keys, which is all that could go wrong.
+        let json = candidates.printed(|rows| compact(&candidate_records(rows, signatures)).unwrap_or_default());
+        if json.is_empty() {
+            return candidate_records(candidates, signatures).serialize(serializer);
+        }
+        Ready { value: || candidate_records(candidates, signatures), json }.serialize(serializer)
+    }
+}
+
+fn candidate_records<'a>(rows: &'a [Candidate], signatures: &'a Signatures) -> Vec<CandidateRecord<'a>> {
+    rows.iter().map(|row| CandidateRecord::new(row, signatures)).collect()
+}
+
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct CauseRecord<'a> {
@@ -165,8 +192,8 @@ impl<'a> FlowRecord<'a> {
         Self {
             r#type: "flow",
             id: flow::community_id(flow),
-            first: flow.first.to_string(),
-            last: flow.last.to_string(),
+            first: flow.first,
+            last: flow.last,
             transport: flow.transport.name(),
             vlan: flow.vlan.ids(),
             tunnel: flow.tunnel.iter().map(|tunnel| tunnel.name()).collect(),
@@ -183,7 +210,7 @@ impl<'a> FlowRecord<'a> {
             service: judged.service.map(|id| service_name(signatures, id)),
             instance: judged.instance,
             basis: judged.service.and_then(|id| signatures.services.get(id.0 as usize)).map(|service| service.basis.name()),
-            candidates: judged.candidates.iter().map(|candidate| CandidateRecord::new(candidate, signatures)).collect(),
+            candidates: CandidateRecords { candidates: &judged.candidates, signatures },
             verdict: judged.verdict,
             reasons: &judged.reasons,
             outcome: judged.outcome,

@@ -1,8 +1,13 @@
 //! The hellos of TLS, which DTLS and QUIC share: what is read of them, and JA4.
 
-use sha2::{Digest, Sha256};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
-use crate::identify::wire::{Cursor, hex_digit, host_name, in_hex, printable};
+use foldhash::fast::RandomState;
+use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
+
+use crate::identify::wire::{Cursor, host_name, in_hex, printable};
 use crate::limit;
 
 use super::{Fact, NameSource, Said, Side};
@@ -100,23 +105,21 @@ impl<'a> ClientHello<'a> {
 
     /// JA4 (FoxIO, "JA4: TLS Client Fingerprinting").
     pub(super) fn ja4(&self, carrier: Carrier) -> String {
-        let plain = |list: &[u16]| -> Vec<u16> { list.iter().copied().filter(|value| !is_grease(*value)).collect() };
-        let (ciphers, extensions) = (plain(&self.ciphers), plain(&self.extensions));
+        let plain = |list: &[u16]| -> SmallVec<[u16; 32]> { list.iter().copied().filter(|value| !is_grease(*value)).collect() };
+        let (mut ciphers, extensions) = (plain(&self.ciphers), plain(&self.extensions));
         let letter = match carrier {
             Carrier::Tls => 't',
             Carrier::Dtls => 'd',
             Carrier::Quic => 'q',
         };
         let named = if self.extensions.contains(&SERVER_NAME) { 'd' } else { 'i' };
-        let kept = extensions.iter().copied().filter(|kind| !matches!(*kind, SERVER_NAME | ALPN)).collect();
-        let mut second = hex_list(sorted(kept));
-        let algorithms = hex_list(plain(&self.signature_algorithms));
-        if !algorithms.is_empty() {
-            second = format!("{second}_{algorithms}");
-        }
+        let mut kept: SmallVec<[u16; 32]> = extensions.iter().copied().filter(|kind| !matches!(*kind, SERVER_NAME | ALPN)).collect();
+        ciphers.sort_unstable();
+        kept.sort_unstable();
+        let algorithms = plain(&self.signature_algorithms);
         let (few_ciphers, few_extensions) = (ciphers.len().min(99), extensions.len().min(99));
         let (version, alpn) = (ja4_version(self.version()), ja4_alpn(self.alpn.first().copied().unwrap_or_default()));
-        format!("{letter}{version}{named}{few_ciphers:02}{few_extensions:02}{alpn}_{}_{}", digest(&hex_list(sorted(ciphers))), digest(&second))
+        format!("{letter}{version}{named}{few_ciphers:02}{few_extensions:02}{alpn}_{}_{}", digest(&ciphers, &[]), digest(&kept, &algorithms))
     }
 
     /// Says what it states under the protocol's name.
@@ -276,29 +279,34 @@ fn newness(version: u16) -> u16 {
     if version >= 0xfe00 { !version } else { version }
 }
 
-fn sorted(mut values: Vec<u16>) -> Vec<u16> {
-    values.sort_unstable();
-    values
-}
-
-fn hex_list(values: Vec<u16>) -> String {
-    let mut list = String::with_capacity(values.len() * 5);
-    for value in values {
-        if !list.is_empty() {
-            list.push(',');
+/// The first twelve hexadecimal digits of the SHA-256 of the first list, with the second behind it where that is not empty; zeros where there is nothing.
+/// Clients of one make send the same lists again and again, so some of the last are kept.
+fn digest(list: &[u16], behind: &[u16]) -> Box<str> {
+    thread_local! {
+        static KEPT: RefCell<HashMap<Box<[u16]>, Box<str>, RandomState>> = RefCell::default();
+    }
+    // 0x0a0a is GREASE, which no list has any more.
+    let key: SmallVec<[u16; 64]> = list.iter().copied().chain([0x0a0a]).chain(behind.iter().copied()).collect();
+    KEPT.with_borrow_mut(|kept| {
+        if let Some(known) = kept.get(key.as_slice()) {
+            return known.clone();
         }
-        let [high, low] = value.to_be_bytes();
-        list.extend([high >> 4, high & 0x0f, low >> 4, low & 0x0f].map(hex_digit));
-    }
-    list
+        let made = digest_anew(list, behind);
+        if kept.len() >= limit::JA4_LISTS {
+            kept.clear();
+        }
+        // A long one is nobody's habit, and would let strangers choose how much is kept.
+        if !key.spilled() {
+            kept.insert(key.as_slice().into(), made.clone());
+        }
+        made
+    })
 }
 
-/// The first twelve hexadecimal digits of the SHA-256 of a list; zeros where that is empty.
-fn digest(list: &str) -> String {
-    if list.is_empty() {
-        return "000000000000".into();
-    }
-    in_hex(&Sha256::digest(list.as_bytes())[..6])
+fn digest_anew(list: &[u16], behind: &[u16]) -> Box<str> {
+    let hex = |values: &[u16]| values.iter().map(|value| in_hex(&value.to_be_bytes())).collect::<Vec<_>>().join(",");
+    let text = if behind.is_empty() { hex(list) } else { format!("{}_{}", hex(list), hex(behind)) };
+    if text.is_empty() { "000000000000".into() } else { in_hex(&Sha256::digest(text.as_bytes())[..6]).into() }
 }
 
 fn ja4_version(version: u16) -> &'static str {

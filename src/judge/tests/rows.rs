@@ -1,7 +1,8 @@
 //! Every row of the five documents: found in its direction, not found when its ends are turned round.
 
 use super::sample::*;
-use crate::judge::{Judged, Site, Verdict};
+use crate::identify::Books;
+use crate::judge::{Judge, Judged, Site, Verdict};
 use crate::signature::{Basis, PromiseKind, RoleId, RoleKind, Service, ServiceId, Signatures};
 
 /// A host for a role, and whether the site has to say so.
@@ -80,6 +81,27 @@ fn a_documented_row_fits_a_flow_turned_round_only_where_it_says_so() {
     });
     let both_ways: Vec<&str> = turned.map(|(_, service)| service.id.as_str()).collect();
     assert_eq!(both_ways, BOTH_WAYS);
+}
+
+#[test]
+fn flows_that_are_alike_are_told_as_each_would_be_alone() {
+    let of_row = |(_, service): (ServiceId, &'static Service)| [false, true].map(|turned| flow_of(service, turned).1);
+    let others = |sample: Sample| [sample.clone(), sample.clone().sni("other.example"), sample.asks("GET", "/other")];
+    let samples: Vec<Sample> = documented().flat_map(of_row).flat_map(others).collect();
+    let books = Books::default();
+    let mut told = 0;
+    for (_, service) in documented().step_by(24) {
+        let mut judge = Judge::new(Signatures::built_in(), flow_of(service, false).0, &books);
+        samples.iter().for_each(|sample| judge.learn(&sample.0));
+        for sample in &samples {
+            // A copy of the judge knows what it knows, but has weighed nothing yet.
+            let (among, alone) = (judge.judge(sample.0.clone()), judge.clone().judge(sample.0.clone()));
+            let all = |judged: &Judged| (judged.candidates.to_vec(), judged.service, judged.verdict, judged.reasons.clone());
+            assert_eq!(all(&among), all(&alone));
+            told += among.candidates.len();
+        }
+    }
+    assert!(told > 1_000, "{told}");
 }
 
 /// In document order: players may serve time to players (A12); discovery is asked and answered by any host of the LAN; the document does not say which end

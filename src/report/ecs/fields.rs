@@ -1,7 +1,6 @@
 //! The sets of fields of the Elastic Common Schema that portbook fills, each named as the schema names it.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -38,8 +37,8 @@ pub(super) struct EventFields<'a> {
     severity: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-    start: String,
-    end: String,
+    start: Timestamp,
+    end: Timestamp,
     duration: u64,
 }
 
@@ -56,8 +55,8 @@ impl<'a> EventFields<'a> {
             id: None,
             severity: None,
             reason: None,
-            start: first.to_string(),
-            end: last.to_string(),
+            start: first,
+            end: last,
             duration: u64::try_from(last.since(first).as_nanos()).unwrap_or(u64::MAX),
         }
     }
@@ -259,8 +258,8 @@ fn direction(client: IpAddr, server: IpAddr) -> &'static str {
 #[derive(Serialize)]
 pub(super) struct Dns<'a> {
     question: Question<'a>,
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    resolved_ip: BTreeSet<IpAddr>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resolved_ip: Vec<IpAddr>,
 }
 
 #[derive(Serialize)]
@@ -276,7 +275,7 @@ impl<'a> Dns<'a> {
         let name = stated::details(facts, "dns", "query").next()?;
         let r#type = stated::details(facts, "dns", "type").next();
         let resolved = facts.iter().filter_map(|fact| if let Fact::Resolved(resolved) = fact { Some(&resolved.addresses) } else { None });
-        Some(Self { question: Question { name, r#type }, resolved_ip: resolved.flatten().copied().collect() })
+        Some(Self { question: Question { name, r#type }, resolved_ip: each_once(resolved.flatten().copied()) })
     }
 }
 
@@ -418,21 +417,30 @@ impl<'a> Rule<'a> {
 /// `related.*`
 #[derive(Serialize)]
 pub(super) struct Related<'a> {
-    ip: BTreeSet<IpAddr>,
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    hosts: BTreeSet<&'a str>,
+    ip: Vec<IpAddr>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<&'a str>,
 }
 
 impl<'a> Related<'a> {
     pub fn of_flow(judged: &'a Judged) -> Self {
         let flow = &judged.identified.flow;
-        Self { ip: [flow.client.endpoint.ip, flow.server.endpoint.ip].into(), hosts: judged.names.iter().flatten().map(|named| named.name.as_str()).collect() }
+        let hosts = judged.names.iter().flatten().map(|named| named.name.as_str());
+        Self { ip: each_once([flow.client.endpoint.ip, flow.server.endpoint.ip]), hosts: each_once(hosts) }
     }
 
     pub fn of_finding(finding: &'a Finding) -> Self {
         let ends = finding.occurrences.iter().flat_map(|occurrence| [occurrence.parties.client.ip, occurrence.parties.server.ip]);
-        Self { ip: ends.collect(), hosts: BTreeSet::new() }
+        Self { ip: each_once(ends), hosts: Vec::new() }
     }
+}
+
+/// In order, and each once: ECS asks for sets.
+fn each_once<T: Ord>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut values: Vec<T> = values.into_iter().collect();
+    values.sort_unstable();
+    values.dedup();
+    values
 }
 
 /// `portbook.*`: what the schema has no field for.

@@ -68,7 +68,8 @@ impl Writer for Html<'_> {
         page.text(env!("CARGO_PKG_VERSION"))?;
         page.markup(". Times are UTC, of the packets. Frames are numbered as Wireshark numbers them, in each file.</p></footer>\n<script>")?;
         page.markup(SCRIPT)?;
-        page.markup("</script>\n</body>\n</html>\n")
+        page.markup("</script>\n</body>\n</html>\n")?;
+        page.finish()
     }
 }
 

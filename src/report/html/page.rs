@@ -3,7 +3,11 @@
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
+use std::net::IpAddr;
 
+use serde::Serialize;
+
+use crate::report::compact::append_word;
 use crate::report::paragraph::shown;
 use crate::report::text::grouped;
 
@@ -20,40 +24,77 @@ pub(super) enum Column {
 /// Writes HTML, and SVG inside it.
 pub(super) struct Page<'a> {
     out: &'a mut dyn Write,
-    /// A text, and what it becomes: kept, so that a page of many cells does not ask for memory again and again.
+    /// What was made and not handed on yet: a page of many cells is many small pieces.
+    made: String,
+    /// A text in the making, before it is escaped.
     plain: String,
-    escaped: String,
 }
 
 impl<'a> Page<'a> {
     pub fn new(out: &'a mut dyn Write) -> Self {
-        Self { out, plain: String::new(), escaped: String::new() }
+        Self { out, made: String::new(), plain: String::new() }
     }
 
     /// Markup as it stands.
     pub fn markup(&mut self, markup: &'static str) -> io::Result<()> {
-        self.out.write_all(markup.as_bytes())
+        self.made.push_str(markup);
+        self.hand_on()
     }
 
     /// Text, escaped; letters that would command a terminal or rearrange the line are written as their codes.
     pub fn text(&mut self, text: impl Display) -> io::Result<()> {
-        let text = escaped((&mut self.plain, &mut self.escaped), &text)?;
-        self.out.write_all(text.as_bytes())
+        self.escape(&text)?;
+        self.hand_on()
+    }
+
+    /// The same of what is a text already: tables of thousands of rows are made of these.
+    pub fn words(&mut self, text: &str) {
+        escape(text, &mut self.made);
+    }
+
+    /// A number as it stands.
+    pub fn digits(&mut self, number: u64) {
+        self.made.push_str(itoa::Buffer::new().format(number));
+    }
+
+    /// An address.
+    pub fn ip(&mut self, ip: IpAddr) {
+        append_word(&mut self.made, &ip);
+    }
+
+    /// A word of a closed list, with blanks for what joins its parts.
+    pub fn word(&mut self, value: &impl Serialize) {
+        self.plain.clear();
+        append_word(&mut self.plain, value);
+        for (place, part) in self.plain.split('_').enumerate() {
+            self.made.push_str(if place > 0 { " " } else { "" });
+            escape(part, &mut self.made);
+        }
     }
 
     /// An element's beginning.
     pub fn open(&mut self, name: &'static str, attributes: Attributes<'_>) -> io::Result<()> {
-        self.put(["<", name])?;
+        self.made.extend(["<", name]);
         for (attribute, value) in attributes {
-            let value = escaped((&mut self.plain, &mut self.escaped), value)?;
-            [" ", *attribute, "=\"", value, "\""].into_iter().try_for_each(|part| self.out.write_all(part.as_bytes()))?;
+            self.made.extend([" ", *attribute, "=\""]);
+            self.escape(value)?;
+            self.made.push('"');
         }
-        self.out.write_all(b">")
+        self.made.push('>');
+        self.hand_on()
     }
 
     /// An element's end.
     pub fn close(&mut self, name: &'static str) -> io::Result<()> {
-        self.put(["</", name, ">"])
+        self.made.extend(["</", name, ">"]);
+        self.hand_on()
+    }
+
+    /// Hands on what was made, all of it.
+    pub fn finish(&mut self) -> io::Result<()> {
+        let answer = self.out.write_all(self.made.as_bytes());
+        self.made.clear();
+        answer
     }
 
     /// An element that holds nothing but text.
@@ -124,32 +165,38 @@ impl<'a> Page<'a> {
         self.element("td", &[("class", &"num")], text)
     }
 
-    fn put<const N: usize>(&mut self, markup: [&'static str; N]) -> io::Result<()> {
-        markup.into_iter().try_for_each(|part| self.out.write_all(part.as_bytes()))
+    fn escape(&mut self, text: &dyn Display) -> io::Result<()> {
+        self.plain.clear();
+        write!(self.plain, "{text}").map_err(io::Error::other)?;
+        escape(&self.plain, &mut self.made);
+        Ok(())
+    }
+
+    fn hand_on(&mut self) -> io::Result<()> {
+        if self.made.len() < PIECE { Ok(()) } else { self.finish() }
     }
 }
 
-/// The text as it may stand in markup. Nearly all texts of a table may stand there as they are, and are told from the others many bytes at a time.
-fn escaped<'s>((plain, escaped): (&'s mut String, &'s mut String), text: &dyn Display) -> io::Result<&'s str> {
-    plain.clear();
-    write!(plain, "{text}").map_err(io::Error::other)?;
+/// Adds the text as it may stand in markup. Nearly all texts of a table may stand there as they are.
+fn escape(text: &str, made: &mut String) {
     let harmless = |byte: u8| matches!(byte, b' '..=b'~') & !matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'');
-    if plain.bytes().fold(true, |only, byte| only & harmless(byte)) {
-        return Ok(plain);
+    if text.bytes().fold(true, |only, byte| only & harmless(byte)) {
+        return made.push_str(text);
     }
-    escaped.clear();
-    for letter in shown(plain).chars() {
+    for letter in shown(text).chars() {
         match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
+            '&' => made.push_str("&amp;"),
+            '<' => made.push_str("&lt;"),
+            '>' => made.push_str("&gt;"),
+            '"' => made.push_str("&quot;"),
+            '\'' => made.push_str("&#39;"),
+            other => made.push(other),
         }
     }
-    Ok(escaped)
 }
+
+/// Bytes in which a page is handed on.
+const PIECE: usize = 1 << 14;
 
 /// A coordinate: a tenth of a pixel is enough for any printer.
 pub(super) fn at(value: f64) -> f64 {
@@ -175,7 +222,8 @@ mod tests {
 
     fn printed(write: impl FnOnce(&mut Page<'_>) -> io::Result<()>) -> String {
         let mut out = Vec::new();
-        write(&mut Page::new(&mut out)).unwrap();
+        let mut page = Page::new(&mut out);
+        write(&mut page).and_then(|()| page.finish()).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -82,33 +82,66 @@ fn one_day(span: Option<(Timestamp, Timestamp)>) -> Option<String> {
     first.filter(|first| last.as_ref() == Some(first))
 }
 
+/// Thousands of these make most of a page, so they are put together of texts and numbers without what formats any value.
 fn write_flow(row: &Row, without_date: bool, report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
     page.markup("<tr><td class=\"id\">")?;
-    let moment = row.first.to_string();
-    page.text(moment.get(if without_date { 11..23 } else { 0..23 }).unwrap_or(&moment).replace('T', " "))?;
+    let moment = row.first.rfc3339();
+    if let (false, Some(day)) = (without_date, moment.as_str().get(..10)) {
+        page.words(day);
+        page.markup(" ")?;
+    }
+    page.words(moment.as_str().get(11..23).unwrap_or_default());
     page.markup("</td><td class=\"num\">")?;
-    page.text(row.frame.number)?;
+    page.digits(row.frame.number);
     if report.files.len() > 1 {
         page.element("small", &[], file_name(&report.files, row.frame))?;
     }
-    page.markup("</td>")?;
-    let end = |end: Endpoint| if row.transport.has_ports() { end.to_string() } else { end.ip.to_string() };
-    page.element("td", &[("class", &"id")], end(row.client))?;
-    page.markup("<td class=\"id\">")?;
-    page.text(format!("{}/{}", end(row.server), row.transport))?;
+    page.markup("</td><td class=\"id\">")?;
+    write_end(row, row.client, page)?;
+    page.markup("</td><td class=\"id\">")?;
+    write_end(row, row.server, page)?;
+    page.markup("/")?;
+    page.words(&row.transport.name());
     if let Some(name) = &row.name {
-        page.element("small", &[], name)?;
+        page.markup("<small>")?;
+        page.words(name);
+        page.markup("</small>")?;
     }
-    page.markup("</td>")?;
-    page.cell(row.protocol.join("/"))?;
-    page.element("td", &[("class", &"id")], row.service.map_or("", |id| service_name(report.signatures, id)))?;
-    page.element("td", &[("class", &verdict_class(row.verdict))], word(&row.verdict))?;
+    page.markup("</td><td>")?;
+    for (place, protocol) in row.protocol.iter().enumerate() {
+        page.words(if place > 0 { "/" } else { "" });
+        page.words(protocol);
+    }
+    page.markup("</td><td class=\"id\">")?;
+    page.words(row.service.map_or("", |id| service_name(report.signatures, id)));
+    page.markup("</td><td class=\"")?;
+    page.markup(verdict_class(row.verdict))?;
+    page.markup("\">")?;
+    page.word(&row.verdict);
     // What no document is about fails on any network, and is nobody's alarm.
     let end = if row.service.is_none() && row.verdict == Verdict::Undecided { End::Fine } else { End::of(row.outcome) };
-    page.element("td", &[("class", &outcome_class(end))], word(&row.outcome).replace('_', " "))?;
-    page.cell(row.state.map_or("", ConnState::name))?;
-    page.number(grouped(row.bytes))?;
-    page.markup("</tr>\n")
+    page.markup("</td><td class=\"")?;
+    page.markup(outcome_class(end))?;
+    page.markup("\">")?;
+    page.word(&row.outcome);
+    page.markup("</td><td>")?;
+    page.words(row.state.map_or("", ConnState::name));
+    page.markup("</td><td class=\"num\">")?;
+    page.words(&grouped(row.bytes));
+    page.markup("</td></tr>\n")
+}
+
+/// An address, and the port where there is one.
+fn write_end(row: &Row, end: Endpoint, page: &mut Page<'_>) -> io::Result<()> {
+    let (ports, brackets) = (row.transport.has_ports(), row.transport.has_ports() && end.ip.is_ipv6());
+    page.markup(if brackets { "[" } else { "" })?;
+    page.ip(end.ip);
+    page.markup(if brackets { "]" } else { "" })?;
+    if ports {
+        page.markup(":")?;
+        page.digits(u64::from(end.port));
+    }
+    Ok(())
 }
 
 /// Why flows were left undecided, most frequent first.
