@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
@@ -55,9 +55,11 @@ impl Deref for Candidates {
 #[derive(Debug)]
 pub(super) struct Weighing {
     rows: Vec<Weighed>,
-    /// By the row that the flow was found to belong to.
-    candidates: RefCell<SmallVec<[(Option<ServiceId>, Candidates); 1]>>,
+    candidates: Mutex<ByWinner>,
 }
+
+/// Candidates by the row that the flow was found to belong to: seldom more than one.
+type ByWinner = SmallVec<[(Option<ServiceId>, Candidates); 1]>;
 
 impl Weighing {
     /// The rows.
@@ -67,7 +69,7 @@ impl Weighing {
 
     /// The candidates beside that row.
     pub(super) fn candidates(&self, winner: Option<ServiceId>, tell: impl FnOnce() -> Vec<Candidate>) -> Candidates {
-        let mut known = self.candidates.borrow_mut();
+        let mut known = self.candidates.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, candidates)) = known.iter().find(|(row, _)| *row == winner) {
             return candidates.clone();
         }
@@ -115,7 +117,7 @@ impl Alike {
     /// How the rows were weighed that touch a flow like this; `weigh` does it where there was none. Of announced flows nothing is kept, as each has its own
     /// promise, nor of those that asked for much.
     pub(super) fn weighing(&self, case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, weigh: impl FnOnce() -> Vec<Weighed>) -> Arc<Weighing> {
-        let anew = || Arc::new(Weighing { rows: weigh(), candidates: RefCell::default() });
+        let anew = || Arc::new(Weighing { rows: weigh(), candidates: Mutex::default() });
         if case.announced.is_some() || case.paths().map(str::len).sum::<usize>() > PATHS_OF_A_KIND {
             return anew();
         }

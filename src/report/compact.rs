@@ -246,7 +246,7 @@ fn is_plain(text: &[u8]) -> bool {
 /// Not zero where one of the eight bytes is a control, a quotation mark or a backslash. A byte below `n` borrows when `n` is taken from it, and its own
 /// highest bit was not set; what is borrowed further up changes nothing where nothing was found.
 const fn to_escape(word: u64) -> u64 {
-    let (quote, backslash) = (word ^ EACH * b'"' as u64, word ^ EACH * b'\\' as u64);
+    let (quote, backslash) = (word ^ (EACH * b'"' as u64), word ^ (EACH * b'\\' as u64));
     ((word.wrapping_sub(BLANKS) & !word) | (quote.wrapping_sub(EACH) & !quote) | (backslash.wrapping_sub(EACH) & !backslash)) & (EACH * 0x80)
 }
 
