@@ -238,7 +238,7 @@ impl Live {
             tunnel: self.cold.tunnel,
             interface: self.cold.interface,
             link: self.cold.link,
-            rejections: rejections.into_iter().collect(),
+            rejections,
             icmp: self.cold.icmp,
             ended,
             tcp,

@@ -27,6 +27,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU64;
 
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::capture::FrameId;
 use crate::decode::{TunnelPath, VlanStack};
@@ -74,7 +75,7 @@ pub struct Flow {
     /// What a TCP connection did beyond its history; none for other transports, and while the flow is live.
     pub tcp: Option<Box<TcpStory>>,
     /// ICMP errors that quote this flow, in order, at most [`limit::REJECTIONS_KEPT`](crate::limit::REJECTIONS_KEPT).
-    pub rejections: Vec<Rejection>,
+    pub rejections: ThinVec<Rejection>,
     /// Type and code, where this is an ICMP flow (the ports hold what Community ID puts there).
     pub icmp: Option<(u8, u8)>,
     /// Why it ended.
@@ -305,8 +306,8 @@ pub struct TcpStory {
     pub begun: bool,
 }
 
-/// When a packet was captured, and in which frame: in 16 bytes, be it there or not, as every live connection has five of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When a packet was captured, and in which frame: in 16 bytes, be it there or not, as every live connection has five of them. Ordered by time, then by frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
     time: Timestamp,
     /// One more than the frame's number, and above its lower 48 bits the file: a run takes no more files than 16 bits count.

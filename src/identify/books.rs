@@ -32,6 +32,11 @@ impl Books {
         self.names.of(client, server, at)
     }
 
+    /// Whether one of the names that [`names_of`](Self::names_of) may give, whoever asks, is such. It costs less than the names do, and is no more than a reason to ask for them.
+    pub fn any_name(&self, server: IpAddr, at: Timestamp, is: impl Fn(&str) -> bool) -> bool {
+        self.names.any(server, at, is)
+    }
+
     /// The newest promise of a flow from `client` to `server` that holds at that moment. True only once every shard has passed `at`.
     pub fn announced(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise> {
         self.promises.of(transport, client, server, at)

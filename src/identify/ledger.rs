@@ -15,10 +15,14 @@ use foldhash::fast::RandomState;
 use thin_vec::ThinVec;
 
 use crate::capture::FrameId;
+use crate::flow::Moment;
 use crate::time::Timestamp;
 
 /// When an entry was learned: the packet's time, its frame, and the place among what that frame said.
 pub(super) type Stamp = (Timestamp, FrameId, u32);
+
+/// The same, as it is kept of each entry.
+pub(super) type Place = (Moment, u32);
 
 /// How much a book holds. What lies beyond is counted as lost.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +41,7 @@ pub(super) struct Room {
 #[derive(Debug)]
 pub(super) struct Ledger<K: Eq + Hash, V> {
     /// Of each key, in order of their stamps. Most keys that are looked up have none.
-    entries: DashMap<K, ThinVec<(Stamp, V)>, RandomState>,
+    entries: DashMap<K, ThinVec<(Place, V)>, RandomState>,
     epochs: Mutex<Epochs<K>>,
     room: Room,
     /// The epoch of the last [`settle`](Self::settle).
@@ -48,7 +52,7 @@ pub(super) struct Ledger<K: Eq + Hash, V> {
 }
 
 /// What each epoch has, the latest first.
-type Epochs<K> = BTreeMap<i64, BinaryHeap<(Stamp, K)>>;
+type Epochs<K> = BTreeMap<i64, BinaryHeap<(Place, K)>>;
 
 impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     /// An empty book.
@@ -59,22 +63,29 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
 
     /// Enters a value.
     pub(super) fn add(&self, key: K, stamp: Stamp, value: V) {
-        let mut epochs = self.epochs();
-        if !self.enter(key, stamp, value) {
+        let (mut epochs, place) = (self.epochs(), (Moment::new(stamp.0, stamp.1), stamp.2));
+        let epoch = epochs.entry(self.epoch_of(stamp.0)).or_default();
+        let is_full = epoch.len() >= self.room.an_epoch;
+        if is_full && epoch.peek().is_none_or(|latest| *latest < (place, key)) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        if !self.enter(key, place, value) {
             return;
         }
         self.made.fetch_add(1, Ordering::Relaxed);
-        let epoch = epochs.entry(self.epoch_of(stamp.0)).or_default();
-        epoch.push((stamp, key));
-        self.trim(epoch, self.room.an_epoch);
+        if is_full {
+            self.trim(epoch, self.room.an_epoch.saturating_sub(1));
+        }
+        epoch.push((place, key));
     }
 
     /// Puts a value in its place; whether that was free.
-    fn enter(&self, key: K, stamp: Stamp, value: V) -> bool {
+    fn enter(&self, key: K, place: Place, value: V) -> bool {
         let mut list = self.entries.entry(key).or_default();
         // Most come in order.
-        let place = if list.last().is_none_or(|(last, _)| *last < stamp) { list.len() } else { list.partition_point(|(known, _)| *known < stamp) };
-        if let Some(known) = list.get_mut(place).filter(|(known, _)| *known == stamp) {
+        let at = if list.last().is_none_or(|(last, _)| *last < place) { list.len() } else { list.partition_point(|(known, _)| *known < place) };
+        if let Some(known) = list.get_mut(at).filter(|(known, _)| *known == place) {
             known.1 = value;
             return false;
         }
@@ -83,7 +94,7 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
             let more = list.len().max(1);
             list.reserve_exact(more);
         }
-        list.insert(place, (stamp, value));
+        list.insert(at, (place, value));
         true
     }
 
@@ -113,12 +124,12 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     }
 
     /// Takes the latest entries of an epoch away until `room` are left.
-    fn trim(&self, epoch: &mut BinaryHeap<(Stamp, K)>, room: usize) {
-        let mut gone: Vec<(K, Stamp)> = Vec::new();
+    fn trim(&self, epoch: &mut BinaryHeap<(Place, K)>, room: usize) {
+        let mut gone: Vec<(K, Place)> = Vec::new();
         while epoch.len() > room
-            && let Some((stamp, key)) = epoch.pop()
+            && let Some((place, key)) = epoch.pop()
         {
-            gone.push((key, stamp));
+            gone.push((key, place));
         }
         self.lost.fetch_add(gone.len() as u64, Ordering::Relaxed);
         // What a key loses of an epoch lies together: its latest.
@@ -130,11 +141,11 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
         }
     }
 
-    /// Takes entries of a key away, from one stamp to another.
-    fn forget(&self, key: K, first: Stamp, last: Stamp) {
+    /// Takes entries of a key away, from one place to another.
+    fn forget(&self, key: K, first: Place, last: Place) {
         if let dashmap::Entry::Occupied(mut known) = self.entries.entry(key) {
             let list = known.get_mut();
-            let (from, to) = (list.partition_point(|(stamp, _)| *stamp < first), list.partition_point(|(stamp, _)| *stamp <= last));
+            let (from, to) = (list.partition_point(|(place, _)| *place < first), list.partition_point(|(place, _)| *place <= last));
             list.drain(from..to);
             if list.is_empty() {
                 known.remove();
@@ -143,13 +154,13 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     }
 
     /// Shows the entries of `key` from `at` back to `reach` before it, the newest last; none where there is nothing of that key at any time.
-    pub(super) fn look_back<R>(&self, key: K, at: Timestamp, reach: Duration, look: impl FnOnce(&[(Stamp, V)]) -> R) -> Option<R> {
+    pub(super) fn look_back<R>(&self, key: K, at: Timestamp, reach: Duration, look: impl FnOnce(&[(Place, V)]) -> R) -> Option<R> {
         if self.made.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let list = self.entries.get(&key)?;
-        let (from, to) = ((at - reach, FrameId::default(), 0), (at, LAST_FRAME, u32::MAX));
-        let (from, to) = (list.partition_point(|(stamp, _)| *stamp < from), list.partition_point(|(stamp, _)| *stamp <= to));
+        let (from, to) = ((Moment::new(at - reach, FrameId::default()), 0), (Moment::new(at, LAST_FRAME), u32::MAX));
+        let (from, to) = (list.partition_point(|(place, _)| *place < from), list.partition_point(|(place, _)| *place <= to));
         Some(look(list.get(from..to).unwrap_or_default()))
     }
 
@@ -180,7 +191,7 @@ mod tests {
     }
 
     fn read(ledger: &Ledger<u8, u64>, key: u8, second: i64) -> Vec<u64> {
-        let newest_first = |entries: &[(Stamp, u64)]| entries.iter().rev().map(|(_, value)| *value).collect();
+        let newest_first = |entries: &[(Place, u64)]| entries.iter().rev().map(|(_, value)| *value).collect();
         ledger.look_back(key, Timestamp::from_parts(second, 0), Duration::from_secs(100), newest_first).unwrap_or_default()
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
-use crate::identify::ledger::{Ledger, Room, Stamp};
+use crate::identify::ledger::{Ledger, Place, Room, Stamp};
 use crate::identify::wire::host_name;
 use crate::identify::{Heard, NameSource};
 use crate::limit;
@@ -22,7 +22,8 @@ struct Entry {
     source: NameSource,
     /// Who asked; none where everybody heard it.
     client: Option<IpAddr>,
-    lasts: Duration,
+    /// How long it holds, in seconds.
+    lasts: u32,
 }
 
 /// Names by address.
@@ -43,6 +44,7 @@ impl Names {
     /// Enters that `addresses` have `names`, as `source` told `client`, for `ttl` (held between [`limit::NAME_HOLDS`] bounds).
     pub(super) fn heard(&self, addresses: &[IpAddr], names: Arc<[Box<str>]>, source: NameSource, client: Option<IpAddr>, ttl: Duration, stamp: Stamp) {
         let lasts = ttl.clamp(*limit::NAME_HOLDS.start(), *limit::NAME_HOLDS.end());
+        let lasts = u32::try_from(lasts.as_secs()).unwrap_or(u32::MAX);
         for (n, address) in (0..).zip(addresses) {
             let stamp = (stamp.0, stamp.1, stamp.2.saturating_add(n));
             self.heard.add(*address, stamp, Entry { names: Arc::clone(&names), source, client, lasts });
@@ -77,6 +79,13 @@ impl Names {
         names
     }
 
+    /// Whether one of the names that [`of`](Self::of) may give is such; where there are very many, that is not ruled out.
+    pub(super) fn any(&self, server: IpAddr, at: Timestamp, is: impl Fn(&str) -> bool) -> bool {
+        let is_one = |names: &[Box<str>]| names.iter().any(|name| is(name));
+        let heard = |entries: &[(Place, Entry)]| entries.len() > ENTRIES_ASKED || entries.iter().any(|(_, entry)| is_one(&entry.names));
+        self.heard.look_back(server, at, *limit::NAME_HOLDS.end(), heard).unwrap_or(false) || self.recorded.get(&server).is_some_and(|names| is_one(&names))
+    }
+
     /// See [`Ledger::settle`].
     pub(super) fn settle(&self, now: Timestamp) {
         self.heard.settle(now);
@@ -88,11 +97,11 @@ impl Names {
 }
 
 /// Names of those of the entries that still hold at that moment, newest first, as many as are told of a host.
-fn told(entries: &[(Stamp, Entry)], at: Timestamp, counts: impl Fn(&Entry) -> bool) -> Vec<Heard> {
+fn told(entries: &[(Place, Entry)], at: Timestamp, counts: impl Fn(&Entry) -> bool) -> Vec<Heard> {
     let mut names = Vec::new();
-    for ((said, ..), entry) in entries.iter().rev() {
-        let age = at.since(*said);
-        if age <= entry.lasts && counts(entry) {
+    for ((said, _), entry) in entries.iter().rev() {
+        let age = at.since(said.time());
+        if age <= Duration::from_secs(entry.lasts.into()) && counts(entry) {
             enter(&mut names, &entry.names, entry.source, Some(age));
             if names.len() >= limit::NAMES_OF_A_HOST {
                 break;
@@ -110,6 +119,8 @@ fn enter(list: &mut Vec<Heard>, names: &[Box<str>], source: NameSource, age: Opt
     }
 }
 
+/// Entries of one host that are asked one by one whether a name of it is of some kind.
+const ENTRIES_ASKED: usize = 64;
 const ROOM: Room = Room { epoch: limit::NAMES_EPOCH, an_epoch: limit::NAMES_AN_EPOCH, in_all: limit::NAMES_IN_ALL, epochs: limit::NAMES_EPOCHS };
 
 #[cfg(test)]

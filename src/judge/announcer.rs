@@ -2,22 +2,20 @@
 //!
 //! Learned from flows as they end, a while before they are judged. A flow is not called unannounced where its announcement may have passed unseen.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
-
 use crate::flow::Flow;
 use crate::identify::Identified;
+use crate::judge::memory::Marked;
 use crate::limit;
 use crate::time::Timestamp;
 
 /// What was heard of conversations that may announce flows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Announcers {
     /// By the two hosts, the lower address first: how such conversations were captured.
-    heard: HashMap<(IpAddr, IpAddr), Heard, RandomState>,
+    heard: Marked<(IpAddr, IpAddr), Heard>,
     /// Time of the capture's first flow.
     start: Option<Timestamp>,
 }
@@ -31,6 +29,12 @@ struct Heard {
     known: bool,
 }
 
+impl Default for Announcers {
+    fn default() -> Self {
+        Self { heard: Marked::new(limit::PAIRS_REMEMBERED), start: None }
+    }
+}
+
 impl Announcers {
     /// Enters one flow. Conversations that are not recognised for want of their beginning may announce, too.
     pub(super) fn learn(&mut self, identified: &Identified) {
@@ -40,8 +44,8 @@ impl Announcers {
         let announces = identified.protocol.iter().any(|name| ANNOUNCING.contains(name)) || unknown && PORTS.contains(&flow.server.endpoint.port);
         let in_part = !is_whole(flow);
         let counts = announces || in_part && unknown && flow.tcp.is_some();
-        if counts && (self.heard.len() < limit::PAIRS_REMEMBERED || self.heard.contains_key(&hosts(flow))) {
-            let heard = self.heard.entry(hosts(flow)).or_default();
+        if counts {
+            let heard = self.heard.meet(&hosts(flow));
             heard.in_part |= in_part;
             heard.known |= in_part && announces;
         }
@@ -51,6 +55,11 @@ impl Announcers {
     pub(super) fn may_be_missed(&self, flow: &Flow) -> bool {
         let since_start = self.start.map_or(Duration::ZERO, |start| flow.first.since(start));
         self.heard.get(&hosts(flow)).map_or(since_start < ANNOUNCED_WITHIN, |heard| heard.in_part)
+    }
+
+    /// How many pairs of hosts were forgotten for want of room.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.heard.forgotten()
     }
 
     /// Whether unrecognised bytes on a port that no document has may be what one of the hosts told the other, in a part that was not captured.

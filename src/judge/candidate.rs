@@ -11,7 +11,7 @@ use crate::flow::Direction as Opened;
 use crate::identify::{Fact, Identified, Promise};
 use crate::judge::claim::{Claims, is_common, is_of_one_product, words_of};
 use crate::judge::role::{Plays, Roles};
-use crate::judge::{Candidate, Named, Reason};
+use crate::judge::{Candidate, Named, Reason, Site};
 use crate::net::{Side, is_broadcast, is_group};
 use crate::signature::{Basis, Direction, HostPattern, PortRange, PromiseKind, RoleId, Service, ServiceId, Signatures, range_of};
 
@@ -289,6 +289,13 @@ fn touching(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, claims:
     rows.sort_unstable();
     rows.dedup();
     rows
+}
+
+/// Whether a row may touch a flow between hosts of which nothing is known, though no name leads to one: what [`touching`] finds then, or more.
+pub(super) fn may_touch(identified: &Identified, signatures: &Signatures, claims: &Claims, site: &Site) -> bool {
+    let (transport, port) = (identified.flow.transport, identified.flow.server.endpoint.port);
+    let tells = |protocol: &&str| is_of_one_product(protocol) || claims.is_distinctive(protocol) && !signatures.speaking(protocol).is_empty();
+    claims.alone(transport, port).is_some() || identified.protocol.iter().any(tells) || site.moved_to(port).next().is_some()
 }
 
 /// Whether a row can be the flow's, or be broken by it, for its port and what is spoken there: most flows of an ordinary network go to ports that five rows

@@ -17,7 +17,7 @@ use crate::judge::rhythm::Rhythms;
 use crate::judge::role::{Plays, Roles};
 use crate::judge::shown::Shown;
 use crate::judge::visibility::{Absent, Seen, Visibility, took_part};
-use crate::judge::{Confidence, Judged, Named, Outcome, Reason, Site, Telling, Verdict, blocked, direction, stance, verdict, version};
+use crate::judge::{Confidence, Judged, Named, Outcome, Reason, Site, Telling, Verdict, blocked, candidate, direction, stance, verdict, version};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{RoleId, Service, ServiceId, Signatures};
 use crate::time::Timestamp;
@@ -117,7 +117,7 @@ impl<'a> Judge<'a> {
     /// What this tap can see, once all flows were learned.
     pub fn visibility(&self) -> Visibility {
         let mut visibility = self.seen.summary();
-        visibility.forgotten += self.resolvers.forgotten() + self.roles.forgotten();
+        visibility.forgotten += self.resolvers.forgotten() + self.roles.forgotten() + self.announcers.forgotten();
         visibility
     }
 
@@ -135,9 +135,11 @@ impl<'a> Judge<'a> {
         let ((of_client, client_shows), (of_server, server_shows)) = (roles.played_by(&flow.client), roles.played_by(&flow.server));
         let (given, by_itself) = ([of_client, of_server], [client_shows, server_shows]);
         let everything = self.telling == Telling::Everything;
-        let names = [if self.telling >= Telling::Names { self.names(&identified, Side::Client) } else { Vec::new() }, self.names(&identified, Side::Server)];
         let announced = identified.announced.clone().or_else(|| self.books.announced(flow.transport, client.ip, server, flow.first).map(Box::new));
         let announced = announced.filter(|promise| keeps(promise, &identified));
+        let of_client = if self.telling >= Telling::Names { self.names(&identified, Side::Client) } else { Vec::new() };
+        let of_server = if self.needs_names(&identified, &given, announced.is_some()) { self.names(&identified, Side::Server) } else { Vec::new() };
+        let names = [of_client, of_server];
         let period = self.rhythms.period(client.ip, flow.transport, server);
         let case = Case { identified: &identified, given: &given, by_itself, names: &names, announced: announced.as_deref(), period };
         let shown = [client.ip, server.ip].map(|ip| if everything { roles.shown(ip) } else { Vec::new() });
@@ -164,7 +166,7 @@ impl<'a> Judge<'a> {
         let mut ending = Ending::read(&identified, &known);
         // What a document expects of a host that the site knows did not come unasked; to any other host, filtering it is what one expects.
         ending.from_outside = self.comes_from_outside(&identified) && (decision.verdict, decision.attribution) != (Verdict::Expected, Confidence::High);
-        let told = self.telling > Telling::Judgement || denied.is_some() || !decision.reasons.contains(&Reason::NotCovered) || self.site().takes_sides();
+        let told = self.telling >= Telling::Causes || denied.is_some() || !decision.reasons.contains(&Reason::NotCovered) || self.site().takes_sides();
         let (fate, cited) = (blocked::decide(&ending, told), if told { ending.cited() } else { Vec::new() });
         let (sight, loss_per_mille) = (ending.sight.words(), ending.loss);
         let in_vain = matches!(fate.outcome, Outcome::DnsBlocked | Outcome::DnsFailed | Outcome::SilentDrop);
@@ -248,6 +250,25 @@ impl<'a> Judge<'a> {
         let (client, server) = (identified.flow.client.endpoint.ip, identified.flow.server.endpoint.ip);
         let site = self.site();
         !site.is_local(client) && site.is_local(server) && !is_group(server)
+    }
+
+    /// Whether anything rests on the names of a flow's server: a row that it may belong to, a finding, another way on which its client got there. Of most flows of
+    /// an ordinary network nothing does, and names are dear.
+    fn needs_names(&self, identified: &Identified, given: &[Vec<RoleId>; 2], announced: bool) -> bool {
+        let (flow, server) = (&identified.flow, identified.flow.server.endpoint);
+        let is_ours = |name: &str| self.signatures.has_name(name);
+        let is_lookup = || identified.protocol.first() == Some(&"dns");
+        let instead = || server.ip.is_ipv6() && !took_part(flow);
+        let by_row =
+            || announced || given.iter().any(|given| !given.is_empty()) || candidate::may_touch(identified, self.signatures, &self.claims, self.site());
+        let stated = || identified.facts.iter().any(|fact| matches!(fact, Fact::Name { of: Side::Server, name, .. } if is_ours(name)));
+        self.telling >= Telling::ServerNames
+            || self.site().takes_sides()
+            || instead()
+            || is_lookup()
+            || by_row()
+            || stated()
+            || self.books.any_name(server.ip, flow.first, is_ours)
     }
 
     fn settle(&self, identified: &mut Identified) -> Option<&'static str> {

@@ -101,6 +101,11 @@ impl<K: Spelt, V: Default> Marked<K, V> {
         self.kept.forgotten()
     }
 
+    /// The values, in no order.
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.kept.recent.values().chain(self.kept.older.values())
+    }
+
     /// A number that stands for something in values of this memory, where few are held against each other; even, and never zero.
     pub(super) fn number(&self, of: &impl Spelt) -> u32 {
         ((self.marks.of(of) >> 32) as u32 & !1).max(2)

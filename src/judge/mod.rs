@@ -78,7 +78,7 @@ pub struct Judged {
     pub roles: [Vec<RoleId>; 2],
     /// What client and server showed of their roles, all of it.
     pub shown: [Vec<Shown>; 2],
-    /// Names of client and server.
+    /// Names of client and server, as far as anybody asks for them (see [`Telling`]).
     pub names: [Vec<Named>; 2],
     /// The document row it belongs to.
     pub service: Option<ServiceId>,
@@ -154,6 +154,8 @@ pub enum Telling {
     /// Nothing more.
     #[default]
     Judgement,
+    /// Names of its server, though no row needs them.
+    ServerNames,
     /// Why it failed, in a sentence, though no finding says it.
     Causes,
     /// Names of its client, too.

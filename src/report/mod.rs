@@ -251,7 +251,10 @@ pub const FORMATS: &[Format] = &[
     Format { paints: true, ..format("text", "for people: findings worst first, services seen, what could not be judged", text::open) },
     Format { telling: Telling::Everything, records: true, ..format("json", "one document: flows, findings, summary", json::open_document) },
     Format { telling: Telling::Everything, records: true, ..format("ndjson", "one JSON object a line: flows, findings, summary", json::open_lines) },
-    format("html", "one page to forward: findings, pictures, tables; needs nothing beside it, no network and no script", html::open),
+    Format {
+        telling: Telling::ServerNames,
+        ..format("html", "one page to forward: findings, pictures, tables; needs nothing beside it, no network and no script", html::open)
+    },
     Format { telling: Telling::Names, sheets: true, records: true, ..format("csv", "one table for spreadsheets (RFC 4180); --table says which", csv::open) },
     #[cfg(feature = "parquet")]
     Format {

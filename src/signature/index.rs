@@ -97,6 +97,14 @@ impl Index {
         found
     }
 
+    pub fn has_name(&self, name: &str) -> bool {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let [names, suffixes] = self.lengths;
+        let mut dots = name.bytes().enumerate().filter(|(_, byte)| *byte == b'.').map(|(dot, _)| &name[dot + 1..]);
+        // The lengths rule out most names; what they do not goes the longer way.
+        (names & length(name) != 0 || dots.any(|suffix| suffixes & length(suffix) != 0)) && !self.named(name).is_empty()
+    }
+
     pub fn learned(&self, kind: PromiseKind) -> &[ServiceId] {
         self.promises.get(&kind).map_or(&[], Vec::as_slice)
     }

@@ -95,6 +95,11 @@ impl Signatures {
         self.index.named(name)
     }
 
+    /// Whether the name matches a host pattern of any row.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.index.has_name(name)
+    }
+
     /// Rows whose port such a promise announces.
     pub fn learned(&self, kind: PromiseKind) -> &[ServiceId] {
         self.index.learned(kind)

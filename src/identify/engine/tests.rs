@@ -25,7 +25,7 @@ fn flow(transport: Transport, direction: Direction) -> Flow {
         interface: 0,
         link: None,
         tcp: None,
-        rejections: Vec::new(),
+        rejections: Default::default(),
         icmp: None,
         ended: Ended::CaptureEnd,
     }

@@ -217,7 +217,7 @@ fn d61_a_sender_that_does_not_heed_a_routers_word_on_sizes_is_named() {
         time: at(2.0),
         frame: frame(n),
     };
-    sample.0.flow.rejections = vec![told(30), told(31)];
+    sample.0.flow.rejections = [told(30), told(31)].into_iter().collect();
     let judged = judge(sample.clone());
     expect(&judged, Outcome::PmtuBlackhole, Confidence::High, Some("D61"));
     assert!(judged.cause.unwrap().says.contains("no more than 1400 bytes"));

@@ -64,7 +64,7 @@ fn identified(transport: Transport, client: &str, server: &str) -> Box<Identifie
         interface: 0,
         link: None,
         tcp: None,
-        rejections: Vec::new(),
+        rejections: Default::default(),
         icmp: None,
         ended: Ended::Idle,
     };

@@ -126,6 +126,7 @@ const NEVER: Timestamp = Timestamp::from_nanos(i64::MIN);
 /// What one link carried.
 #[derive(Clone, Copy, Debug, Default)]
 struct Carried {
+    point: Point,
     two_way: u64,
     unseen: u64,
     one_way: u64,
@@ -152,7 +153,7 @@ pub(super) struct Tap {
     /// Servers whose answers passed elsewhere.
     unseen: Remembered<(Point, IpAddr), ()>,
     /// Links, from the MAC address that the client's packets come from to the one they go to.
-    links: Remembered<(Point, Mac, Mac), Carried>,
+    links: Marked<(Point, Mac, Mac), Carried>,
 }
 
 impl Default for Tap {
@@ -164,7 +165,7 @@ impl Default for Tap {
             interfaces: BTreeMap::new(),
             hosts: Marked::new(limit::HOSTS_REMEMBERED),
             unseen: Remembered::new(limit::HOSTS_REMEMBERED),
-            links: Remembered::new(limit::LINKS_REMEMBERED),
+            links: Marked::new(limit::LINKS_REMEMBERED),
         }
     }
 }
@@ -257,7 +258,8 @@ impl Tap {
             self.unseen.meet((point, flow.server.endpoint.ip));
         }
         if let Some(link) = link(flow, point) {
-            let carried = self.links.meet(link);
+            let carried = self.links.meet(&link);
+            carried.point = point;
             carried.two_way += u64::from(both);
             carried.one_way += u64::from(!both);
             carried.unseen += u64::from(unseen);
@@ -336,8 +338,8 @@ impl Tap {
         let unseen: BTreeSet<IpAddr> = self.unseen.keys().map(|(_, host)| *host).collect();
         let is_heard = |host: &IpAddr| self.places.values().any(|point| self.heard_at(*point, *host).is_some());
         let mut points: Vec<CapturePoint> = self.points.iter().map(|counts| counts.place.clone()).collect();
-        for key in self.links.keys() {
-            let (Some(place), Some(carried)) = (points.get_mut(usize::from(key.0)), self.links.get(key)) else { continue };
+        for carried in self.links.values() {
+            let Some(place) = points.get_mut(usize::from(carried.point)) else { continue };
             place.links_two_way += u64::from(carried.two_way > 0);
             place.links_one_way += u64::from(carried.two_way == 0 && carried.one_way > 0);
         }
