@@ -18,8 +18,8 @@ pub struct Index {
     ports: HashMap<(Transport, u32), Vec<ServiceId>, FixedState>,
     exact_hosts: HashMap<String, Vec<ServiceId>, FixedState>,
     host_suffixes: HashMap<String, Vec<ServiceId>, FixedState>,
-    /// Bit n is set where one of the names, of the suffixes has n letters (bit 63: that many or more): most names that are asked about have none of these lengths.
-    lengths: [u64; 2],
+    /// Looks of the names, of the suffixes: most names that are asked about look like none of them.
+    looks: [Looks; 2],
     promises: BTreeMap<PromiseKind, Vec<ServiceId>>,
     protocols: HashMap<String, Vec<ServiceId>, FixedState>,
     by_role: HashMap<RoleId, Vec<ServiceId>, FixedState>,
@@ -55,11 +55,11 @@ impl Index {
 
     fn add_words(&mut self, id: ServiceId, service: &Service) {
         for host in &service.hosts {
-            let (map, lengths, key) = match host.pattern.strip_prefix("*.") {
-                Some(suffix) => (&mut self.host_suffixes, &mut self.lengths[1], suffix),
-                None => (&mut self.exact_hosts, &mut self.lengths[0], host.pattern.as_str()),
+            let (map, looks, key) = match host.pattern.strip_prefix("*.") {
+                Some(suffix) => (&mut self.host_suffixes, &mut self.looks[1], suffix),
+                None => (&mut self.exact_hosts, &mut self.looks[0], host.pattern.as_str()),
             };
-            *lengths |= length(key);
+            looks.add(key);
             enter(map.entry(key.to_owned()).or_default(), id);
         }
         for kind in &service.learned_from {
@@ -80,12 +80,12 @@ impl Index {
     pub fn named(&self, name: &str) -> Vec<ServiceId> {
         let name = name.strip_suffix('.').unwrap_or(name);
         let name = if name.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) };
-        let [names, suffixes] = self.lengths;
-        let exact = if names & length(&name) == 0 { None } else { self.exact_hosts.get(&*name) };
+        let [names, suffixes] = &self.looks;
+        let exact = if names.may_have(&name) { self.exact_hosts.get(&*name) } else { None };
         let mut found: Vec<ServiceId> = exact.into_iter().flatten().copied().collect();
         for (dot, _) in name.bytes().enumerate().filter(|(_, byte)| *byte == b'.') {
             let suffix = &name[dot + 1..];
-            if suffixes & length(suffix) == 0 {
+            if !suffixes.may_have(suffix) {
                 continue;
             }
             for id in self.host_suffixes.get(suffix).into_iter().flatten() {
@@ -99,10 +99,10 @@ impl Index {
 
     pub fn has_name(&self, name: &str) -> bool {
         let name = name.strip_suffix('.').unwrap_or(name);
-        let [names, suffixes] = self.lengths;
+        let [names, suffixes] = &self.looks;
         let mut dots = name.bytes().enumerate().filter(|(_, byte)| *byte == b'.').map(|(dot, _)| &name[dot + 1..]);
-        // The lengths rule out most names; what they do not goes the longer way.
-        (names & length(name) != 0 || dots.any(|suffix| suffixes & length(suffix) != 0)) && !self.named(name).is_empty()
+        // Looks rule out most names; what they do not goes the longer way.
+        (names.may_have(name) || dots.any(|suffix| suffixes.may_have(suffix))) && !self.named(name).is_empty()
     }
 
     pub fn learned(&self, kind: PromiseKind) -> &[ServiceId] {
@@ -126,9 +126,27 @@ impl Index {
     }
 }
 
-/// The bit of a text's length.
-fn length(text: &str) -> u64 {
-    1 << text.len().min(63)
+/// A bit for each look that one of some texts has: its length and its first letter.
+#[derive(Clone, Copy, Debug, Default)]
+struct Looks([u64; 4]);
+
+impl Looks {
+    fn add(&mut self, text: &str) {
+        let (word, bit) = Self::place(text);
+        self.0[word] |= bit;
+    }
+
+    /// Whether one of the texts may be this one, upper case or lower.
+    fn may_have(&self, text: &str) -> bool {
+        let (word, bit) = Self::place(text);
+        self.0[word] & bit != 0
+    }
+
+    fn place(text: &str) -> (usize, u64) {
+        let first = text.bytes().next().unwrap_or_default().to_ascii_lowercase();
+        let look = text.len().wrapping_mul(37) ^ usize::from(first);
+        (look / 64 % 4, 1 << (look % 64))
+    }
 }
 
 /// Rows are entered in order of their ids, so a repeated one is the last of its list.

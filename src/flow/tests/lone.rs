@@ -48,6 +48,15 @@ fn in_a_flood_of_syns_the_flood_goes_and_what_was_answered_or_asked_again_stays(
 }
 
 #[test]
+fn of_the_syns_of_one_second_the_first_goes_first() {
+    // Room for some 300 of them.
+    let (seen, _) = flooded(900, Vec::new()).run_with(Settings { live_flows: 40, ..Settings::default() }, Seen::default());
+    let (gone, kept): (Vec<_>, Vec<_>) = seen.flows.iter().partition(|flow| flow.ended == Ended::Evicted);
+    assert!(gone.len() > 500 && kept.len() > 300, "{} {}", gone.len(), kept.len());
+    assert!(gone.iter().map(|flow| flow.first).max() < kept.iter().map(|flow| flow.first).min());
+}
+
+#[test]
 fn a_full_table_without_a_flood_gives_up_what_is_silent_and_not_a_connection_that_is_being_opened() {
     let mut all = Trace::new();
     for host in 1..=10 {
