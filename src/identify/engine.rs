@@ -407,6 +407,9 @@ impl Live {
             flow.direction = Direction::Likely;
         }
         facts.extend(last_answer.map(|last| *last));
+        // Where no opening tells, the judge weighs other flows and ports; content is better than these.
+        let speaks = client.filter(|_| flow.direction != Direction::Certain).map(|client| Fact::Speaks { client });
+        facts.extend(speaks.filter(|speaks| !facts.contains(speaks)));
         // Held until the last packet of the capture: room that was kept for more is given back.
         protocol.shrink_to_fit();
         matches.shrink_to_fit();

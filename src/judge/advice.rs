@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::judge::finding::{Gathered, Tied, Trouble};
+use crate::judge::finding::{Tied, Trouble};
+use crate::judge::gathered::Gathered;
 use crate::judge::{Cited, Outcome, Reason, Severity, Site, Stance, Stated};
 use crate::net::Transport;
 use crate::signature::{Basis, Citation, RoleId, RoleKind, Rule, RuleEffect, Service, ServiceId, Signatures};
@@ -18,7 +19,9 @@ pub(super) struct Ends {
 
 impl Ends {
     pub(super) fn of(signatures: &Signatures, service: Option<&Service>, roles: [Option<RoleId>; 2], gathered: &Gathered) -> Self {
-        let outside = service.and_then(|service| service.server.iter().copied().find(|role| is_external(signatures, *role)));
+        // A row that is for any server too does not say that these are the vendor's.
+        let vendors = service.filter(|service| service.server.iter().all(|role| is_external(signatures, *role)));
+        let outside = vendors.and_then(|service| service.server.first().copied());
         let [client, server] = roles;
         Self { client: end(signatures, &gathered.clients, client), server: end(signatures, &gathered.servers, server.or(outside)) }
     }
@@ -53,6 +56,8 @@ pub(super) struct Advice<'a> {
     pub(super) stance: Option<Stated>,
     /// What other flows have to do with it.
     pub(super) tied: Tied,
+    /// Port of the flow that announced these.
+    pub(super) announced_over: Option<(Transport, u16)>,
     pub(super) gathered: &'a Gathered,
 }
 
@@ -170,12 +175,12 @@ impl Advice<'_> {
 
     fn broke(&self, reason: Reason) -> String {
         let (client, server, what) = (&self.ends.client, &self.ends.server, self.what());
-        let seen = if self.gathered.protocol.is_empty() { "unrecognised bytes".to_owned() } else { self.gathered.protocol.join("/") };
+        let seen = self.seen();
         match reason {
             Reason::UndocumentedService if self.gathered.is_background() => {
                 format!("{client} {} {server} on {what} ({seen}), which every host does; no row of the document mentions it", self.everyday())
             }
-            Reason::UndocumentedService => format!("{client} uses {what} of {server} ({seen}), which no document that applies here mentions"),
+            Reason::UndocumentedService => format!("{client} uses {what} of {server} ({seen}{}), which no document that applies here mentions", self.told_by()),
             Reason::WrongDirection => format!("{client} opened {what} to {server}, but the document has it opened from the other end"),
             Reason::WrongProtocol => format!("{what} from {client} to {server} carries {seen}, not {}", self.documented_protocol()),
             Reason::NotEncrypted => format!("{what} from {client} to {server} is in clear ({seen}), documented as encrypted"),
@@ -209,6 +214,24 @@ impl Advice<'_> {
                 format!("{client} and {server} use {what}{since}; the site gives an older version")
             }
             _ => format!("{what} from {client} to {server}"),
+        }
+    }
+
+    /// What was recognised.
+    fn seen(&self) -> String {
+        match self.gathered.protocol.as_slice() {
+            [] if self.gathered.has_bytes() => "unrecognised bytes".to_owned(),
+            [] => "no bytes seen".to_owned(),
+            protocol => protocol.join("/"),
+        }
+    }
+
+    /// How it is known which end is the server, where that is not plain.
+    fn told_by(&self) -> String {
+        match self.announced_over {
+            Some((transport, port)) => format!("; announced over {port}/{transport}"),
+            None if self.gathered.guessed => "; which end asks is guessed by the ports".to_owned(),
+            None => String::new(),
         }
     }
 

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::flow::Direction as Opened;
 use crate::identify::{Fact, Identified, Promise};
-use crate::judge::claim::{Claims, is_common, is_of_one_product, words_of};
+use crate::judge::claim::{CLAIMED_AT_ONCE, Claims, is_common, is_of_one_product, is_web, words_of};
 use crate::judge::role::{Plays, Roles};
 use crate::judge::{Candidate, Named, Reason, Site};
 use crate::net::{Side, is_broadcast, is_group};
@@ -140,6 +140,8 @@ pub(super) struct Weighed {
     pub(super) named: bool,
     /// The server's name fits a pattern that half the Internet shares.
     pub(super) broadly_named: bool,
+    /// The row is for servers of certain names.
+    for_names: bool,
     /// Segments of the longest path that fits.
     path: usize,
     /// Ports spanned, the fewer the better.
@@ -161,6 +163,22 @@ impl Weighed {
         self.misses.is_empty()
     }
 
+    /// Whether it is worth telling as the row that the flow breaks. One between other hosts is so only where its service itself was met: nothing but a name
+    /// is amiss beside the hosts, and no wide range leads there, nor, at a host that is not known to have the service, a number that everybody uses or
+    /// unknown bytes.
+    pub(super) fn is_near(&self, case: &Case<'_>) -> bool {
+        let only = |misses: &[Miss]| self.misses.iter().all(|miss| misses.contains(miss));
+        let telling = || !is_common(case.identified.flow.transport, case.port()) && !case.is_unknown_content();
+        let specific = || self.level == Level::Content || self.ends[1] == Plays::Given || telling();
+        match self.misses.last() {
+            Some(Miss::Role) => only(&[Miss::Name, Miss::Role]) && self.width <= CLAIMED_AT_ONCE && specific(),
+            Some(Miss::Port) => false,
+            // Of a wide range that the document itself does not state, the bytes must speak for the row, or nothing does.
+            Some(Miss::Protocol) if self.basis == Basis::Supplement && self.width > CLAIMED_AT_ONCE => false,
+            _ => !self.lacks_its_name(case),
+        }
+    }
+
     /// Whether the flow's port is none of the row's.
     pub(super) fn is_off_its_ports(&self) -> bool {
         self.width == u32::MAX
@@ -180,7 +198,7 @@ impl Weighed {
     /// Whether the flow belongs to the row by more than a coincidence of numbers: a role, a name, bytes or an announcement that only one product makes, or a
     /// port that the document alone claims, unless bytes were seen there that are not what it says.
     pub(super) fn is_grounded(&self, case: &Case<'_>) -> bool {
-        let role = self.ends.contains(&Plays::Given);
+        let role = self.ends.contains(&Plays::Given) && !self.lacks_its_name(case);
         let port_counts = case.identified.flow.direction == Opened::Certain || case.port() < EPHEMERAL_FROM;
         let own_bytes = || case.identified.protocol.iter().any(|protocol| is_of_one_product(protocol));
         let by_content = match self.level {
@@ -189,6 +207,11 @@ impl Weighed {
             Level::Name | Level::Range | Level::Port | Level::PortPath => false,
         };
         role || self.named || by_content || (self.claimed && port_counts && !case.is_unknown_content())
+    }
+
+    /// Whether the row is for certain names at a port that everybody uses, and the server's name is not known: it may be anybody.
+    fn lacks_its_name(&self, case: &Case<'_>) -> bool {
+        self.for_names && !self.named && !self.broadly_named && is_common(case.identified.flow.transport, case.port())
     }
 
     /// Whether the row rests on an announcement that nobody could read: its range, and the control connection between the same hosts.
@@ -330,13 +353,14 @@ fn weigh_one(case: &Case<'_>, id: ServiceId, service: &Service, roles: &Roles<'_
     if !service.hosts.is_empty() && !case.names[1].is_empty() && !named && !broadly_named {
         misses.push(Miss::Name);
     }
-    role_misses(case, service, roles, ends, &mut misses);
+    role_misses(case, service, roles, ends, level, &mut misses);
     misses.sort_unstable();
     misses.dedup();
     let basis = service.port_basis(flow.transport, case.port()).unwrap_or(service.basis);
     let claimed = moved.is_some_and(|ports| range_of(ports, case.port()).is_some()) || claims.alone(flow.transport, case.port()) == Some(service.document);
     let (path, moved) = (path.unwrap_or(0), moved.is_some());
-    Some(Weighed { service: id, level, ends, named, broadly_named, path, width, basis, claimed, moved, misses })
+    let for_names = !service.hosts.is_empty();
+    Some(Weighed { service: id, level, ends, named, broadly_named, for_names, path, width, basis, claimed, moved, misses })
 }
 
 /// By what the row touches the flow, and how many ports it spans; none where it does not touch it.
@@ -401,8 +425,7 @@ fn is_portless(service: &Service) -> bool {
 
 /// Whether a flow of the row is always announced: media and FTP data have no port of their own. Other announcements only offer another port.
 fn must_be_announced(service: &Service) -> bool {
-    let always = [PromiseKind::FtpPassive, PromiseKind::FtpActive, PromiseKind::Media, PromiseKind::Tftp];
-    !service.learned_from.is_empty() && service.learned_from.iter().all(|kind| always.contains(kind))
+    !service.learned_from.is_empty() && service.learned_from.iter().all(|kind| kind.takes_a_new_port())
 }
 
 /// Whether the flow speaks what the row's document alone speaks, and this row too.
@@ -479,7 +502,7 @@ fn is_addressed(service: &Service, ip: IpAddr) -> bool {
     service.addresses.is_empty() || service.addresses.iter().any(is_meant)
 }
 
-fn role_misses(case: &Case<'_>, service: &Service, roles: &Roles<'_>, ends: [Plays; 2], misses: &mut Vec<Miss>) {
+fn role_misses(case: &Case<'_>, service: &Service, roles: &Roles<'_>, ends: [Plays; 2], level: Level, misses: &mut Vec<Miss>) {
     if left_the_lan(case, service, roles) {
         misses.push(Miss::LeftTheLan);
         return;
@@ -494,9 +517,14 @@ fn role_misses(case: &Case<'_>, service: &Service, roles: &Roles<'_>, ends: [Pla
     ];
     // A row that is for one address only cannot be turned round to another.
     let turns = is_addressed(service, case.ip(Side::Client));
+    // A host of the product that asks a web server of which nothing is known, or one outside on a port that everybody uses, asks for that server's
+    // service, and does not open its own the wrong way round, unless the bytes are the product's.
+    let (transport, server) = (case.identified.flow.transport, case.ip(Side::Server));
+    let foreign = case.given[1].is_empty() && level != Level::Content;
+    let another = foreign && (is_web(transport, case.port()) || is_common(transport, case.port()) && !roles.site().is_local(server));
     if turns && !swapped.contains(&Plays::Refused) && swapped.contains(&Plays::Given) {
         if service.direction != Direction::Unknown {
-            misses.push(Miss::Direction);
+            misses.push(if another { Miss::Role } else { Miss::Direction });
         }
         return;
     }

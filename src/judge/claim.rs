@@ -41,6 +41,11 @@ pub(super) fn is_common(transport: Transport, port: u16) -> bool {
     ports.iter().any(|range| range.contains(port))
 }
 
+/// Whether it is a port of the web, by which any program asks any server.
+pub(super) fn is_web(transport: Transport, port: u16) -> bool {
+    transport == Transport::TCP && [80, 443].contains(&port)
+}
+
 /// Whether only the product whose protocol it is speaks it, so that its bytes alone show the product.
 pub(super) fn is_of_one_product(protocol: &str) -> bool {
     OF_ONE_PRODUCT.contains(&protocol)
@@ -48,7 +53,9 @@ pub(super) fn is_of_one_product(protocol: &str) -> bool {
 
 /// Whether any host with an operating system speaks this on that port, without anybody having installed anything for it: documents take it for granted.
 pub(super) fn is_background(port: u16, protocol: &[&str]) -> bool {
-    BACKGROUND.binary_search(&port).is_ok() && protocol.iter().all(|name| BACKGROUND_PROTOCOLS.contains(name))
+    // Who is looked for by SSDP answers from any port of its own (UPnP Device Architecture, section 1.3.3).
+    let expected = BACKGROUND.binary_search(&port).is_ok() || protocol == ["ssdp"];
+    expected && protocol.iter().all(|name| BACKGROUND_PROTOCOLS.contains(name))
 }
 
 /// A port counts for every document that names it, but only a row whose document states the port and what is spoken there can claim it: what a supplement
@@ -120,7 +127,7 @@ const fn range(low: u16, high: u16) -> PortRange {
 
 /// Widest range by which a document claims ports without a role. Cobalt's VNC range spans 31 and is common; Cinegy's widest instance range spans 16.
 /// Ranges of a hundred or ten thousand ports hold other people's servers too.
-const CLAIMED_AT_ONCE: u32 = 32;
+pub(super) const CLAIMED_AT_ONCE: u32 = 32;
 
 /// Server ports in general use, sorted: what the IANA Service Name and Port Number Registry gives to a protocol that many products speak, and the alternates
 /// that well-known software listens on. On these one document's claim says nothing about the host. Left out on purpose, as the contract has them claimed:

@@ -7,14 +7,13 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::identify::Begun;
+use crate::identify::Promise;
 use crate::judge::advice::{Advice, Ends};
 use crate::judge::claim::is_background;
 use crate::judge::coverage::{self, Tried};
-use crate::judge::exhibit::Exhibits;
 use crate::judge::filter::Ends as Met;
+use crate::judge::gathered::Gathered;
 use crate::judge::memory::Remembered;
-use crate::judge::threshold::{STOPPED_FOR, STOPPED_MINUTES};
 use crate::judge::together::Together;
 use crate::judge::{Confidence, Coverage, Covered, Finding, Judge, Judged, Outcome, Reason, Severity, Site, Stated, Unknown, Verdict, absent};
 use crate::limit;
@@ -38,8 +37,9 @@ pub(super) enum Trouble {
 struct Key {
     trouble: Trouble,
     service: Option<ServiceId>,
-    /// Where no row names them.
+    /// Where no row names them: of transfers that were announced, that of the flow that announced them, as their own port is another each time.
     place: Option<(Transport, u16)>,
+    announced: bool,
     /// Roles that the site gives to client and server.
     roles: [Option<RoleId>; 2],
     /// The site's entry that forbids it, or allowed it once.
@@ -51,7 +51,8 @@ impl Key {
     fn name(&self, signatures: &Signatures, rule: &str) -> String {
         let role = |role: Option<RoleId>| role.and_then(|role| signatures.roles.get(usize::from(role.0))).map_or("any", |role| &role.id);
         let service = self.service.and_then(|id| signatures.services.get(id.0 as usize)).map(|service| service.id.clone());
-        let place = || self.place.map(|(transport, port)| format!("{port}-{transport}"));
+        let announced = if self.announced { "announced-" } else { "" };
+        let place = || self.place.map(|(transport, port)| format!("{announced}{port}-{transport}"));
         let about = service.or_else(place).unwrap_or_else(|| "any".to_owned());
         let entry = match self.stance {
             Some(Stated::Denied(entry)) => format!("/deny-{entry}"),
@@ -65,38 +66,6 @@ impl Key {
 
 /// A client and what it wanted.
 type Pair = (IpAddr, Transport, Endpoint);
-
-/// Flows of one key and pair.
-#[derive(Clone, Debug)]
-pub(super) struct Gathered {
-    pub(super) flows: u64,
-    pub(super) attempts: u64,
-    pub(super) answered: bool,
-    /// None of them is unexpected.
-    pub(super) expected: bool,
-    pub(super) first: Timestamp,
-    pub(super) last: Timestamp,
-    /// Of the flow that shows it best.
-    pub(super) cause: Option<String>,
-    pub(super) rule: Option<&'static str>,
-    pub(super) alternatives: &'static [&'static str],
-    pub(super) confidence: Confidence,
-    pub(super) attribution: Confidence,
-    pub(super) clients: BTreeSet<IpAddr>,
-    pub(super) servers: BTreeSet<IpAddr>,
-    pub(super) ports: BTreeSet<(Transport, u16)>,
-    pub(super) server_names: BTreeSet<String>,
-    pub(super) protocol: Vec<&'static str>,
-    /// The row that takes over, and works for one of these clients.
-    pub(super) instead: Option<ServiceId>,
-    /// When it last worked, where it has failed time and again since and not worked once.
-    pub(super) stopped: Option<Timestamp>,
-    /// The latest minutes in which flows began.
-    minutes: BTreeSet<i64>,
-    /// First bytes of client and server, of the flow that shows it best.
-    pub(super) opening: [Begun; 2],
-    exhibits: Exhibits,
-}
 
 /// Gathers judged flows.
 #[derive(Clone, Debug)]
@@ -150,7 +119,8 @@ impl<'a> Gatherer<'a> {
                 self.dropped += 1;
                 continue;
             }
-            let gathered = Gathered { attribution, ..Gathered::of(judged) };
+            let mut gathered = Gathered::of(judged);
+            gathered.attribution = attribution;
             match self.groups.entry((key, pair)) {
                 Entry::Occupied(mut known) => known.get_mut().merge(gathered),
                 Entry::Vacant(empty) => _ = empty.insert(gathered),
@@ -262,8 +232,11 @@ impl<'a> Gatherer<'a> {
         let stance = judged.stance.filter(|_| matches!(trouble, Trouble::Broke(_)));
         // One entry of the site is one finding, whatever ports it covers.
         let forbidden = matches!(stance, Some(Stated::Denied(_)));
-        let place = (service.is_none() && !forbidden).then_some((flow.transport, flow.server.endpoint.port));
-        Key { trouble, service, place, roles, stance }
+        let fresh = |promise: &&Promise| promise.kind.takes_a_new_port();
+        let parent = judged.identified.announced.as_deref().filter(fresh).map(|promise| (promise.over, promise.parent.0.port.min(promise.parent.1.port)));
+        let nameless = service.is_none() && !forbidden;
+        let place = nameless.then(|| parent.unwrap_or((flow.transport, flow.server.endpoint.port)));
+        Key { trouble, service, place, announced: nameless && parent.is_some(), roles, stance }
     }
 }
 
@@ -283,7 +256,7 @@ fn took_over(signatures: &Signatures, key: &Key, clients: &BTreeSet<IpAddr>, wor
 fn fold(whole: BTreeMap<Key, Gathered>) -> BTreeMap<Key, Gathered> {
     let kind = |key: &Key, gathered: &Gathered| {
         let undocumented = key.trouble == Trouble::Broke(Reason::UndocumentedService) && !gathered.is_background();
-        undocumented.then(|| (key.roles, key.stance, key.place.map(|(transport, _)| transport), gathered.protocol.clone()))
+        undocumented.then(|| (key.roles, key.stance, key.announced, key.place.map(|(transport, _)| transport), gathered.protocol.clone()))
     };
     let mut many: BTreeMap<_, usize> = BTreeMap::new();
     for kind in whole.iter().filter_map(|(key, gathered)| kind(key, gathered)) {
@@ -353,78 +326,6 @@ fn is_failure(judged: &Judged) -> bool {
     (judged.service.is_some() || shared || wanted) && judged.outcome != Outcome::DnsBlocked && (judged.outcome.is_blocked() || other.contains(&judged.outcome))
 }
 
-impl Gathered {
-    fn of(judged: &Judged) -> Self {
-        let flow = &judged.identified.flow;
-        let retries = u64::from(judged.identified.retries);
-        // Datagrams of an answered conversation are no attempts: a stream has thousands.
-        let exhibits = Exhibits::of(flow, judged.confidence, &judged.cited);
-        let requests = if flow.tcp.is_some() || flow.server.packets > 0 { 1 } else { flow.client.packets.saturating_sub(retries).max(1) };
-        Self {
-            flows: 1,
-            attempts: requests,
-            answered: flow.server.payload_bytes > 0 || flow.tcp.as_ref().is_some_and(|tcp| tcp.syn_acks > 0),
-            expected: judged.verdict != Verdict::Unexpected,
-            first: flow.first,
-            last: flow.last,
-            cause: judged.cause.as_ref().map(|cause| cause.says.clone()),
-            rule: judged.cause.as_ref().map(|cause| cause.rule),
-            alternatives: judged.cause.as_ref().map_or(&[], |cause| cause.alternatives),
-            confidence: judged.confidence,
-            attribution: judged.attribution,
-            clients: BTreeSet::from([flow.client.endpoint.ip]),
-            servers: BTreeSet::from([flow.server.endpoint.ip]),
-            ports: BTreeSet::from([(flow.transport, flow.server.endpoint.port)]),
-            server_names: judged.names[1].iter().map(|named| named.name.clone()).collect(),
-            protocol: judged.identified.protocol.to_vec(),
-            instead: None,
-            stopped: None,
-            minutes: BTreeSet::from([minute_of(flow.first)]),
-            opening: judged.identified.opening.clone(),
-            exhibits: if judged.cause.as_ref().is_some_and(|cause| cause.rule == "D23") { exhibits.with_questions() } else { exhibits },
-        }
-    }
-
-    /// Adds other flows. The best evidence speaks: the surer, then the earlier.
-    fn merge(&mut self, other: Self) {
-        if (other.confidence, std::cmp::Reverse(other.first)) > (self.confidence, std::cmp::Reverse(self.first)) {
-            (self.cause, self.rule, self.alternatives, self.protocol) = (other.cause, other.rule, other.alternatives, other.protocol);
-            if other.opening.iter().any(|bytes| !bytes.is_empty()) {
-                self.opening = other.opening;
-            }
-        }
-        self.flows += other.flows;
-        self.attempts = self.attempts.saturating_add(other.attempts);
-        self.answered |= other.answered;
-        self.expected &= other.expected;
-        (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
-        (self.confidence, self.attribution) = (self.confidence.max(other.confidence), self.attribution.max(other.attribution));
-        take(&mut self.clients, other.clients, limit::HOSTS_OF_A_FINDING);
-        take(&mut self.servers, other.servers, limit::HOSTS_OF_A_FINDING);
-        take(&mut self.ports, other.ports, limit::HOSTS_OF_A_FINDING);
-        take(&mut self.server_names, other.server_names, limit::HOSTS_OF_A_FINDING);
-        self.minutes.extend(other.minutes);
-        while self.minutes.len() > limit::MINUTES_OF_A_FINDING {
-            self.minutes.pop_first();
-        }
-        // Where one of several pairs fails now and then, so does the service.
-        self.stopped = self.stopped.zip(other.stopped).map(|(one, other)| one.max(other));
-        self.exhibits.merge(other.exhibits, limit::FLOWS_SELECTED);
-    }
-}
-
-fn minute_of(time: Timestamp) -> i64 {
-    time.nanos().div_euclid(60_000_000_000)
-}
-
-/// Keeps the lowest, so that what is kept does not depend on the order.
-fn take<T: Ord>(set: &mut BTreeSet<T>, more: BTreeSet<T>, bound: usize) {
-    set.extend(more);
-    while set.len() > bound {
-        set.pop_last();
-    }
-}
-
 fn finding(signatures: &Signatures, site: &Site, together: &Together, key: &Key, gathered: &Gathered) -> Finding {
     let service = key.service.and_then(|id| signatures.services.get(id.0 as usize));
     let ends = Ends::of(signatures, service, key.roles, gathered);
@@ -432,7 +333,8 @@ fn finding(signatures: &Signatures, site: &Site, together: &Together, key: &Key,
     let optional = service.is_some_and(|service| service.default_on == Some(false)) && !switched_on;
     let tied = Tied::of(signatures, together, key, gathered);
     let Key { trouble, service: id, roles, stance, .. } = *key;
-    let advice = Advice { signatures, site, trouble, id, service, ends: &ends, roles, optional, stance, tied, gathered };
+    let announced_over = key.place.filter(|_| key.announced);
+    let advice = Advice { signatures, site, trouble, id, service, ends: &ends, roles, optional, stance, tied, announced_over, gathered };
     let confidence = gathered.confidence_of(key.trouble);
     let rule = rule_name(key.trouble);
     let unknown = key.trouble == Trouble::Broke(Reason::UndocumentedService) && !gathered.is_background();
@@ -495,28 +397,6 @@ impl Tied {
     }
 }
 
-impl Gathered {
-    /// Whether it is what every host does, and documents take for granted.
-    pub(super) fn is_background(&self) -> bool {
-        self.ports.iter().all(|(_, port)| is_background(*port, &self.protocol))
-    }
-
-    /// Whether its flows show that something has changed since it last worked, and not that it fails now and then.
-    fn has_failed_since(&self, last: Timestamp) -> bool {
-        let mut after = self.minutes.range(minute_of(last) + 1..);
-        let many = after.clone().count() >= STOPPED_MINUTES;
-        many && after.next().zip(after.next_back()).is_some_and(|(first, last)| last - first >= STOPPED_FOR)
-    }
-
-    /// Of a failure both must hold: that it failed, and that it was this service. Of a broken row the row is what must hold.
-    fn confidence_of(&self, trouble: Trouble) -> Confidence {
-        match trouble {
-            Trouble::Failed(_) | Trouble::Intermittent => self.confidence.min(self.attribution),
-            Trouble::Broke(_) => self.attribution,
-        }
-    }
-}
-
 /// The contract's word: a reason's, an outcome's.
 fn rule_name(trouble: Trouble) -> String {
     let word = match trouble {
@@ -564,6 +444,8 @@ fn severity_of(reason: Reason, gathered: &Gathered) -> Severity {
         // What is forbidden and fails is a firewall at work; a version that is too old is likely the site file's.
         Reason::DeniedBySite if answered => Severity::High,
         Reason::DeniedBySite | Reason::VersionTooOld => Severity::Low,
+        // Who was turned away broke nothing: a scanner knocks everywhere.
+        Reason::WrongRole | Reason::WrongDirection | Reason::UnsupportedByProduct if !gathered.reached => Severity::Low,
         _ => Severity::Medium,
     }
 }

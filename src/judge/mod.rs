@@ -16,6 +16,7 @@ mod ending;
 mod exhibit;
 mod filter;
 mod finding;
+mod gathered;
 mod handover;
 mod judging;
 pub mod learned;

@@ -39,6 +39,8 @@ pub(super) const SURELY_AGAIN: u32 = 3;
 pub(super) const STALLED: u32 = 2;
 /// A silence after which firewalls, address translators and load balancers may have forgotten a connection: the shortest timeouts in use are a minute.
 pub(super) const IDLE: Duration = Duration::from_secs(60);
+/// Datagrams after a longer pause are another flow (Zeek's `udp_inactivity_timeout`): one that begins that long after the capture did began there.
+pub(super) const DATAGRAMS_PAUSE: Duration = Duration::from_secs(60);
 /// The session id that opens TeaTime: 128 bits.
 pub(super) const SESSION_ID: u64 = 16;
 /// A service that has not replied to a whole request by then is silent; web servers and brokers allow themselves half a minute, people do not wait as long.

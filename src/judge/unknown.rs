@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use crate::identify::Begun;
-use crate::judge::finding::Gathered;
+use crate::judge::gathered::Gathered;
 use crate::limit;
 use crate::net::{Transport, is_group};
 use crate::signature::{RoleId, RoleKind, ServiceId, Signatures, is_protocol_name};

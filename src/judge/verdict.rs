@@ -171,9 +171,13 @@ fn without_a_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, we
         return Decision { verdict: Verdict::Unexpected, attribution, ..undecided(Reason::UnsupportedByProduct) };
     }
     let decision = match nearest {
-        // The documents' lists of names are not whole, and say themselves that names move.
-        Some(row) if row.misses == [Miss::Name] => Decision { service: Some(row.service), ..undecided(Reason::UnknownName) },
-        Some(row) if nearness(row).0 <= worst(&[Miss::Role]).0 => broken(row, attribution),
+        // The documents' lists of names are not whole, and say themselves that names move; at a port that everybody uses another name is another service.
+        Some(row) if row.misses == [Miss::Name] => {
+            let service = (!needs_role(case)).then_some(row.service);
+            Decision { service, ..undecided(Reason::UnknownName) }
+        }
+        Some(row) if row.fits() => shared(),
+        Some(row) if row.is_near(case) => broken(row, attribution),
         _ => Decision { verdict: Verdict::Unexpected, attribution, ..undecided(Reason::UndocumentedService) },
     };
     soften(case, decision)
@@ -207,8 +211,10 @@ fn refuses_request(case: &Case<'_>, signatures: &Signatures, service: ServiceId)
 
 /// A row that the flow breaks: it stays the flow's service, so that the finding can cite it.
 fn broken(row: &Weighed, attribution: Confidence) -> Decision {
-    let reasons = row.misses.iter().map(|miss| miss.reason()).collect();
-    let service = (!row.misses.contains(&Miss::Role)).then_some(row.service);
+    let elsewhere = row.misses.contains(&Miss::Role);
+    // Of a row between other hosts nothing else can be broken.
+    let reasons = if elsewhere { vec![Reason::WrongRole] } else { row.misses.iter().map(|miss| miss.reason()).collect() };
+    let service = (!elsewhere).then_some(row.service);
     Decision { service, verdict: Verdict::Unexpected, reasons, attribution }
 }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::flow::{Flow, Neighbour, Reset};
 use crate::identify::{Fact, Identified, Step};
+use crate::judge::threshold::DATAGRAMS_PAUSE;
 use crate::net::{Endpoint, Mac, Transport, is_group};
 use crate::time::Timestamp;
 
@@ -41,6 +42,8 @@ pub(super) struct Seen {
     asked: Asked,
     vouchers: Vouchers,
     neighbours: Neighbours,
+    /// Time of the first packet of all flows.
+    start: Option<Timestamp>,
     /// Time of the last packet of all.
     end: Option<Timestamp>,
 }
@@ -49,6 +52,7 @@ impl Seen {
     /// Enters one flow.
     pub(super) fn learn(&mut self, identified: &Identified) {
         let flow = &identified.flow;
+        self.start = Some(self.start.map_or(flow.first, |start| start.min(flow.first)));
         self.end = self.end.max(Some(flow.last));
         self.tap.learn(identified);
         if !is_group(flow.server.endpoint.ip) {
@@ -130,9 +134,14 @@ impl Seen {
         self.pairs.is_server(transport, end)
     }
 
-    /// Whether the end met several others in flows whose opening was not seen.
+    /// Whether the end met several others in connections whose opening was not seen.
     pub(super) fn meets_many(&self, transport: Transport, end: Endpoint) -> bool {
         self.pairs.meets_many(transport, end)
+    }
+
+    /// Whether the flow may have begun before the capture: a conversation that is silent for longer counts as another.
+    pub(super) fn may_be_older(&self, flow: &Flow) -> bool {
+        self.start.is_none_or(|start| flow.first.since(start) <= DATAGRAMS_PAUSE)
     }
 
     /// Whether that end answered somebody whose packets come from that MAC address.

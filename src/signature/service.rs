@@ -327,6 +327,11 @@ pub enum PromiseKind {
 }
 
 impl PromiseKind {
+    /// Whether what it announces is one transfer to a port of its own, and no service that stays where it is.
+    pub const fn takes_a_new_port(self) -> bool {
+        matches!(self, Self::FtpPassive | Self::FtpActive | Self::Media | Self::Tftp)
+    }
+
     /// The word of signatures and records.
     pub const fn name(self) -> &'static str {
         match self {

@@ -143,11 +143,12 @@ impl Known {
                 said => said,
             }
         };
-        let found = |evidence, side, (offset, len, rule)| Probe::Found {
-            evidence,
-            hit: Hit { side, offset, len, rule },
-            client: (!self.is_symmetric()).then_some(asks),
+        // What either side could have sent does not tell who is who.
+        let either = || {
+            let fits = |bytes: &[u8], rule| !bytes.is_empty() && look(bytes, rule) != Look::No;
+            self.is_symmetric() || (client.is_empty() || fits(client, self.answer)) && (server.is_empty() || fits(server, self.ask))
         };
+        let found = |evidence, side, (offset, len, rule)| Probe::Found { evidence, hit: Hit { side, offset, len, rule }, client: (!either()).then_some(asks) };
         // Most flows are none of most protocols': one side tells.
         let ask = look(client, self.ask);
         if ask == Look::No {

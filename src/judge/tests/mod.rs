@@ -5,6 +5,7 @@ mod answers;
 mod endings;
 mod findings;
 mod guide;
+mod healthy;
 mod live;
 mod names_and_promises;
 mod neighbours;

@@ -136,7 +136,8 @@ impl Pairs {
                 end.openers.meet(opener);
             }
         }
-        if !certain && flow.transport.has_ports() {
+        // Who sends a connection's first segment that was seen says nothing about who opened it.
+        if !certain && flow.transport == Transport::TCP {
             for (end, other) in [(client, server), (server, client)] {
                 let number = self.ends.number(&other);
                 self.ends.meet(&(flow.transport, end)).met.meet(number);
@@ -189,7 +190,7 @@ impl Pairs {
         self.ends.get(&(transport, end)).is_some_and(|end| end.openers.has_more() || !end.openers.is_nobody() && end.answered)
     }
 
-    /// Whether the end met several others in flows whose opening was not seen: clients take a new port for each, servers keep theirs.
+    /// Whether the end met several others in connections whose opening was not seen: clients take a new port for each, servers keep theirs.
     pub(super) fn meets_many(&self, transport: Transport, end: Endpoint) -> bool {
         self.ends.get(&(transport, end)).is_some_and(|end| end.met.has_more())
     }

@@ -1,0 +1,172 @@
+//! What flows that are alike have in common, from which a finding is told.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::identify::Begun;
+use crate::judge::claim::is_background;
+use crate::judge::exhibit::Exhibits;
+use crate::judge::finding::Trouble;
+use crate::judge::threshold::{STOPPED_FOR, STOPPED_MINUTES};
+use crate::judge::{Confidence, Judged, Verdict, direction};
+use crate::limit;
+use crate::net::Transport;
+use crate::signature::ServiceId;
+use crate::time::Timestamp;
+
+/// Flows of one key and pair.
+#[derive(Clone, Debug)]
+pub(super) struct Gathered {
+    pub(super) flows: u64,
+    pub(super) attempts: u64,
+    pub(super) answered: bool,
+    /// Somebody got through: the server answered, or its client went on as it only does after an answer.
+    pub(super) reached: bool,
+    /// Of none of them more is known than the numbers of its ports tell of who asked whom.
+    pub(super) guessed: bool,
+    /// None of them is unexpected.
+    pub(super) expected: bool,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+    /// Of the flow that shows it best.
+    pub(super) cause: Option<String>,
+    pub(super) rule: Option<&'static str>,
+    pub(super) alternatives: &'static [&'static str],
+    pub(super) confidence: Confidence,
+    pub(super) attribution: Confidence,
+    pub(super) clients: BTreeSet<IpAddr>,
+    pub(super) servers: BTreeSet<IpAddr>,
+    pub(super) ports: BTreeSet<(Transport, u16)>,
+    pub(super) server_names: BTreeSet<String>,
+    /// What was recognised, of the flow that tells most.
+    pub(super) protocol: Vec<&'static str>,
+    /// The row that takes over, and works for one of these clients.
+    pub(super) instead: Option<ServiceId>,
+    /// When it last worked, where it has failed time and again since and not worked once.
+    pub(super) stopped: Option<Timestamp>,
+    /// The latest minutes in which flows began.
+    minutes: BTreeSet<i64>,
+    /// First bytes of client and server, of the flow that tells most.
+    pub(super) opening: [Begun; 2],
+    /// How much that flow tells.
+    told: Told,
+    pub(super) exhibits: Exhibits,
+}
+
+/// How much a flow tells of what is spoken: something was recognised, bytes were seen, how sure its outcome is, the earlier.
+type Told = (bool, bool, Confidence, Reverse<Timestamp>);
+
+impl Gathered {
+    pub(super) fn of(judged: &Judged) -> Self {
+        let flow = &judged.identified.flow;
+        let retries = u64::from(judged.identified.retries);
+        // Datagrams of an answered conversation are no attempts: a stream has thousands.
+        let exhibits = Exhibits::of(flow, judged.confidence, &judged.cited);
+        let requests = if flow.tcp.is_some() || flow.server.packets > 0 { 1 } else { flow.client.packets.saturating_sub(retries).max(1) };
+        let answered = is_answered(judged);
+        Self {
+            flows: 1,
+            attempts: requests,
+            answered,
+            reached: answered || flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream || flow.client.payload_bytes > 0),
+            guessed: direction::is_guess(judged.direction_by),
+            expected: judged.verdict != Verdict::Unexpected,
+            first: flow.first,
+            last: flow.last,
+            cause: judged.cause.as_ref().map(|cause| cause.says.clone()),
+            rule: judged.cause.as_ref().map(|cause| cause.rule),
+            alternatives: judged.cause.as_ref().map_or(&[], |cause| cause.alternatives),
+            confidence: judged.confidence,
+            attribution: judged.attribution,
+            clients: BTreeSet::from([flow.client.endpoint.ip]),
+            servers: BTreeSet::from([flow.server.endpoint.ip]),
+            ports: BTreeSet::from([(flow.transport, flow.server.endpoint.port)]),
+            server_names: judged.names[1].iter().map(|named| named.name.clone()).collect(),
+            protocol: judged.identified.protocol.to_vec(),
+            instead: None,
+            stopped: None,
+            minutes: BTreeSet::from([minute_of(flow.first)]),
+            opening: judged.identified.opening.clone(),
+            told: (!judged.identified.protocol.is_empty(), has_bytes(&judged.identified.opening), judged.confidence, Reverse(flow.first)),
+            exhibits: if judged.cause.as_ref().is_some_and(|cause| cause.rule == "D23") { exhibits.with_questions() } else { exhibits },
+        }
+    }
+
+    /// Adds other flows. The best evidence speaks: the surer, then the earlier.
+    pub(super) fn merge(&mut self, other: Self) {
+        if (other.confidence, std::cmp::Reverse(other.first)) > (self.confidence, std::cmp::Reverse(self.first)) {
+            (self.cause, self.rule, self.alternatives) = (other.cause, other.rule, other.alternatives);
+        }
+        if other.told > self.told {
+            (self.protocol, self.opening, self.told) = (other.protocol, other.opening, other.told);
+        }
+        self.flows += other.flows;
+        self.attempts = self.attempts.saturating_add(other.attempts);
+        self.answered |= other.answered;
+        self.reached |= other.reached;
+        self.guessed &= other.guessed;
+        self.expected &= other.expected;
+        (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
+        (self.confidence, self.attribution) = (self.confidence.max(other.confidence), self.attribution.max(other.attribution));
+        take(&mut self.clients, other.clients, limit::HOSTS_OF_A_FINDING);
+        take(&mut self.servers, other.servers, limit::HOSTS_OF_A_FINDING);
+        take(&mut self.ports, other.ports, limit::HOSTS_OF_A_FINDING);
+        take(&mut self.server_names, other.server_names, limit::HOSTS_OF_A_FINDING);
+        self.minutes.extend(other.minutes);
+        while self.minutes.len() > limit::MINUTES_OF_A_FINDING {
+            self.minutes.pop_first();
+        }
+        // Where one of several pairs fails now and then, so does the service.
+        self.stopped = self.stopped.zip(other.stopped).map(|(one, other)| one.max(other));
+        self.exhibits.merge(other.exhibits, limit::FLOWS_SELECTED);
+    }
+
+    /// Whether any payload was captured.
+    pub(super) fn has_bytes(&self) -> bool {
+        has_bytes(&self.opening)
+    }
+
+    /// Whether it is what every host does, and documents take for granted.
+    pub(super) fn is_background(&self) -> bool {
+        self.ports.iter().all(|(_, port)| is_background(*port, &self.protocol))
+    }
+
+    /// Whether its flows show that something has changed since it last worked, and not that it fails now and then.
+    pub(super) fn has_failed_since(&self, last: Timestamp) -> bool {
+        let mut after = self.minutes.range(minute_of(last) + 1..);
+        let many = after.clone().count() >= STOPPED_MINUTES;
+        many && after.next().zip(after.next_back()).is_some_and(|(first, last)| last - first >= STOPPED_FOR)
+    }
+
+    /// Of a failure both must hold: that it failed, and that it was this service. Of a broken row the row is what must hold.
+    pub(super) fn confidence_of(&self, trouble: Trouble) -> Confidence {
+        match trouble {
+            Trouble::Failed(_) | Trouble::Intermittent => self.confidence.min(self.attribution),
+            Trouble::Broke(_) => self.attribution,
+        }
+    }
+}
+
+/// Whether the server answered. A datagram that nobody was seen to ask for is no answer, unless its bytes are one.
+fn is_answered(judged: &Judged) -> bool {
+    let flow = &judged.identified.flow;
+    let asked = flow.tcp.is_some() || flow.client.packets > 0 || judged.direction_by == Some(direction::CONTENT);
+    asked && flow.server.payload_bytes > 0 || flow.tcp.as_ref().is_some_and(|tcp| tcp.syn_acks > 0)
+}
+
+fn has_bytes(opening: &[Begun; 2]) -> bool {
+    opening.iter().any(|bytes| !bytes.is_empty())
+}
+
+fn minute_of(time: Timestamp) -> i64 {
+    time.nanos().div_euclid(60_000_000_000)
+}
+
+/// Keeps the lowest, so that what is kept does not depend on the order.
+fn take<T: Ord>(set: &mut BTreeSet<T>, more: BTreeSet<T>, bound: usize) {
+    set.extend(more);
+    while set.len() > bound {
+        set.pop_last();
+    }
+}
