@@ -85,7 +85,7 @@ fn a_datagram_that_nobody_asked_for_is_no_answer() {
     std::mem::swap(&mut peer.0.flow.client.packets, &mut peer.0.flow.server.packets);
     std::mem::swap(&mut peer.0.flow.client.payload_bytes, &mut peer.0.flow.server.payload_bytes);
     let peer = peer.direction(Direction::Likely);
-    assert_eq!(only(findings(super::sample::site(&[PLAYER]), &[peer.clone()])).severity, Severity::Low);
+    assert_eq!(only(findings(super::sample::site(&[PLAYER]), std::slice::from_ref(&peer))).severity, Severity::Low);
     let told = peer.fact(crate::identify::Fact::Speaks { client: Side::Client });
     assert_eq!(only(findings(super::sample::site(&[PLAYER]), &[told])).severity, Severity::Medium);
 }
