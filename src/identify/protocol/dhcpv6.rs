@@ -36,12 +36,14 @@ fn next<'a>(options: &mut Cursor<'a>) -> Option<(u16, &'a [u8])> {
     Some((code, options.take(usize::from(len))?))
 }
 
+/// Zero is no option, and those above a byte are not assigned (IANA "DHCPv6 Option Codes").
 fn fills(options: &mut Cursor<'_>) -> bool {
-    let mut any = false;
-    while next(options).is_some() {
+    let (mut any, mut known) = (false, true);
+    while let Some((code, _)) = next(options) {
         any = true;
+        known &= (1..=255).contains(&code);
     }
-    any && options.is_empty()
+    any && known && options.is_empty()
 }
 
 /// Reads what one host asks for and is given.
@@ -139,5 +141,12 @@ mod tests {
     fn options_that_leave_bytes_over_are_no_dhcpv6() {
         assert_eq!(evidence(decide(&DHCPV6, Transport::UDP, 547, &hex("010a0b0c 0001 0004 000102"), &[])), Evidence::None);
         assert_eq!(evidence(decide(&DHCPV6, Transport::UDP, 53, &hex(SOLICIT), &[])), Evidence::None);
+    }
+
+    #[test]
+    fn options_without_a_number_that_was_assigned_are_no_dhcpv6() {
+        let solicit = |option: &str| hex(&format!("010a0b0c {option} 0004 00010203"));
+        let seen = ["0001", "0096", "0000", "0100"].map(|option| evidence(decide(&DHCPV6, Transport::UDP, 547, &solicit(option), &[])) > Evidence::None);
+        assert_eq!(seen, [true, true, false, false]);
     }
 }

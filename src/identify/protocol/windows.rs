@@ -236,26 +236,21 @@ fn kerberos_error(code: u8) -> &'static str {
 
 fn dcerpc(opening: &Opening<'_>, bytes: &[u8], kinds: &[u8], rule: &'static str) -> Look {
     if opening.transport == Transport::UDP {
-        // Version 4: type, flags, data representation; interface and length further on (C706 12.5.2).
-        let len = bytes.get(74..76).map(|len| {
-            if bytes.get(4).is_some_and(|order| order >> 4 == 1) { u16::from_le_bytes([len[0], len[1]]) } else { u16::from_be_bytes([len[0], len[1]]) }
-        });
-        let fits = bytes.first() == Some(&4) && bytes.get(1).is_some_and(|kind| *kind <= 10) && bytes.get(4).is_some_and(|order| matches!(order, 0 | 0x10));
-        let asks = matches!(bytes.get(1), Some(0 | 1 | 8)) == (kinds.contains(&11));
-        return Look::when(fits && asks && len.is_some_and(|len| usize::from(len) + 80 == bytes.len()), 80, rule);
+        let asks = matches!(bytes.get(1), Some(0 | 1 | 8)) == kinds.contains(&11);
+        return Look::when(asks && is_connectionless(bytes), 80, rule);
     }
     match bytes {
-        [5, 0 | 1, kind, _, 0 | 0x10, 0, 0, 0, a, b, ..] => {
-            let len = if bytes.get(4) == Some(&0) { u16::from_be_bytes([*a, *b]) } else { u16::from_le_bytes([*a, *b]) };
+        [5, 0 | 1, kind, _, order @ (0 | 0x10), 0, 0, 0, a, b, ..] => {
+            let number = |bytes| if *order == 0 { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) };
+            let (len, later) = (number([*a, *b]), |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk().copied()).map(number));
             let begins = matches!(kind, 11..=15);
             // Who binds says how large fragments it sends and takes: 1,432 bytes everybody must be able to take (C706, MustRecvFragSize).
-            let large = |at: usize| {
-                let size = bytes.get(at..).and_then(|rest| rest.first_chunk().copied());
-                size.is_none_or(|size| MUST_TAKE <= if bytes.get(4) == Some(&0) { u16::from_be_bytes(size) } else { u16::from_le_bytes(size) })
-            };
+            let large = |at| later(at).is_none_or(|size| MUST_TAKE <= size);
             let fragments = !matches!(kind, 11 | 12 | 14 | 15) || large(16) && large(18);
+            // What proves the sender stands behind eight bytes of its own within the fragment (C706 section 13.2.6.1).
+            let proven = later(10).is_none_or(|proof| proof == 0 || len.checked_sub(16 + 8).is_some_and(|room| proof <= room));
             // A request alone may open only what was joined midway.
-            let fits = kinds.contains(kind) && len >= 16 && fragments;
+            let fits = kinds.contains(kind) && len >= 16 && fragments && proven;
             if begins { Look::when(fits, 10, rule) } else { Look::when(fits, 10, rule).weak_unless_at(opening, &[135]) }
         }
         [5] | [5, 0 | 1] | [5, 0 | 1, _, ..] if bytes.len() < 10 => Look::Short,
@@ -264,6 +259,15 @@ fn dcerpc(opening: &Opening<'_>, bytes: &[u8], kinds: &[u8], rule: &'static str)
 }
 
 const MUST_TAKE: u16 = 1432;
+
+/// Whether a datagram is a message of version 4 (C706 section 12.5.2): a known type, the flags that are reserved for later clear, an order of integers with ASCII, a known
+/// format of floating point, a reserved zero, an interface whose UUID is of the variant that C706 defines (appendix A), and the length of the body that follows.
+fn is_connectionless(bytes: &[u8]) -> bool {
+    let Some(&[4, 0..=10, _, 0..=3, order @ (0 | 0x10), 0..=3, 0, ..]) = bytes.first_chunk::<80>() else { return false };
+    let [Some(0x80..=0xbf), Some(high), Some(low)] = [32, 74, 75].map(|at| bytes.get(at).copied()) else { return false };
+    let len = if order == 0 { [high, low] } else { [low, high] };
+    usize::from(u16::from_be_bytes(len)) + 80 == bytes.len()
+}
 
 fn dcerpc_length(_: Side, bytes: &[u8]) -> Length {
     match bytes {
@@ -407,6 +411,35 @@ mod tests {
             ["d016", "9805", "0300"].map(|size| evidence(decide(&DCERPC, Transport::TCP, 50_002, &bind(size), &[])) > Evidence::None),
             [true, true, false]
         );
+    }
+
+    #[test]
+    fn a_bind_whose_proof_does_not_fit_its_fragment_is_no_dcerpc() {
+        let bind = |proof: &str| hex(&format!("05000b03 10000000 4800 {proof} 01000000 d016 d016 00000000 01000000"));
+        let seen = ["0000", "3000", "3100"].map(|proof| evidence(decide(&DCERPC, Transport::TCP, 50_002, &bind(proof), &[])) > Evidence::None);
+        assert_eq!(seen, [true, true, false]);
+    }
+
+    #[test]
+    fn a_datagram_that_sets_what_is_reserved_or_names_no_interface_is_no_dcerpc() {
+        // A request to the endpoint mapper, e1af8308-5d1f-11c9-91a4-08002b14a0fa, integers little endian (C706 section 12.5.2, appendix O).
+        let ask = [
+            hex("04 00 20 00 10 00 00 00"),
+            vec![0; 16],
+            hex("0883afe1 1f5d c911 91a4 08002b14a0fa"),
+            hex("11111111 2222 3333 8444 555555555555"),
+            hex("00000000 03000000 00000000 0300 ffff ffff 0400 0000 00 00"),
+            hex("01020304"),
+        ]
+        .concat();
+        let with = |at: usize, byte: u8| {
+            let mut other = ask.clone();
+            other[at] = byte;
+            evidence(decide(&DCERPC, Transport::UDP, 50_002, &other, &[])) > Evidence::None
+        };
+        // Type, second flags, integers and characters, floating point, its reserved neighbour, variant of the interface's UUID, length.
+        assert_eq!([(1, 0), (1, 8), (3, 2), (5, 1), (32, 0xbf)].map(|(at, byte)| with(at, byte)), [true; 5]);
+        assert_eq!([(0, 5), (1, 11), (3, 4), (4, 0x11), (4, 0x20), (5, 4), (6, 1), (32, 0), (74, 5)].map(|(at, byte)| with(at, byte)), [false; 9]);
     }
 
     #[test]
