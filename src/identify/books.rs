@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::identify::ledger::Stamp;
 use crate::identify::names::Names;
 use crate::identify::promise::Promises;
@@ -63,7 +65,10 @@ impl Books {
         match fact {
             Fact::Resolved(resolved) => {
                 let Resolved { name, aliases, addresses, ttl, source } = &**resolved;
-                let addresses: Vec<IpAddr> = addresses.iter().copied().filter(|ip| is_hosts(*ip)).collect();
+                let addresses: SmallVec<[IpAddr; 4]> = addresses.iter().copied().filter(|ip| is_hosts(*ip)).collect();
+                if addresses.is_empty() {
+                    return;
+                }
                 let names: Arc<[Box<str>]> = std::iter::once(name).chain(aliases).cloned().collect();
                 // A group hears the answers of multicast DNS and LLMNR: nobody in particular asked.
                 let asked = (*source == NameSource::Dns && !is_group(ends.1.ip)).then_some(ends.0.ip);
@@ -71,8 +76,8 @@ impl Books {
             }
             Fact::Name { of, name, source } => {
                 let (host, peer) = if *of == Side::Client { (ends.0.ip, ends.1.ip) } else { (ends.1.ip, ends.0.ip) };
-                let names: Arc<[Box<str>]> = std::iter::once(name).cloned().collect();
                 if is_hosts(host) {
+                    let names: Arc<[Box<str>]> = Arc::new([name.clone()]);
                     self.names.heard(&[host], names, *source, is_hosts(peer).then_some(peer), Duration::ZERO, stamp);
                 }
             }

@@ -24,6 +24,8 @@ pub struct Identifier<'b> {
     books: &'b Books,
     flows: Vec<Option<Box<Live>>>,
     closed: Vec<Box<Identified>>,
+    /// What a reader says of a piece, until it is kept.
+    said: Vec<Fact>,
     neighbours: Vec<Neighbour>,
     facts_dropped: u64,
     details: bool,
@@ -39,6 +41,7 @@ impl<'b> Identifier<'b> {
             books,
             flows: Vec::new(),
             closed: Vec::new(),
+            said: Vec::new(),
             neighbours: Vec::new(),
             facts_dropped: 0,
             details: true,
@@ -94,7 +97,7 @@ impl Observer for Identifier<'_> {
     fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want {
         let Some(place) = self.flows.get_mut(slot.0 as usize) else { return Want::Nothing };
         let live = place.get_or_insert_with(|| Box::new(Live { details: self.details, ..Live::default() }));
-        let want = live.take(parties, data, self.books);
+        let want = live.take(parties, data, &mut Desk { books: self.books, said: &mut self.said });
         self.facts_dropped += u64::from(mem::take(&mut live.dropped));
         // What it held before is given back first: the budget counts what is there now.
         self.budget += mem::replace(&mut live.held, u32::try_from(live.stage.held()).unwrap_or(u32::MAX)) as usize;
@@ -111,7 +114,7 @@ impl Observer for Identifier<'_> {
         let live = self.flows.get_mut(slot.0 as usize).and_then(Option::take);
         self.budget += live.as_ref().map_or(0, |live| live.held as usize);
         self.closed.push(match live {
-            Some(live) => live.conclude(flow, self.books, &mut self.facts_dropped),
+            Some(live) => live.conclude(flow, &mut Desk { books: self.books, said: &mut self.said }, &mut self.facts_dropped),
             None => Box::new(Identified::unknown(flow)),
         });
     }
@@ -121,6 +124,13 @@ impl Observer for Identifier<'_> {
         self.neighbours.extend(has_room.then_some(*neighbour));
         self.facts_dropped += u64::from(!has_room);
     }
+}
+
+/// Where what readers say is put.
+pub(super) struct Desk<'a> {
+    books: &'a Books,
+    /// Of the present piece; empty between pieces.
+    said: &'a mut Vec<Fact>,
 }
 
 /// What is known of a flow that sent payload. Its table never swaps the ends of a live flow; content may, at the end.
@@ -177,7 +187,7 @@ impl Stage {
 }
 
 impl Live {
-    fn take(&mut self, parties: &Parties, data: Data<'_>, books: &Books) -> Want {
+    fn take(&mut self, parties: &Parties, data: Data<'_>, desk: &mut Desk<'_>) -> Want {
         let setting = self.setting(parties);
         let Data { from, bytes, offset, missing, time, frame, .. } = data;
         if self.pieces == 0 {
@@ -185,8 +195,10 @@ impl Live {
         }
         self.pieces = self.pieces.saturating_add(1);
         self.keep_opening(from, bytes, offset);
-        let piece = Piece { from, bytes, offset, missing, time, frame, ends: setting.ends, transport: setting.transport };
-        self.feed(piece, Setting { midstream: self.midstream, ..setting }, books);
+        if !matches!(self.stage, Stage::Done) {
+            let piece = Piece { from, bytes, offset, missing, time, frame, ends: setting.ends, transport: setting.transport };
+            self.feed(piece, Setting { midstream: self.midstream, ..setting }, desk);
+        }
         let silent = self.opening.iter().any(|opening| opening.is_empty()) && usize::from(self.pieces) < limit::PIECES_TRIED;
         if !matches!(self.stage, Stage::Done) || silent {
             return Want::More;
@@ -211,19 +223,19 @@ impl Live {
     }
 
     /// Gives a piece, whose offset counts from the start of the flow, to whoever is due. What lies beyond a hand-over goes to the next protocol.
-    fn feed(&mut self, whole: Piece<'_>, setting: Setting, books: &Books) {
+    fn feed(&mut self, whole: Piece<'_>, setting: Setting, desk: &mut Desk<'_>) {
         for _ in 0..=limit::LAYERS {
             let Some(piece) = self.of_layer(whole) else { return };
             match mem::take(&mut self.stage) {
                 Stage::Done => return self.stage = Stage::Done,
-                Stage::Fresh => return self.begin(piece, setting, books),
+                Stage::Fresh => return self.begin(piece, setting, desk),
                 Stage::Unknown(mut gathered) => {
                     let found = gathered.add(&piece, setting);
-                    return self.settle(gathered, found, Some(piece), setting, books);
+                    return self.settle(gathered, found, Some(piece), setting, desk);
                 }
                 Stage::Read(mut reader) => {
                     let piece = self.with_gap(piece);
-                    let appetite = self.listen(piece, books, |said| reader.read(piece, said));
+                    let appetite = self.listen(&piece, desk, |said| reader.read(piece, said));
                     self.follow(appetite, reader);
                 }
             }
@@ -265,19 +277,19 @@ impl Live {
     }
 
     /// Most flows are told by their first piece: then nothing need be kept.
-    fn begin(&mut self, piece: Piece<'_>, setting: Setting, books: &Books) {
+    fn begin(&mut self, piece: Piece<'_>, setting: Setting, desk: &mut Desk<'_>) {
         let (found, refused) = Gathered::ask_first(&piece, setting);
         match found {
             Some(found) => {
                 self.stage = Stage::Read(self.enter(found, piece.frame));
-                self.feed(self.of_flow(piece), setting, books);
+                self.feed(self.of_flow(piece), setting, desk);
             }
-            None => self.settle(Box::new(Gathered::begin(&piece, refused)), None, Some(piece), setting, books),
+            None => self.settle(Box::new(Gathered::begin(&piece, refused)), None, Some(piece), setting, desk),
         }
     }
 
     /// Starts the reader of a protocol that was recognised; else goes on gathering, while there is hope.
-    fn settle(&mut self, mut gathered: Box<Gathered>, found: Option<Recognised>, newest: Option<Piece<'_>>, setting: Setting, books: &Books) {
+    fn settle(&mut self, mut gathered: Box<Gathered>, found: Option<Recognised>, newest: Option<Piece<'_>>, setting: Setting, desk: &mut Desk<'_>) {
         let hopeless = gathered.is_hopeless(setting.transport);
         let Some(found) = found.or_else(|| if hopeless { gathered.conclude(setting) } else { None }) else {
             self.stage = if hopeless || newest.is_none() { Stage::Done } else { Stage::Unknown(gathered) };
@@ -290,7 +302,7 @@ impl Live {
         let mut last = None;
         for piece in gathered.pieces(setting) {
             last = Some((piece.frame, piece.offset, piece.bytes.len()));
-            self.feed(Piece { offset: piece.offset.saturating_add(base[piece.from as usize]), ..piece }, setting, books);
+            self.feed(Piece { offset: piece.offset.saturating_add(base[piece.from as usize]), ..piece }, setting, desk);
         }
         // The newest piece may not have been kept, or not whole.
         if let Some(piece) = newest {
@@ -301,7 +313,7 @@ impl Live {
             let rest = piece.bytes.get(read..).unwrap_or_default();
             if !rest.is_empty() && (read == 0 || piece.transport == Transport::TCP) {
                 let offset = piece.offset.saturating_add(read as u64).saturating_add(base[piece.from as usize]);
-                self.feed(Piece { bytes: rest, offset, ..piece }, setting, books);
+                self.feed(Piece { bytes: rest, offset, ..piece }, setting, desk);
             }
         }
     }
@@ -337,18 +349,18 @@ impl Live {
     }
 
     /// Lets a reader speak and keeps what it says.
-    fn listen<T>(&mut self, at: Piece<'_>, books: &Books, speak: impl FnOnce(&mut Said<'_>) -> T) -> T {
-        let mut facts = Vec::new();
-        let result = speak(&mut Said { facts: &mut facts, evidence: &mut self.evidence, wants_details: self.details });
+    fn listen<T>(&mut self, at: &Piece<'_>, desk: &mut Desk<'_>, speak: impl FnOnce(&mut Said<'_>) -> T) -> T {
+        let result = speak(&mut Said { facts: desk.said, evidence: &mut self.evidence, wants_details: self.details });
         // Most pieces say nothing.
-        if !facts.is_empty() {
-            self.keep_facts(facts, at.ends, (at.time, at.frame), books);
+        if !desk.said.is_empty() {
+            self.keep_facts(desk, at.ends, (at.time, at.frame));
         }
         result
     }
 
-    fn keep_facts(&mut self, facts: Vec<Fact>, ends: (Endpoint, Endpoint), (time, frame): (Timestamp, FrameId), books: &Books) {
-        for (n, fact) in (0u32..).zip(facts) {
+    fn keep_facts(&mut self, desk: &mut Desk<'_>, ends: (Endpoint, Endpoint), (time, frame): (Timestamp, FrameId)) {
+        let Desk { books, said } = desk;
+        for (n, fact) in (0u32..).zip(said.drain(..)) {
             books.learn(&fact, ends, (time, frame, n.saturating_mul(STAMPS_A_FACT)));
             match fact {
                 Fact::Inner(name) => {
@@ -385,19 +397,18 @@ impl Live {
         self.facts.contains(fact)
     }
 
-    fn conclude(mut self, mut flow: Flow, books: &Books, dropped: &mut u64) -> Box<Identified> {
+    fn conclude(mut self, mut flow: Flow, desk: &mut Desk<'_>, dropped: &mut u64) -> Box<Identified> {
         let setting = self.setting(&flow.parties());
         let stage = mem::take(&mut self.stage);
         if let Stage::Unknown(mut gathered) = stage {
             let found = gathered.conclude(setting);
-            self.settle(gathered, found, None, setting, books);
+            self.settle(gathered, found, None, setting, desk);
         } else {
             self.stage = stage;
         }
         if let Stage::Read(reader) = mem::take(&mut self.stage) {
-            let mut facts = Vec::new();
-            reader.finish(&mut Said { facts: &mut facts, evidence: &mut self.evidence, wants_details: self.details });
-            self.keep_facts(facts, setting.ends, (flow.last, flow.last_frame), books);
+            reader.finish(&mut Said { facts: desk.said, evidence: &mut self.evidence, wants_details: self.details });
+            self.keep_facts(desk, setting.ends, (flow.last, flow.last_frame));
         }
         *dropped += u64::from(self.dropped);
         let Self { layers: mut protocol, evidence, mut matches, mut facts, last_answer, retries, opening, client, midstream, .. } = self;

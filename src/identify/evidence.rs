@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
 use crate::identify::Evidence;
-use crate::identify::protocol::{GATED, Gate, Hit, Opening, PROTOCOLS, Passes, Piece, Probe, Protocol};
+use crate::identify::protocol::{Gate, Hit, Opening, PROTOCOLS, Passes, Piece, Probe, Protocol};
 use crate::net::{Side, Transport};
 
 /// A protocol that said an opening is its own.
@@ -108,18 +108,18 @@ pub(super) fn recognise(opening: &Opening<'_>, refused: &mut Refused) -> Option<
 struct Gates {
     /// By first byte: protocols that ask for others.
     bytes: [u128; 256],
-    /// By place: protocols that ask for a zero.
-    zeros: [u128; GATED],
-    /// Protocols that look at more.
-    passes: Vec<(u128, Passes)>,
+    /// Places, and the protocols that ask for a zero there.
+    zeros: Vec<(usize, u128)>,
+    /// Protocols that look at more, but for those at these ports.
+    passes: Vec<(u128, Passes, &'static [u16])>,
     /// Protocols that ask for ports, and which of them by port, in ascending order.
     ports: (u128, Vec<(u16, u128)>),
 }
 
 impl Gates {
     fn of_all() -> Self {
-        let mut gates = Self { bytes: [0; 256], zeros: [0; GATED], passes: Vec::new(), ports: (0, Vec::new()) };
-        let mut by_port: BTreeMap<u16, u128> = BTreeMap::new();
+        let mut gates = Self { bytes: [0; 256], zeros: Vec::new(), passes: Vec::new(), ports: (0, Vec::new()) };
+        let (mut by_port, mut zeros): (BTreeMap<u16, u128>, BTreeMap<usize, u128>) = Default::default();
         for (bit, protocol) in ASKED.iter().enumerate().map(|(index, protocol)| (1 << index, protocol)) {
             match protocol.gate() {
                 Gate::Any => {}
@@ -131,11 +131,13 @@ impl Gates {
                     let closed = |byte: u8| !ranges.iter().any(|range| range.contains(&byte));
                     (0..=u8::MAX).zip(&mut gates.bytes).filter(|(byte, _)| closed(*byte)).for_each(|(_, bits)| *bits |= bit);
                 }
-                Gate::Passes(passes) => gates.passes.push((bit, passes)),
-                Gate::Zeros(places) => (0..).zip(&mut gates.zeros).filter(|(place, _)| places.contains(place)).for_each(|(_, bits)| *bits |= bit),
+                Gate::Passes(passes) => gates.passes.push((bit, passes, &[])),
+                Gate::PassesAway(passes, ports) => gates.passes.push((bit, passes, ports)),
+                Gate::Zeros(places) => places.iter().for_each(|place| *zeros.entry(*place).or_default() |= bit),
             }
         }
         gates.ports.1 = by_port.into_iter().collect();
+        gates.zeros = zeros.into_iter().collect();
         gates
     }
 
@@ -145,9 +147,9 @@ impl Gates {
             None => u128::MAX,
             Some((first, _)) => {
                 let other = |place: usize| bytes.get(place).is_none_or(|byte| *byte != 0);
-                let lacks_zero = self.zeros.iter().enumerate().filter(|(place, bits)| **bits != 0 && other(*place)).fold(0, |closed, (_, bits)| closed | bits);
+                let lacks_zero = self.zeros.iter().filter(|(place, _)| other(*place)).fold(0, |closed, (_, bits)| closed | bits);
                 let by_first = self.bytes[usize::from(*first)] | lacks_zero;
-                self.passes.iter().filter(|(_, passes)| !passes(bytes)).fold(by_first, |closed, (bit, _)| closed | bit)
+                self.passes.iter().filter(|(_, passes, ports)| !passes(bytes) && !opening.is_at(ports)).fold(by_first, |closed, (bit, ..)| closed | bit)
             }
         };
         let by_bytes = match (opening.client, opening.server) {

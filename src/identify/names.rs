@@ -1,8 +1,8 @@
 //! The name book: by which names hosts are known, who said so, and to whom.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -31,14 +31,14 @@ struct Entry {
 pub(super) struct Names {
     heard: Ledger<IpAddr, Entry>,
     /// Names that the capture file itself records: true whenever a flow is judged, sorted.
-    recorded: DashMap<IpAddr, Vec<Box<str>>, RandomState>,
+    recorded: OnceLock<DashMap<IpAddr, Vec<Box<str>>, RandomState>>,
     /// Names recorded that found no room.
     refused: AtomicU64,
 }
 
 impl Names {
     pub(super) fn new() -> Self {
-        Self { heard: Ledger::new(ROOM), recorded: DashMap::default(), refused: AtomicU64::new(0) }
+        Self { heard: Ledger::new(ROOM), recorded: OnceLock::new(), refused: AtomicU64::new(0) }
     }
 
     /// Enters that `addresses` have `names`, as `source` told `client`, for `ttl` (held between [`limit::NAME_HOLDS`] bounds).
@@ -54,11 +54,12 @@ impl Names {
     /// Enters a name that the capture file records, at most those of [`limit::HOSTS_RECORDED`] hosts. To be told by one shard alone.
     pub(super) fn recorded(&self, address: IpAddr, name: &str) {
         let Some(name) = host_name(name.as_bytes()) else { return };
-        if self.recorded.len() >= limit::HOSTS_RECORDED && !self.recorded.contains_key(&address) {
+        let recorded = self.recorded.get_or_init(DashMap::default);
+        if recorded.len() >= limit::HOSTS_RECORDED && !recorded.contains_key(&address) {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let mut names = self.recorded.entry(address).or_default();
+        let mut names = recorded.entry(address).or_default();
         if let Err(place) = names.binary_search(&name) {
             names.insert(place, name);
             names.truncate(limit::NAMES_OF_A_HOST);
@@ -73,7 +74,7 @@ impl Names {
             if own.is_empty() { told(entries, at, |entry| entry.client != Some(client)) } else { own }
         });
         let mut names = heard.unwrap_or_default();
-        if let Some(recorded) = self.recorded.get(&server) {
+        if let Some(recorded) = self.recorded.get().and_then(|recorded| recorded.get(&server)) {
             enter(&mut names, &recorded, NameSource::Capture, None);
         }
         names
@@ -83,7 +84,8 @@ impl Names {
     pub(super) fn any(&self, server: IpAddr, at: Timestamp, is: impl Fn(&str) -> bool) -> bool {
         let is_one = |names: &[Box<str>]| names.iter().any(|name| is(name));
         let heard = |entries: &[(Place, Entry)]| entries.len() > ENTRIES_ASKED || entries.iter().any(|(_, entry)| is_one(&entry.names));
-        self.heard.look_back(server, at, *limit::NAME_HOLDS.end(), heard).unwrap_or(false) || self.recorded.get(&server).is_some_and(|names| is_one(&names))
+        self.heard.look_back(server, at, *limit::NAME_HOLDS.end(), heard).unwrap_or(false)
+            || self.recorded.get().and_then(|recorded| recorded.get(&server)).is_some_and(|names| is_one(&names))
     }
 
     /// See [`Ledger::settle`].

@@ -13,16 +13,19 @@ pub struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// At the first byte.
+    #[inline]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// How many bytes were passed.
+    #[inline]
     pub const fn at(&self) -> usize {
         self.at
     }
 
     /// What is left.
+    #[inline]
     pub fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
@@ -33,6 +36,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next `many` bytes.
+    #[inline]
     pub fn take(&mut self, many: usize) -> Option<&'a [u8]> {
         let taken = self.rest().get(..many)?;
         self.at += many;
@@ -40,6 +44,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next `N` bytes, as an array.
+    #[inline]
     pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let taken = *self.rest().first_chunk()?;
         self.at += N;
@@ -47,26 +52,31 @@ impl<'a> Cursor<'a> {
     }
 
     /// One byte.
+    #[inline]
     pub fn u8(&mut self) -> Option<u8> {
         self.array().map(|[byte]| byte)
     }
 
     /// Two bytes, big endian.
+    #[inline]
     pub fn be16(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }
 
     /// Three bytes, big endian.
+    #[inline]
     pub fn be24(&mut self) -> Option<u32> {
         self.array().map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
     }
 
     /// Four bytes, big endian.
+    #[inline]
     pub fn be32(&mut self) -> Option<u32> {
         self.array().map(u32::from_be_bytes)
     }
 
     /// Two bytes, little endian.
+    #[inline]
     pub fn le16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
@@ -77,6 +87,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Four bytes, little endian.
+    #[inline]
     pub fn le32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
@@ -255,6 +266,7 @@ pub enum Length {
 /// Cuts one side's stream into messages that begin with their length. Keeps at most [`limit::MESSAGE_KEPT`] bytes of one; the rest passes unread.
 #[derive(Debug, Default)]
 pub struct Messages {
+    /// Of a message that is not whole yet; nothing between messages.
     held: Vec<u8>,
     skip: u64,
     broken: bool,
@@ -268,18 +280,13 @@ impl Messages {
 
     /// Takes the next message off `rest`: all of it, or its first [`limit::MESSAGE_KEPT`] bytes. None where more bytes must come first,
     /// or where `length` did not understand them (then [`Messages::is_broken`], and everything after is swallowed).
-    pub fn next(&mut self, rest: &mut &[u8], length: impl Fn(&[u8]) -> Length) -> Option<Vec<u8>> {
+    pub fn next<'a>(&mut self, rest: &mut &'a [u8], length: impl Fn(&[u8]) -> Length) -> Option<Cow<'a, [u8]>> {
         self.pass(rest);
         while !self.broken && self.skip == 0 && (!rest.is_empty() || !self.held.is_empty()) {
             match length(if self.held.is_empty() { rest } else { &self.held }) {
                 Length::Is(whole) if whole > 0 => {
                     let wanted = whole.min(limit::MESSAGE_KEPT as u64) as usize;
-                    self.fill(rest, wanted);
-                    if self.held.len() < wanted {
-                        return None;
-                    }
-                    let tail = self.held.split_off(wanted);
-                    let message = std::mem::replace(&mut self.held, tail);
+                    let message = self.take(rest, wanted)?;
                     self.skip = whole - wanted as u64;
                     self.pass(rest);
                     return Some(message);
@@ -294,8 +301,27 @@ impl Messages {
         }
         if self.broken {
             *rest = &[];
+            self.held = Vec::new();
         }
         None
+    }
+
+    /// So many bytes of what is held and what follows; where they are not all there, what there is is held.
+    fn take<'a>(&mut self, rest: &mut &'a [u8], wanted: usize) -> Option<Cow<'a, [u8]>> {
+        // Most messages come whole: they are read where they are.
+        if self.held.is_empty()
+            && let Some((message, after)) = rest.split_at_checked(wanted)
+        {
+            *rest = after;
+            return Some(Cow::Borrowed(message));
+        }
+        self.fill(rest, wanted);
+        if self.held.len() < wanted {
+            return None;
+        }
+        // A header may have been looked for further than its message goes.
+        let tail = self.held.split_off(wanted);
+        Some(Cow::Owned(std::mem::replace(&mut self.held, tail)))
     }
 
     /// Whether the stream stopped making sense.
@@ -372,7 +398,7 @@ mod tests {
             for part in [&bytes[..cut], &bytes[cut..]] {
                 let mut rest = part;
                 while let Some(message) = messages.next(&mut rest, one_byte_length) {
-                    got.push(message);
+                    got.push(message.into_owned());
                 }
                 assert!(rest.is_empty());
             }
@@ -384,7 +410,7 @@ mod tests {
     fn what_has_no_length_breaks_the_stream_and_is_swallowed() {
         let mut messages = Messages::default();
         let mut rest = [1, 0, 7, 7].as_slice();
-        assert_eq!(messages.next(&mut rest, one_byte_length), Some(vec![1]));
+        assert_eq!(messages.next(&mut rest, one_byte_length).as_deref(), Some(&[1][..]));
         assert_eq!(messages.next(&mut rest, one_byte_length), None);
         assert!(messages.is_broken() && rest.is_empty());
     }
@@ -402,7 +428,7 @@ mod tests {
         let mut messages = Messages::default();
         let mut rest = bytes.as_slice();
         assert_eq!(messages.next(&mut rest, length).map(|m| m.len()), Some(limit::MESSAGE_KEPT));
-        assert_eq!(messages.next(&mut rest, length), Some(vec![0, 3, 7]));
+        assert_eq!(messages.next(&mut rest, length).as_deref(), Some(&[0, 3, 7][..]));
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! A look at a live flow: what would be said of it if it ended now. Only live capture asks; the flow itself goes on as if nobody had looked.
 
-use super::{Identifier, Live, Stage};
+use super::{Desk, Identifier, Live, Stage};
 use crate::flow::{Flow, Slot};
+use crate::identify::Identified;
 use crate::identify::protocol::Said;
-use crate::identify::{Books, Identified};
 
 impl Identifier<'_> {
     /// What is known of the flow in `slot`, of which `flow` is a copy as it stands.
     pub fn glance(&self, slot: Slot, flow: Flow) -> Box<Identified> {
         match self.flows.get(slot.0 as usize).and_then(Option::as_ref) {
-            Some(live) => live.as_it_stands(&flow, self.books).conclude(flow, self.books, &mut 0),
+            Some(live) => {
+                let mut desk = Desk { books: self.books, said: &mut Vec::new() };
+                live.as_it_stands(&flow, &mut desk).conclude(flow, &mut desk, &mut 0)
+            }
             None => Box::new(Identified::unknown(flow)),
         }
     }
@@ -22,7 +25,7 @@ impl Identifier<'_> {
 
 impl Live {
     /// A copy without its reader, which has said what it had held back.
-    fn as_it_stands(&self, flow: &Flow, books: &Books) -> Self {
+    fn as_it_stands(&self, flow: &Flow, desk: &mut Desk<'_>) -> Self {
         let mut copy = Self {
             stage: Stage::Done,
             layers: self.layers.clone(),
@@ -36,9 +39,8 @@ impl Live {
         match &self.stage {
             Stage::Unknown(gathered) => copy.stage = Stage::Unknown(gathered.clone()),
             Stage::Read(reader) => {
-                let mut facts = Vec::new();
-                reader.finish(&mut Said { facts: &mut facts, evidence: &mut copy.evidence, wants_details: self.details });
-                copy.keep_facts(facts, copy.setting(&flow.parties()).ends, (flow.last, flow.last_frame), books);
+                reader.finish(&mut Said { facts: desk.said, evidence: &mut copy.evidence, wants_details: self.details });
+                copy.keep_facts(desk, copy.setting(&flow.parties()).ends, (flow.last, flow.last_frame));
             }
             Stage::Fresh | Stage::Done => {}
         }

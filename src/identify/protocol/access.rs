@@ -226,8 +226,11 @@ fn openvpn(opening: &Opening<'_>, bytes: &[u8], opcodes: &[u8]) -> Look {
         (bytes.len(), bytes)
     };
     let Some(first) = body.first() else { return Look::Short };
+    if !opcodes.contains(first) {
+        return Look::No;
+    }
     // A reset of 120 bytes at most comes whole, or in pieces that a censor is not to know again.
-    if body.len() < len && len < 120 && opcodes.contains(first) {
+    if body.len() < len && len < 120 {
         return Look::Short;
     }
     // Opcode and key, session, acknowledgments, message number 0; of the server's answer one acknowledgment with the client's session.
@@ -242,7 +245,7 @@ fn openvpn(opening: &Opening<'_>, bytes: &[u8], opcodes: &[u8]) -> Look {
         *first == 0x50 && opening.transport == Transport::UDP && body.last_chunk().is_some_and(|own| usize::from(u16::from_be_bytes(*own)) + 54 == len);
     // Eight bytes by chance: two zeros among them are one in two thousand.
     let session = body.get(1..9).is_some_and(|session| session.iter().filter(|byte| **byte == 0).count() < 2);
-    let hit = Look::when(session && opcodes.contains(first) && (plain || signed || crypt || wrapped) && (14..1500).contains(&len), 14, "OpenVPN hard reset");
+    let hit = Look::when(session && (plain || signed || crypt || wrapped) && (14..1500).contains(&len), 14, "OpenVPN hard reset");
     if plain || signed || wrapped { hit } else { hit.weak_unless_at(opening, &[1194]) }
 }
 

@@ -75,6 +75,10 @@ fn stream(opening: &Opening<'_>) -> Probe {
 
 /// Whether a side opens so; none where that cannot be said yet.
 fn settings(bytes: &[u8]) -> Option<bool> {
+    // The code stands near the start, and tells most streams.
+    if bytes.get(code_place(*bytes.first()?)).is_some_and(|code| *code != SETTINGS) {
+        return Some(false);
+    }
     match framed(bytes) {
         Some(Length::Is(len)) if len <= 64 => {
             let message = bytes.get(..usize::try_from(len).ok()?)?;
@@ -191,16 +195,20 @@ fn framed(bytes: &[u8]) -> Option<Length> {
     Some(more.map_or(Length::Unknown, |options| Length::Is(at.at() as u64 + 1 + u64::from(first & 0x0f) + options)))
 }
 
+/// Where the code of a message over TCP stands: behind its length.
+const fn code_place(first: u8) -> usize {
+    match first >> 4 {
+        13 => 2,
+        14 => 3,
+        15 => 5,
+        _ => 1,
+    }
+}
+
 fn code_and_options(message: &[u8]) -> Option<(u8, &[u8])> {
     let mut at = Cursor::new(message);
-    let first = at.u8()?;
-    let skipped = match first >> 4 {
-        13 => 1,
-        14 => 2,
-        15 => 4,
-        _ => 0,
-    };
-    at.take(skipped)?;
+    let first = *message.first()?;
+    at.take(code_place(first))?;
     let code = at.u8()?;
     at.take(usize::from(first & 0x0f))?;
     Some((code, at.rest()))

@@ -12,16 +12,16 @@ use super::{Gate, Known, Look, Opening, Strength};
 pub static DNS: Known = Known {
     name: "dns",
     carriers: &[Transport::UDP, Transport::TCP],
-    gate: Gate::Passes(has_flags),
+    gate: Gate::PassesAway(has_header, &[53]),
     ask: |opening, bytes| look(opening, bytes, false),
     answer: |opening, bytes| look(opening, bytes, true),
     strength: Strength::Structure,
     reader: || Names::of(NameSource::Dns),
 };
 
-/// Whether opcode and reserved bit are such as every rule below wants.
-fn has_flags(bytes: &[u8]) -> bool {
-    matches!(bytes, [_, _, high, low, ..] if matches!(high >> 3 & 15, 0 | 1 | 2 | 4 | 5 | 6) && low & 0x40 == 0)
+/// Whether opcode, reserved bit and counts are such as every rule below wants away from port 53: one question, and few records.
+fn has_header(bytes: &[u8]) -> bool {
+    matches!(bytes, [_, _, high, low, 0, 1, 0..=2, _, 0, _, 0, _, ..] if matches!(high >> 3 & 15, 0 | 1 | 2 | 4 | 5 | 6) && low & 0x40 == 0)
 }
 
 fn look(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
@@ -43,10 +43,10 @@ fn look(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
     match stream.be16() {
         None => Look::Short,
         Some(..12) => Look::No,
+        Some(_) if stream.rest().len() >= 12 && !header_fits(stream.rest(), response) => Look::No,
         Some(len) => match stream.take(usize::from(len)) {
             Some(message) => judge(message, response, at_home, 2),
             // A message that is longer than the opening kept is told by its header and question.
-            None if stream.rest().len() >= 12 && !header_fits(stream.rest(), response) => Look::No,
             None if stream.rest().len() >= LONG && at_home => judge(stream.rest(), response, true, 2),
             None => Look::Short,
         },

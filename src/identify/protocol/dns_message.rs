@@ -120,8 +120,9 @@ impl<'a> Message<'a> {
 
     /// Whether the name at such a place is this one.
     fn is_named(&self, at: usize, name: &str) -> bool {
-        let mut written = Written::new();
-        walk(self.bytes, at, |label| push_label(&mut written, label)).is_some() && *written == *name.as_bytes()
+        let mut rest = Some(name.as_bytes());
+        let passed = walk(self.bytes, at, |label| rest = rest.and_then(|rest| without_label(rest, label, rest.len() == name.len())));
+        passed.is_some() && rest.is_some_and(<[u8]>::is_empty)
     }
 
     /// The addresses that the answers give to `name`, with the names passed on the way and the shortest time to live; at most
@@ -170,10 +171,13 @@ impl<'a> Message<'a> {
 
     /// Port and target of a SRV record (RFC 2782).
     pub fn service(&self, record: &Record<'_>) -> Option<(u16, String)> {
+        if record.kind != SRV {
+            return None;
+        }
         let mut data = Cursor::new(record.data);
         data.take(4)?;
         let port = data.be16()?;
-        (record.kind == SRV).then(|| self.name_in(record, 6)).flatten().map(|target| (port, target))
+        self.name_in(record, 6).map(|target| (port, target))
     }
 
     /// The whole result code, with the upper eight bits from the OPT record (RFC 6891 section 6.1.3).
@@ -237,7 +241,22 @@ impl Record<'_> {
 
 /// The name that begins at this place, and the place after it. Lower case; bytes that are no printable ASCII, and dots inside a label, are written as `\DDD`.
 pub fn read_name(message: &[u8], at: usize) -> Option<(String, usize)> {
-    // Written here first, so that the name is allocated once and no larger than it is.
+    // Nearly all names are of plain letters, and none of these is longer.
+    let (mut plain, mut len, mut is_plain) = ([0; 256], 0, true);
+    let after = walk(message, at, |label| {
+        if let Some(dot) = plain.get_mut(len).filter(|_| len > 0) {
+            *dot = b'.';
+            len += 1;
+        }
+        for (to, byte) in plain.iter_mut().skip(len).zip(label) {
+            *to = AS_WRITTEN[usize::from(*byte)];
+            is_plain &= *to != 0;
+        }
+        len += label.len();
+    })?;
+    if is_plain {
+        return Some((std::str::from_utf8(plain.get(..len)?).ok()?.to_owned(), after));
+    }
     let mut name = Written::new();
     let after = walk(message, at, |label| push_label(&mut name, label))?;
     Some((std::str::from_utf8(&name).ok()?.to_owned(), after))
@@ -274,7 +293,7 @@ fn walk<'a>(message: &'a [u8], at: usize, mut label: impl FnMut(&'a [u8])) -> Op
     }
 }
 
-/// A name as it is written; no name of plain letters is longer.
+/// A name as it is written.
 type Written = SmallVec<[u8; 256]>;
 
 /// Adds ASCII only.
@@ -282,21 +301,38 @@ fn push_label(name: &mut Written, label: &[u8]) {
     if !name.is_empty() {
         name.push(b'.');
     }
-    let (mut written, mut plain) = ([0; 64], true);
-    for (to, byte) in written.iter_mut().zip(label) {
-        *to = AS_WRITTEN[usize::from(*byte)];
-        plain &= *to != 0;
-    }
+    let start = name.len();
+    let mut plain = true;
+    name.extend(label.iter().map(|byte| {
+        let written = AS_WRITTEN[usize::from(*byte)];
+        plain &= written != 0;
+        written
+    }));
     // Nearly all labels are.
     if plain {
-        return name.extend_from_slice(written.get(..label.len()).unwrap_or_default());
+        return;
     }
+    name.truncate(start);
     for byte in label {
         match AS_WRITTEN[usize::from(*byte)] {
             0 => name.extend_from_slice(format!("\\{byte:03}").as_bytes()),
             written => name.push(written),
         }
     }
+}
+
+/// What is left of a written name behind this label, of which the first follows no dot; none where the name has another there.
+fn without_label<'a>(name: &'a [u8], label: &[u8], first: bool) -> Option<&'a [u8]> {
+    let name = if first { name } else { name.strip_prefix(b".")? };
+    if let Some((head, rest)) = name.split_at_checked(label.len())
+        && head.iter().zip(label).all(|(written, byte)| *written == AS_WRITTEN[usize::from(*byte)])
+    {
+        return Some(rest);
+    }
+    // It may have bytes that are written longer.
+    let mut written = Written::new();
+    push_label(&mut written, label);
+    name.strip_prefix(&*written)
 }
 
 /// How a byte of a label is written: lower case; zero where it is no printable ASCII, a dot or a backslash.

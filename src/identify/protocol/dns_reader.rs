@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::Value;
+use thin_vec::ThinVec;
 
 use crate::identify::wire::{Cursor, Length, Messages, host_name, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
@@ -17,20 +18,28 @@ use super::{Appetite, Piece, Reader, Said};
 /// Reads one flow of name questions and answers.
 #[derive(Debug)]
 pub struct Names {
+    /// Questions without an answer yet.
+    open: ThinVec<Open>,
+    /// Of a stream.
+    streams: Option<Box<[Messages; 2]>>,
     source: NameSource,
-    streams: [Messages; 2],
-    /// Questions without an answer yet: id, name, type.
-    open: Vec<(u16, String, u16)>,
     first: bool,
     one_way: bool,
     accepted: bool,
 }
 
+/// A question without an answer yet.
+#[derive(Debug, PartialEq, Eq)]
+struct Open {
+    name: Box<str>,
+    id: u16,
+    kind: u16,
+}
+
 impl Names {
     /// A reader that says where its names come from: `Dns`, `Mdns` or `Llmnr`.
     pub fn of(source: NameSource) -> Box<dyn Reader> {
-        let streams = Default::default();
-        Box::new(Self { source, streams, open: Vec::new(), first: true, one_way: false, accepted: false })
+        Box::new(Self { source, streams: None, open: ThinVec::new(), first: true, one_way: false, accepted: false })
     }
 
     fn message(&mut self, bytes: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
@@ -59,18 +68,22 @@ impl Names {
         if self.source == NameSource::Mdns {
             return;
         }
-        let asked = (message.header.id, message.name(question.name), question.kind);
+        let asked = Open { name: message.name(question.name).into(), id: message.header.id, kind: question.kind };
         if self.open.contains(&asked) {
             said.say(Fact::Retry);
         } else if self.open.len() < limit::QUESTIONS_OPEN {
+            // Most flows ask one or two.
+            if self.open.len() == self.open.capacity() {
+                self.open.reserve_exact(self.open.len().max(1));
+            }
             self.open.push(asked);
         }
     }
 
     fn answer(&mut self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
         let question = message.questions.first().map(|question| (message.name(question.name), question.kind));
-        let same = |open: &(u16, String, u16)| question.as_ref().is_none_or(|(name, kind)| *name == open.1 && *kind == open.2);
-        let fits = |open: &(u16, String, u16)| open.0 == message.header.id && same(open);
+        let same = |open: &Open| question.as_ref().is_none_or(|(name, kind)| **name == *open.name && *kind == open.kind);
+        let fits = |open: &Open| open.id == message.header.id && same(open);
         if let Some(place) = self.open.iter().position(fits) {
             self.open.swap_remove(place);
             said.believe(Evidence::Dialogue);
@@ -185,8 +198,8 @@ impl Names {
 impl Reader for Names {
     /// What was asked and never answered.
     fn finish(&self, said: &mut Said<'_>) {
-        let lookups = self.open.iter().filter(|(.., kind)| self.source == NameSource::Dns && [dns::A, dns::AAAA, dns::HTTPS].contains(kind));
-        for name in lookups.filter_map(|(_, name, _)| host_name(name.as_bytes())) {
+        let lookups = self.open.iter().filter(|open| self.source == NameSource::Dns && [dns::A, dns::AAAA, dns::HTTPS].contains(&open.kind));
+        for name in lookups.filter_map(|open| host_name(open.name.as_bytes())) {
             said.say(Fact::Unanswered { name });
         }
     }
@@ -201,10 +214,13 @@ impl Reader for Names {
             return Appetite::Full;
         }
         let mut rest = piece.bytes;
-        while let Some(framed) = self.streams[side].next(&mut rest, stream_length) {
+        let mut streams = self.streams.take().unwrap_or_default();
+        while let Some(framed) = streams[side].next(&mut rest, stream_length) {
             self.message(framed.get(2..).unwrap_or_default(), &piece, said);
         }
-        if self.streams[side].is_broken() { Appetite::Full } else { Appetite::Hungry }
+        let broken = streams[side].is_broken();
+        self.streams = Some(streams);
+        if broken { Appetite::Full } else { Appetite::Hungry }
     }
 }
 

@@ -248,7 +248,7 @@ impl DtlsReader {
             _ => {}
         }
         self.hello = random;
-        self.offered = hello.ciphers;
+        self.offered = hello.ciphers.into_vec();
     }
 }
 

@@ -18,12 +18,12 @@ pub(super) struct ClientHello<'a> {
     pub(super) legacy_version: u16,
     pub(super) random: &'a [u8],
     pub(super) cookie: &'a [u8],
-    pub(super) ciphers: Vec<u16>,
-    pub(super) extensions: Vec<u16>,
+    pub(super) ciphers: SmallVec<[u16; 32]>,
+    pub(super) extensions: SmallVec<[u16; 24]>,
     pub(super) server_name: Option<&'a [u8]>,
-    pub(super) alpn: Vec<&'a [u8]>,
-    pub(super) versions: Vec<u16>,
-    pub(super) signature_algorithms: Vec<u16>,
+    pub(super) alpn: SmallVec<[&'a [u8]; 4]>,
+    pub(super) versions: SmallVec<[u16; 8]>,
+    pub(super) signature_algorithms: SmallVec<[u16; 24]>,
     pub(super) connection_id: Option<u8>,
 }
 
@@ -130,7 +130,7 @@ impl<'a> ClientHello<'a> {
             said.say(Fact::Hello(u64::from_be_bytes(*mark)));
         }
         if let Some(name) = self.server_name.and_then(host_name) {
-            said.name(Side::Server, &name, NameSource::Sni);
+            said.named(Side::Server, name, NameSource::Sni);
         }
         if said.wants_details {
             self.describe(protocol, carrier, said);
@@ -247,9 +247,9 @@ fn host_of(body: &[u8]) -> Option<&[u8]> {
     at.take(usize::from(len))
 }
 
-fn alpn_list(body: &[u8]) -> Vec<&[u8]> {
+fn alpn_list(body: &[u8]) -> SmallVec<[&[u8]; 4]> {
     let mut at = Cursor::new(body);
-    let mut names = Vec::new();
+    let mut names = SmallVec::new();
     at.be16();
     while let Some(name) = at.u8().and_then(|len| at.take(usize::from(len))) {
         names.push(name);
@@ -257,7 +257,7 @@ fn alpn_list(body: &[u8]) -> Vec<&[u8]> {
     names
 }
 
-fn numbers(bytes: &[u8]) -> Vec<u16> {
+fn numbers<const N: usize>(bytes: &[u8]) -> SmallVec<[u16; N]> {
     bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
 }
 
@@ -432,11 +432,11 @@ mod tests {
         let extensions = "001b 0000 0033 0010 4469 0017 002d 000d 0005 0023 0012 002b ff01 000b 000a 0015";
         let list = |text: &str| text.split(' ').map(|hex| u16::from_str_radix(hex, 16).unwrap()).collect::<Vec<_>>();
         let hello = ClientHello {
-            ciphers: [vec![0x8a8a], list(ciphers)].concat(),
-            extensions: [vec![0x1a1a], list(extensions)].concat(),
-            alpn: vec![b"h2", b"http/1.1"],
-            versions: vec![0x5a5a, 0x0304, 0x0303],
-            signature_algorithms: list("0403 0804 0401 0503 0805 0501 0806 0601"),
+            ciphers: [vec![0x8a8a], list(ciphers)].concat().into(),
+            extensions: [vec![0x1a1a], list(extensions)].concat().into(),
+            alpn: smallvec::smallvec![&b"h2"[..], &b"http/1.1"[..]],
+            versions: smallvec::smallvec![0x5a5a, 0x0304, 0x0303],
+            signature_algorithms: list("0403 0804 0401 0503 0805 0501 0806 0601").into(),
             ..ClientHello::default()
         };
         assert_eq!(hello.ja4(Carrier::Tls), "t13d1516h2_8daaf6152771_e5627efa2ab1");

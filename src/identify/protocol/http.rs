@@ -1,7 +1,8 @@
 //! HTTP/1 (RFC 9112), and what is told apart by its methods and headers: WebDAV, SOAP, UPnP, JSON-RPC, WebSocket, proxies.
 
-use std::collections::VecDeque;
 use std::mem::MaybeUninit;
+
+use smallvec::SmallVec;
 
 use crate::identify::wire::{begins, host_name, host_of_url, printable};
 
@@ -60,7 +61,7 @@ impl Protocol for Http {
 struct HttpReader {
     sides: [Messages; 2],
     /// What was asked and is not answered yet.
-    asked: VecDeque<Asked>,
+    asked: SmallVec<[Asked; 1]>,
     /// The server's own header fields were told.
     own_told: bool,
     messages: u16,
@@ -178,18 +179,18 @@ impl HttpReader {
         let (host, path) = split_target(method, target);
         said.say(Fact::Request { method: printable(method.as_bytes()), path: printable(path.as_bytes()) });
         if let Some(host) = host.or_else(|| headers.text("host")).and_then(host_only).filter(|_| method != "CONNECT") {
-            said.name(server, &host, NameSource::Host);
+            said.named(server, host, NameSource::Host);
         }
         headers.software(&["user-agent"], piece.from, said);
         let kept = headers.classify(method, said);
         let connect = method == "CONNECT";
         let upgrade = headers.text("upgrade").is_some();
         if self.asked.len() < limit::QUESTIONS_OPEN {
-            self.asked.push_back(Asked { head: method == "HEAD", connect, upgrade, end });
+            self.asked.push(Asked { head: method == "HEAD", connect, upgrade, end });
         }
         let side = &mut self.sides[piece.from as usize];
         side.body = if connect { Body::ToTheEnd } else { headers.body(Body::None) };
-        side.kept = kept.filter(|_| side.body != Body::None).map(|kind| (kind, Vec::new()));
+        side.kept = kept.filter(|_| side.body != Body::None).map(|kind| Box::new((kind, Vec::new())));
         Appetite::Hungry
     }
 
@@ -204,7 +205,7 @@ impl HttpReader {
         let reason = printable(response.reason.unwrap_or_default().as_bytes());
         let headers = if whole { Headers(response.headers) } else { Headers(&[]) };
         let interim = (100..200).contains(&code) && code != 101;
-        let asked = if interim { self.asked.front().copied() } else { self.asked.pop_front() };
+        let asked = if interim { self.asked.first().copied() } else { (!self.asked.is_empty()).then(|| self.asked.remove(0)) };
         said.believe(if asked.is_some() { Evidence::Dialogue } else { Evidence::OneOpening });
         if !interim {
             said.say(Fact::Answer { kind: answer_kind(code), code: u32::from(code), text: reason, by: from });
@@ -245,10 +246,11 @@ impl HttpReader {
     fn body_is_there(&mut self, piece: &Piece<'_>, said: &mut Said<'_>) {
         let side = &mut self.sides[piece.from as usize];
         let over = side.body == Body::None;
-        let Some((kind, body)) = side.kept.take_if(|(_, body)| over || body.len() >= limit::HTTP_BODY) else { return };
+        let Some(kept) = side.kept.take_if(|kept| over || kept.1.len() >= limit::HTTP_BODY) else { return };
+        let (kind, body) = &*kept;
         match kind {
-            BodyKind::Upnp => upnp::port_mapping(&body, piece, said),
-            BodyKind::Json if is_json_rpc(&body) => said.say(Fact::Inner("jsonrpc")),
+            BodyKind::Upnp => upnp::port_mapping(body, piece, said),
+            BodyKind::Json if is_json_rpc(body) => said.say(Fact::Inner("jsonrpc")),
             BodyKind::Json => {}
         }
     }
@@ -265,7 +267,7 @@ impl Headers<'_> {
     }
 
     fn has(&self, name: &str, word: &str) -> bool {
-        self.text(name).is_some_and(|value| value.to_ascii_lowercase().contains(word))
+        self.text(name).is_some_and(|value| value.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
     }
 
     fn software(&self, names: &[&str], of: Side, said: &mut Said<'_>) {

@@ -9,7 +9,7 @@ pub(super) struct Messages {
     pub(super) head: Vec<u8>,
     pub(super) body: Body,
     /// Beginning of the present message's body, where it is of use.
-    pub(super) kept: Option<(BodyKind, Vec<u8>)>,
+    pub(super) kept: Option<Box<(BodyKind, Vec<u8>)>>,
     /// Messages were lost: the next one begins with a piece.
     pub(super) lost: bool,
 }
@@ -40,7 +40,7 @@ pub(super) enum BodyKind {
 impl Messages {
     /// Bytes kept of a head or a body that is not whole yet.
     pub(super) fn held(&self) -> usize {
-        self.head.capacity() + self.kept.as_ref().map_or(0, |(_, body)| body.capacity())
+        self.head.capacity() + self.kept.as_ref().map_or(0, |kept| kept.1.capacity())
     }
 
     pub(super) fn miss(&mut self, missing: u64) {
@@ -110,8 +110,8 @@ impl Messages {
     }
 
     fn keep(&mut self, body: &[u8]) {
-        if let Some((_, kept)) = &mut self.kept {
-            hold(kept, body, limit::HTTP_BODY);
+        if let Some(kept) = &mut self.kept {
+            hold(&mut kept.1, body, limit::HTTP_BODY);
         }
     }
 }

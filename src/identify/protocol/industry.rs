@@ -78,8 +78,8 @@ pub static IEC104: Known = Known {
     name: "iec104",
     carriers: &[Transport::TCP],
     gate: Gate::Any,
-    ask: |opening, bytes| iec104(bytes).weak_unless_at(opening, &[2404]),
-    answer: |opening, bytes| iec104(bytes).weak_unless_at(opening, &[2404]),
+    ask: iec104,
+    answer: iec104,
     strength: Strength::Structure,
     reader: || Confirm::of(&IEC104),
 };
@@ -89,6 +89,9 @@ fn modbus(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
     let (Some(_), Some(protocol), Some(len), Some(_), Some(function)) = (at.be16(), at.be16(), at.be16(), at.u8(), at.u8()) else {
         return if opening.transport == Transport::TCP && bytes.get(2..4).is_none_or(|protocol| protocol == [0, 0]) { Look::Short } else { Look::No };
     };
+    if protocol != 0 || !(2..=254).contains(&len) {
+        return Look::No;
+    }
     let code = function & 0x7f;
     let known = matches!(code, 1..=8 | 11 | 12 | 15 | 16 | 17 | 20..=24 | 43 | 65..=72 | 90 | 100..=110);
     let data = usize::from(len).saturating_sub(2);
@@ -102,13 +105,7 @@ fn modbus(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
     let whole = usize::from(len) + 6;
     // What follows is another message.
     let next = bytes.get(whole..).and_then(|next| next.get(2..4)).is_none_or(|protocol| protocol == [0, 0]);
-    let fits = protocol == 0
-        && (2..=254).contains(&len)
-        && known
-        && size
-        && next
-        && (opening.transport == Transport::TCP || whole == bytes.len())
-        && bytes.len() >= whole.min(8);
+    let fits = known && size && next && (opening.transport == Transport::TCP || whole == bytes.len()) && bytes.len() >= whole.min(8);
     Look::when(fits, 8, "Modbus header whose length fits its function").weak_unless_at(opening, &[502])
 }
 
@@ -256,7 +253,12 @@ fn enip(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     if matches!(command, 0x65 | 0x6f | 0x70) { looks } else { looks.weak_unless_at(opening, &[44818]) }
 }
 
-fn iec104(bytes: &[u8]) -> Look {
+fn iec104(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    frames(bytes).weak_unless_at(opening, &[2404])
+}
+
+/// Both sides open alike.
+fn frames(bytes: &[u8]) -> Look {
     let mut rest = bytes;
     let mut many = 0;
     while let [0x68, len @ 4..=253, a, b, c, d, ..] = rest {

@@ -8,20 +8,20 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by a whole object with `"jsonrpc": "2.0"` and a call or a result; of version 1.0, by a call and a result.
 pub static JSONRPC: Known = Known {
     name: "jsonrpc",
     carriers: &[Transport::TCP],
     gate: Gate::Any,
-    ask: |_, bytes| look(bytes),
-    answer: |_, bytes| look(bytes),
+    ask: look,
+    answer: look,
     strength: Strength::Text,
     reader: || Box::new(Calls::default()),
 };
 
-fn look(bytes: &[u8]) -> Look {
+fn look(_: &Opening<'_>, bytes: &[u8]) -> Look {
     match first(bytes) {
         First::None => Look::No,
         First::Short if bytes.len() >= limit::JSONRPC_KEPT => Look::No,

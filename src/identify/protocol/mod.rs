@@ -106,17 +106,16 @@ pub enum Gate {
     Ports(&'static [u16]),
     /// One of these bytes at the start of either side's datagram.
     Bytes(&'static [RangeInclusive<u8>]),
-    /// A zero at each of these places, below [`GATED`], of either side's datagram.
+    /// A zero at each of these places of either side's datagram.
     Zeros(&'static [usize]),
     /// This said of either side's datagram. It is asked of nearly every one: a look at a few bytes.
     Passes(Passes),
+    /// The same, or one of these ports at an end.
+    PassesAway(Passes, &'static [u16]),
 }
 
 /// What a gate asks of a datagram.
 pub type Passes = fn(&[u8]) -> bool;
-
-/// Bytes of a datagram that gates look at.
-pub(super) const GATED: usize = 8;
 
 /// What a probe rests on, strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -327,6 +326,11 @@ impl Said<'_> {
     /// Raises the evidence.
     pub fn believe(&mut self, evidence: Evidence) {
         *self.evidence = (*self.evidence).max(evidence);
+    }
+
+    /// States a name that is [written as it should be](crate::identify::wire::host_name).
+    pub fn named(&mut self, of: Side, name: Box<str>, source: NameSource) {
+        self.say(Fact::Name { of, name, source });
     }
 
     /// States a name, lower case and without a trailing dot; nothing where it is empty.

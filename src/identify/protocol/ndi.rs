@@ -5,21 +5,14 @@
 use crate::identify::wire::Cursor;
 use crate::net::Transport;
 
-use super::{Confirm, Gate, Known, Look, Strength};
+use super::{Confirm, Gate, Known, Look, Opening, Strength};
 
 /// Told by the metadata that both ends begin with: header after header, as far as the bytes go.
-pub static NDI: Known = Known {
-    name: "ndi",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: |_, bytes| look(bytes),
-    answer: |_, bytes| look(bytes),
-    strength: Strength::Structure,
-    reader: || Confirm::of(&NDI),
-};
+pub static NDI: Known =
+    Known { name: "ndi", carriers: &[Transport::TCP], gate: Gate::Any, ask: look, answer: look, strength: Strength::Structure, reader: || Confirm::of(&NDI) };
 
 /// Every header that is there is one; the first is of metadata: kind 2, eight bytes of time code, and the length of a line of XML.
-fn look(bytes: &[u8]) -> Look {
+fn look(_: &Opening<'_>, bytes: &[u8]) -> Look {
     let mut at = Cursor::new(bytes);
     let mut many = 0;
     while !at.is_empty() {

@@ -261,6 +261,9 @@ fn torrent(transport: Transport, bytes: &[u8]) -> Look {
     if transport == Transport::TCP {
         return if may_begin(bytes, handshake) { Look::Short } else { Look::No };
     }
+    if !matches!(bytes, [b'd' | b'B' | 0 | UTP_DATA, ..]) {
+        return Look::No;
+    }
     // A dictionary whose first key is a, e, ip, q, r, t, v or y, and that names a message kind.
     let table = [b"d1:ad2:id20:".as_slice(), b"d1:rd2:id20:", b"d1:el", b"d2:ip", b"d1:ad", b"d1:rd"].iter().any(|start| bytes.starts_with(start));
     let kinds = [b"1:y1:q".as_slice(), b"1:y1:r", b"1:y1:e", b"1:q4:ping", b"1:q9:find_node", b"1:q9:get_peers"];
@@ -298,10 +301,7 @@ impl Utp {
 
 /// A SYN and the state that acknowledges it; or three packets and more, both ways, each way with one connection number, and those are neighbours.
 fn utp(heads: &[Head]) -> bool {
-    let headers: SmallVec<[Utp; limit::PIECES_TRIED]> = heads.iter().filter_map(Utp::of).collect();
-    if headers.len() < heads.len() {
-        return false;
-    }
+    let Some(headers) = heads.iter().map(Utp::of).collect::<Option<SmallVec<[Utp; limit::PIECES_TRIED]>>>() else { return false };
     let of = |side: Side| headers.iter().filter(move |header| header.from == side);
     let (Some(client), Some(server)) = (of(Side::Client).next(), of(Side::Server).next()) else { return false };
     let opened = client.kind == SYN && server.kind == STATE && client.sequence == server.acknowledged && client.connection == server.connection;

@@ -175,7 +175,12 @@ pub(super) fn each_frame<'a>(payload: &'a [u8], mut see: impl FnMut(Frame<'a>)) 
     let mut at = Cursor::new(payload);
     while let Some(kind) = at.u8() {
         match kind {
-            0 | 1 => {}
+            // A client pads its Initial with hundreds of them.
+            0 => {
+                let padding = at.rest().iter().take_while(|byte| **byte == 0).count();
+                at.take(padding)?;
+            }
+            1 => {}
             2 | 3 => {
                 variable(&mut at)?;
                 variable(&mut at)?;

@@ -5,7 +5,7 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Confirm, Gate, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by the version line that both sides send first (RFC 4253 section 4.2).
 pub static SSH: Known = Known {
@@ -23,8 +23,8 @@ pub static TELNET: Known = Known {
     name: "telnet",
     carriers: &[Transport::TCP],
     gate: Gate::Any,
-    ask: |opening, bytes| telnet_options(bytes).weak_unless_at(opening, &[23]),
-    answer: |opening, bytes| telnet_options(bytes).weak_unless_at(opening, &[23]),
+    ask: telnet,
+    answer: telnet,
     strength: Strength::Structure,
     reader: || Confirm::of(&TELNET),
 };
@@ -71,6 +71,10 @@ fn ssh_greeting(bytes: &[u8]) -> Look {
 const LINES_BEFORE: usize = 1024;
 
 /// Commands only, or commands and then a banner: at least one negotiation, and every 0xff followed by a command.
+fn telnet(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    telnet_options(bytes).weak_unless_at(opening, &[23])
+}
+
 fn telnet_options(bytes: &[u8]) -> Look {
     let (mut at, mut options) = (Cursor::new(bytes), 0);
     if bytes.first() != Some(&0xff) {

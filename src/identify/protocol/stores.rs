@@ -224,6 +224,7 @@ fn memcached_answer(bytes: &[u8]) -> Look {
 fn mongodb(bytes: &[u8], operations: &[u32], asks: bool) -> Look {
     let mut at = Cursor::new(bytes);
     match (at.le32(), at.le32(), at.le32(), at.le32()) {
+        (Some(_), Some(_), Some(_), Some(operation)) if operation > 2013 => Look::No,
         (Some(len), Some(_), Some(answers), Some(operation)) => {
             let fits = (17..48_000_000).contains(&len) && operations.contains(&operation) && (!asks || answers == 0 || operation == 2012);
             let look = Look::when(fits && (asks || operation != 1 || answers != 0), 16, "MongoDB message header");

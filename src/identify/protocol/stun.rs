@@ -82,11 +82,14 @@ impl<'a> Message<'a> {
         let cookie = id.starts_with(&[0x21, 0x12, 0xa4, 0x42]);
         // Methods from 0x80 up, which set the higher bits of the first byte, are given to nobody yet (IANA, STUN Methods): a stream is told sooner without them.
         let fits = kind & 0xc000 == 0 && (whole.is_some() || kind < 0x0200) && len.is_multiple_of(4) && whole.is_none_or(|whole| whole == len + 20);
+        if !fits {
+            return None;
+        }
         let message = Self { kind, cookie, id, attributes: at.rest().get(..len).unwrap_or(at.rest()) };
         let complete = message.attributes.len() == len;
         // Classic messages have no cookie: their type must be one of RFC 3489, and their attributes must fill them.
         let classic = || matches!(kind, 0x0001 | 0x0101 | 0x0111 | 0x0002 | 0x0102 | 0x0112) && complete && message.fills();
-        (fits && (cookie && kind & 0x3eef != 0 || classic())).then_some(message)
+        (cookie && kind & 0x3eef != 0 || classic()).then_some(message)
     }
 
     fn class(&self) -> Class {

@@ -55,12 +55,14 @@ pub fn opens_with(bytes: &[u8], words: &[&str]) -> Option<bool> {
     debug_assert!(words.iter().all(|word| word.len() <= LONGEST_WORD), "a word is longer than what is looked at");
     let end = bytes.iter().take(LONGEST_WORD + 1).position(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
     let head = end.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
+    let first = head.first().map(u8::to_ascii_uppercase);
     let fits = |word: &&str| {
-        if end.is_some() {
-            head.eq_ignore_ascii_case(word.as_bytes())
-        } else {
-            crate::identify::wire::may_begin(head, word.as_bytes()) && head.len() <= word.len()
+        // Nearly all words begin otherwise.
+        let word = word.as_bytes();
+        if first.is_some_and(|first| word.first().is_none_or(|letter| letter.to_ascii_uppercase() != first)) {
+            return false;
         }
+        if end.is_some() { head.eq_ignore_ascii_case(word) } else { crate::identify::wire::may_begin(head, word) && head.len() <= word.len() }
     };
     match (words.iter().any(fits), end) {
         (true, None) => None,

@@ -1,5 +1,7 @@
 //! Transport Layer Security over TCP (RFC 8446, RFC 5246, RFC 6101) and the SSLv2 hello that old clients open with.
 
+use arrayvec::ArrayVec;
+
 use crate::identify::wire::Cursor;
 
 use super::certificate;
@@ -181,7 +183,7 @@ struct TlsReader {
 /// What the sides know of each other.
 #[derive(Debug, Default)]
 struct Shared {
-    offered: Vec<u16>,
+    offered: Box<[u16]>,
     /// Mark of what the client offered.
     offer: u64,
     client_hello: bool,
@@ -199,11 +201,12 @@ struct Shared {
 /// One side's records. `left` bytes of the present one are still to come.
 #[derive(Debug, Default)]
 struct Records {
-    header: Vec<u8>,
-    kind: u8,
-    left: usize,
-    /// Bytes of a handshake message, or of an alert.
+    /// Bytes of a handshake message that is not whole yet, or of an alert.
     held: Vec<u8>,
+    left: u32,
+    /// Of a record whose header is not whole yet.
+    header: ArrayVec<u8, 5>,
+    kind: u8,
     changed: bool,
     encrypted: u8,
     lost: bool,
@@ -212,7 +215,7 @@ struct Records {
 
 impl Reader for TlsReader {
     fn held(&self) -> usize {
-        self.sides.iter().map(|side| side.header.capacity() + side.held.capacity()).sum()
+        self.sides.iter().map(|side| side.held.capacity()).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -252,7 +255,7 @@ impl Records {
         if missing == 0 {
             return;
         }
-        let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
         self.held = Vec::new();
         if self.header.is_empty() && missing <= self.left {
             self.left -= missing;
@@ -269,14 +272,12 @@ impl Records {
         }
         while !rest.is_empty() && !self.lost {
             if self.left == 0 {
-                let many = (5 - self.header.len()).min(rest.len());
-                self.header.extend_from_slice(&rest[..many]);
-                rest = &rest[many..];
-                self.begin(from, shared, said);
+                let Some(header) = self.header(&mut rest) else { return };
+                self.begin(header, from, shared, said);
                 continue;
             }
-            let (body, after) = rest.split_at(self.left.min(rest.len()));
-            self.left -= body.len();
+            let (body, after) = rest.split_at_checked(self.left as usize).unwrap_or((rest, &[]));
+            self.left = self.left.saturating_sub(u32::try_from(body.len()).unwrap_or(u32::MAX));
             rest = after;
             self.body(body, from, shared, said);
         }
@@ -292,18 +293,24 @@ impl Records {
         bytes.get(len..).unwrap_or_default()
     }
 
-    fn begin(&mut self, from: Side, shared: &mut Shared, said: &mut Said<'_>) {
-        let Some([kind, major, minor, high, low]) = self.header.first_chunk().copied() else { return };
-        self.header.clear();
+    /// Takes the header of the next record off; none where it is not whole yet.
+    fn header(&mut self, rest: &mut &[u8]) -> Option<[u8; 5]> {
+        let (taken, after) = rest.split_at_checked(self.header.remaining_capacity()).unwrap_or((rest, &[]));
+        *rest = after;
+        self.header.extend(taken.iter().copied());
+        self.header.is_full().then(|| self.header.take().into_inner().ok())?
+    }
+
+    fn begin(&mut self, [kind, major, minor, high, low]: [u8; 5], from: Side, shared: &mut Shared, said: &mut Said<'_>) {
         let len = u16::from_be_bytes([high, low]);
         if !is_record(kind, major, minor, len) {
             self.lost = true;
             return;
         }
         if kind != self.kind {
-            self.held.clear();
+            self.held = Vec::new();
         }
-        (self.kind, self.left) = (kind, usize::from(len));
+        (self.kind, self.left) = (kind, u32::from(len));
         match kind {
             CHANGE_CIPHER_SPEC => self.changed = true,
             APPLICATION_DATA => {
@@ -328,10 +335,9 @@ impl Records {
             }
             return;
         }
-        self.held.extend_from_slice(bytes);
         match self.kind {
-            ALERT => self.alert(from, shared, said),
-            _ => self.handshake(from, shared, said),
+            ALERT => self.alert(bytes, from, shared, said),
+            _ => self.handshake(bytes, from, shared, said),
         }
         if self.held.len() > limit::HANDSHAKE_KEPT {
             self.held = Vec::new();
@@ -339,7 +345,8 @@ impl Records {
         }
     }
 
-    fn alert(&mut self, from: Side, shared: &Shared, said: &mut Said<'_>) {
+    fn alert(&mut self, bytes: &[u8], from: Side, shared: &Shared, said: &mut Said<'_>) {
+        self.held.extend_from_slice(bytes);
         let [level, code] = self.held[..] else { return };
         self.held.clear();
         if !matches!(level, 1 | 2) {
@@ -355,19 +362,30 @@ impl Records {
         }
     }
 
-    fn handshake(&mut self, from: Side, shared: &mut Shared, said: &mut Said<'_>) {
+    /// Reads the messages that are whole, and holds what is left of them: most are read where they are.
+    fn handshake(&mut self, bytes: &[u8], from: Side, shared: &mut Shared, said: &mut Said<'_>) {
+        let mut held = std::mem::take(&mut self.held);
+        if !held.is_empty() {
+            held.extend_from_slice(bytes);
+        }
+        let all = if held.is_empty() { bytes } else { &held };
         let mut at = 0;
-        while let Some([kind, a, b, c]) = self.held.get(at..).and_then(|rest| rest.first_chunk()).copied() {
+        while let Some([kind, a, b, c]) = all.get(at..).and_then(|rest| rest.first_chunk()).copied() {
             let len = u32::from_be_bytes([0, a, b, c]) as usize;
             if len > limit::HANDSHAKE_KEPT {
                 self.lost = true;
-                return;
+                at = 0;
+                break;
             }
-            let Some(body) = self.held.get(at + 4..at + 4 + len) else { break };
+            let Some(body) = all.get(at + 4..at + 4 + len) else { break };
             shared.message(kind, body, from, said);
             at += 4 + len;
         }
-        self.held.drain(..at);
+        if at == 0 && !held.is_empty() {
+            self.held = held;
+        } else if let Some(left) = all.get(at..).filter(|left| !left.is_empty()) {
+            self.held = left.to_vec();
+        }
     }
 }
 
@@ -400,7 +418,7 @@ impl Shared {
                     self.client_hello = true;
                     hello.tell("tls", Carrier::Tls, said);
                     self.offer = hello.shape();
-                    self.offered = hello.ciphers;
+                    self.offered = hello.ciphers.as_slice().into();
                 }
             }
             SERVER_HELLO_KIND => {
@@ -418,7 +436,7 @@ impl Shared {
                         }
                         said.say(Fact::Encrypted);
                     }
-                    self.offered = Vec::new();
+                    self.offered = Box::default();
                 }
             }
             CERTIFICATE if !self.certificates[from as usize] => self.certificates[from as usize] = certificate::tell("tls", body, from, said),
