@@ -267,8 +267,8 @@ pub const FRAMES_OF_A_RULE: usize = 4;
 /// Characters of a document's sentence in a firewall rule's comment: its beginning names the row.
 pub const QUOTE_OF_A_RULE: usize = 120;
 /// Judged flows that are handed to the thread that prints at once, so that neither waits for the other often; some 2,000 bytes each.
-pub const JUDGED_A_BATCH: usize = 64;
-/// Such batches that may wait until they are printed: half a megabyte, and then who judges waits.
+pub const JUDGED_A_BATCH: usize = 256;
+/// Such batches that may wait until they are printed: two megabytes, and then who judges waits.
 pub const BATCHES_JUDGED_AHEAD: usize = 4;
 /// Lists of TLS hellos of which a thread keeps what JA4 makes of them, at most 64 numbers each: some hundred makes of clients, with two lists each.
 pub const JA4_LISTS: usize = 512;

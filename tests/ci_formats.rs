@@ -111,6 +111,9 @@ fn the_examples_fail_on_a_new_blocked_service_and_on_nothing_else() {
         let commands: Vec<&str> =
             example.lines().filter_map(|line| line.split_once("portbook ")).map(|(_, typed)| typed).filter(|typed| typed.contains(" captures")).collect();
         assert!(commands.iter().any(|command| command.starts_with("check")) && commands.iter().any(|command| command.contains("--format")));
+        // The repository has a second package with programs (`fuzz/`), so cargo wants to be told which.
+        let install = example.lines().find(|line| line.contains("cargo install")).expect("how portbook is installed");
+        assert!(install.ends_with("cargo install --locked --git \"$PORTBOOK_SOURCE\" portbook"), "{install}");
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("captures")).expect("a folder");
         fs::write(folder.path().join("site.toml"), site.lines().map(|line| format!("{}\n", line.trim())).collect::<String>()).expect("a site file");

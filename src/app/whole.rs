@@ -36,7 +36,7 @@ pub fn folder(path: &Path) -> Option<&Path> {
 }
 
 fn filled<E: From<io::Error>>(file: File, fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>) -> Result<File, E> {
-    let mut out = BufWriter::new(file);
+    let mut out = BufWriter::with_capacity(BUFFER, file);
     fill(&mut out)?;
     Ok(out.into_inner().map_err(io::IntoInnerError::into_error)?)
 }
@@ -48,6 +48,9 @@ fn beside(path: &Path) -> PathBuf {
     name.push(format!(".{}.new", std::process::id()));
     path.with_file_name(name)
 }
+
+/// Files are written in pieces of this many bytes.
+const BUFFER: usize = 1 << 16;
 
 #[cfg(test)]
 mod tests {

@@ -30,19 +30,21 @@ struct Text {
 impl Text {
     #[inline(always)]
     fn put(&mut self, piece: &[u8]) {
-        self.room_for(piece.len()).copy_from_slice(piece);
+        self.write_over(piece.len(), |room| room.copy_from_slice(piece));
     }
 
-    /// The next bytes, to be written over.
+    /// Lets the next bytes be written over.
     #[inline(always)]
-    fn room_for(&mut self, bytes: usize) -> &mut [u8] {
+    fn write_over(&mut self, bytes: usize, write: impl FnOnce(&mut [u8])) {
         let (begin, end) = (self.len, self.len + bytes);
         if end > self.room.len() {
             self.grow(end);
         }
-        self.len = end;
-        // Never none: there is room now.
-        self.room.get_mut(begin..end).unwrap_or_default()
+        // There is room now; what is written has a length that is known where this is compiled only if nothing else than that can follow.
+        if let Some(room) = self.room.get_mut(begin..end) {
+            write(room);
+            self.len = end;
+        }
     }
 
     #[cold]
@@ -212,23 +214,25 @@ impl<'a> Open<'a> {
 /// Names of fields and variants are ours, and need no escape.
 #[inline(always)]
 fn name(out: &mut Text, name: &'static str, end: &'static [u8]) {
-    let room = out.room_for(1 + name.len() + end.len());
-    let (begin, rest) = room.split_at_mut(1);
-    let (middle, last) = rest.split_at_mut(name.len());
-    begin.copy_from_slice(b"\"");
-    middle.copy_from_slice(name.as_bytes());
-    last.copy_from_slice(end);
+    out.write_over(1 + name.len() + end.len(), |room| {
+        let (begin, rest) = room.split_at_mut(1);
+        let (middle, last) = rest.split_at_mut(name.len());
+        begin.copy_from_slice(b"\"");
+        middle.copy_from_slice(name.as_bytes());
+        last.copy_from_slice(end);
+    });
 }
 
 fn text(out: &mut Text, text: &str) -> Result<(), Error> {
     if !is_plain(text.as_bytes()) {
         return serde_json::to_writer(out, text);
     }
-    let room = out.room_for(text.len() + 2);
-    if let [begin, middle @ .., end] = room {
-        (*begin, *end) = (b'"', b'"');
-        middle.copy_from_slice(text.as_bytes());
-    }
+    out.write_over(text.len() + 2, |room| {
+        if let [begin, middle @ .., end] = room {
+            (*begin, *end) = (b'"', b'"');
+            middle.copy_from_slice(text.as_bytes());
+        }
+    });
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::flow::community_id;
 use crate::judge::{Finding, Judged};
-use crate::report::compact::Line;
+use crate::report::compact::{Line, Ready};
 use crate::report::ecs::fields::{Dns, EndFields, EventFields, Http, Network, Observer, Other, Related, Rule, Tls, Url, UserAgent, Whole};
 use crate::report::mark::Mark;
 use crate::report::{Report, Style, Writer};
@@ -56,7 +56,7 @@ struct Document<'a> {
     event: EventFields<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
-    observer: Observer,
+    observer: Ready<'static, fn() -> Observer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<EndFields<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,7 +94,7 @@ impl<'a> Document<'a> {
             ecs: Version { version: "8.17.0" },
             event,
             message: None,
-            observer: Observer::default(),
+            observer: Observer::ready(),
             source: None,
             destination: None,
             network: None,

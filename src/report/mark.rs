@@ -13,7 +13,8 @@ impl Mark {
     /// The mark of the flow with this Community ID that began then.
     pub fn new(id: &str, first: Timestamp) -> Self {
         // Gathered first, as hashing piece by piece costs more.
-        let hashed: SmallVec<[u8; 64]> = id.bytes().chain(first.nanos().to_be_bytes()).collect();
+        let mut hashed: SmallVec<[u8; 64]> = SmallVec::from_slice(id.as_bytes());
+        hashed.extend_from_slice(&first.nanos().to_be_bytes());
         Self(Sha1::digest(&hashed).into())
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -12,6 +13,7 @@ use crate::identify::wire::hex_digit;
 use crate::identify::{Fact, Identified};
 use crate::judge::{Confidence, Finding, Judged, Named, Occurrence, Outcome, Reason, Severity, Verdict};
 use crate::net::{Endpoint, Mac, Transport, is_group, is_private};
+use crate::report::compact::{Ready, compact};
 use crate::report::frames::file_name;
 use crate::report::kind::Kind;
 use crate::report::record::{role_name, service_name};
@@ -116,9 +118,15 @@ pub(super) struct Observer {
     version: &'static str,
 }
 
-impl Default for Observer {
-    fn default() -> Self {
+/// The same in every document.
+impl Observer {
+    const fn new() -> Self {
         Self { vendor: "portbook", product: "portbook", r#type: "sensor", version: env!("CARGO_PKG_VERSION") }
+    }
+
+    pub fn ready() -> Ready<'static, fn() -> Self> {
+        static JSON: LazyLock<String> = LazyLock::new(|| compact(&Observer::new()).unwrap_or_default());
+        Ready { value: Self::new, json: &JSON }
     }
 }
 
@@ -168,14 +176,14 @@ enum Address<'a> {
 
 /// As RFC 7042 writes it and ECS asks: upper case, hyphens.
 fn mac(mac: Mac) -> String {
-    let mut text = String::with_capacity(17);
-    for byte in mac.0 {
-        if !text.is_empty() {
-            text.push('-');
+    let mut text = String::from("00-00-00-00-00-00").into_bytes();
+    for (place, byte) in text.chunks_mut(3).zip(mac.0) {
+        for (digit, nibble) in place.iter_mut().zip([byte >> 4, byte & 0x0f]) {
+            *digit = (hex_digit(nibble) as u8).to_ascii_uppercase();
         }
-        text.extend([byte >> 4, byte & 0x0f].map(|nibble| hex_digit(nibble).to_ascii_uppercase()));
     }
-    text
+    // Digits and hyphens.
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// `network.*`
