@@ -13,7 +13,7 @@ pub static RADIUS: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Bytes(&[1..=5, 11..=13, 40..=45]),
     ask: |opening, bytes| radius(opening, bytes, &[1, 4, 12, 40, 43]),
-    answer: |opening, bytes| radius(opening, bytes, &[2, 3, 5, 11, 13, 41, 42, 44, 45]),
+    answer: Some(|opening, bytes| radius(opening, bytes, &[2, 3, 5, 11, 13, 41, 42, 44, 45])),
     strength: Strength::Structure,
     reader: || Box::new(Radius::default()),
 };
@@ -24,7 +24,7 @@ pub static TACACS: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: |opening, bytes| tacacs(bytes, 1).weak_unless_at(opening, &[49]),
-    answer: |opening, bytes| tacacs(bytes, 2).weak_unless_at(opening, &[49]),
+    answer: Some(|opening, bytes| tacacs(bytes, 2).weak_unless_at(opening, &[49])),
     strength: Strength::Structure,
     reader: || Confirm::of(&TACACS),
 };
@@ -35,10 +35,10 @@ pub static WIREGUARD: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Bytes(&[1..=4]),
     ask: |_, bytes| wireguard(bytes),
-    answer: |_, bytes| match (bytes.first_chunk(), bytes.len()) {
+    answer: Some(|_, bytes| match (bytes.first_chunk(), bytes.len()) {
         (Some([2, 0, 0, 0]), 92) | (Some([3, 0, 0, 0]), 64) => Look::Weak(0, 4, "WireGuard response"),
         _ => wireguard(bytes).weak(),
-    },
+    }),
     strength: Strength::Structure,
     reader: || Box::new(Tunnel::default()),
 };
@@ -49,7 +49,7 @@ pub static OPENVPN: Known = Known {
     carriers: &[Transport::UDP, Transport::TCP],
     gate: Gate::Bytes(&[0x38..=0x38, 0x40..=0x40, 0x50..=0x50]),
     ask: |opening, bytes| openvpn(opening, bytes, &[0x38, 0x50]),
-    answer: |opening, bytes| openvpn(opening, bytes, &[0x40]),
+    answer: Some(|opening, bytes| openvpn(opening, bytes, &[0x40])),
     strength: Strength::Structure,
     reader: || Confirm::of(&OPENVPN),
 };
@@ -60,7 +60,7 @@ pub static IKE: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Passes(has_ike_version),
     ask: |opening, bytes| ike(opening, bytes, false),
-    answer: |opening, bytes| ike(opening, bytes, true),
+    answer: Some(|opening, bytes| ike(opening, bytes, true)),
     strength: Strength::Structure,
     reader: || Confirm::of(&IKE),
 };
@@ -83,7 +83,7 @@ pub static SOCKS: Known = Known {
         [5] | [5, 1..=8, ..] | [4] | [4, 1 | 2, ..] if bytes.len() < 10 => Look::Short,
         _ => Look::No,
     },
-    answer: |opening, bytes| match bytes {
+    answer: Some(|opening, bytes| match bytes {
         // The choice is one of what was offered, or none.
         [5, method, rest @ ..] => {
             let offered = opening
@@ -97,7 +97,7 @@ pub static SOCKS: Known = Known {
         [0, 90..=93, rest @ ..] if rest.len() >= 6 => Look::when(opening.client.first() == Some(&4), 2, "SOCKS 4 reply").weak(),
         [5] | [0] | [0, 90..=93, ..] => Look::Short,
         _ => Look::No,
-    },
+    }),
     strength: Strength::Structure,
     reader: || Box::new(Socks::default()),
 };

@@ -25,7 +25,7 @@ pub static SIP: Known = Known {
         }
         look => look,
     },
-    answer: |opening, bytes| status(bytes, b"SIP/2.0 ", opening.transport == Transport::TCP, "SIP status line"),
+    answer: Some(|opening, bytes| status(bytes, b"SIP/2.0 ", opening.transport == Transport::TCP, "SIP status line")),
     strength: Strength::Text,
     reader: || Box::new(Call::of("sip")),
 };
@@ -36,7 +36,7 @@ pub static RTSP: Known = Known {
     carriers: &[Transport::TCP, Transport::UDP],
     gate: Gate::Bytes(&[b'A'..=b'Z', b'_'..=b'_', b'r'..=b'r']),
     ask: |opening, bytes| request(bytes, b"RTSP/", opening.transport == Transport::TCP, "RTSP request line"),
-    answer: |opening, bytes| status(bytes, b"RTSP/", opening.transport == Transport::TCP, "RTSP status line"),
+    answer: Some(|opening, bytes| status(bytes, b"RTSP/", opening.transport == Transport::TCP, "RTSP status line")),
     strength: Strength::Text,
     reader: || Box::new(Call::of("rtsp")),
 };

@@ -15,7 +15,7 @@ pub static CRQT: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Bytes(&[b'C'..=b'C']),
     ask: announcement,
-    answer: nothing,
+    answer: Some(nothing),
     strength: Strength::Magic,
     reader: || Box::new(CrqtReader),
 };

@@ -15,7 +15,7 @@ pub static DHCP: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Bytes(&[1..=2]),
     ask: |_, bytes| look(bytes, 1),
-    answer: |_, bytes| look(bytes, 2),
+    answer: Some(|_, bytes| look(bytes, 2)),
     strength: Strength::Magic,
     reader: || Box::new(Lease::default()),
 };

@@ -13,7 +13,7 @@ pub static DHCPV6: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Ports(&[546, 547]),
     ask: |opening, bytes| look(opening, bytes, REQUESTS),
-    answer: |opening, bytes| look(opening, bytes, REPLIES),
+    answer: Some(|opening, bytes| look(opening, bytes, REPLIES)),
     strength: Strength::Structure,
     reader: || Box::new(Lease::default()),
 };

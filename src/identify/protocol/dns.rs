@@ -14,7 +14,7 @@ pub static DNS: Known = Known {
     carriers: &[Transport::UDP, Transport::TCP],
     gate: Gate::PassesAway(has_header, &[53]),
     ask: |opening, bytes| look(opening, bytes, false),
-    answer: |opening, bytes| look(opening, bytes, true),
+    answer: Some(|opening, bytes| look(opening, bytes, true)),
     strength: Strength::Structure,
     reader: || Names::of(NameSource::Dns),
 };

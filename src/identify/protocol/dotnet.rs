@@ -21,7 +21,7 @@ pub static NET_TCP: Known = Known {
         [0, 1, 0, 1, ..] | [0, 1, 0] | [0, 1] | [0] if bytes.len() < 6 => Look::Short,
         _ => Look::No,
     },
-    answer: |_, bytes| Look::when(matches!(bytes.first(), Some(0x0a | 0x0b | 0x08)), 1, "MC-NMF acknowledgment").weak(),
+    answer: Some(|_, bytes| Look::when(matches!(bytes.first(), Some(0x0a | 0x0b | 0x08)), 1, "MC-NMF acknowledgment").weak()),
     strength: Strength::Magic,
     reader: || Box::new(Framing::default()),
 };
@@ -32,7 +32,7 @@ pub static DOTNET_REMOTING: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: |_, bytes| remoting(bytes, &[0, 1]),
-    answer: |_, bytes| remoting(bytes, &[2]),
+    answer: Some(|_, bytes| remoting(bytes, &[2])),
     strength: Strength::Magic,
     reader: || Box::new(Remoting::default()),
 };

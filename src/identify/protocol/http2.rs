@@ -13,7 +13,7 @@ pub static HTTP2: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: preface,
-    answer: settings,
+    answer: Some(settings),
     strength: Strength::Magic,
     reader: || Box::<Http2Reader>::default(),
 };

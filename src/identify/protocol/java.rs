@@ -21,7 +21,7 @@ pub static JAVA_RMI: Known = Known {
         _ if may_begin(bytes, b"JRMI\0\x02") => Look::Short,
         _ => Look::No,
     },
-    answer: |_, bytes| match bytes {
+    answer: Some(|_, bytes| match bytes {
         [0x4e, 0, 1..=253, ..] => Look::Weak(0, 3, "JRMP protocol acknowledgment"),
         [0x4f, ..] => Look::Weak(0, 1, "JRMP protocol not supported"),
         // A single operation is answered at once.
@@ -29,7 +29,7 @@ pub static JAVA_RMI: Known = Known {
         [0x4e] | [0x4e, 0] | [0x51] => Look::Short,
         [0x51, rest @ ..] if may_begin(rest, &[0xac, 0xed, 0, 5]) => Look::Short,
         _ => Look::No,
-    },
+    }),
     strength: Strength::Magic,
     reader: || Box::new(Registry::default()),
 };
@@ -40,14 +40,14 @@ pub static HAZELCAST: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: hazelcast,
-    answer: |opening, bytes| match bytes {
+    answer: Some(|opening, bytes| match bytes {
         b"HZX" => Look::Yes(0, 3, "Hazelcast: unexpected protocol"),
         // A member answers a client without letters of its own; what it sends is a client message with plausible length and flags.
         [_, _, _, _, _, flags, ..] if !bytes.starts_with(b"HZ") && opening.client.starts_with(b"CP") => {
             Look::when(flags & 0x0f == 0, 6, "Hazelcast client message").weak()
         }
         _ => hazelcast(opening, bytes),
-    },
+    }),
     strength: Strength::Magic,
     reader: || Box::new(Cluster::default()),
 };
@@ -58,7 +58,7 @@ pub static IGNITE: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: ignite,
-    answer: ignite,
+    answer: None,
     strength: Strength::Magic,
     reader: || super::Confirm::of(&IGNITE),
 };

@@ -16,7 +16,7 @@ pub static JSONRPC: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: look,
-    answer: look,
+    answer: None,
     strength: Strength::Text,
     reader: || Box::new(Calls::default()),
 };

@@ -14,7 +14,7 @@ pub static LDAP: Known = Known {
     carriers: &[Transport::TCP, Transport::UDP],
     gate: Gate::Bytes(&[0x30..=0x30]),
     ask: |opening, bytes| look(opening, bytes, REQUESTS, "LDAP request"),
-    answer: |opening, bytes| look(opening, bytes, RESPONSES, "LDAP response"),
+    answer: Some(|opening, bytes| look(opening, bytes, RESPONSES, "LDAP response")),
     strength: Strength::Structure,
     reader: || Box::new(Directory::default()),
 };

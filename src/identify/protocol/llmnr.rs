@@ -14,7 +14,7 @@ pub static LLMNR: Known = Known {
     carriers: &[Transport::UDP, Transport::TCP],
     gate: Gate::Ports(&[5355]),
     ask: |opening, bytes| look(opening, bytes, false),
-    answer: |opening, bytes| look(opening, bytes, true),
+    answer: Some(|opening, bytes| look(opening, bytes, true)),
     strength: Strength::Structure,
     reader: || Names::of(NameSource::Llmnr),
 };

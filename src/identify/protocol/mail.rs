@@ -13,7 +13,7 @@ pub static SMTP: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: |_, bytes| by_words(opens_with(bytes, &["EHLO", "HELO", "LHLO"]), "SMTP hello"),
-    answer: smtp_greeting,
+    answer: Some(smtp_greeting),
     strength: Strength::Text,
     reader: || Box::new(Mail::of(Kind::Smtp)),
 };
@@ -24,7 +24,7 @@ pub static IMAP: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: |_, bytes| imap_command(bytes),
-    answer: |_, bytes| greeting(bytes, &[b"* OK", b"* PREAUTH", b"* BYE"], b"IMAP", "IMAP greeting"),
+    answer: Some(|_, bytes| greeting(bytes, &[b"* OK", b"* PREAUTH", b"* BYE"], b"IMAP", "IMAP greeting")),
     strength: Strength::Text,
     reader: || Box::new(Mail::of(Kind::Imap)),
 };
@@ -35,7 +35,7 @@ pub static POP3: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: |_, bytes| by_words(opens_with(bytes, &["USER", "APOP", "CAPA", "STLS", "AUTH"]), "POP3 command"),
-    answer: |_, bytes| greeting(bytes, &[b"+OK", b"-ERR"], b"POP", "POP3 greeting"),
+    answer: Some(|_, bytes| greeting(bytes, &[b"+OK", b"-ERR"], b"POP", "POP3 greeting")),
     strength: Strength::Text,
     reader: || Box::new(Mail::of(Kind::Pop3)),
 };

@@ -13,7 +13,7 @@ pub static MDNS: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Ports(&[5353]),
     ask: look,
-    answer: look,
+    answer: None,
     strength: Strength::Structure,
     reader: || Names::of(NameSource::Mdns),
 };

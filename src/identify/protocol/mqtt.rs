@@ -11,7 +11,7 @@ pub static MQTT: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: connect,
-    answer: connack,
+    answer: Some(connack),
     strength: Strength::Magic,
     reader: || Box::<MqttReader>::default(),
 };

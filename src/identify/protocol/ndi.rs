@@ -9,7 +9,7 @@ use super::{Confirm, Gate, Known, Look, Opening, Strength};
 
 /// Told by the metadata that both ends begin with: header after header, as far as the bytes go.
 pub static NDI: Known =
-    Known { name: "ndi", carriers: &[Transport::TCP], gate: Gate::Any, ask: look, answer: look, strength: Strength::Structure, reader: || Confirm::of(&NDI) };
+    Known { name: "ndi", carriers: &[Transport::TCP], gate: Gate::Any, ask: look, answer: None, strength: Strength::Structure, reader: || Confirm::of(&NDI) };
 
 /// Every header that is there is one; the first is of metadata: kind 2, eight bytes of time code, and the length of a line of XML.
 fn look(_: &Opening<'_>, bytes: &[u8]) -> Look {

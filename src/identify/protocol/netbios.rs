@@ -17,7 +17,7 @@ pub static NETBIOS_NS: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Ports(&[137]),
     ask: |opening, bytes| look_names(opening, bytes, false),
-    answer: |opening, bytes| look_names(opening, bytes, true),
+    answer: Some(|opening, bytes| look_names(opening, bytes, true)),
     strength: Strength::Structure,
     reader: || Box::new(Names::default()),
 };
@@ -28,7 +28,7 @@ pub static NETBIOS_DGM: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Ports(&[138]),
     ask: look_datagram,
-    answer: look_datagram,
+    answer: None,
     strength: Strength::Structure,
     reader: || Box::new(Datagrams::default()),
 };
@@ -39,13 +39,13 @@ pub static NETBIOS_SSN: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: |_, bytes| look_session(bytes),
-    answer: |_, bytes| match bytes {
+    answer: Some(|_, bytes| match bytes {
         [0x82, 0, 0, 0, ..] => Look::Weak(0, 4, "NetBIOS positive session response"),
         [0x83, 0, 0, 1, ..] => Look::Weak(0, 4, "NetBIOS negative session response"),
         [0x84, 0, 0, 6, ..] => Look::Weak(0, 4, "NetBIOS session retarget"),
         [] | [0x82..=0x84] | [0x82..=0x84, 0] | [0x82..=0x84, 0, 0] => Look::Short,
         _ => Look::No,
-    },
+    }),
     strength: Strength::Structure,
     reader: || Box::new(Session::default()),
 };

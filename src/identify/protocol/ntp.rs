@@ -11,7 +11,7 @@ pub static NTP: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Ports(&[123]),
     ask: |opening, bytes| look(opening, bytes, &[1, 3, 5, 6, 7]),
-    answer: |opening, bytes| look(opening, bytes, &[2, 4, 6, 7]),
+    answer: Some(|opening, bytes| look(opening, bytes, &[2, 4, 6, 7])),
     strength: Strength::Structure,
     reader: || Box::new(Clock::default()),
 };

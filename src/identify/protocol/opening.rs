@@ -54,6 +54,9 @@ impl Opening<'_> {
     }
 }
 
+/// What the opening of one side looks like.
+pub type Rule = fn(&Opening<'_>, &[u8]) -> Look;
+
 /// A protocol that is told by the openings of its two sides.
 #[derive(Debug)]
 pub struct Known {
@@ -64,9 +67,9 @@ pub struct Known {
     /// What every datagram of it passes.
     pub gate: Gate,
     /// How the client opens. Where both sides open alike it is one rule by one name, as its place in memory says so: of two that read alike a compiler may make one, or not.
-    pub ask: fn(&Opening<'_>, &[u8]) -> Look,
-    /// How the server opens.
-    pub answer: fn(&Opening<'_>, &[u8]) -> Look,
+    pub ask: Rule,
+    /// How the server opens; none where both sides open alike, so that an opening does not tell whose it is.
+    pub answer: Option<Rule>,
     /// What the rules rest on.
     pub strength: Strength,
     /// Reads on.
@@ -129,12 +132,16 @@ impl Piece<'_> {
 }
 
 impl Known {
+    fn answer_rule(&self) -> Rule {
+        self.answer.unwrap_or(self.ask)
+    }
+
     fn is_symmetric(&self) -> bool {
-        std::ptr::fn_addr_eq(self.ask, self.answer)
+        self.answer.is_none()
     }
 
     fn settle(&self, opening: &Opening<'_>, client: &[u8], server: &[u8], asks: Side) -> Probe {
-        let look = |bytes: &[u8], rule: fn(&Opening<'_>, &[u8]) -> Look| {
+        let look = |bytes: &[u8], rule: Rule| {
             if bytes.is_empty() {
                 return Look::Short;
             }
@@ -146,7 +153,7 @@ impl Known {
         // What either side could have sent does not tell who is who.
         let either = || {
             let fits = |bytes: &[u8], rule| !bytes.is_empty() && look(bytes, rule) != Look::No;
-            self.is_symmetric() || (client.is_empty() || fits(client, self.answer)) && (server.is_empty() || fits(server, self.ask))
+            self.is_symmetric() || (client.is_empty() || fits(client, self.answer_rule())) && (server.is_empty() || fits(server, self.ask))
         };
         let found = |evidence, side, (offset, len, rule)| Probe::Found { evidence, hit: Hit { side, offset, len, rule }, client: (!either()).then_some(asks) };
         // Most flows are none of most protocols': one side tells.
@@ -154,7 +161,7 @@ impl Known {
         if ask == Look::No {
             return Probe::NotForUs;
         }
-        let answer = look(server, self.answer);
+        let answer = look(server, self.answer_rule());
         // And few of those that are left are told yet.
         if answer == Look::Short && ask == Look::Short {
             return if opening.complete { Probe::NotForUs } else { Probe::NeedMore };
@@ -197,7 +204,7 @@ impl Reader for Confirm {
         }
         let room = hold(&mut self.held[side], piece.bytes, limit::OPENING_TRIED);
         let opening = piece.as_opening(room < piece.bytes.len());
-        let rule = if side == 0 { self.protocol.ask } else { self.protocol.answer };
+        let rule = if side == 0 { self.protocol.ask } else { self.protocol.answer_rule() };
         match rule(&opening, if opening.transport == Transport::UDP { piece.bytes } else { &self.held[side] }) {
             Look::Yes(..) | Look::Weak(..) => self.seen[side] = true,
             Look::Short if room > 0 => return Appetite::Hungry,

@@ -17,7 +17,7 @@ pub static IRC: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: irc_ask,
-    answer: |_, bytes| match bytes {
+    answer: Some(|_, bytes| match bytes {
         [b':', rest @ ..] => {
             let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
             let word = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
@@ -36,14 +36,14 @@ pub static IRC: Known = Known {
             Some(false) => Look::No,
             None => Look::Short,
         },
-    },
+    }),
     strength: Strength::Text,
     reader: || Confirm::of(&IRC),
 };
 
 /// BGP (RFC 4271 section 4.1): sixteen bytes of ones, length, an open message.
 pub static BGP: Known =
-    Known { name: "bgp", carriers: &[Transport::TCP], gate: Gate::Any, ask: bgp, answer: bgp, strength: Strength::Magic, reader: || Confirm::of(&BGP) };
+    Known { name: "bgp", carriers: &[Transport::TCP], gate: Gate::Any, ask: bgp, answer: None, strength: Strength::Magic, reader: || Confirm::of(&BGP) };
 
 /// WS-Discovery (OASIS WS-DD 1.1): a SOAP envelope of its name space.
 pub static WSD: Known = Known {
@@ -51,7 +51,7 @@ pub static WSD: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Bytes(&[b'<'..=b'<']),
     ask: |opening, bytes| wsd(opening, bytes, &[b"Probe", b"Resolve", b"Hello", b"Bye"]),
-    answer: |opening, bytes| wsd(opening, bytes, &[b"ProbeMatches", b"ResolveMatches"]),
+    answer: Some(|opening, bytes| wsd(opening, bytes, &[b"ProbeMatches", b"ResolveMatches"])),
     strength: Strength::Text,
     reader: || Box::new(Discovery),
 };
@@ -65,11 +65,11 @@ pub static RTMP: Known = Known {
         rtmp(bytes, bytes.get(5..9).is_some_and(|zero| matches!(zero, [0, 0, 0, 0] | [9 | 10 | 0x80, 0, ..])) || opening.is_at(&[1935]))
             .weak_unless_at(opening, &[1935])
     },
-    answer: |_, bytes| match bytes {
+    answer: Some(|_, bytes| match bytes {
         [3, _, _, _, _, _, _, _, _, ..] => Look::Weak(0, 1, "RTMP handshake"),
         [3, ..] => Look::Short,
         _ => Look::No,
-    },
+    }),
     strength: Strength::Structure,
     reader: || Confirm::of(&RTMP),
 };
@@ -95,11 +95,11 @@ pub static SHARED_VARIABLES: Known = Known {
         Some(false) => Look::No,
         None => Look::Short,
     },
-    answer: |_, bytes| match opens_with(bytes, COMMANDS) {
+    answer: Some(|_, bytes| match opens_with(bytes, COMMANDS) {
         Some(true) => Look::Weak(0, 6, "Shared Variables command"),
         Some(false) => Look::No,
         None => Look::Short,
-    },
+    }),
     strength: Strength::Text,
     reader: || Box::new(Variables::default()),
 };

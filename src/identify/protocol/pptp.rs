@@ -13,7 +13,7 @@ pub static PPTP: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: |_, bytes| look(bytes, &[START_REQUEST, ECHO_REQUEST, CALL_REQUEST]),
-    answer: |_, bytes| look(bytes, &[START_REPLY, ECHO_REPLY, CALL_REPLY]),
+    answer: Some(|_, bytes| look(bytes, &[START_REPLY, ECHO_REPLY, CALL_REPLY])),
     strength: Strength::Magic,
     reader: || Exchange::of(length, message),
 };

@@ -13,7 +13,7 @@ pub static SSH: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: |_, bytes| ssh_version(bytes, "SSH client version"),
-    answer: |_, bytes| ssh_greeting(bytes),
+    answer: Some(|_, bytes| ssh_greeting(bytes)),
     strength: Strength::Magic,
     reader: || Box::new(Versions::default()),
 };
@@ -24,7 +24,7 @@ pub static TELNET: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: telnet,
-    answer: telnet,
+    answer: None,
     strength: Strength::Structure,
     reader: || Confirm::of(&TELNET),
 };
@@ -35,7 +35,7 @@ pub static RFB: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: rfb_version,
-    answer: rfb_version,
+    answer: None,
     strength: Strength::Magic,
     reader: || Box::new(Screen::default()),
 };

@@ -18,7 +18,7 @@ pub static RTCP: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Bytes(&[0x80..=0xbf]),
     ask: reports,
-    answer: reports,
+    answer: None,
     strength: Strength::Structure,
     reader: || Box::new(Media),
 };
@@ -29,7 +29,7 @@ pub static MPEGTS: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Bytes(&[0x47..=0x47]),
     ask: transport_stream,
-    answer: |_, _| Look::No,
+    answer: Some(|_, _| Look::No),
     strength: Strength::Structure,
     reader: || Box::new(Media),
 };

@@ -14,7 +14,7 @@ pub static SNMP: Known = Known {
     carriers: &[Transport::UDP, Transport::TCP],
     gate: Gate::Bytes(&[0x30..=0x30]),
     ask: |opening, bytes| look(opening, bytes, false),
-    answer: |opening, bytes| look(opening, bytes, true),
+    answer: Some(|opening, bytes| look(opening, bytes, true)),
     strength: Strength::Structure,
     reader: || Box::new(Manager::default()),
 };

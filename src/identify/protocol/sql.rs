@@ -33,11 +33,11 @@ pub static TDS: Known = Known {
         [0x10 | 0x12, 1, _, _, tail @ ..] if bytes.len() < 9 && tail.iter().take(2).all(|byte| *byte == 0) => Look::Short,
         _ => Look::No,
     },
-    answer: |_, bytes| match bytes {
+    answer: Some(|_, bytes| match bytes {
         [4, 1, a, b, _, _, _, _, ..] => Look::when(u16::from_be_bytes([*a, *b]) >= 9, 8, "TDS response").weak(),
         [4] | [4, 1, ..] => Look::Short,
         _ => Look::No,
-    },
+    }),
     strength: Strength::Structure,
     reader: || Exchange::of(tds_length, tds_message),
 };
@@ -55,12 +55,12 @@ pub static SSRP: Known = Known {
         };
         Look::when(fits, 1, "SQL Server Browser request").weak_unless_at(opening, &[1434])
     },
-    answer: |_, bytes| match bytes {
+    answer: Some(|_, bytes| match bytes {
         [5, a, b, rest @ ..] => {
             Look::when(rest.starts_with(b"ServerName;") && usize::from(u16::from_le_bytes([*a, *b])) == rest.len(), 14, "SQL Server Browser answer")
         }
         _ => Look::No,
-    },
+    }),
     strength: Strength::Structure,
     reader: || Box::new(Browser),
 };
@@ -71,7 +71,7 @@ pub static POSTGRESQL: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: postgres_start,
-    answer: |_, bytes| match bytes {
+    answer: Some(|_, bytes| match bytes {
         [b'S' | b'N' | b'G'] => Look::Weak(0, 1, "PostgreSQL answer to an encryption request"),
         [b'R', 0, 0, 0, len, ..] if *len >= 8 => Look::Weak(0, 5, "PostgreSQL authentication request"),
         [b'E', 0, 0, _, _, b'S' | b'M' | b'F', ..] => Look::Weak(0, 5, "PostgreSQL error"),
@@ -80,7 +80,7 @@ pub static POSTGRESQL: Known = Known {
         [b'S', 0x16, ..] | [b'N', b'R' | b'E', ..] => Look::Weak(0, 2, "PostgreSQL answer to an encryption request"),
         [b'R' | b'E', 0, ..] | [b'R' | b'E'] if bytes.len() < 6 => Look::Short,
         _ => Look::No,
-    },
+    }),
     strength: Strength::Magic,
     reader: || Box::new(Postgres::default()),
 };
@@ -95,7 +95,7 @@ pub static MYSQL: Known = Known {
         _ if bytes.len() < 4 => Look::Short,
         _ => Look::No,
     },
-    answer: mysql_greeting,
+    answer: Some(mysql_greeting),
     strength: Strength::Structure,
     reader: || Exchange::of(mysql_length, mysql_message),
 };
@@ -120,11 +120,11 @@ pub static ORACLE_TNS: Known = Known {
         [_, _, 0, 0, 1, ..] => Look::Short,
         _ => Look::No,
     },
-    answer: |_, bytes| match bytes {
+    answer: Some(|_, bytes| match bytes {
         [_, _, 0, 0, 2 | 4 | 5 | 11, 0, ..] => Look::Weak(0, 6, "TNS answer"),
         _ if bytes.len() < 6 => Look::Short,
         _ => Look::No,
-    },
+    }),
     strength: Strength::Structure,
     reader: || Exchange::of(tns_length, tns_message),
 };

@@ -18,7 +18,7 @@ static HANDSHAKE: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Bytes(&[0x80..=0x80]),
     ask: |_, bytes| handshake_look(bytes, false),
-    answer: |_, bytes| handshake_look(bytes, true),
+    answer: Some(|_, bytes| handshake_look(bytes, true)),
     strength: Strength::Magic,
     reader: || Box::new(Stream::default()),
 };

@@ -17,7 +17,7 @@ pub static SSDP: Known = Known {
     carriers: &[Transport::UDP],
     gate: Gate::Bytes(&[b'H'..=b'H', b'M'..=b'N', b'h'..=b'h', b'm'..=b'n']),
     ask: request,
-    answer: response,
+    answer: Some(response),
     strength: Strength::Text,
     reader: || Box::<SsdpReader>::default(),
 };

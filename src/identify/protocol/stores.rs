@@ -14,7 +14,7 @@ pub static REDIS: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: redis_ask,
-    answer: redis_answer,
+    answer: Some(redis_answer),
     strength: Strength::Structure,
     reader: || Box::new(FirstAnswer::default()),
 };
@@ -25,10 +25,10 @@ pub static MEMCACHED: Known = Known {
     carriers: &[Transport::TCP, Transport::UDP],
     gate: Gate::Zeros(&[6, 7]),
     ask: |opening, bytes| memcached_ask(after_frame(opening, bytes)),
-    answer: |opening, bytes| match memcached_answer(after_frame(opening, bytes)) {
+    answer: Some(|opening, bytes| match memcached_answer(after_frame(opening, bytes)) {
         Look::Weak(..) if opening.client.starts_with(b"version") && !bytes.starts_with(b"VERSION ") => Look::No,
         look => look,
-    },
+    }),
     strength: Strength::Structure,
     reader: || Confirm::of(&MEMCACHED),
 };
@@ -39,7 +39,7 @@ pub static MONGODB: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: |_, bytes| mongodb(bytes, &[2001, 2002, 2004, 2005, 2006, 2007, 2010, 2012, 2013], true),
-    answer: |_, bytes| mongodb(bytes, &[1, 2011, 2012, 2013], false),
+    answer: Some(|_, bytes| mongodb(bytes, &[1, 2011, 2012, 2013], false)),
     strength: Strength::Structure,
     reader: || Confirm::of(&MONGODB),
 };
@@ -50,7 +50,7 @@ pub static KAFKA: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: |opening, bytes| kafka(bytes).weak_unless_at(opening, &[9092]),
-    answer: |opening, bytes| {
+    answer: Some(|opening, bytes| {
         let mut at = Cursor::new(bytes);
         match (at.be32(), at.be32()) {
             (Some(len), Some(number)) => {
@@ -58,7 +58,7 @@ pub static KAFKA: Known = Known {
             }
             _ => Look::Short,
         }
-    },
+    }),
     strength: Strength::Structure,
     reader: || Confirm::of(&KAFKA),
 };
@@ -77,7 +77,7 @@ pub static NATS: Known = Known {
             Look::No
         }
     },
-    answer: |_, bytes| {
+    answer: Some(|_, bytes| {
         if begins(bytes, b"INFO {") {
             Look::Yes(0, 6, "NATS information")
         } else if may_begin(bytes, b"INFO {") {
@@ -85,7 +85,7 @@ pub static NATS: Known = Known {
         } else {
             Look::No
         }
-    },
+    }),
     strength: Strength::Text,
     reader: || Confirm::of(&NATS),
 };
@@ -96,12 +96,12 @@ pub static AMQP: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: amqp_header,
-    answer: |opening, bytes| match bytes {
+    answer: Some(|opening, bytes| match bytes {
         // connection.start: method frame on channel 0, class 10, method 10.
         [1, 0, 0, _, _, _, _, 0, 10, 0, 10, ..] => Look::Yes(0, 11, "AMQP connection.start"),
         [1] | [1, 0, ..] if bytes.len() < 11 => Look::Short,
         _ => amqp_header(opening, bytes),
-    },
+    }),
     strength: Strength::Magic,
     reader: || Box::new(FirstAnswer::default()),
 };

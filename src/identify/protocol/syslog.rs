@@ -12,7 +12,7 @@ pub static SYSLOG: Known = Known {
     carriers: &[Transport::UDP, Transport::TCP],
     gate: Gate::Bytes(&[b'0'..=b'9', b'<'..=b'<']),
     ask: look,
-    answer: |_, _| Look::No,
+    answer: Some(|_, _| Look::No),
     strength: Strength::Text,
     reader: || Box::new(Log),
 };

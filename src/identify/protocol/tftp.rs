@@ -23,13 +23,13 @@ pub static TFTP: Known = Known {
             Look::when(request(bytes).is_some(), 2, "TFTP request").weak_unless_at(opening, &[69])
         }
     },
-    answer: |_, bytes| match bytes {
+    answer: Some(|_, bytes| match bytes {
         [0, 3, 0, 1, data @ ..] if data.len() <= 1468 => Look::Weak(0, 4, "TFTP data block 1"),
         [0, 4, 0, 0] => Look::Weak(0, 4, "TFTP acknowledgment of a request"),
         [0, 5, 0, 0..=8, .., 0] => Look::Weak(0, 4, "TFTP error"),
         [0, 6, .., 0] => Look::Weak(0, 2, "TFTP option acknowledgment"),
         _ => Look::No,
-    },
+    }),
     strength: Strength::Structure,
     reader: || Box::new(Transfer::default()),
 };

@@ -14,7 +14,7 @@ pub static SMB: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: smb,
-    answer: smb,
+    answer: None,
     strength: Strength::Magic,
     reader: || Exchange::of(smb_length, smb_message),
 };
@@ -25,7 +25,7 @@ pub static KERBEROS: Known = Known {
     carriers: &[Transport::UDP, Transport::TCP],
     gate: Gate::Bytes(&[0x60..=0x7e]),
     ask: |opening, bytes| kerberos(opening, bytes, &[10, 12, 14], "Kerberos request"),
-    answer: |opening, bytes| kerberos(opening, bytes, &[11, 13, 15, 30], "Kerberos answer"),
+    answer: Some(|opening, bytes| kerberos(opening, bytes, &[11, 13, 15, 30], "Kerberos answer")),
     strength: Strength::Structure,
     reader: || Exchange::of(kerberos_length, kerberos_message),
 };
@@ -36,7 +36,7 @@ pub static DCERPC: Known = Known {
     carriers: &[Transport::TCP, Transport::UDP],
     gate: Gate::Bytes(&[4..=4]),
     ask: |opening, bytes| dcerpc(opening, bytes, &[11, 14, 0, 16], "DCE/RPC bind"),
-    answer: |opening, bytes| dcerpc(opening, bytes, &[12, 13, 15, 2, 3], "DCE/RPC answer"),
+    answer: Some(|opening, bytes| dcerpc(opening, bytes, &[12, 13, 15, 2, 3], "DCE/RPC answer")),
     strength: Strength::Structure,
     reader: || Exchange::of(dcerpc_length, dcerpc_message),
 };
@@ -59,11 +59,11 @@ pub static RDP: Known = Known {
         [3] | [3, 0, ..] if bytes.len() < 11 => Look::Short,
         _ => Look::No,
     },
-    answer: |_, bytes| match bytes {
+    answer: Some(|_, bytes| match bytes {
         [3, 0, 0, _, _, 0xd0, ..] => Look::Weak(0, 6, "X.224 connection confirm"),
         [3] | [3, 0, ..] if bytes.len() < 6 => Look::Short,
         _ => Look::No,
-    },
+    }),
     strength: Strength::Structure,
     reader: || Exchange::of(tpkt_length, rdp_message),
 };
@@ -74,7 +74,7 @@ pub static NFS: Known = Known {
     carriers: &[Transport::TCP, Transport::UDP],
     gate: Gate::Zeros(&[4, 5, 6]),
     ask: |opening, bytes| rpc_call(opening, bytes, |program| program == 100_003),
-    answer: rpc_reply,
+    answer: Some(rpc_reply),
     strength: Strength::Magic,
     reader: || Confirm::of(&NFS),
 };
@@ -85,7 +85,7 @@ pub static RPC: Known = Known {
     carriers: &[Transport::TCP, Transport::UDP],
     gate: Gate::Zeros(&[4, 5, 6]),
     ask: |opening, bytes| rpc_call(opening, bytes, |program| (100_000..=100_999).contains(&program) && program != 100_003),
-    answer: rpc_reply,
+    answer: Some(rpc_reply),
     strength: Strength::Magic,
     reader: || Confirm::of(&RPC),
 };

@@ -15,7 +15,7 @@ pub static XMPP: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: look,
-    answer: look,
+    answer: None,
     strength: Strength::Text,
     reader: || Box::new(Stream::default()),
 };
