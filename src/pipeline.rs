@@ -62,77 +62,110 @@ pub type OnProgress<'a> = &'a (dyn Fn(u64, Option<u64>) + Sync);
 /// # Errors
 /// No capture could be opened, or the filter is none. A capture that ends badly is reported in [`Report::files`].
 pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, SourceError> {
-    run_giving(plan, progress, &mut |judged| each(&judged))
+    let (books, mut gathered) = (Books::default(), Gathered::of(&plan));
+    let judged = judge_all(&plan, &books, progress, &mut |judged| {
+        gathered.add(&judged);
+        each(&judged);
+    })?;
+    Ok(gathered.report(&plan, &books, judged))
 }
 
-/// The same, with a thread beside this one that reads and judges while `each` is called here, for the same flows in the same order: formats that print each flow
-/// work as long on it as judging it takes.
+/// The same, with a thread beside this one that reads and judges while flows are gathered for the report and `each` is called here, for the same flows in the same
+/// order: formats that print each flow work as long on it as judging it takes.
 ///
 /// # Errors
 /// Those of [`run`].
 pub fn run_beside<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, SourceError> {
-    std::thread::scope(|scope| {
+    let (books, mut gathered) = (Books::default(), Gathered::of(&plan));
+    let judged = std::thread::scope(|scope| {
         let (sender, receiver) = crossbeam_channel::bounded::<Vec<Judged>>(BATCHES_JUDGED_AHEAD);
+        // What was taken goes back to be dropped where it was made: memory freed by another thread costs the allocator several times as much, and there.
+        let (giver, given_back) = crossbeam_channel::bounded::<Vec<Judged>>(BATCHES_JUDGED_AHEAD);
+        let (plan, books) = (&plan, &books);
         let reader = scope.spawn(move || {
-            let mut batch = Vec::new();
+            let mut batch = Vec::with_capacity(JUDGED_A_BATCH);
             // Where the taker is gone it has panicked, and its panic is the one to tell.
-            let report = run_giving(plan, progress, &mut |judged| {
+            let judged = judge_all(plan, books, progress, &mut |judged| {
                 batch.push(judged);
                 if batch.len() >= JUDGED_A_BATCH {
-                    let _ = sender.send(std::mem::replace(&mut batch, Vec::with_capacity(JUDGED_A_BATCH)));
+                    let mut next = given_back.try_recv().unwrap_or_default();
+                    next.clear();
+                    let _ = sender.send(std::mem::replace(&mut batch, next));
                 }
             });
             let _ = sender.send(batch);
-            report
+            judged
         });
-        receiver.iter().for_each(|batch| batch.iter().for_each(&mut *each));
+        for batch in &receiver {
+            for judged in &batch {
+                gathered.add(judged);
+                each(judged);
+            }
+            let _ = giver.try_send(batch);
+        }
         reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+    })?;
+    Ok(gathered.report(&plan, &books, judged))
 }
 
-fn run_giving<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(Judged)) -> Result<Report<'a>, SourceError> {
-    let books = Books::default();
-    let mut docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), &books).telling(plan.telling).with_accounts(plan.accounts));
-    let (mut digest, mut gatherer) = (Digest::default(), Gatherer::new(plan.signatures));
-    let mut judged = |judged: Judged| {
-        digest.add(&judged);
-        gatherer.add(&judged);
-        each(judged);
-    };
+/// Reads the captures and judges their flows, which are handed to `each`.
+fn judge_all<'a>(plan: &Plan<'a>, books: &'a Books, progress: OnProgress<'_>, each: &mut dyn FnMut(Judged)) -> Result<(Judge<'a>, Read), SourceError> {
+    let mut docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), books).telling(plan.telling).with_accounts(plan.accounts));
     let mut now = Timestamp::from_nanos(i64::MIN);
-    let read = read_all(&plan, &books, progress, &mut |flows, names, neighbours| {
+    let read = read_all(plan, books, progress, &mut |flows, names, neighbours| {
         names.iter().for_each(|(ip, name)| books.record_name(*ip, name));
         neighbours.iter().for_each(|neighbour| docket.meet(neighbour));
         // The flows of a round are the same for any number of shards, and so is their latest moment.
         now = flows.iter().map(|identified| identified.flow.last).max().map_or(now, |last| now.max(last));
         books.settle(now);
-        flows.drain(..).for_each(|identified| docket.hear(identified, &mut judged));
+        flows.drain(..).for_each(|identified| docket.hear(identified, each));
     })?;
     for (number, interface) in (0..).zip(&read.interfaces) {
         docket.capture_lost(number, interface.dropped.unwrap_or(0));
     }
-    let judge = docket.close(&mut judged);
-    let losses = Losses { names_and_promises: books.lost(), findings: gatherer.dropped(), ..read.losses };
-    let coverage_by_role = gatherer.coverage_by_role(&judge);
-    let (findings, coverage) = gatherer.finish(&judge);
-    Ok(Report {
-        signatures: plan.signatures,
-        site: judge.site().name.clone(),
-        products: judge.site().products.clone(),
-        files: read.files,
-        interfaces: read.interfaces,
-        span: read.span,
-        wire_bytes: read.wire_bytes,
-        digest,
-        findings,
-        coverage,
-        coverage_by_role,
-        visibility: judge.visibility(),
-        shown: judge.shown(),
-        losses,
-        live: None,
-        interrupted: plan.stop.load(Ordering::Relaxed),
-    })
+    Ok((docket.close(each), read))
+}
+
+/// What is gathered of judged flows for the report.
+struct Gathered<'a> {
+    digest: Digest,
+    gatherer: Gatherer<'a>,
+}
+
+impl<'a> Gathered<'a> {
+    fn of(plan: &Plan<'a>) -> Self {
+        Self { digest: Digest::default(), gatherer: Gatherer::new(plan.signatures) }
+    }
+
+    fn add(&mut self, judged: &Judged) {
+        self.digest.add(judged);
+        self.gatherer.add(judged);
+    }
+
+    fn report(self, plan: &Plan<'a>, books: &Books, (judge, read): (Judge<'_>, Read)) -> Report<'a> {
+        let Self { digest, gatherer } = self;
+        let losses = Losses { names_and_promises: books.lost(), findings: gatherer.dropped(), ..read.losses };
+        let coverage_by_role = gatherer.coverage_by_role(&judge);
+        let (findings, coverage) = gatherer.finish(&judge);
+        Report {
+            signatures: plan.signatures,
+            site: judge.site().name.clone(),
+            products: judge.site().products.clone(),
+            files: read.files,
+            interfaces: read.interfaces,
+            span: read.span,
+            wire_bytes: read.wire_bytes,
+            digest,
+            findings,
+            coverage,
+            coverage_by_role,
+            visibility: judge.visibility(),
+            shown: judge.shown(),
+            losses,
+            live: None,
+            interrupted: plan.stop.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// What reading yields besides flows, over all shards.
