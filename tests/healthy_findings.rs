@@ -1,7 +1,7 @@
 //! What is told of the shared captures, which are ordinary traffic of other people, where somebody gives their hosts the roles of products: every finding of
 //! medium or higher severity is listed in `tests/data/healthy-findings.tsv`, with why a careful reader of the packets would not call it wrong.
 //!
-//! Each was read beside its packets once. The test fails where one is told that is not listed, or one that is listed is not told any more:
+//! They were read beside their packets, those of one kind with one reason. The test fails where one is told that is not listed, or one that is listed is not told any more:
 //! `cargo test --test healthy_findings -- --nocapture` prints the rows that differ, `+` and `-` before them. Without any role nothing of the kind is told.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]

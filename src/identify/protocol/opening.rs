@@ -66,7 +66,7 @@ pub struct Known {
     pub carriers: &'static [Transport],
     /// What every datagram of it passes.
     pub gate: Gate,
-    /// How the client opens. Where both sides open alike it is one rule by one name, as its place in memory says so: of two that read alike a compiler may make one, or not.
+    /// How the client opens.
     pub ask: Rule,
     /// How the server opens; none where both sides open alike, so that an opening does not tell whose it is.
     pub answer: Option<Rule>,
