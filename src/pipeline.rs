@@ -6,6 +6,7 @@
 //! once every shard has passed it. So the report does not depend on the number of workers.
 
 pub mod recent;
+mod shards;
 pub mod stretch;
 #[cfg(test)]
 mod tests;
@@ -15,15 +16,15 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::{Receiver, Sender};
 use smallvec::SmallVec;
 
+use self::shards::Back;
 use crate::capture::{self, Captures, Filter, Frame, Progress, Source, SourceError};
 use crate::decode::{self, Packet};
 use crate::flow::{self, FlowTable, Neighbour, Shard};
 use crate::identify::{Books, Identified, Identifier};
 use crate::judge::{Docket, Gatherer, Judge, Judged, Site, Telling, put_in_order};
-use crate::limit::{BATCH, BATCHES_JUDGED_AHEAD, FRAGMENT_BYTES, JUDGED_A_BATCH, LIVE_FLOW_BYTES, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE, ROUNDS_AHEAD};
+use crate::limit::{BATCH, BATCHES_JUDGED_AHEAD, FRAGMENT_BYTES, JUDGED_A_BATCH, LIVE_FLOW_BYTES, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE};
 use crate::report::{Digest, Losses, Report};
 use crate::signature::Signatures;
 use crate::time::Timestamp;
@@ -63,15 +64,16 @@ pub type OnProgress<'a> = &'a (dyn Fn(u64, Option<u64>) + Sync);
 /// No capture could be opened, or the filter is none. A capture that ends badly is reported in [`Report::files`].
 pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, SourceError> {
     let (books, mut gathered) = (Books::default(), Gathered::of(&plan));
-    let judged = judge_all(&plan, &books, progress, &mut |judged| {
+    let judged = judge_all(&plan, &books, false, progress, &mut |judged, back| {
         gathered.add(&judged);
         each(&judged);
+        back.give(judged);
     })?;
     Ok(gathered.report(&plan, &books, judged))
 }
 
-/// The same, with a thread beside this one that reads and judges while flows are gathered for the report and `each` is called here, for the same flows in the same
-/// order: formats that print each flow work as long on it as judging it takes.
+/// The same on three threads at least: some read, one judges, and here flows are gathered for the report and `each` is called, for the same flows in the same
+/// order. Formats that print each flow work long on it; so nobody waits for them.
 ///
 /// # Errors
 /// Those of [`run`].
@@ -79,17 +81,16 @@ pub fn run_beside<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn F
     let (books, mut gathered) = (Books::default(), Gathered::of(&plan));
     let judged = std::thread::scope(|scope| {
         let (sender, receiver) = crossbeam_channel::bounded::<Vec<Judged>>(BATCHES_JUDGED_AHEAD);
-        // What was taken goes back to be dropped where it was made: memory freed by another thread costs the allocator several times as much, and there.
         let (giver, given_back) = crossbeam_channel::bounded::<Vec<Judged>>(BATCHES_JUDGED_AHEAD);
         let (plan, books) = (&plan, &books);
-        let reader = scope.spawn(move || {
+        let judging = scope.spawn(move || {
             let mut batch = Vec::with_capacity(JUDGED_A_BATCH);
             // Where the taker is gone it has panicked, and its panic is the one to tell.
-            let judged = judge_all(plan, books, progress, &mut |judged| {
+            let judged = judge_all(plan, books, true, progress, &mut |judged, back| {
                 batch.push(judged);
                 if batch.len() >= JUDGED_A_BATCH {
                     let mut next = given_back.try_recv().unwrap_or_default();
-                    next.clear();
+                    next.drain(..).for_each(|judged| back.give(judged));
                     let _ = sender.send(std::mem::replace(&mut batch, next));
                 }
             });
@@ -103,27 +104,33 @@ pub fn run_beside<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn F
             }
             let _ = giver.try_send(batch);
         }
-        reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        judging.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
     Ok(gathered.report(&plan, &books, judged))
 }
 
-/// Reads the captures and judges their flows, which are handed to `each`.
-fn judge_all<'a>(plan: &Plan<'a>, books: &'a Books, progress: OnProgress<'_>, each: &mut dyn FnMut(Judged)) -> Result<(Judge<'a>, Read), SourceError> {
+/// Reads the captures, on other threads where `beside` says so, and judges their flows, which are handed to `each` with the way back to whoever made them.
+fn judge_all<'a>(
+    plan: &Plan<'a>,
+    books: &'a Books,
+    beside: bool,
+    progress: OnProgress<'_>,
+    each: &mut dyn FnMut(Judged, &mut Back),
+) -> Result<(Judge<'a>, Read), SourceError> {
     let mut docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), books).telling(plan.telling).with_accounts(plan.accounts));
     let mut now = Timestamp::from_nanos(i64::MIN);
-    let read = read_all(plan, books, progress, &mut |flows, names, neighbours| {
+    let read = read_all(plan, books, beside, progress, &mut |flows, names, neighbours, back| {
         names.iter().for_each(|(ip, name)| books.record_name(*ip, name));
         neighbours.iter().for_each(|neighbour| docket.meet(neighbour));
         // The flows of a round are the same for any number of shards, and so is their latest moment.
         now = flows.iter().map(|identified| identified.flow.last).max().map_or(now, |last| now.max(last));
         books.settle(now);
-        flows.drain(..).for_each(|identified| docket.hear(identified, each));
+        flows.drain(..).for_each(|identified| docket.hear(identified, &mut |judged| each(judged, back)));
     })?;
     for (number, interface) in (0..).zip(&read.interfaces) {
         docket.capture_lost(number, interface.dropped.unwrap_or(0));
     }
-    Ok((docket.close(each), read))
+    Ok((docket.close(&mut |judged| each(judged, &mut Back::default())), read))
 }
 
 /// What is gathered of judged flows for the report.
@@ -178,71 +185,20 @@ struct Read {
     losses: Losses,
 }
 
-/// What ended within one round of frames, in order of first packets, names that the capture itself records, and what was said of neighbours.
-type Round = (Vec<Box<Identified>>, Vec<(IpAddr, String)>, Vec<Neighbour>);
+/// Takes the flows that ended in each round, of all shards together, the names, what was said of neighbours, and the way back for flows that were judged. It empties
+/// the list and leaves it its room: some hundred kilobytes, given back and asked for again round after round, would keep the allocator and the kernel busy.
+type Sink<'a> = &'a mut dyn FnMut(&mut Vec<Box<Identified>>, &[(IpAddr, String)], &[Neighbour], &mut Back);
 
-/// Takes the flows that ended in each round, of all shards together, the names, and what was said of neighbours. It empties the list and leaves it its room: some hundred kilobytes, given
-/// back and asked for again round after round, would keep the allocator and the kernel busy.
-type Sink<'a> = &'a mut dyn FnMut(&mut Vec<Box<Identified>>, &[(IpAddr, String)], &[Neighbour]);
-
-/// Reads with as many workers as help: one, where the captures can be read only once or are compressed.
-fn read_all(plan: &Plan<'_>, books: &Books, progress: OnProgress<'_>, sink: Sink<'_>) -> Result<Read, SourceError> {
+/// Reads with as many workers as help: one, where the captures can be read only once or are compressed. That one is this thread, unless it is to be one `beside`.
+fn read_all(plan: &Plan<'_>, books: &Books, beside: bool, progress: OnProgress<'_>, sink: Sink<'_>) -> Result<Read, SourceError> {
     let first = open(plan)?;
     let shards = if first.is_cheap_to_read_again() { plan.workers.max(1) } else { 1 };
-    if shards == 1 {
-        return Ok(read_shard(plan, books, first, Shard::ALL, progress, sink));
+    if shards == 1 && !beside {
+        let mut nowhere = Back::default();
+        return Ok(read_shard(plan, books, first, Shard::ALL, progress, &mut |flows, names, neighbours| sink(flows, names, neighbours, &mut nowhere)));
     }
     let others = (1..shards).map(|_| open(plan)).collect::<Result<Vec<_>, _>>()?;
-    std::thread::scope(|scope| {
-        let mut rounds = Vec::with_capacity(shards);
-        let mut workers = Vec::with_capacity(shards);
-        for (number, source) in std::iter::once(first).chain(others).enumerate() {
-            let (sender, receiver) = crossbeam_channel::bounded(ROUNDS_AHEAD);
-            rounds.push(receiver);
-            let told: OnProgress<'_> = if number == 0 { progress } else { &|_, _| {} };
-            workers.push(scope.spawn(move || {
-                read_shard(plan, books, source, Shard { number, of: shards }, told, &mut |flows, names, neighbours| {
-                    hand_over(&sender, flows, names, neighbours);
-                })
-            }));
-        }
-        take_rounds(&rounds, sink);
-        let mut all = Read::default();
-        for (number, worker) in workers.into_iter().enumerate() {
-            let read = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            match number {
-                0 => all = read,
-                _ => all.losses.merge(read.losses),
-            }
-        }
-        Ok(all)
-    })
-}
-
-/// Where the taker is gone it has panicked, and its panic is the one to tell.
-fn hand_over(sender: &Sender<Round>, flows: &mut Vec<Box<Identified>>, names: &[(IpAddr, String)], neighbours: &[Neighbour]) {
-    let _ = sender.send((std::mem::take(flows), names.to_vec(), neighbours.to_vec()));
-}
-
-/// Takes one round of every shard after the other, and hands its flows on as if one shard had had them all. All have the same number of rounds, unless
-/// reading was ended early.
-fn take_rounds(shards: &[Receiver<Round>], sink: Sink<'_>) {
-    let mut flows = Vec::new();
-    loop {
-        let rounds: Vec<Round> = shards.iter().filter_map(|shard| shard.recv().ok()).collect();
-        if rounds.is_empty() {
-            return;
-        }
-        let (mut names, mut neighbours) = (Vec::new(), Vec::new());
-        for (its_flows, its_names, its_neighbours) in rounds {
-            flows.extend(its_flows);
-            names.extend(its_names);
-            neighbours.extend(its_neighbours);
-        }
-        put_in_order(&mut flows);
-        neighbours.sort_by_key(Neighbour::order);
-        sink(&mut flows, &names, &neighbours);
-    }
+    Ok(shards::read(plan, books, std::iter::once(first).chain(others).collect(), progress, sink))
 }
 
 fn open(plan: &Plan<'_>) -> Result<Captures, SourceError> {
@@ -250,8 +206,11 @@ fn open(plan: &Plan<'_>) -> Result<Captures, SourceError> {
     capture::open(plan.captures, capture::Options { filter })
 }
 
+/// Takes what ended in a round of one shard, as a [`Sink`] does that of all.
+type Ended<'a> = &'a mut dyn FnMut(&mut Vec<Box<Identified>>, &[(IpAddr, String)], &[Neighbour]);
+
 /// One worker's way through the captures. What is counted of files and frames is the same for every shard; the first one's is kept.
-fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard, progress: OnProgress<'_>, sink: Sink<'_>) -> Read {
+fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard, progress: OnProgress<'_>, sink: Ended<'_>) -> Read {
     let mut read = Read::default();
     let share = share_of(plan.memory, shard.of);
     let mut table = FlowTable::new(settings_of(share, &plan.flows)).sharing(shard);
@@ -314,7 +273,7 @@ fn push(frames: &[Frame<'_>], table: &mut FlowTable, identifier: &mut Identifier
 }
 
 /// Hands on what ended and what was said of neighbours since the last round.
-fn hand_on(identifier: &mut Identifier<'_>, names: &[(IpAddr, String)], sink: Sink<'_>) {
+fn hand_on(identifier: &mut Identifier<'_>, names: &[(IpAddr, String)], sink: Ended<'_>) {
     let mut neighbours = std::mem::take(identifier.neighbours());
     neighbours.sort_by_key(Neighbour::order);
     let flows = identifier.ended();

@@ -131,6 +131,11 @@ impl Shard {
     pub fn keeps(self, packet: &Packet<'_>) -> bool {
         self.of <= 1 || shard_of(packet, self.of) == self.number
     }
+
+    /// The number of the one that keeps what these two say to each other.
+    pub fn of_pair(one: IpAddr, other: IpAddr, shards: usize) -> usize {
+        (pair_hash(one, other) >> 16) as usize % shards.max(1)
+    }
 }
 
 /// Which of `shards` tables a packet belongs to: by its address pair, an ICMP error by the pair it quotes. So a control flow and its data flows,
@@ -138,7 +143,7 @@ impl Shard {
 fn shard_of(packet: &Packet<'_>, shards: usize) -> usize {
     let Content::Ip(Ip { source, destination, .. }, _) = packet.content else { return 0 };
     let (source, destination) = quote_of(packet).map_or((source, destination), |quote| (quote.source, quote.destination));
-    (pair_hash(source, destination) >> 16) as usize % shards.max(1)
+    Shard::of_pair(source, destination, shards)
 }
 
 /// The two numbers that stand for ports in an ICMP flow, and whether answers belong to it: type and counterpart type, else type and code
