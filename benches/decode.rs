@@ -43,7 +43,7 @@ fn one_by_one(bencher: Bencher<'_, '_>) {
 }
 
 fn frame(place: usize, bytes: &[u8], wire_len: u32) -> Frame<'_> {
-    let id = FrameId { file: 0, number: place as u64 + 1 };
+    let id = FrameId::new(0, place as u64 + 1);
     Frame { id, interface: 0, link: LinkType::ETHERNET, time: Timestamp::from_nanos(0), wire_len, bytes }
 }
 

@@ -69,7 +69,7 @@ impl Maker {
         };
         let ip = Ip { source, destination, ttl: 64, ident: 0, len: 540, transport: self.transport, fragment: None, dont_fragment: true };
         Packet {
-            frame: FrameId { file: 0, number: self.packets },
+            frame: FrameId::new(0, self.packets),
             interface: 0,
             time: Timestamp::from_parts(1_000, 0) + Duration::from_micros(self.packets),
             mac: None,

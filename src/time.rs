@@ -3,6 +3,7 @@
 //! Nothing here reads a clock. The wall clock belongs to live capture alone.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
@@ -11,18 +12,25 @@ use serde::{Serialize, Serializer};
 /// A moment of packet time, in nanoseconds since the Unix epoch (UTC, no leap seconds, as pcap files count).
 ///
 /// Covers the years 1677 to 2262; a capture that stamps beyond them is held at the edge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(
+    /// The nanoseconds with their sign bit turned over, which keeps their order. The first of all moments is left out: so one that may be missing takes no more
+    /// room than one that is there, and every live flow has some of these.
+    NonZeroU64,
+);
 
 impl Timestamp {
     /// The moment `nanos` nanoseconds after the epoch.
     pub const fn from_nanos(nanos: i64) -> Self {
-        Self(nanos)
+        match NonZeroU64::new(nanos as u64 ^ SIGN) {
+            Some(turned) => Self(turned),
+            None => Self(NonZeroU64::MIN),
+        }
     }
 
     /// Seconds and nanoseconds after the epoch, held at the edge of the range.
     pub const fn from_parts(seconds: i64, nanos: i64) -> Self {
-        Self(seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(nanos))
+        Self::from_nanos(seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(nanos))
     }
 
     /// Midnight (UTC) of a day of the Gregorian calendar, the first month and day being 1; none where there is no such month, or the day is beyond 31.
@@ -35,20 +43,20 @@ impl Timestamp {
 
     /// Nanoseconds since the epoch.
     pub const fn nanos(self) -> i64 {
-        self.0
+        (self.0.get() ^ SIGN) as i64
     }
 
     /// Seconds since the epoch with nine fractional digits, as Wireshark prints `frame.time_epoch`: `1795222228.704927000`.
     pub fn epoch(self) -> String {
-        let nanos = self.0.unsigned_abs();
-        let sign = if self.0 < 0 { "-" } else { "" };
+        let nanos = self.nanos().unsigned_abs();
+        let sign = if self.nanos() < 0 { "-" } else { "" };
         format!("{sign}{}.{:09}", nanos / NANOS_PER_SECOND.unsigned_abs(), nanos % NANOS_PER_SECOND.unsigned_abs())
     }
 
     /// RFC 3339 in UTC with nine fractional digits, as it is displayed: for records, which have some of these for each flow.
     pub fn rfc3339(self) -> Rfc3339 {
         // Six numbers formatted one by one take as long as judging a flow. Years have four digits, as the range says.
-        let (seconds, nanos) = (self.0.div_euclid(NANOS_PER_SECOND), self.0.rem_euclid(NANOS_PER_SECOND) as u32);
+        let (seconds, nanos) = (self.nanos().div_euclid(NANOS_PER_SECOND), self.nanos().rem_euclid(NANOS_PER_SECOND) as u32);
         let (year, month, day) = civil_from_days(seconds.div_euclid(SECONDS_PER_DAY));
         let second = seconds.rem_euclid(SECONDS_PER_DAY) as u32;
         let mut text = *b"0000-00-00T00:00:00.000000000Z";
@@ -72,8 +80,21 @@ impl Timestamp {
 
     /// The same in nanoseconds, for what is asked of every packet: a [`Duration`] is made by a division.
     pub const fn nanos_since(self, earlier: Self) -> u64 {
-        let nanos = self.0.saturating_sub(earlier.0);
+        let nanos = self.nanos().saturating_sub(earlier.nanos());
         if nanos < 0 { 0 } else { nanos as u64 }
+    }
+}
+
+impl Default for Timestamp {
+    /// The epoch.
+    fn default() -> Self {
+        Self::from_nanos(0)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timestamp").field(&self.nanos()).finish()
     }
 }
 
@@ -87,7 +108,7 @@ impl Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, length: Duration) -> Self {
-        Self(self.0.saturating_add(nanos(length)))
+        Self::from_nanos(self.nanos().saturating_add(nanos(length)))
     }
 }
 
@@ -95,7 +116,7 @@ impl Sub<Duration> for Timestamp {
     type Output = Self;
 
     fn sub(self, length: Duration) -> Self {
-        Self(self.0.saturating_sub(nanos(length)))
+        Self::from_nanos(self.nanos().saturating_sub(nanos(length)))
     }
 }
 
@@ -148,6 +169,7 @@ const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
+const SIGN: u64 = 1 << 63;
 const SECONDS_PER_DAY: i64 = 86_400;
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ fn overlapping_files_interleave_and_rotated_ones_follow_one_another() {
     let paths =
         [file(folder.path(), "c", &pcap(&[20, 21])), file(folder.path(), "a", &pcapng(&[1, 3, 5, 10])), file(folder.path(), "b", &gzip(&pcap(&[2, 3, 4, 11])))];
     let read = read(&paths);
-    let order: Vec<(i64, u32, u64)> = read.frames.iter().map(|(id, time, _)| (time.nanos() / 1_000_000_000, id.file, id.number)).collect();
+    let order: Vec<(i64, u32, u64)> = read.frames.iter().map(|(id, time, _)| (time.nanos() / 1_000_000_000, id.file(), id.number())).collect();
     // At second 3 the file given first comes first.
     let expected = [(1, 1, 1), (2, 2, 1), (3, 1, 2), (3, 2, 2), (4, 2, 3), (5, 1, 3), (10, 1, 4), (11, 2, 4), (20, 0, 1), (21, 0, 2)];
     assert_eq!(order, expected);
@@ -186,7 +186,7 @@ fn more_overlapping_files_than_may_be_open_are_read_in_order_all_the_same() {
 fn frames_out_of_order_are_lent_as_they_lie_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let mut captures = capture::open(&[file(folder.path(), "a", &pcap(&[5, 3, 4, 4, 9]))], Options::default()).unwrap();
-    let numbers: Vec<u64> = drain(&mut captures).frames.iter().map(|(id, ..)| id.number).collect();
+    let numbers: Vec<u64> = drain(&mut captures).frames.iter().map(|(id, ..)| id.number()).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
     assert_eq!(captures.files()[0].out_of_order, 1);
 }
@@ -218,7 +218,7 @@ fn one_bad_file_among_good_ones_is_told_and_the_others_are_read() {
     ];
     let mut captures = capture::open(&paths, Options::default()).unwrap();
     let read = drain(&mut captures);
-    assert_eq!(read.frames.iter().map(|(id, ..)| (id.file, id.number)).collect::<Vec<_>>(), [(0, 1), (2, 1), (0, 2)]);
+    assert_eq!(read.frames.iter().map(|(id, ..)| (id.file(), id.number())).collect::<Vec<_>>(), [(0, 1), (2, 1), (0, 2)]);
     let whose: Vec<&str> = read.errors.iter().map(|error| error.path.rsplit('/').next().unwrap()).collect();
     assert_eq!(whose, ["missing", "text", "cut"]);
     let kept: Vec<bool> = captures.files().iter().map(|about| about.error.is_some()).collect();
@@ -259,7 +259,7 @@ fn refused_frames_keep_their_numbers_and_are_counted() {
     // The frames are one byte: 0, 1, 2.
     let filter = Some(Filter::compile("ether[0] != 1").unwrap());
     let mut captures = capture::open(&[path], Options { filter }).unwrap();
-    let numbers: Vec<u64> = drain(&mut captures).frames.iter().map(|(id, ..)| id.number).collect();
+    let numbers: Vec<u64> = drain(&mut captures).frames.iter().map(|(id, ..)| id.number()).collect();
     assert_eq!(numbers, [1, 3]);
     assert_eq!((captures.files()[0].frames, captures.files()[0].filtered), (3, 1));
 }

@@ -140,7 +140,7 @@ fn plain_ethernet_frames_agree_with_etherparse() {
                 compared += 1;
                 if want != have {
                     differ += 1;
-                    println!("{file} {}: etherparse {want:?}, here {have:?} {:?}", frame.id.number, packet.fault);
+                    println!("{file} {}: etherparse {want:?}, here {have:?} {:?}", frame.id.number(), packet.fault);
                 }
             }
         };

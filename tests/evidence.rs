@@ -193,18 +193,18 @@ fn what_cannot_be_read_twice_or_would_be_overwritten_is_refused_before_anything_
 #[test]
 fn a_capture_that_was_replaced_since_gives_no_evidence() {
     let (_, source) = read(&fixture("demo"));
-    let wanted = BTreeSet::from([FrameId { file: 0, number: 3 }]);
+    let wanted = BTreeSet::from([FrameId::new(0, 3)]);
     let take = |name: &str, wanted: &BTreeSet<FrameId>| {
         let mut taken = Vec::new();
         let answer = excerpt(&[fixture(name)], source.files(), wanted, &mut |frame, _, _| {
-            taken.push(frame.id.number);
+            taken.push(frame.id.number());
             Ok(())
         });
         (taken, answer)
     };
     assert!(matches!(take("demo", &wanted), (taken, Ok(())) if taken == [3]));
     assert!(matches!(take("ntp", &wanted), (taken, Err(ExcerptError::Source(error))) if taken.is_empty() && error.what.contains("has changed")));
-    let beyond = BTreeSet::from([FrameId { file: 0, number: 1_000_000 }]);
+    let beyond = BTreeSet::from([FrameId::new(0, 1_000_000)]);
     assert!(matches!(take("demo", &beyond), (_, Err(ExcerptError::Source(error))) if error.what.contains("has changed")));
 }
 

@@ -73,7 +73,7 @@ fn run(kind: Kind, round: usize) -> Vec<Box<Identified>> {
             .map(|bytes| {
                 number += 1;
                 let time = Timestamp::from_nanos(1_700_000_000_000_000_000 + i64::from(number) * 1000);
-                Frame { id: FrameId { file: 0, number: u64::from(number) }, interface: 0, link: LinkType::IPV4, time, wire_len: bytes.len() as u32, bytes }
+                Frame { id: FrameId::new(0, u64::from(number)), interface: 0, link: LinkType::IPV4, time, wire_len: bytes.len() as u32, bytes }
             })
             .collect();
         for batch in frames.chunks(portbook::limit::BATCH) {

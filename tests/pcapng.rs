@@ -71,7 +71,7 @@ impl File {
         loop {
             let step = captures.read(&mut |batch| {
                 frames.extend(
-                    batch.iter().map(|frame| (frame.id.number, frame.interface, frame.link, frame.time.to_string(), frame.bytes.to_vec(), frame.wire_len)),
+                    batch.iter().map(|frame| (frame.id.number(), frame.interface, frame.link, frame.time.to_string(), frame.bytes.to_vec(), frame.wire_len)),
                 );
             });
             names.extend(captures.take_names());

@@ -128,7 +128,7 @@ impl Wire {
         let mut identifier = Identifier::new(&books);
         let mut table = FlowTable::new(Settings::default());
         for (number, (time, bytes)) in (1..).zip(&self.frames) {
-            let id = FrameId { file: 0, number };
+            let id = FrameId::new(0, number);
             let frame = Frame { id, interface: 0, link: LinkType::IPV4, time: *time, wire_len: bytes.len() as u32, bytes };
             let mut packets = Vec::new();
             decode_batch(&[frame], &mut packets);

@@ -42,8 +42,8 @@ pub fn lend(bytes: &[u8], each: &mut dyn FnMut(&Frame<'_>)) -> u64 {
         let step = captures.read(&mut |batch| {
             for frame in batch {
                 assert!(frame.bytes.len() <= FRAME_BYTES as usize && frame.bytes.len() as u64 <= u64::from(frame.wire_len), "{frame:?}");
-                assert!(frame.id.number > last, "frame numbers rise");
-                last = frame.id.number;
+                assert!(frame.id.number() > last, "frame numbers rise");
+                last = frame.id.number();
                 frames += 1;
                 held += frame.bytes.len() as u64;
                 each(frame);
@@ -126,7 +126,7 @@ fn frames_of(link: LinkType, mut rest: &[u8]) -> Vec<Frame<'_>> {
         time = Timestamp::from_nanos(time.nanos() + (1_i64 << (*passed % 38)));
         let number = frames.len() as u64 + 1;
         // What the input lacks of a frame is what a snap length cut off.
-        frames.push(Frame { id: FrameId { file: 0, number }, interface: 0, link, time, wire_len: len as u32, bytes });
+        frames.push(Frame { id: FrameId::new(0, number), interface: 0, link, time, wire_len: len as u32, bytes });
         rest = after;
         if frames.len() == MOST_FRAMES {
             break;

@@ -334,7 +334,7 @@ impl Captures {
                     break Some(record.time);
                 }
                 batch.push(Frame {
-                    id: FrameId { file, number: record.number },
+                    id: FrameId::new(file, record.number),
                     interface: reader.interfaces.get(record.interface as usize).copied().unwrap_or_default(),
                     link: reader.declared().get(record.interface as usize).map_or(super::LinkType::NULL, |declared| declared.link),
                     time: record.time,

@@ -55,7 +55,7 @@ pub fn excerpt(
     }
     match left.first() {
         None => Ok(()),
-        Some(frame) => Err(ExcerptError::Source(changed(before.get(frame.file as usize).map_or("?", |file| &file.path)))),
+        Some(frame) => Err(ExcerptError::Source(changed(before.get(frame.file() as usize).map_or("?", |file| &file.path)))),
     }
 }
 
@@ -83,7 +83,7 @@ impl Kept {
 
 /// Where a frame is from, if that file is still the one that it was.
 fn place_of<'c>(captures: &'c Captures, before: &[CaptureFile], kept: &Kept) -> Result<(&'c Interface, &'c CaptureFile), SourceError> {
-    let place = kept.id.file as usize;
+    let place = kept.id.file() as usize;
     let (file, known) = (captures.files().get(place), before.get(place));
     let same = file.zip(known).filter(|(file, known)| (&file.path, file.first) == (&known.path, known.first)).map(|(file, _)| file);
     same.and_then(|file| Some((captures.interfaces().get(kept.interface as usize)?, file))).ok_or_else(|| changed(known.map_or("?", |known| &known.path)))

@@ -23,6 +23,7 @@ pub mod write;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 
 pub use self::captures::{Captures, Options, open};
 pub use self::excerpt::{ExcerptError, excerpt, only_once};
@@ -47,13 +48,49 @@ pub struct Frame<'a> {
 }
 
 /// Names a frame in evidence: the capture file, in the order given, and the number Wireshark shows in that file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FrameId {
+/// Ordered by file, then by number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameId(
+    /// One more than the number in its lower 48 bits and the file in the upper 16: every live flow has several of these. A run takes no more files than 16 bits
+    /// count, and a file of 2^48 frames is larger than any disk.
+    NonZeroU64,
+);
+
+impl FrameId {
+    /// The frame with a number (1 for the first of its file) in a file (an index into [`Source::files`]). What cannot be counted is held at the greatest that can.
+    pub const fn new(file: u32, number: u64) -> Self {
+        let file = if file > u16::MAX as u32 { u16::MAX as u64 } else { file as u64 };
+        let number = if number < NUMBERS { number } else { NUMBERS };
+        Self(NonZeroU64::MIN.saturating_add(file << NUMBER_BITS | number))
+    }
+
     /// Index into [`Source::files`].
-    pub file: u32,
+    pub const fn file(self) -> u32 {
+        ((self.0.get() - 1) >> NUMBER_BITS) as u32
+    }
+
     /// 1 for the first frame of its file.
-    pub number: u64,
+    pub const fn number(self) -> u64 {
+        (self.0.get() - 1) & NUMBERS
+    }
 }
+
+impl Default for FrameId {
+    /// No frame: the one before the first.
+    fn default() -> Self {
+        Self::new(0, 0)
+    }
+}
+
+impl fmt::Debug for FrameId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameId").field("file", &self.file()).field("number", &self.number()).finish()
+    }
+}
+
+/// Bits of a frame's number in a [`FrameId`].
+const NUMBER_BITS: u32 = 48;
+const NUMBERS: u64 = (1 << NUMBER_BITS) - 1;
 
 /// A link-layer header type as pcap files write it (tcpdump.org, "Link-layer header types"), not the host's DLT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -16,9 +16,8 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(super) struct Lone {
     time: Timestamp,
-    number: u64,
+    frame: FrameId,
     ends: Ends,
-    file: u32,
     interface: u32,
     ident: u32,
     sequence: u32,
@@ -59,14 +58,13 @@ impl Lone {
             _ => return None,
         };
         let Tcp { source, destination, sequence, acknowledgment, flags, window, header_len, mss, window_scale } = tcp;
-        let (Packet { time, interface, vlan, tunnel, mac, .. }, FrameId { file, number }) = (*packet, packet.frame);
+        let Packet { frame, time, interface, vlan, tunnel, mac, .. } = *packet;
         let Ip { ident, ttl, dont_fragment, .. } = ip;
         let len = u16::try_from(ip.len).ok()?;
         Some(Self {
             time,
-            number,
+            frame,
             ends,
-            file,
             interface,
             ident,
             sequence,
@@ -92,7 +90,7 @@ impl Lone {
         let (ip, tcp) = (self.ip(), self.tcp());
         let Self { time, interface, vlan, tunnel, mac, .. } = *self;
         let packet = Packet {
-            frame: self.frame(),
+            frame: self.frame,
             interface,
             time,
             mac,
@@ -126,11 +124,7 @@ impl Lone {
 
     /// When it was captured, and where, by which flows are put in order.
     pub fn order(&self) -> (Timestamp, FrameId) {
-        (self.time, self.frame())
-    }
-
-    fn frame(&self) -> FrameId {
-        FrameId { file: self.file, number: self.number }
+        (self.time, self.frame)
     }
 
     fn keyed(&self) -> Keyed {

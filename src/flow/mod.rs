@@ -310,16 +310,13 @@ pub struct TcpStory {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
     time: Timestamp,
-    /// One more than the frame's number, and above its lower 48 bits the file: a run takes no more files than 16 bits count.
-    place: NonZeroU64,
+    frame: FrameId,
 }
 
 impl Moment {
     /// That moment.
     pub const fn new(time: Timestamp, frame: FrameId) -> Self {
-        let file = if frame.file > u16::MAX as u32 { u16::MAX as u64 } else { frame.file as u64 };
-        let number = if frame.number < NUMBERS { frame.number } else { NUMBERS };
-        Self { time, place: NonZeroU64::MIN.saturating_add(file << NUMBER_BITS | number) }
+        Self { time, frame }
     }
 
     /// When.
@@ -329,14 +326,9 @@ impl Moment {
 
     /// Where.
     pub const fn frame(self) -> FrameId {
-        let place = self.place.get() - 1;
-        FrameId { file: (place >> NUMBER_BITS) as u32, number: place & NUMBERS }
+        self.frame
     }
 }
-
-/// Bits of a [`Moment`]'s frame number: a capture of 18 petabytes has no more frames.
-const NUMBER_BITS: u32 = 48;
-const NUMBERS: u64 = (1 << NUMBER_BITS) - 1;
 
 /// A payload segment that is not acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -489,7 +489,7 @@ fn a_packet_far_behind_the_others_finds_the_same_in_any_number_of_shards() {
     let late: Vec<_> = all.packets.iter().flat_map(|packet| [*packet, Packet { time: packet.time + std::time::Duration::from_secs(20), ..*packet }]).collect();
     all.packets.extend(late);
     for (packet, number) in all.packets.iter_mut().zip(1..) {
-        packet.frame.number = number;
+        packet.frame = FrameId::new(0, number);
     }
     let one = format!("{:#?}", all.run_sharded(1));
     for shards in [2, 3, 8] {

@@ -60,7 +60,7 @@ impl Trace {
         self.packets.extend(other.packets);
         self.packets.sort_by_key(|packet| packet.time);
         for (packet, number) in self.packets.iter_mut().zip(1..) {
-            packet.frame.number = number;
+            packet.frame = FrameId::new(0, number);
         }
     }
 
@@ -72,7 +72,7 @@ impl Trace {
         let ident = self.packets.len() as u32 + 7;
         let ip = Ip { source, destination, ttl, ident, len: 40 + payload_len, transport, fragment: None, dont_fragment: true };
         self.packets.push(Packet {
-            frame: FrameId { file: 0, number: self.packets.len() as u64 + 1 },
+            frame: FrameId::new(0, self.packets.len() as u64 + 1),
             interface: 0,
             time: self.time,
             mac: None,

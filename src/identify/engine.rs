@@ -6,15 +6,12 @@ mod tests;
 
 use std::mem;
 
-use smallvec::SmallVec;
-use thin_vec::ThinVec;
-
 use crate::capture::FrameId;
 use crate::flow::{Data, Direction, Flow, Neighbour, Observer, Parties, Slot, Want};
 use crate::identify::evidence::Recognised;
 use crate::identify::gather::{Gathered, Setting};
 use crate::identify::protocol::{Appetite, Piece, Reader, Said};
-use crate::identify::{Begun, Books, Evidence, Fact, Identified, Match};
+use crate::identify::{Books, Fact, Identified, Spoken};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::time::Timestamp;
@@ -96,9 +93,9 @@ impl Observer for Identifier<'_> {
 
     fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want {
         let Some(place) = self.flows.get_mut(slot.0 as usize) else { return Want::Nothing };
-        let live = place.get_or_insert_with(|| Box::new(Live { details: self.details, ..Live::default() }));
-        let want = live.take(parties, data, &mut Desk { books: self.books, said: &mut self.said });
-        self.facts_dropped += u64::from(mem::take(&mut live.dropped));
+        let live = place.get_or_insert_default();
+        let mut desk = Desk { books: self.books, said: &mut self.said, dropped: &mut self.facts_dropped, details: self.details };
+        let want = live.take(parties, data, &mut desk);
         // What it held before is given back first: the budget counts what is there now.
         self.budget += mem::replace(&mut live.held, u32::try_from(live.stage.held()).unwrap_or(u32::MAX)) as usize;
         let Some(left) = self.budget.checked_sub(live.held as usize) else {
@@ -114,7 +111,10 @@ impl Observer for Identifier<'_> {
         let live = self.flows.get_mut(slot.0 as usize).and_then(Option::take);
         self.budget += live.as_ref().map_or(0, |live| live.held as usize);
         self.closed.push(match live {
-            Some(live) => live.conclude(flow, &mut Desk { books: self.books, said: &mut self.said }, &mut self.facts_dropped),
+            Some(live) => {
+                let mut desk = Desk { books: self.books, said: &mut self.said, dropped: &mut self.facts_dropped, details: self.details };
+                live.conclude(flow, &mut desk)
+            }
             None => Box::new(Identified::unknown(flow)),
         });
     }
@@ -131,22 +131,18 @@ pub(super) struct Desk<'a> {
     books: &'a Books,
     /// Of the present piece; empty between pieces.
     said: &'a mut Vec<Fact>,
+    /// Facts that found no room.
+    dropped: &'a mut u64,
+    /// Whether details are stated.
+    details: bool,
 }
 
-/// What is known of a flow that sent payload. Its table never swaps the ends of a live flow; content may, at the end.
+/// A flow that sent payload. Its table never swaps the ends of a live flow; content may, at the end.
 #[derive(Default)]
 struct Live {
     stage: Stage,
-    /// One is all that most flows have.
-    layers: SmallVec<[&'static str; 1]>,
-    evidence: Evidence,
-    matches: SmallVec<[Match; 1]>,
-    facts: ThinVec<Fact>,
-    /// The latest answer beyond the facts kept.
-    last_answer: Option<Box<Fact>>,
-    /// How often a request was sent again.
-    retries: u32,
-    opening: [Begun; 2],
+    /// What it showed so far, which goes on to the judge. Behind the facts that are kept of any flow lies the latest answer that found no room among them.
+    spoken: Box<Spoken>,
     /// Where the present protocol begins in each side's stream.
     base: [u32; 2],
     /// How far the present protocol's reader has come in each side's stream.
@@ -156,11 +152,8 @@ struct Live {
     /// Pieces so far, as far as they count.
     pieces: u8,
     midstream: bool,
-    /// Whether details are stated.
-    details: bool,
     /// Bytes that the stage held after the last piece.
     held: u32,
-    dropped: u16,
 }
 
 #[derive(Default)]
@@ -199,13 +192,12 @@ impl Live {
             let piece = Piece { from, bytes, offset, missing, time, frame, ends: setting.ends, transport: setting.transport };
             self.feed(piece, Setting { midstream: self.midstream, ..setting }, desk);
         }
-        let silent = self.opening.iter().any(|opening| opening.is_empty()) && usize::from(self.pieces) < limit::PIECES_TRIED;
+        let silent = self.spoken.opening.iter().any(|opening| opening.is_empty()) && usize::from(self.pieces) < limit::PIECES_TRIED;
         if !matches!(self.stage, Stage::Done) || silent {
             return Want::More;
         }
         // Nothing more will be said of it while it lives, which may be hours.
-        self.facts.shrink_to_fit();
-        self.matches.shrink_to_fit();
+        self.spoken.shrink();
         Want::Nothing
     }
 
@@ -215,7 +207,7 @@ impl Live {
     }
 
     fn keep_opening(&mut self, from: Side, bytes: &[u8], offset: u64) {
-        let kept = &mut self.opening[from as usize];
+        let kept = &mut self.spoken.opening[from as usize];
         if offset == kept.len() as u64 {
             let room = kept.remaining_capacity().min(bytes.len());
             let _ = kept.try_extend_from_slice(&bytes[..room]);
@@ -322,9 +314,10 @@ impl Live {
         let Recognised { protocol, evidence, mut hit, client } = found;
         hit.offset = hit.offset.saturating_add(self.base[hit.side as usize]);
         self.read_to = [0; 2];
-        self.layers.push(protocol.name());
-        self.matches.push(hit.at(frame));
-        self.evidence = if self.layers.len() == 1 { evidence } else { self.evidence.max(evidence) };
+        let spoken = &mut *self.spoken;
+        spoken.protocol.push(protocol.name());
+        spoken.matches.push(hit.at(frame));
+        spoken.evidence = if spoken.protocol.len() == 1 { evidence } else { spoken.evidence.max(evidence) };
         self.client = self.client.or(client);
         protocol.reader()
     }
@@ -333,7 +326,7 @@ impl Live {
         self.stage = match appetite {
             Appetite::Hungry => Stage::Read(reader),
             Appetite::Full => Stage::Done,
-            Appetite::HandOver { client, server } if self.layers.len() < limit::LAYERS => {
+            Appetite::HandOver { client, server } if self.spoken.protocol.len() < limit::LAYERS => {
                 let further = |base: u32, by: u64| u64::from(base).checked_add(by).and_then(|base| u32::try_from(base).ok());
                 match (further(self.base[0], client), further(self.base[1], server)) {
                     (Some(client), Some(server)) => {
@@ -350,7 +343,7 @@ impl Live {
 
     /// Lets a reader speak and keeps what it says.
     fn listen<T>(&mut self, at: &Piece<'_>, desk: &mut Desk<'_>, speak: impl FnOnce(&mut Said<'_>) -> T) -> T {
-        let result = speak(&mut Said { facts: desk.said, evidence: &mut self.evidence, wants_details: self.details });
+        let result = speak(&mut Said { facts: desk.said, evidence: &mut self.spoken.evidence, wants_details: desk.details });
         // Most pieces say nothing.
         if !desk.said.is_empty() {
             self.keep_facts(desk, at.ends, (at.time, at.frame));
@@ -359,45 +352,33 @@ impl Live {
     }
 
     fn keep_facts(&mut self, desk: &mut Desk<'_>, ends: (Endpoint, Endpoint), (time, frame): (Timestamp, FrameId)) {
-        let Desk { books, said } = desk;
+        let Desk { books, said, dropped, .. } = desk;
+        let spoken = &mut *self.spoken;
         for (n, fact) in (0u32..).zip(said.drain(..)) {
             books.learn(&fact, ends, (time, frame, n.saturating_mul(STAMPS_A_FACT)));
             match fact {
                 Fact::Inner(name) => {
-                    if !self.layers.contains(&name) && self.layers.len() < limit::LAYERS {
-                        self.layers.push(name);
+                    if !spoken.protocol.contains(&name) && spoken.protocol.len() < limit::LAYERS {
+                        spoken.protocol.push(name);
                     }
                 }
-                fact if self.is_known(&fact) => {}
-                fact if self.facts.len() >= limit::FACTS_KEPT => self.pass_over(fact),
+                fact if spoken.knows(&fact) => {}
+                fact if spoken.facts.len() >= limit::FACTS_KEPT => **dropped += u64::from(!spoken.finds_last_place(fact)),
                 fact => {
                     if let Fact::Speaks { client } = fact {
                         self.client = Some(client);
                     }
                     // A flow states two or three: room for more would be most of what it holds.
-                    if self.facts.len() == self.facts.capacity() {
-                        self.facts.reserve_exact(self.facts.len().max(2));
+                    if spoken.facts.len() == spoken.facts.capacity() {
+                        spoken.facts.reserve_exact(spoken.facts.len().max(2));
                     }
-                    self.facts.push(fact);
+                    spoken.facts.push(fact);
                 }
             }
         }
     }
 
-    /// A fact that finds no room. The latest answer has a place of its own: how a long dialogue ended must not be lost for how it began.
-    fn pass_over(&mut self, fact: Fact) {
-        let is_answer = matches!(fact, Fact::Answer { .. });
-        let lost = if is_answer { self.last_answer.replace(Box::new(fact)).is_some() } else { true };
-        self.dropped = self.dropped.saturating_add(u16::from(lost));
-    }
-
-    /// Whether the same was stated before; a request sent again is counted.
-    fn is_known(&mut self, fact: &Fact) -> bool {
-        self.retries = self.retries.saturating_add(u32::from(*fact == Fact::Retry));
-        self.facts.contains(fact)
-    }
-
-    fn conclude(mut self, mut flow: Flow, desk: &mut Desk<'_>, dropped: &mut u64) -> Box<Identified> {
+    fn conclude(mut self, mut flow: Flow, desk: &mut Desk<'_>) -> Box<Identified> {
         let setting = self.setting(&flow.parties());
         let stage = mem::take(&mut self.stage);
         if let Stage::Unknown(mut gathered) = stage {
@@ -407,25 +388,23 @@ impl Live {
             self.stage = stage;
         }
         if let Stage::Read(reader) = mem::take(&mut self.stage) {
-            reader.finish(&mut Said { facts: desk.said, evidence: &mut self.evidence, wants_details: self.details });
+            reader.finish(&mut Said { facts: desk.said, evidence: &mut self.spoken.evidence, wants_details: desk.details });
             self.keep_facts(desk, setting.ends, (flow.last, flow.last_frame));
         }
-        *dropped += u64::from(self.dropped);
-        let Self { layers: mut protocol, evidence, mut matches, mut facts, last_answer, retries, opening, client, midstream, .. } = self;
-        let evidence = if midstream { evidence.lowered() } else { evidence };
+        let Self { mut spoken, client, midstream, .. } = self;
+        if midstream {
+            spoken.evidence = spoken.evidence.lowered();
+        }
         let turn = client == Some(Side::Server) && flow.direction != Direction::Certain;
         if client.is_some() && flow.direction == Direction::Unknown {
             flow.direction = Direction::Likely;
         }
-        facts.extend(last_answer.map(|last| *last));
         // Where no opening tells, the judge weighs other flows and ports; content is better than these.
         let speaks = client.filter(|_| flow.direction != Direction::Certain).map(|client| Fact::Speaks { client });
-        facts.extend(speaks.filter(|speaks| !facts.contains(speaks)));
-        // Held until the last packet of the capture: room that was kept for more is given back.
-        protocol.shrink_to_fit();
-        matches.shrink_to_fit();
-        facts.shrink_to_fit();
-        let mut identified = Box::new(Identified { flow, protocol, evidence, matches, facts, retries, announced: None, opening });
+        spoken.facts.extend(speaks.filter(|speaks| !spoken.facts.contains(speaks)));
+        // It waits for its judgement.
+        spoken.shrink();
+        let mut identified = Box::new(Identified { flow, spoken, announced: None });
         if turn {
             identified.turn();
         }
@@ -436,17 +415,38 @@ impl Live {
 impl Identified {
     /// A flow that showed no payload.
     fn unknown(flow: Flow) -> Self {
-        let opening = Default::default();
-        Self {
-            flow,
-            protocol: SmallVec::new(),
-            evidence: Evidence::None,
-            matches: SmallVec::new(),
-            facts: ThinVec::new(),
-            retries: 0,
-            announced: None,
-            opening,
+        Self { flow, spoken: Box::default(), announced: None }
+    }
+}
+
+impl Spoken {
+    /// Whether the same was stated before; a request sent again is counted.
+    fn knows(&mut self, fact: &Fact) -> bool {
+        self.retries = self.retries.saturating_add(u32::from(*fact == Fact::Retry));
+        self.facts.iter().take(limit::FACTS_KEPT).any(|known| known == fact)
+    }
+
+    /// Whether a fact that finds no room among those that are kept is an answer, and takes the last place of all, the first to do so: how a long dialogue ended must not
+    /// be lost for how it began, so the latest answer has that place.
+    fn finds_last_place(&mut self, fact: Fact) -> bool {
+        let is_answer = matches!(fact, Fact::Answer { .. });
+        match self.facts.get_mut(limit::FACTS_KEPT) {
+            Some(last) if is_answer => *last = fact,
+            None if is_answer => {
+                self.facts.reserve_exact(1);
+                self.facts.push(fact);
+                return true;
+            }
+            _ => {}
         }
+        false
+    }
+
+    /// Gives back what room was kept for more.
+    fn shrink(&mut self) {
+        self.protocol.shrink_to_fit();
+        self.matches.shrink_to_fit();
+        self.facts.shrink_to_fit();
     }
 }
 

@@ -175,14 +175,14 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     }
 }
 
-const LAST_FRAME: FrameId = FrameId { file: u32::MAX, number: u64::MAX };
+const LAST_FRAME: FrameId = FrameId::new(u32::MAX, u64::MAX);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn stamp(second: i64, number: u64) -> Stamp {
-        (Timestamp::from_parts(second, 0), FrameId { file: 0, number }, 0)
+        (Timestamp::from_parts(second, 0), FrameId::new(0, number), 0)
     }
 
     fn read(ledger: &Ledger<u8, u64>, key: u8, second: i64) -> Vec<u64> {

@@ -18,6 +18,7 @@ pub use books::Books;
 pub use engine::Identifier;
 
 use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
@@ -31,10 +32,21 @@ use crate::signature::PromiseKind;
 use crate::time::Timestamp;
 
 /// A flow whose bytes were looked at. Sides are those of [`Flow`] as it stands here: content may have swapped them.
+///
+/// What it speaks is read as if it lay here: `identified.protocol`.
 #[derive(Clone, Debug)]
 pub struct Identified {
     /// The flow.
     pub flow: Flow,
+    /// What its bytes showed, gathered while it lived: a block of its own, so that it changes hands as it is.
+    pub spoken: Box<Spoken>,
+    /// The promise that announced this flow, if one did.
+    pub announced: Option<Box<Promise>>,
+}
+
+/// What the bytes of a flow showed.
+#[derive(Clone, Debug, Default)]
+pub struct Spoken {
     /// Protocols, outermost first; empty where nothing was recognised.
     pub protocol: SmallVec<[&'static str; 1]>,
     /// Why we believe it.
@@ -45,10 +57,22 @@ pub struct Identified {
     pub facts: ThinVec<Fact>,
     /// How often a [`Fact::Retry`] was stated: requests sent again.
     pub retries: u32,
-    /// The promise that announced this flow, if one did.
-    pub announced: Option<Box<Promise>>,
     /// First payload bytes of client and server, at most [`limit::OPENING_KEPT`](crate::limit::OPENING_KEPT) each, for people to look at.
     pub opening: [Begun; 2],
+}
+
+impl Deref for Identified {
+    type Target = Spoken;
+
+    fn deref(&self) -> &Spoken {
+        &self.spoken
+    }
+}
+
+impl DerefMut for Identified {
+    fn deref_mut(&mut self) -> &mut Spoken {
+        &mut self.spoken
+    }
 }
 
 impl Identified {

@@ -136,7 +136,7 @@ mod tests {
     fn book(entries: &[Said<'_>]) -> Names {
         let names = Names::new();
         for (n, (second, address, client, said, ttl)) in (1..).zip(entries) {
-            let stamp = (Timestamp::from_parts(*second, 0), FrameId { file: 0, number: n }, 0);
+            let stamp = (Timestamp::from_parts(*second, 0), FrameId::new(0, n), 0);
             let client = client.map(|ip| ip.parse().unwrap());
             let said = said.iter().map(|name| Box::from(*name)).collect();
             names.heard(&[address.parse().unwrap()], said, NameSource::Dns, client, Duration::from_secs(*ttl), stamp);

@@ -60,7 +60,7 @@ mod tests {
 
     fn book(client: Option<&str>) -> Promises {
         let (promises, made) = (Promises::new(), Timestamp::from_parts(100, 0));
-        let (client, frame) = (client.map(|ip| ip.parse().unwrap()), FrameId { file: 0, number: 7 });
+        let (client, frame) = (client.map(|ip| ip.parse().unwrap()), FrameId::new(0, 7));
         let parent = (end("10.0.0.1:40000"), end("10.0.0.2:21"));
         let (server, lasts) = (end("10.0.0.2:20001"), Duration::from_secs(60));
         let promise = Promise {
@@ -83,7 +83,7 @@ mod tests {
     fn s51_a_promise_holds_for_its_client_its_endpoint_and_its_time() {
         let promises = book(Some("10.0.0.1"));
         let of = |client: &str, server, second| promises.of(Transport::TCP, client.parse().unwrap(), end(server), Timestamp::from_parts(second, 0));
-        assert_eq!(of("10.0.0.1", "10.0.0.2:20001", 160).map(|promise| promise.frame.number), Some(7));
+        assert_eq!(of("10.0.0.1", "10.0.0.2:20001", 160).map(|promise| promise.frame.number()), Some(7));
         assert_eq!(of("10.0.0.1", "10.0.0.2:20001", 161), None);
         assert_eq!(of("10.0.0.1", "10.0.0.2:20001", 99), None);
         assert_eq!(of("10.0.0.1", "10.0.0.2:20002", 110), None);
@@ -95,7 +95,7 @@ mod tests {
     fn where_the_port_could_not_be_read_any_port_of_that_host_may_be_meant() {
         let (promises, made) = (book(Some("10.0.0.1")), Timestamp::from_parts(90, 0));
         let known = promises.of(Transport::TCP, "10.0.0.1".parse().unwrap(), end("10.0.0.2:20001"), Timestamp::from_parts(110, 0)).unwrap();
-        promises.add(Promise { server: end("10.0.0.2:0"), made, ..known }, (made, FrameId { file: 0, number: 6 }, 0));
+        promises.add(Promise { server: end("10.0.0.2:0"), made, ..known }, (made, FrameId::new(0, 6), 0));
         let of = |client: &str, server| promises.of(Transport::TCP, client.parse().unwrap(), end(server), Timestamp::from_parts(110, 0));
         assert_eq!(of("10.0.0.1", "10.0.0.2:20002").map(|promise| promise.is_hidden()), Some(true));
         assert_eq!(of("10.0.0.1", "10.0.0.2:20001").map(|promise| promise.is_hidden()), Some(false));

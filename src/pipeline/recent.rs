@@ -118,7 +118,7 @@ impl Shelves {
 
 impl Shelf {
     fn put(&mut self, kept: Kept) {
-        let place = kept.id.file as usize;
+        let place = kept.id.file() as usize;
         if place >= self.interfaces.len() {
             self.interfaces.resize_with(place + 1, VecDeque::new);
         }
@@ -138,8 +138,8 @@ impl Shelf {
     }
 
     fn get(&self, id: FrameId) -> Option<&Kept> {
-        let packets = self.interfaces.get(id.file as usize)?;
-        packets.binary_search_by_key(&id.number, |kept| kept.id.number).ok().and_then(|place| packets.get(place))
+        let packets = self.interfaces.get(id.file() as usize)?;
+        packets.binary_search_by_key(&id.number(), |kept| kept.id.number()).ok().and_then(|place| packets.get(place))
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn keep(recent: &Recent, number: u64, bytes: &[u8]) -> FrameId {
-        let (id, time) = (FrameId { file: 0, number }, Timestamp::from_parts(number as i64 / 1_000, 0));
+        let (id, time) = (FrameId::new(0, number), Timestamp::from_parts(number as i64 / 1_000, 0));
         let frame = Frame { id, interface: 0, link: LinkType::ETHERNET, time, wire_len: bytes.len() as u32, bytes };
         recent.keep(0, &[frame]);
         id
@@ -193,10 +193,10 @@ mod tests {
         for number in 3..20_000 {
             keep(&recent, number, &frame_of(Some(0), 40_001, 1_400));
         }
-        let last = FrameId { file: 0, number: 19_999 };
+        let last = FrameId::new(0, 19_999);
         assert_eq!([syn, asked, last].map(|id| recent.get(id).map(|kept| kept.id)), [Some(syn), Some(asked), Some(last)]);
         // Of the download itself the first packets and the latest ones are there.
-        let kept = (3..20_000).filter(|number| recent.get(FrameId { file: 0, number: *number }).is_some()).count();
+        let kept = (3..20_000).filter(|number| recent.get(FrameId::new(0, *number)).is_some()).count();
         assert!((300..800).contains(&kept), "{kept}");
     }
 
@@ -205,7 +205,7 @@ mod tests {
         let recent = Recent::of(2, 1 << 20);
         let bytes = frame_of(None, 50_000, 30);
         let frame = |file, number| Frame {
-            id: FrameId { file, number },
+            id: FrameId::new(file, number),
             interface: file,
             link: LinkType::ETHERNET,
             time: Timestamp::from_parts(number as i64, 0),
@@ -216,9 +216,9 @@ mod tests {
             recent.keep(worker, &[frame(file, number)]);
         }
         for (file, number) in [(0, 1), (0, 2), (0, 3), (1, 1), (1, 4)] {
-            let kept = recent.get(FrameId { file, number }).unwrap();
+            let kept = recent.get(FrameId::new(file, number)).unwrap();
             assert_eq!((&*kept.bytes, kept.wire_len), (&*bytes, 99));
         }
-        assert_eq!(recent.get(FrameId { file: 1, number: 2 }), None);
+        assert_eq!(recent.get(FrameId::new(1, 2)), None);
     }
 }

@@ -33,7 +33,7 @@ fn flows_where_the_clock_is_stepped(step: i64, is_corrected: bool) -> Vec<Box<Id
         if second % 10 == 0 {
             let (number, bytes) = (second / 10, datagram(second / 10));
             let time = if is_corrected { clock.of_packet(wall) } else { now };
-            let id = FrameId { file: 0, number: number as u64 + 1 };
+            let id = FrameId::new(0, number as u64 + 1);
             let frame = Frame { id, interface: 0, link: LinkType::ETHERNET, time, wire_len: bytes.len() as u32, bytes: &bytes };
             push(&[frame], &mut table, &mut identifier);
         }

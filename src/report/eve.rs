@@ -58,7 +58,7 @@ impl Writer for Events<'_> {
         for finding in &report.findings {
             for occurrence in &finding.occurrences {
                 self.counted.alerts += 1;
-                let ends = Ends { pcap_cnt: Some(occurrence.frame.number), ..Ends::of(&occurrence.id, occurrence.parties) };
+                let ends = Ends { pcap_cnt: Some(occurrence.frame.number()), ..Ends::of(&occurrence.id, occurrence.parties) };
                 let body = AlertBody::new(finding, occurrence, report);
                 let number = Mark::new(&occurrence.id, occurrence.first).number();
                 self.line.write(self.out, &Event::new("alert", (number, occurrence.first), &ends, body), b"\n")?;
@@ -302,7 +302,7 @@ impl<'a> AlertBody<'a> {
                     portbook_service: finding.service.map(|id| service_name(report.signatures, id)).into_iter().collect(),
                 },
             },
-            pcap_filename: report.files.get(occurrence.frame.file as usize).map(|_| file_name(&report.files, occurrence.frame)),
+            pcap_filename: report.files.get(occurrence.frame.file() as usize).map(|_| file_name(&report.files, occurrence.frame)),
             portbook: Told {
                 finding: &finding.id,
                 flows: finding.flows,

@@ -32,7 +32,7 @@ pub fn write<W: io::Write>(report: &Report<'_>, captures: &[PathBuf], to: W) -> 
                 number
             }
         };
-        let from = format!("frame {} of {}", frame.id.number, file.path);
+        let from = format!("frame {} of {}", frame.id.number(), file.path);
         let said: Vec<String> = shows.get(&frame.id).into_iter().flatten().map(|shows| format!("{shows} | {}", shown(&from))).collect();
         let said: Vec<&str> = said.iter().map(String::as_str).collect();
         writer.frame(number, frame.time, frame.wire_len, frame.bytes, &said)

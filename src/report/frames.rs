@@ -28,15 +28,16 @@ impl FramesRecord {
     /// The frames of a judged flow.
     pub fn new(judged: &Judged) -> Self {
         let flow = &judged.identified.flow;
-        let (FrameId { file, number: first }, last) = (flow.first_frame, flow.last_frame);
-        let strays = judged.cited.iter().any(|frame| frame.file != file);
+        let (first, last) = (flow.first_frame, flow.last_frame);
+        let file = first.file();
+        let strays = judged.cited.iter().any(|frame| frame.file() != file);
         Self {
             file,
-            first,
-            last: last.number,
-            cited: judged.cited.iter().map(|frame| frame.number).collect(),
-            last_file: (last.file != file).then_some(last.file),
-            cited_files: judged.cited.iter().map(|frame| frame.file).filter(|_| strays).collect(),
+            first: first.number(),
+            last: last.number(),
+            cited: judged.cited.iter().map(|frame| frame.number()).collect(),
+            last_file: (last.file() != file).then_some(last.file()),
+            cited_files: judged.cited.iter().map(|frame| frame.file()).filter(|_| strays).collect(),
         }
     }
 }
@@ -52,7 +53,7 @@ pub struct CitedFrame<'a> {
 impl<'a> CitedFrame<'a> {
     /// The frame of one of these captures.
     pub fn new(captures: &'a [CaptureFile], frame: FrameId) -> Self {
-        Self { file: file_name(captures, frame), number: frame.number }
+        Self { file: file_name(captures, frame), number: frame.number() }
     }
 }
 
@@ -60,19 +61,19 @@ impl<'a> CitedFrame<'a> {
 pub fn numbers(captures: &[CaptureFile], cited: &[FrameId]) -> String {
     let mut files: BTreeMap<u32, Vec<String>> = BTreeMap::new();
     for frame in cited {
-        files.entry(frame.file).or_default().push(frame.number.to_string());
+        files.entry(frame.file()).or_default().push(frame.number().to_string());
     }
     let one = captures.len() == 1;
     let part = |(file, numbers): (u32, Vec<String>)| {
         let numbers = numbers.join(", ");
-        if one { numbers } else { format!("{numbers} of {}", file_name(captures, FrameId { file, number: 0 })) }
+        if one { numbers } else { format!("{numbers} of {}", file_name(captures, FrameId::new(file, 0))) }
     };
     files.into_iter().map(part).collect::<Vec<_>>().join("; ")
 }
 
 /// Path of the file a frame is in.
 pub fn file_name(files: &[CaptureFile], frame: FrameId) -> &str {
-    files.get(frame.file as usize).map_or("?", |file| &file.path)
+    files.get(frame.file() as usize).map_or("?", |file| &file.path)
 }
 
 fn is_zero(file: &u32) -> bool {

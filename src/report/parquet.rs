@@ -179,7 +179,7 @@ impl Cells for Rows {
     fn frames(&mut self, captures: &[CaptureFile], frames: &[FrameId]) {
         self.list(frames.iter().map(|frame| file_name(captures, *frame)), "");
         if let Some(column) = self.column() {
-            column.list(frames, |frame, column| column.push(frame.number));
+            column.list(frames, |frame, column| column.push(frame.number()));
         }
     }
 

@@ -101,8 +101,8 @@ impl<'a> RoleRecord<'a> {
     fn new(shown: &'a Shown, signatures: &'a Signatures) -> Self {
         let Shown { role, by, what, confidence, counts, version, frame } = shown;
         let role = role_name(signatures, *role).unwrap_or_default();
-        let (version, confidence, file) = (version.as_deref(), *confidence, frame.file);
-        Self { ip: None, role, by, shows: what, version, confidence, judged: *counts, file, frame: frame.number }
+        let (version, confidence, file) = (version.as_deref(), *confidence, frame.file());
+        Self { ip: None, role, by, shows: what, version, confidence, judged: *counts, file, frame: frame.number() }
     }
 }
 
@@ -254,8 +254,8 @@ impl AnnouncedRecord {
             client: client.to_string(),
             server: server.to_string(),
             transport: promise.over.to_string(),
-            file: promise.frame.file,
-            frame: promise.frame.number,
+            file: promise.frame.file(),
+            frame: promise.frame.number(),
             time: promise.made.to_string(),
             hidden: promise.is_hidden(),
         }
@@ -272,8 +272,8 @@ impl MatchRecord {
             offset: found.offset,
             bytes: found.len,
             rule: found.rule,
-            file: found.frame.file,
-            frame: found.frame.number,
+            file: found.frame.file(),
+            frame: found.frame.number(),
             hex,
             midstream,
         }

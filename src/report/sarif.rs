@@ -144,8 +144,8 @@ fn result(finding: &Finding, (rule, place): (&str, usize), report: &Report<'_>) 
 fn location(frame: FrameId, report: &Report<'_>) -> Value {
     let uri = uri(file_name(&report.files, frame));
     json!({
-        "physicalLocation": { "artifactLocation": { "uri": uri, "index": frame.file }, "region": { "startLine": frame.number.max(1) } },
-        "message": { "text": format!("frame {}", frame.number) },
+        "physicalLocation": { "artifactLocation": { "uri": uri, "index": frame.file() }, "region": { "startLine": frame.number().max(1) } },
+        "message": { "text": format!("frame {}", frame.number()) },
     })
 }
 

@@ -84,7 +84,7 @@ pub(super) fn write_flow(judged: &Judged, signatures: &Signatures, row: &mut imp
     row.word(&judged.confidence);
     row.maybe(judged.cause.as_ref().map(|cause| cause.rule));
     row.maybe(judged.cause.as_ref().map(|cause| cause.says.as_str()));
-    for number in [u64::from(flow.first_frame.file), flow.first_frame.number, flow.last_frame.number] {
+    for number in [u64::from(flow.first_frame.file()), flow.first_frame.number(), flow.last_frame.number()] {
         row.number(number);
     }
     row.end()

@@ -23,7 +23,7 @@ pub fn read(path: &Path) -> (Vec<Taken>, Captures) {
     let mut taken = Vec::new();
     while captures.read(&mut |frames| {
         taken.extend(frames.iter().map(|frame| Taken {
-            number: frame.id.number,
+            number: frame.id.number(),
             time: frame.time,
             link: frame.link,
             wire_len: frame.wire_len,

@@ -81,16 +81,16 @@ impl Evidence {
         if self.writer.below().len >= EVIDENCE_BYTES {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has {} MiB, and is not let grow further", EVIDENCE_BYTES >> 20)));
         }
-        let name = report.files.get(kept.id.file as usize).map_or("?", |file| &file.path);
-        let number = match self.interfaces.get(&(kept.id.file, kept.link.0)) {
+        let name = report.files.get(kept.id.file() as usize).map_or("?", |file| &file.path);
+        let number = match self.interfaces.get(&(kept.id.file(), kept.link.0)) {
             Some(number) => *number,
             None => {
                 let number = self.writer.interface(kept.link, 0, Some(name))?;
-                self.interfaces.insert((kept.id.file, kept.link.0), number);
+                self.interfaces.insert((kept.id.file(), kept.link.0), number);
                 number
             }
         };
-        let from = format!("frame {} of {name}", kept.id.number);
+        let from = format!("frame {} of {name}", kept.id.number());
         let said: Vec<String> = says.iter().map(|says| format!("finding {says} | {}", shown(&from))).collect();
         let said: Vec<&str> = said.iter().map(String::as_str).collect();
         self.writer.frame(number, kept.time, kept.wire_len, &kept.bytes, &said)

@@ -210,7 +210,7 @@ impl Source for Live {
         }
         for records in self.records.chunks(BATCH) {
             let frames = records.iter().map(|record| Frame {
-                id: FrameId { file: record.tap, number: record.number },
+                id: FrameId::new(record.tap, record.number),
                 interface: record.tap,
                 link: record.link,
                 time: record.time,

@@ -17,7 +17,7 @@ fn decoded(link: u16, bytes: &[u8]) -> Packet<'_> {
 
 /// The frame, of which the first `captured` bytes were captured.
 fn cut(link: u16, bytes: &[u8], captured: usize) -> Packet<'_> {
-    let id = FrameId { file: 0, number: 1 };
+    let id = FrameId::new(0, 1);
     let frame = Frame { id, interface: 0, link: LinkType(link), time: Timestamp::default(), wire_len: bytes.len() as u32, bytes: &bytes[..captured] };
     decode(&frame)
 }

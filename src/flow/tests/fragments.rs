@@ -15,7 +15,7 @@ fn fragment(ident: u32, place: usize, number: u64) -> Packet<'static> {
     let (source, destination) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
     let ip = Ip { source, destination, ttl: 64, ident, len: 28, transport: Transport::UDP, fragment, dont_fragment: false };
     Packet {
-        frame: FrameId { file: 0, number },
+        frame: FrameId::new(0, number),
         interface: 0,
         time: Timestamp::from_parts(1_000, number as i64),
         mac: None,

@@ -50,7 +50,7 @@ fn flows_of_shard(frames: &[Vec<u8>], shard: Shard) -> (Seen, Counts) {
     let mut table = FlowTable::new(Settings::default()).sharing(shard);
     let mut seen = Seen::default();
     for (number, bytes) in (1..).zip(frames) {
-        let (id, time) = (FrameId { file: 0, number }, Timestamp::from_nanos(number as i64 * 1_000));
+        let (id, time) = (FrameId::new(0, number), Timestamp::from_nanos(number as i64 * 1_000));
         let frame = Frame { id, interface: 0, link: LinkType::IPV4, time, wire_len: bytes.len() as u32, bytes };
         table.push(&[decode(&frame)], &mut seen);
     }

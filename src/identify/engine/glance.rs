@@ -10,8 +10,8 @@ impl Identifier<'_> {
     pub fn glance(&self, slot: Slot, flow: Flow) -> Box<Identified> {
         match self.flows.get(slot.0 as usize).and_then(Option::as_ref) {
             Some(live) => {
-                let mut desk = Desk { books: self.books, said: &mut Vec::new() };
-                live.as_it_stands(&flow, &mut desk).conclude(flow, &mut desk, &mut 0)
+                let mut desk = Desk { books: self.books, said: &mut Vec::new(), dropped: &mut 0, details: self.details };
+                live.as_it_stands(&flow, &mut desk).conclude(flow, &mut desk)
             }
             None => Box::new(Identified::unknown(flow)),
         }
@@ -19,27 +19,18 @@ impl Identifier<'_> {
 
     /// Whether a protocol was recognised in the flow of `slot`, as far as its payload has come.
     pub fn is_recognised(&self, slot: Slot) -> bool {
-        self.flows.get(slot.0 as usize).and_then(Option::as_ref).is_some_and(|live| !live.layers.is_empty())
+        self.flows.get(slot.0 as usize).and_then(Option::as_ref).is_some_and(|live| !live.spoken.protocol.is_empty())
     }
 }
 
 impl Live {
     /// A copy without its reader, which has said what it had held back.
     fn as_it_stands(&self, flow: &Flow, desk: &mut Desk<'_>) -> Self {
-        let mut copy = Self {
-            stage: Stage::Done,
-            layers: self.layers.clone(),
-            evidence: self.evidence,
-            matches: self.matches.clone(),
-            facts: self.facts.clone(),
-            last_answer: self.last_answer.clone(),
-            opening: self.opening.clone(),
-            ..*self
-        };
+        let mut copy = Self { stage: Stage::Done, spoken: self.spoken.clone(), ..*self };
         match &self.stage {
             Stage::Unknown(gathered) => copy.stage = Stage::Unknown(gathered.clone()),
             Stage::Read(reader) => {
-                reader.finish(&mut Said { facts: desk.said, evidence: &mut copy.evidence, wants_details: self.details });
+                reader.finish(&mut Said { facts: desk.said, evidence: &mut copy.spoken.evidence, wants_details: desk.details });
                 copy.keep_facts(desk, copy.setting(&flow.parties()).ends, (flow.last, flow.last_frame));
             }
             Stage::Fresh | Stage::Done => {}

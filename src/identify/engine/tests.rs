@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::flow::{End, Ended, History};
+use crate::identify::Evidence;
 
 fn flow(transport: Transport, direction: Direction) -> Flow {
     let end = |host, port| {
@@ -39,7 +40,7 @@ fn run(flow: &Flow, midstream: bool, dialogue: &[(Side, &[u8])]) -> (Box<Identif
     for (number, (from, bytes)) in (1..).zip(dialogue) {
         let offset = offsets[*from as usize];
         offsets[*from as usize] += if flow.transport == Transport::TCP { bytes.len() as u64 } else { 1 };
-        let (time, frame) = (Timestamp::from_parts(number as i64, 0), FrameId { file: 0, number });
+        let (time, frame) = (Timestamp::from_parts(number as i64, 0), FrameId::new(0, number));
         wants.push(identifier.data(Slot(3), &flow.parties(), Data { from: *from, bytes, offset, missing: 0, midstream, time, frame, ttl: 64 }));
     }
     identifier.closed(Slot(3), flow.clone());
@@ -150,7 +151,7 @@ fn what_openings_hold_together_has_a_bound_and_is_given_back() {
     let flow = flow(Transport::UDP, Direction::Certain);
     let junk = [0xf5_u8; 1_000];
     let piece = |number: u64| {
-        let (time, frame) = (Timestamp::from_parts(number as i64, 0), FrameId { file: 0, number });
+        let (time, frame) = (Timestamp::from_parts(number as i64, 0), FrameId::new(0, number));
         Data { from: Side::Client, bytes: &junk, offset: number, missing: 0, midstream: false, time, frame, ttl: 64 }
     };
     for slot in 0..20 {
@@ -167,7 +168,7 @@ fn what_openings_hold_together_has_a_bound_and_is_given_back() {
 fn a_datagram_after_others_that_say_nothing_is_still_found() {
     let announcement = b"NOTIFY * HTTP/1.1\r\nLOCATION: http://10.0.0.9:80/\r\nNT: x\r\n\r\n";
     let (identified, _, books) = run(&flow(Transport::UDP, Direction::Certain), false, &[(Side::Client, &[0xf5; 40]), (Side::Client, announcement)]);
-    assert_eq!((identified.protocol.as_slice(), identified.matches[0].frame.number), (&["ssdp"][..], 2));
+    assert_eq!((identified.protocol.as_slice(), identified.matches[0].frame.number()), (&["ssdp"][..], 2));
     let (anyone, server) = (std::net::IpAddr::from([10, 0, 0, 77]), Endpoint { ip: std::net::IpAddr::from([10, 0, 0, 9]), port: 80 });
     assert!(books.announced(Transport::TCP, anyone, server, Timestamp::from_parts(3, 0)).is_some());
     assert!(books.announced(Transport::TCP, anyone, server, Timestamp::from_parts(1, 0)).is_none());

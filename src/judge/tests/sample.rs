@@ -17,7 +17,7 @@ pub(in crate::judge) fn at(seconds: f64) -> Timestamp {
 }
 
 pub(in crate::judge) fn frame(number: u64) -> FrameId {
-    FrameId { file: 0, number }
+    FrameId::new(0, number)
 }
 
 pub(in crate::judge) fn endpoint(text: &str) -> Endpoint {
@@ -68,16 +68,7 @@ fn identified(transport: Transport, client: &str, server: &str) -> Box<Identifie
         icmp: None,
         ended: Ended::Idle,
     };
-    Box::new(Identified {
-        flow,
-        protocol: Default::default(),
-        evidence: Evidence::None,
-        matches: Default::default(),
-        facts: Default::default(),
-        retries: 0,
-        announced: None,
-        opening: Default::default(),
-    })
+    Box::new(Identified { flow, spoken: Default::default(), announced: None })
 }
 
 impl Sample {

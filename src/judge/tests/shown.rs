@@ -55,7 +55,7 @@ fn a_host_that_shows_beyond_doubt_what_it_is_is_judged_by_it() {
     let by_mac = judge_one(Site::default(), with_mac(elsewhere(), PLAYERS_MAC));
     assert_eq!((by_mac.verdict, by_mac.reasons.as_slice()), (Verdict::Unexpected, &[Reason::UndocumentedService][..]));
     let shown = &by_mac.shown[0][0];
-    assert_eq!((shown.by, shown.what.as_str(), shown.counts, shown.frame.number), ("mac_prefix", "00:1d:50:20:00:02", true, 1));
+    assert_eq!((shown.by, shown.what.as_str(), shown.counts, shown.frame.number()), ("mac_prefix", "00:1d:50:20:00:02", true, 1));
     // Another maker's address shows nothing.
     assert!(judge_one(Site::default(), with_mac(elsewhere(), [0x00, 0x1d, 0x51, 0, 0, 1])).shown[0].is_empty());
 }

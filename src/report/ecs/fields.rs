@@ -500,8 +500,8 @@ impl<'a> FlowFields<'a> {
             server_roles: roles(1),
             history: flow.history.as_str(),
             state: flow.state.map(ConnState::name),
-            first_frame: flow.first_frame.number,
-            last_frame: flow.last_frame.number,
+            first_frame: flow.first_frame.number(),
+            last_frame: flow.last_frame.number(),
         }
     }
 }
@@ -541,7 +541,7 @@ impl<'a> FindingFields<'a> {
             consequence: finding.consequence.as_deref(),
             alternatives: &finding.alternatives,
             remedy: finding.remedy.as_deref(),
-            frames: finding.frames.iter().map(|frame| FrameFields { file: file_name(&report.files, *frame), number: frame.number }).collect(),
+            frames: finding.frames.iter().map(|frame| FrameFields { file: file_name(&report.files, *frame), number: frame.number() }).collect(),
             display_filter: &finding.display_filter,
             flow_ids: &finding.flow_ids,
         }

@@ -92,7 +92,7 @@ fn write_flow(row: &Row, without_date: bool, report: &Report<'_>, page: &mut Pag
     }
     page.words(moment.as_str().get(11..23).unwrap_or_default());
     page.markup("</td><td class=\"num\">")?;
-    page.digits(row.frame.number);
+    page.digits(row.frame.number());
     if report.files.len() > 1 {
         page.element("small", &[], file_name(&report.files, row.frame))?;
     }
