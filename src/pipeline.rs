@@ -268,7 +268,10 @@ fn settings_of(share: usize, wanted: &flow::Settings) -> flow::Settings {
 fn push(frames: &[Frame<'_>], table: &mut FlowTable, identifier: &mut Identifier<'_>) {
     // On the stack: an allocation of this size makes the allocator tidy up behind all the small ones, batch after batch.
     let mut packets: SmallVec<[Packet<'_>; BATCH]> = SmallVec::new();
-    decode::decode_batch(frames, &mut packets);
+    match table.shard() {
+        Shard::ALL => decode::decode_batch(frames, &mut packets),
+        shard => decode::decode_share(frames, |one, other| shard.keeps_pair(one, other), &mut packets),
+    }
     table.push(&packets, identifier);
 }
 

@@ -69,6 +69,8 @@ pub enum Content {
     Other(OtherKind),
     /// Nothing could be understood; the fault says why.
     Nothing,
+    /// It was not looked at, as it is none of those that were asked for ([`decode_share`](crate::decode::decode_share)).
+    Elsewhere,
 }
 
 /// A recognised frame that carries no IP packet.

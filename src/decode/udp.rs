@@ -20,12 +20,20 @@ pub(super) fn segment(lite: bool, at: Cursor<'_>) -> Segment<'_> {
 /// Looks for a tunnel by port, the receiver's first. Any program may use these ports, so what does not read as that tunnel
 /// with an IP packet in it is no fault: the datagram stays what it is.
 pub(super) fn follow<'a>(source: u16, destination: u16, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
+    if !may_be_tunnel(source) && !may_be_tunnel(destination) {
+        return false;
+    }
     let fault = packet.fault;
     let found = by_port(destination, at, packet) || (source != destination && by_port(source, at, packet));
     if !found {
         packet.fault = fault;
     }
     found
+}
+
+/// Whether datagrams from or to this port are [looked into](by_port).
+pub(super) const fn may_be_tunnel(port: u16) -> bool {
+    matches!(port, 1701 | 2152 | 3544 | 4789 | 4790 | 5247 | 6081 | 6635 | HP_MIRROR | 8472 | 37008)
 }
 
 fn by_port<'a>(port: u16, at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {

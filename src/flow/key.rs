@@ -81,13 +81,28 @@ impl Key {
         Self::between(Transport::TCP, source, destination, true, 0)
     }
 
+    /// Apart for IPv4, as nearly all is, and as numbers from the start: addresses that are compared and exchanged as they are stall the processor at each step.
     #[inline(always)]
     fn between(transport: Transport, source: (IpAddr, u16), destination: (IpAddr, u16), two_way: bool, about: u32) -> Keyed {
-        let (from, to) = (words(source.0), words(destination.0));
-        let from_low = !two_way || is_ordered(from, to).unwrap_or(source.1 <= destination.1);
-        let ((low, low_port), (high, high_port)) = if from_low { ((from, source.1), (to, destination.1)) } else { ((to, destination.1), (from, source.1)) };
-        let key = Self { low, high, low_port, high_port, about, transport, v6: source.0.is_ipv6() };
-        Keyed { key, from_low }
+        let ports = (source.1, destination.1);
+        match (source.0, destination.0) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                let (from, to) = (from.to_bits(), to.to_bits());
+                let from_low = !two_way || (from, ports.0) <= (to, ports.1);
+                let (low, high) = if from_low { (from, to) } else { (to, from) };
+                let (low_port, high_port) = if from_low { ports } else { (ports.1, ports.0) };
+                let key = Self { low: mapped(low), high: mapped(high), low_port, high_port, about, transport, v6: false };
+                Keyed { key, from_low }
+            }
+            (from, to) => Self::between_others(transport, (words(from), ports.0), (words(to), ports.1), two_way, about, source.0.is_ipv6()),
+        }
+    }
+
+    #[inline(never)]
+    fn between_others(transport: Transport, source: ([u32; 4], u16), destination: ([u32; 4], u16), two_way: bool, about: u32, v6: bool) -> Keyed {
+        let from_low = !two_way || (number(source.0), source.1) <= (number(destination.0), destination.1);
+        let ((low, low_port), (high, high_port)) = if from_low { (source, destination) } else { (destination, source) };
+        Keyed { key: Self { low, high, low_port, high_port, about, transport, v6 }, from_low }
     }
 }
 
@@ -129,21 +144,33 @@ impl Shard {
 
     /// Whether it is this table that keeps the packet.
     pub fn keeps(self, packet: &Packet<'_>) -> bool {
-        self.of <= 1 || shard_of(packet, self.of) == self.number
+        self.of <= 1 || shard_of(packet, self.of) == Some(self.number)
+    }
+
+    /// Whether it is this table that keeps what these two say to each other.
+    #[inline]
+    pub fn keeps_pair(self, one: IpAddr, other: IpAddr) -> bool {
+        self.of <= 1 || Self::of_pair(one, other, self.of) == self.number
     }
 
     /// The number of the one that keeps what these two say to each other.
+    #[inline]
     pub fn of_pair(one: IpAddr, other: IpAddr, shards: usize) -> usize {
-        (pair_hash(one, other) >> 16) as usize % shards.max(1)
+        // The highest bits decide, as a division would take as long as all the rest.
+        ((pair_hash(one, other) >> 32) * shards as u64 >> 32) as usize
     }
 }
 
 /// Which of `shards` tables a packet belongs to: by its address pair, an ICMP error by the pair it quotes. So a control flow and its data flows,
-/// a flow and its fragments, a flow and the errors about it meet in one table. Packets without IP go to the first.
-fn shard_of(packet: &Packet<'_>, shards: usize) -> usize {
-    let Content::Ip(Ip { source, destination, .. }, _) = packet.content else { return 0 };
-    let (source, destination) = quote_of(packet).map_or((source, destination), |quote| (quote.source, quote.destination));
-    Shard::of_pair(source, destination, shards)
+/// a flow and its fragments, a flow and the errors about it meet in one table. Packets without IP go to the first;
+/// those that were not looked at are another's.
+fn shard_of(packet: &Packet<'_>, shards: usize) -> Option<usize> {
+    let (source, destination) = match packet.content {
+        Content::Ip(Ip { source, destination, .. }, _) => quote_of(packet).map_or((source, destination), |quote| (quote.source, quote.destination)),
+        Content::Elsewhere => return None,
+        Content::Arp(_) | Content::Other(_) | Content::Nothing => return Some(0),
+    };
+    Some(Shard::of_pair(source, destination, shards))
 }
 
 /// The two numbers that stand for ports in an ICMP flow, and whether answers belong to it: type and counterpart type, else type and code
@@ -170,32 +197,35 @@ fn is_icmp(transport: Transport) -> bool {
 }
 
 /// A hash of an address pair that is the same in both directions, in every run and for any number of shards.
+#[inline]
 fn pair_hash(one: IpAddr, other: IpAddr) -> u64 {
-    let (one, other) = (words(one), words(other));
-    let (low, high) = if is_ordered(one, other).unwrap_or(true) { (one, other) } else { (other, one) };
     let mut hasher = foldhash::fast::FixedState::default().build_hasher();
-    for [a, b, c, d] in [low, high] {
-        hasher.write_u64(pair(a, b));
-        hasher.write_u64(pair(c, d));
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            let (one, other) = (one.to_bits(), other.to_bits());
+            hasher.write_u64(pair(one.min(other), one.max(other)));
+        }
+        (one, other) => {
+            let (one, other) = (number(words(one)), number(words(other)));
+            hasher.write_u128(one.min(other));
+            hasher.write_u128(one.max(other));
+        }
     }
     hasher.finish()
 }
 
-/// Whether the first address is the lower one; none where they are the same.
-fn is_ordered(one: [u32; 4], other: [u32; 4]) -> Option<bool> {
-    // Of IPv4 the last word alone differs.
-    let (low, high) = if one[..3] == other[..3] { (one[3].into(), other[3].into()) } else { (number(one), number(other)) };
-    (low != high).then_some(low < high)
-}
-
 fn words(ip: IpAddr) -> [u32; 4] {
     match ip {
-        IpAddr::V4(v4) => [0, 0, 0xffff, v4.to_bits()],
+        IpAddr::V4(v4) => mapped(v4.to_bits()),
         IpAddr::V6(v6) => {
             let all = v6.to_bits();
             [all >> 96, all >> 64, all >> 32, all].map(|word| word as u32)
         }
     }
+}
+
+const fn mapped(v4: u32) -> [u32; 4] {
+    [0, 0, 0xffff, v4]
 }
 
 fn address(words: [u32; 4], v6: bool) -> IpAddr {

@@ -202,6 +202,11 @@ impl FlowTable {
         self
     }
 
+    /// Its share of the traffic.
+    pub const fn shard(&self) -> Shard {
+        self.shard
+    }
+
     /// Takes packets in, in order of capture, and tells the observer what became of them.
     pub fn push(&mut self, packets: &[Packet<'_>], observer: &mut impl Observer) {
         for batch in packets.chunks(BATCH) {
@@ -299,6 +304,7 @@ impl FlowTable {
             }
             Content::Other(kind) => self.counts.without_ip.one(*kind),
             Content::Nothing => self.counts.not_understood += 1,
+            Content::Elsewhere => {}
         }
         Place::Nowhere
     }

@@ -4,6 +4,7 @@ mod broken;
 mod kinds;
 mod layers;
 mod quotes;
+mod share;
 
 use std::net::IpAddr;
 
