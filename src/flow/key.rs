@@ -157,7 +157,7 @@ impl Shard {
     #[inline]
     pub fn of_pair(one: IpAddr, other: IpAddr, shards: usize) -> usize {
         // The highest bits decide, as a division would take as long as all the rest.
-        ((pair_hash(one, other) >> 32) * shards as u64 >> 32) as usize
+        (((pair_hash(one, other) >> 32) * shards as u64) >> 32) as usize
     }
 }
 
