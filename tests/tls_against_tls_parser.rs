@@ -94,7 +94,7 @@ fn hello(stream: &[u8]) -> Option<Hello> {
 
 fn told(facts: &[Fact]) -> Hello {
     let detail =
-        |field: &str| facts.iter().find_map(|fact| if let Fact::Detail { key, value } = fact { (*key == ("tls", field)).then_some(value) } else { None });
+        |field: &str| facts.iter().find_map(|fact| if let Fact::Detail(told) = fact { (told.key == ("tls", field)).then_some(&told.value) } else { None });
     let name = facts.iter().find_map(|fact| match fact {
         Fact::Name { name, source: NameSource::Sni, .. } => Some(name.to_string()),
         _ => None,

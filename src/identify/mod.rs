@@ -167,11 +167,13 @@ pub enum Fact {
     /// A resolver's answer: this name has these addresses. Feeds the name book.
     Resolved(Box<Resolved>),
     /// A request for a resource: HTTP method and target path, CoAP code and Uri-Path ...
+    ///
+    /// Made by [`Fact::request`], read by [`Fact::as_request`].
     Request {
-        /// `GET`, `PROPFIND`, `POST` ...
-        method: Box<str>,
-        /// Path, without query.
-        path: Box<str>,
+        /// `GET`, `PROPFIND`, `POST` ..., and behind it the path, without query: one text, as a live flow has some of these.
+        text: Box<str>,
+        /// How long the method is.
+        method: u16,
     },
     /// The server answered at the level of the protocol.
     Answer {
@@ -235,16 +237,7 @@ pub enum Fact {
         answered: u64,
     },
     /// A server's certificate in clear, marked so that several can be held against each other.
-    Certified {
-        /// Issuer's common name, else its organisation.
-        issuer: Box<str>,
-        /// Mark of the public key: the first bytes of its digest; zero where a public authority issued it.
-        key: u64,
-        /// Mark of the whole certificate, likewise.
-        whole: u64,
-        /// The issuer bears the name of an authority that browsers and systems trust.
-        public: bool,
-    },
+    Certified(Box<Certified>),
     /// A redirection to another host than the one that was asked for: a name, or an address.
     SentTo {
         /// Lower case, without port.
@@ -260,12 +253,44 @@ pub enum Fact {
         client: Side,
     },
     /// Anything that belongs into the record's `details` under the protocol's name.
-    Detail {
-        /// Protocol and field: `("tls", "version")`.
-        key: (&'static str, &'static str),
-        /// The value.
-        value: Box<serde_json::Value>,
-    },
+    Detail(Box<Detail>),
+}
+
+impl Fact {
+    /// A request for a resource: its method, and its path without query.
+    pub fn request(method: &str, path: &str) -> Self {
+        let mut text = String::with_capacity(method.len().saturating_add(path.len()));
+        text.push_str(method);
+        text.push_str(path);
+        Self::Request { text: text.into(), method: u16::try_from(method.len()).unwrap_or(0) }
+    }
+
+    /// Method and path, if it is a request.
+    pub fn as_request(&self) -> Option<(&str, &str)> {
+        if let Self::Request { text, method } = self { text.split_at_checked(usize::from(*method)) } else { None }
+    }
+}
+
+/// A certificate, as far as several are held against each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certified {
+    /// Issuer's common name, else its organisation.
+    pub issuer: Box<str>,
+    /// Mark of the public key: the first bytes of its digest; zero where a public authority issued it.
+    pub key: u64,
+    /// Mark of the whole certificate, likewise.
+    pub whole: u64,
+    /// The issuer bears the name of an authority that browsers and systems trust.
+    pub public: bool,
+}
+
+/// A field of a record's `details`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detail {
+    /// Protocol and field: `("tls", "version")`.
+    pub key: (&'static str, &'static str),
+    /// The value.
+    pub value: serde_json::Value,
 }
 
 /// A step of a handshake. Ordered: later comes later.

@@ -34,13 +34,13 @@ impl Fact {
             | Self::Proxied { .. }
             | Self::Reached(_)
             | Self::Unanswered { .. }
-            | Self::Certified { .. }
+            | Self::Certified(_)
             | Self::SentTo { .. }
             | Self::OneWay
             | Self::Encrypted
             | Self::Hello(_)
             | Self::Shapes { .. }
-            | Self::Detail { .. } => {
+            | Self::Detail(_) => {
                 return;
             }
         };

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use thin_vec::ThinVec;
+
 use crate::limit;
 
 /// A place in some bytes. Every step gives `None` where the bytes end first, and then stays where it was.
@@ -103,15 +105,23 @@ impl<'a> Cursor<'a> {
 
 /// Text from the wire for people: what is not [printable](is_unprintable) and broken UTF-8 replaced, ends trimmed, at most [`limit::TEXT_KEPT`] bytes read.
 pub fn printable(bytes: &[u8]) -> Box<str> {
+    shown(bytes).into()
+}
+
+/// The same text, for whoever makes a longer one of it: lent where it needs no change.
+pub fn shown(bytes: &[u8]) -> Cow<'_, str> {
     let cut = bytes.get(..limit::TEXT_KEPT).unwrap_or(bytes);
     // Nearly all of it is plain ASCII; looked at without a branch a byte.
     if cut.iter().fold(true, |plain, byte| plain & matches!(byte, 0x20..0x7f))
         && let Ok(text) = std::str::from_utf8(cut)
     {
-        return text.trim_ascii().into();
+        return Cow::Borrowed(text.trim_ascii());
     }
     let text: String = String::from_utf8_lossy(cut).chars().map(|c| if is_unprintable(c) { ' ' } else { c }).collect();
-    text.trim().into()
+    match text.trim() {
+        all if all.len() == text.len() => Cow::Owned(text),
+        trimmed => Cow::Owned(trimmed.to_owned()),
+    }
 }
 
 /// Whether a character commands a terminal or rearranges what stands around it instead of being seen: controls, line and paragraph separators,
@@ -137,7 +147,7 @@ pub fn hex_digit(nibble: u8) -> char {
 }
 
 /// Adds to what is held as much of the bytes as `most` allows; how much room there was before.
-pub fn hold(held: &mut Vec<u8>, bytes: &[u8], most: usize) -> usize {
+pub fn hold(held: &mut ThinVec<u8>, bytes: &[u8], most: usize) -> usize {
     let room = most.saturating_sub(held.len());
     held.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     room
@@ -211,7 +221,7 @@ pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Cuts one side's stream into lines. Keeps an unfinished line, at most [`limit::LINE_KEPT`] bytes of it; the rest of a longer one is dropped.
 #[derive(Debug, Default)]
 pub struct Lines {
-    held: Vec<u8>,
+    held: ThinVec<u8>,
 }
 
 impl Lines {
@@ -235,16 +245,13 @@ impl Lines {
             return Some(Cow::Borrowed(kept.strip_suffix(b"\r").unwrap_or(kept)));
         }
         self.hold(line);
-        let mut whole = std::mem::take(&mut self.held);
-        if whole.last() == Some(&b'\r') {
-            whole.pop();
-        }
-        Some(Cow::Owned(whole))
+        let whole = std::mem::take(&mut self.held);
+        Some(Cow::Owned(whole.strip_suffix(b"\r").unwrap_or(&whole).to_vec()))
     }
 
     /// Forgets an unfinished line, because bytes of it were lost.
     pub fn lost(&mut self) {
-        self.held = Vec::new();
+        self.held = ThinVec::new();
     }
 
     fn hold(&mut self, bytes: &[u8]) {
@@ -267,7 +274,7 @@ pub enum Length {
 #[derive(Debug, Default)]
 pub struct Messages {
     /// Of a message that is not whole yet; nothing between messages.
-    held: Vec<u8>,
+    held: ThinVec<u8>,
     skip: u64,
     broken: bool,
 }
@@ -301,7 +308,7 @@ impl Messages {
         }
         if self.broken {
             *rest = &[];
-            self.held = Vec::new();
+            self.held = ThinVec::new();
         }
         None
     }
@@ -320,8 +327,10 @@ impl Messages {
             return None;
         }
         // A header may have been looked for further than its message goes.
-        let tail = self.held.split_off(wanted);
-        Some(Cow::Owned(std::mem::replace(&mut self.held, tail)))
+        let tail = self.held.get(wanted..).map(ThinVec::from).unwrap_or_default();
+        let mut whole = std::mem::replace(&mut self.held, tail);
+        whole.truncate(wanted);
+        Some(Cow::Owned(whole.to_vec()))
     }
 
     /// Whether the stream stopped making sense.

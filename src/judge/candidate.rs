@@ -45,10 +45,7 @@ impl Case<'_> {
 
     /// Paths that were asked for.
     pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
-        self.identified.facts.iter().filter_map(|fact| match fact {
-            Fact::Request { path, .. } => Some(&**path),
-            _ => None,
-        })
+        self.identified.facts.iter().filter_map(Fact::as_request).map(|(_, path)| path)
     }
 
     fn server_name_fits(&self, patterns: &[HostPattern], broad: bool) -> bool {

@@ -358,7 +358,7 @@ fn group(identified: &Identified, seen: &Seen) -> Option<Group> {
     match space {
         Some((transport, end)) => (!seen.was_opened(transport, end)).then_some(Group::Space(end)),
         None => {
-            let asks = identified.facts.iter().any(|fact| matches!(fact, Fact::Request { method, .. } if &**method == "M-SEARCH"));
+            let asks = identified.facts.iter().any(|fact| fact.as_request().is_some_and(|(method, _)| method == "M-SEARCH"));
             (asks && !seen.was_opened(flow.transport, flow.client.endpoint)).then_some(Group::Unanswered)
         }
     }

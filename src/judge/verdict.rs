@@ -1,7 +1,7 @@
 //! From weighed rows to a verdict: expected, unexpected or undecided, with reasons.
 
 use crate::flow::Direction as Opened;
-use crate::identify::{Fact, Identified};
+use crate::identify::Identified;
 use crate::judge::candidate::{Case, Level, Miss, Weighed, needs_role};
 use crate::judge::role::{Plays, Roles};
 use crate::judge::{Candidate, Confidence, Reason, Verdict, version};
@@ -202,7 +202,7 @@ fn unsupported(case: &Case<'_>, signatures: &Signatures) -> bool {
 
 /// Whether a document says that the server's product does not take such requests, though it has the service.
 fn refuses_request(case: &Case<'_>, signatures: &Signatures, service: ServiceId) -> Option<Reason> {
-    let asked = |method: &str| case.identified.facts.iter().any(|fact| matches!(fact, Fact::Request { method: seen, .. } if &**seen == method));
+    let asked = |method: &str| case.identified.facts.iter().any(|fact| fact.as_request().is_some_and(|(seen, _)| seen == method));
     let about = |rule: &&Rule| rule.effect == RuleEffect::Unsupported && rule.services.contains(&service);
     let given = |rule: &Rule| rule.roles.iter().any(|role| case.given[1].contains(role));
     let refused = signatures.rules.iter().filter(about).any(|rule| given(rule) && rule.requests.iter().any(|method| asked(method)));

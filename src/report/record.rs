@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::flow::{self, Direction};
 use crate::identify::wire::in_hex;
-use crate::identify::{Evidence, Fact, Identified, Match, Promise};
+use crate::identify::{Detail, Evidence, Fact, Identified, Match, Promise};
 use crate::judge::{Candidate, Candidates, Cited, Confidence, Finding, Judged, Named, Outcome, Phase, Reason, Severity, Shown, Unknown, Verdict, hex};
 use crate::net::Side;
 use crate::report::Report;
@@ -478,15 +478,16 @@ impl<'a> Details<'a> {
     pub fn of(facts: &'a [Fact]) -> Self {
         let mut all: Vec<(&'static str, Fields<'a>)> = Vec::new();
         for fact in facts {
-            let Fact::Detail { key: (protocol, field), value } = fact else { continue };
+            let Fact::Detail(detail) = fact else { continue };
+            let Detail { key: (protocol, field), value } = detail.as_ref();
             let place = all.iter().position(|(known, _)| known == protocol).unwrap_or_else(|| {
                 all.push((protocol, Vec::new()));
                 all.len() - 1
             });
             let fields = &mut all[place].1;
             match fields.iter_mut().find(|(known, _)| known == field) {
-                None => fields.push((field, Cow::Borrowed(value.as_ref()))),
-                Some((_, known)) => add(known, value.as_ref()),
+                None => fields.push((field, Cow::Borrowed(value))),
+                Some((_, known)) => add(known, value),
             }
         }
         Self(all)

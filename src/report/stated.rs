@@ -8,7 +8,7 @@ use crate::net::Side;
 
 /// Requests for resources: method and path.
 pub(super) fn requests(facts: &[Fact]) -> impl Iterator<Item = (&str, &str)> {
-    facts.iter().filter_map(|fact| if let Fact::Request { method, path } = fact { Some((&**method, &**path)) } else { None })
+    facts.iter().filter_map(Fact::as_request)
 }
 
 /// What the client says it is; not what header fields of its own say.
@@ -27,7 +27,7 @@ pub(super) fn answer(facts: &[Fact]) -> Option<u32> {
 /// All that was stated under a field of a protocol.
 pub(super) fn details<'a>(facts: &'a [Fact], protocol: &'static str, field: &'static str) -> impl Iterator<Item = &'a Value> {
     facts.iter().filter_map(move |fact| match fact {
-        Fact::Detail { key, value } if *key == (protocol, field) => Some(value.as_ref()),
+        Fact::Detail(detail) if detail.key == (protocol, field) => Some(&detail.value),
         _ => None,
     })
 }

@@ -85,7 +85,7 @@ fn an_opening_in_single_bytes_is_found_and_read_from_its_beginning() {
     let pieces: Vec<_> = CONNECT.chunks(5).map(|piece| (Side::Client, piece)).collect();
     let (identified, ..) = run(&flow(Transport::TCP, Direction::Certain), false, &pieces);
     assert_eq!(*identified.protocol, ["http"]);
-    assert!(identified.facts.contains(&Fact::Request { method: "CONNECT".into(), path: "broker.example:8883".into() }));
+    assert!(identified.facts.contains(&Fact::request("CONNECT", "broker.example:8883")));
     assert_eq!(&*identified.opening[0], &CONNECT[..limit::OPENING_KEPT]);
 }
 

@@ -1,6 +1,8 @@
 //! Access and tunnels: RADIUS, TACACS+, WireGuard, OpenVPN, IKE, SOCKS.
 
-use crate::identify::wire::{Cursor, hold, host_name, printable};
+use thin_vec::ThinVec;
+
+use crate::identify::wire::{Cursor, hold, host_name, shown};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -332,8 +334,8 @@ impl Reader for Payload {
 /// Reads greeting, request and reply, then hands over.
 #[derive(Debug, Default)]
 struct Socks {
-    client: Vec<u8>,
-    server: Vec<u8>,
+    client: ThinVec<u8>,
+    server: ThinVec<u8>,
 }
 
 impl Reader for Socks {
@@ -420,7 +422,7 @@ fn socks_address(at: &mut Cursor<'_>) -> Option<Vec<u8>> {
 
 fn finish((target, port): (&[u8], u16), (accepted, code): (bool, u32), (client, server): (usize, usize), said: &mut Said<'_>) -> Appetite {
     said.believe(Evidence::Dialogue);
-    said.say(Fact::Request { method: "connect".into(), path: format!("{}:{port}", printable(target)).into() });
+    said.say(Fact::request("connect", &format!("{}:{port}", shown(target))));
     if let Some(name) = host_name(target).filter(|name| name.parse::<std::net::IpAddr>().is_err()) {
         said.say(Fact::Name { of: Side::Server, name, source: NameSource::Host });
     }

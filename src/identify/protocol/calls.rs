@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::identify::wire::{lines, printable};
+use thin_vec::ThinVec;
+
+use crate::identify::wire::{lines, printable, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport, is_group};
@@ -71,7 +73,7 @@ fn status(bytes: &[u8], version: &[u8], stream: bool, rule: &'static str) -> Loo
 #[derive(Debug)]
 struct Call {
     name: &'static str,
-    held: [Vec<u8>; 2],
+    held: [ThinVec<u8>; 2],
     /// Bytes of a body still to pass.
     skip: [usize; 2],
     asked: Vec<Vec<u8>>,
@@ -86,7 +88,7 @@ impl Call {
 
 impl Reader for Call {
     fn held(&self) -> usize {
-        self.held.iter().map(Vec::capacity).sum()
+        self.held.iter().map(ThinVec::capacity).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -130,13 +132,13 @@ impl Call {
             }
             let Some(head) = memchr::memmem::find(rest, b"\r\n\r\n").map(|at| at + 4) else {
                 let room = rest.len() < limit::CALL_MESSAGE;
-                self.held[side] = rest.to_vec();
+                self.held[side] = rest.into();
                 return room;
             };
             let (head, body) = rest.split_at_checked(head).unwrap_or((rest, &[]));
             let len = header(head, b"content-length").or(header(head, b"l")).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()).unwrap_or(0_usize);
             if body.len() < len && rest.len() < limit::CALL_MESSAGE && len <= limit::CALL_MESSAGE {
-                self.held[side] = rest.to_vec();
+                self.held[side] = rest.into();
                 return true;
             }
             let (own, after) = body.split_at_checked(len).unwrap_or((body, &[]));
@@ -181,7 +183,7 @@ impl Call {
         }
         if self.asked.len() < limit::QUESTIONS_OPEN {
             self.asked.push(sequence.to_vec());
-            said.say(Fact::Request { method: printable(method), path: printable(target.split(|byte| *byte == b'?').next().unwrap_or(target)) });
+            said.say(Fact::request(&shown(method), &shown(target.split(|byte| *byte == b'?').next().unwrap_or(target))));
         }
     }
 

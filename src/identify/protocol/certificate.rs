@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::identify::Certified;
 use crate::identify::wire::{Cursor, host_name, printable};
 use crate::limit;
 
@@ -41,7 +42,7 @@ pub(super) fn tell(protocol: &'static str, message: &[u8], from: Side, said: &mu
     }
     if from == Side::Server {
         let Certificate { issuer, key, whole, public, .. } = certificate;
-        said.say(Fact::Certified { issuer, key, whole, public });
+        said.say(Fact::Certified(Box::new(Certified { issuer, key, whole, public })));
     }
     true
 }
@@ -318,10 +319,10 @@ mod tests {
         let marked = |wants_details, from| {
             let (mut facts, mut evidence) = (Vec::new(), crate::identify::Evidence::None);
             tell("tls", &message, from, &mut Said { facts: &mut facts, evidence: &mut evidence, wants_details });
-            facts.into_iter().filter(|fact| matches!(fact, Fact::Certified { .. })).collect::<Vec<_>>()
+            facts.into_iter().filter(|fact| matches!(fact, Fact::Certified(_))).collect::<Vec<_>>()
         };
         let certificate = Certificate::read(&sample, true).unwrap();
-        let due = Fact::Certified { issuer: "Some CA".into(), key: certificate.key, whole: certificate.whole, public: false };
+        let due = Fact::Certified(Box::new(Certified { issuer: "Some CA".into(), key: certificate.key, whole: certificate.whole, public: false }));
         assert_eq!([marked(true, Side::Server), marked(false, Side::Server)], [vec![due.clone()], vec![due]]);
         assert_eq!(marked(true, Side::Client), []);
     }

@@ -279,8 +279,8 @@ impl CoapReader {
         }
         match code {
             1..=7 => {
-                let path = if path.is_empty() { "/".into() } else { path.into() };
-                said.say(Fact::Request { method: METHODS[usize::from(code) - 1].into(), path });
+                let path = if path.is_empty() { "/" } else { &path };
+                said.say(Fact::request(METHODS[usize::from(code) - 1], path));
                 if let Some(host) = host.filter(|host| host.parse::<std::net::IpAddr>().is_err()) {
                     said.name(from.other(), &host, NameSource::Host);
                 }
@@ -356,7 +356,7 @@ mod tests {
     fn a_request_names_its_path_and_its_answer_fits() {
         let [request, answer] = exchange();
         let told = read_all(&Coap, &[(Side::Client, &request), (Side::Server, &answer)]);
-        assert!(told.says(&Fact::Request { method: "GET".into(), path: "/temperature".into() }));
+        assert!(told.says(&Fact::request("GET", "/temperature")));
         assert!(told.says(&Fact::Answer { kind: AnswerKind::Accepted, code: 205, text: "2.05".into(), by: Side::Server }));
         assert_eq!(told.evidence, Evidence::Dialogue);
         survives(&Coap, Transport::UDP, 5683, &[(Side::Client, &request), (Side::Server, &answer)]);

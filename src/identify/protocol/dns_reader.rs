@@ -7,7 +7,7 @@ use serde_json::Value;
 use thin_vec::ThinVec;
 
 use crate::identify::wire::{Cursor, Length, Messages, host_name, printable};
-use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
+use crate::identify::{AnswerKind, Detail, Evidence, Fact, NameSource, Resolved};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::PromiseKind;
@@ -174,7 +174,7 @@ impl Names {
         let pointers = || message.records.iter().filter(|record| record.kind == dns::PTR).map(named);
         let browsed = |name: &str| name.contains("._tcp") || name.contains("._udp");
         if let Some(service) = said.wants_details.then(|| pointers().find(|name| browsed(name))).flatten() {
-            said.say(Fact::Detail { key: (self.source.name(), "service"), value: Box::new(Value::from(&*service)) });
+            said.say(Fact::Detail(Box::new(Detail { key: (self.source.name(), "service"), value: Value::from(&*service) })));
         }
         if self.source == NameSource::Mdns {
             for service in pointers().filter(|name| browsed(name)).take(limit::LIST_KEPT) {

@@ -1,5 +1,7 @@
 //! .NET's own protocols: WCF net.tcp message framing (MC-NMF) and .NET Remoting (MS-NRTP).
 
+use thin_vec::ThinVec;
+
 use crate::identify::wire::{Cursor, hold, host_name, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
@@ -59,8 +61,8 @@ fn record_length(at: &mut Cursor<'_>) -> Option<usize> {
 /// Reads the preamble and its acknowledgment.
 #[derive(Debug, Default)]
 struct Framing {
-    client: Vec<u8>,
-    server: Vec<u8>,
+    client: ThinVec<u8>,
+    server: ThinVec<u8>,
     told: bool,
 }
 
@@ -109,7 +111,7 @@ fn address(uri: &[u8], said: &mut Said<'_>) {
     let text = printable(uri);
     let rest = text.split_once("://").map_or("", |(_, rest)| rest);
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    said.say(Fact::Request { method: "net.tcp".into(), path: format!("/{path}").into() });
+    said.say(Fact::request("net.tcp", &format!("/{path}")));
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     if let Some(name) = host_name(host.as_bytes()).filter(|name| name.parse::<std::net::IpAddr>().is_err()) {
         said.say(Fact::Name { of: Side::Server, name, source: NameSource::Host });
@@ -150,7 +152,7 @@ fn remoting(bytes: &[u8], operations: &[u8]) -> Look {
 /// Reads the address of the first request; message frames have no length of their own.
 #[derive(Debug, Default)]
 struct Remoting {
-    client: Vec<u8>,
+    client: ThinVec<u8>,
     told: bool,
 }
 
@@ -171,7 +173,7 @@ impl Reader for Remoting {
             self.told = true;
             let text = printable(uri);
             let path = text.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
-            said.say(Fact::Request { method: "remoting".into(), path: format!("/{path}").into() });
+            said.say(Fact::request("remoting", &format!("/{path}")));
         }
         Appetite::Hungry
     }
@@ -203,7 +205,7 @@ mod tests {
         assert_eq!(evidence(decide(&NET_TCP, Transport::TCP, 8000, &client, &[0x0a])), Evidence::BothOpenings);
         let heard = read(&NET_TCP, Transport::TCP, 8000, dialogue);
         assert_eq!(heard.appetite, Appetite::HandOver { client: client.len() as u64, server: 1 });
-        assert!(heard.facts.contains(&Fact::Request { method: "net.tcp".into(), path: "/a".into() }));
+        assert!(heard.facts.contains(&Fact::request("net.tcp", "/a")));
         survives(&NET_TCP, Transport::TCP, 8000, dialogue);
         assert_eq!(evidence(decide(&NET_TCP, Transport::TCP, 8000, &hex("000100 0102 02 03 666f6f"), &[])), Evidence::None);
     }
@@ -216,7 +218,7 @@ mod tests {
         assert_eq!(evidence(decide(&DOTNET_REMOTING, Transport::TCP, 9995, &request, &reply)), Evidence::BothOpenings);
         assert_eq!(evidence(decide(&DOTNET_REMOTING, Transport::TCP, 9995, &reply, &request)), Evidence::None);
         let heard = read(&DOTNET_REMOTING, Transport::TCP, 9995, &[(Client, &request)]);
-        assert!(heard.facts.contains(&Fact::Request { method: "remoting".into(), path: "/rMath".into() }), "{:?}", heard.facts);
+        assert!(heard.facts.contains(&Fact::request("remoting", "/rMath")), "{:?}", heard.facts);
         survives(&DOTNET_REMOTING, Transport::TCP, 9995, &[(Client, &request), (Server, &reply)]);
     }
 }

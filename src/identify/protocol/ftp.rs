@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::identify::wire::printable;
+use crate::identify::wire::{printable, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
@@ -90,7 +90,7 @@ impl Control {
         match word.as_str() {
             "AUTH" => self.secure_at = end,
             "RETR" | "STOR" | "LIST" | "MLSD" | "NLST" | "APPE" | "DELE" => {
-                said.say(Fact::Request { method: word.as_str().into(), path: printable(rest) });
+                said.say(Fact::request(&word, &shown(rest)));
             }
             _ => (),
         }

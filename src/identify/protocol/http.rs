@@ -3,8 +3,9 @@
 use std::mem::MaybeUninit;
 
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
-use crate::identify::wire::{begins, host_name, host_of_url, printable};
+use crate::identify::wire::{begins, host_name, host_of_url, printable, shown};
 
 use super::http_body::{Body, BodyKind, Messages};
 use super::http_opening::{Look, is_document, is_status, later, line_len, look, method_and_path};
@@ -177,7 +178,7 @@ impl HttpReader {
         self.reversed = piece.from == Side::Server;
         let server = piece.from.other();
         let (host, path) = split_target(method, target);
-        said.say(Fact::Request { method: printable(method.as_bytes()), path: printable(path.as_bytes()) });
+        said.say(Fact::request(&shown(method.as_bytes()), &shown(path.as_bytes())));
         if let Some(host) = host.or_else(|| headers.text("host")).and_then(host_only).filter(|_| method != "CONNECT") {
             said.named(server, host, NameSource::Host);
         }
@@ -190,7 +191,7 @@ impl HttpReader {
         }
         let side = &mut self.sides[piece.from as usize];
         side.body = if connect { Body::ToTheEnd } else { headers.body(Body::None) };
-        side.kept = kept.filter(|_| side.body != Body::None).map(|kind| Box::new((kind, Vec::new())));
+        side.kept = kept.filter(|_| side.body != Body::None).map(|kind| Box::new((kind, ThinVec::new())));
         Appetite::Hungry
     }
 
@@ -456,7 +457,7 @@ mod tests {
     const OK: &[u8] = b"HTTP/1.1 200 OK\r\nServer: Microsoft-HTTPAPI/2.0\r\nX-spinetix-firmware: 4.7.1\r\nContent-Length: 2\r\n\r\nhi";
 
     fn request(method: &str, path: &str) -> Fact {
-        Fact::Request { method: method.into(), path: path.into() }
+        Fact::request(method, path)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Industrial protocols: Modbus, DNP3, S7comm, OPC UA, EtherNet/IP, BACnet, IEC 60870-5-104. Each is told by lengths that fit and known codes.
 
-use crate::identify::wire::{Cursor, Length, may_begin, printable};
+use crate::identify::wire::{Cursor, Length, may_begin, printable, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
@@ -212,7 +212,7 @@ fn opcua_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appeti
     match (piece.from, bytes.get(..3)) {
         (Side::Client, Some(b"HEL")) => {
             if let Some(url) = bytes.get(32..) {
-                said.say(Fact::Request { method: "hello".into(), path: printable(url) });
+                said.say(Fact::request("hello", &shown(url)));
             }
             Appetite::Hungry
         }

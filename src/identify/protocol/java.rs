@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use thin_vec::ThinVec;
+
 use crate::identify::wire::{Cursor, hold, host_name, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
@@ -97,7 +99,7 @@ fn ignite(opening: &Opening<'_>, bytes: &[u8]) -> Look {
 /// Reads the acknowledgment and where remote objects live.
 #[derive(Debug, Default)]
 struct Registry {
-    from_server: Vec<u8>,
+    from_server: ThinVec<u8>,
     promises: usize,
     answered: bool,
 }
@@ -168,7 +170,7 @@ fn references(bytes: &[u8]) -> Vec<(Vec<u8>, u16)> {
 /// Reads who answers, and the letters that say "wrong protocol".
 #[derive(Debug, Default)]
 struct Cluster {
-    from_server: Vec<u8>,
+    from_server: ThinVec<u8>,
 }
 
 impl Reader for Cluster {

@@ -2,8 +2,9 @@
 //! (Language Server Protocol, "Base Protocol"). Inside HTTP and WebSocket their readers name it.
 
 use serde_json::Value;
+use thin_vec::ThinVec;
 
-use crate::identify::wire::{hold, may_begin, printable};
+use crate::identify::wire::{hold, may_begin, printable, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -78,13 +79,13 @@ fn body_at(bytes: &[u8]) -> Option<usize> {
 /// Reads the first call and the first result.
 #[derive(Debug, Default)]
 struct Calls {
-    held: [Vec<u8>; 2],
+    held: [ThinVec<u8>; 2],
     told: [bool; 2],
 }
 
 impl Reader for Calls {
     fn held(&self) -> usize {
-        self.held.iter().map(Vec::capacity).sum()
+        self.held.iter().map(ThinVec::capacity).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -96,7 +97,7 @@ impl Reader for Calls {
         match first(&self.held[side]) {
             First::Object(_, object) => {
                 self.told[side] = true;
-                self.held[side] = Vec::new();
+                self.held[side] = ThinVec::new();
                 tell(&object, piece.from, said);
             }
             First::Short if room > piece.bytes.len() && piece.missing == 0 => {}
@@ -112,7 +113,7 @@ impl Reader for Calls {
 
 fn tell(object: &Value, from: Side, said: &mut Said<'_>) {
     if let Some(method) = object.get("method").and_then(Value::as_str) {
-        said.say(Fact::Request { method: "jsonrpc".into(), path: printable(method.as_bytes()) });
+        said.say(Fact::request("jsonrpc", &shown(method.as_bytes())));
     } else if let Some(error) = object.get("error").filter(|error| error.is_object()) {
         let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
         let text = format!("{code} {}", error.get("message").and_then(Value::as_str).unwrap_or_default());
@@ -142,7 +143,7 @@ mod tests {
         assert_eq!(evidence(decide(&JSONRPC, Transport::TCP, 5321, CALL, REFUSED)), Evidence::BothOpenings);
         let dialogue: &[(Side, &[u8])] = &[(Client, CALL), (Server, REFUSED)];
         let heard = read(&JSONRPC, Transport::TCP, 5321, dialogue);
-        assert!(heard.facts.contains(&Fact::Request { method: "jsonrpc".into(), path: "subtract".into() }));
+        assert!(heard.facts.contains(&Fact::request("jsonrpc", "subtract")));
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "-32601 Method not found".into(), by: Server }));
         survives(&JSONRPC, Transport::TCP, 5321, dialogue);
         prefixes_never_match_anything_else("jsonrpc", Transport::TCP, CALL, REFUSED);

@@ -91,7 +91,7 @@ impl Directory {
         let mut body = rest.get(inner..)?;
         if REQUESTS.contains(&tag) {
             if !std::mem::replace(&mut self.told, true) {
-                said.say(Fact::Request { method: operation(tag).into(), path: target(tag, body).unwrap_or_default() });
+                said.say(Fact::request(operation(tag), &target(tag, body).unwrap_or_default()));
             }
             if tag == EXTENDED && ber::next_of(&mut body, 0x80) == Some(START_TLS) {
                 self.secure = Some(end);
@@ -202,7 +202,7 @@ mod tests {
         let (bind, refused) = (hex(BIND_REQUEST), hex(BIND_REFUSED));
         assert_eq!(evidence(decide(&LDAP, Transport::TCP, 1389, &bind, &refused)), Evidence::BothOpenings);
         let heard = read(&LDAP, Transport::TCP, 1389, &[(Client, &bind), (Server, &refused)]);
-        assert!(heard.facts.contains(&Fact::Request { method: "bind".into(), path: "cn=a".into() }));
+        assert!(heard.facts.contains(&Fact::request("bind", "cn=a")));
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 49, text: "invalidCredentials".into(), by: Server }));
         survives(&LDAP, Transport::TCP, 1389, &[(Client, &bind), (Server, &refused)]);
     }
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(evidence(decide(&LDAP, Transport::UDP, 389, &ask, &done)), Evidence::BothOpenings);
         let heard = read(&LDAP, Transport::UDP, 389, dialogue);
         assert_eq!(heard.evidence, Evidence::Dialogue);
-        assert!(heard.facts.contains(&Fact::Request { method: "search".into(), path: "".into() }), "{:?}", heard.facts);
+        assert!(heard.facts.contains(&Fact::request("search", "")), "{:?}", heard.facts);
         survives(&LDAP, Transport::UDP, 389, dialogue);
     }
 

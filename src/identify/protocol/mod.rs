@@ -64,7 +64,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::capture::FrameId;
-use crate::identify::{Evidence, Fact, Match, NameSource, Promise};
+use crate::identify::{Detail, Evidence, Fact, Match, NameSource, Promise};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
@@ -361,7 +361,7 @@ impl Said<'_> {
     /// States a field of the record's `details`, where those are wanted. What is dear to work out is best asked for [first](Self::wants_details).
     pub fn detail(&mut self, protocol: &'static str, field: &'static str, value: impl Into<serde_json::Value>) {
         if self.wants_details {
-            self.say(Fact::Detail { key: (protocol, field), value: Box::new(value.into()) });
+            self.say(Fact::Detail(Box::new(Detail { key: (protocol, field), value: value.into() })));
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use thin_vec::ThinVec;
+
 use crate::identify::wire::{Cursor, hold, host_name};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
 use crate::limit;
@@ -204,7 +206,7 @@ impl Reader for Datagrams {
 /// Reads a session request and its answer, then hands over.
 #[derive(Debug, Default)]
 struct Session {
-    held: [Vec<u8>; 2],
+    held: [ThinVec<u8>; 2],
 }
 
 impl Reader for Session {

@@ -3,7 +3,7 @@
 use memchr::memmem;
 use smallvec::SmallVec;
 
-use crate::identify::wire::{Cursor, Lines, may_begin, printable};
+use crate::identify::wire::{Cursor, Lines, may_begin, printable, shown};
 use crate::identify::{Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -197,7 +197,7 @@ impl Reader for Variables {
         let Some(line) = self.lines.next(&mut { piece.bytes }) else { return Appetite::Hungry };
         let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
         let name = line.split(|byte| *byte == b'"').nth(1).unwrap_or_default();
-        said.say(Fact::Request { method: printable(word), path: printable(name) });
+        said.say(Fact::request(&shown(word), &shown(name)));
         if matches!(word, b"UPDATE" | b"EVENT") {
             said.say(Fact::OneWay);
         }
@@ -345,7 +345,7 @@ mod tests {
         let line = b"UPDATE \"temperature\" \"21\"\r\n";
         assert_eq!(evidence(decide(&SHARED_VARIABLES, Transport::TCP, 1234, line, b"")), Evidence::OneOpening);
         let heard = read(&SHARED_VARIABLES, Transport::TCP, 1234, &[(Client, line)]);
-        assert!(heard.facts.contains(&Fact::Request { method: "UPDATE".into(), path: "temperature".into() }) && heard.facts.contains(&Fact::OneWay));
+        assert!(heard.facts.contains(&Fact::request("UPDATE", "temperature")) && heard.facts.contains(&Fact::OneWay));
         survives(&SHARED_VARIABLES, Transport::TCP, 1234, &[(Client, line), (Side::Server, b"EVENT \"temperature\" \"22\"\r\n")]);
         for other in [b"SUBSCRIBE /events HTTP/1.1\r\n".as_slice(), b"UPDATE t SET x = \"1\"\r\n"] {
             assert_eq!(evidence(decide(&SHARED_VARIABLES, Transport::TCP, 1234, other, b"")), Evidence::None);

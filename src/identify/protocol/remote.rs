@@ -1,5 +1,7 @@
 //! SSH, Telnet and RFB (VNC): consoles (RFC 4253, RFC 854, RFC 6143).
 
+use thin_vec::ThinVec;
+
 use crate::identify::wire::{Cursor, hold, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
@@ -113,13 +115,13 @@ fn rfb_version(_: &super::Opening<'_>, bytes: &[u8]) -> Look {
 /// Reads both version lines.
 #[derive(Debug, Default)]
 struct Versions {
-    held: [Vec<u8>; 2],
+    held: [ThinVec<u8>; 2],
     told: [bool; 2],
 }
 
 impl Reader for Versions {
     fn held(&self) -> usize {
-        self.held.iter().map(Vec::capacity).sum()
+        self.held.iter().map(ThinVec::capacity).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -133,7 +135,7 @@ impl Reader for Versions {
         if let Some(line) = line {
             said.say(Fact::Software { of: piece.from, text: printable(line) });
             self.told[side] = true;
-            self.held[side] = Vec::new();
+            self.held[side] = ThinVec::new();
         } else if held.len() >= limit::SSH_VERSION_KEPT {
             return Appetite::Full;
         }
@@ -151,14 +153,14 @@ impl Reader for Versions {
 struct Screen {
     /// Which side the RFB server is: who speaks first, whoever connected.
     server: Option<Side>,
-    held: [Vec<u8>; 2],
+    held: [ThinVec<u8>; 2],
     told: bool,
     offered: bool,
 }
 
 impl Reader for Screen {
     fn held(&self) -> usize {
-        self.held.iter().map(Vec::capacity).sum()
+        self.held.iter().map(ThinVec::capacity).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -257,6 +259,7 @@ fn security_name(kind: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identify::Detail;
     use crate::identify::protocol::testing::{decide, evidence, read, survives};
     use crate::net::Side::{Client, Server};
 
@@ -284,7 +287,11 @@ mod tests {
         let offers: &[(Side, &[u8])] = &[(Server, version), (Client, version), (Server, &[2, 2, 16])];
         assert_eq!(evidence(decide(&RFB, Transport::TCP, 5900, version, version)), Evidence::BothOpenings);
         let heard = read(&RFB, Transport::TCP, 5900, offers);
-        assert!(heard.facts.contains(&Fact::Detail { key: ("rfb", "security"), value: Box::new(serde_json::json!(["vnc", "tight"])) }), "{:?}", heard.facts);
+        assert!(
+            heard.facts.contains(&Fact::Detail(Box::new(Detail { key: ("rfb", "security"), value: serde_json::json!(["vnc", "tight"]) }))),
+            "{:?}",
+            heard.facts
+        );
         survives(&RFB, Transport::TCP, 5900, offers);
         let refuses: &[(Side, &[u8])] = &[(Server, version), (Client, version), (Server, b"\0\0\0\0\x08Too many")];
         let heard = read(&RFB, Transport::TCP, 5900, refuses);

@@ -1,6 +1,6 @@
 //! SNMP versions 1, 2c and 3 (RFC 1157, RFC 3416, RFC 3412), over UDP and as a BER stream over TCP (RFC 3430).
 
-use crate::identify::wire::{Length, Messages, printable};
+use crate::identify::wire::{Length, Messages, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -123,7 +123,7 @@ impl Manager {
         let set = tag == SET && !std::mem::replace(&mut self.set, true);
         if first || set {
             let path = first_variable(message.body).unwrap_or_default();
-            said.say(Fact::Request { method: pdu_name(tag).into(), path: printable(path.as_bytes()) });
+            said.say(Fact::request(pdu_name(tag), &shown(path.as_bytes())));
         }
         self.asked(number, said);
     }
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(evidence(decide(&SNMP, Transport::UDP, 161, &get, &answer)), Evidence::BothOpenings);
         let heard = read(&SNMP, Transport::UDP, 161, &[(Client, &get), (Server, &answer)]);
         assert_eq!(heard.evidence, Evidence::Dialogue);
-        assert!(heard.facts.contains(&Fact::Request { method: "get".into(), path: "1.3.6.1.2.1.1.1.0".into() }), "{:?}", heard.facts);
+        assert!(heard.facts.contains(&Fact::request("get", "1.3.6.1.2.1.1.1.0")), "{:?}", heard.facts);
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "noError".into(), by: Server }));
         survives(&SNMP, Transport::UDP, 161, &[(Client, &get), (Server, &answer)]);
         survives(&SNMP, Transport::TCP, 161, &[(Client, &get), (Server, &answer)]);

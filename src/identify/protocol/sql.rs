@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use thin_vec::ThinVec;
+
 use crate::identify::wire::{Cursor, Length, hold, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
@@ -252,7 +254,7 @@ fn postgres_start(_: &Opening<'_>, bytes: &[u8]) -> Look {
 #[derive(Debug, Default)]
 struct Postgres {
     client: u64,
-    from_server: Vec<u8>,
+    from_server: ThinVec<u8>,
 }
 
 impl Reader for Postgres {

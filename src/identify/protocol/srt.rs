@@ -229,6 +229,7 @@ const REASONS: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identify::Detail;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
 
@@ -260,7 +261,7 @@ mod tests {
         assert_eq!(evidence(decide(&SRT, Transport::UDP, 5421, dialogue[0].1, dialogue[1].1)), Evidence::BothOpenings);
         let heard = read(&SRT, Transport::UDP, 5421, &dialogue);
         assert_eq!((heard.evidence, heard.appetite), (Evidence::Dialogue, Appetite::Full));
-        assert!(heard.facts.contains(&Fact::Detail { key: ("srt", "stream_id"), value: Box::new("abc".into()) }), "{:?}", heard.facts);
+        assert!(heard.facts.contains(&Fact::Detail(Box::new(Detail { key: ("srt", "stream_id"), value: "abc".into() }))), "{:?}", heard.facts);
         survives(&SRT, Transport::UDP, 5421, &dialogue);
     }
 

@@ -61,7 +61,7 @@ impl Reader for SsdpReader {
         if begins(bytes, b"M-SEARCH") {
             self.searched[piece.from as usize] = true;
             let target = printable(field(bytes, "ST").unwrap_or_default().as_bytes());
-            said.say(Fact::Request { method: "M-SEARCH".into(), path: target });
+            said.say(Fact::request("M-SEARCH", &target));
         } else if begins(bytes, b"HTTP/") {
             if self.searched[piece.from.other() as usize] {
                 said.believe(Evidence::Dialogue);

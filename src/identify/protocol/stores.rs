@@ -1,5 +1,7 @@
 //! Stores and brokers: Redis, Memcached, MongoDB, Kafka, NATS, AMQP.
 
+use thin_vec::ThinVec;
+
 use crate::identify::wire::{Cursor, begins, hold, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
@@ -268,7 +270,7 @@ fn amqp_header(_: &Opening<'_>, bytes: &[u8]) -> Look {
 /// Reads what the server said first, of protocols that refuse in words.
 #[derive(Debug, Default)]
 struct FirstAnswer {
-    held: Vec<u8>,
+    held: ThinVec<u8>,
 }
 
 impl Reader for FirstAnswer {

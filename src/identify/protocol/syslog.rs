@@ -71,6 +71,7 @@ const PORTS: &[u16] = &[514, 601, 1514];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identify::Detail;
     use crate::identify::Evidence;
     use crate::identify::protocol::testing::{decide, evidence, read, survives};
     use crate::net::Side::Client;
@@ -84,7 +85,7 @@ mod tests {
             assert_eq!(evidence(decide(&SYSLOG, Transport::UDP, 5140, message, &[])), Evidence::OneOpening);
             let heard = read(&SYSLOG, Transport::UDP, 514, &[(Client, message)]);
             assert!(heard.facts.contains(&Fact::OneWay));
-            assert!(heard.facts.contains(&Fact::Detail { key: ("syslog", "program"), value: Box::new("su".into()) }), "{:?}", heard.facts);
+            assert!(heard.facts.contains(&Fact::Detail(Box::new(Detail { key: ("syslog", "program"), value: "su".into() }))), "{:?}", heard.facts);
             survives(&SYSLOG, Transport::UDP, 514, &[(Client, message)]);
         }
     }

@@ -73,16 +73,17 @@ fn is_tame(fact: &Fact) {
     let text = |text: &str| assert!(text.len() <= limit::LINE_KEPT && !text.chars().any(is_unprintable), "{} bytes: {text:?}", text.len());
     match fact {
         Fact::Name { name, .. } | Fact::Unresolved { name, .. } | Fact::Unanswered { name } => text(name),
-        Fact::Proxied { mark: said } | Fact::Certified { issuer: said, .. } | Fact::SentTo { host: said } => text(said),
+        Fact::Proxied { mark: said } | Fact::SentTo { host: said } => text(said),
         Fact::Resolved(resolved) => {
             let Resolved { name, aliases, addresses, .. } = &**resolved;
             text(name);
             aliases.iter().for_each(|alias| text(alias));
             assert!(aliases.len() <= limit::DNS_ALIASES && addresses.len() <= limit::ADDRESSES_OF_A_NAME);
         }
-        Fact::Request { method, path } => [method, path].into_iter().for_each(|part| text(part)),
+        Fact::Request { .. } => fact.as_request().into_iter().for_each(|(method, path)| [method, path].into_iter().for_each(text)),
+        Fact::Certified(certified) => text(&certified.issuer),
         Fact::Answer { text: said, .. } | Fact::Software { text: said, .. } | Fact::Offers { service: said, .. } => text(said),
-        Fact::Detail { value, .. } => is_tame_value(value, &text),
+        Fact::Detail(detail) => is_tame_value(&detail.value, &text),
         Fact::Promise(promise) => {
             let encrypted = matches!(promise.kind, PromiseKind::FtpPassive | PromiseKind::FtpActive);
             assert!(encrypted || !promise.is_hidden(), "nobody can open {promise:?}");
@@ -142,7 +143,7 @@ impl Heard {
     /// The last value it gave a field of the record's details.
     pub fn detail(&self, protocol: &str, field: &str) -> Option<serde_json::Value> {
         self.facts.iter().rev().find_map(|fact| match fact {
-            Fact::Detail { key, value } if *key == (protocol, field) => Some(value.as_ref().clone()),
+            Fact::Detail(detail) if detail.key == (protocol, field) => Some(detail.value.clone()),
             _ => None,
         })
     }

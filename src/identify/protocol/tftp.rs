@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::identify::wire::{Cursor, printable};
+use crate::identify::wire::{Cursor, printable, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -58,7 +58,7 @@ impl Reader for Transfer {
                 return Appetite::Hungry;
             }
             self.asked = Some(kept.to_vec());
-            said.say(Fact::Request { method: if operation == 1 { "read" } else { "write" }.into(), path: printable(file) });
+            said.say(Fact::request(if operation == 1 { "read" } else { "write" }, &shown(file)));
             let (asks, asked) = if piece.from == Side::Client { piece.ends } else { (piece.ends.1, piece.ends.0) };
             said.promise(&piece, PromiseKind::Tftp, Transport::UDP, asks, Some(asked.ip), ANSWER_WITHIN);
             return Appetite::Hungry;
@@ -96,7 +96,7 @@ mod tests {
     fn a_request_announces_an_answer_from_a_new_port() {
         assert_eq!(evidence(decide(&TFTP, Transport::UDP, 69, READ, &[])), Evidence::OneOpening);
         let heard = read(&TFTP, Transport::UDP, 69, &[(Client, READ), (Client, READ)]);
-        assert!(heard.facts.contains(&Fact::Request { method: "read".into(), path: "boot.bin".into() }) && heard.facts.contains(&Fact::Retry));
+        assert!(heard.facts.contains(&Fact::request("read", "boot.bin")) && heard.facts.contains(&Fact::Retry));
         assert!(heard.facts.iter().any(|fact| matches!(fact, Fact::Promise(promise) if promise.server == ends(69).0 && promise.client == Some(ends(69).1.ip))));
         survives(&TFTP, Transport::UDP, 69, &[(Client, READ), (Server, b"\0\x05\0\x01File not found\0")]);
     }

@@ -1,6 +1,7 @@
 //! Transport Layer Security over TCP (RFC 8446, RFC 5246, RFC 6101) and the SSLv2 hello that old clients open with.
 
 use arrayvec::ArrayVec;
+use thin_vec::ThinVec;
 
 use crate::identify::wire::Cursor;
 
@@ -183,7 +184,7 @@ struct TlsReader {
 /// What the sides know of each other.
 #[derive(Debug, Default)]
 struct Shared {
-    offered: Box<[u16]>,
+    offered: ThinVec<u16>,
     /// Mark of what the client offered.
     offer: u64,
     client_hello: bool,
@@ -202,7 +203,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Records {
     /// Bytes of a handshake message that is not whole yet, or of an alert.
-    held: Vec<u8>,
+    held: ThinVec<u8>,
     left: u32,
     /// Of a record whose header is not whole yet.
     header: ArrayVec<u8, 5>,
@@ -256,7 +257,7 @@ impl Records {
             return;
         }
         let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-        self.held = Vec::new();
+        self.held = ThinVec::new();
         if self.header.is_empty() && missing <= self.left {
             self.left -= missing;
         } else {
@@ -308,7 +309,7 @@ impl Records {
             return;
         }
         if kind != self.kind {
-            self.held = Vec::new();
+            self.held = ThinVec::new();
         }
         (self.kind, self.left) = (kind, u32::from(len));
         match kind {
@@ -340,7 +341,7 @@ impl Records {
             _ => self.handshake(bytes, from, shared, said),
         }
         if self.held.len() > limit::HANDSHAKE_KEPT {
-            self.held = Vec::new();
+            self.held = ThinVec::new();
             self.lost = true;
         }
     }
@@ -384,7 +385,7 @@ impl Records {
         if at == 0 && !held.is_empty() {
             self.held = held;
         } else if let Some(left) = all.get(at..).filter(|left| !left.is_empty()) {
-            self.held = left.to_vec();
+            self.held = left.into();
         }
     }
 }
@@ -436,7 +437,7 @@ impl Shared {
                         }
                         said.say(Fact::Encrypted);
                     }
-                    self.offered = Box::default();
+                    self.offered = ThinVec::new();
                 }
             }
             CERTIFICATE if !self.certificates[from as usize] => self.certificates[from as usize] = certificate::tell("tls", body, from, said),

@@ -1,5 +1,7 @@
 //! WebSocket (RFC 6455) behind its upgrade: takes the payload out of its frames and reads the protocol that it carries.
 
+use thin_vec::ThinVec;
+
 use crate::identify::wire::{Cursor, hold};
 use crate::limit;
 
@@ -10,7 +12,7 @@ pub(super) struct WebSocket {
     sides: [Frames; 2],
     carries: Carries,
     /// Payload of either side while nobody has recognised it.
-    held: [Vec<u8>; 2],
+    held: [ThinVec<u8>; 2],
     /// Payload bytes handed to the inner reader.
     handed: [u64; 2],
     messages: u16,
@@ -79,7 +81,7 @@ impl WebSocket {
 
 impl Reader for WebSocket {
     fn held(&self) -> usize {
-        self.held.iter().map(Vec::capacity).sum()
+        self.held.iter().map(ThinVec::capacity).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -304,7 +306,7 @@ mod tests {
             (Side::Server, &answer),
         ];
         let told = read_all(&Http, &dialogue);
-        assert!(told.says(&Fact::Request { method: "GET".into(), path: "/temperature".into() }), "{:?}", told.facts);
+        assert!(told.says(&Fact::request("GET", "/temperature")), "{:?}", told.facts);
         assert!(told.says(&Fact::Answer { kind: AnswerKind::Accepted, code: 205, text: "2.05".into(), by: Side::Server }), "{:?}", told.facts);
     }
 

@@ -2,7 +2,7 @@
 
 use super::outcomes::{CLIENT, SERVER, expect, judge};
 use super::sample::*;
-use crate::identify::{AnswerKind, Fact, NameSource, Resolved, Step};
+use crate::identify::{AnswerKind, Certified, Fact, NameSource, Resolved, Step};
 use crate::judge::{Confidence, Judged, Outcome, Site};
 use crate::net::Side;
 
@@ -288,7 +288,7 @@ fn d50_an_alert_that_is_not_visible_is_told_as_that() {
 
 fn certified(port: u16, name: &str, (issuer, key, whole): (&str, u64, u64)) -> Sample {
     let flow = tcp(&format!("10.1.0.2:{port}"), &format!("203.0.113.{}:443", port % 200)).talked(300, 900).speaks(&["tls"]).sni(name);
-    flow.fact(Fact::Certified { issuer: issuer.into(), key, whole, public: false })
+    flow.fact(Fact::Certified(Box::new(Certified { issuer: issuer.into(), key, whole, public: false })))
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn d45_a_proxy_that_sends_a_hello_of_its_own_opens_tls() {
 fn d45_one_owner_one_certificate_or_a_public_authority_open_nothing() {
     let own: Vec<Sample> = (1..5).map(|n| certified(40000 + n, &format!("host{n}.example.com"), ("Example CA", 7, u64::from(n)))).collect();
     let one: Vec<Sample> = (1..5).map(|n| certified(40000 + n, &format!("www.example{n}.com"), ("Example CA", 7, 7))).collect();
-    let public = |n: u64| Fact::Certified { issuer: "R11".into(), key: 7, whole: n, public: true };
+    let public = |n: u64| Fact::Certified(Box::new(Certified { issuer: "R11".into(), key: 7, whole: n, public: true }));
     let trusted: Vec<Sample> =
         (1..5).map(|n| tcp(&format!("10.1.0.2:{}", 40000 + n), SERVER).talked(9, 9).sni(&format!("www.example{n}.com")).fact(public(n))).collect();
     for samples in [own, one, trusted] {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::slice::from_ref;
 
 use super::sample::*;
-use crate::identify::{AnswerKind, Books, Fact};
+use crate::identify::{AnswerKind, Books, Certified, Fact};
 use crate::judge::{Confidence, Coverage, Finding, Gatherer, Judge, Severity, Site};
 use crate::net::Side;
 use crate::signature::{Basis, Signatures};
@@ -335,7 +335,7 @@ fn an_announced_port_without_an_answer_asks_for_a_device_that_reads_along() {
 
 fn opened(port: u16, name: &str, server: &str) -> Sample {
     let n = u64::from(port);
-    let certified = crate::identify::Fact::Certified { issuer: "Filter CA".into(), key: 7, whole: n, public: false };
+    let certified = crate::identify::Fact::Certified(Box::new(Certified { issuer: "Filter CA".into(), key: 7, whole: n, public: false }));
     tcp(&format!("10.1.0.2:{port}"), server).talked(300, 900).speaks(&["tls"]).sni(name).fact(certified)
 }
 

@@ -222,7 +222,7 @@ impl Sample {
     }
 
     pub(in crate::judge) fn asks(self, method: &str, path: &str) -> Self {
-        self.fact(Fact::Request { method: method.into(), path: path.into() })
+        self.fact(Fact::request(method, path))
     }
 
     pub(in crate::judge) fn sni(self, name: &str) -> Self {

@@ -155,7 +155,7 @@ impl Vouchers {
     /// the client's may have been among them.
     fn is_opened_by_proxy(&self, identified: &Identified) -> bool {
         let flow = &identified.flow;
-        let tunnel = |fact: &Fact| matches!(fact, Fact::Request { method, .. } if &**method == "CONNECT");
+        let tunnel = |fact: &Fact| fact.as_request().is_some_and(|(method, _)| method == "CONNECT");
         if identified.protocol.first() != Some(&"http") || !identified.facts.iter().any(tunnel) {
             return false;
         }
@@ -193,7 +193,7 @@ fn hello(identified: &Identified) -> Option<(u64, &str)> {
 /// Issuer and marks of a certificate that no public authority issued.
 fn certified(identified: &Identified) -> Option<(&str, u64, u64)> {
     identified.facts.iter().find_map(|fact| match fact {
-        Fact::Certified { issuer, key, whole, public: false } => Some((&**issuer, *key, *whole)),
+        Fact::Certified(certified) if !certified.public => Some((&*certified.issuer, certified.key, certified.whole)),
         _ => None,
     })
 }
