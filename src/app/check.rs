@@ -14,6 +14,7 @@ use crate::check::{self, Baseline, Census, Comparison, Expectations, Gate};
 use crate::judge::{Judged, Telling};
 use crate::limit::BASELINE_BYTES;
 use crate::pipeline;
+use crate::report::paragraph::count;
 use crate::report::{Format, Report, Style};
 use crate::signature::text_within;
 
@@ -84,7 +85,7 @@ fn baseline(typed: &Check, basis: &Basis, path: &Path, stop: &AtomicBool) -> Res
     let now = census.baseline(&report);
     replace(path, &now.text())?;
     let (services, findings) = now.len();
-    tell(format_args!("{} is written: {services} services between hosts, {findings} findings", path.display()));
+    tell(format_args!("{} is written: {} between hosts, {}", path.display(), count(services, "service"), count(findings, "finding")));
     Ok(Exit::Done)
 }
 

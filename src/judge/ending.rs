@@ -9,7 +9,7 @@ use crate::identify::{AnswerKind, Fact, Identified, Promise, Step};
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
 use crate::judge::threshold::{ANSWER_BY, SYN_AGAIN};
-use crate::judge::visibility::{Absent, Foreign, Opener, Seen, Sight, stated, took_part, went_on_unanswered};
+use crate::judge::visibility::{Absent, Foreign, Opener, Seen, Sight, sent_content, stated, took_part, went_on_unanswered};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{PromiseKind, Service};
 use crate::time::Timestamp;
@@ -199,7 +199,7 @@ impl<'a> Ending<'a> {
     pub(super) fn is_silent_syn(&self) -> bool {
         self.tcp.is_some_and(|tcp| tcp.syns > 0 && tcp.syn_acks == 0 && tcp.reset.is_none() && !tcp.established)
             && self.flow.server.packets == 0
-            && self.flow.client.payload_bytes == 0
+            && !sent_content(self.flow)
             && self.rejection.is_none()
     }
 

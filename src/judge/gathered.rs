@@ -9,6 +9,7 @@ use crate::judge::claim::is_background;
 use crate::judge::exhibit::Exhibits;
 use crate::judge::finding::Trouble;
 use crate::judge::threshold::{STOPPED_FOR, STOPPED_MINUTES};
+use crate::judge::visibility::sent_content;
 use crate::judge::{Confidence, Judged, Verdict, direction};
 use crate::limit;
 use crate::net::Transport;
@@ -69,7 +70,7 @@ impl Gathered {
             flows: 1,
             attempts: requests,
             answered,
-            reached: answered || flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream || flow.client.payload_bytes > 0),
+            reached: answered || flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream || sent_content(flow)),
             guessed: direction::is_guess(judged.direction_by),
             expected: judged.verdict != Verdict::Unexpected,
             first: flow.first,

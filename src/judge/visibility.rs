@@ -216,6 +216,12 @@ pub(super) fn took_part(flow: &Flow) -> bool {
     }
 }
 
+/// Whether the client sent content otherwise than on its SYNs, where a client that knows the server may put its request (RFC 7413): nobody needs an answer for those.
+pub(super) fn sent_content(flow: &Flow) -> bool {
+    let syns = flow.tcp.as_ref().map_or(0, |tcp| u64::from(tcp.syns));
+    flow.client.payload_bytes > 0 && flow.client.packets > syns
+}
+
 /// Whether the client went on although no answer was captured: it acknowledged or sent data after its SYN, or gave a cookie back. Only an answer makes it
 /// do so.
 pub(super) fn went_on_unanswered(identified: &Identified) -> bool {

@@ -4,7 +4,7 @@ use crate::judge::Confidence;
 use crate::judge::blocked::content;
 use crate::judge::ending::{Ending, Instead};
 use crate::judge::threshold::{HALF_OPEN, MANY_ATTEMPTS, SURE_NEIGHBOUR, SURE_SYNS};
-use crate::judge::visibility::{Absent, Sight};
+use crate::judge::visibility::{Absent, Sight, sent_content};
 use crate::net::Side;
 use crate::signature::PromiseKind;
 
@@ -54,7 +54,7 @@ pub(in crate::judge) fn asked_in_vain(Absent { host, by, times, since, last, .. 
 pub(super) fn return_path(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp?;
     let repeated = tcp.syn_acks >= 2 && e.tries >= 2 && !tcp.established && tcp.reset.is_none();
-    (repeated && e.flow.client.payload_bytes == 0 && e.flow.server.payload_bytes == 0).then_some(Confidence::Medium)
+    (repeated && !sent_content(e.flow) && e.flow.server.payload_bytes == 0).then_some(Confidence::Medium)
 }
 
 pub(super) fn says_return_path(e: &Ending<'_>) -> String {

@@ -56,6 +56,19 @@ fn d21_two_equal_syns_are_a_silent_drop_of_which_we_are_less_sure() {
     expect(&judge(syns(&[1.0, 2.0])), Outcome::SilentDrop, Confidence::Medium, Some("D21"));
 }
 
+#[test]
+fn d20_data_on_a_syn_that_nothing_answers_is_silence_all_the_same() {
+    // TCP Fast Open (RFC 7413 section 4.1.3): the first SYN carries the request, those after it nothing.
+    let with_data = |times: &[f64]| {
+        let mut sample = syns(times);
+        sample.0.flow.client.payload_bytes = 18;
+        sample
+    };
+    expect(&judge(with_data(&[1.0, 2.0, 4.0, 8.0])), Outcome::SilentDrop, Confidence::High, Some("D20"));
+    expect(&judge(with_data(&[1.0])), Outcome::NotObservable, Confidence::Low, Some("D33"));
+    expect(&judge(with_data(&[1.0, 2.0, 4.0]).syn_acks(3, 4.02)), Outcome::ReturnPathBroken, Confidence::Medium, Some("D30"));
+}
+
 // 0.9 s, as copies of a mirror port come within milliseconds
 #[test]
 fn d21_copies_of_one_syn_are_one_syn() {
