@@ -75,11 +75,11 @@ pub const STREAM_PIECES_HELD: usize = 64;
 /// of holes does not eat the memory.
 pub const STREAMS_BYTES_HELD: usize = 32 * 1024 * 1024;
 /// Bytes of a live connection without what its streams hold. Others take less than half.
-pub const LIVE_FLOW_BYTES: usize = 1_100;
+pub const LIVE_FLOW_BYTES: usize = 900;
 /// Bytes of a flow that is but one SYN so far, with its entries in index and agenda.
-pub const LONE_FLOW_BYTES: usize = 136;
+pub const LONE_FLOW_BYTES: usize = 128;
 /// Flows live at once in a table of which nothing else is said; the pipeline shares [`MEMORY`] out. An office has some tens of thousands.
-pub const LIVE_FLOWS: usize = 190_000;
+pub const LIVE_FLOWS: usize = 230_000;
 /// SYN times kept of one connection: Linux tries at most 11 times.
 pub const SYNS_KEPT: usize = 12;
 /// How long fragments wait for the rest of their datagram: as long as Linux waits (ipfrag_time); RFC 8200 allows 60 s.
@@ -244,7 +244,7 @@ pub const MEMORY: usize = 512 << 20;
 /// What is learned takes its share whatever the traffic: books of names and promises, pairs and hosts remembered, the docket, findings, one table's fragments,
 /// blocks of the capture, the program itself. The rest is shared among live flows.
 pub const MEMORY_OF_KNOWLEDGE: usize = 192 << 20;
-/// The least that `--memory` takes: some 38,000 live flows beside what is learned.
+/// The least that `--memory` takes: some 46,000 live flows beside what is learned.
 pub const MEMORY_LEAST: usize = 256 << 20;
 /// Rounds of ended flows that a shard may be ahead of the judge.
 pub const ROUNDS_AHEAD: usize = 8;

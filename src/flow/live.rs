@@ -21,8 +21,10 @@ pub(super) struct Live {
     heard: [bool; 2],
     /// Whether the observer wants payload.
     pub wanted: bool,
-    /// The second of the agenda in which it waits to be looked at.
-    pub second: i64,
+    /// Whether it waits in the agenda to be looked at.
+    is_entered: bool,
+    /// For which second, its low half: no two that are held against each other lie 68 years apart.
+    second: u32,
     last_frame: FrameId,
     /// What client and server sent.
     sent: [Sent; 2],
@@ -83,17 +85,14 @@ pub(super) struct Cold {
     link: Option<(Mac, Mac)>,
     direction: Direction,
     icmp: Option<(u8, u8)>,
-    opened_by: [Option<First>; 2],
+    /// Who sent the first packet. Its time and MAC address are the flow's.
+    opener: Side,
+    /// Time and MAC address of the other side's first packet.
+    answer: Option<(Timestamp, Option<Mac>)>,
+    /// Time to live of the first packet of client, of server.
+    ttl: [u8; 2],
     pub history: History,
     rejections: ThinVec<Rejection>,
-}
-
-/// The first packet of one side.
-#[derive(Clone, Copy, Debug)]
-struct First {
-    time: Timestamp,
-    ttl: u8,
-    mac: Option<Mac>,
 }
 
 impl Live {
@@ -113,7 +112,9 @@ impl Live {
             link: packet.mac,
             direction: opening.direction,
             icmp,
-            opened_by: [None; 2],
+            opener: if opening.flipped { Side::Server } else { Side::Client },
+            answer: None,
+            ttl: [0; 2],
             history,
             rejections: ThinVec::new(),
         };
@@ -121,7 +122,8 @@ impl Live {
             ends: Ends { key: keyed.key, client_is_low: keyed.from_low != opening.flipped },
             heard: [false; 2],
             wanted: true,
-            second: i64::MIN,
+            is_entered: false,
+            second: 0,
             last_frame: packet.frame,
             sent: [Sent::default(); 2],
             tcp: is_tcp.then(Box::default),
@@ -138,8 +140,10 @@ impl Live {
     pub fn count(&mut self, side: Side, packet: &Packet<'_>, ttl: u8, weight: Weight) {
         let sent = &mut self.sent[side as usize];
         if sent.packets == 0 {
-            let first = First { time: packet.time, ttl, mac: packet.mac.map(|(from, _)| from) };
-            self.cold.opened_by[side as usize] = Some(first);
+            self.cold.ttl[side as usize] = ttl;
+            if side != self.cold.opener {
+                self.cold.answer = Some((packet.time, packet.mac.map(|(from, _)| from)));
+            }
         }
         sent.packets += weight.packets;
         sent.bytes += weight.bytes;
@@ -156,6 +160,21 @@ impl Live {
     /// Packets that `side` sent.
     pub fn packets(&self, side: Side) -> u64 {
         self.sent[side as usize].packets
+    }
+
+    /// Notes that it waits in the agenda for that second.
+    pub fn enter(&mut self, second: i64) {
+        (self.is_entered, self.second) = (true, second as u32);
+    }
+
+    /// Whether it waits in the agenda for that second.
+    pub fn is_entered_for(&self, second: i64) -> bool {
+        self.is_entered && self.second == second as u32
+    }
+
+    /// Whether it waits in the agenda for that second or an earlier one.
+    pub fn is_entered_by(&self, second: i64) -> bool {
+        self.is_entered && (second as u32).wrapping_sub(self.second).cast_signed() >= 0
     }
 
     /// When the flow is over unless another packet comes: its connection's end, or its idle timeout.
@@ -258,15 +277,16 @@ impl Live {
 
     fn end(&self, side: Side) -> End {
         let sent = self.sent[side as usize];
-        let first = self.cold.opened_by[side as usize];
+        let Cold { first, link, opener, answer, ttl, .. } = &*self.cold;
+        let first = if side == *opener { Some((*first, link.map(|(from, _)| from))) } else { *answer };
         End {
             endpoint: self.ends.key.end(self.ends.client_is_low == (side == Side::Client)),
             packets: sent.packets,
             bytes: sent.bytes,
             payload_bytes: sent.payload,
-            ttl: first.map_or(0, |first| first.ttl),
-            mac: first.and_then(|first| first.mac),
-            first: first.map(|first| first.time),
+            ttl: ttl[side as usize],
+            mac: first.and_then(|(_, mac)| mac),
+            first: first.map(|(time, _)| time),
             last: first.map(|_| sent.last),
         }
     }
@@ -292,9 +312,9 @@ mod tests {
     #[test]
     fn a_live_flow_stays_as_small_as_the_bound_on_flows_says() {
         let (live, cold, connection) = (size_of::<Option<Live>>(), size_of::<Cold>(), size_of::<Connection>());
-        assert!(live <= 160, "every packet touches {live} bytes");
+        assert!(live <= 144, "every packet touches {live} bytes");
         // Sizes that an allocator has blocks of: a few bytes more would cost a quarter more of each.
-        assert!(connection <= 384 && cold <= 128, "{connection} and {cold} bytes are boxed");
+        assert!(connection <= 320 && cold <= 112, "{connection} and {cold} bytes are boxed");
         assert!(live + cold + connection <= crate::limit::LIVE_FLOW_BYTES, "{live} + {cold} + {connection}");
     }
 }

@@ -16,8 +16,8 @@ pub(super) struct Slab<T> {
 
 #[derive(Debug)]
 struct Block<T> {
-    places: Box<[Option<T>; BLOCK]>,
-    /// A bit for each place that is taken.
+    places: Box<[Option<T>]>,
+    /// A bit for each place that is taken, or that the block does not have.
     taken: [u64; BLOCK / WORD],
     /// Whether it stands among those with room.
     is_listed: bool,
@@ -30,6 +30,22 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
+    /// Places of a block: as many as fill what an allocator gives without remainder.
+    const PLACES: usize = {
+        let fit = BLOCK_BYTES / size_of::<Option<T>>();
+        if fit < BLOCK { fit } else { BLOCK }
+    };
+    /// What is marked as taken in an empty block: the places that it does not have.
+    const EMPTY: [u64; BLOCK / WORD] = {
+        let mut taken = [0; BLOCK / WORD];
+        let mut place = Self::PLACES;
+        while place < BLOCK {
+            taken[place / WORD] |= 1 << (place % WORD);
+            place += 1;
+        }
+        taken
+    };
+
     /// Puts a value into a slot that was given back lately, or a new one; its number.
     pub fn insert(&mut self, value: T) -> u32 {
         let (number, place) = self.vacancy();
@@ -69,7 +85,7 @@ impl<T> Slab<T> {
         if !std::mem::replace(&mut block.is_listed, true) {
             self.roomy.push(number);
         }
-        if block.taken == [0; BLOCK / WORD] {
+        if block.taken == Self::EMPTY {
             match self.spare {
                 None => self.spare = Some(number),
                 Some(_) => self.give_back(number),
@@ -97,7 +113,7 @@ impl<T> Slab<T> {
             }
             self.roomy.pop();
         }
-        let block = Block { places: Box::new([const { None }; BLOCK]), taken: [0; BLOCK / WORD], is_listed: true };
+        let block = Block { places: (0..Self::PLACES).map(|_| None).collect(), taken: Self::EMPTY, is_listed: true };
         let number = self.gone.pop().unwrap_or(self.blocks.len() as u32);
         match self.blocks.get_mut(number as usize) {
             Some(place) => *place = Some(block),
@@ -125,8 +141,10 @@ impl<T> Block<T> {
     }
 }
 
-/// Slots of a block: some 40 KiB of flows.
-const BLOCK: usize = 256;
+/// Bytes of a block, at most: a step of the allocator's sizes.
+const BLOCK_BYTES: usize = 64 * 1024;
+/// Numbers that a block takes of the slots', and places that it has at most.
+const BLOCK: usize = 512;
 const WORD: usize = u64::BITS as usize;
 
 #[cfg(test)]
@@ -146,17 +164,26 @@ mod tests {
     #[test]
     fn empty_blocks_are_given_back_but_one_and_their_numbers_are_used_again() {
         let mut slab = Slab::default();
-        (0..1_024).for_each(|value| assert_eq!(slab.insert(value), value));
+        (0..2_048).for_each(|value| assert_eq!(slab.insert(value), value));
         let blocks = |slab: &Slab<u32>| slab.blocks.iter().flatten().count();
-        (256..1_024).for_each(|slot| assert_eq!(slab.remove(slot), Some(slot)));
-        assert_eq!((blocks(&slab), slab.len(), slab.iter().count(), slab.get(600)), (2, 256, 256, None));
-        let mut again: Vec<u32> = (0..768).map(|value| slab.insert(value)).collect();
+        (512..2_048).for_each(|slot| assert_eq!(slab.remove(slot), Some(slot)));
+        assert_eq!((blocks(&slab), slab.len(), slab.iter().count(), slab.get(600)), (2, 512, 512, None));
+        let mut again: Vec<u32> = (0..1_536).map(|value| slab.insert(value)).collect();
         again.sort_unstable();
-        assert_eq!((blocks(&slab), again), (4, (256..1_024).collect()));
+        assert_eq!((blocks(&slab), again), (4, (512..2_048).collect()));
         // Values put in and taken out where the last block is full cost no block each time.
         for value in 0..10 {
             let slot = slab.insert(value);
-            assert_eq!((slot / 256, slab.remove(slot), blocks(&slab)), (4, Some(value), 5));
+            assert_eq!((slot / 512, slab.remove(slot), blocks(&slab)), (4, Some(value), 5));
         }
+    }
+
+    #[test]
+    fn a_block_has_as_many_places_as_fit_and_its_last_numbers_stand_for_nothing() {
+        let mut slab = Slab::default();
+        let slots: Vec<u32> = (0..1_000).map(|value| slab.insert([value; 36])).collect();
+        // 65,536 bytes hold 442 of 148, an option of 36 numbers of four bytes.
+        let due: Vec<u32> = (0..442).chain(512..954).chain(1_024..1_140).collect();
+        assert_eq!((slots, slab.get(450), slab.iter().map(|(slot, _)| slot).collect::<Vec<_>>()), (due.clone(), None, due));
     }
 }

@@ -35,12 +35,33 @@ pub(super) struct Story {
     established: bool,
     midstream: bool,
     begun: bool,
+    /// No SYN of the client was seen.
+    pub partial: bool,
+    /// Whether a packet of the client, of the server was seen.
+    pub seen: [bool; 2],
+}
+
+/// What the letters of one end's history go by, of what few connections have.
+#[derive(Debug, Default)]
+#[cfg_attr(debug_assertions, derive(Clone, PartialEq))]
+pub(super) struct Lettered {
+    pub retransmissions: u32,
+    pub zero_windows: u32,
+    pub gaps: u32,
+    /// The last SYN's position, its low half, where that is not the first of all.
+    pub syn: u32,
+    /// The last FIN's, where that of the end's close does not tell it: a segment that is more than a FIN came after it.
+    pub fin: Option<u32>,
+    /// The last RST's.
+    pub rst: u32,
 }
 
 /// What a connection has that does not go smoothly.
 #[derive(Debug, Default)]
 #[cfg_attr(debug_assertions, derive(Clone, PartialEq))]
 struct Trouble {
+    /// Of client and server.
+    letters: [Lettered; 2],
     /// SYNs after the first.
     more_syns: Vec<Moment>,
     reset: Option<Box<Reset>>,
@@ -114,6 +135,16 @@ impl Story {
             last: self.last,
             begun: self.begun,
         }
+    }
+
+    /// What the letters of that end go by, to be changed.
+    pub fn letters(&mut self, of: usize) -> &mut Lettered {
+        &mut self.trouble().letters[of]
+    }
+
+    /// The same as it stands; none where all of it is zero.
+    pub fn letters_so_far(&self, of: usize) -> Option<&Lettered> {
+        self.trouble.as_ref().map(|trouble| &trouble.letters[of])
     }
 
     fn trouble(&mut self) -> &mut Trouble {

@@ -35,7 +35,7 @@ pub struct Settings {
     pub udp_idle: Duration,
     /// Any other flow ends after this silence (Zeek's `icmp_inactivity_timeout`).
     pub other_idle: Duration,
-    /// Flows live at once, at [`LIVE_FLOW_BYTES`] each; of those that are but one SYN so far there is room for some eight in place of one. Beyond, whichever is nearest
+    /// Flows live at once, at [`LIVE_FLOW_BYTES`] each; of those that are but one SYN so far there is room for some seven in place of one. Beyond, whichever is nearest
     /// to its timeout is put out and counted; in a flood, the oldest of those single SYNs.
     pub live_flows: usize,
     /// Bytes held of all connections together while bytes before them are missing.
@@ -502,10 +502,9 @@ impl FlowTable {
     /// Enters the flow into the agenda where it is not, or where its end has moved nearer.
     fn schedule(&mut self, slot: u32) {
         let Some(flow) = self.flows.get_mut(slot) else { return };
-        let is_new = flow.second == i64::MIN;
-        let closes = flow.tcp.as_ref().and_then(|connection| connection.closed);
-        if is_new || closes.is_some_and(|closes| second_of(closes) < flow.second) {
-            flow.second = self.agenda.enter(slot, flow.deadline(&self.settings));
+        let deadline = flow.deadline(&self.settings);
+        if !flow.is_entered_by(second_of(deadline)) {
+            flow.enter(self.agenda.enter(slot, deadline));
         }
     }
 

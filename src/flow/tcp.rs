@@ -18,10 +18,6 @@ use crate::time::Timestamp;
 pub(super) struct Connection {
     /// Client and server.
     ends: [Half; 2],
-    /// No SYN of the client was seen.
-    partial: bool,
-    /// Whether a packet of the client, of the server was seen.
-    seen: [bool; 2],
     /// From when on it counts as over: the moment of closing and a while for stragglers.
     pub closed: Option<Timestamp>,
     /// What outcomes rest on.
@@ -32,26 +28,21 @@ pub(super) struct Connection {
 #[derive(Debug, Default)]
 #[cfg_attr(debug_assertions, derive(Clone, PartialEq))]
 pub(super) struct Half {
-    state: State,
-    previous: State,
-    /// Initial sequence number, as seen, or what it must have been.
-    start: u32,
     /// One past the highest position sent.
     last: i64,
     /// Highest position acknowledged by the other end.
     acknowledged: i64,
-    /// Positions of the last SYN, FIN and RST, their low halves: the same flag is a new letter only elsewhere.
-    marks: [u32; 3],
-    /// Kinds of letters already written.
-    written: u8,
     /// One past the FIN.
     fin: Option<NonZeroI64>,
+    stream: Stream,
+    /// Initial sequence number, as seen, or what it must have been.
+    start: u32,
+    state: State,
+    previous: State,
+    /// Kinds of letters already written.
+    written: u8,
     /// Its close was noted.
     closed: bool,
-    retransmissions: u32,
-    zero_windows: u32,
-    gaps: u32,
-    stream: Stream,
 }
 
 /// Zeek's endpoint states.
@@ -113,6 +104,11 @@ impl Half {
         (self.last.max(self.acknowledged) - syn_and_fin).max(0)
     }
 
+    /// The FIN's own position, its low half, as far as what is kept of it tells; zero where there was none.
+    fn fin_mark(&self) -> u32 {
+        self.fin.map_or(0, |fin| fin.get().wrapping_sub(1) as u32)
+    }
+
     fn is_clean(&self) -> bool {
         self.state == State::Established || (self.state == State::Closed && self.previous == State::Established)
     }
@@ -157,14 +153,14 @@ impl Connection {
     }
 
     fn takes_next(&mut self, side: Side, packet: &Packet<'_>, ip: &Ip, tcp: &Tcp) -> bool {
-        let Self { ends, story, seen, partial, .. } = self;
+        let Self { ends, story, .. } = self;
         let [client, server] = ends;
         let (me, peer) = if side == Side::Client { (client, server) } else { (server, client) };
         let (len, captured) = (packet.payload_len, packet.payload.len());
         let letter = if len > 0 { WROTE_DATA } else { WROTE_ACK };
         let is_plain = tcp.flags.0 & (TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::ACK) == TcpFlags::ACK && tcp.window > 0;
         let is_established = (me.state, peer.state) == (State::Established, State::Established) && me.written & letter > 0;
-        let is_smooth = !*partial && seen[side as usize] && peer.fin.is_none() && story.is_smooth();
+        let is_smooth = !story.partial && story.seen[side as usize] && peer.fin.is_none() && story.is_smooth();
         let in_order = tcp.sequence == me.start.wrapping_add(me.last as u32) && me.stream.is_whole_to(me.last) && captured == len as usize;
         if !(is_plain && is_established && is_smooth && in_order) {
             return false;
@@ -200,13 +196,13 @@ impl Connection {
         let mut letters = Letters { history, side };
         self.write_letters(&mut letters, me, tcp, at, len);
         if tcp.flags.has(TcpFlags::FIN) {
-            self.ends[me].fin = NonZeroI64::new(at.saturating_add(taken));
+            self.note_fin(me, tcp.flags, at.saturating_add(taken));
         }
         let acknowledges = self.acknowledge(other, tcp);
         let advance = self.note_sent(&mut letters, me, tcp, at.saturating_add(taken), len);
         self.tell(side, packet, ip, tcp, at, advance);
         let closes = self.step(me, tcp.flags, len);
-        self.seen[me] = true;
+        self.story.seen[me] = true;
         let finished = closes && self.close(me);
         let payload_at = if tcp.flags.has(TcpFlags::SYN) { at + 1 } else { at };
         let seen = Seen { time: packet.time, frame: packet.frame, ttl: ip.ttl };
@@ -222,7 +218,7 @@ impl Connection {
         if let Some(position) = effect.acknowledges {
             let position = self.ends[other].fin.map_or(position, |fin| position.min(fin.get() - 1));
             // Where no SYN was seen the first acknowledgment may be for what came before the capture.
-            let is_guess = position <= FIRST + 1 && self.partial;
+            let is_guess = position <= FIRST + 1 && self.story.partial;
             if !is_guess {
                 outlet.from = side.other();
                 let gaps = self.ends[other].stream.acknowledged(position, outlet);
@@ -308,12 +304,13 @@ impl Connection {
     }
 
     fn note_partial(&mut self, side: Side, flags: TcpFlags) {
-        if self.seen[side as usize] {
+        let Story { partial, seen, .. } = &mut self.story;
+        if seen[side as usize] {
             return;
         }
         match side {
-            Side::Client => self.partial = !flags.is_syn(),
-            Side::Server => self.partial = self.partial || !flags.has(TcpFlags::SYN),
+            Side::Client => *partial = !flags.is_syn(),
+            Side::Server => *partial = *partial || !flags.has(TcpFlags::SYN),
         }
     }
 
@@ -337,20 +334,45 @@ impl Connection {
         let flags = tcp.flags;
         let control = [TcpFlags::SYN, TcpFlags::FIN, TcpFlags::RST].iter().filter(|flag| flags.has(**flag)).count();
         let peer_closed = self.ends[1 - me].state == State::Closed;
+        let marks = self.marks(me);
         let end = &mut self.ends[me];
         match control {
             0 if len > 0 => letters.once(end, WROTE_DATA, b'D'),
             0 if flags.has(TcpFlags::ACK) => letters.once(end, WROTE_ACK, b'A'),
             0 => {}
-            1 if flags.has(TcpFlags::SYN) => letters.each(end, WROTE_SYN, 0, at, if flags.has(TcpFlags::ACK) { b'H' } else { b'S' }),
-            1 if flags.has(TcpFlags::FIN) => letters.each(end, WROTE_FIN, 1, at.saturating_add(i64::from(len)), b'F'),
-            1 => letters.each(end, WROTE_RST, 2, at, b'R'),
+            1 if flags.has(TcpFlags::SYN) => {
+                letters.each(end, WROTE_SYN, marks.syn, at, if flags.has(TcpFlags::ACK) { b'H' } else { b'S' });
+                if marks.syn != at as u32 {
+                    self.story.letters(me).syn = at as u32;
+                }
+            }
+            // Its place is kept with the FIN's own.
+            1 if flags.has(TcpFlags::FIN) => letters.each(end, WROTE_FIN, marks.fin, at.saturating_add(i64::from(len)), b'F'),
+            1 => {
+                letters.each(end, WROTE_RST, marks.rst, at, b'R');
+                self.story.letters(me).rst = at as u32;
+            }
             _ if flags.has(TcpFlags::FIN) && flags.has(TcpFlags::RST) => letters.once(end, WROTE_FIN_RST, b'I'),
             _ => letters.once(end, WROTE_MULTI, b'Q'),
         }
-        if tcp.window == 0 && !flags.has(TcpFlags::RST) && !peer_closed && end.state != State::Reset {
-            end.zero_windows = end.zero_windows.saturating_add(1);
-            letters.scaled(end.zero_windows, b'W');
+        if tcp.window == 0 && !flags.has(TcpFlags::RST) && !peer_closed && self.ends[me].state != State::Reset {
+            letters.scaled(counted(&mut self.story.letters(me).zero_windows), b'W');
+        }
+    }
+
+    /// Where an end's last SYN, FIN and RST were, as letters went.
+    fn marks(&self, me: usize) -> Marks {
+        let rare = self.story.letters_so_far(me);
+        let fin = rare.and_then(|rare| rare.fin).unwrap_or_else(|| self.ends[me].fin_mark());
+        Marks { syn: rare.map_or(0, |rare| rare.syn), fin, rst: rare.map_or(0, |rare| rare.rst) }
+    }
+
+    /// Notes one past the FIN. A segment that is more than that has a letter of its own, so its place is none to hold the next FIN against.
+    fn note_fin(&mut self, me: usize, flags: TcpFlags, to: i64) {
+        let mark = if flags.has(TcpFlags::SYN | TcpFlags::RST) { self.marks(me).fin } else { to.wrapping_sub(1) as u32 };
+        self.ends[me].fin = NonZeroI64::new(to);
+        if self.ends[me].fin_mark() != mark || self.story.letters_so_far(me).is_some_and(|rare| rare.fin.is_some()) {
+            self.story.letters(me).fin = Some(mark);
         }
     }
 
@@ -384,8 +406,7 @@ impl Connection {
         } else if (tcp.flags.has(TcpFlags::FIN) && end.last == FIRST) || (advance > 0 && end.state != State::Reset) {
             end.last = to;
         } else if end.state != State::Reset && len > 0 {
-            end.retransmissions = end.retransmissions.saturating_add(1);
-            letters.scaled(end.retransmissions, b'T');
+            letters.scaled(counted(&mut self.story.letters(me).retransmissions), b'T');
         }
         advance
     }
@@ -401,8 +422,7 @@ impl Connection {
         self.story.missed(of, gaps.bytes);
         if self.ends.iter().all(Half::is_clean) {
             for _ in 0..gaps.holes {
-                self.ends[side].gaps = self.ends[side].gaps.saturating_add(1);
-                Letters { history, side: of }.scaled(self.ends[side].gaps, b'G');
+                Letters { history, side: of }.scaled(counted(&mut self.story.letters(side).gaps), b'G');
             }
         }
     }
@@ -446,7 +466,7 @@ impl Connection {
             if flags.has(TcpFlags::ACK) && peer == State::Established {
                 // The SYN was missed, but not the SYN-ACK.
                 self.ends[me].enter(State::Established);
-                self.partial = false;
+                self.story.partial = false;
             } else if !answers_early {
                 self.ends[me].enter(State::Partial);
             }
@@ -510,6 +530,20 @@ impl State {
     }
 }
 
+/// Positions of the last SYN, FIN and RST of an end, their low halves: the same flag is a new letter only elsewhere.
+#[derive(Clone, Copy)]
+struct Marks {
+    syn: u32,
+    fin: u32,
+    rst: u32,
+}
+
+/// One more than before.
+fn counted(count: &mut u32) -> u32 {
+    *count = count.saturating_add(1);
+    *count
+}
+
 /// Writes the letters of one side.
 struct Letters<'a> {
     history: &'a mut History,
@@ -530,13 +564,11 @@ impl Letters<'_> {
     }
 
     /// The first of its kind, and each at another place than the one before.
-    fn each(&mut self, end: &mut Half, kind: u8, mark: usize, at: i64, letter: u8) {
-        let at = at as u32;
-        if end.written & kind == 0 || end.marks[mark] != at {
+    fn each(&mut self, end: &mut Half, kind: u8, mark: u32, at: i64, letter: u8) {
+        if end.written & kind == 0 || mark != at as u32 {
             self.write(letter);
         }
         end.written |= kind;
-        end.marks[mark] = at;
     }
 
     /// The first, the tenth, the hundredth ... of its kind.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use crate::capture::FrameId;
 use crate::identify::evidence::{Recognised, Refused, recognise};
@@ -22,7 +23,7 @@ pub(super) struct Setting {
 /// The pieces so far. Streams: the contiguous beginning of each side; datagrams: each with its own bounds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gathered {
-    bytes: [Vec<u8>; 2],
+    bytes: [ThinVec<u8>; 2],
     /// Most unknown flows send one or two pieces.
     pieces: SmallVec<[Kept; 1]>,
     heads: SmallVec<[Head; 1]>,
@@ -36,12 +37,21 @@ pub(super) struct Gathered {
 /// A piece that was kept.
 #[derive(Clone, Debug)]
 struct Kept {
-    from: Side,
-    range: Range<usize>,
     offset: u64,
     missing: u64,
     time: Timestamp,
     frame: FrameId,
+    /// Where its bytes begin among its side's, and how many they are: [`limit::OPENING_TRIED`] is far below what this counts.
+    start: u16,
+    len: u16,
+    from: Side,
+}
+
+impl Kept {
+    fn range(&self) -> Range<usize> {
+        let start = usize::from(self.start);
+        start..start + usize::from(self.len)
+    }
 }
 
 impl Gathered {
@@ -84,7 +94,7 @@ impl Gathered {
     /// Bytes that it takes.
     pub(super) fn held(&self) -> usize {
         let lists = self.pieces.capacity() * size_of::<Kept>() + self.heads.capacity() * size_of::<Head>();
-        self.bytes.iter().map(Vec::capacity).sum::<usize>() + lists
+        self.bytes.iter().map(ThinVec::capacity).sum::<usize>() + lists
     }
 
     /// Whether nothing to come could change the answer.
@@ -95,7 +105,7 @@ impl Gathered {
 
     /// The frame that holds that byte of that side.
     pub(super) fn frame_of(&self, side: Side, offset: u32) -> Option<FrameId> {
-        let covers = |kept: &&Kept| kept.from == side && kept.range.start <= offset as usize;
+        let covers = |kept: &&Kept| kept.from == side && u32::from(kept.start) <= offset;
         self.pieces.iter().rfind(covers).or_else(|| self.pieces.iter().find(|kept| kept.from == side)).map(|kept| kept.frame)
     }
 
@@ -103,7 +113,7 @@ impl Gathered {
     pub(super) fn pieces(&self, setting: Setting) -> impl Iterator<Item = Piece<'_>> {
         self.pieces.iter().map(move |kept| Piece {
             from: kept.from,
-            bytes: self.bytes[kept.from as usize].get(kept.range.clone()).unwrap_or_default(),
+            bytes: self.bytes[kept.from as usize].get(kept.range()).unwrap_or_default(),
             offset: kept.offset,
             missing: kept.missing,
             time: kept.time,
@@ -131,8 +141,8 @@ impl Gathered {
         let missing = if datagrams { piece.missing.saturating_add(left) } else { piece.missing };
         // The rest of a stream's piece is as good as lost: nothing may be taken for its continuation.
         self.torn[side] |= !datagrams && left > 0;
-        let (range, Piece { from, offset, time, frame, .. }) = (start..start + taken.len(), *piece);
-        self.pieces.push(Kept { from, range, offset, missing, time, frame });
+        let ([start, len], Piece { from, offset, time, frame, .. }) = ([start, taken.len()].map(|count| count as u16), *piece);
+        self.pieces.push(Kept { offset, missing, time, frame, start, len, from });
     }
 
     fn room(&self) -> usize {
@@ -179,7 +189,7 @@ impl Gathered {
     fn datagram(&self, side: Side, newest: bool) -> (&[u8], u32) {
         let of_side = |kept: &&Kept| kept.from == side;
         let kept = if newest { self.pieces.iter().rfind(of_side) } else { self.pieces.iter().find(of_side) };
-        let bytes = kept.and_then(|kept| self.bytes[side as usize].get(kept.range.clone())).unwrap_or_default();
+        let bytes = kept.and_then(|kept| self.bytes[side as usize].get(kept.range())).unwrap_or_default();
         (bytes, kept.map_or(0, |kept| u32::try_from(kept.missing).unwrap_or(u32::MAX)))
     }
 }

@@ -108,7 +108,7 @@ impl FlowTable {
         if is_lone(slot) {
             self.noted(slot).is_some_and(|lone| second_of(lone.deadline(&self.settings)) == second)
         } else {
-            self.flow(slot).is_some_and(|flow| flow.second == second)
+            self.flow(slot).is_some_and(|flow| flow.is_entered_for(second))
         }
     }
 
@@ -173,7 +173,7 @@ impl FlowTable {
         if is_lone(slot) {
             self.attempts.enter(slot, deadline);
         } else if let Some(flow) = self.flows.get_mut(slot) {
-            flow.second = self.agenda.enter(slot, deadline);
+            flow.enter(self.agenda.enter(slot, deadline));
         }
     }
 
