@@ -213,7 +213,9 @@ impl Duplicates {
     /// Forgets what is so old that no packet to come can be its copy; and gives room back that a burst took, which would only be walked round and round, far from any
     /// cache. To be called now and then.
     pub fn forget(&mut self, now: Timestamp) {
-        while self.first != self.next && self.ring.get(self.place(self.first)).is_some_and(|seen| now.nanos_since(seen.time) > REMEMBERED) {
+        // One with a wrong date, far ahead, goes too: it would keep all that came after it.
+        let is_old = |seen: &Seen| now.nanos_since(seen.time).max(seen.time.nanos_since(now)) > REMEMBERED;
+        while self.first != self.next && self.ring.get(self.place(self.first)).is_some_and(is_old) {
             self.first = self.first.wrapping_add(1);
         }
         if self.ring.len() > LEAST_RING && self.len() < self.ring.len() / ROOMY {

@@ -3,6 +3,7 @@
 //! Nothing here knows what a port or a byte means. Payload is lent to an [`Observer`] (the next room) as it comes into order;
 //! a [`Flow`] is handed over when it ends.
 
+mod clock;
 mod community;
 mod direction;
 mod duplicates;

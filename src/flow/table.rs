@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 
 use crate::count::Tally;
 use crate::decode::{self, Content, Header, Ip, Layer, OtherKind, Packet, Tcp, TcpFlags, What};
+use crate::flow::clock::Clock;
 use crate::flow::expiry::{Agenda, second_of};
 use crate::flow::key::{self, Key, Keyed, tag_of};
 use crate::flow::live::{Live, Weight};
@@ -127,8 +128,7 @@ pub struct FlowTable {
     attempts: Agenda,
     duplicates: Duplicates,
     fragments: Fragments,
-    /// The latest packet time seen.
-    now: Timestamp,
+    clock: Clock,
     /// Where the second after that begins: flows are looked for that are over once a second.
     next_second: Timestamp,
     /// Bytes that streams may still hold.
@@ -185,8 +185,8 @@ impl FlowTable {
             attempts: Agenda::default(),
             duplicates: Duplicates::default(),
             fragments: Fragments::default(),
-            now: Timestamp::from_nanos(i64::MIN),
-            next_second: Timestamp::from_nanos(i64::MIN),
+            clock: Clock::default(),
+            next_second: Clock::NEVER,
             budget,
             shortest_idle: u64::try_from(shortest_idle.as_nanos()).unwrap_or(u64::MAX),
             moved: false,
@@ -210,12 +210,13 @@ impl FlowTable {
     /// Takes packets in, in order of capture, and tells the observer what became of them.
     pub fn push(&mut self, packets: &[Packet<'_>], observer: &mut impl Observer) {
         for batch in packets.chunks(BATCH) {
-            let (mut now, mut earliest) = (self.now, Timestamp::from_nanos(i64::MAX));
-            self.duplicates.forget(now);
+            let (mut clock, mut latest, mut earliest) = (self.clock, self.clock.now(), Timestamp::from_nanos(i64::MAX));
+            self.duplicates.forget(clock.now());
             let mut addresses = [Address::NOWHERE; BATCH];
             for (packet, address) in batch.iter().zip(&mut addresses) {
-                (now, earliest) = (now.max(packet.time), earliest.min(packet.time));
-                self.place(packet, now, address);
+                (latest, earliest) = (latest.max(packet.time), earliest.min(packet.time));
+                clock.hear(packet.time);
+                self.place(packet, clock.now(), address);
             }
             let is_of_flow = |address: &&mut Address| matches!(address.place, Place::Flow);
             for address in addresses.iter_mut().filter(is_of_flow) {
@@ -227,9 +228,11 @@ impl FlowTable {
                 address.is_busy = flow.is_some_and(|flow| flow.is_busy(flow.side(address.keyed.from_low), packet.time, self.shortest_idle));
             }
             // A packet out of order may take back how long its flow lives.
-            self.moved = now.nanos_since(earliest) > self.shortest_idle;
+            self.moved = latest.nanos_since(earliest) > self.shortest_idle;
             for (packet, address) in batch.iter().zip(&addresses) {
-                self.advance(packet.time, observer);
+                if self.clock.hear(packet.time) {
+                    self.advance(packet.time, observer);
+                }
                 match address.place {
                     Place::Flow => self.take(packet, address, Weight::of(packet), observer),
                     Place::Fragment => self.take_fragment(packet, observer),
@@ -242,7 +245,7 @@ impl FlowTable {
 
     /// Time has come to `now`, with no packet that shows it: ends the flows that are over.
     pub fn advance(&mut self, now: Timestamp, observer: &mut impl Observer) {
-        self.now = self.now.max(now);
+        self.clock.advance(now);
         if now >= self.next_second {
             self.next_second = Timestamp::from_parts(second_of(now).saturating_add(1), 0);
             self.expire(now, observer);
@@ -345,7 +348,7 @@ impl FlowTable {
     fn take_fragment(&mut self, packet: &Packet<'_>, observer: &mut impl Observer) {
         // Out of the table while the datagram is lent from it.
         let mut fragments = std::mem::take(&mut self.fragments);
-        if let (Some(gathered), Content::Ip(ip, _)) = (fragments.add(packet, self.now), packet.content) {
+        if let (Some(gathered), Content::Ip(ip, _)) = (fragments.add(packet, self.clock.now()), packet.content) {
             let named = gathered.header.map(|header| Packet { content: Content::Ip(ip, header), payload: &[], payload_len: 0, ..*packet });
             let outer = named.as_ref().and_then(key::of_packet);
             match (named.filter(|_| self.shard.keeps(packet)), outer) {

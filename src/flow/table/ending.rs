@@ -17,6 +17,7 @@ impl FlowTable {
     /// The same in parts, so that not all of them need be held at once: those that began up to the first of `ends`, which ascend, up to the second, and so
     /// on; `part` is told after each. With the same `ends` for all tables of a capture the parts of all together are in order again.
     pub fn finish_in_parts<O: Observer>(&mut self, ends: &[Timestamp], observer: &mut O, part: &mut dyn FnMut(&mut O)) {
+        self.clock.end();
         let fragments = self.fragments.finish();
         if self.shard.number == 0 {
             // All tables gathered the same.
@@ -28,7 +29,7 @@ impl FlowTable {
             let mut live: Vec<_> = slots.iter().filter_map(|slot| Some((self.order(*slot)?, *slot))).collect();
             live.sort_unstable();
             for (_, slot) in live {
-                let ended = self.ending(slot, self.now);
+                let ended = self.ending(slot, self.clock.now());
                 self.close(slot, ended.unwrap_or(Ended::CaptureEnd), observer);
             }
             part(observer);
@@ -75,7 +76,7 @@ impl FlowTable {
         telling.append(&mut others);
         telling.sort_unstable_by_key(|(_, order, _)| *order);
         for (.., slot) in telling {
-            let ended = self.ending(slot, self.now).unwrap_or(Ended::CaptureEnd);
+            let ended = self.ending(slot, self.clock.now()).unwrap_or(Ended::CaptureEnd);
             let flow =
                 if is_lone(slot) { self.noted(slot).map(|lone| lone.live().into_flow(ended)) } else { self.flow(slot).map(|flow| flow.as_it_stands(ended)) };
             if let Some(flow) = flow {
