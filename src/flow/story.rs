@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU64;
 
+use thin_vec::ThinVec;
+
 use crate::decode::{Ip, Packet, Tcp, TcpFlags};
 use crate::flow::stream::FIRST;
 use crate::flow::{Moment, OpenSegment, Reset, TcpStory};
@@ -52,18 +54,18 @@ pub(super) struct Lettered {
     pub syn: u32,
     /// The last FIN's, where that of the end's close does not tell it: a segment that is more than a FIN came after it.
     pub fin: Option<u32>,
-    /// The last RST's.
-    pub rst: u32,
 }
 
 /// What a connection has that does not go smoothly.
 #[derive(Debug, Default)]
 #[cfg_attr(debug_assertions, derive(Clone, PartialEq))]
 struct Trouble {
-    /// Of client and server.
-    letters: [Lettered; 2],
+    /// Of client and server; most resets come without.
+    letters: Option<Box<[Lettered; 2]>>,
+    /// Positions of the last RST of client, of server, their low halves.
+    rst: [u32; 2],
     /// SYNs after the first.
-    more_syns: Vec<Moment>,
+    more_syns: ThinVec<Moment>,
     reset: Option<Box<Reset>>,
     missed_bytes: [u64; 2],
     resets: u32,
@@ -139,12 +141,22 @@ impl Story {
 
     /// What the letters of that end go by, to be changed.
     pub fn letters(&mut self, of: usize) -> &mut Lettered {
-        &mut self.trouble().letters[of]
+        &mut self.trouble().letters.get_or_insert_default()[of]
     }
 
     /// The same as it stands; none where all of it is zero.
     pub fn letters_so_far(&self, of: usize) -> Option<&Lettered> {
-        self.trouble.as_ref().map(|trouble| &trouble.letters[of])
+        self.trouble.as_ref()?.letters.as_ref().map(|letters| &letters[of])
+    }
+
+    /// Where that end's last RST was; zero where there was none.
+    pub fn rst(&self, of: usize) -> u32 {
+        self.trouble.as_ref().map_or(0, |trouble| trouble.rst[of])
+    }
+
+    /// Notes where that end's last RST was.
+    pub fn note_rst(&mut self, of: usize, at: u32) {
+        self.trouble().rst[of] = at;
     }
 
     fn trouble(&mut self) -> &mut Trouble {
@@ -310,4 +322,15 @@ fn note_acknowledgment(story: &mut Story, told: &Told<'_>) {
         Side::Server => told.packet.payload_len > 0,
     };
     story.established |= goes_on && shows;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_was_reset_takes_little_more_than_others() {
+        let sizes = (size_of::<Trouble>(), size_of::<Reset>());
+        assert!(sizes.0 <= 80 && sizes.1 <= 64, "{sizes:?}");
+    }
 }

@@ -350,7 +350,7 @@ impl Connection {
             1 if flags.has(TcpFlags::FIN) => letters.each(end, WROTE_FIN, marks.fin, at.saturating_add(i64::from(len)), b'F'),
             1 => {
                 letters.each(end, WROTE_RST, marks.rst, at, b'R');
-                self.story.letters(me).rst = at as u32;
+                self.story.note_rst(me, at as u32);
             }
             _ if flags.has(TcpFlags::FIN) && flags.has(TcpFlags::RST) => letters.once(end, WROTE_FIN_RST, b'I'),
             _ => letters.once(end, WROTE_MULTI, b'Q'),
@@ -364,7 +364,7 @@ impl Connection {
     fn marks(&self, me: usize) -> Marks {
         let rare = self.story.letters_so_far(me);
         let fin = rare.and_then(|rare| rare.fin).unwrap_or_else(|| self.ends[me].fin_mark());
-        Marks { syn: rare.map_or(0, |rare| rare.syn), fin, rst: rare.map_or(0, |rare| rare.rst) }
+        Marks { syn: rare.map_or(0, |rare| rare.syn), fin, rst: self.story.rst(me) }
     }
 
     /// Notes one past the FIN. A segment that is more than that has a letter of its own, so its place is none to hold the next FIN against.

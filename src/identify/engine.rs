@@ -370,7 +370,7 @@ impl Live {
                     }
                     // A flow states two or three: room for more would be most of what it holds.
                     if spoken.facts.len() == spoken.facts.capacity() {
-                        spoken.facts.reserve_exact(spoken.facts.len().max(2));
+                        spoken.facts.reserve_exact((spoken.facts.len() / 2).max(2));
                     }
                     spoken.facts.push(fact);
                 }
