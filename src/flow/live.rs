@@ -43,8 +43,7 @@ pub(super) struct Ends {
 impl Ends {
     /// Who talks to whom.
     pub fn parties(&self) -> Parties {
-        let [client, server] = [self.client_is_low, !self.client_is_low].map(|low| self.key.end(low));
-        Parties { transport: self.key.transport(), client, server }
+        Parties { transport: self.key.transport(), client: self.key.end(self.client_is_low), server: self.key.end(!self.client_is_low) }
     }
 }
 

@@ -477,6 +477,13 @@ pub struct Parties {
     pub server: Endpoint,
 }
 
+impl Parties {
+    /// Client and server.
+    pub const fn both(&self) -> (Endpoint, Endpoint) {
+        (self.client, self.server)
+    }
+}
+
 /// Who sits in the next room. A table calls it in packet order.
 pub trait Observer {
     /// A flow was opened in `slot`.

@@ -2,11 +2,11 @@
 //! not depend on which shard was ahead.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use crate::flow::Parties;
 use crate::identify::ledger::Stamp;
 use crate::identify::names::Names;
 use crate::identify::promise::Promises;
@@ -61,7 +61,7 @@ impl Books {
     }
 
     /// Enters what a fact of a flow between `ends` says about others than that flow.
-    pub(super) fn learn(&self, fact: &Fact, ends: (Endpoint, Endpoint), stamp: Stamp) {
+    pub(super) fn learn(&self, fact: &Fact, ends: &Parties, stamp: Stamp) {
         match fact {
             Fact::Resolved(resolved) => {
                 let Resolved { name, aliases, addresses, ttl, source } = &**resolved;
@@ -69,16 +69,19 @@ impl Books {
                 if addresses.is_empty() {
                     return;
                 }
-                let names: Arc<[Box<str>]> = std::iter::once(name).chain(aliases).cloned().collect();
+                let mut names = name.to_string();
+                for alias in aliases {
+                    names.push('\n');
+                    names.push_str(alias);
+                }
                 // A group hears the answers of multicast DNS and LLMNR: nobody in particular asked.
-                let asked = (*source == NameSource::Dns && !is_group(ends.1.ip)).then_some(ends.0.ip);
-                self.names.heard(&addresses, names, *source, asked, *ttl, stamp);
+                let asked = (*source == NameSource::Dns && !is_group(ends.server.ip)).then_some(ends.client.ip);
+                self.names.heard(&addresses, names.into(), *source, asked, *ttl, stamp);
             }
             Fact::Name { of, name, source } => {
-                let (host, peer) = if *of == Side::Client { (ends.0.ip, ends.1.ip) } else { (ends.1.ip, ends.0.ip) };
+                let (host, peer) = if *of == Side::Client { (ends.client.ip, ends.server.ip) } else { (ends.server.ip, ends.client.ip) };
                 if is_hosts(host) {
-                    let names: Arc<[Box<str>]> = Arc::new([name.clone()]);
-                    self.names.heard(&[host], names, *source, is_hosts(peer).then_some(peer), Duration::ZERO, stamp);
+                    self.names.heard(&[host], (&**name).into(), *source, is_hosts(peer).then_some(peer), Duration::ZERO, stamp);
                 }
             }
             Fact::Promise(promise) => self.promises.add(promise.as_ref().clone(), stamp),

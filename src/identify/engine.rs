@@ -13,7 +13,7 @@ use crate::identify::gather::{Gathered, Setting};
 use crate::identify::protocol::{Appetite, Piece, Reader, Said};
 use crate::identify::{Books, Fact, Identified, Spoken};
 use crate::limit;
-use crate::net::{Endpoint, Side, Transport};
+use crate::net::{Side, Transport};
 use crate::time::Timestamp;
 
 /// Identifies the flows of one shard.
@@ -91,6 +91,8 @@ impl Observer for Identifier<'_> {
         self.flows[index] = None;
     }
 
+    // Where it is called: what a piece is made of would be moved otherwise, and each move waits for what was just written.
+    #[inline(always)]
     fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want {
         let Some(place) = self.flows.get_mut(slot.0 as usize) else { return Want::Nothing };
         let live = place.get_or_insert_default();
@@ -110,13 +112,13 @@ impl Observer for Identifier<'_> {
     fn closed(&mut self, slot: Slot, flow: Flow) {
         let live = self.flows.get_mut(slot.0 as usize).and_then(Option::take);
         self.budget += live.as_ref().map_or(0, |live| live.held as usize);
-        self.closed.push(match live {
-            Some(live) => {
-                let mut desk = Desk { books: self.books, said: &mut self.said, dropped: &mut self.facts_dropped, details: self.details };
-                live.conclude(flow, &mut desk)
-            }
-            None => Box::new(Identified::unknown(flow)),
-        });
+        // A flow is large: it is put where it stays before anything is said of it.
+        let mut identified = Box::new(Identified::unknown(flow));
+        if let Some(live) = live {
+            let mut desk = Desk { books: self.books, said: &mut self.said, dropped: &mut self.facts_dropped, details: self.details };
+            live.conclude(&mut identified, &mut desk);
+        }
+        self.closed.push(identified);
     }
 
     fn neighbour(&mut self, neighbour: &Neighbour) {
@@ -180,8 +182,8 @@ impl Stage {
 }
 
 impl Live {
+    #[inline(always)]
     fn take(&mut self, parties: &Parties, data: Data<'_>, desk: &mut Desk<'_>) -> Want {
-        let setting = self.setting(parties);
         let Data { from, bytes, offset, missing, time, frame, .. } = data;
         if self.pieces == 0 {
             self.midstream = data.midstream;
@@ -189,8 +191,8 @@ impl Live {
         self.pieces = self.pieces.saturating_add(1);
         self.keep_opening(from, bytes, offset);
         if !matches!(self.stage, Stage::Done) {
-            let piece = Piece { from, bytes, offset, missing, time, frame, ends: setting.ends, transport: setting.transport };
-            self.feed(piece, Setting { midstream: self.midstream, ..setting }, desk);
+            let setting = self.setting(parties);
+            self.feed(&Piece { from, bytes, offset, missing, time, frame, ends: parties, transport: parties.transport }, &setting, desk);
         }
         let silent = self.spoken.opening.iter().any(|opening| opening.is_empty()) && usize::from(self.pieces) < limit::PIECES_TRIED;
         if !matches!(self.stage, Stage::Done) || silent {
@@ -201,9 +203,8 @@ impl Live {
         Want::Nothing
     }
 
-    fn setting(&self, parties: &Parties) -> Setting {
-        let Parties { transport, client, server } = *parties;
-        Setting { transport, ends: (client, server), midstream: self.midstream }
+    const fn setting<'a>(&self, parties: &'a Parties) -> Setting<'a> {
+        Setting { transport: parties.transport, ends: parties, midstream: self.midstream }
     }
 
     fn keep_opening(&mut self, from: Side, bytes: &[u8], offset: u64) {
@@ -214,21 +215,43 @@ impl Live {
         }
     }
 
-    /// Gives a piece, whose offset counts from the start of the flow, to whoever is due. What lies beyond a hand-over goes to the next protocol.
-    fn feed(&mut self, whole: Piece<'_>, setting: Setting, desk: &mut Desk<'_>) {
+    /// Gives a piece, whose offset counts from the start of the flow, to whoever is due. What lies beyond a hand-over goes to the next protocol. Who goes on as before
+    /// stays where it is: most pieces change nothing.
+    fn feed(&mut self, whole: &Piece<'_>, setting: &Setting<'_>, desk: &mut Desk<'_>) {
         for _ in 0..=limit::LAYERS {
-            let Some(piece) = self.of_layer(whole) else { return };
-            match mem::take(&mut self.stage) {
-                Stage::Done => return self.stage = Stage::Done,
+            let part;
+            let piece = match self.base_of(whole) {
+                0 => whole,
+                base => match after(base, whole) {
+                    Some(rest) => {
+                        part = rest;
+                        &part
+                    }
+                    None => return,
+                },
+            };
+            match &mut self.stage {
+                Stage::Done => return,
                 Stage::Fresh => return self.begin(piece, setting, desk),
-                Stage::Unknown(mut gathered) => {
-                    let found = gathered.add(&piece, setting);
-                    return self.settle(gathered, found, Some(piece), setting, desk);
+                Stage::Unknown(gathered) => {
+                    let found = gathered.add(piece, setting);
+                    if (found.is_some() || gathered.is_hopeless(setting.transport))
+                        && let Stage::Unknown(gathered) = mem::take(&mut self.stage)
+                    {
+                        self.settle(gathered, found, Some(piece), setting, desk);
+                    }
+                    return;
                 }
-                Stage::Read(mut reader) => {
-                    let piece = self.with_gap(piece);
-                    let appetite = self.listen(&piece, desk, |said| reader.read(piece, said));
-                    self.follow(appetite, reader);
+                Stage::Read(reader) => {
+                    let missing = if piece.transport == Transport::TCP { miss(&mut self.read_to[piece.from as usize], piece) } else { piece.missing };
+                    let (at, said) = ((piece.time, piece.frame), &mut *desk.said);
+                    let appetite =
+                        reader.read(Piece { missing, ..*piece }, &mut Said { facts: said, evidence: &mut self.spoken.evidence, wants_details: desk.details });
+                    // Most pieces say nothing.
+                    if !desk.said.is_empty() {
+                        self.keep_facts(desk, setting.ends, at);
+                    }
+                    self.follow(appetite);
                 }
             }
             if !matches!(self.stage, Stage::Fresh) {
@@ -237,51 +260,30 @@ impl Live {
         }
     }
 
-    /// The piece with what its reader must miss in front of it, be it lost or dropped while nobody knew the protocol.
-    fn with_gap<'a>(&mut self, piece: Piece<'a>) -> Piece<'a> {
-        if piece.transport != Transport::TCP {
-            return piece;
-        }
-        let read_to = &mut self.read_to[piece.from as usize];
-        let missing = piece.offset.saturating_sub(*read_to);
-        *read_to = piece.offset.saturating_add(piece.bytes.len() as u64);
-        Piece { missing, ..piece }
+    /// Where the present protocol begins in the stream that a piece belongs to; datagrams begin nowhere else.
+    fn base_of(&self, piece: &Piece<'_>) -> u64 {
+        if piece.transport == Transport::TCP { u64::from(self.base[piece.from as usize]) } else { 0 }
     }
 
     /// The same piece, counted from the start of the flow again.
-    fn of_flow<'a>(&self, piece: Piece<'a>) -> Piece<'a> {
-        let base = if piece.transport == Transport::TCP { self.base[piece.from as usize] } else { 0 };
-        Piece { offset: piece.offset.saturating_add(u64::from(base)), ..piece }
-    }
-
-    /// The part of a piece that belongs to the present protocol, counted from where that begins; none where all of it lies before.
-    fn of_layer<'a>(&self, piece: Piece<'a>) -> Option<Piece<'a>> {
-        let base = u64::from(self.base[piece.from as usize]);
-        if piece.transport != Transport::TCP {
-            return Some(piece);
-        }
-        if base <= piece.offset {
-            return Some(Piece { offset: piece.offset - base, ..piece });
-        }
-        let before = usize::try_from(base - piece.offset).ok()?;
-        let bytes = piece.bytes.get(before..).filter(|rest| !rest.is_empty())?;
-        Some(Piece { bytes, offset: 0, missing: 0, ..piece })
+    fn of_flow<'a>(&self, piece: &Piece<'a>) -> Piece<'a> {
+        Piece { offset: piece.offset.saturating_add(self.base_of(piece)), ..*piece }
     }
 
     /// Most flows are told by their first piece: then nothing need be kept.
-    fn begin(&mut self, piece: Piece<'_>, setting: Setting, desk: &mut Desk<'_>) {
-        let (found, refused) = Gathered::ask_first(&piece, setting);
+    fn begin(&mut self, piece: &Piece<'_>, setting: &Setting<'_>, desk: &mut Desk<'_>) {
+        let (found, refused) = Gathered::ask_first(piece, setting);
         match found {
             Some(found) => {
                 self.stage = Stage::Read(self.enter(found, piece.frame));
-                self.feed(self.of_flow(piece), setting, desk);
+                self.feed(&self.of_flow(piece), setting, desk);
             }
-            None => self.settle(Box::new(Gathered::begin(&piece, refused)), None, Some(piece), setting, desk),
+            None => self.settle(Box::new(Gathered::begin(piece, refused)), None, Some(piece), setting, desk),
         }
     }
 
     /// Starts the reader of a protocol that was recognised; else goes on gathering, while there is hope.
-    fn settle(&mut self, mut gathered: Box<Gathered>, found: Option<Recognised>, newest: Option<Piece<'_>>, setting: Setting, desk: &mut Desk<'_>) {
+    fn settle(&mut self, mut gathered: Box<Gathered>, found: Option<Recognised>, newest: Option<&Piece<'_>>, setting: &Setting<'_>, desk: &mut Desk<'_>) {
         let hopeless = gathered.is_hopeless(setting.transport);
         let Some(found) = found.or_else(|| if hopeless { gathered.conclude(setting) } else { None }) else {
             self.stage = if hopeless || newest.is_none() { Stage::Done } else { Stage::Unknown(gathered) };
@@ -294,7 +296,7 @@ impl Live {
         let mut last = None;
         for piece in gathered.pieces(setting) {
             last = Some((piece.frame, piece.offset, piece.bytes.len()));
-            self.feed(Piece { offset: piece.offset.saturating_add(base[piece.from as usize]), ..piece }, setting, desk);
+            self.feed(&Piece { offset: piece.offset.saturating_add(base[piece.from as usize]), ..piece }, setting, desk);
         }
         // The newest piece may not have been kept, or not whole.
         if let Some(piece) = newest {
@@ -305,7 +307,7 @@ impl Live {
             let rest = piece.bytes.get(read..).unwrap_or_default();
             if !rest.is_empty() && (read == 0 || piece.transport == Transport::TCP) {
                 let offset = piece.offset.saturating_add(read as u64).saturating_add(base[piece.from as usize]);
-                self.feed(Piece { bytes: rest, offset, ..piece }, setting, desk);
+                self.feed(&Piece { bytes: rest, offset, ..*piece }, setting, desk);
             }
         }
     }
@@ -322,9 +324,10 @@ impl Live {
         protocol.reader()
     }
 
-    fn follow(&mut self, appetite: Appetite, reader: Box<dyn Reader>) {
+    /// What becomes of the flow once its reader has said how much more it wants.
+    fn follow(&mut self, appetite: Appetite) {
         self.stage = match appetite {
-            Appetite::Hungry => Stage::Read(reader),
+            Appetite::Hungry => return,
             Appetite::Full => Stage::Done,
             Appetite::HandOver { client, server } if self.spoken.protocol.len() < limit::LAYERS => {
                 let further = |base: u32, by: u64| u64::from(base).checked_add(by).and_then(|base| u32::try_from(base).ok());
@@ -341,49 +344,43 @@ impl Live {
         };
     }
 
-    /// Lets a reader speak and keeps what it says.
-    fn listen<T>(&mut self, at: &Piece<'_>, desk: &mut Desk<'_>, speak: impl FnOnce(&mut Said<'_>) -> T) -> T {
-        let result = speak(&mut Said { facts: desk.said, evidence: &mut self.spoken.evidence, wants_details: desk.details });
-        // Most pieces say nothing.
-        if !desk.said.is_empty() {
-            self.keep_facts(desk, at.ends, (at.time, at.frame));
-        }
-        result
-    }
-
-    fn keep_facts(&mut self, desk: &mut Desk<'_>, ends: (Endpoint, Endpoint), (time, frame): (Timestamp, FrameId)) {
+    fn keep_facts(&mut self, desk: &mut Desk<'_>, ends: &Parties, (time, frame): (Timestamp, FrameId)) {
         let Desk { books, said, dropped, .. } = desk;
         let spoken = &mut *self.spoken;
-        for (n, fact) in (0u32..).zip(said.drain(..)) {
-            books.learn(&fact, ends, (time, frame, n.saturating_mul(STAMPS_A_FACT)));
-            match fact {
-                Fact::Inner(name) => {
-                    if !spoken.protocol.contains(&name) && spoken.protocol.len() < limit::LAYERS {
-                        spoken.protocol.push(name);
-                    }
+        // Facts are kept or dropped where they lie: taken out one by one they would be moved three times.
+        for n in 0..said.len() {
+            let Some(fact) = said.get_mut(n) else { break };
+            books.learn(fact, ends, (time, frame, u32::try_from(n).unwrap_or(u32::MAX).saturating_mul(STAMPS_A_FACT)));
+            if let Fact::Inner(name) = fact {
+                if !spoken.protocol.contains(name) && spoken.protocol.len() < limit::LAYERS {
+                    spoken.protocol.push(name);
                 }
-                fact if spoken.knows(&fact) => {}
-                fact if spoken.facts.len() >= limit::FACTS_KEPT => **dropped += u64::from(!spoken.finds_last_place(fact)),
-                fact => {
-                    if let Fact::Speaks { client } = fact {
-                        self.client = Some(client);
-                    }
-                    // A flow states two or three: room for more would be most of what it holds.
-                    if spoken.facts.len() == spoken.facts.capacity() {
-                        spoken.facts.reserve_exact((spoken.facts.len() / 2).max(2));
-                    }
-                    spoken.facts.push(fact);
+            } else if spoken.knows(fact) {
+            } else if spoken.facts.len() >= limit::FACTS_KEPT {
+                **dropped += u64::from(!spoken.finds_last_place(mem::replace(fact, Fact::OneWay)));
+            } else {
+                if let Fact::Speaks { client } = fact {
+                    self.client = Some(*client);
                 }
+                // A flow states two or three: room for more would be most of what it holds.
+                if spoken.facts.len() == spoken.facts.capacity() {
+                    spoken.facts.reserve_exact((spoken.facts.len() / 2).max(2));
+                }
+                spoken.facts.push(mem::replace(fact, Fact::OneWay));
             }
         }
+        said.clear();
     }
 
-    fn conclude(mut self, mut flow: Flow, desk: &mut Desk<'_>) -> Box<Identified> {
-        let setting = self.setting(&flow.parties());
+    /// Tells of the flow, which is over, what was found out.
+    fn conclude(mut self, identified: &mut Identified, desk: &mut Desk<'_>) {
+        let flow = &mut identified.flow;
+        let parties = flow.parties();
+        let setting = self.setting(&parties);
         let stage = mem::take(&mut self.stage);
         if let Stage::Unknown(mut gathered) = stage {
-            let found = gathered.conclude(setting);
-            self.settle(gathered, found, None, setting, desk);
+            let found = gathered.conclude(&setting);
+            self.settle(gathered, found, None, &setting, desk);
         } else {
             self.stage = stage;
         }
@@ -401,29 +398,32 @@ impl Live {
         }
         // Where no opening tells, the judge weighs other flows and ports; content is better than these.
         let speaks = client.filter(|_| flow.direction != Direction::Certain).map(|client| Fact::Speaks { client });
-        spoken.facts.extend(speaks.filter(|speaks| !spoken.facts.contains(speaks)));
+        if let Some(speaks) = speaks.filter(|speaks| !spoken.facts.contains(speaks)) {
+            spoken.facts.reserve_exact(1);
+            spoken.facts.push(speaks);
+        }
         // It waits for its judgement.
         spoken.shrink();
-        let mut identified = Box::new(Identified { flow, spoken, announced: None });
+        identified.spoken = Some(spoken);
         if turn {
             identified.turn();
         }
-        identified
     }
 }
 
 impl Identified {
     /// A flow that showed no payload.
     fn unknown(flow: Flow) -> Self {
-        Self { flow, spoken: Box::default(), announced: None }
+        Self { flow, spoken: None, announced: None }
     }
 }
 
 impl Spoken {
     /// Whether the same was stated before; a request sent again is counted.
     fn knows(&mut self, fact: &Fact) -> bool {
-        self.retries = self.retries.saturating_add(u32::from(*fact == Fact::Retry));
-        self.facts.iter().take(limit::FACTS_KEPT).any(|known| known == fact)
+        self.retries = self.retries.saturating_add(u32::from(matches!(fact, Fact::Retry)));
+        let kind = mem::discriminant(fact);
+        self.facts.iter().take(limit::FACTS_KEPT).any(|known| mem::discriminant(known) == kind && known == fact)
     }
 
     /// Whether a fact that finds no room among those that are kept is an answer, and takes the last place of all, the first to do so: how a long dialogue ended must not
@@ -448,6 +448,23 @@ impl Spoken {
         self.matches.shrink_to_fit();
         self.facts.shrink_to_fit();
     }
+}
+
+/// The part of a piece that belongs to the protocol which begins at `base`, counted from there; none where all of it lies before.
+fn after<'a>(base: u64, piece: &Piece<'a>) -> Option<Piece<'a>> {
+    if base <= piece.offset {
+        return Some(Piece { offset: piece.offset - base, ..*piece });
+    }
+    let before = usize::try_from(base - piece.offset).ok()?;
+    let bytes = piece.bytes.get(before..).filter(|rest| !rest.is_empty())?;
+    Some(Piece { bytes, offset: 0, missing: 0, ..*piece })
+}
+
+/// What a piece of a stream lacks in front of it, be it lost or dropped while nobody knew the protocol, of which so much was read.
+fn miss(read_to: &mut u64, piece: &Piece<'_>) -> u64 {
+    let missing = piece.offset.saturating_sub(*read_to);
+    *read_to = piece.offset.saturating_add(piece.bytes.len() as u64);
+    missing
 }
 
 /// Places in a frame's order that one fact takes: a name and its addresses.

@@ -1,6 +1,7 @@
 //! Which protocol an opening shows, and how far that is to be believed.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::{LazyLock, OnceLock};
 
 use crate::identify::Evidence;
@@ -38,20 +39,36 @@ impl Refused {
         })
     }
 
-    /// Refusals of a stream for its first byte: a refusal is for good however the stream goes on, and nobody is as quick to refuse as the one who was asked about
-    /// a byte before. Worked out when a byte is first met.
-    pub(super) fn by_first_byte(piece: &Piece<'_>, midstream: bool) -> Self {
+    /// Refusals of a stream for its first bytes: a refusal is for good however the stream goes on, and nobody is as quick to refuse as the one who was asked about
+    /// a byte or four before. Worked out when a first byte is met, and of four bytes as [remembered](Self::remember_beginning).
+    pub(super) fn by_beginning(piece: &Piece<'_>, midstream: bool) -> Self {
         let Some((first, _)) = piece.bytes.split_first() else { return Self::default() };
+        if let Some((_, key)) = key_of(piece, midstream)
+            && let Some((known, refused)) = place_of(key).get()
+            && *known == key
+        {
+            return *refused;
+        }
         let refused = &FIRST_BYTES[usize::from(midstream)][piece.from as usize][usize::from(*first)];
-        *refused.get_or_init(|| {
-            let bytes = std::slice::from_ref(first);
-            let (client, server) = if piece.from == Side::Client { (bytes, &[][..]) } else { (&[][..], bytes) };
-            let (mut at_home, mut away) = (Self::default(), Self::default());
-            let opening = Opening { midstream, first: piece.from, ..Opening::of(Transport::TCP, client, server) };
-            recognise(&Opening { anywhere: true, ..opening }, &mut at_home);
-            recognise(&opening, &mut away);
-            Self(at_home.0 & away.0)
-        })
+        *refused.get_or_init(|| Self::of_beginning(std::slice::from_ref(first), piece.from, midstream))
+    }
+
+    /// The first four bytes of a stream that was recognised by its first piece: most streams to come begin like one that came, `GET `, or a TLS record of some length.
+    /// Random bytes are never recognised, so they take no places; where two share one the first has it.
+    pub(super) fn remember_beginning(piece: &Piece<'_>, midstream: bool) {
+        if let Some((four, key)) = key_of(piece, midstream) {
+            place_of(key).get_or_init(|| (key, Self::of_beginning(four, piece.from, midstream)));
+        }
+    }
+
+    /// Who refuses a stream that begins with these bytes, wherever it runs.
+    fn of_beginning(bytes: &[u8], from: Side, midstream: bool) -> Self {
+        let (client, server) = if from == Side::Client { (bytes, &[][..]) } else { (&[][..], bytes) };
+        let (mut at_home, mut away) = (Self::default(), Self::default());
+        let opening = Opening { midstream, first: from, ..Opening::of(Transport::TCP, client, server) };
+        recognise(&Opening { anywhere: true, ..opening }, &mut at_home);
+        recognise(&opening, &mut away);
+        Self(at_home.0 & away.0)
     }
 
     /// Refusals for all that do not run on the transport.
@@ -82,7 +99,7 @@ impl Refused {
 pub(super) fn recognise(opening: &Opening<'_>, refused: &mut Refused) -> Option<Recognised> {
     let mut best: Option<Recognised> = None;
     refused.add_strangers(opening.transport);
-    let asked = if opening.transport == Transport::TCP { *refused } else { Refused(refused.0 | GATES.closed(opening)) };
+    let asked = if opening.transport == Transport::TCP { *refused } else { Refused(GATES.closed(opening, refused.0)) };
     debug_assert_eq!(Refused(asked.0 & !refused.0).hides(opening), None, "a gate is too narrow");
     let best_there_is = if opening.client.is_empty() || opening.server.is_empty() { Evidence::OneOpening } else { Evidence::BothOpenings };
     for index in asked.others() {
@@ -112,13 +129,15 @@ struct Gates {
     zeros: Vec<(usize, u128)>,
     /// Protocols that look at more, but for those at these ports.
     passes: Vec<(u128, Passes, &'static [u16])>,
+    /// By first byte: which of these are to look, a bit each.
+    looks: [u32; 256],
     /// Protocols that ask for ports, and which of them by port, in ascending order.
     ports: (u128, Vec<(u16, u128)>),
 }
 
 impl Gates {
     fn of_all() -> Self {
-        let mut gates = Self { bytes: [0; 256], zeros: Vec::new(), passes: Vec::new(), ports: (0, Vec::new()) };
+        let mut gates = Self { bytes: [0; 256], zeros: Vec::new(), passes: Vec::new(), looks: [0; 256], ports: (0, Vec::new()) };
         let (mut by_port, mut zeros): (BTreeMap<u16, u128>, BTreeMap<usize, u128>) = Default::default();
         for (bit, protocol) in ASKED.iter().enumerate().map(|(index, protocol)| (1 << index, protocol)) {
             match protocol.gate() {
@@ -127,41 +146,77 @@ impl Gates {
                     gates.ports.0 |= bit;
                     ports.iter().for_each(|port| *by_port.entry(*port).or_default() |= bit);
                 }
-                Gate::Bytes(ranges) => {
-                    let closed = |byte: u8| !ranges.iter().any(|range| range.contains(&byte));
-                    (0..=u8::MAX).zip(&mut gates.bytes).filter(|(byte, _)| closed(*byte)).for_each(|(_, bits)| *bits |= bit);
+                Gate::Bytes(ranges) => gates.close_by_first(ranges, bit),
+                Gate::BytesAnd(ranges, passes) => {
+                    gates.close_by_first(ranges, bit);
+                    gates.passes.push((bit, passes, &[]));
                 }
                 Gate::Passes(passes) => gates.passes.push((bit, passes, &[])),
                 Gate::PassesAway(passes, ports) => gates.passes.push((bit, passes, ports)),
                 Gate::Zeros(places) => places.iter().for_each(|place| *zeros.entry(*place).or_default() |= bit),
             }
         }
+        for (closed, looks) in gates.bytes.iter().zip(&mut gates.looks) {
+            let open = gates.passes.iter().enumerate().filter(|(_, (bit, ..))| closed & bit == 0);
+            *looks = open.fold(0, |looks, (place, _)| looks | 1 << place);
+        }
         gates.ports.1 = by_port.into_iter().collect();
         gates.zeros = zeros.into_iter().collect();
         gates
     }
 
-    /// Protocols whose gate is closed to what both sides sent.
-    fn closed(&self, opening: &Opening<'_>) -> u128 {
-        let of_side = |bytes: &[u8]| match bytes.split_first() {
-            None => u128::MAX,
-            Some((first, _)) => {
-                let other = |place: usize| bytes.get(place).is_none_or(|byte| *byte != 0);
-                let lacks_zero = self.zeros.iter().filter(|(place, _)| other(*place)).fold(0, |closed, (_, bits)| closed | bits);
-                let by_first = self.bytes[usize::from(*first)] | lacks_zero;
-                self.passes.iter().filter(|(_, passes, ports)| !passes(bytes) && !opening.is_at(ports)).fold(by_first, |closed, (bit, ..)| closed | bit)
-            }
-        };
-        let by_bytes = match (opening.client, opening.server) {
-            ([], []) => 0,
-            (client, server) => of_side(client) & of_side(server),
-        };
+    /// Closes a gate to all first bytes but these.
+    fn close_by_first(&mut self, ranges: &[RangeInclusive<u8>], bit: u128) {
+        let closed = |byte: u8| !ranges.iter().any(|range| range.contains(&byte));
+        (0..=u8::MAX).zip(&mut self.bytes).filter(|(byte, _)| closed(*byte)).for_each(|(_, bits)| *bits |= bit);
+    }
+
+    /// Protocols whose gate is closed to what both sides sent, and those that are not asked anyway.
+    fn closed(&self, opening: &Opening<'_>, refused: u128) -> u128 {
         let (asking, by_port) = &self.ports;
         let at = |port: u16| by_port.binary_search_by_key(&port, |(port, _)| *port).map_or(0, |found| by_port[found].1);
         let open = if opening.anywhere { u128::MAX } else { at(opening.ends.0.port) | at(opening.ends.1.port) };
-        by_bytes | asking & !open
+        let closed = refused | asking & !open;
+        match (opening.client, opening.server) {
+            ([], []) => closed,
+            (client, []) => self.closed_to(client, opening, closed),
+            ([], server) => self.closed_to(server, opening, closed),
+            (client, server) => self.closed_to(client, opening, closed) & self.closed_to(server, opening, closed),
+        }
+    }
+
+    /// Protocols whose gate is closed to one side's datagram, beside those that are closed anyway.
+    fn closed_to(&self, bytes: &[u8], opening: &Opening<'_>, closed: u128) -> u128 {
+        let Some(first) = bytes.first() else { return u128::MAX };
+        let other = |place: usize| bytes.get(place).is_none_or(|byte| *byte != 0);
+        let lacks_zero = self.zeros.iter().filter(|(place, _)| other(*place)).fold(0, |closed, (_, bits)| closed | bits);
+        let mut closed = closed | self.bytes[usize::from(*first)] | lacks_zero;
+        let mut left = self.looks[usize::from(*first)];
+        while let Some((bit, passes, ports)) = self.passes.get(left.trailing_zeros() as usize) {
+            left &= left.wrapping_sub(1);
+            if closed & bit == 0 && !passes(bytes) && !opening.is_at(ports) {
+                closed |= bit;
+            }
+        }
+        closed
     }
 }
+
+/// The first four bytes of a piece, where there are so many, with a number for them, who sent them and whether the start was seen.
+fn key_of<'a>(piece: &Piece<'a>, midstream: bool) -> Option<(&'a [u8], u64)> {
+    let four = piece.bytes.first_chunk::<4>()?;
+    Some((four, u64::from(u32::from_be_bytes(*four)) << 2 | u64::from(midstream) << 1 | piece.from as u64))
+}
+
+/// Where what is known of the streams with that number lies. Its bits are spread by a multiplication with the golden ratio.
+fn place_of(key: u64) -> &'static OnceLock<(u64, Refused)> {
+    &BEGINNINGS[(key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - BEGINNINGS_BITS)) as usize]
+}
+
+/// Beginnings of four bytes, by the number of their key.
+static BEGINNINGS: [OnceLock<(u64, Refused)>; 1 << BEGINNINGS_BITS] = [const { OnceLock::new() }; 1 << BEGINNINGS_BITS];
+/// A thousand beginnings: few kinds of streams are met, and each begins in some ways.
+const BEGINNINGS_BITS: u32 = 10;
 
 /// By whether the start was seen, who spoke, and the byte.
 static FIRST_BYTES: [[[OnceLock<Refused>; 256]; 2]; 2] = [const { [const { [const { OnceLock::new() }; 256] }; 2] }; 2];

@@ -3,27 +3,27 @@
 use std::ops::Range;
 
 use smallvec::SmallVec;
-use thin_vec::ThinVec;
 
 use crate::capture::FrameId;
+use crate::flow::Parties;
 use crate::identify::evidence::{Recognised, Refused, recognise};
 use crate::identify::protocol::{Head, Opening, Piece};
 use crate::limit;
-use crate::net::{Endpoint, Side, Transport};
+use crate::net::{Side, Transport};
 use crate::time::Timestamp;
 
 /// A flow as probes are told of it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Setting {
+pub(super) struct Setting<'a> {
     pub(super) transport: Transport,
-    pub(super) ends: (Endpoint, Endpoint),
+    pub(super) ends: &'a Parties,
     pub(super) midstream: bool,
 }
 
 /// The pieces so far. Streams: the contiguous beginning of each side; datagrams: each with its own bounds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gathered {
-    bytes: [ThinVec<u8>; 2],
+    bytes: [Vec<u8>; 2],
     /// Most unknown flows send one or two pieces.
     pieces: SmallVec<[Kept; 1]>,
     heads: SmallVec<[Head; 1]>,
@@ -56,16 +56,23 @@ impl Kept {
 
 impl Gathered {
     /// Asks the protocols about a flow's first piece, without keeping it.
-    pub(super) fn ask_first(piece: &Piece<'_>, setting: Setting) -> (Option<Recognised>, Refused) {
-        let Setting { transport, ends, midstream } = setting;
+    pub(super) fn ask_first(piece: &Piece<'_>, setting: &Setting<'_>) -> (Option<Recognised>, Refused) {
+        let (Setting { transport, midstream, .. }, ends) = (*setting, setting.ends.both());
         let (mut sides, mut cut): ([&[u8]; 2], [u32; 2]) = Default::default();
         sides[piece.from as usize] = piece.bytes;
         cut[piece.from as usize] = lacking(piece);
         let ([client, server], latest, heads) = (sides, (piece.from, piece.bytes), &[head(piece)]);
         let opening = Opening { transport, client, server, ends, anywhere: false, first: piece.from, midstream, complete: false, latest, cut, heads };
-        let mut refused = if transport == Transport::TCP { Refused::by_first_byte(piece, midstream) } else { Refused::default() };
-        debug_assert_eq!(refused.hides(&opening), None, "a stream is refused for its first byte by a protocol that it is");
-        (recognise(&opening, &mut refused), refused)
+        if transport != Transport::TCP {
+            return (recognise(&opening, &mut Refused::default()), Refused::default());
+        }
+        let mut refused = Refused::by_beginning(piece, midstream);
+        debug_assert_eq!(refused.hides(&opening), None, "a stream is refused for its first bytes by a protocol that it is");
+        let found = recognise(&opening, &mut refused);
+        if found.is_some() {
+            Refused::remember_beginning(piece, midstream);
+        }
+        (found, refused)
     }
 
     /// Begins with a piece that the protocols were [asked](Self::ask_first) about.
@@ -77,9 +84,10 @@ impl Gathered {
     }
 
     /// Adds a piece and asks the protocols.
-    pub(super) fn add(&mut self, piece: &Piece<'_>, setting: Setting) -> Option<Recognised> {
+    pub(super) fn add(&mut self, piece: &Piece<'_>, setting: &Setting<'_>) -> Option<Recognised> {
         let datagrams = piece.transport != Transport::TCP;
         if self.heads.len() < limit::PIECES_TRIED {
+            make_room(&mut self.heads);
             self.heads.push(head(piece));
         }
         self.keep(piece, datagrams);
@@ -87,14 +95,14 @@ impl Gathered {
     }
 
     /// Asks the protocols for the last time.
-    pub(super) fn conclude(&mut self, setting: Setting) -> Option<Recognised> {
+    pub(super) fn conclude(&mut self, setting: &Setting<'_>) -> Option<Recognised> {
         self.ask(setting, true)
     }
 
     /// Bytes that it takes.
     pub(super) fn held(&self) -> usize {
         let lists = self.pieces.capacity() * size_of::<Kept>() + self.heads.capacity() * size_of::<Head>();
-        self.bytes.iter().map(ThinVec::capacity).sum::<usize>() + lists
+        self.bytes.iter().map(Vec::capacity).sum::<usize>() + lists
     }
 
     /// Whether nothing to come could change the answer.
@@ -110,7 +118,8 @@ impl Gathered {
     }
 
     /// The pieces in order of arrival, as readers take them.
-    pub(super) fn pieces(&self, setting: Setting) -> impl Iterator<Item = Piece<'_>> {
+    pub(super) fn pieces<'a>(&'a self, setting: &Setting<'a>) -> impl Iterator<Item = Piece<'a>> {
+        let Setting { ends, transport, .. } = *setting;
         self.pieces.iter().map(move |kept| Piece {
             from: kept.from,
             bytes: self.bytes[kept.from as usize].get(kept.range()).unwrap_or_default(),
@@ -118,8 +127,8 @@ impl Gathered {
             missing: kept.missing,
             time: kept.time,
             frame: kept.frame,
-            ends: setting.ends,
-            transport: setting.transport,
+            ends,
+            transport,
         })
     }
 
@@ -134,14 +143,17 @@ impl Gathered {
             return;
         }
         let start = self.bytes[side].len();
-        // Most unknown flows send little more: no room is kept ahead.
-        self.bytes[side].reserve_exact(taken.len());
+        // Most unknown flows send little more: hardly any room is kept ahead.
+        if self.bytes[side].capacity() - start < taken.len() {
+            self.bytes[side].reserve_exact(taken.len().max(start.min(AHEAD)));
+        }
         self.bytes[side].extend_from_slice(taken);
         let left = (piece.bytes.len() - taken.len()) as u64;
         let missing = if datagrams { piece.missing.saturating_add(left) } else { piece.missing };
         // The rest of a stream's piece is as good as lost: nothing may be taken for its continuation.
         self.torn[side] |= !datagrams && left > 0;
         let ([start, len], Piece { from, offset, time, frame, .. }) = ([start, taken.len()].map(|count| count as u16), *piece);
+        make_room(&mut self.pieces);
         self.pieces.push(Kept { offset, missing, time, frame, start, len, from });
     }
 
@@ -149,9 +161,9 @@ impl Gathered {
         limit::OPENING_TRIED.saturating_sub(self.bytes[0].len() + self.bytes[1].len())
     }
 
-    fn ask(&mut self, setting: Setting, complete: bool) -> Option<Recognised> {
+    fn ask(&mut self, setting: &Setting<'_>, complete: bool) -> Option<Recognised> {
         let mut refused = self.refused;
-        let Setting { transport, ends, midstream } = setting;
+        let (Setting { transport, midstream, .. }, ends) = (*setting, setting.ends.both());
         let whole = |side| if transport == Transport::TCP { (self.bytes[side as usize].as_slice(), 0) } else { self.datagram(side, false) };
         let ((client, cut_client), (server, cut_server)) = (whole(Side::Client), whole(Side::Server));
         let latest = self.pieces.last().map_or((Side::Client, client), |kept| (kept.from, self.datagram(kept.from, true).0));
@@ -164,8 +176,8 @@ impl Gathered {
     }
 
     /// First with the first datagram of each side, then with the latest.
-    fn ask_by_datagram(&mut self, piece: &Piece<'_>, setting: Setting) -> Option<Recognised> {
-        let Setting { transport, ends, midstream } = setting;
+    fn ask_by_datagram(&mut self, piece: &Piece<'_>, setting: &Setting<'_>) -> Option<Recognised> {
+        let (Setting { transport, midstream, .. }, ends) = (*setting, setting.ends.both());
         let first = self.pieces.first().map_or(piece.from, |kept| kept.from);
         // What a side's first datagram shows was asked when it came.
         let is_first = !self.pieces.iter().rev().skip(1).any(|kept| kept.from == piece.from);
@@ -193,6 +205,17 @@ impl Gathered {
         (bytes, kept.map_or(0, |kept| u32::try_from(kept.missing).unwrap_or(u32::MAX)))
     }
 }
+
+/// Makes room for one more, and where some came already for some more: a flow is asked about after ten pieces for the last time.
+fn make_room<T, const N: usize>(list: &mut SmallVec<[T; N]>) {
+    if list.len() == list.capacity() {
+        let most = limit::PIECES_TRIED.saturating_sub(list.len()).max(1);
+        list.reserve_exact((2 * list.len()).clamp(1, most));
+    }
+}
+
+/// Bytes for which there is room ahead where a side sends many small pieces.
+const AHEAD: usize = 64;
 
 /// Bytes that the snap length cut off a datagram.
 fn lacking(piece: &Piece<'_>) -> u32 {

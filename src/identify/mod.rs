@@ -19,6 +19,7 @@ pub use engine::Identifier;
 
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
@@ -38,8 +39,8 @@ use crate::time::Timestamp;
 pub struct Identified {
     /// The flow.
     pub flow: Flow,
-    /// What its bytes showed, gathered while it lived: a block of its own, so that it changes hands as it is.
-    pub spoken: Box<Spoken>,
+    /// What its bytes showed, gathered while it lived: a block of its own, so that it changes hands as it is; none where it sent no payload.
+    pub spoken: Option<Box<Spoken>>,
     /// The promise that announced this flow, if one did.
     pub announced: Option<Box<Promise>>,
 }
@@ -65,15 +66,18 @@ impl Deref for Identified {
     type Target = Spoken;
 
     fn deref(&self) -> &Spoken {
-        &self.spoken
+        self.spoken.as_deref().unwrap_or_else(|| &NOTHING)
     }
 }
 
 impl DerefMut for Identified {
     fn deref_mut(&mut self) -> &mut Spoken {
-        &mut self.spoken
+        self.spoken.get_or_insert_default()
     }
 }
+
+/// What a flow without payload speaks.
+static NOTHING: LazyLock<Spoken> = LazyLock::new(Spoken::default);
 
 impl Identified {
     /// The bytes that matched, as far as they were kept: the beginning of each side's stream, or of its first datagram.

@@ -17,8 +17,8 @@ use crate::time::Timestamp;
 /// What one statement said about one address.
 #[derive(Clone, Debug)]
 struct Entry {
-    /// The name asked for, then the names passed on the way.
-    names: Arc<[Box<str>]>,
+    /// The name asked for, then the names passed on the way, one a line: in one block, as most statements say one name.
+    names: Arc<str>,
     source: NameSource,
     /// Who asked; none where everybody heard it.
     client: Option<IpAddr>,
@@ -41,8 +41,8 @@ impl Names {
         Self { heard: Ledger::new(ROOM), recorded: OnceLock::new(), refused: AtomicU64::new(0) }
     }
 
-    /// Enters that `addresses` have `names`, as `source` told `client`, for `ttl` (held between [`limit::NAME_HOLDS`] bounds).
-    pub(super) fn heard(&self, addresses: &[IpAddr], names: Arc<[Box<str>]>, source: NameSource, client: Option<IpAddr>, ttl: Duration, stamp: Stamp) {
+    /// Enters that `addresses` have `names`, one a line, as `source` told `client`, for `ttl` (held between [`limit::NAME_HOLDS`] bounds).
+    pub(super) fn heard(&self, addresses: &[IpAddr], names: Arc<str>, source: NameSource, client: Option<IpAddr>, ttl: Duration, stamp: Stamp) {
         let lasts = ttl.clamp(*limit::NAME_HOLDS.start(), *limit::NAME_HOLDS.end());
         let lasts = u32::try_from(lasts.as_secs()).unwrap_or(u32::MAX);
         for (n, address) in (0..).zip(addresses) {
@@ -75,17 +75,16 @@ impl Names {
         });
         let mut names = heard.unwrap_or_default();
         if let Some(recorded) = self.recorded.get().and_then(|recorded| recorded.get(&server)) {
-            enter(&mut names, &recorded, NameSource::Capture, None);
+            enter(&mut names, recorded.iter().map(|name| &**name), NameSource::Capture, None);
         }
         names
     }
 
     /// Whether one of the names that [`of`](Self::of) may give is such; where there are very many, that is not ruled out.
     pub(super) fn any(&self, server: IpAddr, at: Timestamp, is: impl Fn(&str) -> bool) -> bool {
-        let is_one = |names: &[Box<str>]| names.iter().any(|name| is(name));
-        let heard = |entries: &[(Place, Entry)]| entries.len() > ENTRIES_ASKED || entries.iter().any(|(_, entry)| is_one(&entry.names));
+        let heard = |entries: &[(Place, Entry)]| entries.len() > ENTRIES_ASKED || entries.iter().any(|(_, entry)| entry.names.lines().any(&is));
         self.heard.look_back(server, at, *limit::NAME_HOLDS.end(), heard).unwrap_or(false)
-            || self.recorded.get().and_then(|recorded| recorded.get(&server)).is_some_and(|names| is_one(&names))
+            || self.recorded.get().and_then(|recorded| recorded.get(&server)).is_some_and(|names| names.iter().any(|name| is(name)))
     }
 
     /// See [`Ledger::settle`].
@@ -104,7 +103,7 @@ fn told(entries: &[(Place, Entry)], at: Timestamp, counts: impl Fn(&Entry) -> bo
     for ((said, _), entry) in entries.iter().rev() {
         let age = at.since(said.time());
         if age <= Duration::from_secs(entry.lasts.into()) && counts(entry) {
-            enter(&mut names, &entry.names, entry.source, Some(age));
+            enter(&mut names, entry.names.lines(), entry.source, Some(age));
             if names.len() >= limit::NAMES_OF_A_HOST {
                 break;
             }
@@ -113,10 +112,10 @@ fn told(entries: &[(Place, Entry)], at: Timestamp, counts: impl Fn(&Entry) -> bo
     names
 }
 
-fn enter(list: &mut Vec<Heard>, names: &[Box<str>], source: NameSource, age: Option<Duration>) {
+fn enter<'a>(list: &mut Vec<Heard>, names: impl Iterator<Item = &'a str>, source: NameSource, age: Option<Duration>) {
     for name in names {
-        if list.len() < limit::NAMES_OF_A_HOST && !list.iter().any(|known| known.name == *name) {
-            list.push(Heard { name: name.clone(), source, age });
+        if list.len() < limit::NAMES_OF_A_HOST && !list.iter().any(|known| &*known.name == name) {
+            list.push(Heard { name: name.into(), source, age });
         }
     }
 }
@@ -138,7 +137,7 @@ mod tests {
         for (n, (second, address, client, said, ttl)) in (1..).zip(entries) {
             let stamp = (Timestamp::from_parts(*second, 0), FrameId::new(0, n), 0);
             let client = client.map(|ip| ip.parse().unwrap());
-            let said = said.iter().map(|name| Box::from(*name)).collect();
+            let said = said.join("\n").into();
             names.heard(&[address.parse().unwrap()], said, NameSource::Dns, client, Duration::from_secs(*ttl), stamp);
         }
         names

@@ -7,9 +7,11 @@ impl Identified {
     /// Makes the client the server and the server the client, in the flow and in everything that was learned.
     pub fn turn(&mut self) {
         self.flow.flip();
-        self.opening.swap(0, 1);
-        self.matches.iter_mut().for_each(Match::turn);
-        self.facts.iter_mut().for_each(Fact::turn);
+        if let Some(spoken) = &mut self.spoken {
+            spoken.opening.swap(0, 1);
+            spoken.matches.iter_mut().for_each(Match::turn);
+            spoken.facts.iter_mut().for_each(Fact::turn);
+        }
     }
 }
 

@@ -8,13 +8,12 @@ use crate::identify::protocol::Said;
 impl Identifier<'_> {
     /// What is known of the flow in `slot`, of which `flow` is a copy as it stands.
     pub fn glance(&self, slot: Slot, flow: Flow) -> Box<Identified> {
-        match self.flows.get(slot.0 as usize).and_then(Option::as_ref) {
-            Some(live) => {
-                let mut desk = Desk { books: self.books, said: &mut Vec::new(), dropped: &mut 0, details: self.details };
-                live.as_it_stands(&flow, &mut desk).conclude(flow, &mut desk)
-            }
-            None => Box::new(Identified::unknown(flow)),
+        let mut identified = Box::new(Identified::unknown(flow));
+        if let Some(live) = self.flows.get(slot.0 as usize).and_then(Option::as_ref) {
+            let mut desk = Desk { books: self.books, said: &mut Vec::new(), dropped: &mut 0, details: self.details };
+            live.as_it_stands(&identified.flow, &mut desk).conclude(&mut identified, &mut desk);
         }
+        identified
     }
 
     /// Whether a protocol was recognised in the flow of `slot`, as far as its payload has come.
@@ -31,7 +30,7 @@ impl Live {
             Stage::Unknown(gathered) => copy.stage = Stage::Unknown(gathered.clone()),
             Stage::Read(reader) => {
                 reader.finish(&mut Said { facts: desk.said, evidence: &mut copy.spoken.evidence, wants_details: desk.details });
-                copy.keep_facts(desk, copy.setting(&flow.parties()).ends, (flow.last, flow.last_frame));
+                copy.keep_facts(desk, &flow.parties(), (flow.last, flow.last_frame));
             }
             Stage::Fresh | Stage::Done => {}
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::flow::{End, Ended, History};
 use crate::identify::Evidence;
+use crate::net::Endpoint;
 
 fn flow(transport: Transport, direction: Direction) -> Flow {
     let end = |host, port| {

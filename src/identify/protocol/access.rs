@@ -13,7 +13,10 @@ use super::{Appetite, Confirm, Gate, Head, Hit, Known, Look, Opening, Piece, Pro
 pub static RADIUS: Known = Known {
     name: "radius",
     carriers: &[Transport::UDP],
-    gate: Gate::Bytes(&[1..=5, 11..=13, 40..=45]),
+    gate: Gate::BytesAnd(
+        &[1..=5, 11..=13, 40..=45],
+        |bytes| matches!(bytes, [_, _, a, b, ..] if usize::from(u16::from_be_bytes([*a, *b])).abs_diff(bytes.len()) <= 4),
+    ),
     ask: |opening, bytes| radius(opening, bytes, &[1, 4, 12, 40, 43]),
     answer: Some(|opening, bytes| radius(opening, bytes, &[2, 3, 5, 11, 13, 41, 42, 44, 45])),
     strength: Strength::Structure,
@@ -35,7 +38,7 @@ pub static TACACS: Known = Known {
 pub static WIREGUARD: Known = Known {
     name: "wireguard",
     carriers: &[Transport::UDP],
-    gate: Gate::Bytes(&[1..=4]),
+    gate: Gate::BytesAnd(&[1..=4], |bytes| matches!(bytes, [_, 0, 0, 0, ..])),
     ask: |_, bytes| wireguard(bytes),
     answer: Some(|_, bytes| match (bytes.first_chunk(), bytes.len()) {
         (Some([2, 0, 0, 0]), 92) | (Some([3, 0, 0, 0]), 64) => Look::Weak(0, 4, "WireGuard response"),

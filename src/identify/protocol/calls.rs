@@ -18,7 +18,7 @@ pub static SIP: Known = Known {
     name: "sip",
     carriers: &[Transport::UDP, Transport::TCP],
     // The version is the same in small letters (RFC 3261 section 7.1).
-    gate: Gate::Bytes(&[b'A'..=b'Z', b'_'..=b'_', b's'..=b's']),
+    gate: Gate::BytesAnd(&[b'A'..=b'Z', b'_'..=b'_', b's'..=b's'], |bytes| has_word(bytes, b"sip")),
     ask: |opening, bytes| match request(bytes, b"SIP/2.0", opening.transport == Transport::TCP, "SIP request line") {
         // A request line that is damaged, before header fields that are not.
         Look::No if opening.is_at(&[5060]) => {
@@ -36,12 +36,18 @@ pub static SIP: Known = Known {
 pub static RTSP: Known = Known {
     name: "rtsp",
     carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Bytes(&[b'A'..=b'Z', b'_'..=b'_', b'r'..=b'r']),
+    gate: Gate::BytesAnd(&[b'A'..=b'Z', b'_'..=b'_', b'r'..=b'r'], |bytes| has_word(bytes, b"rts")),
     ask: |opening, bytes| request(bytes, b"RTSP/", opening.transport == Transport::TCP, "RTSP request line"),
     answer: Some(|opening, bytes| status(bytes, b"RTSP/", opening.transport == Transport::TCP, "RTSP status line")),
     strength: Strength::Text,
     reader: || Box::new(Call::of("rtsp")),
 };
+
+/// Whether a datagram may begin with a method, which has three letters and more, or with the version.
+fn has_word(bytes: &[u8], version: &[u8; 3]) -> bool {
+    let head: Option<&[u8; 3]> = bytes.first_chunk();
+    head.is_some_and(|head| head.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_') || head.eq_ignore_ascii_case(version))
+}
 
 fn request(bytes: &[u8], version: &[u8], stream: bool, rule: &'static str) -> Look {
     let method = bytes.iter().take_while(|byte| byte.is_ascii_uppercase() || **byte == b'_').count();
@@ -260,10 +266,10 @@ fn media_of_rtsp(transport: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
     let Ok(text) = std::str::from_utf8(transport) else { return };
     let find = |name: &str| text.split([';', ',']).find_map(|part| part.trim().strip_prefix(name)?.split('-').next()?.parse::<u16>().ok());
     if let Some(port) = find("client_port=") {
-        promise(Endpoint { ip: piece.ends.0.ip, port }, Some(piece.ends.1.ip), piece, said);
+        promise(Endpoint { ip: piece.ends.client.ip, port }, Some(piece.ends.server.ip), piece, said);
     }
     if let Some(port) = find("server_port=") {
-        promise(Endpoint { ip: piece.ends.1.ip, port }, Some(piece.ends.0.ip), piece, said);
+        promise(Endpoint { ip: piece.ends.server.ip, port }, Some(piece.ends.client.ip), piece, said);
     }
 }
 

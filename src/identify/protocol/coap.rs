@@ -21,7 +21,7 @@ impl Protocol for Coap {
     }
 
     fn gate(&self) -> Gate {
-        Gate::Bytes(&[0x40..=0x7f])
+        Gate::BytesAnd(&[0x40..=0x7f], has_header)
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {
@@ -89,6 +89,18 @@ fn settings(bytes: &[u8]) -> Option<bool> {
         }
         Some(Length::Unknown) | None => None,
         Some(_) => Some(false),
+    }
+}
+
+/// Whether the length of the token and the code are such as a [`Message`] has, and an empty message is empty.
+fn has_header(bytes: &[u8]) -> bool {
+    match bytes {
+        [first, code, ..] if first & 0x0f <= 8 => match code >> 5 {
+            0 if *code == 0 => bytes.len() == 4,
+            0 => *code <= 7,
+            class => matches!(class, 2 | 4 | 5),
+        },
+        _ => false,
     }
 }
 

@@ -74,7 +74,7 @@ impl Reader for CrqtReader {
             made,
             lasts: HOLDS,
             frame,
-            parent: piece.ends,
+            parent: piece.ends.both(),
             over: piece.transport,
             begins,
         })));

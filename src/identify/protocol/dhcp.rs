@@ -13,7 +13,7 @@ use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
 pub static DHCP: Known = Known {
     name: "dhcp",
     carriers: &[Transport::UDP],
-    gate: Gate::Bytes(&[1..=2]),
+    gate: Gate::BytesAnd(&[1..=2], |bytes| bytes.get(236..240) == Some(&COOKIE)),
     ask: |_, bytes| look(bytes, 1),
     answer: Some(|_, bytes| look(bytes, 2)),
     strength: Strength::Magic,

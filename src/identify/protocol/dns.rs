@@ -4,7 +4,7 @@ use crate::identify::NameSource;
 use crate::identify::wire::Cursor;
 use crate::net::Transport;
 
-use super::dns_message::{Message, read_name, read_question};
+use super::dns_message::{Message, asked, read_name, read_question};
 use super::dns_reader::Names;
 use super::{Gate, Known, Look, Opening, Strength};
 
@@ -57,17 +57,17 @@ fn judge(bytes: &[u8], response: bool, at_home: bool, offset: u32) -> Look {
     if !header_fits(bytes, response) {
         return Look::No;
     }
-    let Some(message) = Message::read(bytes) else { return Look::No };
-    let classes = message.questions.iter().all(|question| matches!(question.class, 1 | 3 | 4 | 254 | 255));
-    let counts = message.header.counts;
+    // At the port nobody asks for its records.
+    let read = || Message::read(bytes).map(|message| (message.header, message.questions, message.whole));
+    let asked = if at_home { asked(bytes).map(|(header, questions, _)| (header, questions, false)) } else { read() };
+    let Some((header, asked_for, whole)) = asked else { return Look::No };
+    let classes = asked_for.iter().all(|question| matches!(question.class, 1 | 3 | 4 | 254 | 255));
+    let counts = header.counts;
     let (questions, records) = (counts[0], counts.iter().skip(1).map(|count| u32::from(*count)).sum::<u32>());
-    let asked = questions == 1 && !message.questions.iter().any(|question| question.kind == 0);
+    let asked = questions == 1 && !asked_for.iter().any(|question| question.kind == 0);
     // At port 53 an answer may be cut by the snap length and carry no question; elsewhere everything must fit to the last byte.
-    let fits = if at_home {
-        asked || (questions == 0 && (response || records == 0 || message.header.opcode() == 1))
-    } else {
-        asked && message.whole && (response || records <= 1)
-    };
+    let fits =
+        if at_home { asked || (questions == 0 && (response || records == 0 || header.opcode() == 1)) } else { asked && whole && (response || records <= 1) };
     let rule = if response { "DNS answer with its question" } else { "DNS question" };
     if classes && fits { Look::Yes(offset, 12, rule) } else { Look::No }
 }

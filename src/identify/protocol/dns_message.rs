@@ -84,29 +84,15 @@ pub struct Message<'a> {
 impl<'a> Message<'a> {
     /// Reads a message; none where not even header and questions can be understood.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
-        let mut at = Cursor::new(bytes);
-        let header = Header { id: at.be16()?, flags: at.be16()?, counts: [at.be16()?, at.be16()?, at.be16()?, at.be16()?] };
-        let mut message = Self { bytes, header, questions: SmallVec::new(), records: SmallVec::new(), whole: true };
-        let mut place = at.at();
-        for _ in 0..header.counts[0] {
-            if message.questions.len() >= limit::DNS_RECORDS {
-                return None;
-            }
-            let (question, after) = read_question(bytes, place)?;
-            message.questions.push(question);
-            place = after;
-        }
-        let sections = header.counts.iter().enumerate().skip(1);
-        for section in sections.flat_map(|(section, count)| std::iter::repeat_n(section, usize::from(*count))) {
+        let (header, questions, mut place) = asked(bytes)?;
+        let mut message = Self { bytes, header, questions, records: SmallVec::new(), whole: false };
+        for section in header.counts.iter().enumerate().skip(1).flat_map(|(section, count)| std::iter::repeat_n(section, usize::from(*count))) {
             match read_record(bytes, place, section) {
                 Some((record, after)) if message.records.len() < limit::DNS_RECORDS => {
                     message.records.push(record);
                     place = after;
                 }
-                _ => {
-                    message.whole = false;
-                    return Some(message);
-                }
+                _ => return Some(message),
             }
         }
         message.whole = place == bytes.len();
@@ -239,6 +225,22 @@ impl Record<'_> {
     }
 }
 
+/// Header and questions of a message, and where these end; none where they cannot be understood.
+pub fn asked(bytes: &[u8]) -> Option<(Header, SmallVec<[Question; 1]>, usize)> {
+    let mut at = Cursor::new(bytes);
+    let header = Header { id: at.be16()?, flags: at.be16()?, counts: [at.be16()?, at.be16()?, at.be16()?, at.be16()?] };
+    let (mut questions, mut place) = (SmallVec::new(), at.at());
+    for _ in 0..header.counts[0] {
+        if questions.len() >= limit::DNS_RECORDS {
+            return None;
+        }
+        let (question, after) = read_question(bytes, place)?;
+        questions.push(question);
+        place = after;
+    }
+    Some((header, questions, place))
+}
+
 /// The name that begins at this place, and the place after it. Lower case; bytes that are no printable ASCII, and dots inside a label, are written as `\DDD`.
 pub fn read_name(message: &[u8], at: usize) -> Option<(String, usize)> {
     // Nearly all names are of plain letters, and none of these is longer.
@@ -248,7 +250,8 @@ pub fn read_name(message: &[u8], at: usize) -> Option<(String, usize)> {
             *dot = b'.';
             len += 1;
         }
-        for (to, byte) in plain.iter_mut().skip(len).zip(label) {
+        let Some(place) = plain.get_mut(len..len.saturating_add(label.len())) else { return is_plain = false };
+        for (to, byte) in place.iter_mut().zip(label) {
             *to = AS_WRITTEN[usize::from(*byte)];
             is_plain &= *to != 0;
         }

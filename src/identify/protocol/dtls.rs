@@ -22,7 +22,7 @@ impl Protocol for Dtls {
     }
 
     fn gate(&self) -> Gate {
-        Gate::Bytes(&[20..=63])
+        Gate::BytesAnd(&[CHANGE_CIPHER_SPEC..=CONNECTION_ID], |bytes| matches!(bytes, [_, 0xfe, 0xff | 0xfd, ..] | [_, 1, 0, ..]))
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {

@@ -100,7 +100,7 @@ impl Control {
             _ => None,
         };
         if let Some(place) = place {
-            self.promise(PromiseKind::FtpActive, place, piece.ends.1.ip, piece, said);
+            self.promise(PromiseKind::FtpActive, place, piece.ends.server.ip, piece, said);
         }
         self.command = word;
     }
@@ -120,15 +120,15 @@ impl Control {
         match code {
             227 => {
                 let place = announced_by(text)?;
-                self.promise(PromiseKind::FtpPassive, place, piece.ends.0.ip, piece, said);
+                self.promise(PromiseKind::FtpPassive, place, piece.ends.client.ip, piece, said);
             }
             229 => {
                 let port = extended_passive(text)?;
-                self.promise(PromiseKind::FtpPassive, Endpoint { ip: piece.ends.1.ip, port }, piece.ends.0.ip, piece, said);
+                self.promise(PromiseKind::FtpPassive, Endpoint { ip: piece.ends.server.ip, port }, piece.ends.client.ip, piece, said);
             }
             // Only AUTH and the protocols of RFC 2228 are accepted with 234.
             234 if self.secure_at > 0 => {
-                let (client, server) = (piece.ends.0.ip, piece.ends.1.ip);
+                let (client, server) = (piece.ends.client.ip, piece.ends.server.ip);
                 said.promise_hidden(piece, PromiseKind::FtpPassive, Transport::TCP, server, Some(client), limit::PROMISE_HOLDS);
                 said.promise_hidden(piece, PromiseKind::FtpActive, Transport::TCP, client, Some(server), limit::PROMISE_HOLDS);
                 return Some(Appetite::HandOver { client: self.secure_at, server: end });
@@ -153,7 +153,7 @@ impl Control {
     /// peer's own is announced, too.
     fn promise(&mut self, kind: PromiseKind, place: Endpoint, client: IpAddr, piece: &Piece<'_>, said: &mut Said<'_>) {
         self.promises += 1;
-        let peer = if kind == PromiseKind::FtpPassive { piece.ends.1.ip } else { piece.ends.0.ip };
+        let peer = if kind == PromiseKind::FtpPassive { piece.ends.server.ip } else { piece.ends.client.ip };
         let mut places = vec![place];
         if place.ip != peer {
             places.push(Endpoint { ip: peer, port: place.port });

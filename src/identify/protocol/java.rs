@@ -136,8 +136,8 @@ impl Registry {
         said.believe(Evidence::Dialogue);
         // A stub often names the host by a name or an inner address; the registry's own address is where clients really get it.
         let named: Option<IpAddr> = std::str::from_utf8(host).ok().and_then(|text| text.parse().ok());
-        let mut places = vec![piece.ends.1.ip];
-        places.extend(named.filter(|ip| *ip != piece.ends.1.ip));
+        let mut places = vec![piece.ends.server.ip];
+        places.extend(named.filter(|ip| *ip != piece.ends.server.ip));
         if let (None, Some(name)) = (named, host_name(host)) {
             said.say(Fact::Name { of: Side::Server, name, source: NameSource::Host });
         }

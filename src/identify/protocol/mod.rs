@@ -64,6 +64,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::capture::FrameId;
+use crate::flow::Parties;
 use crate::identify::{Detail, Evidence, Fact, Match, NameSource, Promise};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
@@ -106,6 +107,8 @@ pub enum Gate {
     Ports(&'static [u16]),
     /// One of these bytes at the start of either side's datagram.
     Bytes(&'static [RangeInclusive<u8>]),
+    /// One of these bytes at the start of either side's datagram, and this said of that.
+    BytesAnd(&'static [RangeInclusive<u8>], Passes),
     /// A zero at each of these places of either side's datagram.
     Zeros(&'static [usize]),
     /// This said of either side's datagram. It is asked of nearly every one: a look at a few bytes.
@@ -283,7 +286,7 @@ pub struct Piece<'a> {
     /// Where.
     pub frame: FrameId,
     /// Client and server.
-    pub ends: (Endpoint, Endpoint),
+    pub ends: &'a Parties,
     /// TCP, UDP ...
     pub transport: Transport,
 }
@@ -292,16 +295,16 @@ impl Piece<'_> {
     /// The end that sent it.
     pub const fn sender(&self) -> Endpoint {
         match self.from {
-            Side::Client => self.ends.0,
-            Side::Server => self.ends.1,
+            Side::Client => self.ends.client,
+            Side::Server => self.ends.server,
         }
     }
 
     /// The end that it was sent to.
     pub const fn receiver(&self) -> Endpoint {
         match self.from {
-            Side::Client => self.ends.1,
-            Side::Server => self.ends.0,
+            Side::Client => self.ends.server,
+            Side::Server => self.ends.client,
         }
     }
 }
@@ -354,7 +357,8 @@ impl Said<'_> {
     }
 
     fn promise_any(&mut self, at: &Piece<'_>, kind: PromiseKind, transport: Transport, server: Endpoint, client: Option<IpAddr>, lasts: Duration) {
-        let Piece { time: made, frame, ends: parent, transport: over, .. } = *at;
+        let Piece { time: made, frame, ends, transport: over, .. } = *at;
+        let parent = ends.both();
         self.say(Fact::Promise(Box::new(Promise { kind, transport, server, client, made, lasts, frame, parent, over, begins: None })));
     }
 

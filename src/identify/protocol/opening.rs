@@ -51,8 +51,10 @@ impl Look {
 
 impl Opening<'_> {
     /// Whether an end has one of these ports.
+    #[inline]
     pub fn is_at(&self, ports: &[u16]) -> bool {
-        self.anywhere || ports.contains(&self.ends.0.port) || ports.contains(&self.ends.1.port)
+        let (client, server) = (self.ends.0.port, self.ends.1.port);
+        self.anywhere || ports.iter().any(|port| *port == client || *port == server)
     }
 }
 
@@ -121,7 +123,7 @@ impl Piece<'_> {
             transport: self.transport,
             client: empty,
             server: empty,
-            ends: self.ends,
+            ends: self.ends.both(),
             anywhere: false,
             first: Side::Client,
             midstream: false,

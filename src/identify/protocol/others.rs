@@ -161,7 +161,7 @@ impl Reader for Discovery {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if piece.from == Side::Client {
             if [b"Hello".as_slice(), b"Bye"].iter().any(|word| memmem::find(piece.bytes, &[b"discovery/", *word].concat()).is_some())
-                || crate::net::is_group(piece.ends.1.ip)
+                || crate::net::is_group(piece.ends.server.ip)
             {
                 said.say(Fact::OneWay);
             }
@@ -224,7 +224,7 @@ impl Protocol for BitTorrent {
 
     fn gate(&self) -> Gate {
         // A tracker's request, uTP by kind and version, a handshake, a search, a dictionary.
-        Gate::Bytes(&[0x00..=0x01, 0x11..=0x11, 0x13..=0x13, 0x21..=0x21, 0x31..=0x31, 0x41..=0x42, b'd'..=b'd'])
+        Gate::BytesAnd(&[0x00..=0x01, 0x11..=0x11, 0x13..=0x13, 0x21..=0x21, 0x31..=0x31, 0x41..=0x42, b'd'..=b'd'], has_swarm_head)
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {
@@ -250,6 +250,20 @@ impl Protocol for BitTorrent {
 
     fn reader(&self) -> Box<dyn Reader> {
         Box::new(Swarm)
+    }
+}
+
+/// What follows the first byte of such a datagram: the rest of a word, or a known extension of uTP.
+fn has_swarm_head(bytes: &[u8]) -> bool {
+    let inside = || bytes.get(20) == Some(&0x13);
+    match bytes {
+        [0, rest @ ..] => rest.starts_with(&[0, 4, 0x17]),
+        [0x13, rest @ ..] => rest.starts_with(b"Bit"),
+        [b'B', rest @ ..] => rest.starts_with(b"T-S"),
+        [b'd', rest @ ..] => matches!(rest, [b'1' | b'2', b':', ..]),
+        [UTP_DATA, ..] if inside() => true,
+        [_, extension, ..] => *extension <= 3,
+        _ => true,
     }
 }
 

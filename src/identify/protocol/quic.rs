@@ -27,7 +27,7 @@ impl Protocol for Quic {
 
     fn gate(&self) -> Gate {
         // Long headers, and the public headers of Google's own versions.
-        Gate::Bytes(&[0x09..=0x09, 0x0d..=0x0d, 0x19..=0x19, 0x1d..=0x1d, 0x29..=0x29, 0x39..=0x39, 0x80..=0xff])
+        Gate::BytesAnd(&[0x09..=0x09, 0x0d..=0x0d, 0x19..=0x19, 0x1d..=0x1d, 0x29..=0x29, 0x39..=0x39, 0x80..=0xff], has_version)
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {
@@ -94,6 +94,14 @@ fn all_versions(bytes: &[u8], header: &Long<'_>) -> bool {
     let versions = list.chunks_exact(4).map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]));
     let known = |version: u32| is_known(version) || version & 0x0f0f_0f0f == 0x0a0a_0a0a || version >> 24 == u32::from(b'Q');
     versions.clone().count() > 0 && versions.clone().all(known) && versions.clone().any(|version| version & 0x0f0f_0f0f != 0x0a0a_0a0a)
+}
+
+/// Whether a version stands where it should: one that is known, none at all of a Version Negotiation, or Google's.
+fn has_version(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x80..=0xff, a, b, c, d, ..] => matches!(u32::from_be_bytes([*a, *b, *c, *d]), version if version == 0 || is_known(version)),
+        _ => matches!(bytes.get(9..), Some([b'Q', b'0', ..])),
+    }
 }
 
 /// Google's QUIC up to Q043: public flags with version, an 8-byte connection id, `Q0nn`, and a packet number.

@@ -27,7 +27,7 @@ pub static RTCP: Known = Known {
 pub static MPEGTS: Known = Known {
     name: "mpegts",
     carriers: &[Transport::UDP],
-    gate: Gate::Bytes(&[0x47..=0x47]),
+    gate: Gate::BytesAnd(&[0x47..=0x47], |bytes| bytes.get(188) == Some(&0x47)),
     ask: transport_stream,
     answer: Some(|_, _| Look::No),
     strength: Strength::Structure,

@@ -48,7 +48,7 @@ pub static TDS: Known = Known {
 pub static SSRP: Known = Known {
     name: "ssrp",
     carriers: &[Transport::UDP],
-    gate: Gate::Bytes(&[2..=5, 0x0f..=0x0f]),
+    gate: Gate::BytesAnd(&[2..=5, 0x0f..=0x0f], |bytes| matches!(bytes, [2 | 3] | [4, .., 0] | [0x0f, 1, .., 0] | [5, _, _, b'S', ..])),
     ask: |opening, bytes| {
         let fits = match bytes {
             [2 | 3] => true,

@@ -25,7 +25,7 @@ pub static REDIS: Known = Known {
 pub static MEMCACHED: Known = Known {
     name: "memcached",
     carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Zeros(&[6, 7]),
+    gate: Gate::Passes(|bytes| matches!(bytes, [_, _, _, _, _, _, 0, 0, b'A'..=b'Z' | b'a'..=b'z' | 0x80 | 0x81, ..])),
     ask: |opening, bytes| memcached_ask(after_frame(opening, bytes)),
     answer: Some(|opening, bytes| match memcached_answer(after_frame(opening, bytes)) {
         Look::Weak(..) if opening.client.starts_with(b"version") && !bytes.starts_with(b"VERSION ") => Look::No,

@@ -25,7 +25,7 @@ impl Protocol for Stun {
     }
 
     fn gate(&self) -> Gate {
-        Gate::Bytes(&[0..=0x3f])
+        Gate::BytesAnd(&[0..=0x3f], has_header)
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {
@@ -62,6 +62,14 @@ enum Class {
     Indication,
     Success,
     Failure,
+}
+
+/// Whether a datagram may be a [`Message`]: by the cookie, or by a type of RFC 3489, and a length of whole words.
+fn has_header(bytes: &[u8]) -> bool {
+    match bytes {
+        [_, _, _, low, 0x21, 0x12, 0xa4, 0x42, ..] | [0, 1 | 2, _, low, ..] | [1, 1 | 2 | 0x11 | 0x12, _, low, ..] => low.is_multiple_of(4),
+        _ => false,
+    }
 }
 
 /// A message whose length agrees with its attributes.
@@ -236,7 +244,7 @@ impl StunReader {
     fn secure(&mut self, piece: Piece<'_>, said: &mut Said<'_>) {
         if self.dtls.is_none() {
             let (client, server) = if piece.from == Side::Client { (piece.bytes, &[][..]) } else { (&[][..], piece.bytes) };
-            let opening = Opening { ends: piece.ends, ..Opening::of(Transport::UDP, client, server) };
+            let opening = Opening { ends: piece.ends.both(), ..Opening::of(Transport::UDP, client, server) };
             if !matches!(Dtls.probe(&opening), Probe::Found { .. }) {
                 return;
             }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Appetite, Opening, PROTOCOLS, Piece, Probe, Protocol, Said};
 use crate::capture::FrameId;
+use crate::flow::Parties;
 use crate::identify::wire::is_unprintable;
 use crate::identify::{Evidence, Fact, Resolved};
 use crate::limit;
@@ -12,6 +13,11 @@ use crate::signature::PromiseKind;
 use crate::time::Timestamp;
 
 /// 10.0.0.1:50000 asks 10.0.0.2 at this port.
+pub fn parties(transport: Transport, port: u16) -> Parties {
+    let (client, server) = ends(port);
+    Parties { transport, client, server }
+}
+
 pub fn ends(port: u16) -> (Endpoint, Endpoint) {
     let end = |last, port| Endpoint { ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)), port };
     (end(1, 50_000), end(2, port))
@@ -55,8 +61,16 @@ pub fn read(protocol: &dyn Protocol, transport: Transport, port: u16, dialogue: 
     let mut passed = [0_u64; 2];
     for (from, bytes) in dialogue {
         let place = &mut passed[usize::from(*from == Side::Server)];
-        let piece =
-            Piece { from: *from, bytes, offset: *place, missing: 0, time: Timestamp::from_nanos(1), frame: FrameId::default(), ends: ends(port), transport };
+        let piece = Piece {
+            from: *from,
+            bytes,
+            offset: *place,
+            missing: 0,
+            time: Timestamp::from_nanos(1),
+            frame: FrameId::default(),
+            ends: &parties(transport, port),
+            transport,
+        };
         *place += if transport == Transport::UDP { 1 } else { bytes.len() as u64 };
         heard.appetite = reader.read(piece, &mut Said { facts: &mut heard.facts, evidence: &mut heard.evidence, wants_details: true });
         if heard.appetite != Appetite::Hungry {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::identify::wire::{Cursor, printable, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
-use crate::net::{Side, Transport};
+use crate::net::Transport;
 use crate::signature::PromiseKind;
 
 use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
@@ -59,7 +59,7 @@ impl Reader for Transfer {
             }
             self.asked = Some(kept.to_vec());
             said.say(Fact::request(if operation == 1 { "read" } else { "write" }, &shown(file)));
-            let (asks, asked) = if piece.from == Side::Client { piece.ends } else { (piece.ends.1, piece.ends.0) };
+            let (asks, asked) = (piece.sender(), piece.receiver());
             said.promise(&piece, PromiseKind::Tftp, Transport::UDP, asks, Some(asked.ip), ANSWER_WITHIN);
             return Appetite::Hungry;
         }
@@ -87,7 +87,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identify::protocol::testing::{decide, ends, evidence, read, survives};
+    use crate::identify::protocol::testing::{decide, ends, evidence, parties, read, survives};
     use crate::net::Side::{Client, Server};
 
     const READ: &[u8] = b"\0\x01boot.bin\0octet\0";
@@ -113,7 +113,7 @@ mod tests {
             missing: 0,
             time: Default::default(),
             frame: Default::default(),
-            ends: ends(69),
+            ends: &parties(Transport::UDP, 69),
             transport: Transport::UDP,
         };
         transfer.read(piece, &mut Said { facts: &mut facts, evidence: &mut evidence, wants_details: true });

@@ -13,7 +13,7 @@ pub(super) fn port_mapping(body: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) 
     let number = |name| element(text, name).and_then(|value| value.parse::<u16>().ok()).filter(|port| *port != 0);
     let (Some(inside), Some(outside)) = (number("NewInternalPort"), number("NewExternalPort")) else { return };
     let transport = if element(text, "NewProtocol").is_some_and(|name| name.eq_ignore_ascii_case("UDP")) { Transport::UDP } else { Transport::TCP };
-    let asker = piece.ends.0.ip;
+    let asker = piece.ends.client.ip;
     let host: IpAddr = element(text, "NewInternalClient").and_then(|value| value.parse().ok()).unwrap_or(asker);
     let lease = element(text, "NewLeaseDuration").and_then(|value| value.parse().ok()).filter(|seconds| *seconds > 0);
     let lasts = lease.map_or(limit::PROMISE_HOLDS, Duration::from_secs).min(limit::PROMISE_HOLDS);
