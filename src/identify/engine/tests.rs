@@ -174,3 +174,17 @@ fn a_datagram_after_others_that_say_nothing_is_still_found() {
     assert!(books.announced(Transport::TCP, anyone, server, Timestamp::from_parts(3, 0)).is_some());
     assert!(books.announced(Transport::TCP, anyone, server, Timestamp::from_parts(1, 0)).is_none());
 }
+
+#[test]
+fn streams_that_begin_alike_are_told_apart_whoever_came_first() {
+    let openings: [(&str, &[u8]); 3] = [
+        ("http", b"OPTIONS / HTTP/1.1\r\nHost: a.example\r\n\r\n"),
+        ("rtsp", b"OPTIONS rtsp://a.example/ RTSP/1.0\r\nCSeq: 1\r\n\r\n"),
+        ("sip", b"OPTIONS sip:a@a.example SIP/2.0\r\nVia: SIP/2.0/TCP a.example\r\nCSeq: 1 OPTIONS\r\n\r\n"),
+    ];
+    // Who is recognised by its first piece is remembered with all who refuse its first four bytes.
+    for (name, bytes) in openings.iter().chain(openings.iter().rev()) {
+        let (identified, ..) = run(&flow(Transport::TCP, Direction::Certain), false, &[(Side::Client, *bytes)]);
+        assert_eq!(*identified.protocol, [*name]);
+    }
+}
