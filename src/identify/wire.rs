@@ -1,8 +1,7 @@
 //! Reading fields, lines and messages from bytes that may end anywhere. Nothing here knows a protocol.
 
 use std::borrow::Cow;
-
-use thin_vec::ThinVec;
+use std::ops::Deref;
 
 use crate::limit;
 
@@ -146,8 +145,78 @@ pub fn hex_digit(nibble: u8) -> char {
     char::from(HEX_DIGITS[usize::from(nibble & 0x0f)])
 }
 
+/// Bytes kept until there are more: eight bytes while there are none, as is most of the time.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::box_collection, reason = "a vector has three times the size, and most flows never hold anything; a thin vector takes bytes one by one")]
+pub struct Held(Option<Box<Vec<u8>>>);
+
+impl Held {
+    /// Nothing.
+    pub const fn new() -> Self {
+        Self(None)
+    }
+
+    /// Bytes that there is room for.
+    pub fn capacity(&self) -> usize {
+        self.0.as_ref().map_or(0, |bytes| bytes.capacity())
+    }
+
+    /// What is held.
+    pub fn as_slice(&self) -> &[u8] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds bytes.
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.0.get_or_insert_default().extend_from_slice(bytes);
+        }
+    }
+
+    /// Makes room for so many more, and for no others.
+    pub fn reserve_exact(&mut self, more: usize) {
+        if more > 0 {
+            self.0.get_or_insert_default().reserve_exact(more);
+        }
+    }
+
+    /// Keeps the first so many.
+    pub fn truncate(&mut self, len: usize) {
+        if let Some(bytes) = &mut self.0 {
+            bytes.truncate(len);
+        }
+    }
+
+    /// Lets go of all.
+    pub fn clear(&mut self) {
+        self.0 = None;
+    }
+
+    /// The bytes.
+    pub fn into_vec(self) -> Vec<u8> {
+        self.0.map(|bytes| *bytes).unwrap_or_default()
+    }
+}
+
+impl Deref for Held {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+impl From<&[u8]> for Held {
+    fn from(bytes: &[u8]) -> Self {
+        let mut held = Self::new();
+        held.reserve_exact(bytes.len());
+        held.extend_from_slice(bytes);
+        held
+    }
+}
+
 /// Adds to what is held as much of the bytes as `most` allows; how much room there was before.
-pub fn hold(held: &mut ThinVec<u8>, bytes: &[u8], most: usize) -> usize {
+pub fn hold(held: &mut Held, bytes: &[u8], most: usize) -> usize {
     let room = most.saturating_sub(held.len());
     held.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     room
@@ -221,7 +290,7 @@ pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Cuts one side's stream into lines. Keeps an unfinished line, at most [`limit::LINE_KEPT`] bytes of it; the rest of a longer one is dropped.
 #[derive(Debug, Default)]
 pub struct Lines {
-    held: ThinVec<u8>,
+    held: Held,
 }
 
 impl Lines {
@@ -245,13 +314,16 @@ impl Lines {
             return Some(Cow::Borrowed(kept.strip_suffix(b"\r").unwrap_or(kept)));
         }
         self.hold(line);
-        let whole = std::mem::take(&mut self.held);
-        Some(Cow::Owned(whole.strip_suffix(b"\r").unwrap_or(&whole).to_vec()))
+        let mut whole = std::mem::take(&mut self.held).into_vec();
+        if whole.last() == Some(&b'\r') {
+            whole.pop();
+        }
+        Some(Cow::Owned(whole))
     }
 
     /// Forgets an unfinished line, because bytes of it were lost.
     pub fn lost(&mut self) {
-        self.held = ThinVec::new();
+        self.held = Held::new();
     }
 
     fn hold(&mut self, bytes: &[u8]) {
@@ -274,7 +346,7 @@ pub enum Length {
 #[derive(Debug, Default)]
 pub struct Messages {
     /// Of a message that is not whole yet; nothing between messages.
-    held: ThinVec<u8>,
+    held: Held,
     skip: u64,
     broken: bool,
 }
@@ -308,7 +380,7 @@ impl Messages {
         }
         if self.broken {
             *rest = &[];
-            self.held = ThinVec::new();
+            self.held = Held::new();
         }
         None
     }
@@ -327,10 +399,10 @@ impl Messages {
             return None;
         }
         // A header may have been looked for further than its message goes.
-        let tail = self.held.get(wanted..).map(ThinVec::from).unwrap_or_default();
+        let tail = self.held.get(wanted..).map(Held::from).unwrap_or_default();
         let mut whole = std::mem::replace(&mut self.held, tail);
         whole.truncate(wanted);
-        Some(Cow::Owned(whole.to_vec()))
+        Some(Cow::Owned(whole.into_vec()))
     }
 
     /// Whether the stream stopped making sense.

@@ -1,8 +1,6 @@
 //! Access and tunnels: RADIUS, TACACS+, WireGuard, OpenVPN, IKE, SOCKS.
 
-use thin_vec::ThinVec;
-
-use crate::identify::wire::{Cursor, hold, host_name, shown};
+use crate::identify::wire::{Cursor, Held, hold, host_name, shown};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -337,8 +335,8 @@ impl Reader for Payload {
 /// Reads greeting, request and reply, then hands over.
 #[derive(Debug, Default)]
 struct Socks {
-    client: ThinVec<u8>,
-    server: ThinVec<u8>,
+    client: Held,
+    server: Held,
 }
 
 impl Reader for Socks {

@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use thin_vec::ThinVec;
-
-use crate::identify::wire::{lines, printable, shown};
+use crate::identify::wire::{Held, lines, printable, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport, is_group};
@@ -79,7 +77,7 @@ fn status(bytes: &[u8], version: &[u8], stream: bool, rule: &'static str) -> Loo
 #[derive(Debug)]
 struct Call {
     name: &'static str,
-    held: [ThinVec<u8>; 2],
+    held: [Held; 2],
     /// Bytes of a body still to pass.
     skip: [usize; 2],
     asked: Vec<Vec<u8>>,
@@ -94,7 +92,7 @@ impl Call {
 
 impl Reader for Call {
     fn held(&self) -> usize {
-        self.held.iter().map(ThinVec::capacity).sum()
+        self.held.iter().map(Held::capacity).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {

@@ -1,8 +1,6 @@
 //! .NET's own protocols: WCF net.tcp message framing (MC-NMF) and .NET Remoting (MS-NRTP).
 
-use thin_vec::ThinVec;
-
-use crate::identify::wire::{Cursor, hold, host_name, may_begin, printable};
+use crate::identify::wire::{Cursor, Held, hold, host_name, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -61,8 +59,8 @@ fn record_length(at: &mut Cursor<'_>) -> Option<usize> {
 /// Reads the preamble and its acknowledgment.
 #[derive(Debug, Default)]
 struct Framing {
-    client: ThinVec<u8>,
-    server: ThinVec<u8>,
+    client: Held,
+    server: Held,
     told: bool,
 }
 
@@ -152,7 +150,7 @@ fn remoting(bytes: &[u8], operations: &[u8]) -> Look {
 /// Reads the address of the first request; message frames have no length of their own.
 #[derive(Debug, Default)]
 struct Remoting {
-    client: ThinVec<u8>,
+    client: Held,
     told: bool,
 }
 

@@ -3,9 +3,8 @@
 use std::mem::MaybeUninit;
 
 use smallvec::SmallVec;
-use thin_vec::ThinVec;
 
-use crate::identify::wire::{begins, host_name, host_of_url, printable, shown};
+use crate::identify::wire::{Held, begins, host_name, host_of_url, printable, shown};
 
 use super::http_body::{Body, BodyKind, Messages};
 use super::http_opening::{Look, is_document, is_status, later, line_len, look, method_and_path};
@@ -191,7 +190,7 @@ impl HttpReader {
         }
         let side = &mut self.sides[piece.from as usize];
         side.body = if connect { Body::ToTheEnd } else { headers.body(Body::None) };
-        side.kept = kept.filter(|_| side.body != Body::None).map(|kind| Box::new((kind, ThinVec::new())));
+        side.kept = kept.filter(|_| side.body != Body::None).map(|kind| Box::new((kind, Held::new())));
         Appetite::Hungry
     }
 

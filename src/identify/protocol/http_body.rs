@@ -1,17 +1,15 @@
 //! Where an HTTP/1 message ends (RFC 9112 section 6): counted, chunked, or with its connection.
 
-use thin_vec::ThinVec;
-
-use crate::identify::wire::hold;
+use crate::identify::wire::{Held, hold};
 use crate::limit;
 
 /// One side's messages.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
-    pub(super) head: ThinVec<u8>,
+    pub(super) head: Held,
     pub(super) body: Body,
     /// Beginning of the present message's body, where it is of use.
-    pub(super) kept: Option<Box<(BodyKind, ThinVec<u8>)>>,
+    pub(super) kept: Option<Box<(BodyKind, Held)>>,
     /// Messages were lost: the next one begins with a piece.
     pub(super) lost: bool,
 }

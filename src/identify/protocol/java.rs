@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use thin_vec::ThinVec;
-
-use crate::identify::wire::{Cursor, hold, host_name, may_begin, printable};
+use crate::identify::wire::{Cursor, Held, hold, host_name, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
@@ -99,7 +97,7 @@ fn ignite(opening: &Opening<'_>, bytes: &[u8]) -> Look {
 /// Reads the acknowledgment and where remote objects live.
 #[derive(Debug, Default)]
 struct Registry {
-    from_server: ThinVec<u8>,
+    from_server: Held,
     promises: usize,
     answered: bool,
 }
@@ -170,7 +168,7 @@ fn references(bytes: &[u8]) -> Vec<(Vec<u8>, u16)> {
 /// Reads who answers, and the letters that say "wrong protocol".
 #[derive(Debug, Default)]
 struct Cluster {
-    from_server: ThinVec<u8>,
+    from_server: Held,
 }
 
 impl Reader for Cluster {

@@ -2,9 +2,8 @@
 //! (Language Server Protocol, "Base Protocol"). Inside HTTP and WebSocket their readers name it.
 
 use serde_json::Value;
-use thin_vec::ThinVec;
 
-use crate::identify::wire::{hold, may_begin, printable, shown};
+use crate::identify::wire::{Held, hold, may_begin, printable, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -79,13 +78,13 @@ fn body_at(bytes: &[u8]) -> Option<usize> {
 /// Reads the first call and the first result.
 #[derive(Debug, Default)]
 struct Calls {
-    held: [ThinVec<u8>; 2],
+    held: [Held; 2],
     told: [bool; 2],
 }
 
 impl Reader for Calls {
     fn held(&self) -> usize {
-        self.held.iter().map(ThinVec::capacity).sum()
+        self.held.iter().map(Held::capacity).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -97,7 +96,7 @@ impl Reader for Calls {
         match first(&self.held[side]) {
             First::Object(_, object) => {
                 self.told[side] = true;
-                self.held[side] = ThinVec::new();
+                self.held[side] = Held::new();
                 tell(&object, piece.from, said);
             }
             First::Short if room > piece.bytes.len() && piece.missing == 0 => {}

@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use thin_vec::ThinVec;
-
-use crate::identify::wire::{Cursor, hold, host_name};
+use crate::identify::wire::{Cursor, Held, hold, host_name};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
 use crate::limit;
 use crate::net::{Side, Transport, is_group};
@@ -206,7 +204,7 @@ impl Reader for Datagrams {
 /// Reads a session request and its answer, then hands over.
 #[derive(Debug, Default)]
 struct Session {
-    held: [ThinVec<u8>; 2],
+    held: [Held; 2],
 }
 
 impl Reader for Session {

@@ -1,9 +1,7 @@
 //! Deciding by the openings of both sides: what most protocols' probes have in common.
 
-use thin_vec::ThinVec;
-
 use crate::identify::Evidence;
-use crate::identify::wire::hold;
+use crate::identify::wire::{Held, hold};
 use crate::limit;
 use crate::net::{Side, Transport};
 
@@ -185,7 +183,7 @@ impl Known {
 #[derive(Debug)]
 pub struct Confirm {
     protocol: &'static Known,
-    held: [ThinVec<u8>; 2],
+    held: [Held; 2],
     seen: [bool; 2],
 }
 
@@ -198,7 +196,7 @@ impl Confirm {
 
 impl Reader for Confirm {
     fn held(&self) -> usize {
-        self.held.iter().map(ThinVec::capacity).sum()
+        self.held.iter().map(Held::capacity).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -214,7 +212,7 @@ impl Reader for Confirm {
             Look::Short if room > 0 => return Appetite::Hungry,
             _ => return Appetite::Full,
         }
-        self.held[side] = ThinVec::new();
+        self.held[side] = Held::new();
         if self.seen == [true, true] {
             said.believe(Evidence::BothOpenings);
             return Appetite::Full;

@@ -1,8 +1,6 @@
 //! SSH, Telnet and RFB (VNC): consoles (RFC 4253, RFC 854, RFC 6143).
 
-use thin_vec::ThinVec;
-
-use crate::identify::wire::{Cursor, hold, may_begin, printable};
+use crate::identify::wire::{Cursor, Held, hold, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -115,13 +113,13 @@ fn rfb_version(_: &super::Opening<'_>, bytes: &[u8]) -> Look {
 /// Reads both version lines.
 #[derive(Debug, Default)]
 struct Versions {
-    held: [ThinVec<u8>; 2],
+    held: [Held; 2],
     told: [bool; 2],
 }
 
 impl Reader for Versions {
     fn held(&self) -> usize {
-        self.held.iter().map(ThinVec::capacity).sum()
+        self.held.iter().map(Held::capacity).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -135,7 +133,7 @@ impl Reader for Versions {
         if let Some(line) = line {
             said.say(Fact::Software { of: piece.from, text: printable(line) });
             self.told[side] = true;
-            self.held[side] = ThinVec::new();
+            self.held[side] = Held::new();
         } else if held.len() >= limit::SSH_VERSION_KEPT {
             return Appetite::Full;
         }
@@ -153,14 +151,14 @@ impl Reader for Versions {
 struct Screen {
     /// Which side the RFB server is: who speaks first, whoever connected.
     server: Option<Side>,
-    held: [ThinVec<u8>; 2],
+    held: [Held; 2],
     told: bool,
     offered: bool,
 }
 
 impl Reader for Screen {
     fn held(&self) -> usize {
-        self.held.iter().map(ThinVec::capacity).sum()
+        self.held.iter().map(Held::capacity).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {

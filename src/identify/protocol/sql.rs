@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use thin_vec::ThinVec;
-
-use crate::identify::wire::{Cursor, Length, hold, printable};
+use crate::identify::wire::{Cursor, Held, Length, hold, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
@@ -254,7 +252,7 @@ fn postgres_start(_: &Opening<'_>, bytes: &[u8]) -> Look {
 #[derive(Debug, Default)]
 struct Postgres {
     client: u64,
-    from_server: ThinVec<u8>,
+    from_server: Held,
 }
 
 impl Reader for Postgres {

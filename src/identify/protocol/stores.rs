@@ -1,8 +1,6 @@
 //! Stores and brokers: Redis, Memcached, MongoDB, Kafka, NATS, AMQP.
 
-use thin_vec::ThinVec;
-
-use crate::identify::wire::{Cursor, begins, hold, may_begin, printable};
+use crate::identify::wire::{Cursor, Held, begins, hold, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -270,7 +268,7 @@ fn amqp_header(_: &Opening<'_>, bytes: &[u8]) -> Look {
 /// Reads what the server said first, of protocols that refuse in words.
 #[derive(Debug, Default)]
 struct FirstAnswer {
-    held: ThinVec<u8>,
+    held: Held,
 }
 
 impl Reader for FirstAnswer {

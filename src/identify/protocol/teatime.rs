@@ -1,10 +1,8 @@
 //! TeaTime over TCP, as Open Cobalt speaks it (Open Croquet packages, `TMessageRelay>>sendDatagram:`): the client sends a session id of 16 bytes,
 //! then both sides send frames of size, CRC-32, facet id and data.
 
-use thin_vec::ThinVec;
-
 use super::{Appetite, Evidence, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
-use crate::identify::wire::{hold, in_hex};
+use crate::identify::wire::{Held, hold, in_hex};
 use crate::limit;
 
 /// TeaTime.
@@ -87,13 +85,13 @@ fn frame(bytes: &[u8]) -> Look {
 /// Names the session and the way of logging in, and hears whether the dispatcher answers.
 #[derive(Debug, Default)]
 struct TeaTimeReader {
-    held: [ThinVec<u8>; 2],
+    held: [Held; 2],
     told: [bool; 2],
 }
 
 impl Reader for TeaTimeReader {
     fn held(&self) -> usize {
-        self.held.iter().map(ThinVec::capacity).sum()
+        self.held.iter().map(Held::capacity).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -111,7 +109,7 @@ impl Reader for TeaTimeReader {
             _ if room == 0 => return Appetite::Full,
             _ => return Appetite::Hungry,
         }
-        self.held[side] = ThinVec::new();
+        self.held[side] = Held::new();
         self.told[side] = true;
         if self.told == [true, true] { Appetite::Full } else { Appetite::Hungry }
     }

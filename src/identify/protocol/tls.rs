@@ -1,9 +1,8 @@
 //! Transport Layer Security over TCP (RFC 8446, RFC 5246, RFC 6101) and the SSLv2 hello that old clients open with.
 
 use arrayvec::ArrayVec;
-use thin_vec::ThinVec;
 
-use crate::identify::wire::Cursor;
+use crate::identify::wire::{Cursor, Held};
 
 use super::certificate;
 use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
@@ -184,7 +183,7 @@ struct TlsReader {
 /// What the sides know of each other.
 #[derive(Debug, Default)]
 struct Shared {
-    offered: ThinVec<u16>,
+    offered: Box<[u16]>,
     /// Mark of what the client offered.
     offer: u64,
     client_hello: bool,
@@ -203,7 +202,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Records {
     /// Bytes of a handshake message that is not whole yet, or of an alert.
-    held: ThinVec<u8>,
+    held: Held,
     left: u32,
     /// Of a record whose header is not whole yet.
     header: ArrayVec<u8, 5>,
@@ -257,7 +256,7 @@ impl Records {
             return;
         }
         let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-        self.held = ThinVec::new();
+        self.held = Held::new();
         if self.header.is_empty() && missing <= self.left {
             self.left -= missing;
         } else {
@@ -309,7 +308,7 @@ impl Records {
             return;
         }
         if kind != self.kind {
-            self.held = ThinVec::new();
+            self.held = Held::new();
         }
         (self.kind, self.left) = (kind, u32::from(len));
         match kind {
@@ -341,7 +340,7 @@ impl Records {
             _ => self.handshake(bytes, from, shared, said),
         }
         if self.held.len() > limit::HANDSHAKE_KEPT {
-            self.held = ThinVec::new();
+            self.held = Held::new();
             self.lost = true;
         }
     }
@@ -437,7 +436,7 @@ impl Shared {
                         }
                         said.say(Fact::Encrypted);
                     }
-                    self.offered = ThinVec::new();
+                    self.offered = Box::default();
                 }
             }
             CERTIFICATE if !self.certificates[from as usize] => self.certificates[from as usize] = certificate::tell("tls", body, from, said),

@@ -1,8 +1,6 @@
 //! WebSocket (RFC 6455) behind its upgrade: takes the payload out of its frames and reads the protocol that it carries.
 
-use thin_vec::ThinVec;
-
-use crate::identify::wire::{Cursor, hold};
+use crate::identify::wire::{Cursor, Held, hold};
 use crate::limit;
 
 use super::{Appetite, Fact, Opening, PROTOCOLS, Piece, Probe, Protocol, Reader, Said, Side, Transport};
@@ -12,7 +10,7 @@ pub(super) struct WebSocket {
     sides: [Frames; 2],
     carries: Carries,
     /// Payload of either side while nobody has recognised it.
-    held: [ThinVec<u8>; 2],
+    held: [Held; 2],
     /// Payload bytes handed to the inner reader.
     handed: [u64; 2],
     messages: u16,
@@ -81,7 +79,7 @@ impl WebSocket {
 
 impl Reader for WebSocket {
     fn held(&self) -> usize {
-        self.held.iter().map(ThinVec::capacity).sum()
+        self.held.iter().map(Held::capacity).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {

@@ -1,9 +1,8 @@
 //! XMPP streams (RFC 6120).
 
 use memchr::memmem;
-use thin_vec::ThinVec;
 
-use crate::identify::wire::{hold, host_name, may_begin, printable};
+use crate::identify::wire::{Held, hold, host_name, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -39,13 +38,13 @@ fn look(_: &Opening<'_>, bytes: &[u8]) -> Look {
 /// Reads who is called, whether the stream is to be encrypted, and errors.
 #[derive(Debug, Default)]
 struct Stream {
-    held: [ThinVec<u8>; 2],
+    held: [Held; 2],
     named: bool,
 }
 
 impl Reader for Stream {
     fn held(&self) -> usize {
-        self.held.iter().map(ThinVec::capacity).sum()
+        self.held.iter().map(Held::capacity).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
