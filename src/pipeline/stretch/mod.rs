@@ -28,7 +28,7 @@ pub enum Stretch {
     Floor,
     /// Packets are understood.
     Decoded,
-    /// They are gathered into flows, their payload put in order.
+    /// They are gathered into flows. Nobody wants their payload, so that putting it in order counts as identification.
     InFlows,
     /// Flows are identified, without the details that only flow records print.
     Identified,
