@@ -4,13 +4,13 @@
 //! can then be displaced only by an earlier one, never by what another shard, further ahead, has already met. A book that spans more epochs than it can
 //! feed keeps less of each, so that a capture of a week has names of every day.
 
-use std::collections::hash_map::{Entry, HashMap};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::hash::Hash;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use dashmap::DashMap;
 use foldhash::fast::RandomState;
 use thin_vec::ThinVec;
 
@@ -40,8 +40,8 @@ pub(super) struct Room {
 /// Entries by key and stamp.
 #[derive(Debug)]
 pub(super) struct Ledger<K: Eq + Hash, V> {
-    /// Of each key, in order of their stamps. In one map, as who writes has the lock of the epochs anyway, and many captures have a few entries or none at all.
-    entries: RwLock<Entries<K, V>>,
+    /// Of each key, in order of their stamps. Most keys that are looked up have none, and many captures none at all.
+    entries: OnceLock<Entries<K, V>>,
     epochs: Mutex<Epochs<K>>,
     room: Room,
     /// The epoch of the last [`settle`](Self::settle).
@@ -49,14 +49,14 @@ pub(super) struct Ledger<K: Eq + Hash, V> {
     lost: AtomicU64,
 }
 
-type Entries<K, V> = HashMap<K, ThinVec<(Place, V)>, RandomState>;
+type Entries<K, V> = DashMap<K, ThinVec<(Place, V)>, RandomState>;
 /// What each epoch has, the latest first.
 type Epochs<K> = BTreeMap<i64, BinaryHeap<(Place, K)>>;
 
 impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     /// An empty book.
     pub(super) fn new(room: Room) -> Self {
-        let (entries, epochs) = (RwLock::default(), Mutex::default());
+        let (entries, epochs) = (OnceLock::new(), Mutex::default());
         Self { entries, epochs, room, settled: AtomicI64::new(i64::MIN), lost: AtomicU64::new(0) }
     }
 
@@ -80,8 +80,7 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
 
     /// Puts a value in its place; whether that was free.
     fn enter(&self, key: K, place: Place, value: V) -> bool {
-        let mut entries = self.entries();
-        let list = entries.entry(key).or_default();
+        let mut list = self.entries.get_or_init(DashMap::default).entry(key).or_default();
         // Most come in order.
         let at = if list.last().is_none_or(|(last, _)| *last < place) { list.len() } else { list.partition_point(|(known, _)| *known < place) };
         if let Some(known) = list.get_mut(at).filter(|(known, _)| *known == place) {
@@ -142,7 +141,7 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
 
     /// Takes entries of a key away, from one place to another.
     fn forget(&self, key: K, first: Place, last: Place) {
-        if let Entry::Occupied(mut known) = self.entries().entry(key) {
+        if let Some(dashmap::Entry::Occupied(mut known)) = self.entries.get().map(|entries| entries.entry(key)) {
             let list = known.get_mut();
             let (from, to) = (list.partition_point(|(place, _)| *place < first), list.partition_point(|(place, _)| *place <= last));
             list.drain(from..to);
@@ -154,8 +153,7 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
 
     /// Shows the entries of `key` from `at` back to `reach` before it, the newest last; none where there is nothing of that key at any time.
     pub(super) fn look_back<R>(&self, key: K, at: Timestamp, reach: Duration, look: impl FnOnce(&[(Place, V)]) -> R) -> Option<R> {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        let list = entries.get(&key)?;
+        let list = self.entries.get()?.get(&key)?;
         let (from, to) = ((Moment::new(at - reach, FrameId::default()), 0), (Moment::new(at, LAST_FRAME), u32::MAX));
         let (from, to) = (list.partition_point(|(place, _)| *place < from), list.partition_point(|(place, _)| *place <= to));
         Some(look(list.get(from..to).unwrap_or_default()))
@@ -174,11 +172,6 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     /// A worker that panicked ends the run anyway; what it left behind is whole.
     fn epochs(&self) -> MutexGuard<'_, Epochs<K>> {
         self.epochs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Likewise.
-    fn entries(&self) -> RwLockWriteGuard<'_, Entries<K, V>> {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -242,7 +235,7 @@ mod tests {
             ledger.settle(Timestamp::from_parts(40, 0));
             assert_eq!(read(&ledger, 1, 50), [32, 31, 30, 22, 21, 20]);
             assert_eq!(ledger.lost(), 34);
-            assert_eq!(ledger.entries().get(&1).map(|list| list.len()), Some(6));
+            assert_eq!(ledger.entries.get().and_then(|entries| entries.get(&1)).map(|list| list.len()), Some(6));
         }
     }
 
