@@ -1,8 +1,11 @@
 //! Words of the network that every room uses: transports, endpoints, sides, address classes. No decisions.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use arrayvec::ArrayString;
+use serde::Serializer;
 
 /// An IP protocol number (IANA "Assigned Internet Protocol Numbers").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +74,43 @@ impl fmt::Display for Endpoint {
             IpAddr::V6(ip) => write!(f, "[{ip}]:{}", self.port),
         }
     }
+}
+
+/// An address as text, without an allocation: for records, which have some of these for each flow.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AddressText(ArrayString<ADDRESS_LENGTH>);
+
+impl AddressText {
+    /// The text of an address, as it is displayed.
+    pub fn new(ip: IpAddr) -> Self {
+        let mut text = Self::default();
+        // There is room for every address; four numbers formatted one by one take longer than all else that is printed of an end.
+        let _ = match ip {
+            IpAddr::V4(ip) => {
+                let mut number = itoa::Buffer::new();
+                for (octet, dot) in ip.octets().into_iter().zip(["", ".", ".", "."]) {
+                    let _ = text.0.try_push_str(dot);
+                    let _ = text.0.try_push_str(number.format(octet));
+                }
+                Ok(())
+            }
+            IpAddr::V6(ip) => write!(text.0, "{ip}"),
+        };
+        text
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// For fields of records that are addresses.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize_address<S: Serializer>(ip: &IpAddr, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(AddressText::new(*ip).as_str())
 }
 
 /// Which end of a flow: its client opened it. How sure that is, a flow's direction says.
@@ -152,6 +192,9 @@ fn is_private_v6(ip: Ipv6Addr) -> bool {
     ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
 }
 
+/// Of the longest, an IPv6 address that ends as an IPv4 one does.
+const ADDRESS_LENGTH: usize = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255".len();
+
 /// Sorted by number; the names are those of the contract, lower case as Wireshark and Zeek print them.
 const NAMES: &[(u8, &str)] = &[
     (1, "icmp"),
@@ -188,6 +231,14 @@ mod tests {
             assert_eq!(Transport::from_name(&Transport(number).to_string()), Some(Transport(number)));
         }
         assert_eq!(Transport::from_name("nonsense"), None);
+    }
+
+    #[test]
+    fn an_address_has_one_text_however_it_is_made() {
+        for text in ["0.0.0.0", "10.1.20.255", "::", "2001:db8::1", "::ffff:192.0.2.33", "2001:db8:1111:2222:3333:4444:5555:6666"] {
+            let ip: IpAddr = text.parse().unwrap();
+            assert_eq!([AddressText::new(ip).as_str(), &ip.to_string()], [text; 2]);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use arrayvec::ArrayString;
 use serde::{Serialize, Serializer};
 
 /// A moment of packet time, in nanoseconds since the Unix epoch (UTC, no leap seconds, as pcap files count).
@@ -59,18 +60,20 @@ impl Timestamp {
         let (seconds, nanos) = (self.nanos().div_euclid(NANOS_PER_SECOND), self.nanos().rem_euclid(NANOS_PER_SECOND) as u32);
         let (year, month, day) = civil_from_days(seconds.div_euclid(SECONDS_PER_DAY));
         let second = seconds.rem_euclid(SECONDS_PER_DAY) as u32;
-        let mut text = *b"0000-00-00T00:00:00.000000000Z";
         let (year, billionths) = (year as u32, nanos / 10);
+        let mut text = Rfc3339::default();
         #[rustfmt::skip]
         let parts = [
-            (0, year / 100), (2, year % 100), (5, month as u32), (8, day as u32), (11, second / 3600), (14, second / 60 % 60), (17, second % 60),
-            (20, billionths / 1_000_000), (22, billionths / 10_000 % 100), (24, billionths / 100 % 100), (26, billionths % 100),
+            (year / 100, ""), (year % 100, "-"), (month as u32, "-"), (day as u32, "T"), (second / 3600, ":"), (second / 60 % 60, ":"), (second % 60, "."),
+            (billionths / 1_000_000, ""), (billionths / 10_000 % 100, ""), (billionths / 100 % 100, ""), (billionths % 100, ""),
         ];
-        for (place, number) in parts {
-            (text[place], text[place + 1]) = (b'0' + (number / 10) as u8, b'0' + (number % 10) as u8);
+        for (number, end) in parts {
+            text.put(two_digits(number));
+            text.put(end);
         }
-        text[28] = b'0' + (nanos % 10) as u8;
-        Rfc3339(text)
+        text.put(two_digits(nanos % 10).get(1..).unwrap_or_default());
+        text.put("Z");
+        text
     }
 
     /// Time since `earlier`; zero where `earlier` is later, as captures are not always in order.
@@ -135,16 +138,31 @@ impl Serialize for Timestamp {
 }
 
 /// A moment as text, without an allocation.
-#[derive(Clone, Copy, Debug)]
-pub struct Rfc3339([u8; 30]);
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rfc3339(ArrayString<32>);
 
 impl Rfc3339 {
     /// The text.
     pub fn as_str(&self) -> &str {
-        // Digits and signs, all of them ASCII.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        &self.0
+    }
+
+    /// There is room for all that a moment has.
+    #[inline(always)]
+    fn put(&mut self, part: &str) {
+        let _ = self.0.try_push_str(part);
     }
 }
+
+/// A number below 100.
+fn two_digits(number: u32) -> &'static str {
+    let place = 2 * number as usize;
+    PAIRS.get(place..place + 2).unwrap_or("00")
+}
+
+const PAIRS: &str = "\
+    0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+    5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
 /// Year, month and day of the proleptic Gregorian calendar, `days` after 1970-01-01.
 ///

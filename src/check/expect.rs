@@ -124,7 +124,7 @@ impl ChosenFlows {
             && (self.ports.is_empty() || self.ports.iter().any(|range| range.contains(server.port)))
             && (!self.client.is_said() || site.is_one_of(&self.client.meant, client.ip, &judged.roles[0]))
             && (!self.server.is_said() || site.is_one_of(&self.server.meant, server.ip, &judged.roles[1]))
-            && self.id.as_ref().is_none_or(|id| *id == crate::flow::community_id(flow))
+            && self.id.as_ref().is_none_or(|id| *id == *crate::flow::community_id(flow))
     }
 
     /// `flows from 10.1.0.2 to internet, 443/tcp`.

@@ -139,7 +139,7 @@ impl Example {
         let flow = &judged.identified.flow;
         let because = judged.cause.as_ref().map_or_else(String::new, |cause| format!(": {}", cause.says));
         let says = format!("{} > {}/{} {}{because}", flow.client.endpoint, flow.server.endpoint, flow.transport, word(&judged.outcome));
-        let frames = if judged.cited.is_empty() { vec![flow.first_frame, flow.last_frame] } else { judged.cited.clone() };
+        let frames = if judged.cited.is_empty() { vec![flow.first_frame, flow.last_frame] } else { judged.cited.to_vec() };
         Self { says, frames }
     }
 

@@ -1,27 +1,54 @@
 //! Community ID v1 (github.com/corelight/community-id-spec), seed 0: the same short name for a flow in every tool.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::ops::Deref;
 
-use arrayvec::ArrayVec;
+use arrayvec::{ArrayString, ArrayVec};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Serialize, Serializer};
 use sha1::{Digest, Sha1};
 
 use crate::flow::Flow;
 use crate::net::{Endpoint, Transport};
 
-/// The Community ID of a flow: `1:` and the base64 of a SHA-1 over seed, ends in order, and transport.
-pub fn community_id(flow: &Flow) -> String {
+/// A Community ID: `1:` and the base64 of a SHA-1 over seed, ends in order, and transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct CommunityId(ArrayString<LENGTH>);
+
+impl Deref for CommunityId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CommunityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl Serialize for CommunityId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+/// The Community ID of a flow.
+pub fn community_id(flow: &Flow) -> CommunityId {
     of_ends(flow.transport, flow.client.endpoint, flow.server.endpoint, flow.is_two_way())
 }
 
 /// The Community ID of a flow with ports, of which only the ends are known: an announcement's.
-pub fn community_id_of(transport: Transport, client: Endpoint, server: Endpoint) -> String {
+pub fn community_id_of(transport: Transport, client: Endpoint, server: Endpoint) -> CommunityId {
     of_ends(transport, client, server, true)
 }
 
 /// Ends of one-way ICMP messages keep their order; all others go by address, then port.
-fn of_ends(transport: Transport, client: Endpoint, server: Endpoint, two_way: bool) -> String {
+fn of_ends(transport: Transport, client: Endpoint, server: Endpoint, two_way: bool) -> CommunityId {
     let (first, second) = if two_way && order(server) < order(client) { (server, client) } else { (client, server) };
     // Gathered first: each piece that is hashed by itself costs as much as making the text.
     let mut hashed: ArrayVec<u8, HASHED> = ArrayVec::new();
@@ -37,10 +64,12 @@ fn of_ends(transport: Transport, client: Endpoint, server: Endpoint, two_way: bo
         hashed.extend(first.port.to_be_bytes());
         hashed.extend(second.port.to_be_bytes());
     }
-    let mut id = String::with_capacity(LENGTH);
-    id.push_str("1:");
-    STANDARD.encode_string(Sha1::digest(&hashed), &mut id);
-    id
+    let mut text = [0; LENGTH];
+    let (begin, digits) = text.split_at_mut(VERSION.len());
+    begin.copy_from_slice(VERSION);
+    // There is room for all of them, and they are ASCII.
+    let _ = STANDARD.encode_slice(Sha1::digest(&hashed), digits);
+    CommunityId(ArrayString::from_byte_string(&text).unwrap_or_default())
 }
 
 fn order(end: Endpoint) -> (IpAddr, u16) {
@@ -50,8 +79,9 @@ fn order(end: Endpoint) -> (IpAddr, u16) {
 const SEED: u16 = 0;
 /// Seed, two addresses, transport with a zero, two ports.
 const HASHED: usize = 2 + 2 * 16 + 2 + 2 * 2;
-/// `1:`, and 20 bytes in base64.
-const LENGTH: usize = 30;
+const VERSION: &[u8] = b"1:";
+/// The version, and 20 bytes in base64.
+const LENGTH: usize = VERSION.len() + 28;
 
 #[cfg(test)]
 mod tests {
@@ -59,7 +89,7 @@ mod tests {
 
     fn id(transport: Transport, client: (&str, u16), server: (&str, u16)) -> [String; 2] {
         let end = |(ip, port): (&str, u16)| Endpoint { ip: ip.parse().unwrap(), port };
-        [of_ends(transport, end(client), end(server), true), of_ends(transport, end(server), end(client), true)]
+        [of_ends(transport, end(client), end(server), true), of_ends(transport, end(server), end(client), true)].map(|id| id.to_string())
     }
 
     #[test]

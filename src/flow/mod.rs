@@ -35,7 +35,7 @@ use crate::decode::{TunnelPath, VlanStack};
 use crate::net::{Endpoint, Mac, Side, Transport};
 use crate::time::Timestamp;
 
-pub use community::{community_id, community_id_of};
+pub use community::{CommunityId, community_id, community_id_of};
 pub use duplicates::{DuplicateKind, Duplicates};
 pub use fragments::{Earlier, FragmentCounts, Fragments, Gathered, Whole};
 pub use key::Shard;

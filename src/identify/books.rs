@@ -28,10 +28,10 @@ impl Default for Books {
 }
 
 impl Books {
-    /// Names of `server` as `client` would say them at that moment, newest first: what this client asked for; where it asked for none, what anybody
+    /// Tells the names of `server` as `client` would say them at that moment, newest first: what this client asked for; where it asked for none, what anybody
     /// said; then what the capture file records. Aliases follow the name that was asked for. True only once every shard has passed `at`.
-    pub fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Heard> {
-        self.names.of(client, server, at)
+    pub fn names_of(&self, client: IpAddr, server: IpAddr, at: Timestamp, tell: &mut dyn FnMut(Heard<'_>)) {
+        self.names.of(client, server, at, tell);
     }
 
     /// Whether one of the names that [`names_of`](Self::names_of) may give, whoever asks, is such. It costs less than the names do, and is no more than a reason to ask for them.

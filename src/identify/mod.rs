@@ -385,10 +385,10 @@ impl NameSource {
 }
 
 /// A name that others gave a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard<'a> {
     /// Lower case, no trailing dot.
-    pub name: Box<str>,
+    pub name: &'a str,
     /// Who says so.
     pub source: NameSource,
     /// How long before the moment asked about it was said; none of what the capture file records.

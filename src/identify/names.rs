@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
+use smallvec::SmallVec;
 
 use crate::identify::ledger::{Ledger, Place, Room, Stamp};
 use crate::identify::wire::host_name;
@@ -68,21 +69,25 @@ impl Names {
 
     /// Names of `server` as `client` would say them at that moment, at most [`limit::NAMES_OF_A_HOST`]: what it last asked for (DN-Hunter, Bermudez et al. 2012);
     /// where it asked for none, what anybody said; then what the capture file records.
-    pub(super) fn of(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> Vec<Heard> {
+    pub(super) fn of(&self, client: IpAddr, server: IpAddr, at: Timestamp, tell: &mut dyn FnMut(Heard<'_>)) {
+        let recorded = self.recorded.get().and_then(|recorded| recorded.get(&server));
+        let recorded = recorded.as_deref().map(Vec::as_slice).unwrap_or_default();
         let heard = self.heard.look_back(server, at, *limit::NAME_HOLDS.end(), |entries| {
-            let own = told(entries, at, |entry| entry.client == Some(client));
-            if own.is_empty() { told(entries, at, |entry| entry.client != Some(client)) } else { own }
+            let mut telling = Telling { told: SmallVec::new(), tell: &mut *tell };
+            telling.entries(entries, at, |entry| entry.client == Some(client));
+            if telling.told.is_empty() {
+                telling.entries(entries, at, |entry| entry.client != Some(client));
+            }
+            telling.names(recorded.iter().map(|name| &**name), NameSource::Capture, None);
         });
-        let mut names = heard.unwrap_or_default();
-        if let Some(recorded) = self.recorded.get().and_then(|recorded| recorded.get(&server)) {
-            enter(&mut names, recorded.iter().map(|name| &**name), NameSource::Capture, None);
+        if heard.is_none() && !recorded.is_empty() {
+            Telling { told: SmallVec::new(), tell }.names(recorded.iter().map(|name| &**name), NameSource::Capture, None);
         }
-        names
     }
 
     /// Whether one of the names that [`of`](Self::of) may give is such; where there are very many, that is not ruled out.
     pub(super) fn any(&self, server: IpAddr, at: Timestamp, is: impl Fn(&str) -> bool) -> bool {
-        let heard = |entries: &[(Place, Entry)]| entries.len() > ENTRIES_ASKED || entries.iter().any(|(_, entry)| entry.names.lines().any(&is));
+        let heard = |entries: &[(Place, Entry)]| entries.len() > ENTRIES_ASKED || entries.iter().any(|(_, entry)| lines(&entry.names).any(&is));
         self.heard.look_back(server, at, *limit::NAME_HOLDS.end(), heard).unwrap_or(false)
             || self.recorded.get().and_then(|recorded| recorded.get(&server)).is_some_and(|names| names.iter().any(|name| is(name)))
     }
@@ -97,29 +102,44 @@ impl Names {
     }
 }
 
-/// Names of those of the entries that still hold at that moment, newest first, as many as are told of a host.
-fn told(entries: &[(Place, Entry)], at: Timestamp, counts: impl Fn(&Entry) -> bool) -> Vec<Heard> {
-    let mut names = Vec::new();
-    for ((said, _), entry) in entries.iter().rev() {
-        let age = at.since(said.time());
-        if age <= Duration::from_secs(entry.lasts.into()) && counts(entry) {
-            enter(&mut names, entry.names.lines(), entry.source, Some(age));
-            if names.len() >= limit::NAMES_OF_A_HOST {
-                break;
+/// Tells the names of one host, each once, as many as are told of a host.
+struct Telling<'a, 't> {
+    told: SmallVec<[&'a str; 4]>,
+    tell: &'t mut dyn FnMut(Heard<'_>),
+}
+
+impl<'a> Telling<'a, '_> {
+    /// Names of those of the entries that still hold at that moment, newest first.
+    fn entries(&mut self, entries: &'a [(Place, Entry)], at: Timestamp, counts: impl Fn(&Entry) -> bool) {
+        for ((said, _), entry) in entries.iter().rev() {
+            let age = at.nanos_since(said.time());
+            if age <= u64::from(entry.lasts) * NANOS_PER_SECOND && counts(entry) {
+                self.names(lines(&entry.names), entry.source, Some(Duration::from_nanos(age)));
+                if self.told.len() >= limit::NAMES_OF_A_HOST {
+                    break;
+                }
             }
         }
     }
-    names
-}
 
-fn enter<'a>(list: &mut Vec<Heard>, names: impl Iterator<Item = &'a str>, source: NameSource, age: Option<Duration>) {
-    for name in names {
-        if list.len() < limit::NAMES_OF_A_HOST && !list.iter().any(|known| &*known.name == name) {
-            list.push(Heard { name: name.into(), source, age });
+    fn names(&mut self, names: impl Iterator<Item = &'a str>, source: NameSource, age: Option<Duration>) {
+        for name in names {
+            if self.told.len() < limit::NAMES_OF_A_HOST && !self.told.contains(&name) {
+                self.told.push(name);
+                (self.tell)(Heard { name, source, age });
+            }
         }
     }
 }
 
+/// The names of an entry. Most have one.
+fn lines(names: &str) -> impl Iterator<Item = &str> {
+    let end = memchr::memchr(b'\n', names.as_bytes()).unwrap_or(names.len());
+    let (first, others) = names.split_at_checked(end).unwrap_or_default();
+    std::iter::once(first).chain(others.lines().skip(1))
+}
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// Entries of one host that are asked one by one whether a name of it is of some kind.
 const ENTRIES_ASKED: usize = 64;
 const ROOM: Room = Room { epoch: limit::NAMES_EPOCH, an_epoch: limit::NAMES_AN_EPOCH, in_all: limit::NAMES_IN_ALL, epochs: limit::NAMES_EPOCHS };
@@ -144,8 +164,9 @@ mod tests {
     }
 
     fn of(names: &Names, client: &str, server: &str, second: i64) -> Vec<String> {
-        let found = names.of(client.parse().unwrap(), server.parse().unwrap(), Timestamp::from_parts(second, 0));
-        found.into_iter().map(|heard| heard.name.into()).collect()
+        let mut found = Vec::new();
+        names.of(client.parse().unwrap(), server.parse().unwrap(), Timestamp::from_parts(second, 0), &mut |heard| found.push(heard.name.to_owned()));
+        found
     }
 
     #[test]
@@ -172,9 +193,10 @@ mod tests {
     fn a_name_is_as_old_as_the_packet_that_said_it_and_a_recorded_one_has_no_age() {
         let names = book(&[(2, "203.0.113.9", None, &["player.example"], 60)]);
         names.recorded("203.0.113.9".parse().unwrap(), "noted.example");
-        let found = names.of("10.0.0.1".parse().unwrap(), "203.0.113.9".parse().unwrap(), Timestamp::from_parts(9, 0));
-        let ages: Vec<_> = found.iter().map(|heard| (&*heard.name, heard.age)).collect();
-        assert_eq!(ages, [("player.example", Some(Duration::from_secs(7))), ("noted.example", None)]);
+        let mut ages = Vec::new();
+        let at = Timestamp::from_parts(9, 0);
+        names.of("10.0.0.1".parse().unwrap(), "203.0.113.9".parse().unwrap(), at, &mut |heard| ages.push((heard.name.to_owned(), heard.age)));
+        assert_eq!(ages, [("player.example".to_owned(), Some(Duration::from_secs(7))), ("noted.example".to_owned(), None)]);
     }
 
     #[test]

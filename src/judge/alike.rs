@@ -4,7 +4,7 @@
 //! between hosts of the same kind. What is kept changes nothing that is told: [`Likeness`] holds all that weighing asks of a flow.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -96,7 +96,7 @@ impl Clone for Alike {
 /// What documents and site ask of addresses and client ports one by one.
 #[derive(Debug)]
 struct Asked {
-    addresses: BTreeSet<IpAddr>,
+    addresses: HashSet<IpAddr, RandomState>,
     client_ports: Vec<PortRange>,
     /// The site tells addresses apart by more than what is inside: by segments, or by the hosts where rows were moved.
     each_address: bool,
@@ -170,9 +170,9 @@ impl Asked {
             port: flow.server.endpoint.port,
             flags: flags.fold(0, |flags, flag| flags << 1 | u32::from(flag)),
             client_port: self.client_ports.iter().any(|range| range.contains(client_port)).then_some(client_port),
-            protocol: case.identified.protocol.iter().copied().collect(),
+            protocol: SmallVec::from_slice(&case.identified.protocol),
             ips: ips.map(|ip| (self.each_address || self.addresses.contains(&ip)).then_some(ip)),
-            given: [0, 1].map(|side: usize| case.given[side].iter().copied().collect()),
+            given: [0, 1].map(|side: usize| SmallVec::from_slice(&case.given[side])),
             names: if leads { names.iter().map(|named| named.name.clone()).collect() } else { Vec::new() },
             paths: case.paths().map(str::to_owned).collect(),
         }

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::capture::FrameId;
 use crate::flow::{Ended, Flow, Moment, Rejection, Reset, TcpStory};
 use crate::identify::{AnswerKind, Fact, Identified, Promise, Step};
@@ -230,8 +232,8 @@ impl<'a> Ending<'a> {
     }
 
     /// Frames that show it, in order, at most the bound: how it began and ended, what refused it, each try, what was said first and last.
-    pub(super) fn cited(&self) -> Vec<FrameId> {
-        let mut frames = vec![self.flow.first_frame, self.flow.last_frame];
+    pub(super) fn cited(&self) -> SmallVec<[FrameId; 6]> {
+        let mut frames = SmallVec::from_slice(&[self.flow.first_frame, self.flow.last_frame]);
         frames.dedup();
         let mut cite = |frame: FrameId| {
             if frames.len() < crate::limit::FRAMES_CITED && !frames.contains(&frame) {

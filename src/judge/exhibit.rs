@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::capture::FrameId;
-use crate::flow::{Flow, Parties, community_id};
+use crate::flow::{CommunityId, Flow, Parties, community_id};
 use crate::judge::filter::{Ends, Selection, display_filter};
 use crate::judge::{Confidence, Finding, Occurrence};
 use crate::limit;
@@ -24,12 +24,12 @@ struct Exhibit {
     frames: Box<[FrameId]>,
     selection: Selection,
     parties: Parties,
-    id: String,
+    id: CommunityId,
 }
 
 impl Exhibit {
     fn occurrence(&self, (_, first, frame, ..): Place) -> Occurrence {
-        Occurrence { first, frame, parties: self.parties, id: self.id.clone() }
+        Occurrence { first, frame, parties: self.parties, id: self.id }
     }
 }
 
@@ -73,10 +73,10 @@ impl Exhibits {
             frames.extend(new.into_iter().take(limit::FRAMES_OF_A_FINDING - frames.len()));
         }
         frames.sort_unstable();
-        let mut ids: Vec<String> = Vec::new();
+        let mut ids: Vec<CommunityId> = Vec::new();
         for exhibit in self.0.values() {
             if !ids.contains(&exhibit.id) {
-                ids.push(exhibit.id.clone());
+                ids.push(exhibit.id);
             }
         }
         let mut occurrences: Vec<Occurrence> = self.0.iter().map(|(place, exhibit)| exhibit.occurrence(*place)).collect();

@@ -1,9 +1,12 @@
 //! Learning and judging: what a flow that ended shows about the tap and about others, and what the documents say of it in that light.
 
 use std::net::IpAddr;
+use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use crate::flow::{Direction, End, Neighbour};
-use crate::identify::{Books, Fact, Identified, Promise};
+use crate::identify::{Books, Fact, Identified, NameSource, Promise};
 use crate::judge::account::{self, Account};
 use crate::judge::alike::Alike;
 use crate::judge::announcer::Announcers;
@@ -167,7 +170,7 @@ impl<'a> Judge<'a> {
         // What a document expects of a host that the site knows did not come unasked; to any other host, filtering it is what one expects.
         ending.from_outside = self.comes_from_outside(&identified) && (decision.verdict, decision.attribution) != (Verdict::Expected, Confidence::High);
         let told = self.telling >= Telling::Causes || denied.is_some() || !decision.reasons.contains(&Reason::NotCovered) || self.site().takes_sides();
-        let (fate, cited) = (blocked::decide(&ending, told), if told { ending.cited() } else { Vec::new() });
+        let (fate, cited) = (blocked::decide(&ending, told), if told { ending.cited() } else { SmallVec::new() });
         let (sight, loss_per_mille) = (ending.sight.words(), ending.loss);
         let in_vain = matches!(fate.outcome, Outcome::DnsBlocked | Outcome::DnsFailed | Outcome::SilentDrop);
         let denied = ending.denied.filter(|_| in_vain).and_then(|denied| denied.row);
@@ -289,17 +292,19 @@ impl<'a> Judge<'a> {
             Side::Server => (flow.client.endpoint.ip, flow.server.endpoint.ip),
         };
         let mut names: Vec<Named> = Vec::new();
-        let stated = identified.facts.iter().filter_map(|fact| match fact {
-            Fact::Name { of, name, source } if *of == side => Some(Named { name: name.to_string(), source: source.name(), age: None }),
-            _ => None,
-        });
-        let heard = self.books.names_of(asker, host, flow.first).into_iter();
-        let heard = heard.map(|heard| Named { name: heard.name.into(), source: heard.source.name(), age: heard.age.map(|age| age.as_secs()) });
-        for named in stated.chain(heard) {
-            if !names.iter().any(|known| known.name == named.name) {
-                names.push(named);
+        let mut add = |name: &str, source: NameSource, age: Option<Duration>| {
+            if !names.iter().any(|known| known.name == name) {
+                names.push(Named { name: name.to_owned(), source: source.name(), age: age.map(|age| age.as_secs()) });
+            }
+        };
+        for fact in &identified.facts {
+            if let Fact::Name { of, name, source } = fact
+                && *of == side
+            {
+                add(name, *source, None);
             }
         }
+        self.books.names_of(asker, host, flow.first, &mut |heard| add(heard.name, heard.source, heard.age));
         names
     }
 

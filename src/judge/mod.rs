@@ -64,8 +64,10 @@ pub use visibility::{CapturePoint, Visibility};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::capture::FrameId;
+use crate::flow::CommunityId;
 use crate::identify::Identified;
 use crate::signature::{Basis, RoleId, ServiceId};
 use crate::time::Timestamp;
@@ -102,7 +104,7 @@ pub struct Judged {
     /// The row whose host name this flow asked a resolver for in vain.
     pub denied: Option<ServiceId>,
     /// Frames that show it, at most [`limit::FRAMES_CITED`](crate::limit::FRAMES_CITED); none where nobody is told of it, as with [`Cause::says`].
-    pub cited: Vec<FrameId>,
+    pub cited: SmallVec<[FrameId; 6]>,
     /// What the site file says about it.
     pub stance: Option<Stated>,
     /// On what the direction rests, where no opening was seen and something else told.
@@ -371,7 +373,7 @@ pub struct Finding {
     /// Selects in Wireshark the flows that `frames` and `flow_ids` are of, and the ICMP errors about them.
     pub display_filter: String,
     /// Community IDs of those flows, each once: the surest first, then the earliest.
-    pub flow_ids: Vec<String>,
+    pub flow_ids: Vec<CommunityId>,
     /// How many flows these are: all, or [`limit::FLOWS_SELECTED`](crate::limit::FLOWS_SELECTED).
     pub selected: u64,
     /// These flows one by one, in order of time.

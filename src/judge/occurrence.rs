@@ -1,7 +1,7 @@
 //! Flows that a finding points at: enough of each to find it again in the capture and in other tools' logs.
 
 use crate::capture::FrameId;
-use crate::flow::Parties;
+use crate::flow::{CommunityId, Parties};
 use crate::time::Timestamp;
 
 /// One flow of a finding. Ordered by time.
@@ -14,5 +14,5 @@ pub struct Occurrence {
     /// Between whom.
     pub parties: Parties,
     /// Its Community ID.
-    pub id: String,
+    pub id: CommunityId,
 }

@@ -1,9 +1,10 @@
 //! JSON on one line, byte for byte as serde_json writes it (its own tests below hold it to that), for records that come by the hundred thousand.
 //!
 //! serde_json looks at each byte of each field's name as if it could need escaping, and hands every piece of a few bytes to the output by itself; here names of
-//! fields are copied, texts looked at eight bytes at a time, and the output gets a record at once. What is rare (escapes, fractions) is serde_json's. The small parts
+//! fields are copied, texts looked at sixteen bytes at a time, and the output gets a record at once. What is rare (escapes, fractions) is serde_json's. The small parts
 //! are always inlined, so that the names and commas of a record are constants where they are written.
 
+mod bytes;
 #[cfg(test)]
 mod tests;
 
@@ -14,70 +15,11 @@ use serde::ser::{Error as _, SerializeMap, SerializeSeq, SerializeStruct, Serial
 use serde::ser::{SerializeTupleStruct, SerializeTupleVariant, Serializer};
 use serde_json::Error;
 
+use self::bytes::{Text, text, word};
+
 /// A line in the making, whose room is used again.
 #[derive(Debug, Default)]
 pub(super) struct Line(Text);
-
-/// Bytes in the making, with room beyond them that holds whatever was there before. A list that grows looks after its length and its memory at each
-/// piece; here a piece of known length is a comparison and a few moves.
-#[derive(Debug, Default)]
-struct Text {
-    room: Vec<u8>,
-    /// How many of them are written.
-    len: usize,
-}
-
-impl Text {
-    #[inline(always)]
-    fn put(&mut self, piece: &[u8]) {
-        self.write_over(piece.len(), |room| room.copy_from_slice(piece));
-    }
-
-    /// Lets the next bytes be written over.
-    #[inline(always)]
-    fn write_over(&mut self, bytes: usize, write: impl FnOnce(&mut [u8])) {
-        let (begin, end) = (self.len, self.len + bytes);
-        if end > self.room.len() {
-            self.grow(end);
-        }
-        // There is room now; what is written has a length that is known where this is compiled only if nothing else than that can follow.
-        if let Some(room) = self.room.get_mut(begin..end) {
-            write(room);
-            self.len = end;
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self, least: usize) {
-        self.room.resize(least.next_power_of_two().max(LEAST_ROOM), 0);
-    }
-
-    fn written(&self) -> &[u8] {
-        &self.room[..self.len]
-    }
-
-    /// The text; everything that is put here is one.
-    fn into_string(mut self) -> String {
-        self.room.truncate(self.len);
-        String::from_utf8(self.room).unwrap_or_default()
-    }
-}
-
-/// For what serde_json writes.
-impl Write for Text {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.put(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A flow's record is seldom longer.
-const LEAST_ROOM: usize = 2_048;
 
 impl Line {
     /// Writes the record, and what follows it.
@@ -85,7 +27,7 @@ impl Line {
     /// # Errors
     /// Those of the output.
     pub fn write(&mut self, out: &mut dyn Write, record: &impl Serialize, end: &[u8]) -> io::Result<()> {
-        self.0.len = 0;
+        self.0.clear();
         append(&mut self.0, record)?;
         self.0.put(end);
         out.write_all(self.0.written())
@@ -103,7 +45,7 @@ fn append(out: &mut Text, value: &(impl Serialize + ?Sized)) -> Result<(), Error
 
 /// Appends the word of a value of a closed list, without quotation marks.
 pub(super) fn append_word(out: &mut String, value: &impl Serialize) {
-    let mut text = Text { room: vec![0; 64], len: 0 };
+    let mut text = Text::with_room(64);
     // Words are those of our own enums; what is none is left out.
     if append(&mut text, value).is_ok()
         && let Ok(word) = std::str::from_utf8(text.written())
@@ -146,6 +88,32 @@ impl<T: Serialize, F: Fn() -> T> Serialize for Inside<'_, F> {
 
 const READY: &str = "$portbook::Ready";
 
+/// A word of ours: one of a closed list, as the name of an enum's variant is. No serializer has to look whether it could need an escape.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Word(pub &'static str);
+
+impl Serialize for Word {
+    #[inline(always)]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit_variant("Word", 0, self.0)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Word {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        str::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        str::json_schema(generator)
+    }
+}
+
 struct Compact<'a> {
     out: &'a mut Text,
     /// The text that comes is JSON already.
@@ -155,7 +123,8 @@ struct Compact<'a> {
 impl Compact<'_> {
     #[inline(always)]
     fn whole(self, number: impl itoa::Integer) -> Result<(), Error> {
-        self.out.put(itoa::Buffer::new().format(number).as_bytes());
+        let mut digits = itoa::Buffer::new();
+        self.out.put(digits.format(number).as_bytes());
         Ok(())
     }
 
@@ -166,98 +135,63 @@ impl Compact<'_> {
     }
 }
 
-/// A list or an object that is open. What is in it is followed by a comma each time, and the last one gives way to the end: so nobody needs to know
-/// whether anything came before.
+/// A list or an object that is open.
 struct Open<'a> {
     out: &'a mut Text,
+    /// What comes before the next that is in it: its beginning, later commas. So that is written together with the name of a field.
+    before: u8,
     end: &'static [u8],
 }
 
 impl<'a> Open<'a> {
     #[inline(always)]
     fn new(out: &'a mut Text, begin: u8, end: &'static [u8]) -> Self {
-        out.put(&[begin]);
-        Self { out, end }
+        Self { out, before: begin, end }
     }
 
     /// `{"Name":` and what is open in it.
     fn named(out: &'a mut Text, variant: &'static str, begin: u8, end: &'static [u8]) -> Self {
-        out.put(b"{");
-        name(out, variant, b"\":");
+        name(out, b'{', variant);
         Self::new(out, begin, end)
     }
 
     #[inline(always)]
+    fn before(&mut self) -> u8 {
+        std::mem::replace(&mut self.before, b',')
+    }
+
+    #[inline(always)]
     fn element(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
-        append(self.out, value)?;
-        self.out.put(b",");
-        Ok(())
+        let before = self.before();
+        self.out.put(&[before]);
+        append(self.out, value)
     }
 
     #[inline(always)]
     fn field(&mut self, key: &'static str, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
-        name(self.out, key, b"\":");
-        self.element(value)
+        let before = self.before();
+        name(self.out, before, key);
+        append(self.out, value)
     }
 
     #[inline(always)]
     fn close(self) -> Result<(), Error> {
-        // No value ends with a comma of its own.
-        if self.out.written().last() == Some(&b',') {
-            self.out.len -= 1;
+        if self.before != b',' {
+            self.out.put(&[self.before]);
         }
         self.out.put(self.end);
         Ok(())
     }
 }
 
-/// Names of fields and variants are ours, and need no escape.
+/// A field's name and what comes before it: one constant where it is written. Names are ours, and need no escape.
 #[inline(always)]
-fn name(out: &mut Text, name: &'static str, end: &'static [u8]) {
-    out.write_over(1 + name.len() + end.len(), |room| {
-        let (begin, rest) = room.split_at_mut(1);
-        let (middle, last) = rest.split_at_mut(name.len());
-        begin.copy_from_slice(b"\"");
+fn name(out: &mut Text, before: u8, name: &'static str) {
+    if let Some([first, quote, middle @ .., end, colon]) = out.take(name.len() + 4) {
+        (*first, *quote, *end, *colon) = (before, b'"', b'"', b':');
         middle.copy_from_slice(name.as_bytes());
-        last.copy_from_slice(end);
-    });
-}
-
-fn text(out: &mut Text, text: &str) -> Result<(), Error> {
-    if !is_plain(text.as_bytes()) {
-        return serde_json::to_writer(out, text);
     }
-    out.write_over(text.len() + 2, |room| {
-        if let [begin, middle @ .., end] = room {
-            (*begin, *end) = (b'"', b'"');
-            middle.copy_from_slice(text.as_bytes());
-        }
-    });
-    Ok(())
 }
-
-/// Whether a text stands in JSON as it is (RFC 8259, section 7).
-fn is_plain(text: &[u8]) -> bool {
-    let (words, _) = text.as_chunks();
-    // The last bytes once more with some of those before them; of a text of fewer than eight, the rest is blank.
-    let last = match text.last_chunk() {
-        Some(last) => u64::from_le_bytes(*last),
-        None => text.iter().fold(BLANKS, |word, byte| word << 8 | u64::from(*byte)),
-    };
-    to_escape(last) == 0 && words.iter().all(|word| to_escape(u64::from_le_bytes(*word)) == 0)
-}
-
-/// Not zero where one of the eight bytes is a control, a quotation mark or a backslash. A byte below `n` borrows when `n` is taken from it, and its own
-/// highest bit was not set; what is borrowed further up changes nothing where nothing was found.
-const fn to_escape(word: u64) -> u64 {
-    let (quote, backslash) = (word ^ (EACH * b'"' as u64), word ^ (EACH * b'\\' as u64));
-    ((word.wrapping_sub(BLANKS) & !word) | (quote.wrapping_sub(EACH) & !quote) | (backslash.wrapping_sub(EACH) & !backslash)) & (EACH * 0x80)
-}
-
-/// One in each byte.
-const EACH: u64 = 0x0101_0101_0101_0101;
-/// Eight blanks, the first that needs no escape.
-const BLANKS: u64 = EACH * b' ' as u64;
 
 impl<'a> Serializer for Compact<'a> {
     type Ok = ();
@@ -362,7 +296,7 @@ impl<'a> Serializer for Compact<'a> {
 
     #[inline(always)]
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Error> {
-        name(self.out, variant, b"\"");
+        word(self.out, variant);
         Ok(())
     }
 
@@ -482,7 +416,9 @@ impl SerializeMap for Open<'_> {
 
     #[inline(always)]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        let at = self.out.len;
+        let before = self.before();
+        self.out.put(&[before]);
+        let at = self.out.written().len();
         append(self.out, key)?;
         if self.out.written().get(at) != Some(&b'"') {
             return Err(Error::custom("a key is no text"));
@@ -493,7 +429,7 @@ impl SerializeMap for Open<'_> {
 
     #[inline(always)]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.element(value)
+        append(self.out, value)
     }
 
     #[inline(always)]

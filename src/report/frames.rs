@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::capture::{CaptureFile, FrameId};
 use crate::judge::Judged;
@@ -10,12 +10,13 @@ use crate::judge::Judged;
 /// Frame numbers are those of their file: `file` (its place among the summary's captures, 0 where nothing is said) unless one of the other two says otherwise.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct FramesRecord {
+pub struct FramesRecord<'a> {
     #[serde(skip_serializing_if = "is_zero")]
     file: u32,
     first: u64,
     last: u64,
-    cited: Vec<u64>,
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<u64>"))]
+    cited: Numbers<'a>,
     /// The file of `last`, where that is another.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_file: Option<u32>,
@@ -24,9 +25,9 @@ pub struct FramesRecord {
     cited_files: Vec<u32>,
 }
 
-impl FramesRecord {
+impl<'a> FramesRecord<'a> {
     /// The frames of a judged flow.
-    pub fn new(judged: &Judged) -> Self {
+    pub fn new(judged: &'a Judged) -> Self {
         let flow = &judged.identified.flow;
         let (first, last) = (flow.first_frame, flow.last_frame);
         let file = first.file();
@@ -35,10 +36,20 @@ impl FramesRecord {
             file,
             first: first.number(),
             last: last.number(),
-            cited: judged.cited.iter().map(|frame| frame.number()).collect(),
+            cited: Numbers(&judged.cited),
             last_file: (last.file() != file).then_some(last.file()),
             cited_files: judged.cited.iter().map(|frame| frame.file()).filter(|_| strays).collect(),
         }
+    }
+}
+
+/// Numbers of frames, within their files.
+#[derive(Debug)]
+struct Numbers<'a>(&'a [FrameId]);
+
+impl Serialize for Numbers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|frame| frame.number()))
     }
 }
 

@@ -1,24 +1,28 @@
 //! The records of the contract, as JSON prints them. Field order is the contract's.
 
+mod details;
 mod summary;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use arrayvec::ArrayString;
 use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
+use serde::ser::Serializer;
 use serde_json::Value;
 
-use crate::flow::{self, Direction};
-use crate::identify::wire::in_hex;
-use crate::identify::{Detail, Evidence, Fact, Identified, Match, Promise};
+use crate::decode::TunnelPath;
+use crate::flow::{self, CommunityId, Direction};
+use crate::identify::wire::hex_digit;
+use crate::identify::{Evidence, Identified, Match, Promise};
 use crate::judge::{Candidate, Candidates, Cited, Confidence, Finding, Judged, Named, Outcome, Phase, Reason, Severity, Shown, Unknown, Verdict, hex};
-use crate::net::Side;
+use crate::net::{Side, serialize_address};
 use crate::report::Report;
-use crate::report::compact::{Ready, append_word, compact};
+use crate::report::compact::{Ready, Word, append_word, compact};
 use crate::report::frames::{CitedFrame, FramesRecord};
 use crate::signature::{RoleId, ServiceId, Signatures};
 use crate::time::Timestamp;
+pub use details::Details;
 pub use summary::SummaryRecord;
 
 /// A flow record, `"type":"flow"`.
@@ -26,26 +30,30 @@ pub use summary::SummaryRecord;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FlowRecord<'a> {
     #[cfg_attr(feature = "schema", schemars(extend("const" = "flow")))]
-    r#type: &'static str,
-    id: String,
+    r#type: Word,
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    id: CommunityId,
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     first: Timestamp,
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     last: Timestamp,
     transport: Cow<'static, str>,
     vlan: &'a [u16],
-    tunnel: Vec<&'static str>,
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Word>"))]
+    tunnel: Tunnels,
     client: EndRecord<'a>,
     server: EndRecord<'a>,
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["certain", "likely", "unknown"])))]
-    direction: &'static str,
+    direction: Word,
     history: &'a str,
     #[cfg_attr(feature = "schema", schemars(extend("enum" = [null, "S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH"])))]
-    state: Option<&'static str>,
-    protocol: &'a [&'static str],
+    state: Option<Word>,
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Word>"))]
+    protocol: Words<'a>,
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["announced", "port", "one_opening", "both_openings", "dialogue", "none"])))]
-    evidence: &'static str,
-    matches: Vec<MatchRecord>,
+    evidence: Word,
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<MatchRecord>"))]
+    matches: MatchRecords<'a>,
     #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, std::collections::BTreeMap<String, Value>>"))]
     details: Details<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,22 +69,67 @@ pub struct FlowRecord<'a> {
     outcome: Outcome,
     confidence: Confidence,
     cause: Option<CauseRecord<'a>>,
-    frames: FramesRecord,
+    frames: FramesRecord<'a>,
 }
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct EndRecord<'a> {
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[serde(serialize_with = "serialize_address")]
     ip: IpAddr,
     port: u16,
     packets: u64,
     bytes: u64,
     payload_bytes: u64,
-    roles: Vec<&'a str>,
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    roles: RoleNames<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     role_evidence: Vec<RoleRecord<'a>>,
     names: &'a [Named],
+}
+
+/// Words of a list. It and its like below are printed as they are gone through, without a list of their own.
+#[derive(Debug)]
+struct Words<'a>(&'a [&'static str]);
+
+impl Serialize for Words<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|word| Word(word)))
+    }
+}
+
+/// Names of encapsulations, outermost first.
+#[derive(Debug)]
+struct Tunnels(TunnelPath);
+
+impl Serialize for Tunnels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|tunnel| Word(tunnel.name())))
+    }
+}
+
+/// The ids of roles.
+#[derive(Debug)]
+struct RoleNames<'a> {
+    roles: &'a [RoleId],
+    signatures: &'a Signatures,
+}
+
+impl Serialize for RoleNames<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.roles.iter().filter_map(|role| role_name(self.signatures, *role)))
+    }
+}
+
+/// What the bytes of a flow matched.
+#[derive(Debug)]
+struct MatchRecords<'a>(&'a Identified);
+
+impl Serialize for MatchRecords<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.matches.iter().map(|found| MatchRecord::new(found, self.0)))
+    }
 }
 
 /// A role that a host shows, and by what. `judged`: whether its flows are held against it, unless the site says otherwise.
@@ -111,7 +164,8 @@ impl<'a> RoleRecord<'a> {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct AnnouncedRecord {
     by: &'static str,
-    flow: String,
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    flow: CommunityId,
     client: String,
     server: String,
     transport: String,
@@ -128,7 +182,7 @@ struct AnnouncedRecord {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct MatchRecord {
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["client", "server"])))]
-    side: &'static str,
+    side: Word,
     offset: u32,
     bytes: u32,
     rule: &'static str,
@@ -136,8 +190,9 @@ struct MatchRecord {
     file: u32,
     frame: u64,
     /// The bytes that matched, in hexadecimal, as far as they were kept.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    hex: String,
+    #[serde(skip_serializing_if = "ArrayString::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    hex: ArrayString<{ 2 * HEX_SHOWN }>,
     /// The start of the connection was not seen: the rule is one that holds later, too, and is believed one class less.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     midstream: bool,
@@ -190,21 +245,21 @@ impl<'a> FlowRecord<'a> {
         let identified = &judged.identified;
         let flow = &identified.flow;
         Self {
-            r#type: "flow",
+            r#type: Word("flow"),
             id: flow::community_id(flow),
             first: flow.first,
             last: flow.last,
             transport: flow.transport.name(),
             vlan: flow.vlan.ids(),
-            tunnel: flow.tunnel.iter().map(|tunnel| tunnel.name()).collect(),
+            tunnel: Tunnels(flow.tunnel),
             client: EndRecord::new(judged, Side::Client, signatures),
             server: EndRecord::new(judged, Side::Server, signatures),
-            direction: direction_name(flow.direction),
+            direction: Word(direction_name(flow.direction)),
             history: flow.history.as_str(),
-            state: flow.state.map(flow::ConnState::name),
-            protocol: &identified.protocol,
-            evidence: evidence(judged).name(),
-            matches: identified.matches.iter().map(|found| MatchRecord::new(found, identified)).collect(),
+            state: flow.state.map(|state| Word(state.name())),
+            protocol: Words(&identified.protocol),
+            evidence: Word(evidence(judged).name()),
+            matches: MatchRecords(identified),
             details: Details::of(&identified.facts),
             announced: identified.announced.as_deref().map(AnnouncedRecord::new),
             service: judged.service.map(|id| service_name(signatures, id)),
@@ -238,7 +293,7 @@ impl<'a> EndRecord<'a> {
             packets: end.packets,
             bytes: end.bytes,
             payload_bytes: end.payload_bytes,
-            roles: roles.iter().filter_map(|role| role_name(signatures, *role)).collect(),
+            roles: RoleNames { roles, signatures },
             role_evidence: shown.iter().map(|shown| RoleRecord::new(shown, signatures)).collect(),
             names,
         }
@@ -266,9 +321,12 @@ impl MatchRecord {
     fn new(found: &Match, identified: &Identified) -> Self {
         let (flow, bytes) = (&identified.flow, identified.matched(found));
         let midstream = flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream);
-        let hex = in_hex(bytes.get(..HEX_SHOWN).unwrap_or(bytes));
+        let mut hex = ArrayString::new();
+        // There is room for as many.
+        let digits = bytes.iter().take(HEX_SHOWN).flat_map(|byte| [byte >> 4, byte & 0x0f]);
+        let _ = digits.map(hex_digit).try_for_each(|digit| hex.try_push(digit));
         Self {
-            side: found.side.name(),
+            side: Word(found.side.name()),
             offset: found.offset,
             bytes: found.len,
             rule: found.rule,
@@ -373,7 +431,8 @@ struct CitationRecord<'a> {
 struct EvidenceRecord<'a> {
     frames: Vec<CitedFrame<'a>>,
     display_filter: &'a str,
-    flow_ids: &'a [String],
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    flow_ids: &'a [CommunityId],
     /// How many of the finding's flows these are.
     selected: u64,
 }
@@ -463,72 +522,6 @@ pub(super) fn direction_name(direction: Direction) -> &'static str {
         Direction::Certain => "certain",
         Direction::Likely => "likely",
         Direction::Unknown => "unknown",
-    }
-}
-
-/// What a flow's protocols state, as `{"tls":{"version":"1.3"},"http":{...}}`; a field said twice keeps every different value, as a list.
-#[derive(Debug)]
-pub struct Details<'a>(Vec<(&'static str, Fields<'a>)>);
-
-/// Fields of one protocol, in the order they were said.
-type Fields<'a> = Vec<(&'static str, Cow<'a, Value>)>;
-
-impl<'a> Details<'a> {
-    /// What these facts state.
-    pub fn of(facts: &'a [Fact]) -> Self {
-        let mut all: Vec<(&'static str, Fields<'a>)> = Vec::new();
-        for fact in facts {
-            let Fact::Detail(detail) = fact else { continue };
-            let Detail { key: (protocol, field), value } = detail.as_ref();
-            let place = all.iter().position(|(known, _)| known == protocol).unwrap_or_else(|| {
-                all.push((protocol, Vec::new()));
-                all.len() - 1
-            });
-            let fields = &mut all[place].1;
-            match fields.iter_mut().find(|(known, _)| known == field) {
-                None => fields.push((field, Cow::Borrowed(value))),
-                Some((_, known)) => add(known, value),
-            }
-        }
-        Self(all)
-    }
-
-    /// Protocols in the order they were met, each with its fields.
-    pub fn protocols(&self) -> impl Iterator<Item = (&'static str, &[(&'static str, Cow<'a, Value>)])> {
-        self.0.iter().map(|(protocol, fields)| (*protocol, fields.as_slice()))
-    }
-}
-
-impl Serialize for Details<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut all = serializer.serialize_map(Some(self.0.len()))?;
-        for (protocol, fields) in &self.0 {
-            all.serialize_entry(protocol, &FieldsRecord(fields))?;
-        }
-        all.end()
-    }
-}
-
-struct FieldsRecord<'a>(&'a Fields<'a>);
-
-impl Serialize for FieldsRecord<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(field, value)| (field, value)))
-    }
-}
-
-/// Adds another value of a field.
-fn add(known: &mut Cow<'_, Value>, value: &Value) {
-    if **known == *value {
-        return;
-    }
-    match known.to_mut() {
-        Value::Array(values) if !value.is_array() => {
-            if !values.contains(value) {
-                values.push(value.clone());
-            }
-        }
-        first => *first = Value::Array(vec![first.take(), value.clone()]),
     }
 }
 

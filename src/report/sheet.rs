@@ -131,7 +131,7 @@ fn write_finding(finding: &Finding, report: &Report<'_>, row: &mut impl Cells) -
     row.maybe(cited.map(|cited| cited.basis.name()));
     row.frames(&report.files, &finding.frames);
     row.text(&finding.display_filter);
-    row.list(&finding.flow_ids, " ");
+    row.list(finding.flow_ids.iter().map(|id| &**id), " ");
     row.end()
 }
 

@@ -36,7 +36,7 @@ impl Query {
     /// Whether it means this flow.
     pub fn means(&self, flow: &Flow) -> bool {
         match self {
-            Self::Id(id) => community_id(flow) == *id,
+            Self::Id(id) => *community_id(flow) == **id,
             Self::Ends([one, other], transport) => {
                 let (client, server) = (flow.client.endpoint, flow.server.endpoint);
                 transport.is_none_or(|transport| transport == flow.transport) && ((*one, *other) == (client, server) || (*other, *one) == (client, server))

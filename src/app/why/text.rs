@@ -147,7 +147,7 @@ impl Teller<'_> {
             }
         }
         for (protocol, fields) in Details::of(&identified.facts).protocols() {
-            let fields = fields.iter().map(|(field, value)| format!("{} {}", field.replace('_', " "), plain(value)));
+            let fields = fields.iter().map(|(field, value)| format!("{} {}", field.replace('_', " "), plain(&value)));
             labelled(out, "It says", &format!("{protocol}: {}", fields.collect::<Vec<_>>().join(", ")))?;
         }
         if let Some(promise) = &identified.announced {

@@ -1,8 +1,10 @@
 //! The hellos of TLS, which DTLS and QUIC share: what is read of them, and JA4.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use arrayvec::ArrayString;
 use foldhash::fast::RandomState;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
@@ -108,18 +110,20 @@ impl<'a> ClientHello<'a> {
         let plain = |list: &[u16]| -> SmallVec<[u16; 32]> { list.iter().copied().filter(|value| !is_grease(*value)).collect() };
         let (mut ciphers, extensions) = (plain(&self.ciphers), plain(&self.extensions));
         let letter = match carrier {
-            Carrier::Tls => 't',
-            Carrier::Dtls => 'd',
-            Carrier::Quic => 'q',
+            Carrier::Tls => "t",
+            Carrier::Dtls => "d",
+            Carrier::Quic => "q",
         };
-        let named = if self.extensions.contains(&SERVER_NAME) { 'd' } else { 'i' };
+        let named = if self.extensions.contains(&SERVER_NAME) { "d" } else { "i" };
         let mut kept: SmallVec<[u16; 32]> = extensions.iter().copied().filter(|kind| !matches!(*kind, SERVER_NAME | ALPN)).collect();
         ciphers.sort_unstable();
         kept.sort_unstable();
         let algorithms = plain(&self.signature_algorithms);
-        let (few_ciphers, few_extensions) = (ciphers.len().min(99), extensions.len().min(99));
+        let (few_ciphers, few_extensions) = (two_digits(ciphers.len()), two_digits(extensions.len()));
         let (version, alpn) = (ja4_version(self.version()), ja4_alpn(self.alpn.first().copied().unwrap_or_default()));
-        format!("{letter}{version}{named}{few_ciphers:02}{few_extensions:02}{alpn}_{}_{}", digest(&ciphers, &[]), digest(&kept, &algorithms))
+        let (few_ciphers, few_extensions) = (few_ciphers.as_str(), few_extensions.as_str());
+        // Formatted piece by piece it would take longer than all the rest.
+        [letter, version, named, few_ciphers, few_extensions, &alpn, "_", &digest(&ciphers, &[]), "_", &digest(&kept, &algorithms)].concat()
     }
 
     /// Says what it states under the protocol's name.
@@ -192,17 +196,20 @@ impl<'a> ServerHello<'a> {
 }
 
 /// `1.2`, `1.3`, `SSL 3.0` ..., or the number.
-pub(super) fn version_name(version: u16) -> String {
+pub(super) fn version_name(version: u16) -> Cow<'static, str> {
     match version {
         0x0002 => "SSL 2.0".into(),
         0x0300 => "SSL 3.0".into(),
-        0x0301..=0x0304 => format!("1.{}", version - 0x0301),
+        0x0301 => "1.0".into(),
+        0x0302 => "1.1".into(),
+        0x0303 => "1.2".into(),
+        0x0304 => "1.3".into(),
         0xfeff => "1.0".into(),
         0xfefd => "1.2".into(),
         0xfefc => "1.3".into(),
         // Drafts of TLS 1.3, and Facebook's.
         0x7f00..=0x7fff | 0xfb17..=0xfb1a => "1.3".into(),
-        other => format!("0x{other:04x}"),
+        other => format!("0x{other:04x}").into(),
     }
 }
 
@@ -261,7 +268,6 @@ fn numbers<const N: usize>(bytes: &[u8]) -> SmallVec<[u16; N]> {
     bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
 }
 
-/// RFC 8701: 0x0a0a, 0x1a1a ... 0xfafa.
 /// A number and what came before it, mixed (the finalizer of MurmurHash3, which leaves no two inputs alike).
 const fn mixed(before: u64, value: u16) -> u64 {
     let mut mark = before.rotate_left(17) ^ (value as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -269,6 +275,7 @@ const fn mixed(before: u64, value: u16) -> u64 {
     mark ^ mark >> 33
 }
 
+/// RFC 8701: 0x0a0a, 0x1a1a ... 0xfafa.
 fn is_grease(value: u16) -> bool {
     let [high, low] = value.to_be_bytes();
     high == low && low & 0x0f == 0x0a
@@ -281,15 +288,15 @@ fn newness(version: u16) -> u16 {
 
 /// The first twelve hexadecimal digits of the SHA-256 of the first list, with the second behind it where that is not empty; zeros where there is nothing.
 /// Clients of one make send the same lists again and again, so some of the last are kept.
-fn digest(list: &[u16], behind: &[u16]) -> Box<str> {
+fn digest(list: &[u16], behind: &[u16]) -> ArrayString<12> {
     thread_local! {
-        static KEPT: RefCell<HashMap<Box<[u16]>, Box<str>, RandomState>> = RefCell::default();
+        static KEPT: RefCell<HashMap<Box<[u16]>, ArrayString<12>, RandomState>> = RefCell::default();
     }
     // 0x0a0a is GREASE, which no list has any more.
     let key: SmallVec<[u16; 64]> = list.iter().copied().chain([0x0a0a]).chain(behind.iter().copied()).collect();
     KEPT.with_borrow_mut(|kept| {
         if let Some(known) = kept.get(key.as_slice()) {
-            return known.clone();
+            return *known;
         }
         let made = digest_anew(list, behind);
         if kept.len() >= limit::JA4_LISTS {
@@ -297,16 +304,26 @@ fn digest(list: &[u16], behind: &[u16]) -> Box<str> {
         }
         // A long one is nobody's habit, and would let strangers choose how much is kept.
         if !key.spilled() {
-            kept.insert(key.as_slice().into(), made.clone());
+            kept.insert(key.as_slice().into(), made);
         }
         made
     })
 }
 
-fn digest_anew(list: &[u16], behind: &[u16]) -> Box<str> {
+fn digest_anew(list: &[u16], behind: &[u16]) -> ArrayString<12> {
     let hex = |values: &[u16]| values.iter().map(|value| in_hex(&value.to_be_bytes())).collect::<Vec<_>>().join(",");
     let text = if behind.is_empty() { hex(list) } else { format!("{}_{}", hex(list), hex(behind)) };
-    if text.is_empty() { "000000000000".into() } else { in_hex(&Sha256::digest(text.as_bytes())[..6]).into() }
+    let digits = if text.is_empty() { in_hex(&[0; 6]) } else { in_hex(&Sha256::digest(text.as_bytes())[..6]) };
+    ArrayString::from(&digits).unwrap_or_default()
+}
+
+/// A number of things, as far as two digits can say it.
+fn two_digits(many: usize) -> ArrayString<2> {
+    let mut text = ArrayString::new();
+    let many = many.min(99) as u8;
+    // There is room for two.
+    let _ = [many / 10, many % 10].into_iter().try_for_each(|digit| text.try_push(char::from(b'0' + digit)));
+    text
 }
 
 fn ja4_version(version: u16) -> &'static str {

@@ -74,7 +74,7 @@ fn what_is_ready_is_copied_here_and_made_anew_for_others() {
 
 #[test]
 fn every_byte_that_needs_an_escape_is_found_wherever_it_stands() {
-    for (len, at) in (1..20).flat_map(|len| (0..len).map(move |at| (len, at))) {
+    for (len, at) in (1..40).flat_map(|len| (0..len).map(move |at| (len, at))) {
         for byte in 0..=0x7f {
             let mut text = vec![b' '; len];
             text[at] = byte;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::decode::VlanStack;
-use crate::flow::{ConnState, End, Ended};
+use crate::flow::{CommunityId, ConnState, End, Ended};
 use crate::identify::wire::hex_digit;
 use crate::identify::{Fact, Identified};
 use crate::judge::{Confidence, Finding, Judged, Named, Occurrence, Outcome, Reason, Severity, Verdict};
@@ -195,7 +195,7 @@ pub(super) struct Network<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'a str>,
     direction: &'static str,
-    community_id: String,
+    community_id: CommunityId,
     #[serde(skip_serializing_if = "Option::is_none")]
     packets: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -217,7 +217,7 @@ struct Inner {
 }
 
 impl<'a> Network<'a> {
-    fn between(transport: Transport, client: Endpoint, server: Endpoint, community_id: String) -> Self {
+    fn between(transport: Transport, client: Endpoint, server: Endpoint, community_id: CommunityId) -> Self {
         let transport_name = if transport == Transport::ICMP6 { "ipv6-icmp".into() } else { transport.name() };
         Self {
             r#type: if client.ip.is_ipv4() { "ipv4" } else { "ipv6" },
@@ -233,7 +233,7 @@ impl<'a> Network<'a> {
         }
     }
 
-    pub fn of_flow(identified: &'a Identified, community_id: String) -> Self {
+    pub fn of_flow(identified: &'a Identified, community_id: CommunityId) -> Self {
         let flow = &identified.flow;
         let vlan = |stack: &VlanStack, place: usize| stack.ids().get(place).map(|id| Vlan { id: id.to_string() });
         Self {
@@ -248,7 +248,7 @@ impl<'a> Network<'a> {
 
     pub fn of_finding(occurrence: &Occurrence) -> Self {
         let parties = occurrence.parties;
-        Self::between(parties.transport, parties.client, parties.server, occurrence.id.clone())
+        Self::between(parties.transport, parties.client, parties.server, occurrence.id)
     }
 }
 
@@ -521,7 +521,7 @@ pub(super) struct FindingFields<'a> {
     remedy: Option<&'a str>,
     frames: Vec<FrameFields<'a>>,
     display_filter: &'a str,
-    flow_ids: &'a [String],
+    flow_ids: &'a [CommunityId],
 }
 
 #[derive(Serialize)]

@@ -72,7 +72,7 @@ fn write_finding(place: usize, finding: &Finding, report: &Report<'_>, kept: &Ke
     }
     if !finding.flow_ids.is_empty() {
         page.markup("<dt>Community IDs</dt>")?;
-        page.element("dd", &[("class", &"frames")], finding.flow_ids.join(" "))?;
+        page.element("dd", &[("class", &"frames")], finding.flow_ids.iter().map(|id| &**id).collect::<Vec<_>>().join(" "))?;
     }
     page.markup("</dl>\n")?;
     timeline::write(place, finding, report, kept, page)?;
