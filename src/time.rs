@@ -21,6 +21,9 @@ pub struct Timestamp(
 );
 
 impl Timestamp {
+    /// The epoch.
+    pub const EPOCH: Self = Self::from_nanos(0);
+
     /// The moment `nanos` nanoseconds after the epoch.
     pub const fn from_nanos(nanos: i64) -> Self {
         match NonZeroU64::new(nanos as u64 ^ SIGN) {

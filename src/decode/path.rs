@@ -94,6 +94,31 @@ impl Tunnel {
     }
 }
 
+impl Tunnel {
+    /// All of them, each at its own number.
+    pub const ALL: [Self; 19] = [
+        Self::Gre,
+        Self::Nvgre,
+        Self::Erspan,
+        Self::Erspan3,
+        Self::Vxlan,
+        Self::Geneve,
+        Self::Gtpu,
+        Self::IpInIp,
+        Self::Teredo,
+        Self::L2tp,
+        Self::Capwap,
+        Self::Tzsp,
+        Self::Pppoe,
+        Self::Mpls,
+        Self::Pptp,
+        Self::Ah,
+        Self::EtherIp,
+        Self::Nsh,
+        Self::HpMirror,
+    ];
+}
+
 /// The encapsulations around a packet, outermost first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TunnelPath {
@@ -118,5 +143,15 @@ impl TunnelPath {
     /// Whether the packet came bare.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_encapsulation_stands_at_its_own_number() {
+        assert!(Tunnel::ALL.iter().enumerate().all(|(number, tunnel)| *tunnel as usize == number), "{:?}", Tunnel::ALL);
     }
 }

@@ -76,6 +76,74 @@ impl Key {
         Some(Self::between(quote.transport, (quote.source, source), (quote.destination, destination), two_way, 0))
     }
 
+    /// Puts it behind other bytes, as short as it may be.
+    pub fn put(&self, bytes: &mut Vec<u8>) {
+        if self.is_short() {
+            bytes.push(SHORT);
+            bytes.extend_from_slice(&self.short());
+        } else {
+            bytes.push(LONG);
+            bytes.extend_from_slice(&self.long());
+        }
+    }
+
+    /// The key that was [put](Self::put) there.
+    pub fn get(bytes: &[u8]) -> Self {
+        let mut words = bytes.get(1..).unwrap_or_default().chunks_exact(4).map(|word| word.try_into().map_or(0, u32::from_le_bytes));
+        let mut word = || words.next().unwrap_or(0);
+        let ports = word();
+        let is_short = bytes.first() == Some(&SHORT);
+        let mut end = || if is_short { mapped(word()) } else { [word(), word(), word(), word()] };
+        let (low, high) = (end(), end());
+        let about = if is_short { 0 } else { word() };
+        let [transport, v6] = [0, 1].map(|at| bytes.get(Self::len_at(bytes) - 2 + at).copied().unwrap_or(0));
+        Self { low, high, low_port: ports as u16, high_port: (ports >> 16) as u16, about, transport: Transport(transport), v6: v6 > 0 }
+    }
+
+    /// Whether it is the one that was [put](Self::put) there.
+    pub fn is_at(&self, bytes: &[u8]) -> bool {
+        match bytes {
+            [SHORT, rest @ ..] => self.is_short() && rest.starts_with(&self.short()),
+            [_, rest @ ..] => !self.is_short() && rest.starts_with(&self.long()),
+            [] => false,
+        }
+    }
+
+    /// How many bytes the key takes that was [put](Self::put) there.
+    pub fn len_at(bytes: &[u8]) -> usize {
+        1 + if bytes.first() == Some(&SHORT) { SHORT_KEY } else { LONG_KEY }
+    }
+
+    /// Whether its addresses are IPv4's, and it is no ICMP error.
+    fn is_short(&self) -> bool {
+        !self.v6 && self.about == 0
+    }
+
+    fn short(&self) -> [u8; SHORT_KEY] {
+        let ([.., low], [.., high]) = (self.low, self.high);
+        let mut bytes = [0; SHORT_KEY];
+        self.lay(&[low, high], &mut bytes);
+        bytes
+    }
+
+    fn long(&self) -> [u8; LONG_KEY] {
+        let ([a, b, c, d], [e, f, g, h]) = (self.low, self.high);
+        let mut bytes = [0; LONG_KEY];
+        self.lay(&[a, b, c, d, e, f, g, h, self.about], &mut bytes);
+        bytes
+    }
+
+    /// Ports, these words, transport and version.
+    fn lay(&self, words: &[u32], bytes: &mut [u8]) {
+        let ports = u32::from(self.high_port) << 16 | u32::from(self.low_port);
+        for (place, word) in bytes.chunks_exact_mut(4).zip([&ports].into_iter().chain(words)) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        if let [.., transport, v6] = bytes {
+            (*transport, *v6) = (self.transport.0, u8::from(self.v6));
+        }
+    }
+
     /// The key of a TCP segment.
     pub fn of_segment(source: (IpAddr, u16), destination: (IpAddr, u16)) -> Keyed {
         Self::between(Transport::TCP, source, destination, true, 0)
@@ -239,6 +307,13 @@ fn number([a, b, c, d]: [u32; 4]) -> u128 {
 const fn pair(high: u32, low: u32) -> u64 {
     (high as u64) << 32 | low as u64
 }
+
+/// What stands before a key of short form, and how many bytes that takes: ports, two addresses, transport and version.
+const SHORT: u8 = 0;
+const SHORT_KEY: usize = 4 + 2 * 4 + 2;
+/// The same of the other form: ports, two addresses, what it is about, transport and version.
+const LONG: u8 = 1;
+const LONG_KEY: usize = 4 + 2 * 16 + 4 + 2;
 
 /// ICMP types that have an answer, with the answer's type (Community ID v1).
 const COUNTERPARTS_V4: &[(u8, u8)] = &[(0, 8), (8, 0), (9, 10), (10, 9), (13, 14), (14, 13), (15, 16), (16, 15), (17, 18), (18, 17)];

@@ -1,26 +1,32 @@
 //! A flow while its packets come. What every packet touches is small and together; the rest is boxed.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use thin_vec::ThinVec;
 
 use crate::capture::FrameId;
-use crate::decode::{Content, Packet, TunnelPath, VlanStack};
+use crate::decode::{Content, Packet, Tunnel, TunnelPath, VlanStack};
 use crate::flow::direction::Opening;
 use crate::flow::key::{Key, Keyed};
+use crate::flow::packing::present;
 use crate::flow::table::Settings;
 use crate::flow::tcp::Connection;
-use crate::flow::{ConnState, Direction, End, Ended, Flow, History, Parties, Rejection, TcpStory};
+use crate::flow::{ConnState, Direction, End, Ended, Flow, History, Packing, Parties, Rejection, TcpStory};
 use crate::limit::REJECTIONS_KEPT;
 use crate::net::{Mac, Side, Transport};
 use crate::time::Timestamp;
 
 /// A live flow.
 #[derive(Debug)]
+#[cfg_attr(debug_assertions, derive(PartialEq))]
 pub(super) struct Live {
     pub ends: Ends,
     /// Whether a whole datagram of client, of server was seen.
     heard: [bool; 2],
     /// Whether the observer wants payload.
     pub wanted: bool,
+    /// Whether a packet came since it was last asked whether it could be [packed](super::resting).
+    pub is_heard: bool,
     /// Whether it waits in the agenda to be looked at.
     is_entered: bool,
     /// For which second, its low half: no two that are held against each other lie 68 years apart.
@@ -28,19 +34,23 @@ pub(super) struct Live {
     last_frame: FrameId,
     /// What client and server sent.
     sent: [Sent; 2],
-    pub tcp: Option<Box<Connection>>,
-    pub cold: Box<Cold>,
+    /// Here and not boxed: every segment touches it.
+    pub tcp: Option<Connection>,
+    pub cold: Cold,
 }
 
 /// A key, and who of its ends is who.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Ends {
     pub key: Key,
     /// Whether the client is the key's lower end.
-    client_is_low: bool,
+    pub client_is_low: bool,
 }
 
 impl Ends {
+    /// Of nobody, to be overwritten.
+    pub const BLANK: Self = Self { key: Keyed::BLANK.key, client_is_low: false };
+
     /// Who talks to whom.
     pub fn parties(&self) -> Parties {
         Parties { transport: self.key.transport(), client: self.key.end(self.client_is_low), server: self.key.end(!self.client_is_low) }
@@ -65,7 +75,7 @@ impl Weight {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Sent {
     packets: u64,
     bytes: u64,
@@ -75,6 +85,7 @@ struct Sent {
 
 /// What only the first packets of a flow touch, and its end.
 #[derive(Debug)]
+#[cfg_attr(debug_assertions, derive(PartialEq))]
 pub(super) struct Cold {
     first: Timestamp,
     first_frame: FrameId,
@@ -102,9 +113,8 @@ impl Live {
         if opening.flipped && (is_tcp || keyed.key.transport() == Transport::UDP) {
             history.push(b'^');
         }
+        let ends = Ends { key: keyed.key, client_is_low: keyed.from_low != opening.flipped };
         let cold = Cold {
-            first: packet.time,
-            first_frame: packet.frame,
             interface: packet.interface,
             vlan: packet.vlan,
             tunnel: packet.tunnel,
@@ -112,22 +122,46 @@ impl Live {
             direction: opening.direction,
             icmp,
             opener: if opening.flipped { Side::Server } else { Side::Client },
-            answer: None,
-            ttl: [0; 2],
             history,
-            rejections: ThinVec::new(),
+            ..Cold::blank(packet.time, packet.frame)
         };
+        Self { tcp: is_tcp.then(Connection::default), cold, ..Self::blank(ends, packet.time, packet.frame) }
+    }
+
+    /// A flow of which no more is known than this.
+    pub fn blank(ends: Ends, first: Timestamp, first_frame: FrameId) -> Self {
         Self {
-            ends: Ends { key: keyed.key, client_is_low: keyed.from_low != opening.flipped },
+            ends,
             heard: [false; 2],
             wanted: true,
+            is_heard: true,
             is_entered: false,
             second: 0,
-            last_frame: packet.frame,
+            last_frame: first_frame,
             sent: [Sent::default(); 2],
-            tcp: is_tcp.then(Box::default),
-            cold: Box::new(cold),
+            tcp: None,
+            cold: Cold::blank(first, first_frame),
         }
+    }
+
+    /// Packs all but ends and first packet and when it is to be looked at, or takes it out.
+    pub fn pack(&mut self, packing: &mut impl Packing) {
+        let Self { ends: _, heard: [client, server], wanted, is_heard: _, is_entered: _, second: _, last_frame, sent, tcp, cold } = self;
+        let (mut is_tcp, [mut c, mut s]) = (tcp.is_some(), sent.map(|sent| sent != Sent::default()));
+        packing.flags([client, server, wanted, &mut is_tcp, &mut c, &mut s]);
+        cold.pack(packing);
+        for (_, sent) in [c, s].into_iter().zip(sent.iter_mut()).filter(|(has_sent, _)| *has_sent) {
+            packing.number(&mut sent.packets);
+            packing.number(&mut sent.payload);
+            let (mut bytes, headers) = (sent.bytes.cast_signed(), sent.packets.wrapping_mul(USUAL_HEADERS));
+            packing.near(&mut bytes, sent.payload.wrapping_add(headers).cast_signed());
+            sent.bytes = bytes.cast_unsigned();
+        }
+        present(is_tcp, tcp, Connection::default).into_iter().for_each(|tcp| tcp.pack(sent.map(|sent| sent.payload), packing));
+        for (_, sent) in [c, s].into_iter().zip(sent).filter(|(has_sent, _)| *has_sent) {
+            packing.time(&mut sent.last);
+        }
+        packing.frame(last_frame);
     }
 
     /// Who sent a packet with this key.
@@ -149,6 +183,7 @@ impl Live {
         sent.payload += weight.payload;
         sent.last = packet.time;
         self.last_frame = packet.frame;
+        self.is_heard = true;
     }
 
     /// Whether `side` is heard for the first time, in a whole datagram.
@@ -164,6 +199,16 @@ impl Live {
     /// Notes that it waits in the agenda for that second.
     pub fn enter(&mut self, second: i64) {
         (self.is_entered, self.second) = (true, second as u32);
+    }
+
+    /// Whether it waits in the agenda, and for which second.
+    pub fn entered(&self) -> (bool, u32) {
+        (self.is_entered, self.second)
+    }
+
+    /// Whether its connection has closed.
+    pub fn is_closed(&self) -> bool {
+        self.tcp.as_ref().is_some_and(|connection| connection.closed.is_some())
     }
 
     /// Whether it waits in the agenda for that second.
@@ -193,7 +238,7 @@ impl Live {
     /// Whether a packet of `side` at `time` surely finds the flow living: it comes within `idle` nanoseconds, the shortest of all timeouts, of that side's packet before.
     pub fn is_busy(&self, side: Side, time: Timestamp, idle: u64) -> bool {
         let sent = &self.sent[side as usize];
-        sent.packets > 0 && time.nanos_since(sent.last) <= idle && self.tcp.as_ref().is_none_or(|connection| connection.closed.is_none())
+        sent.packets > 0 && time.nanos_since(sent.last) <= idle && !self.is_closed()
     }
 
     /// Keeps an ICMP error about this flow; false where the bound is reached.
@@ -223,14 +268,14 @@ impl Live {
     /// Whether something may have gone wrong with it already: refused, over, or asked more than once and not answered.
     pub fn is_telling(&self) -> bool {
         let silent = self.packets(Side::Server) == 0 && self.packets(Side::Client) > 1;
-        silent || !self.cold.rejections.is_empty() || self.tcp.as_ref().is_some_and(|connection| connection.closed.is_some())
+        silent || !self.cold.rejections.is_empty() || self.is_closed()
     }
 
     /// The flow at its end.
-    pub fn into_flow(mut self, ended: Ended) -> Flow {
+    pub fn into_flow(mut self: Box<Self>, ended: Ended) -> Flow {
         let state = self.state();
         let (history, rejections) = (std::mem::take(&mut self.cold.history), std::mem::take(&mut self.cold.rejections));
-        let story = self.tcp.take().map(|connection| Box::new(connection.story()));
+        let story = self.tcp.as_ref().map(|connection| Box::new(connection.story()));
         self.told(ended, state, history, rejections, story)
     }
 
@@ -276,7 +321,7 @@ impl Live {
 
     fn end(&self, side: Side) -> End {
         let sent = self.sent[side as usize];
-        let Cold { first, link, opener, answer, ttl, .. } = &*self.cold;
+        let Cold { first, link, opener, answer, ttl, .. } = &self.cold;
         let first = if side == *opener { Some((*first, link.map(|(from, _)| from))) } else { *answer };
         End {
             endpoint: self.ends.key.end(self.ends.client_is_low == (side == Side::Client)),
@@ -304,16 +349,115 @@ impl Live {
     }
 }
 
+impl Cold {
+    fn blank(first: Timestamp, first_frame: FrameId) -> Self {
+        Self {
+            first,
+            first_frame,
+            interface: 0,
+            vlan: VlanStack::default(),
+            tunnel: TunnelPath::default(),
+            link: None,
+            direction: Direction::Unknown,
+            icmp: None,
+            opener: Side::Client,
+            answer: None,
+            ttl: [0; 2],
+            history: History::default(),
+            rejections: ThinVec::new(),
+        }
+    }
+
+    fn pack(&mut self, packing: &mut impl Packing) {
+        let Self { first: _, first_frame: _, interface, vlan, tunnel, link, direction, icmp, opener, answer, ttl, history, rejections } = self;
+        let (mut is_wrapped, mut has_link, mut is_icmp) = (!vlan.ids().is_empty() || !tunnel.is_empty(), link.is_some(), icmp.is_some());
+        let (mut is_answered, mut is_rejected, mut by_server) = (answer.is_some(), !rejections.is_empty(), *opener == Side::Server);
+        // Who answers has mostly the hardware address that was written to.
+        let answering = answer.and_then(|(_, mac)| mac);
+        let (mut has_mac, mut is_usual) = (answering.is_some(), answering == link.map(|(_, to)| to));
+        packing.flags([&mut is_wrapped, &mut has_link, &mut is_icmp, &mut is_answered, &mut is_rejected, &mut by_server, &mut has_mac, &mut is_usual]);
+        *opener = if by_server { Side::Server } else { Side::Client };
+        packing.one_of(direction, &[Direction::Certain, Direction::Likely, Direction::Unknown]);
+        packing.count(interface);
+        if is_wrapped {
+            pack_wrapping(vlan, tunnel, packing);
+        }
+        for mac in present(has_link, link, Default::default).into_iter().flat_map(|(from, to)| [from, to]) {
+            packing.bytes(&mut mac.0);
+        }
+        for number in present(is_icmp, icmp, || (0, 0)).into_iter().flat_map(|(kind, code)| [kind, code]) {
+            packing.byte(number);
+        }
+        if let Some((time, mac)) = present(is_answered, answer, || (Timestamp::EPOCH, None)) {
+            packing.time(time);
+            let mac = present(has_mac, mac, || link.map_or(Mac::default(), |(_, to)| to));
+            mac.filter(|_| !is_usual).into_iter().for_each(|mac| packing.bytes(&mut mac.0));
+        }
+        packing.bytes(ttl);
+        history.pack(packing);
+        if is_rejected {
+            packing.list(rejections, Rejection::blank, |packing, rejection| rejection.pack(packing));
+        }
+    }
+}
+
+/// VLANs and tunnels, each with how many there are.
+fn pack_wrapping(vlan: &mut VlanStack, tunnel: &mut TunnelPath, packing: &mut impl Packing) {
+    let (mut ids, mut path) = (ThinVec::from(vlan.ids()), tunnel.iter().collect::<ThinVec<Tunnel>>());
+    packing.list(&mut ids, || 0, |packing, id| packing.short(id));
+    packing.list(&mut path, || Tunnel::Gre, |packing, tunnel| packing.one_of(tunnel, &Tunnel::ALL));
+    (*vlan, *tunnel) = (VlanStack::default(), TunnelPath::default());
+    ids.into_iter().for_each(|id| _ = vlan.push(id));
+    path.into_iter().for_each(|one| _ = tunnel.push(one));
+}
+
+impl History {
+    fn pack(&mut self, packing: &mut impl Packing) {
+        let mut len = self.0.len() as u8;
+        packing.byte(&mut len);
+        self.0.resize(usize::from(len), 0);
+        packing.bytes(&mut self.0);
+    }
+}
+
+impl Rejection {
+    fn blank() -> Self {
+        let by = Ipv4Addr::UNSPECIFIED.into();
+        Self { by, to: Side::Client, v6: false, kind: 0, code: 0, mtu: None, quoted_ttl: 0, time: Timestamp::EPOCH, frame: FrameId::default() }
+    }
+
+    fn pack(&mut self, packing: &mut impl Packing) {
+        let Self { by, to, v6, kind, code, mtu, quoted_ttl, time, frame } = self;
+        let (mut is_server, mut has_mtu, mut is_v4) = (*to == Side::Server, mtu.is_some(), by.is_ipv4());
+        packing.flags([&mut is_server, &mut has_mtu, &mut is_v4, v6]);
+        *to = if is_server { Side::Server } else { Side::Client };
+        if is_v4 {
+            let mut octets = if let IpAddr::V4(v4) = by { v4.octets() } else { [0; 4] };
+            packing.bytes(&mut octets);
+            *by = octets.into();
+        } else {
+            let mut octets = if let IpAddr::V6(v6) = by { v6.octets() } else { [0; 16] };
+            packing.bytes(&mut octets);
+            *by = octets.into();
+        }
+        [kind, code, quoted_ttl].into_iter().for_each(|number| packing.byte(number));
+        present(has_mtu, mtu, || 0).into_iter().for_each(|mtu| packing.count(mtu));
+        packing.time(time);
+        packing.frame(frame);
+    }
+}
+
+/// Bytes of headers that most segments have: IPv4 and TCP with timestamps.
+const USUAL_HEADERS: u64 = 52;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_live_flow_stays_as_small_as_the_bound_on_flows_says() {
-        let (live, cold, connection) = (size_of::<Option<Live>>(), size_of::<Cold>(), size_of::<Connection>());
-        assert!(live <= 144, "every packet touches {live} bytes");
-        // Sizes that an allocator has blocks of: a few bytes more would cost a quarter more of each.
-        assert!(connection <= 320 && cold <= 112, "{connection} and {cold} bytes are boxed");
-        assert!(live + cold + connection <= crate::limit::LIVE_FLOW_BYTES, "{live} + {cold} + {connection}");
+        let (live, connection) = (size_of::<Live>(), size_of::<Connection>());
+        // Of those that are awake, which have a bound of their own.
+        assert!(live <= 576 && connection <= 320, "{live} and {connection} bytes");
     }
 }

@@ -86,7 +86,7 @@ impl Lone {
     }
 
     /// The flow that begins with it.
-    pub fn live(&self) -> Live {
+    pub fn live(&self) -> Box<Live> {
         let (ip, tcp) = (self.ip(), self.tcp());
         let Self { time, interface, vlan, tunnel, mac, .. } = *self;
         let packet = Packet {
@@ -102,7 +102,7 @@ impl Lone {
             fault: None,
         };
         let keyed = self.keyed();
-        let mut live = Live::new(keyed, &packet, direction::of_first(&packet), None);
+        let mut live = Box::new(Live::new(keyed, &packet, direction::of_first(&packet), None));
         let side = live.side(keyed.from_low);
         live.count(side, &packet, ip.ttl, Weight::of(&packet));
         if let Some(connection) = &mut live.tcp {

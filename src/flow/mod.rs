@@ -13,6 +13,8 @@ mod key;
 mod live;
 mod lone;
 mod neighbour;
+mod packing;
+mod resting;
 mod slab;
 mod story;
 mod stream;
@@ -40,6 +42,7 @@ pub use duplicates::{DuplicateKind, Duplicates};
 pub use fragments::{Earlier, FragmentCounts, Fragments, Gathered, Whole};
 pub use key::Shard;
 pub use neighbour::{Neighbour, NeighbourWord};
+pub use packing::{Packer, Packing, Unpacker, present};
 pub use table::{Counts, FlowTable, Settings};
 
 /// All packets of one conversation.
@@ -491,6 +494,9 @@ pub trait Observer {
 
     /// Payload of the flow in `slot`.
     fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want;
+
+    /// Nothing was heard of the flow in `slot` for a while: what is known of it may be put away, but not lost.
+    fn rested(&mut self, _: Slot) {}
 
     /// The flow that was in `slot` is over.
     fn closed(&mut self, slot: Slot, flow: Flow);

@@ -4,9 +4,11 @@ use std::num::NonZeroU64;
 
 use thin_vec::ThinVec;
 
+use crate::capture::FrameId;
 use crate::decode::{Ip, Packet, Tcp, TcpFlags};
+use crate::flow::packing::present;
 use crate::flow::stream::FIRST;
-use crate::flow::{Moment, OpenSegment, Reset, TcpStory};
+use crate::flow::{Moment, OpenSegment, Packing, Reset, TcpStory};
 use crate::limit::SYNS_KEPT;
 use crate::net::Side;
 use crate::time::Timestamp;
@@ -139,6 +141,54 @@ impl Story {
         }
     }
 
+    /// Packs it, or takes it out. `sent` is the payload that client and server sent.
+    pub fn pack(&mut self, sent: [u64; 2], packing: &mut impl Packing) {
+        let Self { syn, syn_ack_delay, payload, first_data, last_data, open_segment, silence_before, last, trouble, largest_acknowledged, .. } = self;
+        let Self { syns, ident, syn_acks, syn_ack_ttl, ttl, fins, stalled, same_isn, established, midstream, begun, partial, seen, .. } = self;
+        let ([f0, f1], [s0, s1], [n0, n1]) = (fins, stalled, seen);
+        packing.flags([f0, f1, s0, s1, same_isn, established, midstream, begun]);
+        let (mut has_syn, mut has_delay, mut has_trouble, mut has_ttl) = (syn.is_some(), syn_ack_delay.is_some(), trouble.is_some(), syn_ack_ttl.is_some());
+        packing.flags([partial, n0, n1, &mut has_syn, &mut has_delay, &mut has_trouble, &mut has_ttl]);
+        let [mut a, mut b, mut c, mut d] = [&first_data[0], &first_data[1], &last_data[0], &last_data[1]].map(Option::is_some);
+        let ([mut t0, mut t1], [mut o0, mut o1]) = (ttl.map(|ttl| ttl.is_some()), open_segment.map(|open| open != OpenSegment::default()));
+        packing.flags([&mut a, &mut b, &mut c, &mut d, &mut t0, &mut t1, &mut o0, &mut o1]);
+        let [first_client, first_server] = first_data;
+        let [last_client, last_server] = last_data;
+        for (is_there, moment) in [(has_syn, syn), (a, first_client), (b, first_server), (c, last_client), (d, last_server)] {
+            present(is_there, moment, Moment::none).into_iter().for_each(|moment| moment.pack(packing));
+        }
+        packing.time(last);
+        if let Some(delay) = present(has_delay, syn_ack_delay, || NonZeroU64::MIN) {
+            let mut nanos = delay.get();
+            packing.number(&mut nanos);
+            *delay = NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN);
+        }
+        present(has_ttl, syn_ack_ttl, || 0).into_iter().for_each(|ttl| packing.byte(ttl));
+        for (is_there, ttl) in [t0, t1].into_iter().zip(ttl) {
+            if let Some((low, high)) = present(is_there, ttl, || (0, 0)) {
+                let mut wider = high.wrapping_sub(*low);
+                packing.byte(low);
+                packing.byte(&mut wider);
+                *high = low.wrapping_add(wider);
+            }
+        }
+        for (_, open) in [o0, o1].into_iter().zip(open_segment).filter(|(is_there, _)| *is_there) {
+            packing.count(&mut open.len);
+            packing.count(&mut open.again);
+            packing.signed(&mut open.end);
+        }
+        for (payload, sent) in payload.iter_mut().zip(sent) {
+            let mut bytes = payload.cast_signed();
+            packing.near(&mut bytes, sent.cast_signed());
+            *payload = bytes.cast_unsigned();
+        }
+        silence_before.iter_mut().for_each(|silence| packing.number(silence));
+        largest_acknowledged.iter_mut().chain([syns]).for_each(|count| packing.count(count));
+        ident.iter_mut().for_each(|ident| packing.half(ident));
+        packing.short(syn_acks);
+        present(has_trouble, trouble, Box::default).into_iter().for_each(|trouble| trouble.pack(packing));
+    }
+
     /// What the letters of that end go by, to be changed.
     pub fn letters(&mut self, of: usize) -> &mut Lettered {
         &mut self.trouble().letters.get_or_insert_default()[of]
@@ -169,6 +219,79 @@ impl Story {
 
     fn last_syn(&self) -> Option<Moment> {
         self.trouble.as_ref().and_then(|trouble| trouble.more_syns.last().copied()).or(self.syn)
+    }
+}
+
+impl Trouble {
+    fn pack(&mut self, packing: &mut impl Packing) {
+        let Self { letters, rst, more_syns, reset, missed_bytes, resets, retransmissions, cut_bytes, zero_windows, data_after_reset, resets_differ } = self;
+        let (mut has_letters, mut is_reset) = (letters.is_some(), reset.is_some());
+        packing.flags([&mut has_letters, &mut is_reset, resets_differ]);
+        for letters in present(has_letters, letters, Box::default).into_iter().flat_map(|both| both.iter_mut()) {
+            letters.pack(packing);
+        }
+        rst.iter_mut().for_each(|position| packing.word(position));
+        packing.list(more_syns, Moment::none, |packing, moment| moment.pack(packing));
+        present(is_reset, reset, || Box::new(Reset::none())).into_iter().for_each(|reset| reset.pack(packing));
+        missed_bytes.iter_mut().for_each(|bytes| packing.number(bytes));
+        retransmissions.iter_mut().chain(zero_windows).chain([resets, cut_bytes]).for_each(|count| packing.count(count));
+        packing.short(data_after_reset);
+    }
+}
+
+impl Lettered {
+    fn pack(&mut self, packing: &mut impl Packing) {
+        let Self { retransmissions, zero_windows, gaps, syn, fin } = self;
+        let mut has_fin = fin.is_some();
+        packing.flags([&mut has_fin]);
+        [retransmissions, zero_windows, gaps, syn].into_iter().for_each(|count| packing.count(count));
+        present(has_fin, fin, || 0).into_iter().for_each(|fin| packing.word(fin));
+    }
+}
+
+impl Moment {
+    /// A blank one.
+    const fn none() -> Self {
+        Self { time: Timestamp::EPOCH, frame: FrameId::new(0, 0) }
+    }
+
+    fn pack(&mut self, packing: &mut impl Packing) {
+        packing.time(&mut self.time);
+        packing.frame(&mut self.frame);
+    }
+}
+
+impl Reset {
+    /// A blank one.
+    const fn none() -> Self {
+        Self {
+            from: Side::Client,
+            time: Timestamp::EPOCH,
+            frame: FrameId::new(0, 0),
+            ttl: 0,
+            ident: 0,
+            ident_before: 0,
+            after_silence: 0,
+            sequence: 0,
+            with_ack: false,
+            answers_syn: false,
+            client_payload: 0,
+            server_payload: 0,
+        }
+    }
+
+    fn pack(&mut self, packing: &mut impl Packing) {
+        let Self { from, time, frame, ttl, ident, ident_before, after_silence, sequence, with_ack, answers_syn, client_payload, server_payload } = self;
+        let mut is_server = *from == Side::Server;
+        packing.flags([&mut is_server, with_ack, answers_syn]);
+        *from = if is_server { Side::Server } else { Side::Client };
+        packing.time(time);
+        packing.frame(frame);
+        packing.byte(ttl);
+        packing.count(ident);
+        packing.short(ident_before);
+        packing.word(sequence);
+        [after_silence, client_payload, server_payload].into_iter().for_each(|number| packing.number(number));
     }
 }
 

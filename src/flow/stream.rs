@@ -4,7 +4,8 @@
 use thin_vec::ThinVec;
 
 use crate::capture::FrameId;
-use crate::flow::{Data, Want};
+use crate::flow::packing::present;
+use crate::flow::{Data, Packing, Want};
 use crate::limit::{STREAM_BYTES_HELD, STREAM_PIECES_HELD};
 use crate::net::Side;
 use crate::time::Timestamp;
@@ -191,6 +192,19 @@ impl Stream {
         self.broken = None;
     }
 
+    /// Packs it, or takes it out; `last` is how far its end has sent.
+    pub fn pack(&mut self, last: i64, packing: &mut impl Packing) {
+        let mut is_broken = self.broken.is_some();
+        packing.flags([&mut is_broken]);
+        packing.near(&mut self.next, last);
+        if let Some(Broken { skipped, waiting, held, cut }) = present(is_broken, &mut self.broken, Box::default).map(|broken| &mut **broken) {
+            packing.flags([cut]);
+            packing.number(skipped);
+            packing.count(held);
+            packing.list(waiting, Piece::none, |packing, piece| piece.pack(packing));
+        }
+    }
+
     fn waiting(&self) -> &[Piece] {
         self.broken.as_ref().map_or(&[], |broken| &broken.waiting)
     }
@@ -290,6 +304,23 @@ impl Stream {
             at = covered_to.max(to);
             index += 1;
         }
+    }
+}
+
+impl Piece {
+    /// A blank one.
+    fn none() -> Self {
+        Self { from: FIRST, to: FIRST, bytes: Box::default(), seen: Seen { time: Timestamp::EPOCH, frame: FrameId::new(0, 0), ttl: 0 } }
+    }
+
+    fn pack(&mut self, packing: &mut impl Packing) {
+        let Self { from, to, bytes, seen: Seen { time, frame, ttl } } = self;
+        packing.signed(from);
+        packing.near(to, *from);
+        packing.text(bytes);
+        packing.time(time);
+        packing.frame(frame);
+        packing.byte(ttl);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod ending;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -14,10 +15,11 @@ use crate::flow::expiry::{Agenda, second_of};
 use crate::flow::key::{self, Key, Keyed, tag_of};
 use crate::flow::live::{Live, Weight};
 use crate::flow::lone::Lone;
+use crate::flow::resting::{Place, Rest};
 use crate::flow::slab::Slab;
 use crate::flow::stream::{Outlet, Ready};
 use crate::flow::{Data, DuplicateKind, Duplicates, Ended, FragmentCounts, Fragments, Neighbour, Observer, Shard, Slot, Want, direction, unreachable};
-use crate::limit::{BATCH, LIVE_FLOW_BYTES, LIVE_FLOWS, LONE_FLOW_BYTES, STREAMS_BYTES_HELD};
+use crate::limit::{BATCH, FLOWS_AWAKE, LIVE_FLOW_BYTES, LIVE_FLOWS, LONE_FLOW_BYTES, STREAMS_BYTES_HELD};
 use crate::net::{Side, Transport};
 use crate::time::Timestamp;
 
@@ -39,6 +41,8 @@ pub struct Settings {
     /// Flows live at once, at [`LIVE_FLOW_BYTES`] each; of those that are but one SYN so far there is room for some seven in place of one. Beyond, whichever is nearest
     /// to its timeout is put out and counted; in a flood, the oldest of those single SYNs.
     pub live_flows: usize,
+    /// Of those, how many lie open for their packets; the others, of which nothing was heard for longest, are packed until something comes.
+    pub awake_flows: usize,
     /// Bytes held of all connections together while bytes before them are missing.
     pub streams_bytes: usize,
     /// Takes copies that a mirror made for packets of their own.
@@ -54,6 +58,7 @@ impl Default for Settings {
             udp_idle: Duration::from_secs(60),
             other_idle: Duration::from_secs(60),
             live_flows: LIVE_FLOWS,
+            awake_flows: FLOWS_AWAKE,
             streams_bytes: STREAMS_BYTES_HELD,
             keep_duplicates: false,
         }
@@ -119,7 +124,11 @@ pub struct FlowTable {
     shard: Shard,
     /// Tags and places in `flows`. Found by tag first, so that many packets can be looked up before any flow is touched.
     index: HashTable<(u32, u32)>,
-    flows: Slab<Live>,
+    flows: Slab<Place>,
+    /// Slots of flows that are not packed, those that were asked last whether they could be at the end; and of some that are gone.
+    awake: VecDeque<u32>,
+    /// Where a flow is packed.
+    buffer: Vec<u8>,
     /// Flows that are but one SYN so far. Their places have [`LONE`] set in the index.
     lone: Slab<Lone>,
     seed: RandomState,
@@ -142,7 +151,7 @@ pub struct FlowTable {
 
 /// Where a packet of a batch belongs.
 #[derive(Clone, Copy)]
-enum Place {
+enum Whither {
     /// To the flow of its address.
     Flow,
     /// To be gathered with the others of its datagram first.
@@ -156,7 +165,7 @@ enum Place {
 /// A packet on its way through the passes of a batch. Written in its place, field by field: put together elsewhere and then moved, it would stall the processor.
 #[derive(Clone, Copy)]
 struct Address {
-    place: Place,
+    place: Whither,
     keyed: Keyed,
     tag: u32,
     /// Where the flow lies; at first, a slot with that tag, which may hold another one.
@@ -166,7 +175,7 @@ struct Address {
 }
 
 impl Address {
-    const NOWHERE: Self = Self { place: Place::Nowhere, keyed: Keyed::BLANK, tag: 0, slot: None, is_busy: false };
+    const NOWHERE: Self = Self { place: Whither::Nowhere, keyed: Keyed::BLANK, tag: 0, slot: None, is_busy: false };
 }
 
 impl FlowTable {
@@ -179,6 +188,8 @@ impl FlowTable {
             shard: Shard::ALL,
             index: HashTable::new(),
             flows: Slab::default(),
+            awake: VecDeque::new(),
+            buffer: Vec::new(),
             lone: Slab::default(),
             seed: RandomState::default(),
             agenda: Agenda::default(),
@@ -218,13 +229,13 @@ impl FlowTable {
                 clock.hear(packet.time);
                 self.place(packet, clock.now(), address);
             }
-            let is_of_flow = |address: &&mut Address| matches!(address.place, Place::Flow);
+            let is_of_flow = |address: &&mut Address| matches!(address.place, Whither::Flow);
             for address in addresses.iter_mut().filter(is_of_flow) {
                 address.slot = self.index.find(spread(address.tag), |(tag, _)| *tag == address.tag).map(|(_, slot)| *slot);
             }
             for (address, packet) in addresses.iter_mut().zip(batch).filter(|(address, _)| is_of_flow(address)) {
                 address.slot = address.slot.filter(|slot| self.holds(*slot, &address.keyed.key));
-                let flow = address.slot.filter(|slot| !is_lone(*slot)).and_then(|slot| self.flow(slot));
+                let flow = address.slot.filter(|slot| !is_lone(*slot)).and_then(|slot| self.awake(slot));
                 address.is_busy = flow.is_some_and(|flow| flow.is_busy(flow.side(address.keyed.from_low), packet.time, self.shortest_idle));
             }
             // A packet out of order may take back how long its flow lives.
@@ -234,11 +245,25 @@ impl FlowTable {
                     self.advance(packet.time, observer);
                 }
                 match address.place {
-                    Place::Flow => self.take(packet, address, Weight::of(packet), observer),
-                    Place::Fragment => self.take_fragment(packet, observer),
-                    Place::Link => Neighbour::of_packet(packet).iter().for_each(|neighbour| observer.neighbour(neighbour)),
-                    Place::Nowhere => {}
+                    Whither::Flow => self.take(packet, address, Weight::of(packet), observer),
+                    Whither::Fragment => self.take_fragment(packet, observer),
+                    Whither::Link => Neighbour::of_packet(packet).iter().for_each(|neighbour| observer.neighbour(neighbour)),
+                    Whither::Nowhere => {}
                 }
+            }
+            self.rest(observer);
+        }
+    }
+
+    /// Packs flows of which nothing was heard for longest, where more than enough are awake.
+    fn rest(&mut self, observer: &mut impl Observer) {
+        while self.awake.len() > self.settings.awake_flows
+            && let Some(slot) = self.awake.pop_front()
+        {
+            match self.flows.get_mut(slot).map(|place| place.rest(&self.settings, &mut self.buffer)) {
+                Some(Rest::Heard) => self.awake.push_back(slot),
+                Some(Rest::Packed) => observer.rested(Slot(slot)),
+                Some(Rest::Before) | None => {}
             }
         }
     }
@@ -268,6 +293,12 @@ impl FlowTable {
         self.index.is_empty() && self.budget == self.settings.streams_bytes
     }
 
+    /// Bytes of the flows that are packed.
+    #[cfg(test)]
+    pub(super) fn resting_bytes(&self) -> usize {
+        self.flows.iter().map(|(_, place)| if let Place::Resting(resting) = place { resting.len() } else { 0 }).sum()
+    }
+
     /// Counts a packet, if it is this table's, and finds out where it belongs.
     #[inline(always)]
     fn place(&mut self, packet: &Packet<'_>, now: Timestamp, to: &mut Address) {
@@ -282,12 +313,12 @@ impl FlowTable {
         let keyed = if packet.is_fragment() { None } else { key::of_packet(packet) };
         let hash = keyed.map(|keyed| keyed.key.hash(&self.seed));
         if let (Some(keyed), Some(hash)) = (keyed, hash) {
-            (to.place, to.keyed, to.tag) = (Place::Flow, keyed, tag_of(hash));
+            (to.place, to.keyed, to.tag) = (Whither::Flow, keyed, tag_of(hash));
         }
         if !self.settings.keep_duplicates
             && let Some(kind) = self.duplicates.is_copy(packet, now, hash.map(|hash| hash ^ u64::from(to.keyed.from_low)))
         {
-            to.place = Place::Nowhere;
+            to.place = Whither::Nowhere;
             if is_mine {
                 self.counts.duplicates.one(kind);
             }
@@ -297,23 +328,23 @@ impl FlowTable {
     }
 
     /// Where a packet belongs that names no flow of its own.
-    fn place_of_other(&mut self, packet: &Packet<'_>) -> Place {
+    fn place_of_other(&mut self, packet: &Packet<'_>) -> Whither {
         match &packet.content {
-            Content::Ip(ip, _) if ip.fragment.is_some() => return Place::Fragment,
+            Content::Ip(ip, _) if ip.fragment.is_some() => return Whither::Fragment,
             Content::Ip(ip, _) => self.counts.without_ends.one(ip.transport),
             Content::Arp(_) => {
                 self.counts.arp += 1;
-                return Place::Link;
+                return Whither::Link;
             }
             Content::Other(kind) => self.counts.without_ip.one(*kind),
             Content::Nothing => self.counts.not_understood += 1,
             Content::Elsewhere => {}
         }
-        Place::Nowhere
+        Whither::Nowhere
     }
 
     fn address(&self, keyed: Keyed) -> Address {
-        Address { place: Place::Flow, tag: keyed.key.tag(&self.seed), keyed, slot: None, is_busy: false }
+        Address { place: Whither::Flow, tag: keyed.key.tag(&self.seed), keyed, slot: None, is_busy: false }
     }
 
     /// Takes a packet into its flow. `weight` is what it counts there.
@@ -321,7 +352,7 @@ impl FlowTable {
         let Content::Ip(ip, header) = &packet.content else { return };
         self.counts.in_flows += weight.packets;
         let Some((slot, is_new)) = self.live_slot(packet, header, address, observer) else { return };
-        let Some(flow) = self.flows.get_mut(slot) else { return };
+        let Some(flow) = self.awake_mut(slot) else { return };
         let side = flow.side(address.keyed.from_low);
         flow.count(side, packet, ip.ttl, weight);
         if is_new {
@@ -377,7 +408,7 @@ impl FlowTable {
         let is_there = |slot: &u32| !self.moved || self.holds(*slot, &address.keyed.key);
         let found = address.slot.filter(is_there).or_else(|| self.find(address.tag, &address.keyed.key));
         if let Some(slot) = found {
-            let slot = if is_lone(slot) { self.grow(slot, observer)? } else { slot };
+            let slot = self.wake(slot, observer)?;
             match self.is_over(slot, packet, header, address) {
                 None => return Some((slot, false)),
                 Some(ended) => self.close(slot, ended, observer),
@@ -406,13 +437,30 @@ impl FlowTable {
         let lone = self.lone.remove(slot & !LONE)?;
         self.moved = true;
         self.make_room(LIVE_FLOW_BYTES, observer);
-        let (noted, slot) = (slot, self.flows.insert(lone.live()));
+        let (noted, slot) = (slot, self.insert(lone.live()));
         if let Some((_, known)) = self.index.find_mut(spread(lone.key().tag(&self.seed)), |(_, known)| *known == noted) {
             *known = slot;
         }
         observer.opened(Slot(slot));
         self.schedule(slot);
         Some(slot)
+    }
+
+    /// Where a flow lies that was found, awake now.
+    fn wake(&mut self, slot: u32, observer: &mut impl Observer) -> Option<u32> {
+        if is_lone(slot) {
+            return self.grow(slot, observer);
+        }
+        if self.flows.get_mut(slot)?.wake() {
+            self.awake.push_back(slot);
+        }
+        Some(slot)
+    }
+
+    fn insert(&mut self, live: Box<Live>) -> u32 {
+        let slot = self.flows.insert(Place::Awake(live));
+        self.awake.push_back(slot);
+        slot
     }
 
     fn file(&mut self, tag: u32, slot: u32) {
@@ -425,7 +473,7 @@ impl FlowTable {
         if address.is_busy && !self.moved && !opens {
             return None;
         }
-        let flow = self.flow(slot)?;
+        let flow = self.awake(slot)?;
         let side = flow.side(address.keyed.from_low);
         match (header, &flow.tcp) {
             _ if flow.deadline(&self.settings) < packet.time => self.ending(slot, packet.time),
@@ -439,16 +487,16 @@ impl FlowTable {
             Header::Icmp { kind, code, .. } => Some((*kind, *code)),
             _ => None,
         };
-        let slot = self.flows.insert(Live::new(address.keyed, packet, direction::of_first(packet), icmp));
+        let slot = self.insert(Box::new(Live::new(address.keyed, packet, direction::of_first(packet), icmp)));
         self.file(address.tag, slot);
         slot
     }
 
     /// Whether the connection has closed with it.
     fn take_segment(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, tcp_header: &Tcp, observer: &mut impl Observer) -> bool {
-        let Some(flow) = self.flows.get_mut(slot) else { return false };
+        let Some(flow) = self.flows.get_mut(slot).and_then(Place::awake_mut) else { return false };
         let Live { ends, tcp, cold, wanted, .. } = flow;
-        let Some(connection) = tcp.as_deref_mut() else { return false };
+        let Some(connection) = tcp else { return false };
         let effect =
             if connection.goes_on(side, packet, ip, tcp_header) { None } else { Some(connection.segment(side, packet, ip, tcp_header, &mut cold.history)) };
         let midstream = connection.is_midstream();
@@ -472,7 +520,7 @@ impl FlowTable {
     }
 
     fn take_datagram(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, observer: &mut impl Observer) {
-        let Some(flow) = self.flows.get_mut(slot) else { return };
+        let Some(flow) = self.flows.get_mut(slot).and_then(Place::awake_mut) else { return };
         if flow.is_first_datagram(side) && ip.transport == Transport::UDP {
             flow.cold.history.push(if side == Side::Client { b'D' } else { b'd' });
         }
@@ -491,8 +539,8 @@ impl FlowTable {
         let quoted = failure.quote.and_then(|quote| {
             let keyed = Key::of_quote(&quote)?;
             let slot = self.find(keyed.key.tag(&self.seed), &keyed.key)?;
-            let slot = if is_lone(slot) { self.grow(slot, observer)? } else { slot };
-            Some((self.flows.get_mut(slot)?, keyed.from_low))
+            let slot = self.wake(slot, observer)?;
+            Some((self.awake_mut(slot)?, keyed.from_low))
         });
         let kept = quoted.map(|(flow, from_low)| failure.rejection(packet, flow.side(from_low)).is_some_and(|rejection| flow.reject(rejection)));
         match kept {
@@ -504,7 +552,7 @@ impl FlowTable {
 
     /// Enters the flow into the agenda where it is not, or where its end has moved nearer.
     fn schedule(&mut self, slot: u32) {
-        let Some(flow) = self.flows.get_mut(slot) else { return };
+        let Some(flow) = self.flows.get_mut(slot).and_then(Place::awake_mut) else { return };
         let deadline = flow.deadline(&self.settings);
         if !flow.is_entered_by(second_of(deadline)) {
             flow.enter(self.agenda.enter(slot, deadline));
@@ -516,11 +564,19 @@ impl FlowTable {
     }
 
     fn holds(&self, slot: u32, key: &Key) -> bool {
-        if is_lone(slot) { self.noted(slot).is_some_and(|lone| lone.key() == *key) } else { self.flow(slot).is_some_and(|flow| flow.key() == key) }
+        if is_lone(slot) { self.noted(slot).is_some_and(|lone| lone.key() == *key) } else { self.flow(slot).is_some_and(|flow| flow.is_of(key)) }
     }
 
-    fn flow(&self, slot: u32) -> Option<&Live> {
+    fn flow(&self, slot: u32) -> Option<&Place> {
         self.flows.get(slot)
+    }
+
+    fn awake(&self, slot: u32) -> Option<&Live> {
+        self.flow(slot)?.awake()
+    }
+
+    fn awake_mut(&mut self, slot: u32) -> Option<&mut Live> {
+        self.flows.get_mut(slot)?.awake_mut()
     }
 
     fn noted(&self, slot: u32) -> Option<&Lone> {

@@ -3,8 +3,12 @@
 //! The rules are those of Zeek's TCP analyser (src/packet_analysis/protocol/tcp, scripts/base/protocols/conn/main.zeek), so that both say the same of the
 //! same packets. Where portbook differs the reason stands at the place.
 
+mod letters;
+mod packing;
+
 use std::num::NonZeroI64;
 
+use self::letters::{Letters, counted, is_aborted_attempt};
 use crate::decode::{Ip, Packet, Tcp, TcpFlags};
 use crate::flow::story::{self, Story};
 use crate::flow::stream::{FIRST, Gaps, Outlet, Seen, Segment, Stream};
@@ -536,54 +540,6 @@ struct Marks {
     syn: u32,
     fin: u32,
     rst: u32,
-}
-
-/// One more than before.
-fn counted(count: &mut u32) -> u32 {
-    *count = count.saturating_add(1);
-    *count
-}
-
-/// Writes the letters of one side.
-struct Letters<'a> {
-    history: &'a mut History,
-    side: Side,
-}
-
-impl Letters<'_> {
-    fn write(&mut self, letter: u8) {
-        self.history.push(if self.side == Side::Client { letter } else { letter.to_ascii_lowercase() });
-    }
-
-    /// The first of its kind.
-    fn once(&mut self, end: &mut Half, kind: u8, letter: u8) {
-        if end.written & kind == 0 {
-            end.written |= kind;
-            self.write(letter);
-        }
-    }
-
-    /// The first of its kind, and each at another place than the one before.
-    fn each(&mut self, end: &mut Half, kind: u8, mark: u32, at: i64, letter: u8) {
-        if end.written & kind == 0 || mark != at as u32 {
-            self.write(letter);
-        }
-        end.written |= kind;
-    }
-
-    /// The first, the tenth, the hundredth ... of its kind.
-    fn scaled(&mut self, count: u32, letter: u8) {
-        if count > 0 && 10_u32.checked_pow(count.ilog10()) == Some(count) {
-            self.write(letter);
-        }
-    }
-}
-
-/// Zeek's pattern `\^?S[^HAFGIQ]*R.*`: a SYN and a RST of the client, and nothing in between that says more.
-fn is_aborted_attempt(history: &History) -> bool {
-    let letters = history.as_str();
-    let Some(after) = letters.strip_prefix('^').unwrap_or(letters).strip_prefix('S') else { return false };
-    after.find('R').is_some_and(|reset| !after[..reset].contains(['H', 'A', 'F', 'G', 'I', 'Q']))
 }
 
 const CLIENT: usize = Side::Client as usize;

@@ -3,6 +3,7 @@
 mod dates;
 mod fragments;
 mod lone;
+mod resting;
 mod tunnels;
 
 use std::net::IpAddr;

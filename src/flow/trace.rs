@@ -205,12 +205,13 @@ pub(super) struct Seen {
     pub flows: Vec<Flow>,
     pub pieces: Vec<Piece>,
     pub opened: usize,
+    pub rested: usize,
     pub wants: usize,
 }
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { flows: Vec::new(), pieces: Vec::new(), opened: 0, wants: usize::MAX }
+        Self { flows: Vec::new(), pieces: Vec::new(), opened: 0, rested: 0, wants: usize::MAX }
     }
 }
 
@@ -223,6 +224,10 @@ impl Observer for Seen {
         let Data { from, offset, missing, bytes, .. } = data;
         self.pieces.push(Piece { from, offset, missing, bytes: bytes.to_vec() });
         if self.pieces.len() < self.wants { Want::More } else { Want::Nothing }
+    }
+
+    fn rested(&mut self, _: Slot) {
+        self.rested += 1;
     }
 
     fn closed(&mut self, _: Slot, flow: Flow) {

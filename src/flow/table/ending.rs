@@ -2,7 +2,7 @@
 
 use super::{FlowTable, LONE, SLACK, is_lone, spread};
 use crate::flow::expiry::second_of;
-use crate::flow::live::Live;
+use crate::flow::resting::Place;
 use crate::flow::stream::{Outlet, Ready};
 use crate::flow::{Ended, Flow, Observer, Side, Slot};
 use crate::limit::{LIVE_FLOW_BYTES, LONE_FLOW_BYTES};
@@ -89,7 +89,7 @@ impl FlowTable {
     /// What a flow has ended with by `now`; none while it goes on.
     pub(super) fn ending(&self, slot: u32, now: Timestamp) -> Option<Ended> {
         match self.flow(slot) {
-            Some(Live { tcp: Some(connection), .. }) if connection.closed.is_some() => Some(Ended::Closed),
+            Some(flow) if flow.is_closed() => Some(Ended::Closed),
             _ => (self.deadline(slot)? < now).then_some(Ended::Idle),
         }
     }
@@ -118,7 +118,7 @@ impl FlowTable {
         let now = now - SLACK;
         while let Some((second, mut slots)) = self.agenda.due(now).or_else(|| self.attempts.due(now)) {
             slots.retain(|slot| self.is_due(second, *slot));
-            slots.sort_unstable_by_key(|slot| self.order(*slot));
+            slots.sort_by_cached_key(|slot| self.order(*slot));
             slots.dedup();
             for slot in slots {
                 let Some(deadline) = self.deadline(slot) else { continue };
@@ -182,14 +182,13 @@ impl FlowTable {
         if is_lone(slot) {
             return self.close_lone(slot, ended, observer);
         }
-        let Some(mut flow) = self.flows.remove(slot) else { return };
-        if let Some(mut connection) = flow.tcp.take() {
-            let (wanted, midstream) = (flow.wanted, connection.is_midstream());
-            let parties = flow.parties();
+        let Some(mut flow) = self.flows.remove(slot).map(Place::into_live) else { return };
+        let (wanted, parties) = (flow.wanted, flow.parties());
+        if let Some(connection) = &mut flow.tcp {
+            let midstream = connection.is_midstream();
             let mut deliver = |ready: Ready<'_>| observer.data(Slot(slot), &parties, ready.into_data(midstream));
             connection.flush(&mut Outlet { from: Side::Client, deliver: &mut deliver, wanted, budget: &mut self.budget });
             connection.end(&mut self.budget);
-            flow.tcp = Some(connection);
         }
         self.unfile(flow.key().tag(&self.seed), slot);
         observer.closed(Slot(slot), flow.into_flow(ended));
@@ -199,10 +198,10 @@ impl FlowTable {
     fn close_lone(&mut self, slot: u32, ended: Ended, observer: &mut impl Observer) {
         let Some(lone) = self.lone.remove(slot & !LONE) else { return };
         self.unfile(lone.key().tag(&self.seed), slot);
-        let slot = self.flows.insert(lone.live());
+        let slot = self.flows.insert(Place::Awake(lone.live()));
         observer.opened(Slot(slot));
         if let Some(flow) = self.flows.remove(slot) {
-            observer.closed(Slot(slot), flow.into_flow(ended));
+            observer.closed(Slot(slot), flow.into_live().into_flow(ended));
         }
     }
 
