@@ -115,6 +115,8 @@ pub const ROLES: usize = u16::MAX as usize;
 
 /// Bytes held of flows that are not recognised yet and by the readers of others, in one shard of which nothing else is said.
 pub const OPENINGS_BYTES_HELD: usize = 80 << 20;
+/// Different kinds of what packed flows showed that are kept at hand, so that the next one like them takes nothing more: some hundred bytes each.
+pub const SHOWN_ALIKE: usize = 4_096;
 /// Opening bytes kept of each side for people to look at: two lines of a hex dump.
 pub const OPENING_KEPT: usize = 32;
 /// Bytes kept of the beginning of each datagram or piece of a flow that is not recognised yet: the fixed headers of RTP, uTP and SRT; a tick of TeaTime.

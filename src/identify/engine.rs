@@ -1,16 +1,18 @@
 //! Follows every live flow from its first bytes to the protocols it speaks. One identifier a shard; its flows lie in the table's slots.
 
 mod glance;
+mod resting;
 #[cfg(test)]
 mod tests;
 
 use std::mem;
 
+use self::resting::{Place, Shelf};
 use crate::capture::FrameId;
 use crate::flow::{Data, Direction, Flow, Neighbour, Observer, Parties, Slot, Want};
 use crate::identify::evidence::Recognised;
 use crate::identify::gather::{Gathered, Setting};
-use crate::identify::protocol::{Appetite, Piece, Reader, Said};
+use crate::identify::protocol::{Appetite, Piece, Reader, Said, Waiting};
 use crate::identify::{Books, Fact, Identified, Spoken};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -19,7 +21,8 @@ use crate::time::Timestamp;
 /// Identifies the flows of one shard.
 pub struct Identifier<'b> {
     books: &'b Books,
-    flows: Vec<Option<Box<Live>>>,
+    flows: Vec<Option<Box<Place>>>,
+    shelf: Shelf,
     closed: Vec<Box<Identified>>,
     /// What a reader says of a piece, until it is kept.
     said: Vec<Fact>,
@@ -33,10 +36,11 @@ pub struct Identifier<'b> {
 
 impl<'b> Identifier<'b> {
     /// An identifier that writes what it learns about others into `books`.
-    pub const fn new(books: &'b Books) -> Self {
+    pub fn new(books: &'b Books) -> Self {
         Self {
             books,
             flows: Vec::new(),
+            shelf: Shelf::default(),
             closed: Vec::new(),
             said: Vec::new(),
             neighbours: Vec::new(),
@@ -95,7 +99,7 @@ impl Observer for Identifier<'_> {
     #[inline(always)]
     fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want {
         let Some(place) = self.flows.get_mut(slot.0 as usize) else { return Want::Nothing };
-        let live = place.get_or_insert_default();
+        let live = place.get_or_insert_default().awake(&self.shelf);
         let mut desk = Desk { books: self.books, said: &mut self.said, dropped: &mut self.facts_dropped, details: self.details };
         let want = live.take(parties, data, &mut desk);
         // What it held before is given back first: the budget counts what is there now.
@@ -110,7 +114,7 @@ impl Observer for Identifier<'_> {
     }
 
     fn closed(&mut self, slot: Slot, flow: Flow) {
-        let live = self.flows.get_mut(slot.0 as usize).and_then(Option::take);
+        let live = self.flows.get_mut(slot.0 as usize).and_then(Option::take).map(|place| place.into_live(&self.shelf));
         self.budget += live.as_ref().map_or(0, |live| live.held as usize);
         // A flow is large: it is put where it stays before anything is said of it.
         let mut identified = Box::new(Identified::unknown(flow));
@@ -119,6 +123,12 @@ impl Observer for Identifier<'_> {
             live.conclude(&mut identified, &mut desk);
         }
         self.closed.push(identified);
+    }
+
+    fn rested(&mut self, slot: Slot) {
+        if let Some(Some(place)) = self.flows.get_mut(slot.0 as usize) {
+            place.rest(&mut self.shelf);
+        }
     }
 
     fn neighbour(&mut self, neighbour: &Neighbour) {
@@ -141,10 +151,10 @@ pub(super) struct Desk<'a> {
 
 /// A flow that sent payload. Its table never swaps the ends of a live flow; content may, at the end.
 #[derive(Default)]
-struct Live {
+struct Live<S = Box<Spoken>> {
     stage: Stage,
     /// What it showed so far, which goes on to the judge. Behind the facts that are kept of any flow lies the latest answer that found no room among them.
-    spoken: Box<Spoken>,
+    spoken: S,
     /// Where the present protocol begins in each side's stream.
     base: [u32; 2],
     /// How far the present protocol's reader has come in each side's stream.
@@ -167,6 +177,8 @@ enum Stage {
     Unknown(Box<Gathered>),
     /// Recognised; the reader reads on.
     Read(Box<dyn Reader>),
+    /// The same, while nothing is heard of the flow: the reader is made anew.
+    Waits(Waiting),
     /// Enough is known, or nobody will know more.
     Done,
 }
@@ -174,10 +186,23 @@ enum Stage {
 impl Stage {
     fn held(&self) -> usize {
         match self {
-            Self::Fresh | Self::Done => 0,
+            Self::Fresh | Self::Done | Self::Waits(_) => 0,
             Self::Unknown(gathered) => gathered.held(),
             Self::Read(reader) => reader.held(),
         }
+    }
+
+    /// While nothing is heard of the flow: a reader that needs little to be made anew is let go.
+    fn at_rest(self) -> Self {
+        match self {
+            Self::Read(reader) => reader.waiting().map_or(Self::Read(reader), Self::Waits),
+            other => other,
+        }
+    }
+
+    /// With a reader again, if there was one.
+    fn awake(self) -> Self {
+        if let Self::Waits(waiting) = self { Self::Read(waiting.reader()) } else { self }
     }
 }
 
@@ -231,7 +256,7 @@ impl Live {
                 },
             };
             match &mut self.stage {
-                Stage::Done => return,
+                Stage::Done | Stage::Waits(_) => return,
                 Stage::Fresh => return self.begin(piece, setting, desk),
                 Stage::Unknown(gathered) => {
                     let found = gathered.add(piece, setting);

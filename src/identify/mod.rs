@@ -9,6 +9,7 @@ mod evidence;
 mod gather;
 mod ledger;
 mod names;
+mod packing;
 mod promise;
 pub mod protocol;
 mod turn;
@@ -46,7 +47,7 @@ pub struct Identified {
 }
 
 /// What the bytes of a flow showed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Spoken {
     /// Protocols, outermost first; empty where nothing was recognised.
     pub protocol: SmallVec<[&'static str; 1]>,

@@ -35,6 +35,11 @@ fn flow(transport: Transport, direction: Direction) -> Flow {
 
 /// Runs a dialogue of one flow; the frames count from 1.
 fn run(flow: &Flow, midstream: bool, dialogue: &[(Side, &[u8])]) -> (Box<Identified>, Vec<Want>, Books) {
+    run_with(flow, midstream, dialogue, false)
+}
+
+/// The same, the flow being packed after each piece where it `rests`, and looked at.
+fn run_with(flow: &Flow, midstream: bool, dialogue: &[(Side, &[u8])], rests: bool) -> (Box<Identified>, Vec<Want>, Books) {
     let books = Books::default();
     let (mut identifier, mut offsets, mut wants) = (Identifier::new(&books), [0u64; 2], Vec::new());
     identifier.opened(Slot(3));
@@ -43,6 +48,11 @@ fn run(flow: &Flow, midstream: bool, dialogue: &[(Side, &[u8])]) -> (Box<Identif
         offsets[*from as usize] += if flow.transport == Transport::TCP { bytes.len() as u64 } else { 1 };
         let (time, frame) = (Timestamp::from_parts(number as i64, 0), FrameId::new(0, number));
         wants.push(identifier.data(Slot(3), &flow.parties(), Data { from: *from, bytes, offset, missing: 0, midstream, time, frame, ttl: 64 }));
+        let (seen, recognised) = (format!("{:?}", identifier.glance(Slot(3), flow.clone())), identifier.is_recognised(Slot(3)));
+        if rests {
+            identifier.rested(Slot(3));
+            assert_eq!((format!("{:?}", identifier.glance(Slot(3), flow.clone())), identifier.is_recognised(Slot(3))), (seen, recognised));
+        }
     }
     identifier.closed(Slot(3), flow.clone());
     let identified = identifier.ended().remove(0);
@@ -52,6 +62,73 @@ fn run(flow: &Flow, midstream: bool, dialogue: &[(Side, &[u8])]) -> (Box<Identif
 fn hello() -> Vec<u8> {
     let body = [&[3, 3][..], &[7; 32], &[0, 0, 2, 0xc0, 0x2f, 1, 0]].concat();
     [&[22, 3, 1, 0, body.len() as u8 + 4, 1, 0, 0, body.len() as u8][..], &body].concat()
+}
+
+#[test]
+fn a_flow_that_rests_between_any_two_pieces_is_told_like_one_that_does_not() {
+    let (client, server) = (Side::Client, Side::Server);
+    let hello = hello();
+    let dialogues: [&[(Side, &[u8])]; 7] = [
+        &[
+            (client, b"GET /a HTTP/1.1\r\nHost: device.example\r\nUser-Agent: x/1\r\n\r\n"),
+            (server, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: y\r\n\r\nhe"),
+            (server, b"llo"),
+            (client, b"HEAD /b HTTP/1.1\r\nHost: device.example\r\n\r\n"),
+            (server, b"HTTP/1.1 302 Found\r\nContent-Length: 9\r\nLocation: http://other.example/\r\n\r\n"),
+            (client, b"GET /c HTTP/1.1\r\n\r\nGET /d HTTP/1.1\r\n\r\n"),
+            (server, b"HTTP/1.1 404 Not Found\r\nX-Squid-Error: ERR_X 0\r\nContent-Length: 0\r\n\r\n"),
+        ],
+        &[
+            (client, b"GET /"),
+            (client, b" HTTP/1.1\r\nHost: a"),
+            (client, b".example\r\n\r\n"),
+            (server, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab"),
+            (server, b"c\r\n0\r\n\r\n"),
+        ],
+        &[(client, CONNECT), (server, CONNECTED), (client, &hello), (server, &[21, 3, 3, 0, 2, 2, 40])],
+        &[
+            (server, b"220 mail.example ESMTP\r\n"),
+            (client, b"EHLO a.example\r\n"),
+            (server, b"250 mail.example\r\n"),
+            (client, b"AUTH LOGIN\r\n"),
+            (server, b"535 no\r\n"),
+        ],
+        &[(client, b"nobody knows"), (server, b"this one"), (client, b"or this"), (client, b"either")],
+        &[(server, b"SSH-2.0-x\r\n"), (client, b"SSH-2.0-y\r\n")],
+        &[
+            (client, b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"),
+            (server, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"),
+            (client, &[0x81, 0x80, 0, 0, 0, 0]),
+        ],
+    ];
+    for dialogue in dialogues {
+        for midstream in [false, true] {
+            let told = |rests| {
+                let (identified, wants, _) = run_with(&flow(Transport::TCP, Direction::Certain), midstream, dialogue, rests);
+                format!("{identified:#?} {wants:?}")
+            };
+            assert_eq!(told(true), told(false));
+        }
+    }
+}
+
+#[test]
+fn what_flows_showed_alike_is_kept_once() {
+    let books = Books::default();
+    let mut identifier = Identifier::new(&books);
+    let parties = flow(Transport::TCP, Direction::Certain).parties();
+    let asks = |path: u32| format!("GET /{path} HTTP/1.1\r\nHost: device.example\r\n\r\n");
+    for (number, path) in [1, 1, 1, 2].into_iter().enumerate() {
+        let (slot, bytes) = (Slot(number as u32), asks(path));
+        identifier.opened(slot);
+        let (time, frame) = (Timestamp::from_parts(number as i64, 0), FrameId::new(0, number as u64 + 1));
+        identifier.data(slot, &parties, Data { from: Side::Client, bytes: bytes.as_bytes(), offset: 0, missing: 0, midstream: false, time, frame, ttl: 64 });
+        identifier.rested(slot);
+    }
+    let kinds: std::collections::BTreeSet<_> = identifier.flows.iter().flatten().filter_map(|place| place.shown()).map(<[u8]>::as_ptr).collect();
+    assert_eq!(kinds.len(), 2);
+    let frames: Vec<_> = (0..4).map(|slot| identifier.glance(Slot(slot), flow(Transport::TCP, Direction::Certain)).matches[0].frame.number()).collect();
+    assert_eq!(frames, [1, 2, 3, 4]);
 }
 
 const CONNECT: &[u8] = b"CONNECT broker.example:8883 HTTP/1.1\r\n\r\n";
@@ -67,7 +144,7 @@ fn what_a_reader_held_back_is_said_at_the_end_of_its_flow() {
 
 #[test]
 fn what_is_known_of_a_live_flow_fits_a_block_that_allocators_have() {
-    assert!(size_of::<Live>() <= 240, "{} bytes", size_of::<Live>());
+    assert!(size_of::<Live>() <= 72 && size_of::<Place>() <= 80, "{} and {} bytes", size_of::<Live>(), size_of::<Place>());
 }
 
 #[test]

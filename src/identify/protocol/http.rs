@@ -6,11 +6,11 @@ use smallvec::SmallVec;
 
 use crate::identify::wire::{Held, begins, host_name, host_of_url, printable, shown};
 
-use super::http_body::{Body, BodyKind, Messages};
+use super::http_body::{Asked, Body, BodyKind, Messages};
 use super::http_opening::{Look, is_document, is_status, later, line_len, look, method_and_path};
 use super::upnp;
 use super::websocket::WebSocket;
-use super::{Appetite, Evidence, Fact, Hit, NameSource, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
+use super::{Appetite, Evidence, Fact, Hit, NameSource, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport, Waiting};
 use crate::identify::AnswerKind;
 use crate::limit;
 
@@ -71,20 +71,17 @@ struct HttpReader {
     socket: Option<Box<WebSocket>>,
 }
 
-/// A request that waits for its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Asked {
-    /// The answer has no body.
-    head: bool,
-    connect: bool,
-    upgrade: bool,
-    /// Where the request ended in its stream.
-    end: u64,
-}
-
 impl Reader for HttpReader {
     fn held(&self) -> usize {
         self.socket.as_ref().map_or(0, |socket| socket.held()) + self.sides.iter().map(Messages::held).sum::<usize>()
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        let Self { sides: [client, server], asked, own_told, messages, reversed, socket } = self;
+        let is_between = socket.is_none() && client.is_between() && server.is_between();
+        let marks = [*own_told, *reversed, client.lost, server.lost].iter().rev().fold(0, |marks, mark| marks << 1 | u64::from(*mark));
+        let known = Asked::packed(asked).filter(|_| is_between)? | u64::from(*messages) << 16 | marks;
+        Some(Waiting { again: |known| Box::new(Self::again(known)), known })
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -124,6 +121,13 @@ impl Reader for HttpReader {
 }
 
 impl HttpReader {
+    /// The reader that knew this between messages.
+    fn again(known: u64) -> Self {
+        let [own_told, reversed, client_lost, server_lost] = [0, 1, 2, 3].map(|bit| known >> bit & 1 == 1);
+        let sides = [client_lost, server_lost].map(|lost| Messages { lost, ..Messages::default() });
+        Self { sides, asked: Asked::taken_out(known).into_iter().collect(), own_told, messages: (known >> 16) as u16, reversed, socket: None }
+    }
+
     /// Reads a head that is now whole; says how many bytes belong to it.
     fn head(&mut self, piece: &Piece<'_>, rest: &[u8], said: &mut Said<'_>) -> (usize, Appetite) {
         let side = &mut self.sides[piece.from as usize];

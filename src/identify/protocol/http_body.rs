@@ -3,6 +3,36 @@
 use crate::identify::wire::{Held, hold};
 use crate::limit;
 
+/// A request that waits for its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// The answer has no body.
+    pub(super) head: bool,
+    pub(super) connect: bool,
+    pub(super) upgrade: bool,
+    /// Where the request ended in its stream.
+    pub(super) end: u64,
+}
+
+impl Asked {
+    /// At most one of them in bits 8 to 11 and 32 to 63 of a number; none where there are more, or it ended far from the stream's beginning.
+    pub(super) fn packed(asked: &[Self]) -> Option<u64> {
+        match *asked {
+            [] => Some(0),
+            [Self { head, connect, upgrade, end }] if end <= u32::MAX.into() => {
+                Some(end << 32 | [true, head, connect, upgrade].iter().rev().fold(0, |marks, mark| marks << 1 | u64::from(*mark)) << 8)
+            }
+            _ => None,
+        }
+    }
+
+    /// The one that was packed, if there was one.
+    pub(super) fn taken_out(number: u64) -> Option<Self> {
+        let [is_there, head, connect, upgrade] = [8, 9, 10, 11].map(|bit| number >> bit & 1 == 1);
+        is_there.then_some(Self { head, connect, upgrade, end: number >> 32 })
+    }
+}
+
 /// One side's messages.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
@@ -41,6 +71,11 @@ impl Messages {
     /// Bytes kept of a head or a body that is not whole yet.
     pub(super) fn held(&self) -> usize {
         self.head.capacity() + self.kept.as_ref().map_or(0, |kept| kept.1.capacity())
+    }
+
+    /// Whether nothing of a message is still to come.
+    pub(super) fn is_between(&self) -> bool {
+        self.head.is_empty() && self.body == Body::None && self.kept.is_none()
     }
 
     pub(super) fn miss(&mut self, missing: u64) {

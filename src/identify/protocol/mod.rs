@@ -265,8 +265,29 @@ pub trait Reader: Send {
         0
     }
 
+    /// All that is known between messages, as far as that is little: enough to go on with a reader that is [made anew](Waiting::reader). None where there is more to know.
+    fn waiting(&self) -> Option<Waiting> {
+        None
+    }
+
     /// What was held back and may be said where the flow is over. Asked of live flows, too: it changes nothing.
     fn finish(&self, _said: &mut Said<'_>) {}
+}
+
+/// What a reader knows between messages.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting {
+    /// Makes it anew of what it knew.
+    pub again: fn(u64) -> Box<dyn Reader>,
+    /// What it knew.
+    pub known: u64,
+}
+
+impl Waiting {
+    /// The reader, as it was.
+    pub fn reader(&self) -> Box<dyn Reader> {
+        (self.again)(self.known)
+    }
 }
 
 /// Bytes handed to a reader.
