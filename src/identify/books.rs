@@ -2,6 +2,7 @@
 //! not depend on which shard was ahead.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -69,14 +70,14 @@ impl Books {
                 if addresses.is_empty() {
                     return;
                 }
-                let mut names = name.to_string();
-                for alias in aliases {
-                    names.push('\n');
-                    names.push_str(alias);
-                }
+                // Most have no other.
+                let names: Arc<str> = match aliases.as_slice() {
+                    [] => (&**name).into(),
+                    aliases => std::iter::once(name).chain(aliases).map(|name| &**name).collect::<Vec<_>>().join("\n").into(),
+                };
                 // A group hears the answers of multicast DNS and LLMNR: nobody in particular asked.
                 let asked = (*source == NameSource::Dns && !is_group(ends.server.ip)).then_some(ends.client.ip);
-                self.names.heard(&addresses, names.into(), *source, asked, *ttl, stamp);
+                self.names.heard(&addresses, names, *source, asked, *ttl, stamp);
             }
             Fact::Name { of, name, source } => {
                 let (host, peer) = if *of == Side::Client { (ends.client.ip, ends.server.ip) } else { (ends.server.ip, ends.client.ip) };

@@ -116,8 +116,8 @@ impl Observer for Identifier<'_> {
     fn closed(&mut self, slot: Slot, flow: Flow) {
         let live = self.flows.get_mut(slot.0 as usize).and_then(Option::take).map(|place| place.into_live(&self.shelf));
         self.budget += live.as_ref().map_or(0, |live| live.held as usize);
-        // A flow is large: it is put where it stays before anything is said of it.
-        let mut identified = Box::new(Identified::unknown(flow));
+        // A flow is large: it is put where it stays before anything is said of it, and moved once.
+        let mut identified = Box::write(Box::new_uninit(), Identified { flow, spoken: None, announced: None });
         if let Some(live) = live {
             let mut desk = Desk { books: self.books, said: &mut self.said, dropped: &mut self.facts_dropped, details: self.details };
             live.conclude(&mut identified, &mut desk);
@@ -215,9 +215,17 @@ impl Live {
         }
         self.pieces = self.pieces.saturating_add(1);
         self.keep_opening(from, bytes, offset);
-        if !matches!(self.stage, Stage::Done) {
-            let setting = self.setting(parties);
-            self.feed(&Piece { from, bytes, offset, missing, time, frame, ends: parties, transport: parties.transport }, &setting, desk);
+        let whole = || Piece { from, bytes, offset, missing, time, frame, ends: parties, transport: parties.transport };
+        match self.stage {
+            Stage::Done => {}
+            // Most pieces are the flow's first protocol's, and change nothing.
+            Stage::Read(_) if self.base == [0, 0] => {
+                self.read(whole(), desk);
+                if matches!(self.stage, Stage::Fresh) {
+                    self.feed(&whole(), &self.setting(parties), desk);
+                }
+            }
+            _ => self.feed(&whole(), &self.setting(parties), desk),
         }
         let silent = self.spoken.opening.iter().any(|opening| opening.is_empty()) && usize::from(self.pieces) < limit::PIECES_TRIED;
         if !matches!(self.stage, Stage::Done) || silent {
@@ -267,21 +275,29 @@ impl Live {
                     }
                     return;
                 }
-                Stage::Read(reader) => {
-                    let missing = if piece.transport == Transport::TCP { miss(&mut self.read_to[piece.from as usize], piece) } else { piece.missing };
-                    let (at, said) = ((piece.time, piece.frame), &mut *desk.said);
-                    let appetite =
-                        reader.read(Piece { missing, ..*piece }, &mut Said { facts: said, evidence: &mut self.spoken.evidence, wants_details: desk.details });
-                    // Most pieces say nothing.
-                    if !desk.said.is_empty() {
-                        self.keep_facts(desk, setting.ends, at);
-                    }
-                    self.follow(appetite);
-                }
+                Stage::Read(_) => self.read(*piece, desk),
             }
             if !matches!(self.stage, Stage::Fresh) {
                 return;
             }
+        }
+    }
+
+    /// Gives a piece, whose offset counts from where the present protocol begins, to its reader.
+    #[inline(always)]
+    fn read(&mut self, mut piece: Piece<'_>, desk: &mut Desk<'_>) {
+        let Stage::Read(reader) = &mut self.stage else { return };
+        if piece.transport == Transport::TCP {
+            piece.missing = miss(&mut self.read_to[piece.from as usize], &piece);
+        }
+        let (at, ends) = ((piece.time, piece.frame), piece.ends);
+        let appetite = reader.read(piece, &mut Said { facts: desk.said, evidence: &mut self.spoken.evidence, wants_details: desk.details });
+        // Most pieces say nothing.
+        if !desk.said.is_empty() {
+            self.keep_facts(desk, ends, at);
+        }
+        if appetite != Appetite::Hungry {
+            self.follow(appetite);
         }
     }
 
@@ -297,13 +313,16 @@ impl Live {
 
     /// Most flows are told by their first piece: then nothing need be kept.
     fn begin(&mut self, piece: &Piece<'_>, setting: &Setting<'_>, desk: &mut Desk<'_>) {
-        let (found, refused) = Gathered::ask_first(piece, setting);
-        match found {
-            Some(found) => {
+        match Gathered::ask_first(piece, setting) {
+            Ok(found) => {
                 self.stage = Stage::Read(self.enter(found, piece.frame));
-                self.feed(&self.of_flow(piece), setting, desk);
+                let whole = self.of_flow(piece);
+                self.read(*piece, desk);
+                if matches!(self.stage, Stage::Fresh) {
+                    self.feed(&whole, setting, desk);
+                }
             }
-            None => self.settle(Box::new(Gathered::begin(piece, refused)), None, Some(piece), setting, desk),
+            Err(asked) => self.settle(Box::new(Gathered::begin(piece, setting, asked)), None, Some(piece), setting, desk),
         }
     }
 

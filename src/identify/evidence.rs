@@ -29,14 +29,19 @@ static ASKED: LazyLock<Vec<&'static dyn Protocol>> = LazyLock::new(|| {
 pub(super) struct Refused(u128);
 
 impl Refused {
-    /// Those that have not refused, in order.
-    fn others(self) -> impl Iterator<Item = usize> {
-        let mut left = !self.0;
+    /// Those that have not refused, in order, each with its place.
+    fn others(self) -> impl Iterator<Item = (usize, &'static dyn Protocol)> {
+        let (asked, mut left) = (&**ASKED, !self.0);
         std::iter::from_fn(move || {
             let index = left.trailing_zeros() as usize;
             left &= left.wrapping_sub(1);
-            (index < PROTOCOLS.len()).then_some(index)
+            asked.get(index).map(|protocol| (index, *protocol))
         })
+    }
+
+    /// Refusals for all that no end of a stream tells: whoever of them would be told has been.
+    pub(super) fn but_late(self) -> Self {
+        Self(self.0 | *NEVER_LATE)
     }
 
     /// Refusals of a stream for its first bytes: a refusal is for good however the stream goes on, and nobody is as quick to refuse as the one who was asked about
@@ -84,6 +89,11 @@ impl Refused {
         hidden.find(|(_, protocol)| would(**protocol)).map(|(_, protocol)| protocol.name())
     }
 
+    /// Those that have not refused in `other`.
+    pub(super) fn beyond(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     fn add(&mut self, index: usize) {
         self.0 |= 1 << index;
     }
@@ -97,16 +107,22 @@ impl Refused {
 /// Asks the protocols that have not refused yet. Of several that match, the one with the strongest evidence, then with the strongest kind of
 /// probe, then the first by name.
 pub(super) fn recognise(opening: &Opening<'_>, refused: &mut Refused) -> Option<Recognised> {
+    ask(opening, refused, &mut [u32::MAX; 2])
+}
+
+/// The same. Where it is nobody's yet `due` becomes the numbers of bytes of client and server, one of which a stream must have before anybody can say more.
+pub(super) fn ask(opening: &Opening<'_>, refused: &mut Refused, due: &mut [u32; 2]) -> Option<Recognised> {
     let mut best: Option<Recognised> = None;
+    *due = [u32::MAX; 2];
     refused.add_strangers(opening.transport);
     let asked = if opening.transport == Transport::TCP { *refused } else { Refused(GATES.closed(opening, refused.0)) };
-    debug_assert_eq!(Refused(asked.0 & !refused.0).hides(opening), None, "a gate is too narrow");
+    debug_assert_eq!(asked.beyond(*refused).hides(opening), None, "a gate is too narrow");
     let best_there_is = if opening.client.is_empty() || opening.server.is_empty() { Evidence::OneOpening } else { Evidence::BothOpenings };
-    for index in asked.others() {
-        let protocol = ASKED[index];
+    for (index, protocol) in asked.others() {
         match protocol.probe(opening) {
             Probe::NotForUs => refused.add(index),
-            Probe::NeedMore => {}
+            Probe::NeedMore => *due = [0; 2],
+            Probe::NotBefore([client, server]) => *due = [due[0].min(client), due[1].min(server)],
             Probe::Found { evidence, hit, client } => {
                 debug_assert!(evidence <= best_there_is, "{} sees more than there is", protocol.name());
                 if best.as_ref().is_none_or(|known| known.evidence < evidence) {
@@ -188,9 +204,12 @@ impl Gates {
     /// Protocols whose gate is closed to one side's datagram, beside those that are closed anyway.
     fn closed_to(&self, bytes: &[u8], opening: &Opening<'_>, closed: u128) -> u128 {
         let Some(first) = bytes.first() else { return u128::MAX };
-        let other = |place: usize| bytes.get(place).is_none_or(|byte| *byte != 0);
-        let lacks_zero = self.zeros.iter().filter(|(place, _)| other(*place)).fold(0, |closed, (_, bits)| closed | bits);
-        let mut closed = closed | self.bytes[usize::from(*first)] | lacks_zero;
+        let mut closed = closed | self.bytes[usize::from(*first)];
+        for (place, bits) in &self.zeros {
+            if closed & bits != *bits && bytes.get(*place) != Some(&0) {
+                closed |= bits;
+            }
+        }
         let mut left = self.looks[usize::from(*first)];
         while let Some((bit, passes, ports)) = self.passes.get(left.trailing_zeros() as usize) {
             left &= left.wrapping_sub(1);
@@ -201,6 +220,12 @@ impl Gates {
         closed
     }
 }
+
+/// Who is [not told late](Protocol::is_told_late).
+static NEVER_LATE: LazyLock<u128> = LazyLock::new(|| {
+    let never = ASKED.iter().enumerate().filter(|(_, protocol)| !protocol.is_told_late());
+    never.fold(0, |bits, (index, _)| bits | 1 << index)
+});
 
 /// The first four bytes of a piece, where there are so many, with a number for them, who sent them and whether the start was seen.
 fn key_of<'a>(piece: &Piece<'a>, midstream: bool) -> Option<(&'a [u8], u64)> {

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::capture::FrameId;
 use crate::flow::Parties;
-use crate::identify::evidence::{Recognised, Refused, recognise};
+use crate::identify::evidence::{Recognised, Refused, ask, recognise};
 use crate::identify::protocol::{Head, Opening, Piece};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -26,12 +26,21 @@ pub(super) struct Gathered {
     bytes: [Vec<u8>; 2],
     /// Most unknown flows send one or two pieces.
     pieces: SmallVec<[Kept; 1]>,
+    /// Of datagrams, and of streams whose start was not seen.
     heads: SmallVec<[Head; 1]>,
-    refused: Refused,
+    asked: Asked,
     /// A gap: what follows on that side is not its beginning.
     torn: [bool; 2],
     /// Pieces that found no room.
     passed: usize,
+}
+
+/// What the protocols said of a stream.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked {
+    refused: Refused,
+    /// Bytes of client and server, one of which it must have before it is worth asking again.
+    due: [u16; 2],
 }
 
 /// A piece that was kept.
@@ -56,42 +65,51 @@ impl Kept {
 
 impl Gathered {
     /// Asks the protocols about a flow's first piece, without keeping it.
-    pub(super) fn ask_first(piece: &Piece<'_>, setting: &Setting<'_>) -> (Option<Recognised>, Refused) {
+    pub(super) fn ask_first(piece: &Piece<'_>, setting: &Setting<'_>) -> Result<Recognised, Asked> {
         let (Setting { transport, midstream, .. }, ends) = (*setting, setting.ends.both());
         let (mut sides, mut cut): ([&[u8]; 2], [u32; 2]) = Default::default();
         sides[piece.from as usize] = piece.bytes;
         cut[piece.from as usize] = lacking(piece);
-        let ([client, server], latest, heads) = (sides, (piece.from, piece.bytes), &[head(piece)]);
+        let newest = (transport != Transport::TCP || midstream).then(|| head(piece));
+        let ([client, server], latest, heads) = (sides, (piece.from, piece.bytes), newest.as_slice());
         let opening = Opening { transport, client, server, ends, anywhere: false, first: piece.from, midstream, complete: false, latest, cut, heads };
         if transport != Transport::TCP {
-            return (recognise(&opening, &mut Refused::default()), Refused::default());
+            return recognise(&opening, &mut Refused::default()).ok_or_else(Asked::default);
         }
-        let mut refused = Refused::by_beginning(piece, midstream);
+        let (mut refused, mut due) = (Refused::by_beginning(piece, midstream), [0; 2]);
         debug_assert_eq!(refused.hides(&opening), None, "a stream is refused for its first bytes by a protocol that it is");
-        let found = recognise(&opening, &mut refused);
+        let found = ask(&opening, &mut refused, &mut due);
         if found.is_some() {
             Refused::remember_beginning(piece, midstream);
         }
-        (found, refused)
+        found.ok_or(Asked { refused, due: due.map(in_opening) })
     }
 
     /// Begins with a piece that the protocols were [asked](Self::ask_first) about.
-    pub(super) fn begin(piece: &Piece<'_>, refused: Refused) -> Self {
-        let mut gathered = Self { refused, ..Self::default() };
-        gathered.heads.push(head(piece));
-        gathered.keep(piece, piece.transport != Transport::TCP);
+    pub(super) fn begin(piece: &Piece<'_>, setting: &Setting<'_>, asked: Asked) -> Self {
+        let (mut gathered, datagrams) = (Self { asked, ..Self::default() }, piece.transport != Transport::TCP);
+        if datagrams || setting.midstream {
+            gathered.heads.push(head(piece));
+        }
+        gathered.keep(piece, datagrams);
         gathered
     }
 
     /// Adds a piece and asks the protocols.
     pub(super) fn add(&mut self, piece: &Piece<'_>, setting: &Setting<'_>) -> Option<Recognised> {
         let datagrams = piece.transport != Transport::TCP;
-        if self.heads.len() < limit::PIECES_TRIED {
+        if (datagrams || setting.midstream) && self.heads.len() < limit::PIECES_TRIED {
             make_room(&mut self.heads);
             self.heads.push(head(piece));
         }
         self.keep(piece, datagrams);
-        if datagrams { self.ask_by_datagram(piece, setting) } else { self.ask(setting, false) }
+        if datagrams {
+            return self.ask_by_datagram(piece, setting);
+        }
+        // Who writes byte by byte is not asked about at every byte.
+        let is_due = self.bytes.iter().zip(self.asked.due).any(|(bytes, due)| bytes.len() >= usize::from(due));
+        debug_assert!(is_due || self.clone().ask(setting, false).is_none(), "told before it was due");
+        if is_due { self.ask(setting, false) } else { None }
     }
 
     /// Asks the protocols for the last time.
@@ -108,7 +126,7 @@ impl Gathered {
     /// Whether nothing to come could change the answer.
     pub(super) fn is_hopeless(&self, transport: Transport) -> bool {
         let tried = self.pieces.len() + self.passed >= limit::PIECES_TRIED;
-        tried || transport == Transport::TCP && (self.refused.is_everyone() || self.room() == 0 || self.torn == [true, true])
+        tried || transport == Transport::TCP && (self.asked.refused.is_everyone() || self.room() == 0 || self.torn == [true, true])
     }
 
     /// The frame that holds that byte of that side.
@@ -162,16 +180,20 @@ impl Gathered {
     }
 
     fn ask(&mut self, setting: &Setting<'_>, complete: bool) -> Option<Recognised> {
-        let mut refused = self.refused;
         let (Setting { transport, midstream, .. }, ends) = (*setting, setting.ends.both());
-        let whole = |side| if transport == Transport::TCP { (self.bytes[side as usize].as_slice(), 0) } else { self.datagram(side, false) };
+        let is_stream = transport == Transport::TCP;
+        let Asked { refused: before, .. } = self.asked;
+        let mut refused = if complete && is_stream && !midstream { before.but_late() } else { before };
+        let whole = |side| if is_stream { (self.bytes[side as usize].as_slice(), 0) } else { self.datagram(side, false) };
         let ((client, cut_client), (server, cut_server)) = (whole(Side::Client), whole(Side::Server));
         let latest = self.pieces.last().map_or((Side::Client, client), |kept| (kept.from, self.datagram(kept.from, true).0));
         let first = self.pieces.first().map_or(Side::Client, |kept| kept.from);
         let (cut, heads) = ([cut_client, cut_server], self.heads.as_slice());
         let opening = Opening { transport, client, server, ends, anywhere: false, first, midstream, complete, latest, cut, heads };
-        let found = recognise(&opening, &mut refused);
-        self.refused = refused;
+        debug_assert_eq!(refused.beyond(before).hides(&opening), None, "told late after all");
+        let mut due = [0; 2];
+        let found = ask(&opening, &mut refused, &mut due);
+        self.asked = Asked { refused, due: due.map(in_opening) };
         found
     }
 
@@ -216,6 +238,11 @@ fn make_room<T, const N: usize>(list: &mut SmallVec<[T; N]>) {
 
 /// Bytes for which there is room ahead where a side sends many small pieces.
 const AHEAD: usize = 64;
+
+/// A number of bytes, which matters as far as an opening is kept.
+fn in_opening(bytes: u32) -> u16 {
+    u16::try_from(bytes).unwrap_or(u16::MAX)
+}
 
 /// Bytes that the snap length cut off a datagram.
 fn lacking(piece: &Piece<'_>) -> u32 {

@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
 use crate::identify::ledger::{Ledger, Place, Room, Stamp};
-use crate::identify::wire::host_name;
+use crate::identify::wire::host_name_of;
 use crate::identify::{Heard, NameSource};
 use crate::limit;
 use crate::time::Timestamp;
@@ -54,7 +54,7 @@ impl Names {
 
     /// Enters a name that the capture file records, at most those of [`limit::HOSTS_RECORDED`] hosts. To be told by one shard alone.
     pub(super) fn recorded(&self, address: IpAddr, name: &str) {
-        let Some(name) = host_name(name.as_bytes()) else { return };
+        let Some(name) = host_name_of(name) else { return };
         let recorded = self.recorded.get_or_init(DashMap::default);
         if recorded.len() >= limit::HOSTS_RECORDED && !recorded.contains_key(&address) {
             self.refused.fetch_add(1, Ordering::Relaxed);

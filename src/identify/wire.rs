@@ -110,8 +110,7 @@ pub fn printable(bytes: &[u8]) -> Box<str> {
 /// The same text, for whoever makes a longer one of it: lent where it needs no change.
 pub fn shown(bytes: &[u8]) -> Cow<'_, str> {
     let cut = bytes.get(..limit::TEXT_KEPT).unwrap_or(bytes);
-    // Nearly all of it is plain ASCII; looked at without a branch a byte.
-    if cut.iter().fold(true, |plain, byte| plain & matches!(byte, 0x20..0x7f))
+    if is_plain(cut)
         && let Ok(text) = std::str::from_utf8(cut)
     {
         return Cow::Borrowed(text.trim_ascii());
@@ -121,6 +120,22 @@ pub fn shown(bytes: &[u8]) -> Cow<'_, str> {
         all if all.len() == text.len() => Cow::Owned(text),
         trimmed => Cow::Owned(trimmed.to_owned()),
     }
+}
+
+/// [`printable`] of what is text already.
+pub fn printable_text(text: &str) -> Box<str> {
+    shown_text(text).into()
+}
+
+/// [`shown`] of what is text already.
+pub fn shown_text(text: &str) -> Cow<'_, str> {
+    let cut = text.get(..limit::TEXT_KEPT).unwrap_or(text);
+    if cut.len() <= limit::TEXT_KEPT && is_plain(cut.as_bytes()) { Cow::Borrowed(cut.trim_ascii()) } else { shown(text.as_bytes()) }
+}
+
+/// Nearly all text is plain ASCII; looked at without a branch a byte.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |plain, byte| plain & matches!(byte, 0x20..0x7f))
 }
 
 /// Whether a character commands a terminal or rearranges what stands around it instead of being seen: controls, line and paragraph separators,
@@ -224,32 +239,35 @@ pub fn hold(held: &mut Held, bytes: &[u8], most: usize) -> usize {
 
 /// A host name from the wire as the name book wants it: lower case, no trailing dot; none where the bytes are no name.
 pub fn host_name(bytes: &[u8]) -> Option<Box<str>> {
-    let without = |bytes: &[u8], end: u8| bytes.iter().rposition(|byte| *byte != end).map_or(0, |last| last + 1);
-    let bytes = bytes.get(..without(bytes, 0))?;
-    let bytes = bytes.get(..without(bytes, b'.'))?;
-    if bytes.is_empty() || bytes.len() > 253 {
-        return None;
-    }
-    let lower: Vec<u8> = bytes.iter().map(|byte| IN_HOST_NAMES[usize::from(*byte)]).collect();
-    if !lower.contains(&0) {
-        return String::from_utf8(lower).ok().map(String::into_boxed_str);
-    }
-    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.is_ascii())?;
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    text.chars().all(allowed).then(|| text.to_lowercase().into())
+    std::str::from_utf8(host_part(bytes)?).ok().and_then(host_name_of)
 }
 
-/// How a byte of a host name is written: lower case; zero where none has it.
-const IN_HOST_NAMES: [u8; 256] = {
-    let mut written = [0; 256];
+/// The same of what is text already.
+pub fn host_name_of(text: &str) -> Option<Box<str>> {
+    let text = text.get(..host_part(text.as_bytes())?.len())?;
+    if text.bytes().all(|byte| IN_HOST_NAMES[usize::from(byte)]) {
+        return Some(text.to_ascii_lowercase().into());
+    }
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (!text.is_ascii() && text.chars().all(allowed)).then(|| text.to_lowercase().into())
+}
+
+/// The bytes without the zeros and dots behind them, where they may be a name.
+fn host_part(bytes: &[u8]) -> Option<&[u8]> {
+    let without = |bytes: &[u8], end: u8| bytes.iter().rposition(|byte| *byte != end).map_or(0, |last| last + 1);
+    let bytes = bytes.get(..without(bytes, 0))?;
+    bytes.get(..without(bytes, b'.')).filter(|bytes| (1..=253).contains(&bytes.len()))
+}
+
+/// Whether a byte stands in host names.
+const IN_HOST_NAMES: [bool; 256] = {
+    let mut stands = [false; 256];
     let mut byte = 0_u8;
     while byte < 0x80 {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
-            written[byte as usize] = byte.to_ascii_lowercase();
-        }
+        stands[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         byte += 1;
     }
-    written
+    stands
 };
 
 /// The host of an absolute `http:` or `https:` address, without port, in lower case: a name or an address; none where there is none.

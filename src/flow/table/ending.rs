@@ -113,7 +113,8 @@ impl FlowTable {
         }
     }
 
-    /// Ends the flows whose time was over a while before `now`.
+    /// Ends the flows whose time was over a while before `now`. Seldom: within whoever asks for every packet, it would have registers saved for every packet.
+    #[inline(never)]
     pub(super) fn expire(&mut self, now: Timestamp, observer: &mut impl Observer) {
         let now = now - SLACK;
         while let Some((second, mut slots)) = self.agenda.due(now).or_else(|| self.attempts.due(now)) {

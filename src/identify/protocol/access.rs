@@ -222,19 +222,19 @@ impl Reader for Tunnel {
 fn openvpn(opening: &Opening<'_>, bytes: &[u8], opcodes: &[u8]) -> Look {
     let (len, body) = if opening.transport == Transport::TCP {
         match Cursor::new(bytes).be16() {
-            None => return Look::Short,
+            None => return Look::Before(RESET + 2),
             Some(len) => (usize::from(len), bytes.get(2..).unwrap_or_default()),
         }
     } else {
         (bytes.len(), bytes)
     };
-    let Some(first) = body.first() else { return Look::Short };
+    let Some(first) = body.first() else { return Look::Before(RESET + 2) };
     if !opcodes.contains(first) {
         return Look::No;
     }
     // A reset of 120 bytes at most comes whole, or in pieces that a censor is not to know again.
     if body.len() < len && len < 120 {
-        return Look::Short;
+        return Look::Before(len as u32 + 2);
     }
     // Opcode and key, session, acknowledgments, message number 0; of the server's answer one acknowledgment with the client's session.
     let (answers, own) = if *first == SERVER_RESET { (true, 26) } else { (false, 14) };
@@ -254,6 +254,8 @@ fn openvpn(opening: &Opening<'_>, bytes: &[u8], opcodes: &[u8]) -> Look {
 
 /// P_CONTROL_HARD_RESET_SERVER_V2 with key 0.
 const SERVER_RESET: u8 = 0x40;
+/// Bytes of the shortest reset, or of as much as is looked at of a longer one: opcode, session, packet number.
+const RESET: u32 = 13;
 
 /// Whether one of IKE's versions stands where it must, behind the four bytes of port 4500 or not.
 fn has_ike_version(bytes: &[u8]) -> bool {
@@ -488,7 +490,7 @@ mod tests {
         // nDPI's "openvpn_obfuscated": 88 bytes in pieces of nine, with a digest of 64.
         let reset = [hex("0056 38 6a8e6fa7fff86018"), vec![0x51; 64], hex("00000001 66ae3ed6 00 00000000")].concat();
         for len in 3..reset.len() {
-            assert_eq!(OPENVPN.probe(&Opening::of(Transport::TCP, &reset[..len], &[])), Probe::NeedMore, "{len} bytes");
+            assert!(matches!(OPENVPN.probe(&Opening::of(Transport::TCP, &reset[..len], &[])), Probe::NotBefore(_)), "{len} bytes");
         }
         assert_eq!(evidence(decide(&OPENVPN, Transport::TCP, 443, &reset, &[])), Evidence::OneOpening);
     }

@@ -41,14 +41,14 @@ fn look(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
     }
     let mut stream = Cursor::new(bytes);
     match stream.be16() {
-        None => Look::Short,
+        None => Look::Before(MESSAGE),
         Some(..12) => Look::No,
         Some(_) if stream.rest().len() >= 12 && !header_fits(stream.rest(), response) => Look::No,
         Some(len) => match stream.take(usize::from(len)) {
             Some(message) => judge(message, response, at_home, 2),
             // A message that is longer than the opening kept is told by its header and question.
             None if stream.rest().len() >= LONG && at_home => judge(stream.rest(), response, true, 2),
-            None => Look::Short,
+            None => Look::Before((u32::from(len) + 2).min(LONG as u32 + 2)),
         },
     }
 }
@@ -109,6 +109,8 @@ fn damaged(bytes: &[u8], response: bool) -> Look {
 const RELATIVES: &[u16] = &[137, 5353, 5355];
 /// Bytes of a long message over TCP that hold any header and question.
 const LONG: usize = 300;
+/// The least that a stream has of a message: its length, and a header.
+const MESSAGE: u32 = 14;
 
 #[cfg(test)]
 mod tests {

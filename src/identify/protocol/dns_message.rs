@@ -105,7 +105,7 @@ impl<'a> Message<'a> {
     }
 
     /// Whether the name at such a place is this one.
-    fn is_named(&self, at: usize, name: &str) -> bool {
+    pub fn is_named(&self, at: usize, name: &str) -> bool {
         let mut rest = Some(name.as_bytes());
         let passed = walk(self.bytes, at, |label| rest = rest.and_then(|rest| without_label(rest, label, rest.len() == name.len())));
         passed.is_some() && rest.is_some_and(<[u8]>::is_empty)
@@ -332,7 +332,10 @@ fn without_label<'a>(name: &'a [u8], label: &[u8], first: bool) -> Option<&'a [u
     {
         return Some(rest);
     }
-    // It may have bytes that are written longer.
+    // It may have bytes that are written longer; nearly no label has.
+    if label.iter().all(|byte| AS_WRITTEN[usize::from(*byte)] != 0) {
+        return None;
+    }
     let mut written = Written::new();
     push_label(&mut written, label);
     name.strip_prefix(&*written)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use thin_vec::ThinVec;
 
-use crate::identify::wire::{Cursor, Length, Messages, host_name, printable};
+use crate::identify::wire::{Cursor, Length, Messages, host_name_of, printable, printable_text};
 use crate::identify::{AnswerKind, Detail, Evidence, Fact, NameSource, Resolved};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport, is_group};
@@ -62,7 +62,7 @@ impl Names {
         let Some(question) = message.questions.first() else { return };
         if std::mem::take(&mut self.first) && said.wants_details {
             let key = self.source.name();
-            said.detail(key, "query", &*printable(message.name(question.name).as_bytes()));
+            said.detail(key, "query", &*printable_text(&message.name(question.name)));
             said.detail(key, "type", dns::kind_name(question.kind));
         }
         if self.source == NameSource::Mdns {
@@ -81,17 +81,19 @@ impl Names {
     }
 
     fn answer(&mut self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
-        let question = message.questions.first().map(|question| (message.name(question.name), question.kind));
-        let same = |open: &Open| question.as_ref().is_none_or(|(name, kind)| **name == *open.name && *kind == open.kind);
-        let fits = |open: &Open| open.id == message.header.id && same(open);
-        if let Some(place) = self.open.iter().position(fits) {
-            self.open.swap_remove(place);
+        let question = message.questions.first();
+        let same = |open: &Open| question.is_none_or(|question| question.kind == open.kind && message.is_named(question.name, &open.name));
+        let place = self.open.iter().position(|open| open.id == message.header.id && same(open));
+        let open = place.map(|place| self.open.swap_remove(place));
+        if open.is_some() {
             said.believe(Evidence::Dialogue);
         }
+        // A question that was heard has its name read already.
+        let asked = question.map(|question| open.map_or_else(|| message.name(question.name).into(), |open| open.name));
         self.result(message, piece.from, said);
         self.unresolved(message, said);
-        match question {
-            Some((name, _)) => self.resolved(message, &name, said),
+        match asked {
+            Some(name) => self.resolved(message, &name, said),
             None => self.announced(message, piece, said),
         }
         self.pointers(message, said);
@@ -106,7 +108,7 @@ impl Names {
         }
         let mut text = dns::rcode_name(rcode);
         if let Some(question) = message.questions.first().filter(|_| rcode != 0) {
-            text = format!("{text} {} {}", printable(message.name(question.name).as_bytes()), dns::kind_name(question.kind));
+            text = format!("{text} {} {}", printable_text(&message.name(question.name)), dns::kind_name(question.kind));
         }
         if let Some((code, why)) = message.extended_error() {
             text = format!("{text}; EDE {code} {}", printable(why));
@@ -128,14 +130,14 @@ impl Names {
         let code = message.rcode();
         let filtered = message.extended_error().map(|(code, _)| code).filter(|code| FILTERED.contains(code));
         let failed = asked && (code != 0 || filtered.is_some());
-        if let Some(name) = failed.then(|| host_name(message.name(question.name).as_bytes())).flatten() {
+        if let Some(name) = failed.then(|| host_name_of(&message.name(question.name))).flatten() {
             said.say(Fact::Unresolved { name, code, filtered });
         }
     }
 
     fn resolved(&self, message: &Message<'_>, name: &str, said: &mut Said<'_>) {
         let (aliases, addresses, ttl) = message.addresses_of(name);
-        if let Some(name) = Some(name).filter(|_| !addresses.is_empty() || !aliases.is_empty()).and_then(|name| host_name(name.as_bytes())) {
+        if let Some(name) = Some(name).filter(|_| !addresses.is_empty() || !aliases.is_empty()).and_then(host_name_of) {
             said.say(Fact::Resolved(Box::new(Resolved { name, aliases, addresses, ttl, source: self.source })));
         }
     }
@@ -150,7 +152,7 @@ impl Names {
             }
             self.resolved(message, &owner, said);
             let own = message.addresses_of(&owner).1.contains(&piece.sender().ip);
-            if let Some(name) = host_name(owner.as_bytes()).filter(|_| own) {
+            if let Some(name) = host_name_of(&owner).filter(|_| own) {
                 said.say(Fact::Name { of: piece.from, name, source: self.source });
             }
             done.push(owner);
@@ -161,7 +163,7 @@ impl Names {
     fn pointers(&self, message: &Message<'_>, said: &mut Said<'_>) {
         for record in message.records.iter().filter(|record| record.kind == dns::PTR) {
             let Some(address) = dns::reverse_address(&message.name(record.name)) else { continue };
-            if let Some(name) = message.name_in(record, 0).and_then(|name| host_name(name.as_bytes())) {
+            if let Some(name) = message.name_in(record, 0).and_then(|name| host_name_of(&name)) {
                 let ttl = Duration::from_secs(u64::from(record.ttl));
                 said.say(Fact::Resolved(Box::new(Resolved { name, aliases: Vec::new(), addresses: vec![address], ttl, source: self.source })));
             }
@@ -170,7 +172,7 @@ impl Names {
 
     /// Services: what is offered goes into the details, where it is into promises.
     fn services(&self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
-        let named = |record: &Record<'_>| printable(message.name(record.name).as_bytes());
+        let named = |record: &Record<'_>| printable_text(&message.name(record.name));
         let pointers = || message.records.iter().filter(|record| record.kind == dns::PTR).map(named);
         let browsed = |name: &str| name.contains("._tcp") || name.contains("._udp");
         if let Some(service) = said.wants_details.then(|| pointers().find(|name| browsed(name))).flatten() {
@@ -199,7 +201,7 @@ impl Reader for Names {
     /// What was asked and never answered.
     fn finish(&self, said: &mut Said<'_>) {
         let lookups = self.open.iter().filter(|open| self.source == NameSource::Dns && [dns::A, dns::AAAA, dns::HTTPS].contains(&open.kind));
-        for name in lookups.filter_map(|open| host_name(open.name.as_bytes())) {
+        for name in lookups.filter_map(|open| host_name_of(&open.name)) {
             said.say(Fact::Unanswered { name });
         }
     }

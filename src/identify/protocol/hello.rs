@@ -223,12 +223,11 @@ pub(super) fn alert_name(code: u8) -> &'static str {
 
 /// The protocol that an ALPN name stands for (IANA "TLS Application-Layer Protocol Negotiation (ALPN) Protocol IDs"; AWS IoT for `x-amzn-`).
 pub(super) fn inner_of(alpn: &[u8]) -> Option<&'static str> {
-    let name = std::str::from_utf8(alpn).ok()?;
     // Drafts of HTTP/3, and HTTP/0.9 over QUIC as interoperability tests speak it.
-    if name.starts_with("h3-") || name.starts_with("hq-") {
+    if alpn.starts_with(b"h3-") || alpn.starts_with(b"hq-") {
         return Some("http");
     }
-    INNER.binary_search_by_key(&name, |(known, _)| known).ok().map(|place| INNER[place].1)
+    INNER.binary_search_by_key(&alpn, |(known, _)| known.as_bytes()).ok().map(|place| INNER[place].1)
 }
 
 /// The one protocol that all offered names stand for.

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use smallvec::SmallVec;
 
-use crate::identify::wire::{Held, begins, host_name, host_of_url, printable, shown};
+use crate::identify::wire::{Held, begins, host_name_of, host_of_url, printable_text, shown_text};
 
 use super::http_body::{Asked, Body, BodyKind, Messages};
 use super::http_opening::{Look, is_document, is_status, later, line_len, look, method_and_path};
@@ -29,6 +29,11 @@ impl Protocol for Http {
 
     fn strength(&self) -> Strength {
         Strength::Text
+    }
+
+    /// A request line of which the end was never seen.
+    fn is_told_late(&self) -> bool {
+        true
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {
@@ -181,7 +186,7 @@ impl HttpReader {
         self.reversed = piece.from == Side::Server;
         let server = piece.from.other();
         let (host, path) = split_target(method, target);
-        said.say(Fact::request(&shown(method.as_bytes()), &shown(path.as_bytes())));
+        said.say(Fact::request(&shown_text(method), &shown_text(path)));
         if let Some(host) = host.or_else(|| headers.text("host")).and_then(host_only).filter(|_| method != "CONNECT") {
             said.named(server, host, NameSource::Host);
         }
@@ -206,7 +211,7 @@ impl HttpReader {
             self.sides[from as usize].lost = true;
             return Appetite::Hungry;
         };
-        let reason = printable(response.reason.unwrap_or_default().as_bytes());
+        let reason = printable_text(response.reason.unwrap_or_default());
         let headers = if whole { Headers(response.headers) } else { Headers(&[]) };
         let interim = (100..200).contains(&code) && code != 101;
         let asked = if interim { self.asked.first().copied() } else { (!self.asked.is_empty()).then(|| self.asked.remove(0)) };
@@ -267,7 +272,10 @@ struct Headers<'a>(&'a [httparse::Header<'a>]);
 impl Headers<'_> {
     fn text(&self, name: &str) -> Option<&str> {
         let field = self.0.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
-        std::str::from_utf8(field.value).ok().map(str::trim)
+        let text = std::str::from_utf8(field.value).ok()?;
+        // httparse has taken blanks away; others are rare.
+        let is_trim = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+        Some(if is_trim(field.value.first()) && is_trim(field.value.last()) { text } else { text.trim() })
     }
 
     fn has(&self, name: &str, word: &str) -> bool {
@@ -276,7 +284,7 @@ impl Headers<'_> {
 
     fn software(&self, names: &[&str], of: Side, said: &mut Said<'_>) {
         for value in names.iter().filter_map(|name| self.text(name)).filter(|value| !value.is_empty()) {
-            said.say(Fact::Software { of, text: printable(value.as_bytes()) });
+            said.say(Fact::Software { of, text: printable_text(value) });
         }
     }
 
@@ -287,7 +295,7 @@ impl Headers<'_> {
         let fields = extra.map(|field| (field.name.to_ascii_lowercase(), field.value)).filter(|(name, _)| made_up(name));
         for (name, value) in fields.take(limit::OWN_HEADERS) {
             let value = String::from_utf8_lossy(value);
-            said.say(Fact::Software { of, text: printable(format!("{name} {}", value.trim()).as_bytes()) });
+            said.say(Fact::Software { of, text: printable_text(&format!("{name} {}", value.trim())) });
         }
     }
 
@@ -297,7 +305,7 @@ impl Headers<'_> {
         let product = self.text("server").is_some_and(|server| FILTERS.iter().any(|name| server.to_ascii_lowercase().contains(name)));
         let own = field("X-Squid-Error").or_else(|| field("Proxy-Authenticate")).or_else(|| field("Server").filter(|_| product))?;
         let words = [Some(own), field("Via")].into_iter().flatten().collect::<Vec<_>>().join(", ");
-        Some(printable(words.as_bytes()))
+        Some(printable_text(&words))
     }
 
     /// Says which protocol inside HTTP a request belongs to; whether its body is of use.
@@ -307,7 +315,7 @@ impl Headers<'_> {
         }
         let action = self.text("soapaction");
         if let Some(action) = action {
-            said.detail("soap", "action", &*printable(action.trim_matches('"').as_bytes()));
+            said.detail("soap", "action", &*printable_text(action.trim_matches('"')));
         }
         if action.is_some_and(|action| action.contains("urn:schemas-upnp-org:")) {
             said.say(Fact::Inner("upnp"));
@@ -365,15 +373,15 @@ fn split_target<'a>(method: &str, target: &'a str) -> (Option<&'a str>, &'a str)
         Some(rest) => rest.find('/').map_or((Some(rest), "/"), |slash| (rest.get(..slash), rest.get(slash..).unwrap_or("/"))),
         None => (None, target),
     };
-    (host, path.split(['?', '#']).next().unwrap_or(path))
+    (host, memchr::memchr2(b'?', b'#', path.as_bytes()).and_then(|end| path.get(..end)).unwrap_or(path))
 }
 
 /// A host name without its port; none for an address.
 fn host_only(host: &str) -> Option<Box<str>> {
-    let name = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let name = name.rsplit_once(':').map_or(name, |(name, _)| name);
+    let name = memchr::memrchr(b'@', host.as_bytes()).and_then(|at| host.get(at + 1..)).unwrap_or(host);
+    let name = memchr::memrchr(b':', name.as_bytes()).and_then(|at| name.get(..at)).unwrap_or(name);
     let address = name.starts_with('[') || name.parse::<std::net::Ipv4Addr>().is_ok();
-    host_name(name.as_bytes()).filter(|_| !address)
+    host_name_of(name).filter(|_| !address)
 }
 
 fn answer_kind(code: u16) -> AnswerKind {

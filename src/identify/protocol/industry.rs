@@ -87,7 +87,7 @@ pub static IEC104: Known = Known {
 fn modbus(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
     let mut at = Cursor::new(bytes);
     let (Some(_), Some(protocol), Some(len), Some(_), Some(function)) = (at.be16(), at.be16(), at.be16(), at.u8(), at.u8()) else {
-        return if opening.transport == Transport::TCP && bytes.get(2..4).is_none_or(|protocol| protocol == [0, 0]) { Look::Short } else { Look::No };
+        return if opening.transport == Transport::TCP && bytes.get(2..4).is_none_or(|protocol| protocol == [0, 0]) { Look::Before(8) } else { Look::No };
     };
     if protocol != 0 || !(2..=254).contains(&len) {
         return Look::No;

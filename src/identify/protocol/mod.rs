@@ -52,6 +52,7 @@ mod teatime;
 mod testing;
 mod tftp;
 mod tls;
+mod tls_chain;
 mod upnp;
 mod websocket;
 mod windows;
@@ -91,6 +92,11 @@ pub trait Protocol: Sync {
 
     /// Looks at how a flow begins. Called again whenever the opening has grown, until some protocol matches or all say it is not theirs.
     fn probe(&self, opening: &Opening<'_>) -> Probe;
+
+    /// Whether it may be told of a stream whose start was seen by this alone that no more comes. Most protocols then only give up hope.
+    fn is_told_late(&self) -> bool {
+        false
+    }
 
     /// A reader for a flow that was recognised; it is given the opening first, then what follows. It raises the evidence itself
     /// ([`Said::believe`]) once the other side's opening fits, or an answer its request.
@@ -156,8 +162,8 @@ pub struct Opening<'a> {
     pub latest: (Side, &'a [u8]),
     /// Bytes that the snap length cut off the end of the client's and the server's datagram; zero of streams.
     pub cut: [u32; 2],
-    /// How the datagrams (of streams: the pieces as they came into order) began, in order of arrival, the newest included: for protocols
-    /// that only several of them give away.
+    /// How the datagrams (of streams whose start was not seen: the pieces as they came into order) began, in order of arrival, the newest included: for
+    /// protocols that only several of them give away.
     pub heads: &'a [Head],
 }
 
@@ -209,10 +215,11 @@ pub struct Head {
 impl Head {
     /// The head of `bytes`, whose length on the wire was `len`.
     pub fn of(from: Side, bytes: &[u8], len: usize) -> Self {
-        let mut kept = [0; limit::HEAD_BYTES];
-        for (to, byte) in kept.iter_mut().zip(bytes) {
-            *to = *byte;
-        }
+        let kept = bytes.first_chunk().copied().unwrap_or_else(|| {
+            let mut kept = [0; limit::HEAD_BYTES];
+            kept.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
+            kept
+        });
         Self { from, len: u32::try_from(len).unwrap_or(u32::MAX), bytes: kept }
     }
 }
@@ -224,6 +231,8 @@ pub enum Probe {
     NotForUs,
     /// It may be; more bytes or the other side will tell.
     NeedMore,
+    /// The same, and it will not be told before the client's stream has the first of these numbers of bytes, or the server's the second.
+    NotBefore([u32; 2]),
     /// It is.
     Found {
         /// One opening or both.

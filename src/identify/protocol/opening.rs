@@ -14,6 +14,8 @@ pub enum Look {
     No,
     /// Like it so far; too short to say.
     Short,
+    /// The same, and there is nothing that would be believed of it before it has so many bytes.
+    Before(u32),
     /// Like it, but too weak to be believed without the other side.
     Weak(u32, u32, &'static str),
     /// Proof by itself.
@@ -42,7 +44,16 @@ impl Look {
     const fn hit(self) -> Option<(u32, u32, &'static str)> {
         match self {
             Self::Weak(at, len, rule) | Self::Yes(at, len, rule) => Some((at, len, rule)),
-            Self::No | Self::Short => None,
+            Self::No | Self::Short | Self::Before(_) => None,
+        }
+    }
+
+    /// How many bytes there must be of what has `len` before more can be said of it; none where something was.
+    fn least(self, len: usize) -> Option<u32> {
+        match self {
+            Self::Short => Some(u32::try_from(len).unwrap_or(u32::MAX).saturating_add(1)),
+            Self::Before(least) => Some(least),
+            _ => None,
         }
     }
 }
@@ -53,6 +64,11 @@ impl Opening<'_> {
     pub fn is_at(&self, ports: &[u16]) -> bool {
         let (client, server) = (self.ends.0.port, self.ends.1.port);
         self.anywhere || ports.iter().any(|port| *port == client || *port == server)
+    }
+
+    /// Whether it may begin with an answer, so that its sender was taken for the client.
+    const fn may_be_turned(&self) -> bool {
+        self.midstream || matches!(self.transport, Transport::UDP)
     }
 }
 
@@ -96,15 +112,20 @@ impl Protocol for Known {
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {
-        let straight = self.settle(opening, opening.client, opening.server, Side::Client);
-        // A capture may begin with an answer: then its sender was taken for the client.
-        let turned = opening.midstream || opening.transport == Transport::UDP;
-        // Where both sides open alike, what was said of the only one there is was said of it either way.
-        let told = opening.server.is_empty() && self.is_symmetric();
-        match straight {
-            Probe::NotForUs if turned && !told => self.settle(opening, opening.server, opening.client, Side::Server),
-            other => other,
+        // Most flows are none of most protocols': one look at one side tells.
+        let ask = look(opening, opening.client, self.ask);
+        if !matches!(ask, Look::No) {
+            let straight = self.settle(opening, ask, (opening.client, opening.server), Side::Client);
+            if !matches!(straight, Probe::NotForUs) {
+                return straight;
+            }
         }
+        // Where both sides open alike, what was said of the only one there is was said of it either way.
+        if !opening.may_be_turned() || opening.server.is_empty() && self.is_symmetric() {
+            return Probe::NotForUs;
+        }
+        let ask = look(opening, opening.server, self.ask);
+        if matches!(ask, Look::No) { Probe::NotForUs } else { self.settle(opening, ask, (opening.server, opening.client), Side::Server) }
     }
 
     fn reader(&self) -> Box<dyn Reader> {
@@ -142,40 +163,45 @@ impl Known {
         self.answer.is_none()
     }
 
-    fn settle(&self, opening: &Opening<'_>, client: &[u8], server: &[u8], asks: Side) -> Probe {
-        let look = |bytes: &[u8], rule: Rule| {
-            if bytes.is_empty() {
-                return Look::Short;
-            }
-            match rule(opening, bytes) {
-                Look::Short if opening.complete => Look::No,
-                said => said,
-            }
-        };
+    /// What the openings of whoever asks, which was looked at, and of whoever answers show together.
+    fn settle(&self, opening: &Opening<'_>, ask: Look, (client, server): (&[u8], &[u8]), asks: Side) -> Probe {
         // What either side could have sent does not tell who is who.
         let either = || {
-            let fits = |bytes: &[u8], rule| !bytes.is_empty() && look(bytes, rule) != Look::No;
+            let fits = |bytes: &[u8], rule| !bytes.is_empty() && look(opening, bytes, rule) != Look::No;
             self.is_symmetric() || (client.is_empty() || fits(client, self.answer_rule())) && (server.is_empty() || fits(server, self.ask))
         };
         let found = |evidence, side, (offset, len, rule)| Probe::Found { evidence, hit: Hit { side, offset, len, rule }, client: (!either()).then_some(asks) };
-        // Most flows are none of most protocols': one side tells.
-        let ask = look(client, self.ask);
-        if ask == Look::No {
-            return Probe::NotForUs;
-        }
-        let answer = look(server, self.answer_rule());
-        // And few of those that are left are told yet.
-        if answer == Look::Short && ask == Look::Short {
-            return if opening.complete { Probe::NotForUs } else { Probe::NeedMore };
+        let answer = look(opening, server, self.answer_rule());
+        // Few of those that are left are told yet.
+        if let (Some(client), Some(server)) = (ask.least(client.len()), answer.least(server.len())) {
+            let least = if asks == Side::Client { [client, server] } else { [server, client] };
+            // Where this is refused the other way round is tried, which may tell sooner.
+            return match opening.complete {
+                true => Probe::NotForUs,
+                false if opening.may_be_turned() => Probe::NeedMore,
+                false => Probe::NotBefore(least),
+            };
         }
         match (ask, answer, ask.hit(), answer.hit()) {
             (_, _, Some(hit), Some(_)) => found(Evidence::BothOpenings, asks, hit),
             (Look::Yes(..), _, Some(hit), _) => found(Evidence::OneOpening, asks, hit),
-            (Look::Short, Look::Yes(..), _, Some(hit)) => found(Evidence::OneOpening, asks.other(), hit),
+            (Look::Short | Look::Before(_), Look::Yes(..), _, Some(hit)) => found(Evidence::OneOpening, asks.other(), hit),
             (_, Look::No, ..) => Probe::NotForUs,
             _ if opening.complete => Probe::NotForUs,
             _ => Probe::NeedMore,
         }
+    }
+}
+
+/// What one side's bytes look like by a rule.
+#[inline(always)]
+fn look(opening: &Opening<'_>, bytes: &[u8], rule: Rule) -> Look {
+    if bytes.is_empty() {
+        return Look::Short;
+    }
+    match rule(opening, bytes) {
+        Look::Short | Look::Before(_) if opening.complete => Look::No,
+        said => said,
     }
 }
 
@@ -209,7 +235,7 @@ impl Reader for Confirm {
         let rule = if side == 0 { self.protocol.ask } else { self.protocol.answer_rule() };
         match rule(&opening, if opening.transport == Transport::UDP { piece.bytes } else { &self.held[side] }) {
             Look::Yes(..) | Look::Weak(..) => self.seen[side] = true,
-            Look::Short if room > 0 => return Appetite::Hungry,
+            Look::Short | Look::Before(_) if room > 0 => return Appetite::Hungry,
             _ => return Appetite::Full,
         }
         self.held[side] = Held::new();

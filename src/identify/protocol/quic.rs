@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
-use super::quic_initial::{Frame, Kind, Long, each_frame, is_known, open, version_name};
+use super::quic_initial::{Frame, Kind, Long, Opener, each_frame, is_known, open, version_name};
 use super::{Appetite, Evidence, Fact, Gate, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
 use crate::identify::AnswerKind;
 use crate::limit;
@@ -116,6 +116,7 @@ fn google(bytes: &[u8], wire_len: usize) -> Option<&'static str> {
 struct QuicReader {
     /// The client's first destination, from which the keys follow.
     first_id: Option<Box<[u8]>>,
+    opener: Option<Box<Opener>>,
     client: Option<Side>,
     crypto: [Crypto; 2],
     version: u32,
@@ -181,22 +182,22 @@ impl QuicReader {
     }
 
     fn initial(&mut self, bytes: &[u8], header: &Long<'_>, from: Side, said: &mut Said<'_>) {
-        let turns: &[(Side, Option<Box<[u8]>>)] =
-            &[(Side::Client, self.first_id.clone()), (Side::Client, Some(header.destination.into())), (Side::Server, self.first_id.clone())];
-        for (role, id) in turns {
-            let Some(id) = id else { continue };
-            if self.client.is_some_and(|client| (client == from) != (*role == Side::Client)) {
+        for (role, is_first) in [(Side::Client, true), (Side::Client, false), (Side::Server, true)] {
+            if self.client.is_some_and(|client| (client == from) != (role == Side::Client)) {
                 continue;
             }
-            let Some(payload) = open(bytes, header, id, *role) else { continue };
-            if *role == Side::Client {
+            let Some(id) = (if is_first { self.first_id.as_deref() } else { Some(header.destination) }) else { continue };
+            let Some(payload) = open(bytes, header, id, role, &mut self.opener) else { continue };
+            if role == Side::Client {
+                if !is_first {
+                    self.first_id = Some(header.destination.into());
+                }
                 if self.client.is_none() {
                     said.say(Fact::Speaks { client: from });
                 }
                 self.client = Some(from);
-                self.first_id = Some(id.clone());
             }
-            self.frames(&payload, *role, from, said);
+            self.frames(&payload, role, from, said);
             return;
         }
     }

@@ -3,6 +3,7 @@
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use aes_gcm::{AeadInOut, Aes128Gcm};
+use arrayvec::ArrayVec;
 use hkdf::Hkdf;
 use sha2::Sha256;
 
@@ -99,8 +100,31 @@ fn kind_of(first: u8, version: u32) -> Kind {
     }
 }
 
-/// Opens an Initial packet with the keys that follow from the client's first connection id: its frames.
-pub(super) fn open(packet: &[u8], header: &Long<'_>, first_id: &[u8], from: Side) -> Option<Vec<u8>> {
+/// The keys of a side's Initial packets, and what they follow from: worked out once, as a client's hello may come in many packets.
+#[derive(Debug)]
+pub(super) struct Opener {
+    id: ArrayVec<u8, 20>,
+    from: Side,
+    version: u32,
+    keys: Keys,
+}
+
+impl Opener {
+    fn derive(salt: &[u8], id: &[u8], from: Side, version: u32) -> Option<Self> {
+        Some(Self { id: id.try_into().ok()?, from, version, keys: Keys::derive(salt, id, from, version)? })
+    }
+
+    fn is_of(&self, id: &[u8], from: Side, version: u32) -> bool {
+        *self.id == *id && self.from == from && self.version == version
+    }
+}
+
+/// Opens an Initial packet with the keys that follow from the client's first connection id: its frames. What opened one before is tried first; what opens this one is kept.
+pub(super) fn open(packet: &[u8], header: &Long<'_>, first_id: &[u8], from: Side, known: &mut Option<Box<Opener>>) -> Option<Vec<u8>> {
+    let fitting = known.as_ref().filter(|opener| opener.is_of(first_id, from, header.version));
+    if let Some(frames) = fitting.and_then(|opener| opener.keys.open(packet, header)) {
+        return Some(frames);
+    }
     let salts: &[[u8; 20]] = match header.version {
         1 | 0xff00_0021..=0xff00_0022 => &[SALT_V1],
         V2 => &[SALT_V2],
@@ -108,9 +132,15 @@ pub(super) fn open(packet: &[u8], header: &Long<'_>, first_id: &[u8], from: Side
         0xff00_0017..=0xff00_001c => &[SALT_DRAFT_23],
         _ => &[SALT_V1, SALT_DRAFT_29, SALT_DRAFT_23],
     };
-    salts.iter().find_map(|salt| Keys::derive(salt, first_id, from, header.version)?.open(packet, header))
+    salts.iter().find_map(|salt| {
+        let opener = Opener::derive(salt, first_id, from, header.version)?;
+        let frames = opener.keys.open(packet, header)?;
+        *known = Some(Box::new(opener));
+        Some(frames)
+    })
 }
 
+#[derive(Debug)]
 struct Keys {
     key: [u8; 16],
     iv: [u8; 12],
@@ -177,6 +207,8 @@ pub(super) fn each_frame<'a>(payload: &'a [u8], mut see: impl FnMut(Frame<'a>)) 
         match kind {
             // A client pads its Initial with hundreds of them.
             0 => {
+                let blocks = at.rest().as_chunks::<16>().0.iter().take_while(|block| **block == [0; 16]).count();
+                at.take(16 * blocks)?;
                 let padding = at.rest().iter().take_while(|byte| **byte == 0).count();
                 at.take(padding)?;
             }
@@ -254,12 +286,12 @@ mod tests {
         );
         let header = Long::read(&packet).unwrap();
         assert_eq!((header.kind, header.version, header.source, header.len), (Kind::Initial, 1, &hex("f067a5502a4262b5")[..], packet.len()));
-        let payload = open(&packet, &header, &hex("8394c8f03e515708"), Side::Server).unwrap();
+        let payload = open(&packet, &header, &hex("8394c8f03e515708"), Side::Server, &mut None).unwrap();
         let mut frames = Vec::new();
         each_frame(&payload, |frame| frames.push(frame)).unwrap();
         assert!(matches!(frames[..], [Frame::Crypto(0, [2, 0, 0, 0x56, 3, 3, ..])]));
         for len in 0..packet.len() {
-            let _ = Long::read(&packet[..len]).map(|header| open(&packet[..len], &header, b"", Side::Server));
+            let _ = Long::read(&packet[..len]).map(|header| open(&packet[..len], &header, b"", Side::Server, &mut None));
         }
     }
 

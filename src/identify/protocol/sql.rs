@@ -92,7 +92,7 @@ pub static MYSQL: Known = Known {
     gate: Gate::Any,
     ask: |_, bytes| match bytes {
         [a, b, 0, 1, ..] => Look::when((32..4096).contains(&u16::from_le_bytes([*a, *b])), 4, "MySQL login").weak(),
-        _ if bytes.len() < 4 => Look::Short,
+        _ if bytes.len() < 4 => Look::Before(4),
         _ => Look::No,
     },
     answer: Some(mysql_greeting),
@@ -116,13 +116,13 @@ pub static ORACLE_TNS: Known = Known {
                 Look::No
             }
         }
-        [_, _, 0, 0] | [_, _, 0] | [_, _] | [_] => Look::Short,
-        [_, _, 0, 0, 1, ..] => Look::Short,
+        // A header, and the least of what is looked for.
+        [_, _, 0, 0] | [_, _, 0] | [_, _] | [_] | [_, _, 0, 0, 1, ..] => Look::Before(14),
         _ => Look::No,
     },
     answer: Some(|_, bytes| match bytes {
         [_, _, 0, 0, 2 | 4 | 5 | 11, 0, ..] => Look::Weak(0, 6, "TNS answer"),
-        _ if bytes.len() < 6 => Look::Short,
+        _ if bytes.len() < 6 => Look::Before(6),
         _ => Look::No,
     }),
     strength: Strength::Structure,
@@ -311,7 +311,8 @@ impl Postgres {
 fn mysql_greeting(_: &Opening<'_>, bytes: &[u8]) -> Look {
     let mut at = Cursor::new(bytes);
     let (Some(len), Some(sequence), Some(kind)) = (at.le24(), at.u8(), at.u8()) else {
-        return if bytes.get(3).is_none_or(|sequence| *sequence == 0) { Look::Short } else { Look::No };
+        // A version is two bytes at least, and ended by a zero.
+        return if bytes.get(3).is_none_or(|sequence| *sequence == 0) { Look::Before(8) } else { Look::No };
     };
     if sequence != 0 || !(8..=1024).contains(&len) {
         return Look::No;

@@ -231,7 +231,7 @@ fn mongodb(bytes: &[u8], operations: &[u32], asks: bool) -> Look {
             // OP_REPLY is a small number: too little without its question.
             if operation == 1 { look.weak() } else { look }
         }
-        _ if bytes.get(12).is_none_or(|low| operations.iter().any(|operation| operation.to_le_bytes()[0] == *low)) => Look::Short,
+        _ if bytes.get(12).is_none_or(|low| operations.iter().any(|operation| operation.to_le_bytes()[0] == *low)) => Look::Before(16),
         _ => Look::No,
     }
 }
@@ -260,7 +260,7 @@ fn amqp_header(_: &Opening<'_>, bytes: &[u8]) -> Look {
             | [b'A', b'M', b'Q', b'P', 1, 1, 8, 0]
             | [b'A', b'M', b'Q', b'P', 1, 1, 0, 9 | 10],
         ) => Look::Yes(0, 8, "AMQP protocol header"),
-        None if may_begin(bytes, b"AMQP") || bytes.starts_with(b"AMQP") => Look::Short,
+        None if may_begin(bytes, b"AMQP") || bytes.starts_with(b"AMQP") => Look::Before(8),
         _ => Look::No,
     }
 }

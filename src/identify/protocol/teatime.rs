@@ -46,7 +46,12 @@ impl Protocol for TeaTime {
             return found(head.from, 0, 32, Evidence::OneOpening, FRAME, None);
         }
         let hopeful = matches!(login(opening.client), Look::Short) || opening.client.is_empty() && frame(opening.server) == Look::Short;
-        if (hopeful || opening.midstream) && !opening.complete { Probe::NeedMore } else { Probe::NotForUs }
+        match (hopeful || opening.midstream) && !opening.complete {
+            // Any piece of its middle may be a whole frame.
+            true if opening.midstream => Probe::NeedMore,
+            true => Probe::NotBefore([(HEADER + FACET) as u32; 2]),
+            false => Probe::NotForUs,
+        }
     }
 
     fn reader(&self) -> Box<dyn Reader> {

@@ -136,9 +136,27 @@ pub fn survives(protocol: &dyn Protocol, transport: Transport, port: u16, dialog
         }
     }
     if transport != Transport::UDP {
+        for (from, bytes) in dialogue {
+            is_patient(protocol, *from, bytes);
+        }
         let split: Vec<(Side, &[u8])> = dialogue.iter().flat_map(|(from, bytes)| bytes.chunks(1).map(|byte| (*from, byte))).collect();
         let (whole, split) = (read(protocol, transport, port, dialogue), read(protocol, transport, port, &split));
         assert_eq!((whole.facts, whole.appetite), (split.facts, split.appetite), "split into single bytes");
+    }
+}
+
+/// What is not to be told before there are so many bytes is not told of fewer.
+fn is_patient(protocol: &dyn Protocol, from: Side, bytes: &[u8]) {
+    for midstream in [false, true] {
+        let probe = |len: usize| {
+            let (client, server) = if from == Side::Client { (&bytes[..len], &[][..]) } else { (&[][..], &bytes[..len]) };
+            protocol.probe(&Opening { midstream, first: from, anywhere: true, ..Opening::of(Transport::TCP, client, server) })
+        };
+        for len in 1..bytes.len() {
+            let Probe::NotBefore(due) = probe(len) else { continue };
+            let due = bytes.len().min(due[from as usize] as usize);
+            assert!((len..due).all(|len| !matches!(probe(len), Probe::Found { .. })), "{} is told before {due} bytes", protocol.name());
+        }
     }
 }
 

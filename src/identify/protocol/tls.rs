@@ -6,6 +6,7 @@ use crate::identify::wire::{Cursor, Held};
 
 use super::certificate;
 use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
+use super::tls_chain::chain;
 use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
 use crate::identify::{AnswerKind, Step};
 use crate::limit;
@@ -21,6 +22,11 @@ impl Protocol for Tls {
 
     fn carriers(&self) -> &'static [Transport] {
         &[Transport::TCP]
+    }
+
+    /// Records to the last byte.
+    fn is_told_late(&self) -> bool {
+        true
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {
@@ -95,7 +101,7 @@ fn short_record(bytes: &[u8]) -> bool {
 }
 
 /// RFC 8446 section 5.1: at most 2^14 bytes, and 2048 more once encrypted (RFC 5246 section 6.2.3).
-fn is_record(kind: u8, major: u8, minor: u8, len: u16) -> bool {
+pub(super) fn is_record(kind: u8, major: u8, minor: u8, len: u16) -> bool {
     (CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(&kind) && major == 3 && minor <= 4 && (1..=16_384 + 2048).contains(&len)
 }
 
@@ -112,65 +118,6 @@ fn ssl2_hello(bytes: &[u8]) -> Look {
     let len = u32::from(high & 0x7f) << 8 | u32::from(low);
     let agrees = sum == len && ciphers > 0 && ciphers.is_multiple_of(3) && matches!(session, 0 | 16) && (16..=32).contains(&challenge);
     if agrees { Look::Hello(SSL2_HELLO) } else { Look::No }
-}
-
-/// In the middle of a stream: three records that follow one another, or two of encrypted data; or both sides begin with a record of encrypted
-/// data; or two pieces that are exactly one record each; or all that was ever sent is records.
-fn chain(opening: &Opening<'_>) -> Option<Hit> {
-    let walked = [Side::Client, Side::Server].map(|side| Walked::of(opening.side(side)));
-    for (side, walk) in [Side::Client, Side::Server].into_iter().zip(&walked) {
-        if walk.sound && (walk.records >= 3 || walk.encrypted >= 2) {
-            return Some(Hit { side, offset: 0, len: walk.len, rule: "chain of TLS records, hello not seen" });
-        }
-    }
-    if opening.complete && walked.iter().all(|walk| walk.sound && walk.exact) {
-        let side = if opening.client.is_empty() { Side::Server } else { Side::Client };
-        return Some(Hit { side, offset: 0, len: 5, rule: "TLS records to the last byte, hello not seen" });
-    }
-    let whole = |head: &&super::Head| {
-        let [kind, major, minor, high, low, ..] = head.bytes;
-        kind == APPLICATION_DATA && major == 3 && (1..=3).contains(&minor) && u32::from(u16::from_be_bytes([high, low])) + 5 == head.len
-    };
-    let encrypted = |side| matches!(opening.side(side), [APPLICATION_DATA, 3, 1..=3, high, ..] if *high <= 0x40);
-    let side = if opening.client.is_empty() { Side::Server } else { Side::Client };
-    if encrypted(Side::Client) && encrypted(Side::Server) {
-        return Some(Hit { side, offset: 0, len: 5, rule: "both sides send TLS application data records, hello not seen" });
-    }
-    (opening.heads.iter().filter(whole).count() >= 2).then_some(Hit { side, offset: 0, len: 5, rule: "pieces that are one TLS record each, hello not seen" })
-}
-
-/// The records at the start of some bytes.
-struct Walked {
-    records: u8,
-    encrypted: u8,
-    /// Bytes from the first header to the end of the last.
-    len: u32,
-    /// Every header that is there is one.
-    sound: bool,
-    /// The last record ends with the bytes.
-    exact: bool,
-}
-
-impl Walked {
-    fn of(bytes: &[u8]) -> Self {
-        let mut at = Cursor::new(bytes);
-        let mut walked = Self { records: 0, encrypted: 0, len: 0, sound: true, exact: bytes.is_empty() };
-        while let Some([kind, major, minor, high, low]) = at.array() {
-            let len = u16::from_be_bytes([high, low]);
-            walked.sound = is_record(kind, major, minor, len) && minor > 0;
-            if !walked.sound {
-                break;
-            }
-            walked.records = walked.records.saturating_add(1);
-            walked.encrypted = walked.encrypted.saturating_add(u8::from(kind == APPLICATION_DATA));
-            walked.len = u32::try_from(at.at()).unwrap_or(u32::MAX);
-            if at.take(usize::from(len)).is_none() {
-                break;
-            }
-            walked.exact = at.is_empty();
-        }
-        walked
-    }
 }
 
 /// Reads both sides' records until they are encrypted.
@@ -295,6 +242,13 @@ impl Records {
 
     /// Takes the header of the next record off; none where it is not whole yet.
     fn header(&mut self, rest: &mut &[u8]) -> Option<[u8; 5]> {
+        // Most come whole.
+        if self.header.is_empty()
+            && let Some((header, after)) = rest.split_first_chunk()
+        {
+            *rest = after;
+            return Some(*header);
+        }
         let (taken, after) = rest.split_at_checked(self.header.remaining_capacity()).unwrap_or((rest, &[]));
         *rest = after;
         self.header.extend(taken.iter().copied());
@@ -452,7 +406,7 @@ impl Shared {
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
-const APPLICATION_DATA: u8 = 23;
+pub(super) const APPLICATION_DATA: u8 = 23;
 
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO_KIND: u8 = 2;

@@ -1,0 +1,65 @@
+//! TLS in the middle of a stream, where no hello was seen: what records alone show.
+
+use crate::identify::wire::Cursor;
+
+use super::tls::{APPLICATION_DATA, is_record};
+use super::{Head, Hit, Opening, Side};
+
+/// In the middle of a stream: three records that follow one another, or two of encrypted data; or both sides begin with a record of encrypted
+/// data; or two pieces that are exactly one record each; or all that was ever sent is records.
+pub(super) fn chain(opening: &Opening<'_>) -> Option<Hit> {
+    let walked = [Side::Client, Side::Server].map(|side| Walked::of(opening.side(side)));
+    for (side, walk) in [Side::Client, Side::Server].into_iter().zip(&walked) {
+        if walk.sound && (walk.records >= 3 || walk.encrypted >= 2) {
+            return Some(Hit { side, offset: 0, len: walk.len, rule: "chain of TLS records, hello not seen" });
+        }
+    }
+    if opening.complete && walked.iter().all(|walk| walk.sound && walk.exact) {
+        let side = if opening.client.is_empty() { Side::Server } else { Side::Client };
+        return Some(Hit { side, offset: 0, len: 5, rule: "TLS records to the last byte, hello not seen" });
+    }
+    let whole = |head: &&Head| {
+        let [kind, major, minor, high, low, ..] = head.bytes;
+        kind == APPLICATION_DATA && major == 3 && (1..=3).contains(&minor) && u32::from(u16::from_be_bytes([high, low])) + 5 == head.len
+    };
+    let encrypted = |side| matches!(opening.side(side), [APPLICATION_DATA, 3, 1..=3, high, ..] if *high <= 0x40);
+    let side = if opening.client.is_empty() { Side::Server } else { Side::Client };
+    if encrypted(Side::Client) && encrypted(Side::Server) {
+        return Some(Hit { side, offset: 0, len: 5, rule: "both sides send TLS application data records, hello not seen" });
+    }
+    (opening.heads.iter().filter(whole).count() >= 2).then_some(Hit { side, offset: 0, len: 5, rule: "pieces that are one TLS record each, hello not seen" })
+}
+
+/// The records at the start of some bytes.
+struct Walked {
+    records: u8,
+    encrypted: u8,
+    /// Bytes from the first header to the end of the last.
+    len: u32,
+    /// Every header that is there is one.
+    sound: bool,
+    /// The last record ends with the bytes.
+    exact: bool,
+}
+
+impl Walked {
+    fn of(bytes: &[u8]) -> Self {
+        let mut at = Cursor::new(bytes);
+        let mut walked = Self { records: 0, encrypted: 0, len: 0, sound: true, exact: bytes.is_empty() };
+        while let Some([kind, major, minor, high, low]) = at.array() {
+            let len = u16::from_be_bytes([high, low]);
+            walked.sound = is_record(kind, major, minor, len) && minor > 0;
+            if !walked.sound {
+                break;
+            }
+            walked.records = walked.records.saturating_add(1);
+            walked.encrypted = walked.encrypted.saturating_add(u8::from(kind == APPLICATION_DATA));
+            walked.len = u32::try_from(at.at()).unwrap_or(u32::MAX);
+            if at.take(usize::from(len)).is_none() {
+                break;
+            }
+            walked.exact = at.is_empty();
+        }
+        walked
+    }
+}
