@@ -6,14 +6,15 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]
 
+#[path = "shared/plan.rs"]
+mod plan;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use portbook::flow;
-use portbook::judge::{Severity, Site, Telling};
-use portbook::pipeline::{self, Plan};
+use portbook::judge::{Severity, Telling};
 use portbook::signature::Signatures;
 
 /// Roles that hosts are given, by the word for it in the list.
@@ -99,23 +100,13 @@ fn told_of_all(shared: &Path) -> BTreeMap<Told, BTreeSet<&'static str>> {
 fn told_of(path: &Path, role: &str, networks: &[&str]) -> Vec<(&'static str, String)> {
     let signatures = Signatures::built_in();
     let roles = networks.iter().map(|network| (signatures.role_id(role).unwrap(), network.parse().unwrap())).collect();
-    let plan = Plan {
-        captures: &[path.to_owned()],
-        filter: None,
-        flows: flow::Settings::default(),
-        workers: 1,
-        memory: portbook::limit::MEMORY,
-        signatures,
-        site: Site { roles, ..Site::default() },
-        telling: Telling::Judgement,
-        accounts: false,
-        stop: &AtomicBool::new(false),
-    };
+    let told = plan::read(path, signatures, roles, Telling::Judgement, &mut |_| {}, |report| {
+        let severe = report.findings.iter().filter(|finding| finding.severity >= Severity::Medium);
+        let word = |severity| if severity == Severity::High { "high" } else { "medium" };
+        severe.map(|finding| (word(finding.severity), format!("{} {}", finding.rule, about(&finding.id, &finding.about)))).collect()
+    });
     // What cannot be opened is no capture.
-    let Ok(report) = pipeline::run(plan, &|_, _| {}, &mut |_| {}) else { return Vec::new() };
-    let severe = report.findings.iter().filter(|finding| finding.severity >= Severity::Medium);
-    let word = |severity| if severity == Severity::High { "high" } else { "medium" };
-    severe.map(|finding| (word(finding.severity), format!("{} {}", finding.rule, about(&finding.id, &finding.about)))).collect()
+    told.unwrap_or_default()
 }
 
 /// The row, or the port and what is spoken there.

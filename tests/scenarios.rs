@@ -7,6 +7,8 @@
 
 #[path = "scenario/packets.rs"]
 mod packets;
+#[path = "shared/plan.rs"]
+mod plan;
 #[path = "scenario/sites.rs"]
 mod sites;
 #[path = "scenario/words.rs"]
@@ -14,12 +16,9 @@ mod words;
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::sync::atomic::AtomicBool;
 
 use ipnet::IpNet;
-use portbook::flow;
-use portbook::judge::{Site, Telling};
-use portbook::pipeline::{self, Plan};
+use portbook::judge::{Judged, Telling};
 use portbook::report::record::FlowRecord;
 use portbook::signature::{RoleId, Signatures};
 use serde_json::Value;
@@ -125,20 +124,9 @@ fn judged(scenario: &Scenario, kind: Kind) -> Vec<Value> {
     let signatures = Signatures::built_in();
     let role = |id: &str| signatures.roles.iter().position(|role| role.id == id).unwrap_or_else(|| panic!("no role {id}"));
     let roles = scenario.roles.iter().map(|(id, ip)| (RoleId(u16::try_from(role(id)).unwrap()), IpNet::from(*ip))).collect();
-    let plan = Plan {
-        captures: &[file.path().to_owned()],
-        filter: None,
-        flows: flow::Settings::default(),
-        workers: 1,
-        memory: portbook::limit::MEMORY,
-        signatures,
-        site: Site { roles, ..Site::default() },
-        telling: Telling::Everything,
-        accounts: false,
-        stop: &AtomicBool::new(false),
-    };
     let mut records = Vec::new();
-    pipeline::run(plan, &|_, _| {}, &mut |judged| records.push(serde_json::to_value(FlowRecord::new(judged, signatures)).unwrap())).unwrap();
+    let mut each = |judged: &Judged| records.push(serde_json::to_value(FlowRecord::new(judged, signatures)).unwrap());
+    plan::read(file.path(), signatures, roles, Telling::Everything, &mut each, |_| ()).unwrap();
     records
 }
 

@@ -9,7 +9,6 @@ use std::net::IpAddr;
 use arrayvec::ArrayString;
 use serde::Serialize;
 use serde::ser::Serializer;
-use serde_json::Value;
 
 use crate::decode::TunnelPath;
 use crate::flow::{self, CommunityId, Direction};
@@ -54,7 +53,7 @@ pub struct FlowRecord<'a> {
     evidence: Word,
     #[cfg_attr(feature = "schema", schemars(with = "Vec<MatchRecord>"))]
     matches: MatchRecords<'a>,
-    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, std::collections::BTreeMap<String, Value>>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, std::collections::BTreeMap<String, serde_json::Value>>"))]
     details: Details<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     announced: Option<AnnouncedRecord>,
