@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use arrayvec::ArrayString;
-use serde::Serializer;
+use serde::{Serialize, Serializer};
 
 /// An IP protocol number (IANA "Assigned Internet Protocol Numbers").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,12 +105,18 @@ impl AddressText {
     }
 }
 
+impl Serialize for AddressText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
 /// For fields of records that are addresses.
 ///
 /// # Errors
 /// Those of the serializer.
 pub fn serialize_address<S: Serializer>(ip: &IpAddr, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(AddressText::new(*ip).as_str())
+    AddressText::new(*ip).serialize(serializer)
 }
 
 /// Which end of a flow: its client opened it. How sure that is, a flow's direction says.

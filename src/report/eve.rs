@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::flow::{ConnState, Ended, Flow, Parties, community_id};
 use crate::judge::{Confidence, Finding, Judged, Occurrence, Outcome, Reason, Severity, Verdict};
-use crate::net::Transport;
+use crate::net::{Transport, serialize_address};
 use crate::report::compact::Line;
 use crate::report::frames::file_name;
 use crate::report::kind::Kind;
@@ -96,9 +96,11 @@ struct Ends<'a> {
     pcap_cnt: Option<u64>,
     #[serde(skip_serializing_if = "<[u16]>::is_empty")]
     vlan: &'a [u16],
+    #[serde(serialize_with = "serialize_address")]
     src_ip: IpAddr,
     #[serde(skip_serializing_if = "Option::is_none")]
     src_port: Option<u16>,
+    #[serde(serialize_with = "serialize_address")]
     dest_ip: IpAddr,
     #[serde(skip_serializing_if = "Option::is_none")]
     dest_port: Option<u16>,

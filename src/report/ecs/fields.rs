@@ -4,16 +4,17 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
+use arrayvec::{ArrayString, ArrayVec};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::decode::VlanStack;
-use crate::flow::{CommunityId, ConnState, End, Ended};
+use crate::flow::{CommunityId, End, Ended};
 use crate::identify::wire::hex_digit;
 use crate::identify::{Fact, Identified};
 use crate::judge::{Confidence, Finding, Judged, Named, Occurrence, Outcome, Reason, Severity, Verdict};
-use crate::net::{Endpoint, Mac, Transport, is_group, is_private};
-use crate::report::compact::{Ready, compact};
+use crate::net::{AddressText, Endpoint, Mac, Transport, is_group, is_private};
+use crate::report::compact::{Ready, Word, compact};
 use crate::report::frames::file_name;
 use crate::report::kind::Kind;
 use crate::report::record::{role_name, service_name};
@@ -24,15 +25,15 @@ use crate::time::Timestamp;
 /// `event.*`
 #[derive(Serialize)]
 pub(super) struct EventFields<'a> {
-    kind: &'static str,
-    category: [&'static str; 1],
-    r#type: Vec<&'static str>,
-    module: &'static str,
-    dataset: &'static str,
+    kind: Word,
+    category: [Word; 1],
+    r#type: ArrayVec<Word, 3>,
+    module: Word,
+    dataset: Word,
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<&'static str>,
+    outcome: Option<Word>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,13 +46,13 @@ pub(super) struct EventFields<'a> {
 }
 
 impl<'a> EventFields<'a> {
-    fn new(kind: &'static str, dataset: &'static str, r#type: Vec<&'static str>, (first, last): (Timestamp, Timestamp)) -> Self {
+    fn new(kind: &'static str, dataset: &'static str, r#type: ArrayVec<Word, 3>, (first, last): (Timestamp, Timestamp)) -> Self {
         Self {
-            kind,
-            category: ["network"],
+            kind: Word(kind),
+            category: [Word("network")],
             r#type,
-            module: "portbook",
-            dataset,
+            module: Word("portbook"),
+            dataset: Word(dataset),
             action: None,
             outcome: None,
             id: None,
@@ -68,10 +69,10 @@ impl<'a> EventFields<'a> {
         // Only where somebody said no: silence is no denial.
         let denied = matches!(judged.outcome, Outcome::RejectedByNetwork | Outcome::BlockedByProxy | Outcome::DnsBlocked).then_some("denied");
         let ended = (flow.ended == Ended::Closed).then_some("end");
-        let kinds = ["connection"].into_iter().chain(denied).chain(ended).collect();
+        let kinds = ["connection"].into_iter().chain(denied).chain(ended).map(Word).collect();
         Self {
             action: Some("network_flow"),
-            outcome: Some(outcome(judged.outcome)),
+            outcome: Some(Word(outcome(judged.outcome))),
             id: Some(uid),
             reason: judged.cause.as_ref().map(|cause| cause.says.as_str()),
             ..Self::new("event", "portbook.flow", kinds, (flow.first, flow.last))
@@ -91,13 +92,18 @@ impl<'a> EventFields<'a> {
             id: Some(finding.id.clone()),
             severity: Some(severity),
             reason: Some(&finding.says),
-            ..Self::new("alert", "portbook.finding", vec!["info"], (finding.first, finding.last))
+            ..Self::new("alert", "portbook.finding", info(), (finding.first, finding.last))
         }
     }
 
     pub fn of_whole(first: Timestamp, last: Timestamp) -> Self {
-        Self::new("metric", "portbook.summary", vec!["info"], (first, last))
+        Self::new("metric", "portbook.summary", info(), (first, last))
     }
+}
+
+/// The type of what is no connection.
+fn info() -> ArrayVec<Word, 3> {
+    [Word("info")].into_iter().collect()
 }
 
 /// Whether what the client wanted succeeded, in ECS's three words.
@@ -134,10 +140,10 @@ impl Observer {
 #[derive(Serialize)]
 pub(super) struct EndFields<'a> {
     address: Address<'a>,
-    ip: IpAddr,
+    ip: AddressText,
     port: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
-    mac: Option<String>,
+    mac: Option<ArrayString<17>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     domain: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,11 +154,11 @@ pub(super) struct EndFields<'a> {
 
 impl<'a> EndFields<'a> {
     pub fn of_flow(end: &End, names: &'a [Named]) -> Self {
-        let Endpoint { ip, port } = end.endpoint;
+        let ip = AddressText::new(end.endpoint.ip);
         Self {
             address: Address::Ip(ip),
             ip,
-            port,
+            port: end.endpoint.port,
             mac: end.mac.map(mac),
             domain: names.first().map(|named| named.name.as_str()),
             packets: Some(end.packets),
@@ -162,7 +168,7 @@ impl<'a> EndFields<'a> {
 
     /// `address` is what the finding says: an address, a network or a role.
     pub fn of_finding(end: Endpoint, said: &'a str) -> Self {
-        Self { address: Address::Said(said), ip: end.ip, port: end.port, mac: None, domain: None, packets: None, bytes: None }
+        Self { address: Address::Said(said), ip: AddressText::new(end.ip), port: end.port, mac: None, domain: None, packets: None, bytes: None }
     }
 }
 
@@ -170,31 +176,31 @@ impl<'a> EndFields<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Address<'a> {
-    Ip(IpAddr),
+    Ip(AddressText),
     Said(&'a str),
 }
 
 /// As RFC 7042 writes it and ECS asks: upper case, hyphens.
-fn mac(mac: Mac) -> String {
-    let mut text = String::from("00-00-00-00-00-00").into_bytes();
+fn mac(mac: Mac) -> ArrayString<17> {
+    let mut text = *b"00-00-00-00-00-00";
     for (place, byte) in text.chunks_mut(3).zip(mac.0) {
         for (digit, nibble) in place.iter_mut().zip([byte >> 4, byte & 0x0f]) {
             *digit = (hex_digit(nibble) as u8).to_ascii_uppercase();
         }
     }
     // Digits and hyphens.
-    String::from_utf8(text).unwrap_or_default()
+    ArrayString::from_byte_string(&text).unwrap_or_default()
 }
 
 /// `network.*`
 #[derive(Serialize)]
 pub(super) struct Network<'a> {
-    r#type: &'static str,
+    r#type: Word,
     transport: Cow<'static, str>,
-    iana_number: String,
+    iana_number: ArrayString<3>,
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'a str>,
-    direction: &'static str,
+    direction: Word,
     community_id: CommunityId,
     #[serde(skip_serializing_if = "Option::is_none")]
     packets: Option<u64>,
@@ -220,11 +226,11 @@ impl<'a> Network<'a> {
     fn between(transport: Transport, client: Endpoint, server: Endpoint, community_id: CommunityId) -> Self {
         let transport_name = if transport == Transport::ICMP6 { "ipv6-icmp".into() } else { transport.name() };
         Self {
-            r#type: if client.ip.is_ipv4() { "ipv4" } else { "ipv6" },
+            r#type: Word(if client.ip.is_ipv4() { "ipv4" } else { "ipv6" }),
             transport: transport_name,
-            iana_number: transport.0.to_string(),
+            iana_number: ArrayString::from(itoa::Buffer::new().format(transport.0)).unwrap_or_default(),
             protocol: None,
-            direction: direction(client.ip, server.ip),
+            direction: Word(direction(client.ip, server.ip)),
             community_id,
             packets: None,
             bytes: None,
@@ -425,7 +431,7 @@ impl<'a> Rule<'a> {
 /// `related.*`
 #[derive(Serialize)]
 pub(super) struct Related<'a> {
-    ip: Vec<IpAddr>,
+    ip: Vec<AddressText>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hosts: Vec<&'a str>,
 }
@@ -434,13 +440,17 @@ impl<'a> Related<'a> {
     pub fn of_flow(judged: &'a Judged) -> Self {
         let flow = &judged.identified.flow;
         let hosts = judged.names.iter().flatten().map(|named| named.name.as_str());
-        Self { ip: each_once([flow.client.endpoint.ip, flow.server.endpoint.ip]), hosts: each_once(hosts) }
+        Self { ip: addresses([flow.client.endpoint.ip, flow.server.endpoint.ip]), hosts: each_once(hosts) }
     }
 
     pub fn of_finding(finding: &'a Finding) -> Self {
         let ends = finding.occurrences.iter().flat_map(|occurrence| [occurrence.parties.client.ip, occurrence.parties.server.ip]);
-        Self { ip: each_once(ends), hosts: Vec::new() }
+        Self { ip: addresses(ends), hosts: Vec::new() }
     }
+}
+
+fn addresses(of: impl IntoIterator<Item = IpAddr>) -> Vec<AddressText> {
+    each_once(of).into_iter().map(AddressText::new).collect()
 }
 
 /// In order, and each once: ECS asks for sets.
@@ -477,7 +487,7 @@ pub(super) struct FlowFields<'a> {
     server_roles: Vec<&'a str>,
     history: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<&'static str>,
+    state: Option<Word>,
     first_frame: u64,
     last_frame: u64,
 }
@@ -499,7 +509,7 @@ impl<'a> FlowFields<'a> {
             client_roles: roles(0),
             server_roles: roles(1),
             history: flow.history.as_str(),
-            state: flow.state.map(ConnState::name),
+            state: flow.state.map(|state| Word(state.name())),
             first_frame: flow.first_frame.number(),
             last_frame: flow.last_frame.number(),
         }
