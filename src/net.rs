@@ -84,19 +84,22 @@ impl AddressText {
     /// The text of an address, as it is displayed.
     pub fn new(ip: IpAddr) -> Self {
         let mut text = Self::default();
-        // There is room for every address; four numbers formatted one by one take longer than all else that is printed of an end.
+        // There is room for every address.
         let _ = match ip {
-            IpAddr::V4(ip) => {
-                let mut number = itoa::Buffer::new();
-                for (octet, dot) in ip.octets().into_iter().zip(["", ".", ".", "."]) {
-                    let _ = text.0.try_push_str(dot);
-                    let _ = text.0.try_push_str(number.format(octet));
-                }
-                Ok(())
-            }
+            IpAddr::V4(ip) => text.put_v4(ip),
             IpAddr::V6(ip) => write!(text.0, "{ip}"),
         };
         text
+    }
+
+    /// Four numbers that the standard library formats one by one take longer than all else that is printed of an end.
+    fn put_v4(&mut self, ip: Ipv4Addr) -> fmt::Result {
+        let mut number = itoa::Buffer::new();
+        for (octet, dot) in ip.octets().into_iter().zip(["", ".", ".", "."]) {
+            self.0.write_str(dot)?;
+            self.0.write_str(number.format(octet))?;
+        }
+        Ok(())
     }
 
     /// The text.
@@ -109,14 +112,6 @@ impl Serialize for AddressText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
     }
-}
-
-/// For fields of records that are addresses.
-///
-/// # Errors
-/// Those of the serializer.
-pub fn serialize_address<S: Serializer>(ip: &IpAddr, serializer: S) -> Result<S::Ok, S::Error> {
-    AddressText::new(*ip).serialize(serializer)
 }
 
 /// Which end of a flow: its client opened it. How sure that is, a flow's direction says.

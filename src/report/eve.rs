@@ -9,13 +9,12 @@ mod application;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::IpAddr;
 
 use serde::Serialize;
 
 use crate::flow::{ConnState, Ended, Flow, Parties, community_id};
 use crate::judge::{Confidence, Finding, Judged, Occurrence, Outcome, Reason, Severity, Verdict};
-use crate::net::{Transport, serialize_address};
+use crate::net::{AddressText, Transport};
 use crate::report::compact::Line;
 use crate::report::frames::file_name;
 use crate::report::kind::Kind;
@@ -96,12 +95,10 @@ struct Ends<'a> {
     pcap_cnt: Option<u64>,
     #[serde(skip_serializing_if = "<[u16]>::is_empty")]
     vlan: &'a [u16],
-    #[serde(serialize_with = "serialize_address")]
-    src_ip: IpAddr,
+    src_ip: AddressText,
     #[serde(skip_serializing_if = "Option::is_none")]
     src_port: Option<u16>,
-    #[serde(serialize_with = "serialize_address")]
-    dest_ip: IpAddr,
+    dest_ip: AddressText,
     #[serde(skip_serializing_if = "Option::is_none")]
     dest_port: Option<u16>,
     proto: Cow<'static, str>,
@@ -121,9 +118,9 @@ impl<'a> Ends<'a> {
         Self {
             pcap_cnt: None,
             vlan: &[],
-            src_ip: client.ip,
+            src_ip: AddressText::new(client.ip),
             src_port: port(client.port),
-            dest_ip: server.ip,
+            dest_ip: AddressText::new(server.ip),
             dest_port: port(server.port),
             proto: proto(transport),
             icmp_type: None,

@@ -15,7 +15,7 @@ use crate::flow::{self, CommunityId, Direction};
 use crate::identify::wire::hex_digit;
 use crate::identify::{Evidence, Identified, Match, Promise};
 use crate::judge::{Candidate, Candidates, Cited, Confidence, Finding, Judged, Named, Outcome, Phase, Reason, Severity, Shown, Unknown, Verdict, hex};
-use crate::net::{Side, serialize_address};
+use crate::net::{AddressText, Side};
 use crate::report::Report;
 use crate::report::compact::{Ready, Word, append_word, compact};
 use crate::report::frames::{CitedFrame, FramesRecord};
@@ -75,8 +75,7 @@ pub struct FlowRecord<'a> {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct EndRecord<'a> {
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    #[serde(serialize_with = "serialize_address")]
-    ip: IpAddr,
+    ip: AddressText,
     port: u16,
     packets: u64,
     bytes: u64,
@@ -287,7 +286,7 @@ impl<'a> EndRecord<'a> {
         let end = if side == Side::Client { &flow.client } else { &flow.server };
         let (roles, shown, names) = (&judged.roles[at], &judged.shown[at], &judged.names[at]);
         Self {
-            ip: end.endpoint.ip,
+            ip: AddressText::new(end.endpoint.ip),
             port: end.endpoint.port,
             packets: end.packets,
             bytes: end.bytes,

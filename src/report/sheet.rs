@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::capture::{CaptureFile, FrameId};
 use crate::flow::{self, ConnState, End};
 use crate::judge::{Coverage, Finding, Judged};
+use crate::net::AddressText;
 use crate::report::record::{direction_name, evidence, role_name, service_name, word};
 use crate::report::{Report, Sheet};
 use crate::signature::{RoleId, ServiceId, Signatures};
@@ -91,7 +92,7 @@ pub(super) fn write_flow(judged: &Judged, signatures: &Signatures, row: &mut imp
 }
 
 fn write_end(end: &End, row: &mut impl Cells) {
-    row.word(&end.endpoint.ip);
+    row.word(&AddressText::new(end.endpoint.ip));
     for number in [u64::from(end.endpoint.port), end.packets, end.bytes, end.payload_bytes] {
         row.number(number);
     }

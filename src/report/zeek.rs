@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::flow::{ConnState, community_id};
 use crate::judge::Judged;
-use crate::net::{Transport, is_private};
+use crate::net::{AddressText, Transport, is_private};
 use crate::report::compact::append_word;
 use crate::report::mark::Mark;
 use crate::report::record::service_name;
@@ -69,7 +69,7 @@ impl Log<'_> {
         self.line.push_str(&seconds(flow.first.nanos()));
         self.cell(&Mark::new(&id, flow.first).uid());
         for end in [client, server] {
-            self.word(&end.endpoint.ip);
+            self.cell(AddressText::new(end.endpoint.ip).as_str());
             self.number(end.endpoint.port);
         }
         self.cell(transport(flow.transport));
@@ -121,7 +121,7 @@ impl Log<'_> {
         self.cell(itoa::Buffer::new().format(number));
     }
 
-    /// A word of a closed list, or an address.
+    /// A word of a closed list.
     fn word(&mut self, value: &impl Serialize) {
         self.line.push('\t');
         append_word(&mut self.line, value);
