@@ -223,6 +223,8 @@ pub const SMB_PIPES_WITHIN: u64 = 32 * 1024;
 pub const XMPP_KEPT: usize = 6144;
 /// Facts kept of one flow. A dialogue states a handful; a long HTTP connection states one a request. The latest answer has a place beyond them.
 pub const FACTS_KEPT: usize = 64;
+/// Details kept of one flow beside them: a protocol states some six, one that asks again and again one or two a question.
+pub const DETAILS_KEPT: usize = 64;
 /// Bytes of one text from the wire (banner, reason, product) that are kept: a line of a terminal or two.
 pub const TEXT_KEPT: usize = 160;
 /// Values of one list from the wire that are told: ALPN names, security types.
@@ -275,7 +277,7 @@ pub const FRAMES_OF_A_RULE: usize = 4;
 pub const QUOTE_OF_A_RULE: usize = 120;
 /// Judged flows that are handed to the thread that prints at once, so that neither waits for the other often; some 2,000 bytes each.
 pub const JUDGED_A_BATCH: usize = 256;
-/// Such batches that may wait until they are printed: two megabytes, and then who judges waits.
+/// Such batches that may wait until they are printed: two megabytes, and then who judges waits. As many may wait for the worker that made them to free them.
 pub const BATCHES_JUDGED_AHEAD: usize = 4;
 /// Lists of TLS hellos of which a thread keeps what JA4 makes of them, at most 64 numbers each: some hundred makes of clients, with two lists each.
 pub const JA4_LISTS: usize = 512;

@@ -117,20 +117,41 @@ fn judge_all<'a>(
     progress: OnProgress<'_>,
     each: &mut dyn FnMut(Judged, &mut Back),
 ) -> Result<(Judge<'a>, Read), SourceError> {
-    let mut docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), books).telling(plan.telling).with_accounts(plan.accounts));
-    let mut now = Timestamp::from_nanos(i64::MIN);
-    let read = read_all(plan, books, beside, progress, &mut |flows, names, neighbours, back| {
+    let docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), books).telling(plan.telling).with_accounts(plan.accounts));
+    read_all(plan, books, beside, progress, Hearing { books, docket, now: Timestamp::from_nanos(i64::MIN), each })
+}
+
+/// The judge's end of the road, who takes what ended in each round, of all shards together.
+struct Hearing<'a, 'e> {
+    books: &'a Books,
+    docket: Docket<'a>,
+    /// The latest moment of any flow so far.
+    now: Timestamp,
+    /// Who is told of judged flows, with the way back to whoever made them.
+    each: &'e mut dyn FnMut(Judged, &mut Back),
+}
+
+impl<'a> Hearing<'a, '_> {
+    /// Takes flows, names that the captures record, and what was said of neighbours. It empties the list and leaves it its room: some hundred kilobytes, given back and asked
+    /// for again round after round, would keep the allocator and the kernel busy.
+    fn round(&mut self, flows: &mut Vec<Box<Identified>>, names: &[(IpAddr, String)], neighbours: &[Neighbour], back: &mut Back) {
+        let Self { books, docket, now, each } = self;
         names.iter().for_each(|(ip, name)| books.record_name(*ip, name));
         neighbours.iter().for_each(|neighbour| docket.meet(neighbour));
         // The flows of a round are the same for any number of shards, and so is their latest moment.
-        now = flows.iter().map(|identified| identified.flow.last).max().map_or(now, |last| now.max(last));
-        books.settle(now);
+        *now = flows.iter().map(|identified| identified.flow.last).max().map_or(*now, |last| last.max(*now));
+        books.settle(*now);
         flows.drain(..).for_each(|identified| docket.hear(identified, &mut |judged| each(judged, back)));
-    })?;
-    for (number, interface) in (0..).zip(&read.interfaces) {
-        docket.capture_lost(number, interface.dropped.unwrap_or(0));
     }
-    Ok((docket.close(&mut |judged| each(judged, &mut Back::default())), read))
+
+    /// All was read: what still waits is judged.
+    fn close(self, read: &Read, back: &mut Back) -> Judge<'a> {
+        let Self { mut docket, each, .. } = self;
+        for (number, interface) in (0..).zip(&read.interfaces) {
+            docket.capture_lost(number, interface.dropped.unwrap_or(0));
+        }
+        docket.close(&mut |judged| each(judged, back))
+    }
 }
 
 /// What is gathered of judged flows for the report.
@@ -185,20 +206,24 @@ struct Read {
     losses: Losses,
 }
 
-/// Takes the flows that ended in each round, of all shards together, the names, what was said of neighbours, and the way back for flows that were judged. It empties
-/// the list and leaves it its room: some hundred kilobytes, given back and asked for again round after round, would keep the allocator and the kernel busy.
-type Sink<'a> = &'a mut dyn FnMut(&mut Vec<Box<Identified>>, &[(IpAddr, String)], &[Neighbour], &mut Back);
-
 /// Reads with as many workers as help: one, where the captures can be read only once or are compressed. That one is this thread, unless it is to be one `beside`.
-fn read_all(plan: &Plan<'_>, books: &Books, beside: bool, progress: OnProgress<'_>, sink: Sink<'_>) -> Result<Read, SourceError> {
+fn read_all<'a>(
+    plan: &Plan<'a>,
+    books: &Books,
+    beside: bool,
+    progress: OnProgress<'_>,
+    mut hearing: Hearing<'a, '_>,
+) -> Result<(Judge<'a>, Read), SourceError> {
     let first = open(plan)?;
     let shards = if first.is_cheap_to_read_again() { plan.workers.max(1) } else { 1 };
     if shards == 1 && !beside {
         let mut nowhere = Back::default();
-        return Ok(read_shard(plan, books, first, Shard::ALL, progress, &mut |flows, names, neighbours| sink(flows, names, neighbours, &mut nowhere)));
+        let mut round = |flows: &mut _, names: &_, neighbours: &_| hearing.round(flows, names, neighbours, &mut nowhere);
+        let read = read_shard(plan, books, first, Shard::ALL, progress, &mut round);
+        return Ok((hearing.close(&read, &mut nowhere), read));
     }
     let others = (1..shards).map(|_| open(plan)).collect::<Result<Vec<_>, _>>()?;
-    Ok(shards::read(plan, books, std::iter::once(first).chain(others).collect(), progress, sink))
+    Ok(shards::read(plan, books, std::iter::once(first).chain(others).collect(), progress, hearing))
 }
 
 fn open(plan: &Plan<'_>) -> Result<Captures, SourceError> {
@@ -206,7 +231,7 @@ fn open(plan: &Plan<'_>) -> Result<Captures, SourceError> {
     capture::open(plan.captures, capture::Options { filter })
 }
 
-/// Takes what ended in a round of one shard, as a [`Sink`] does that of all.
+/// Takes what ended in a round of one shard, as [`Hearing`] does that of all.
 type Ended<'a> = &'a mut dyn FnMut(&mut Vec<Box<Identified>>, &[(IpAddr, String)], &[Neighbour]);
 
 /// One worker's way through the captures. What is counted of files and frames is the same for every shard; the first one's is kept.

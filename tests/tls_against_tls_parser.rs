@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use portbook::capture::{self, Options, Progress, Source};
 use portbook::decode::decode_batch;
 use portbook::flow::{Data, Flow, FlowTable, Observer, Parties, Settings, Slot, Want};
-use portbook::identify::{Books, Fact, Identified, Identifier, NameSource};
+use portbook::identify::{Books, DetailValue, Fact, Identified, Identifier, Lines, NameSource};
 use portbook::net::Side;
 use tls_parser::{TlsExtension, TlsMessage, TlsMessageHandshake, parse_tls_client_hello_extensions, parse_tls_message_handshake};
 
@@ -57,7 +57,7 @@ fn client_hellos_are_read_as_tls_parser_reads_them() {
     for file in small_files(&files) {
         for (stream, identified) in tls_flows(&file) {
             let Some(theirs) = hello(&stream) else { continue };
-            let ours = told(&identified.facts);
+            let ours = told(&identified);
             if ours == theirs { alike += 1 } else { differences.push(format!("{}: ours {ours:?}, theirs {theirs:?}", file.display())) }
         }
     }
@@ -92,14 +92,14 @@ fn hello(stream: &[u8]) -> Option<Hello> {
     Some((name, alpn, version_name(version)))
 }
 
-fn told(facts: &[Fact]) -> Hello {
-    let detail =
-        |field: &str| facts.iter().find_map(|fact| if let Fact::Detail(told) = fact { (told.key == ("tls", field)).then_some(&told.value) } else { None });
-    let name = facts.iter().find_map(|fact| match fact {
+fn told(identified: &Identified) -> Hello {
+    let detail = |field: &str| identified.details.iter().find(|told| told.key == ("tls", field)).map(|told| &told.value);
+    let name = identified.facts.iter().find_map(|fact| match fact {
         Fact::Name { name, source: NameSource::Sni, .. } => Some(name.to_string()),
         _ => None,
     });
-    let alpn = detail("alpn").and_then(|value| value.as_array()).into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())).collect();
+    let names = detail("alpn").and_then(|value| if let DetailValue::List(names) = value { Some(names) } else { None });
+    let alpn = names.into_iter().flat_map(Lines::iter).map(str::to_owned).collect();
     (name, alpn, detail("offered").and_then(|value| value.as_str()).unwrap_or_default().to_owned())
 }
 

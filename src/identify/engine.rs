@@ -13,7 +13,7 @@ use crate::flow::{Data, Direction, Flow, Neighbour, Observer, Parties, Slot, Wan
 use crate::identify::evidence::Recognised;
 use crate::identify::gather::{Gathered, Setting};
 use crate::identify::protocol::{Appetite, Piece, Reader, Said, Waiting};
-use crate::identify::{Books, Fact, Identified, Spoken};
+use crate::identify::{Books, Detail, Evidence, Fact, Identified, Spoken};
 use crate::limit;
 use crate::net::{Side, Transport};
 use crate::time::Timestamp;
@@ -26,9 +26,10 @@ pub struct Identifier<'b> {
     closed: Vec<Box<Identified>>,
     /// What a reader says of a piece, until it is kept.
     said: Vec<Fact>,
+    /// The same of details; none where nobody prints them.
+    stated: Option<Vec<Detail>>,
     neighbours: Vec<Neighbour>,
     facts_dropped: u64,
-    details: bool,
     /// Bytes that flows may still hold until they are recognised, and their readers.
     budget: usize,
     given_up: u64,
@@ -43,9 +44,9 @@ impl<'b> Identifier<'b> {
             shelf: Shelf::default(),
             closed: Vec::new(),
             said: Vec::new(),
+            stated: Some(Vec::new()),
             neighbours: Vec::new(),
             facts_dropped: 0,
-            details: true,
             budget: limit::OPENINGS_BYTES_HELD,
             given_up: 0,
         }
@@ -53,8 +54,8 @@ impl<'b> Identifier<'b> {
 
     /// Whether readers are to state what only flow records print; they do unless this says no.
     #[must_use]
-    pub const fn with_details(mut self, wanted: bool) -> Self {
-        self.details = wanted;
+    pub fn with_details(mut self, wanted: bool) -> Self {
+        self.stated = wanted.then(Vec::new);
         self
     }
 
@@ -100,7 +101,7 @@ impl Observer for Identifier<'_> {
     fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want {
         let Some(place) = self.flows.get_mut(slot.0 as usize) else { return Want::Nothing };
         let live = place.get_or_insert_default().awake(&self.shelf);
-        let mut desk = Desk { books: self.books, said: &mut self.said, dropped: &mut self.facts_dropped, details: self.details };
+        let mut desk = Desk { books: self.books, said: &mut self.said, stated: self.stated.as_mut(), dropped: &mut self.facts_dropped };
         let want = live.take(parties, data, &mut desk);
         // What it held before is given back first: the budget counts what is there now.
         self.budget += mem::replace(&mut live.held, u32::try_from(live.stage.held()).unwrap_or(u32::MAX)) as usize;
@@ -119,7 +120,7 @@ impl Observer for Identifier<'_> {
         // A flow is large: it is put where it stays before anything is said of it, and moved once.
         let mut identified = Box::write(Box::new_uninit(), Identified { flow, spoken: None, announced: None });
         if let Some(live) = live {
-            let mut desk = Desk { books: self.books, said: &mut self.said, dropped: &mut self.facts_dropped, details: self.details };
+            let mut desk = Desk { books: self.books, said: &mut self.said, stated: self.stated.as_mut(), dropped: &mut self.facts_dropped };
             live.conclude(&mut identified, &mut desk);
         }
         self.closed.push(identified);
@@ -143,10 +144,22 @@ pub(super) struct Desk<'a> {
     books: &'a Books,
     /// Of the present piece; empty between pieces.
     said: &'a mut Vec<Fact>,
-    /// Facts that found no room.
+    /// Likewise, where details are wanted.
+    stated: Option<&'a mut Vec<Detail>>,
+    /// Facts and details that found no room.
     dropped: &'a mut u64,
-    /// Whether details are stated.
-    details: bool,
+}
+
+impl Desk<'_> {
+    /// Where a reader puts what it learned.
+    fn said<'s>(&'s mut self, evidence: &'s mut Evidence) -> Said<'s> {
+        Said { facts: self.said, evidence, details: self.stated.as_deref_mut() }
+    }
+
+    /// Most pieces say nothing.
+    fn is_empty(&self) -> bool {
+        self.said.is_empty() && self.stated.as_ref().is_none_or(|stated| stated.is_empty())
+    }
 }
 
 /// A flow that sent payload. Its table never swaps the ends of a live flow; content may, at the end.
@@ -291,9 +304,8 @@ impl Live {
             piece.missing = miss(&mut self.read_to[piece.from as usize], &piece);
         }
         let (at, ends) = ((piece.time, piece.frame), piece.ends);
-        let appetite = reader.read(piece, &mut Said { facts: desk.said, evidence: &mut self.spoken.evidence, wants_details: desk.details });
-        // Most pieces say nothing.
-        if !desk.said.is_empty() {
+        let appetite = reader.read(piece, &mut desk.said(&mut self.spoken.evidence));
+        if !desk.is_empty() {
             self.keep_facts(desk, ends, at);
         }
         if appetite != Appetite::Hungry {
@@ -389,7 +401,7 @@ impl Live {
     }
 
     fn keep_facts(&mut self, desk: &mut Desk<'_>, ends: &Parties, (time, frame): (Timestamp, FrameId)) {
-        let Desk { books, said, dropped, .. } = desk;
+        let Desk { books, said, stated, dropped } = desk;
         let spoken = &mut *self.spoken;
         // Facts are kept or dropped where they lie: taken out one by one they would be moved three times.
         for n in 0..said.len() {
@@ -414,6 +426,9 @@ impl Live {
             }
         }
         said.clear();
+        if let Some(stated) = stated {
+            stated.drain(..).for_each(|detail| **dropped += u64::from(!spoken.keep_detail(detail)));
+        }
     }
 
     /// Tells of the flow, which is over, what was found out.
@@ -429,7 +444,7 @@ impl Live {
             self.stage = stage;
         }
         if let Stage::Read(reader) = mem::take(&mut self.stage) {
-            reader.finish(&mut Said { facts: desk.said, evidence: &mut self.spoken.evidence, wants_details: desk.details });
+            reader.finish(&mut desk.said(&mut self.spoken.evidence));
             self.keep_facts(desk, setting.ends, (flow.last, flow.last_frame));
         }
         let Self { mut spoken, client, midstream, .. } = self;
@@ -486,11 +501,27 @@ impl Spoken {
         false
     }
 
+    /// Keeps what is stated once, with others of its field, and its protocol: as records print it; whether there was room.
+    fn keep_detail(&mut self, detail: Detail) -> bool {
+        if self.details.contains(&detail) {
+            return true;
+        }
+        let after = |is: &dyn Fn(&Detail) -> bool| self.details.iter().rposition(is).map(|last| last + 1);
+        let (protocol, field) = detail.key;
+        let place = after(&|known| known.key == (protocol, field)).or_else(|| after(&|known| known.key.0 == protocol));
+        let has_room = self.details.len() < limit::DETAILS_KEPT;
+        if has_room {
+            self.details.insert(place.unwrap_or(self.details.len()), detail);
+        }
+        has_room
+    }
+
     /// Gives back what room was kept for more.
     fn shrink(&mut self) {
         self.protocol.shrink_to_fit();
         self.matches.shrink_to_fit();
         self.facts.shrink_to_fit();
+        self.details.shrink_to_fit();
     }
 }
 

@@ -4,6 +4,7 @@
 //! neutral [`Fact`]s, so nothing after this room changes when one is added.
 
 mod books;
+mod detail;
 mod engine;
 mod evidence;
 mod gather;
@@ -16,6 +17,7 @@ mod turn;
 pub mod wire;
 
 pub use books::Books;
+pub use detail::{Detail, DetailValue, Lines};
 pub use engine::Identifier;
 
 use std::net::IpAddr;
@@ -57,6 +59,8 @@ pub struct Spoken {
     pub matches: SmallVec<[Match; 1]>,
     /// What the bytes state, each once.
     pub facts: ThinVec<Fact>,
+    /// What they state for its record alone, each once, those of a protocol and a field together; none where nobody prints it.
+    pub details: ThinVec<Detail>,
     /// How often a [`Fact::Retry`] was stated: requests sent again.
     pub retries: u32,
     /// First payload bytes of client and server, at most [`limit::OPENING_KEPT`](crate::limit::OPENING_KEPT) each, for people to look at.
@@ -257,8 +261,6 @@ pub enum Fact {
         /// That end, in terms of the flow's present sides.
         client: Side,
     },
-    /// Anything that belongs into the record's `details` under the protocol's name.
-    Detail(Box<Detail>),
 }
 
 impl Fact {
@@ -287,15 +289,6 @@ pub struct Certified {
     pub whole: u64,
     /// The issuer bears the name of an authority that browsers and systems trust.
     pub public: bool,
-}
-
-/// A field of a record's `details`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Detail {
-    /// Protocol and field: `("tls", "version")`.
-    pub key: (&'static str, &'static str),
-    /// The value.
-    pub value: serde_json::Value,
 }
 
 /// A step of a handshake. Ordered: later comes later.

@@ -34,14 +34,14 @@ impl Words<'_> {
 }
 
 impl Spoken {
-    /// Whether all of it has a packed form.
+    /// Whether all of it has a packed form. Details have none: where records are printed time is scarcer than memory.
     pub(super) fn can_be_packed(&self) -> bool {
-        self.facts.iter().all(|fact| fact.form().is_some())
+        self.details.is_empty() && self.facts.iter().all(|fact| fact.form().is_some())
     }
 
     /// Packs it, or takes it out. Its first match was in `frame`, which is not packed.
     pub(super) fn pack(&mut self, frame: FrameId, packing: &mut impl Packing, words: &mut Words<'_>) {
-        let Self { protocol, evidence, matches, facts, retries, opening } = self;
+        let Self { protocol, evidence, matches, facts, details: _, retries, opening } = self;
         let mut lens = [protocol.len() as u8, matches.len() as u8];
         packing.bytes(&mut lens);
         protocol.resize(lens[0].into(), "");
@@ -89,7 +89,7 @@ impl Fact {
             Self::SentTo { .. } => 14,
             Self::Speaks { .. } => 15,
             Self::Certified(_) => 16,
-            Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) | Self::Detail(_) => return None,
+            Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) => return None,
         })
     }
 
@@ -124,7 +124,7 @@ impl Fact {
             *self = Self::blank(form);
         }
         match self {
-            Self::OneWay | Self::Retry | Self::Encrypted | Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) | Self::Detail(_) => {}
+            Self::OneWay | Self::Retry | Self::Encrypted | Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) => {}
             Self::Name { of, name, source } => {
                 pack_side(of, packing);
                 pack_text(name, packing);

@@ -41,8 +41,7 @@ impl Fact {
             | Self::OneWay
             | Self::Encrypted
             | Self::Hello(_)
-            | Self::Shapes { .. }
-            | Self::Detail(_) => {
+            | Self::Shapes { .. } => {
                 return;
             }
         };

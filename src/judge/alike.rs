@@ -24,7 +24,9 @@ use crate::signature::{PortRange, RoleId, ServiceId, Signatures};
 #[derive(Clone, Debug, Default)]
 pub struct Candidates(Option<Arc<List>>);
 
+/// In cache lines of its own: the judge counts who has it, flow by flow, while another processor reads it.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 struct List {
     rows: Vec<Candidate>,
     printed: OnceLock<Box<str>>,

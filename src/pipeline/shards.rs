@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::{OnProgress, Plan, Read, Sink, read_shard};
+use super::{Hearing, OnProgress, Plan, Read, read_shard};
 use crate::capture::Captures;
 use crate::flow::{Neighbour, Shard};
 use crate::identify::{Books, Identified};
-use crate::judge::{Judged, put_in_order};
-use crate::limit::ROUNDS_AHEAD;
+use crate::judge::{Judge, Judged, put_in_order};
+use crate::limit::{BATCHES_JUDGED_AHEAD, JUDGED_A_BATCH, ROUNDS_AHEAD};
 
 /// What ended within one round of frames, in order of first packets, names that the capture itself records, and what was said of neighbours.
 type Round = (Vec<Box<Identified>>, Vec<(IpAddr, String)>, Vec<Neighbour>);
@@ -33,48 +33,50 @@ impl Back {
         let Judged { identified, .. } = judged;
         let (client, server) = (identified.flow.client.endpoint.ip, identified.flow.server.endpoint.ip);
         let number = Shard::of_pair(client, server, self.ways.len());
-        if let Some(way) = self.ways.get_mut(number) {
-            way.given.push(identified);
-        }
-    }
-
-    /// Sends what was given. Who has too much to do to take it finds it dropped here.
-    fn send(&mut self) {
-        for Way { sender, given } in self.ways.iter_mut().filter(|way| !way.given.is_empty()) {
-            let next = Vec::with_capacity(given.len());
-            let _ = sender.try_send(std::mem::replace(given, next));
+        if let Some(Way { sender, given }) = self.ways.get_mut(number) {
+            given.push(identified);
+            if given.len() >= JUDGED_A_BATCH {
+                // Who has too much to do to take it finds it dropped here.
+                let _ = sender.try_send(std::mem::replace(given, Vec::with_capacity(JUDGED_A_BATCH)));
+            }
         }
     }
 }
 
-/// Reads with a worker for each of the sources, which are all the same captures.
-pub(super) fn read(plan: &Plan<'_>, books: &Books, sources: Vec<Captures>, progress: OnProgress<'_>, sink: Sink<'_>) -> Read {
+/// Reads with a worker for each of the sources, which are all the same captures. Workers that have read all stay to free flows until the last one was judged.
+pub(super) fn read<'a>(plan: &Plan<'a>, books: &Books, sources: Vec<Captures>, progress: OnProgress<'_>, mut hearing: Hearing<'a, '_>) -> (Judge<'a>, Read) {
     let shards = sources.len();
     std::thread::scope(|scope| {
         let (mut rounds, mut workers, mut back) = (Vec::with_capacity(shards), Vec::with_capacity(shards), Back::default());
         for (number, source) in sources.into_iter().enumerate() {
             let (sender, receiver) = crossbeam_channel::bounded(ROUNDS_AHEAD);
-            let (giver, given_back) = crossbeam_channel::bounded(ROUNDS_AHEAD);
+            let (giver, given_back) = crossbeam_channel::bounded(BATCHES_JUDGED_AHEAD);
+            let (teller, told) = crossbeam_channel::bounded(1);
             rounds.push(receiver);
             back.ways.push(Way { sender: giver, given: Vec::new() });
-            let told: OnProgress<'_> = if number == 0 { progress } else { &|_, _| {} };
-            workers.push(scope.spawn(move || {
-                read_shard(plan, books, source, Shard { number, of: shards }, told, &mut |flows, names, neighbours| {
+            let progress: OnProgress<'_> = if number == 0 { progress } else { &|_, _| {} };
+            let worker = scope.spawn(move || {
+                let read = read_shard(plan, books, source, Shard { number, of: shards }, progress, &mut |flows, names, neighbours| {
                     given_back.try_iter().for_each(drop);
                     hand_over(&sender, flows, names, neighbours);
-                })
-            }));
+                });
+                drop(sender);
+                let _ = teller.send(read);
+                given_back.iter().for_each(drop);
+            });
+            workers.push((worker, told));
         }
-        take_rounds(&rounds, &mut back, sink);
+        take_rounds(&rounds, &mut back, &mut hearing);
         let mut all = Read::default();
-        for (number, worker) in workers.into_iter().enumerate() {
-            let read = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        for (number, (worker, told)) in workers.into_iter().enumerate() {
+            // Who tells nothing has panicked.
+            let read = told.recv().or_else(|_| worker.join().map(|()| Read::default())).unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             match number {
                 0 => all = read,
                 _ => all.losses.merge(read.losses),
             }
         }
-        all
+        (hearing.close(&all, &mut back), all)
     })
 }
 
@@ -85,7 +87,7 @@ fn hand_over(sender: &Sender<Round>, flows: &mut Vec<Box<Identified>>, names: &[
 
 /// Takes one round of every shard after the other, and hands its flows on as if one shard had had them all. All have the same number of rounds, unless
 /// reading was ended early.
-fn take_rounds(shards: &[Receiver<Round>], back: &mut Back, sink: Sink<'_>) {
+fn take_rounds(shards: &[Receiver<Round>], back: &mut Back, hearing: &mut Hearing<'_, '_>) {
     let mut flows = Vec::new();
     loop {
         let rounds: Vec<Round> = shards.iter().filter_map(|shard| shard.recv().ok()).collect();
@@ -100,7 +102,6 @@ fn take_rounds(shards: &[Receiver<Round>], back: &mut Back, sink: Sink<'_>) {
         }
         put_in_order(&mut flows);
         neighbours.sort_by_key(Neighbour::order);
-        sink(&mut flows, &names, &neighbours, back);
-        back.send();
+        hearing.round(&mut flows, &names, &neighbours, back);
     }
 }

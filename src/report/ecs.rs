@@ -121,7 +121,7 @@ impl<'a> Document<'a> {
             source: Some(EndFields::of_flow(&flow.client, &judged.names[0])),
             destination: Some(EndFields::of_flow(&flow.server, &judged.names[1])),
             network: Some(Network::of_flow(identified, id)),
-            dns: has("dns").then(|| Dns::of(&identified.facts)).flatten(),
+            dns: has("dns").then(|| Dns::of(judged)).flatten(),
             tls: (has("tls") || has("dtls")).then(|| Tls::of(judged)),
             url: http.as_ref().and_then(|_| Url::of(judged)),
             user_agent: http.as_ref().and_then(|_| UserAgent::of(&identified.facts)),

@@ -258,7 +258,7 @@ impl<'a> FlowRecord<'a> {
             protocol: Words(&identified.protocol),
             evidence: Word(evidence(judged).name()),
             matches: MatchRecords(identified),
-            details: Details::of(&identified.facts),
+            details: Details(&identified.details),
             announced: identified.announced.as_deref().map(AnnouncedRecord::new),
             service: judged.service.map(|id| service_name(signatures, id)),
             instance: judged.instance,

@@ -1,8 +1,6 @@
 //! Single statements of a flow's protocols, for formats that have a field of their own for each.
 
-use serde_json::Value;
-
-use crate::identify::Fact;
+use crate::identify::{DetailValue, Fact};
 use crate::judge::Judged;
 use crate::net::Side;
 
@@ -25,11 +23,8 @@ pub(super) fn answer(facts: &[Fact]) -> Option<u32> {
 }
 
 /// All that was stated under a field of a protocol.
-pub(super) fn details<'a>(facts: &'a [Fact], protocol: &'static str, field: &'static str) -> impl Iterator<Item = &'a Value> {
-    facts.iter().filter_map(move |fact| match fact {
-        Fact::Detail(detail) if detail.key == (protocol, field) => Some(&detail.value),
-        _ => None,
-    })
+pub(super) fn details<'a>(judged: &'a Judged, protocol: &'static str, field: &'static str) -> impl Iterator<Item = &'a DetailValue> {
+    judged.identified.details.iter().filter(move |detail| detail.key == (protocol, field)).map(|detail| &detail.value)
 }
 
 /// The server's name by that source.

@@ -146,8 +146,8 @@ impl Teller<'_> {
                 labelled(out, "Begins", &format!("the {side} with {}", hex(bytes)))?;
             }
         }
-        for (protocol, fields) in Details::of(&identified.facts).protocols() {
-            let fields = fields.iter().map(|(field, value)| format!("{} {}", field.replace('_', " "), plain(&value)));
+        for (protocol, fields) in Details(&identified.details).protocols() {
+            let fields = fields.iter().map(|(field, value)| format!("{} {}", field.replace('_', " "), plain(&value.into_json())));
             labelled(out, "It says", &format!("{protocol}: {}", fields.collect::<Vec<_>>().join(", ")))?;
         }
         if let Some(promise) = &identified.announced {

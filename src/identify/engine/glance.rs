@@ -4,14 +4,14 @@ use super::resting::Place;
 use super::{Desk, Identifier, Live, Stage};
 use crate::flow::{Flow, Slot};
 use crate::identify::Identified;
-use crate::identify::protocol::Said;
 
 impl Identifier<'_> {
     /// What is known of the flow in `slot`, of which `flow` is a copy as it stands.
     pub fn glance(&self, slot: Slot, flow: Flow) -> Box<Identified> {
         let mut identified = Box::new(Identified::unknown(flow));
         if let Some(place) = self.flows.get(slot.0 as usize).and_then(Option::as_ref) {
-            let mut desk = Desk { books: self.books, said: &mut Vec::new(), dropped: &mut 0, details: self.details };
+            let mut stated = Vec::new();
+            let mut desk = Desk { books: self.books, said: &mut Vec::new(), stated: self.stated.as_ref().map(|_| &mut stated), dropped: &mut 0 };
             place.copied(&self.shelf).standing(place, &identified.flow, &mut desk).conclude(&mut identified, &mut desk);
         }
         identified
@@ -40,7 +40,7 @@ impl Live {
             }
             Stage::Fresh | Stage::Done => return self,
         };
-        reader.finish(&mut Said { facts: desk.said, evidence: &mut self.spoken.evidence, wants_details: desk.details });
+        reader.finish(&mut desk.said(&mut self.spoken.evidence));
         self.keep_facts(desk, &flow.parties(), (flow.last, flow.last_frame));
         self
     }

@@ -265,3 +265,24 @@ fn streams_that_begin_alike_are_told_apart_whoever_came_first() {
         assert_eq!(*identified.protocol, [*name]);
     }
 }
+
+#[test]
+fn details_of_a_protocol_and_a_field_lie_together_in_the_order_they_were_first_said_and_each_once() {
+    let mut spoken = Spoken::default();
+    let said = [
+        ("tls", "version", "1.2"),
+        ("http", "server", "a"),
+        ("tls", "ja4", "x"),
+        ("tls", "version", "1.3"),
+        ("http", "server", "a"),
+        ("tls", "version", "1.2"),
+    ];
+    for (protocol, field, value) in said {
+        assert!(spoken.keep_detail(Detail { key: (protocol, field), value: value.into() }));
+    }
+    let first = spoken.details.clone();
+    let kept: Vec<_> = first.iter().map(|detail| (detail.key.0, detail.key.1, detail.value.as_str().unwrap())).collect();
+    assert_eq!(kept, [("tls", "version", "1.2"), ("tls", "version", "1.3"), ("tls", "ja4", "x"), ("http", "server", "a")]);
+    let many = (0..2 * limit::DETAILS_KEPT).filter(|n| spoken.keep_detail(Detail { key: ("dns", "query"), value: n.to_string().into() })).count();
+    assert_eq!((many + kept.len(), spoken.details.len()), (limit::DETAILS_KEPT, limit::DETAILS_KEPT));
+}

@@ -337,7 +337,7 @@ mod tests {
     fn a_sequence_of_kilobytes_is_not_kept_whole() {
         let mut call = Call::of("sip");
         let mut facts = Vec::new();
-        call.request(b"OPTIONS", b"sip:a", &[b'7'; 60_000], &mut Said { facts: &mut facts, evidence: &mut Evidence::None, wants_details: true });
+        call.request(b"OPTIONS", b"sip:a", &[b'7'; 60_000], &mut Said { facts: &mut facts, evidence: &mut Evidence::None, details: None });
         assert!(call.asked[0].len() <= limit::TEXT_KEPT);
     }
 

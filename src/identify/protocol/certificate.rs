@@ -1,9 +1,11 @@
 //! The names in an X.509 certificate that was sent in clear (RFC 5280): who it is for, who issued it, until when.
 
+use std::mem::take;
+
 use sha2::{Digest, Sha256};
 
-use crate::identify::Certified;
 use crate::identify::wire::{Cursor, host_name, printable};
+use crate::identify::{Certified, DetailValue, Lines};
 use crate::limit;
 
 use super::{Fact, NameSource, Said, Side, ber};
@@ -31,14 +33,16 @@ pub(super) struct Certificate {
 pub(super) fn tell(protocol: &'static str, message: &[u8], from: Side, said: &mut Said<'_>) -> bool {
     let mut at = Cursor::new(message);
     let first = at.be24().and_then(|_| at.be24()).and_then(|len| at.take(len as usize));
-    let Some(certificate) = first.and_then(|der| Certificate::read(der, said.wants_details)) else { return false };
+    let Some(mut certificate) = first.and_then(|der| Certificate::read(der, said.wants_details())) else { return false };
     for name in certificate.names.iter().filter(|name| !name.is_empty() && !name.starts_with("*.")) {
         said.name(from, name, NameSource::Certificate);
     }
     let field = if from == Side::Server { "certificate" } else { "client_certificate" };
-    if said.wants_details {
-        let Certificate { subject, issuer, names, not_after, .. } = &certificate;
-        said.detail(protocol, field, serde_json::json!({ "subject": subject, "issuer": issuer, "names": names, "not_after": not_after }));
+    if said.wants_details() {
+        let Certificate { subject, issuer, names, not_after, .. } = &mut certificate;
+        let names: Lines = names.iter().collect();
+        let fields = [("subject", take(subject).into()), ("issuer", issuer.clone().into()), ("names", names.into()), ("not_after", take(not_after).into())];
+        said.detail(protocol, field, DetailValue::Fields(fields.into()));
     }
     if from == Side::Server {
         let Certificate { issuer, key, whole, public, .. } = certificate;
@@ -316,9 +320,10 @@ mod tests {
         let sample = sample();
         let three = |len: usize| [(len >> 16) as u8, (len >> 8) as u8, len as u8];
         let message = [&three(sample.len() + 3)[..], &three(sample.len()), &sample].concat();
-        let marked = |wants_details, from| {
-            let (mut facts, mut evidence) = (Vec::new(), crate::identify::Evidence::None);
-            tell("tls", &message, from, &mut Said { facts: &mut facts, evidence: &mut evidence, wants_details });
+        let marked = |wants_details: bool, from| {
+            let (mut facts, mut details, mut evidence) = (Vec::new(), Vec::new(), crate::identify::Evidence::None);
+            let details = wants_details.then_some(&mut details);
+            tell("tls", &message, from, &mut Said { facts: &mut facts, evidence: &mut evidence, details });
             facts.into_iter().filter(|fact| matches!(fact, Fact::Certified(_))).collect::<Vec<_>>()
         };
         let certificate = Certificate::read(&sample, true).unwrap();

@@ -61,7 +61,7 @@ impl Reader for CrqtReader {
         let Some(Announcement { port, session, space }) = read(piece.bytes) else { return Appetite::Hungry };
         let announcer = piece.sender().ip;
         said.say(Fact::OneWay);
-        said.detail("crqt", "space", &*printable(space));
+        said.detail("crqt", "space", printable(space));
         said.detail("crqt", "port", port);
         said.detail("crqt", "session", in_hex(&session));
         let (server, made, frame) = (Endpoint { ip: announcer, port }, piece.time, piece.frame);

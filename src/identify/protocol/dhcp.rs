@@ -153,7 +153,6 @@ const KINDS: &[&str] = &["bootp", "discover", "offer", "request", "decline", "ac
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identify::Detail;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
 
@@ -178,7 +177,7 @@ mod tests {
         let heard = read(&DHCP, Transport::UDP, 67, &[(Client, &request), (Server, &ack)]);
         assert_eq!(heard.evidence, Evidence::Dialogue);
         assert!(heard.facts.contains(&Fact::Name { of: Client, name: "player1".into(), source: NameSource::Dhcp }));
-        assert!(heard.facts.contains(&Fact::Detail(Box::new(Detail { key: ("dhcp", "given"), value: "10.0.0.9".into() }))));
+        assert_eq!(heard.detail("dhcp", "given"), Some("10.0.0.9".into()));
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Accepted, code: 5, text: "ack".into(), by: Server }));
         survives(&DHCP, Transport::UDP, 67, &[(Client, &request), (Server, &ack)]);
     }

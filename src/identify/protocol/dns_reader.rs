@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde_json::Value;
 use thin_vec::ThinVec;
 
 use crate::identify::wire::{Cursor, Length, Messages, host_name_of, printable, printable_text};
-use crate::identify::{AnswerKind, Detail, Evidence, Fact, NameSource, Resolved};
+use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::PromiseKind;
@@ -60,9 +59,9 @@ impl Names {
 
     fn question(&mut self, message: &Message<'_>, said: &mut Said<'_>) {
         let Some(question) = message.questions.first() else { return };
-        if std::mem::take(&mut self.first) && said.wants_details {
+        if std::mem::take(&mut self.first) && said.wants_details() {
             let key = self.source.name();
-            said.detail(key, "query", &*printable_text(&message.name(question.name)));
+            said.detail(key, "query", printable_text(&message.name(question.name)));
             said.detail(key, "type", dns::kind_name(question.kind));
         }
         if self.source == NameSource::Mdns {
@@ -175,8 +174,8 @@ impl Names {
         let named = |record: &Record<'_>| printable_text(&message.name(record.name));
         let pointers = || message.records.iter().filter(|record| record.kind == dns::PTR).map(named);
         let browsed = |name: &str| name.contains("._tcp") || name.contains("._udp");
-        if let Some(service) = said.wants_details.then(|| pointers().find(|name| browsed(name))).flatten() {
-            said.say(Fact::Detail(Box::new(Detail { key: (self.source.name(), "service"), value: Value::from(&*service) })));
+        if let Some(service) = said.wants_details().then(|| pointers().find(|name| browsed(name))).flatten() {
+            said.detail(self.source.name(), "service", service);
         }
         if self.source == NameSource::Mdns {
             for service in pointers().filter(|name| browsed(name)).take(limit::LIST_KEPT) {

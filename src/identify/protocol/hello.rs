@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
+use crate::identify::Lines;
 use crate::identify::wire::{Cursor, host_name, in_hex, printable};
 use crate::limit;
 
@@ -136,7 +137,7 @@ impl<'a> ClientHello<'a> {
         if let Some(name) = self.server_name.and_then(host_name) {
             said.named(Side::Server, name, NameSource::Sni);
         }
-        if said.wants_details {
+        if said.wants_details() {
             self.describe(protocol, carrier, said);
         }
         if let Some(inner) = common_inner(&self.alpn) {
@@ -147,8 +148,8 @@ impl<'a> ClientHello<'a> {
     fn describe(&self, protocol: &'static str, carrier: Carrier, said: &mut Said<'_>) {
         said.detail(protocol, "offered", version_name(self.version()));
         if !self.alpn.is_empty() {
-            let names: Vec<Box<str>> = self.alpn.iter().take(limit::LIST_KEPT).map(|name| printable(name)).collect();
-            said.detail(protocol, "alpn", serde_json::json!(names));
+            let names: Lines = self.alpn.iter().take(limit::LIST_KEPT).map(|name| printable(name)).collect();
+            said.detail(protocol, "alpn", names);
         }
         said.detail(protocol, "ja4", self.ja4(carrier));
         if self.offers_ech() {
@@ -187,7 +188,7 @@ impl<'a> ServerHello<'a> {
     pub(super) fn tell(&self, protocol: &'static str, said: &mut Said<'_>) {
         said.detail(protocol, "version", version_name(self.version));
         if let Some(chosen) = self.alpn {
-            said.detail(protocol, "alpn_chosen", &*printable(chosen));
+            said.detail(protocol, "alpn_chosen", printable(chosen));
             if let Some(inner) = inner_of(chosen) {
                 said.say(Fact::Inner(inner));
             }

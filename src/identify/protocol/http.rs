@@ -315,7 +315,7 @@ impl Headers<'_> {
         }
         let action = self.text("soapaction");
         if let Some(action) = action {
-            said.detail("soap", "action", &*printable_text(action.trim_matches('"')));
+            said.detail("soap", "action", printable_text(action.trim_matches('"')));
         }
         if action.is_some_and(|action| action.contains("urn:schemas-upnp-org:")) {
             said.say(Fact::Inner("upnp"));

@@ -66,7 +66,7 @@ use std::time::Duration;
 
 use crate::capture::FrameId;
 use crate::flow::Parties;
-use crate::identify::{Detail, Evidence, Fact, Match, NameSource, Promise};
+use crate::identify::{Detail, DetailValue, Evidence, Fact, Match, NameSource, Promise};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
@@ -346,8 +346,8 @@ pub struct Said<'a> {
     pub facts: &'a mut Vec<Fact>,
     /// Raised, never lowered.
     pub evidence: &'a mut Evidence,
-    /// Whether anybody will read details: without flow records nobody does.
-    pub wants_details: bool,
+    /// Details in order, where anybody will read them: without flow records nobody does. Bounded by [`limit::DETAILS_KEPT`](crate::limit::DETAILS_KEPT) likewise.
+    pub details: Option<&'a mut Vec<Detail>>,
 }
 
 impl Said<'_> {
@@ -393,10 +393,15 @@ impl Said<'_> {
     }
 
     /// States a field of the record's `details`, where those are wanted. What is dear to work out is best asked for [first](Self::wants_details).
-    pub fn detail(&mut self, protocol: &'static str, field: &'static str, value: impl Into<serde_json::Value>) {
-        if self.wants_details {
-            self.say(Fact::Detail(Box::new(Detail { key: (protocol, field), value: value.into() })));
+    pub fn detail(&mut self, protocol: &'static str, field: &'static str, value: impl Into<DetailValue>) {
+        if let Some(details) = &mut self.details {
+            details.push(Detail { key: (protocol, field), value: value.into() });
         }
+    }
+
+    /// Whether anybody will read details.
+    pub const fn wants_details(&self) -> bool {
+        self.details.is_some()
     }
 }
 

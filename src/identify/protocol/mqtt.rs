@@ -133,7 +133,7 @@ impl MqttReader {
             at.take(properties as usize)?;
         }
         let len = at.be16()?;
-        said.detail("mqtt", "client_id", &*printable(at.take(usize::from(len))?));
+        said.detail("mqtt", "client_id", printable(at.take(usize::from(len))?));
         Some(())
     }
 

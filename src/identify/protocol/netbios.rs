@@ -157,7 +157,7 @@ impl Names {
         if own && !group && matches!(suffix, 0 | 0x20) && !name.is_empty() && !std::mem::replace(&mut self.named, true) {
             said.say(Fact::Name { of: from, name, source: NameSource::Netbios });
         } else if !own && !std::mem::replace(&mut self.named, true) {
-            said.detail("netbios_ns", "query", &*name);
+            said.detail("netbios_ns", "query", name);
         }
     }
 }

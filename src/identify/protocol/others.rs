@@ -170,7 +170,7 @@ impl Reader for Discovery {
         said.believe(Evidence::Dialogue);
         if let Some(at) = memmem::find(piece.bytes, b"XAddrs>") {
             let address = piece.bytes.get(at + 7..).unwrap_or_default();
-            said.detail("wsd", "address", &*printable(address.split(|byte| *byte == b'<').next().unwrap_or_default()));
+            said.detail("wsd", "address", printable(address.split(|byte| *byte == b'<').next().unwrap_or_default()));
         }
         Appetite::Full
     }

@@ -1,7 +1,7 @@
 //! SSH, Telnet and RFB (VNC): consoles (RFC 4253, RFC 854, RFC 6143).
 
 use crate::identify::wire::{Cursor, Held, hold, may_begin, printable};
-use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::identify::{AnswerKind, Evidence, Fact, Lines};
 use crate::limit;
 use crate::net::{Side, Transport};
 
@@ -174,7 +174,7 @@ impl Reader for Screen {
         let (Some(version), Some(agreed)) = (mine.get(4..11), yours.get(4..11)) else { return Appetite::Hungry };
         if !std::mem::replace(&mut self.told, true) {
             said.believe(Evidence::BothOpenings);
-            said.detail("rfb", "version", &*printable(version.min(agreed)));
+            said.detail("rfb", "version", printable(version.min(agreed)));
         }
         let Some(rest) = mine.get(12..) else { return Appetite::Hungry };
         let full = mine.len() >= limit::RFB_KEPT;
@@ -214,7 +214,7 @@ impl Reader for Screen {
 fn offer(told: &mut bool, types: &[u8], said: &mut Said<'_>) {
     if !std::mem::replace(told, true) {
         said.believe(Evidence::Dialogue);
-        let names: Vec<String> = types.iter().take(limit::LIST_KEPT).map(|kind| security_name(*kind)).collect();
+        let names: Lines = types.iter().take(limit::LIST_KEPT).map(|kind| security_name(*kind)).collect();
         said.detail("rfb", "security", names);
     }
 }
@@ -257,7 +257,6 @@ fn security_name(kind: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identify::Detail;
     use crate::identify::protocol::testing::{decide, evidence, read, survives};
     use crate::net::Side::{Client, Server};
 
@@ -285,11 +284,7 @@ mod tests {
         let offers: &[(Side, &[u8])] = &[(Server, version), (Client, version), (Server, &[2, 2, 16])];
         assert_eq!(evidence(decide(&RFB, Transport::TCP, 5900, version, version)), Evidence::BothOpenings);
         let heard = read(&RFB, Transport::TCP, 5900, offers);
-        assert!(
-            heard.facts.contains(&Fact::Detail(Box::new(Detail { key: ("rfb", "security"), value: serde_json::json!(["vnc", "tight"]) }))),
-            "{:?}",
-            heard.facts
-        );
+        assert_eq!(heard.detail("rfb", "security"), Some(Lines::from_iter(["vnc", "tight"]).into()));
         survives(&RFB, Transport::TCP, 5900, offers);
         let refuses: &[(Side, &[u8])] = &[(Server, version), (Client, version), (Server, b"\0\0\0\0\x08Too many")];
         let heard = read(&RFB, Transport::TCP, 5900, refuses);

@@ -218,7 +218,7 @@ impl Reader for Browser {
             let words: Vec<&str> = instance.split(';').collect();
             let value = |key: &str| words.iter().position(|word| word.eq_ignore_ascii_case(key)).and_then(|at| words.get(at + 1)).copied();
             if let Some(name) = value("InstanceName") {
-                said.detail("ssrp", "instance", &*printable(name.as_bytes()));
+                said.detail("ssrp", "instance", printable(name.as_bytes()));
             }
             if let Some(port) = value("tcp").and_then(|port| port.parse().ok()) {
                 let ip = piece.sender().ip;

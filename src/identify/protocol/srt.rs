@@ -192,7 +192,7 @@ fn extensions(handshake: &Handshake<'_>, of: Side, said: &mut Said<'_>) {
                 // Each word's bytes are written in reverse.
                 let text: Vec<u8> = value.as_chunks().0.iter().flat_map(|[a, b, c, d]: &[u8; 4]| [*d, *c, *b, *a]).collect();
                 let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
-                said.detail("srt", "stream_id", &*printable(text.get(..end).unwrap_or(&text)));
+                said.detail("srt", "stream_id", printable(text.get(..end).unwrap_or(&text)));
             }
             _ => (),
         }
@@ -229,7 +229,6 @@ const REASONS: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identify::Detail;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
 
@@ -261,7 +260,7 @@ mod tests {
         assert_eq!(evidence(decide(&SRT, Transport::UDP, 5421, dialogue[0].1, dialogue[1].1)), Evidence::BothOpenings);
         let heard = read(&SRT, Transport::UDP, 5421, &dialogue);
         assert_eq!((heard.evidence, heard.appetite), (Evidence::Dialogue, Appetite::Full));
-        assert!(heard.facts.contains(&Fact::Detail(Box::new(Detail { key: ("srt", "stream_id"), value: "abc".into() }))), "{:?}", heard.facts);
+        assert_eq!(heard.detail("srt", "stream_id"), Some("abc".into()));
         survives(&SRT, Transport::UDP, 5421, &dialogue);
     }
 

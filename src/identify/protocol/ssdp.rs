@@ -85,8 +85,8 @@ impl SsdpReader {
     /// Whoever reads this message will fetch the description at LOCATION, and call services there.
     fn location(&self, piece: &Piece<'_>, said: &mut Said<'_>) {
         let Some((server, url)) = field(piece.bytes, "LOCATION").and_then(|url| Some((authority(url)?, url))) else { return };
-        if said.wants_details {
-            said.detail("ssdp", "location", &*printable(url.as_bytes()));
+        if said.wants_details() {
+            said.detail("ssdp", "location", printable(url.as_bytes()));
         }
         if field(piece.bytes, "NTS") == Some("ssdp:byebye") {
             return;

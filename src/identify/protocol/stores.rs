@@ -1,7 +1,7 @@
 //! Stores and brokers: Redis, Memcached, MongoDB, Kafka, NATS, AMQP.
 
 use crate::identify::wire::{Cursor, Held, begins, hold, may_begin, printable};
-use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::identify::{AnswerKind, DetailValue, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
 
@@ -290,7 +290,7 @@ impl Reader for FirstAnswer {
             }
             [b'-', ..] => return Appetite::Hungry,
             [b'A', b'M', b'Q', b'P', version @ ..] if version.len() >= 4 => {
-                said.detail("amqp", "server_header", version.get(..4).unwrap_or_default().to_vec());
+                said.detail("amqp", "server_header", DetailValue::Bytes(version.get(..4).unwrap_or_default().into()));
                 // Protocol 2 is TLS, which both headers agree on (AMQP 1.0 section 5.2).
                 if version.first() == Some(&2) {
                     said.believe(Evidence::Dialogue);

@@ -52,13 +52,13 @@ impl Reader for Log {
             after_priority(piece.bytes).map(|(_, rest)| rest.splitn(8, |byte| *byte == b' ').filter(|word| !word.is_empty()).collect()).unwrap_or_default();
         let host = if words.first() == Some(&b"1".as_slice()) { words.get(2) } else { words.get(3) };
         if let Some(host) = host.copied().and_then(host_name).filter(|host| &**host != "-") {
-            said.detail("syslog", "host", &*host);
+            said.detail("syslog", "host", host);
         }
         let program = if words.first() == Some(&b"1".as_slice()) { words.get(3) } else { words.get(4) };
         if let Some(program) =
             program.map(|word| printable(word.split(|byte| matches!(byte, b'[' | b':')).next().unwrap_or_default())).filter(|text| !text.is_empty())
         {
-            said.detail("syslog", "program", &*program);
+            said.detail("syslog", "program", program);
         }
         Appetite::Full
     }
@@ -71,7 +71,6 @@ const PORTS: &[u16] = &[514, 601, 1514];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identify::Detail;
     use crate::identify::Evidence;
     use crate::identify::protocol::testing::{decide, evidence, read, survives};
     use crate::net::Side::Client;
@@ -85,7 +84,7 @@ mod tests {
             assert_eq!(evidence(decide(&SYSLOG, Transport::UDP, 5140, message, &[])), Evidence::OneOpening);
             let heard = read(&SYSLOG, Transport::UDP, 514, &[(Client, message)]);
             assert!(heard.facts.contains(&Fact::OneWay));
-            assert!(heard.facts.contains(&Fact::Detail(Box::new(Detail { key: ("syslog", "program"), value: "su".into() }))), "{:?}", heard.facts);
+            assert_eq!(heard.detail("syslog", "program"), Some("su".to_owned().into()));
             survives(&SYSLOG, Transport::UDP, 514, &[(Client, message)]);
         }
     }

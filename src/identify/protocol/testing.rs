@@ -6,7 +6,7 @@ use super::{Appetite, Opening, PROTOCOLS, Piece, Probe, Protocol, Said};
 use crate::capture::FrameId;
 use crate::flow::Parties;
 use crate::identify::wire::is_unprintable;
-use crate::identify::{Evidence, Fact, Resolved};
+use crate::identify::{Detail, DetailValue, Evidence, Fact, Resolved};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
@@ -48,6 +48,8 @@ pub fn evidence(probe: Probe) -> Evidence {
 pub struct Heard {
     /// Facts in order.
     pub facts: Vec<Fact>,
+    /// Details in order.
+    pub details: Vec<Detail>,
     /// The evidence it was raised to.
     pub evidence: Evidence,
     /// The last thing the reader wanted.
@@ -57,7 +59,7 @@ pub struct Heard {
 /// Reads a dialogue to its end, or until the reader has enough.
 pub fn read(protocol: &dyn Protocol, transport: Transport, port: u16, dialogue: &[(Side, &[u8])]) -> Heard {
     let mut reader = protocol.reader();
-    let mut heard = Heard { facts: Vec::new(), evidence: Evidence::None, appetite: Appetite::Hungry };
+    let mut heard = Heard { facts: Vec::new(), details: Vec::new(), evidence: Evidence::None, appetite: Appetite::Hungry };
     let mut passed = [0_u64; 2];
     for (from, bytes) in dialogue {
         let place = &mut passed[usize::from(*from == Side::Server)];
@@ -72,19 +74,20 @@ pub fn read(protocol: &dyn Protocol, transport: Transport, port: u16, dialogue: 
             transport,
         };
         *place += if transport == Transport::UDP { 1 } else { bytes.len() as u64 };
-        heard.appetite = reader.read(piece, &mut Said { facts: &mut heard.facts, evidence: &mut heard.evidence, wants_details: true });
+        heard.appetite = reader.read(piece, &mut heard.said());
         if heard.appetite != Appetite::Hungry {
             break;
         }
     }
-    reader.finish(&mut Said { facts: &mut heard.facts, evidence: &mut heard.evidence, wants_details: true });
+    reader.finish(&mut heard.said());
     heard.facts.iter().for_each(is_tame);
+    heard.details.iter().for_each(|detail| is_tame_value(&detail.value));
     heard
 }
 
 /// What the wire says may neither flood a report nor reach a terminal as a command, whatever the bytes were.
 fn is_tame(fact: &Fact) {
-    let text = |text: &str| assert!(text.len() <= limit::LINE_KEPT && !text.chars().any(is_unprintable), "{} bytes: {text:?}", text.len());
+    let text = is_tame_text;
     match fact {
         Fact::Name { name, .. } | Fact::Unresolved { name, .. } | Fact::Unanswered { name } => text(name),
         Fact::Proxied { mark: said } | Fact::SentTo { host: said } => text(said),
@@ -97,7 +100,6 @@ fn is_tame(fact: &Fact) {
         Fact::Request { .. } => fact.as_request().into_iter().for_each(|(method, path)| [method, path].into_iter().for_each(text)),
         Fact::Certified(certified) => text(&certified.issuer),
         Fact::Answer { text: said, .. } | Fact::Software { text: said, .. } | Fact::Offers { service: said, .. } => text(said),
-        Fact::Detail(detail) => is_tame_value(&detail.value, &text),
         Fact::Promise(promise) => {
             let encrypted = matches!(promise.kind, PromiseKind::FtpPassive | PromiseKind::FtpActive);
             assert!(encrypted || !promise.is_hidden(), "nobody can open {promise:?}");
@@ -106,15 +108,21 @@ fn is_tame(fact: &Fact) {
     }
 }
 
-fn is_tame_value(value: &serde_json::Value, text: &impl Fn(&str)) {
+fn is_tame_text(text: &str) {
+    assert!(text.len() <= limit::LINE_KEPT && !text.chars().any(is_unprintable), "{} bytes: {text:?}", text.len());
+}
+
+fn is_tame_value(value: &DetailValue) {
+    let is_short = |len: usize| assert!(len <= limit::LIST_KEPT, "{len} values");
     match value {
-        serde_json::Value::String(said) => text(said),
-        serde_json::Value::Array(values) => {
-            assert!(values.len() <= limit::LIST_KEPT, "{} values", values.len());
-            values.iter().for_each(|value| is_tame_value(value, text));
+        DetailValue::Text(text) => is_tame_text(text),
+        DetailValue::List(lines) => {
+            is_short(lines.iter().count());
+            lines.iter().for_each(is_tame_text);
         }
-        serde_json::Value::Object(fields) => fields.values().for_each(|value| is_tame_value(value, text)),
-        _ => {}
+        DetailValue::Bytes(bytes) => is_short(bytes.len()),
+        DetailValue::Fields(fields) => fields.iter().for_each(|(_, value)| is_tame_value(value)),
+        DetailValue::Flag(_) | DetailValue::Number(_) => {}
     }
 }
 
@@ -141,7 +149,7 @@ pub fn survives(protocol: &dyn Protocol, transport: Transport, port: u16, dialog
         }
         let split: Vec<(Side, &[u8])> = dialogue.iter().flat_map(|(from, bytes)| bytes.chunks(1).map(|byte| (*from, byte))).collect();
         let (whole, split) = (read(protocol, transport, port, dialogue), read(protocol, transport, port, &split));
-        assert_eq!((whole.facts, whole.appetite), (split.facts, split.appetite), "split into single bytes");
+        assert_eq!((whole.facts, whole.details, whole.appetite), (split.facts, split.details, split.appetite), "split into single bytes");
     }
 }
 
@@ -167,17 +175,19 @@ pub fn hex(text: &str) -> Vec<u8> {
 }
 
 impl Heard {
+    /// Where a reader puts what comes next.
+    fn said(&mut self) -> Said<'_> {
+        Said { facts: &mut self.facts, evidence: &mut self.evidence, details: Some(&mut self.details) }
+    }
+
     /// Whether it said that.
     pub fn says(&self, fact: &Fact) -> bool {
         self.facts.contains(fact)
     }
 
     /// The last value it gave a field of the record's details.
-    pub fn detail(&self, protocol: &str, field: &str) -> Option<serde_json::Value> {
-        self.facts.iter().rev().find_map(|fact| match fact {
-            Fact::Detail(detail) if detail.key == (protocol, field) => Some(detail.value.clone()),
-            _ => None,
-        })
+    pub fn detail(&self, protocol: &str, field: &str) -> Option<DetailValue> {
+        self.details.iter().rev().find(|detail| detail.key == (protocol, field)).map(|detail| detail.value.clone())
     }
 }
 

@@ -116,7 +116,7 @@ mod tests {
             ends: &parties(Transport::UDP, 69),
             transport: Transport::UDP,
         };
-        transfer.read(piece, &mut Said { facts: &mut facts, evidence: &mut evidence, wants_details: true });
+        transfer.read(piece, &mut Said { facts: &mut facts, evidence: &mut evidence, details: None });
         assert!(transfer.asked.is_some_and(|asked| asked.len() <= limit::LINE_KEPT));
     }
 

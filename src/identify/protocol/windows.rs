@@ -309,7 +309,7 @@ fn tpkt_length(_: Side, bytes: &[u8]) -> Length {
 fn rdp_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
     if piece.from == Side::Client {
         if let Some(cookie) = bytes.get(11..).and_then(|rest| rest.strip_prefix(b"Cookie: mstshash=")) {
-            said.detail("rdp", "cookie", &*printable(cookie.split(|byte| *byte == b'\r').next().unwrap_or_default()));
+            said.detail("rdp", "cookie", printable(cookie.split(|byte| *byte == b'\r').next().unwrap_or_default()));
         }
         return Appetite::Hungry;
     }

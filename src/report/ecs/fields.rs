@@ -6,12 +6,11 @@ use std::sync::LazyLock;
 
 use arrayvec::{ArrayString, ArrayVec};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::decode::VlanStack;
 use crate::flow::{CommunityId, End, Ended};
 use crate::identify::wire::hex_digit;
-use crate::identify::{Fact, Identified};
+use crate::identify::{DetailValue, Fact, Identified};
 use crate::judge::{Confidence, Finding, Judged, Named, Occurrence, Outcome, Reason, Severity, Verdict};
 use crate::net::{AddressText, Endpoint, Mac, Transport, is_group, is_private};
 use crate::report::compact::{Ready, Word, compact};
@@ -278,17 +277,17 @@ pub(super) struct Dns<'a> {
 
 #[derive(Serialize)]
 struct Question<'a> {
-    name: &'a Value,
+    name: &'a DetailValue,
     #[serde(skip_serializing_if = "Option::is_none")]
-    r#type: Option<&'a Value>,
+    r#type: Option<&'a DetailValue>,
 }
 
 impl<'a> Dns<'a> {
     /// The first question; none where none was seen.
-    pub fn of(facts: &'a [Fact]) -> Option<Self> {
-        let name = stated::details(facts, "dns", "query").next()?;
-        let r#type = stated::details(facts, "dns", "type").next();
-        let resolved = facts.iter().filter_map(|fact| if let Fact::Resolved(resolved) = fact { Some(&resolved.addresses) } else { None });
+    pub fn of(judged: &'a Judged) -> Option<Self> {
+        let name = stated::details(judged, "dns", "query").next()?;
+        let r#type = stated::details(judged, "dns", "type").next();
+        let resolved = judged.identified.facts.iter().filter_map(|fact| if let Fact::Resolved(resolved) = fact { Some(&resolved.addresses) } else { None });
         Some(Self { question: Question { name, r#type }, resolved_ip: each_once(resolved.flatten().copied()) })
     }
 }
@@ -297,10 +296,10 @@ impl<'a> Dns<'a> {
 #[derive(Serialize)]
 pub(super) struct Tls<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<&'a Value>,
+    version: Option<&'a DetailValue>,
     version_protocol: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_protocol: Option<&'a Value>,
+    next_protocol: Option<&'a DetailValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<TlsClient<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -315,9 +314,9 @@ struct TlsClient<'a> {
 #[derive(Serialize)]
 struct TlsServer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<&'a Value>,
+    subject: Option<&'a DetailValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    issuer: Option<&'a Value>,
+    issuer: Option<&'a DetailValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_after: Option<String>,
 }
@@ -327,9 +326,9 @@ impl<'a> Tls<'a> {
         let identified = &judged.identified;
         let datagrams = identified.protocol.contains(&"dtls");
         let carrier = if datagrams { "dtls" } else { "tls" };
-        let detail = |field| stated::details(&identified.facts, carrier, field).next();
+        let detail = |field| stated::details(judged, carrier, field).next();
         let certificate = detail("certificate");
-        let not_after = |certificate: &Value| certificate.get("not_after").and_then(Value::as_str).and_then(stated::certificate_time);
+        let not_after = |certificate: &DetailValue| certificate.get("not_after").and_then(DetailValue::as_str).and_then(stated::certificate_time);
         Self {
             version: detail("version"),
             version_protocol: carrier,

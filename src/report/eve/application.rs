@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::identify::{Fact, Resolved};
+use crate::identify::{DetailValue, Fact, Resolved};
 use crate::judge::Judged;
 use crate::report::stated;
 
@@ -60,21 +59,21 @@ pub(super) struct Tls<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     notafter: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ja4: Option<&'a Value>,
+    ja4: Option<&'a DetailValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    client_alpns: Option<&'a Value>,
+    client_alpns: Option<&'a DetailValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    server_alpns: Option<[&'a Value; 1]>,
+    server_alpns: Option<[&'a DetailValue; 1]>,
 }
 
 #[derive(Serialize)]
 pub(super) struct Quic<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<&'a Value>,
+    version: Option<&'a DetailValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sni: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ja4: Option<&'a Value>,
+    ja4: Option<&'a DetailValue>,
 }
 
 #[derive(Serialize)]
@@ -101,7 +100,7 @@ struct Connect<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol_version: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<&'a Value>,
+    client_id: Option<&'a DetailValue>,
 }
 
 #[derive(Serialize)]
@@ -115,11 +114,11 @@ pub(super) fn events(judged: &Judged) -> Vec<Application<'_>> {
     let mut events = Vec::new();
     for protocol in &identified.protocol {
         match *protocol {
-            "dns" => events.extend(dns(&identified.facts)),
+            "dns" => events.extend(dns(judged)),
             "tls" if identified.protocol.first() != Some(&"quic") => events.push(tls(judged)),
             "quic" => events.push(quic(judged)),
             "http" => events.extend(http(judged)),
-            "mqtt" => events.extend(mqtt(&identified.facts)),
+            "mqtt" => events.extend(mqtt(judged)),
             _ => {}
         }
     }
@@ -127,15 +126,15 @@ pub(super) fn events(judged: &Judged) -> Vec<Application<'_>> {
 }
 
 /// Questions and answers. Facts are kept once each, so the type is told where the flow asks for one type only.
-fn dns(facts: &[Fact]) -> Vec<Application<'_>> {
-    let mut types = stated::details(facts, "dns", "type").filter_map(Value::as_str);
+fn dns(judged: &Judged) -> Vec<Application<'_>> {
+    let mut types = stated::details(judged, "dns", "type").filter_map(DetailValue::as_str);
     let rrtype = types.next().filter(|_| types.next().is_none());
     let event = |kind, rrname, rcode, grouped| {
         let rrtype = if kind == "query" { rrtype } else { None };
         Application::Dns(Dns { version: 2, r#type: kind, rrname, rrtype, rcode, grouped })
     };
-    let queries = stated::details(facts, "dns", "query").filter_map(Value::as_str).map(|name| event("query", name, None, BTreeMap::new()));
-    let answers = facts.iter().filter_map(|fact| match fact {
+    let queries = stated::details(judged, "dns", "query").filter_map(DetailValue::as_str).map(|name| event("query", name, None, BTreeMap::new()));
+    let answers = judged.identified.facts.iter().filter_map(|fact| match fact {
         Fact::Resolved(resolved) => {
             let Resolved { name, aliases, addresses, .. } = &**resolved;
             let mut grouped: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
@@ -155,14 +154,13 @@ fn dns(facts: &[Fact]) -> Vec<Application<'_>> {
 }
 
 fn tls(judged: &Judged) -> Application<'_> {
-    let facts = &judged.identified.facts;
-    let detail = |field| stated::details(facts, "tls", field).next();
-    let certificate = |field: &str| detail("certificate").and_then(|certificate| certificate.get(field)).and_then(Value::as_str);
+    let detail = |field| stated::details(judged, "tls", field).next();
+    let certificate = |field: &str| detail("certificate").and_then(|certificate| certificate.get(field)).and_then(DetailValue::as_str);
     Application::Tls(Tls {
         subject: certificate("subject"),
         issuerdn: certificate("issuer"),
         sni: stated::server_name(judged, "sni"),
-        version: detail("version").and_then(Value::as_str).map(|version| format!("TLS {version}")),
+        version: detail("version").and_then(DetailValue::as_str).map(|version| format!("TLS {version}")),
         notafter: certificate("not_after").and_then(stated::certificate_time),
         ja4: detail("ja4"),
         client_alpns: detail("alpn"),
@@ -171,8 +169,7 @@ fn tls(judged: &Judged) -> Application<'_> {
 }
 
 fn quic(judged: &Judged) -> Application<'_> {
-    let facts = &judged.identified.facts;
-    let detail = |field| stated::details(facts, "quic", field).next();
+    let detail = |field| stated::details(judged, "quic", field).next();
     Application::Quic(Quic { version: detail("version"), sni: stated::server_name(judged, "sni"), ja4: detail("ja4") })
 }
 
@@ -187,10 +184,10 @@ fn http(judged: &Judged) -> Vec<Application<'_>> {
 }
 
 /// Where its CONNECT was seen.
-fn mqtt(facts: &[Fact]) -> Option<Application<'_>> {
-    let detail = |field| stated::details(facts, "mqtt", field).next();
+fn mqtt(judged: &Judged) -> Option<Application<'_>> {
+    let detail = |field| stated::details(judged, "mqtt", field).next();
     // Levels as CONNECT carries them (MQTT 3.1.1 section 3.1.2.2, MQTT 5 section 3.1.2.2).
-    let protocol_version = detail("version").and_then(Value::as_str).and_then(|version| match version {
+    let protocol_version = detail("version").and_then(DetailValue::as_str).and_then(|version| match version {
         "3.1" => Some(3),
         "3.1.1" => Some(4),
         "5" | "5.0" => Some(5),
@@ -198,7 +195,7 @@ fn mqtt(facts: &[Fact]) -> Option<Application<'_>> {
     });
     let connect = Connect { protocol_version, client_id: detail("client_id") };
     let seen = connect.protocol_version.is_some() || connect.client_id.is_some();
-    seen.then(|| Application::Mqtt(Mqtt { connect, connack: stated::answer(facts).map(|return_code| Connack { return_code }) }))
+    seen.then(|| Application::Mqtt(Mqtt { connect, connack: stated::answer(&judged.identified.facts).map(|return_code| Connack { return_code }) }))
 }
 
 /// Result codes by IANA's names; few are ever met.

@@ -1,39 +1,24 @@
 //! What a flow's protocols state, in the words of the protocols.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 use serde::ser::Serializer;
 use serde_json::Value;
 
-use crate::identify::{Detail, Fact};
+use crate::identify::{Detail, DetailValue};
 use crate::report::compact::Word;
 
 /// What a flow's protocols state, as `{"tls":{"version":"1.3"},"http":{...}}`, in the order they state it; a field said twice keeps every different value, as a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Details<'a>(
-    /// Gone through again for each field: there are few, and lists of them would cost more.
-    &'a [Fact],
+    /// Those of a protocol and a field together, as [`Spoken`](crate::identify::Spoken) has them.
+    pub &'a [Detail],
 );
 
 impl<'a> Details<'a> {
-    /// What these facts state.
-    pub fn of(facts: &'a [Fact]) -> Self {
-        Self(facts)
-    }
-
-    fn all(self) -> impl Iterator<Item = &'a Detail> {
-        self.0.iter().filter_map(|fact| match fact {
-            Fact::Detail(detail) => Some(&**detail),
-            _ => None,
-        })
-    }
-
     /// Protocols in the order they were met, each with its fields.
     pub fn protocols(self) -> impl Iterator<Item = (&'static str, Fields<'a>)> {
-        let is_first = move |place: usize, protocol: &str| self.all().position(|other| other.key.0 == protocol) == Some(place);
-        let protocols = self.all().map(|detail| detail.key.0).enumerate().filter(move |(place, protocol)| is_first(*place, protocol));
-        protocols.map(move |(_, protocol)| (protocol, Fields { all: self, protocol }))
+        let protocols = self.0.chunk_by(|one, other| one.key.0 == other.key.0);
+        protocols.filter_map(|all| Some((all.first()?.key.0, Fields(all))))
     }
 }
 
@@ -45,45 +30,60 @@ impl Serialize for Details<'_> {
 
 /// What one protocol states.
 #[derive(Clone, Copy, Debug)]
-pub struct Fields<'a> {
-    all: Details<'a>,
-    protocol: &'static str,
-}
+pub struct Fields<'a>(&'a [Detail]);
 
 impl<'a> Fields<'a> {
-    fn said(self) -> impl Iterator<Item = (&'static str, &'a Value)> {
-        self.all.all().filter(move |detail| detail.key.0 == self.protocol).map(|detail| (detail.key.1, &detail.value))
-    }
-
     /// Its fields, in the order they were said.
-    pub fn iter(self) -> impl Iterator<Item = (&'static str, Cow<'a, Value>)> {
-        let is_first = move |place: usize, field: &str| self.said().position(|(other, _)| other == field) == Some(place);
-        let fields = self.said().enumerate().filter(move |(place, (field, _))| is_first(*place, field));
-        fields.map(move |(place, (field, value))| {
-            let mut all = Cow::Borrowed(value);
-            self.said().skip(place + 1).filter(|(other, _)| *other == field).for_each(|(_, value)| add(&mut all, value));
-            (field, all)
+    pub fn iter(self) -> impl Iterator<Item = (&'static str, Stated<'a>)> {
+        let fields = self.0.chunk_by(|one, other| one.key.1 == other.key.1);
+        fields.filter_map(|all| {
+            let (first, others) = all.split_first()?;
+            Some((first.key.1, others.iter().fold(Stated::Once(&first.value), |known, detail| known.and(&detail.value))))
         })
     }
 }
 
 impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter().map(|(field, value)| (Word(field), value)))
+        serializer.collect_map(self.iter().map(|(field, stated)| (Word(field), stated)))
     }
 }
 
-/// Adds another value of a field.
-fn add(known: &mut Cow<'_, Value>, value: &Value) {
-    if **known == *value {
-        return;
-    }
-    match known.to_mut() {
-        Value::Array(values) if !value.is_array() => {
-            if !values.contains(value) {
-                values.push(value.clone());
+/// What was said of a field.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Stated<'a> {
+    /// One value.
+    Once(&'a DetailValue),
+    /// Different ones, in a list.
+    Again(Value),
+}
+
+impl Stated<'_> {
+    fn and(self, value: &DetailValue) -> Self {
+        let (known, value) = (self.into_json(), json(value));
+        Self::Again(match known {
+            known if known == value => known,
+            Value::Array(mut values) if !value.is_array() => {
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+                Value::Array(values)
             }
-        }
-        first => *first = Value::Array(vec![first.take(), value.clone()]),
+            first => Value::Array(vec![first, value]),
+        })
     }
+
+    /// As JSON.
+    pub fn into_json(self) -> Value {
+        match self {
+            Self::Once(value) => json(value),
+            Self::Again(value) => value,
+        }
+    }
+}
+
+/// Details have nothing that JSON has not.
+fn json(value: &DetailValue) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
 }
