@@ -67,41 +67,41 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&J
     let judged = judge_all(&plan, &books, false, progress, &mut |judged, back| {
         gathered.add(&judged);
         each(&judged);
-        back.give(judged);
+        back.give(back.maker(&judged), judged);
     })?;
     Ok(gathered.report(&plan, &books, judged))
 }
 
-/// The same on three threads at least: some read, one judges, and here flows are gathered for the report and `each` is called, for the same flows in the same
+/// The same on three threads at least: some read, one judges and gathers flows for the report, and here `each` is called, for the same flows in the same
 /// order. Formats that print each flow work long on it; so nobody waits for them.
 ///
 /// # Errors
 /// Those of [`run`].
 pub fn run_beside<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, SourceError> {
-    let (books, mut gathered) = (Books::default(), Gathered::of(&plan));
-    let judged = std::thread::scope(|scope| {
-        let (sender, receiver) = crossbeam_channel::bounded::<Vec<Judged>>(BATCHES_JUDGED_AHEAD);
-        let (giver, given_back) = crossbeam_channel::bounded::<Vec<Judged>>(BATCHES_JUDGED_AHEAD);
+    let books = Books::default();
+    let (judged, gathered) = std::thread::scope(|scope| {
+        // Judged flows, each with the number of its maker.
+        let (sender, receiver) = crossbeam_channel::bounded::<Vec<(Judged, usize)>>(BATCHES_JUDGED_AHEAD);
+        let (giver, given_back) = crossbeam_channel::bounded(BATCHES_JUDGED_AHEAD);
         let (plan, books) = (&plan, &books);
         let judging = scope.spawn(move || {
-            let mut batch = Vec::with_capacity(JUDGED_A_BATCH);
+            let (mut batch, mut gathered) = (Vec::with_capacity(JUDGED_A_BATCH), Gathered::of(plan));
             // Where the taker is gone it has panicked, and its panic is the one to tell.
             let judged = judge_all(plan, books, true, progress, &mut |judged, back| {
-                batch.push(judged);
+                gathered.add(&judged);
+                let maker = back.maker(&judged);
+                batch.push((judged, maker));
                 if batch.len() >= JUDGED_A_BATCH {
-                    let mut next = given_back.try_recv().unwrap_or_default();
-                    next.drain(..).for_each(|judged| back.give(judged));
+                    let mut next: Vec<(Judged, usize)> = given_back.try_recv().unwrap_or_default();
+                    next.drain(..).for_each(|(judged, maker)| back.give(maker, judged));
                     let _ = sender.send(std::mem::replace(&mut batch, next));
                 }
             });
             let _ = sender.send(batch);
-            judged
+            judged.map(|judged| (judged, gathered))
         });
         for batch in &receiver {
-            for judged in &batch {
-                gathered.add(judged);
-                each(judged);
-            }
+            batch.iter().for_each(|(judged, _)| each(judged));
             let _ = giver.try_send(batch);
         }
         judging.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

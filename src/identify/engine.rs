@@ -511,6 +511,10 @@ impl Spoken {
         let place = after(&|known| known.key == (protocol, field)).or_else(|| after(&|known| known.key.0 == protocol));
         let has_room = self.details.len() < limit::DETAILS_KEPT;
         if has_room {
+            // Most flows state two or six.
+            if self.details.len() == self.details.capacity() {
+                self.details.reserve_exact((self.details.len() / 2).max(2));
+            }
             self.details.insert(place.unwrap_or(self.details.len()), detail);
         }
         has_room
@@ -521,7 +525,6 @@ impl Spoken {
         self.protocol.shrink_to_fit();
         self.matches.shrink_to_fit();
         self.facts.shrink_to_fit();
-        self.details.shrink_to_fit();
     }
 }
 

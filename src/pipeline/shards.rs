@@ -28,11 +28,15 @@ struct Way {
 }
 
 impl Back {
-    /// Is done with a flow.
-    pub fn give(&mut self, judged: Judged) {
+    /// Who made a flow: asked while it is at hand anyway, as it may be far when it is given back.
+    pub fn maker(&self, judged: &Judged) -> usize {
+        let flow = &judged.identified.flow;
+        Shard::of_pair(flow.client.endpoint.ip, flow.server.endpoint.ip, self.ways.len())
+    }
+
+    /// Is done with a flow of this maker's.
+    pub fn give(&mut self, number: usize, judged: Judged) {
         let Judged { identified, .. } = judged;
-        let (client, server) = (identified.flow.client.endpoint.ip, identified.flow.server.endpoint.ip);
-        let number = Shard::of_pair(client, server, self.ways.len());
         if let Some(Way { sender, given }) = self.ways.get_mut(number) {
             given.push(identified);
             if given.len() >= JUDGED_A_BATCH {
