@@ -7,7 +7,6 @@ use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-use arrayvec::ArrayString;
 use serde::{Serialize, Serializer};
 
 /// A moment of packet time, in nanoseconds since the Unix epoch (UTC, no leap seconds, as pcap files count).
@@ -64,19 +63,17 @@ impl Timestamp {
         let (year, month, day) = civil_from_days(seconds.div_euclid(SECONDS_PER_DAY));
         let second = seconds.rem_euclid(SECONDS_PER_DAY) as u32;
         let (year, billionths) = (year as u32, nanos / 10);
-        let mut text = Rfc3339::default();
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
         #[rustfmt::skip]
         let parts = [
-            (year / 100, ""), (year % 100, "-"), (month as u32, "-"), (day as u32, "T"), (second / 3600, ":"), (second / 60 % 60, ":"), (second % 60, "."),
-            (billionths / 1_000_000, ""), (billionths / 10_000 % 100, ""), (billionths / 100 % 100, ""), (billionths % 100, ""),
+            (0, year / 100), (2, year % 100), (5, month as u32), (8, day as u32), (11, second / 3600), (14, second / 60 % 60), (17, second % 60),
+            (20, billionths / 1_000_000), (22, billionths / 10_000 % 100), (24, billionths / 100 % 100), (26, billionths % 100),
         ];
-        for (number, end) in parts {
-            text.put(two_digits(number));
-            text.put(end);
+        for (place, number) in parts {
+            [text[place], text[place + 1]] = two_digits(number);
         }
-        text.put(two_digits(nanos % 10).get(1..).unwrap_or_default());
-        text.put("Z");
-        text
+        text[28] = two_digits(nanos % 10)[1];
+        Rfc3339(text)
     }
 
     /// Time since `earlier`; zero where `earlier` is later, as captures are not always in order.
@@ -141,31 +138,31 @@ impl Serialize for Timestamp {
 }
 
 /// A moment as text, without an allocation.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Rfc3339(ArrayString<32>);
+#[derive(Clone, Copy, Debug)]
+pub struct Rfc3339([u8; 30]);
 
 impl Rfc3339 {
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// There is room for all that a moment has.
-    #[inline(always)]
-    fn put(&mut self, part: &str) {
-        let _ = self.0.try_push_str(part);
+        // Digits and signs.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
 /// A number below 100.
-fn two_digits(number: u32) -> &'static str {
-    let place = 2 * number as usize;
-    PAIRS.get(place..place + 2).unwrap_or("00")
+#[inline(always)]
+fn two_digits(number: u32) -> [u8; 2] {
+    PAIRS.get(number as usize).copied().unwrap_or(*b"00")
 }
 
-const PAIRS: &str = "\
-    0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
-    5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+const PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut number) = ([[0; 2]; 100], 0);
+    while number < 100 {
+        pairs[number] = [b'0' + number as u8 / 10, b'0' + number as u8 % 10];
+        number += 1;
+    }
+    pairs
+};
 
 /// Year, month and day of the proleptic Gregorian calendar, `days` after 1970-01-01.
 ///
