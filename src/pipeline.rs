@@ -24,7 +24,7 @@ use crate::decode::{self, Packet};
 use crate::flow::{self, FlowTable, Neighbour, Shard};
 use crate::identify::{Books, Identified, Identifier};
 use crate::judge::{Docket, Gatherer, Judge, Judged, Site, Telling, put_in_order};
-use crate::limit::{BATCH, BATCHES_JUDGED_AHEAD, FRAGMENT_BYTES, JUDGED_A_BATCH, LIVE_FLOW_BYTES, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE};
+use crate::limit::{BATCH, BATCHES_JUDGED_AHEAD, FLOWS_AWAKE_FOR_RECORDS, FRAGMENT_BYTES, JUDGED_A_BATCH, LIVE_FLOW_BYTES, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE};
 use crate::report::{Digest, Losses, Report};
 use crate::signature::Signatures;
 use crate::time::Timestamp;
@@ -238,8 +238,10 @@ type Ended<'a> = &'a mut dyn FnMut(&mut Vec<Box<Identified>>, &[(IpAddr, String)
 fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard, progress: OnProgress<'_>, sink: Ended<'_>) -> Read {
     let mut read = Read::default();
     let share = share_of(plan.memory, shard.of);
-    let mut table = FlowTable::new(settings_of(share, &plan.flows)).sharing(shard);
-    let mut identifier = Identifier::new(books).with_details(plan.telling >= Telling::Statements).within(share / 4);
+    let (mut settings, records) = (settings_of(share, &plan.flows), plan.telling >= Telling::Statements);
+    settings.awake_flows = if records { FLOWS_AWAKE_FOR_RECORDS } else { settings.awake_flows };
+    let mut table = FlowTable::new(settings).sharing(shard);
+    let mut identifier = Identifier::new(books).with_details(records).within(share / 4);
     let mut rounds = Rounds::default();
     let mut names = Vec::new();
     loop {
