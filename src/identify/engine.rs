@@ -334,7 +334,9 @@ impl Live {
                     self.feed(&whole, setting, desk);
                 }
             }
-            Err(asked) => self.settle(Box::new(Gathered::begin(piece, setting, asked)), None, Some(piece), setting, desk),
+            // Nobody is left to ask: nothing need be kept.
+            Err(asked) if asked.is_nobodys() => self.stage = Stage::Done,
+            Err(asked) => self.settle(Gathered::begin(piece, setting, asked), None, Some(piece), setting, desk),
         }
     }
 
@@ -404,7 +406,8 @@ impl Live {
         let Desk { books, said, stated, dropped } = desk;
         let spoken = &mut *self.spoken;
         // Facts are kept or dropped where they lie: taken out one by one they would be moved three times.
-        for n in 0..said.len() {
+        let many = said.len();
+        for n in 0..many {
             let Some(fact) = said.get_mut(n) else { break };
             books.learn(fact, ends, (time, frame, u32::try_from(n).unwrap_or(u32::MAX).saturating_mul(STAMPS_A_FACT)));
             if let Fact::Inner(name) = fact {
@@ -420,7 +423,7 @@ impl Live {
                 }
                 // A flow states two or three: room for more would be most of what it holds.
                 if spoken.facts.len() == spoken.facts.capacity() {
-                    spoken.facts.reserve_exact((spoken.facts.len() / 2).max(2));
+                    spoken.facts.reserve_exact((spoken.facts.len() / 2).max(many - n).clamp(2, limit::FACTS_KEPT));
                 }
                 spoken.facts.push(mem::replace(fact, Fact::OneWay));
             }
@@ -520,11 +523,13 @@ impl Spoken {
         has_room
     }
 
-    /// Gives back what room was kept for more.
+    /// Gives back what room was kept for more; that for one more is not worth another block.
     fn shrink(&mut self) {
         self.protocol.shrink_to_fit();
         self.matches.shrink_to_fit();
-        self.facts.shrink_to_fit();
+        if self.facts.capacity() > self.facts.len() + 1 {
+            self.facts.shrink_to_fit();
+        }
     }
 }
 

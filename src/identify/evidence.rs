@@ -141,21 +141,24 @@ pub(super) fn ask(opening: &Opening<'_>, refused: &mut Refused, due: &mut [u32; 
 struct Gates {
     /// By first byte: protocols that ask for others.
     bytes: [u128; 256],
-    /// Places, and the protocols that ask for a zero there.
-    zeros: Vec<(usize, u128)>,
-    /// Protocols that look at more, but for those at these ports.
-    passes: Vec<(u128, Passes, &'static [u16])>,
-    /// By first byte: which of these are to look, a bit each.
-    looks: [u32; 256],
+    /// Places, and the protocols that ask for a zero there; and all of these.
+    zeros: (u128, Vec<(usize, u128)>),
+    /// Protocols that look at more, but for those at these ports; and what each of them looks at, by its place among all.
+    passes: (u128, Vec<Option<Glance>>),
     /// Protocols that ask for ports, and which of them by port, in ascending order.
     ports: (u128, Vec<(u16, u128)>),
 }
 
+/// What is looked at, and at which ports it need not be.
+type Glance = (Passes, &'static [u16]);
+
 impl Gates {
     fn of_all() -> Self {
-        let mut gates = Self { bytes: [0; 256], zeros: Vec::new(), passes: Vec::new(), looks: [0; 256], ports: (0, Vec::new()) };
+        let passes = vec![None; ASKED.len()];
+        let mut gates = Self { bytes: [0; 256], zeros: (0, Vec::new()), passes: (0, passes), ports: (0, Vec::new()) };
         let (mut by_port, mut zeros): (BTreeMap<u16, u128>, BTreeMap<usize, u128>) = Default::default();
-        for (bit, protocol) in ASKED.iter().enumerate().map(|(index, protocol)| (1 << index, protocol)) {
+        for (index, protocol) in ASKED.iter().enumerate() {
+            let bit = 1 << index;
             match protocol.gate() {
                 Gate::Any => {}
                 Gate::Ports(ports) => {
@@ -165,20 +168,22 @@ impl Gates {
                 Gate::Bytes(ranges) => gates.close_by_first(ranges, bit),
                 Gate::BytesAnd(ranges, passes) => {
                     gates.close_by_first(ranges, bit);
-                    gates.passes.push((bit, passes, &[]));
+                    gates.look(index, passes, &[]);
                 }
-                Gate::Passes(passes) => gates.passes.push((bit, passes, &[])),
-                Gate::PassesAway(passes, ports) => gates.passes.push((bit, passes, ports)),
+                Gate::Passes(passes) => gates.look(index, passes, &[]),
+                Gate::PassesAway(passes, ports) => gates.look(index, passes, ports),
                 Gate::Zeros(places) => places.iter().for_each(|place| *zeros.entry(*place).or_default() |= bit),
             }
         }
-        for (closed, looks) in gates.bytes.iter().zip(&mut gates.looks) {
-            let open = gates.passes.iter().enumerate().filter(|(_, (bit, ..))| closed & bit == 0);
-            *looks = open.fold(0, |looks, (place, _)| looks | 1 << place);
-        }
         gates.ports.1 = by_port.into_iter().collect();
-        gates.zeros = zeros.into_iter().collect();
+        gates.zeros = (zeros.values().fold(0, |all, bits| all | bits), zeros.into_iter().collect());
         gates
+    }
+
+    /// Has a protocol look at every datagram.
+    fn look(&mut self, index: usize, passes: Passes, ports: &'static [u16]) {
+        self.passes.0 |= 1 << index;
+        self.passes.1[index] = Some((passes, ports));
     }
 
     /// Closes a gate to all first bytes but these.
@@ -205,15 +210,16 @@ impl Gates {
     fn closed_to(&self, bytes: &[u8], opening: &Opening<'_>, closed: u128) -> u128 {
         let Some(first) = bytes.first() else { return u128::MAX };
         let mut closed = closed | self.bytes[usize::from(*first)];
-        for (place, bits) in &self.zeros {
-            if closed & bits != *bits && bytes.get(*place) != Some(&0) {
-                closed |= bits;
-            }
+        // Most are closed by now: only who is left is asked for more.
+        if self.zeros.0 & !closed != 0 {
+            let not_there = self.zeros.1.iter().filter(|(place, _)| bytes.get(*place) != Some(&0));
+            closed = not_there.fold(closed, |closed, (_, bits)| closed | bits);
         }
-        let mut left = self.looks[usize::from(*first)];
-        while let Some((bit, passes, ports)) = self.passes.get(left.trailing_zeros() as usize) {
-            left &= left.wrapping_sub(1);
-            if closed & bit == 0 && !passes(bytes) && !opening.is_at(ports) {
+        let mut left = self.passes.0 & !closed;
+        while let Some(Some((passes, ports))) = self.passes.1.get(left.trailing_zeros() as usize) {
+            let bit = left & left.wrapping_neg();
+            left ^= bit;
+            if !passes(bytes) && !opening.is_at(ports) {
                 closed |= bit;
             }
         }

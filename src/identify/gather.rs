@@ -56,6 +56,13 @@ struct Kept {
     from: Side,
 }
 
+impl Asked {
+    /// Whether nobody is left to ask.
+    pub(super) fn is_nobodys(&self) -> bool {
+        self.refused.is_everyone()
+    }
+}
+
 impl Kept {
     fn range(&self) -> Range<usize> {
         let start = usize::from(self.start);
@@ -86,8 +93,9 @@ impl Gathered {
     }
 
     /// Begins with a piece that the protocols were [asked](Self::ask_first) about.
-    pub(super) fn begin(piece: &Piece<'_>, setting: &Setting<'_>, asked: Asked) -> Self {
-        let (mut gathered, datagrams) = (Self { asked, ..Self::default() }, piece.transport != Transport::TCP);
+    pub(super) fn begin(piece: &Piece<'_>, setting: &Setting<'_>, asked: Asked) -> Box<Self> {
+        // It is put where it stays at once.
+        let (mut gathered, datagrams) = (Box::write(Box::new_uninit(), Self { asked, ..Self::default() }), piece.transport != Transport::TCP);
         if datagrams || setting.midstream {
             gathered.heads.push(head(piece));
         }
@@ -126,7 +134,7 @@ impl Gathered {
     /// Whether nothing to come could change the answer.
     pub(super) fn is_hopeless(&self, transport: Transport) -> bool {
         let tried = self.pieces.len() + self.passed >= limit::PIECES_TRIED;
-        tried || transport == Transport::TCP && (self.asked.refused.is_everyone() || self.room() == 0 || self.torn == [true, true])
+        tried || transport == Transport::TCP && (self.asked.is_nobodys() || self.room() == 0 || self.torn == [true, true])
     }
 
     /// The frame that holds that byte of that side.
@@ -154,16 +162,16 @@ impl Gathered {
         let side = piece.from as usize;
         let torn = !datagrams && piece.missing > 0 && !self.bytes[side].is_empty();
         self.torn[side] |= torn;
-        let room = self.room().min(piece.bytes.len());
-        let taken = piece.bytes.get(..room).unwrap_or_default();
+        let room = self.room();
+        let taken = piece.bytes.get(..room).unwrap_or(piece.bytes);
         if self.torn[side] || self.pieces.len() >= limit::PIECES_TRIED || taken.is_empty() {
             self.passed += 1;
             return;
         }
         let start = self.bytes[side].len();
-        // Most unknown flows send little more: hardly any room is kept ahead.
+        // Most unknown flows send little more: hardly any room is kept ahead, and none beyond what is tried.
         if self.bytes[side].capacity() - start < taken.len() {
-            self.bytes[side].reserve_exact(taken.len().max(start.min(AHEAD)));
+            self.bytes[side].reserve_exact(taken.len().max(start.min(AHEAD).min(room)));
         }
         self.bytes[side].extend_from_slice(taken);
         let left = (piece.bytes.len() - taken.len()) as u64;

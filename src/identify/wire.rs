@@ -252,6 +252,12 @@ pub fn host_name_of(text: &str) -> Option<Box<str>> {
     (!text.is_ascii() && text.chars().all(allowed)).then(|| text.to_lowercase().into())
 }
 
+/// The same of a text that nobody else wants: mostly it is the name as it stands.
+pub fn as_host_name(text: Box<str>) -> Option<Box<str>> {
+    let is_one = host_part(text.as_bytes())?.len() == text.len() && text.bytes().all(|byte| IN_HOST_NAMES[usize::from(byte)] && !byte.is_ascii_uppercase());
+    if is_one { Some(text) } else { host_name_of(&text) }
+}
+
 /// The bytes without the zeros and dots behind them, where they may be a name.
 fn host_part(bytes: &[u8]) -> Option<&[u8]> {
     let without = |bytes: &[u8], end: u8| bytes.iter().rposition(|byte| *byte != end).map_or(0, |last| last + 1);

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::identify::wire::{Held, lines, printable, shown};
+use crate::identify::wire::{Held, begins, lines, printable, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport, is_group};
@@ -49,9 +49,12 @@ fn has_word(bytes: &[u8], version: &[u8; 3]) -> bool {
 
 fn request(bytes: &[u8], version: &[u8], stream: bool, rule: &'static str) -> Look {
     let method = bytes.iter().take_while(|byte| byte.is_ascii_uppercase() || **byte == b'_').count();
+    // Whatever follows: a blank ends the method.
+    if method > 20 || (method < 3 && bytes.len() > method) || bytes.get(method).is_some_and(|byte| *byte != b' ') {
+        return Look::No;
+    }
     match memchr::memchr(b'\n', bytes) {
-        _ if method > 20 || (method < 3 && bytes.len() > method) => Look::No,
-        None if stream && bytes.len() < 1024 && bytes.get(method).is_none_or(|byte| *byte == b' ') => Look::Short,
+        None if stream && bytes.len() < 1024 => Look::Short,
         None => Look::No,
         Some(end) => {
             let line = bytes.get(..end).unwrap_or_default().trim_ascii_end();
@@ -140,7 +143,8 @@ impl Call {
                 return room;
             };
             let (head, body) = rest.split_at_checked(head).unwrap_or((rest, &[]));
-            let len = header(head, b"content-length").or(header(head, b"l")).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()).unwrap_or(0_usize);
+            let [long, short] = headers(head, [b"content-length", b"l"]);
+            let len = long.or(short).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()).unwrap_or(0_usize);
             if body.len() < len && rest.len() < limit::CALL_MESSAGE && len <= limit::CALL_MESSAGE {
                 self.held[side] = rest.into();
                 return true;
@@ -159,19 +163,20 @@ impl Call {
         let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
         let mut words = line.splitn(3, |byte| *byte == b' ');
         let (Some(first), Some(second)) = (words.next(), words.next()) else { return };
-        let sequence = header(head, b"cseq").unwrap_or_default();
+        let [sequence, agent, server, transport] = headers(head, [b"cseq", b"user-agent", b"server", b"transport"]);
+        let sequence = sequence.unwrap_or_default();
         if first.starts_with(b"SIP/") || first.starts_with(b"RTSP/") {
             self.response(second, words.next().unwrap_or_default(), sequence, piece.from, said);
         } else {
             self.request(first, second, sequence, said);
-            if let Some(agent) = header(head, b"user-agent") {
+            if let Some(agent) = agent {
                 said.say(Fact::Software { of: piece.from, text: printable(agent) });
             }
         }
-        if let Some(server) = header(head, b"server") {
+        if let Some(server) = server {
             said.say(Fact::Software { of: piece.from, text: printable(server) });
         }
-        if let Some(transport) = header(head, b"transport") {
+        if let Some(transport) = transport {
             media_of_rtsp(transport, piece, said);
         }
         media_of_sdp(body, piece, said);
@@ -220,13 +225,17 @@ fn kept(sequence: &[u8]) -> &[u8] {
     sequence.get(..limit::TEXT_KEPT).unwrap_or(sequence)
 }
 
-/// The value of a header line, its name compared without case.
-fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    lines(head).skip(1).find_map(|line| {
-        let rest = line.get(..name.len()).filter(|key| key.eq_ignore_ascii_case(name)).and_then(|_| line.get(name.len()..))?;
-        // Blanks may stand before the colon (RFC 3261 section 7.3.1).
-        rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii)
-    })
+/// The values of the first header lines of these names, which are compared without case.
+fn headers<'a, const N: usize>(head: &'a [u8], names: [&[u8]; N]) -> [Option<&'a [u8]>; N] {
+    let mut values = [None; N];
+    for line in lines(head).skip(1) {
+        for (name, value) in names.iter().zip(&mut values).filter(|(_, value)| value.is_none()) {
+            let rest = Some(line).filter(|line| begins(line, name)).and_then(|line| line.get(name.len()..));
+            // Blanks may stand before the colon (RFC 3261 section 7.3.1).
+            *value = rest.and_then(|rest| rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii));
+        }
+    }
+    values
 }
 
 /// `c=IN IP4 address`, then `m=kind port ...`: whoever sends this accepts media there (RFC 8866 sections 5.7 and 5.14), and its control messages at the

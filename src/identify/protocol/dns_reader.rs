@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thin_vec::ThinVec;
 
-use crate::identify::wire::{Cursor, Length, Messages, host_name_of, printable, printable_text};
+use crate::identify::wire::{Cursor, Length, Messages, as_host_name, host_name_of, printable, printable_text};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport, is_group};
@@ -92,7 +92,7 @@ impl Names {
         self.result(message, piece.from, said);
         self.unresolved(message, said);
         match asked {
-            Some(name) => self.resolved(message, &name, said),
+            Some(name) => self.resolved(message, name, said),
             None => self.announced(message, piece, said),
         }
         self.pointers(message, said);
@@ -107,10 +107,10 @@ impl Names {
         }
         let mut text = dns::rcode_name(rcode);
         if let Some(question) = message.questions.first().filter(|_| rcode != 0) {
-            text = format!("{text} {} {}", printable_text(&message.name(question.name)), dns::kind_name(question.kind));
+            text = format!("{text} {} {}", printable_text(&message.name(question.name)), dns::kind_name(question.kind)).into();
         }
         if let Some((code, why)) = message.extended_error() {
-            text = format!("{text}; EDE {code} {}", printable(why));
+            text = format!("{text}; EDE {code} {}", printable(why)).into();
         }
         let kind = match rcode {
             0 => AnswerKind::Accepted,
@@ -134,9 +134,9 @@ impl Names {
         }
     }
 
-    fn resolved(&self, message: &Message<'_>, name: &str, said: &mut Said<'_>) {
-        let (aliases, addresses, ttl) = message.addresses_of(name);
-        if let Some(name) = Some(name).filter(|_| !addresses.is_empty() || !aliases.is_empty()).and_then(host_name_of) {
+    fn resolved(&self, message: &Message<'_>, name: Box<str>, said: &mut Said<'_>) {
+        let (aliases, addresses, ttl) = message.addresses_of(&name);
+        if let Some(name) = Some(name).filter(|_| !addresses.is_empty() || !aliases.is_empty()).and_then(as_host_name) {
             said.say(Fact::Resolved(Box::new(Resolved { name, aliases, addresses, ttl, source: self.source })));
         }
     }
@@ -149,7 +149,7 @@ impl Names {
             if done.contains(&owner) {
                 continue;
             }
-            self.resolved(message, &owner, said);
+            self.resolved(message, owner.as_str().into(), said);
             let own = message.addresses_of(&owner).1.contains(&piece.sender().ip);
             if let Some(name) = host_name_of(&owner).filter(|_| own) {
                 said.say(Fact::Name { of: piece.from, name, source: self.source });

@@ -100,10 +100,16 @@ impl<'a> ClientHello<'a> {
     /// Mark of what it offers, whatever its name, its padding and the order, which some clients throw dice for.
     pub(super) fn shape(&self) -> u64 {
         let lists: [(u64, &[u16]); 4] = [(1, &self.ciphers), (2, &self.extensions), (3, &self.versions), (4, &self.signature_algorithms)];
-        let counts = |kind: u64, value: u16| !is_grease(value) && (kind != 2 || value != PADDING);
-        let numbers = lists.into_iter().flat_map(|(kind, list)| list.iter().filter(move |value| counts(kind, **value)).map(move |value| mixed(kind, *value)));
-        let protocols = self.alpn.iter().flat_map(|name| name.iter()).map(|byte| mixed(5, u16::from(*byte)));
-        numbers.chain(protocols).fold(u64::from(self.legacy_version), u64::wrapping_add)
+        let mut mark = u64::from(self.legacy_version);
+        for (kind, list) in lists {
+            for value in list.iter().filter(|value| !is_grease(**value) && (kind != 2 || **value != PADDING)) {
+                mark = mark.wrapping_add(mixed(kind, *value));
+            }
+        }
+        for name in &self.alpn {
+            mark = name.iter().fold(mark, |mark, byte| mark.wrapping_add(mixed(5, u16::from(*byte))));
+        }
+        mark
     }
 
     /// JA4 (FoxIO, "JA4: TLS Client Fingerprinting").
@@ -224,6 +230,10 @@ pub(super) fn alert_name(code: u8) -> &'static str {
 
 /// The protocol that an ALPN name stands for (IANA "TLS Application-Layer Protocol Negotiation (ALPN) Protocol IDs"; AWS IoT for `x-amzn-`).
 pub(super) fn inner_of(alpn: &[u8]) -> Option<&'static str> {
+    // Most offer these two.
+    if matches!(alpn, b"h2" | b"http/1.1") {
+        return Some("http");
+    }
     // Drafts of HTTP/3, and HTTP/0.9 over QUIC as interoperability tests speak it.
     if alpn.starts_with(b"h3-") || alpn.starts_with(b"hq-") {
         return Some("http");

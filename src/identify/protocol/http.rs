@@ -182,7 +182,7 @@ impl HttpReader {
             self.sides[piece.from as usize].lost = true;
             return Appetite::Hungry;
         };
-        let headers = if whole { Headers(request.headers) } else { Headers(&[]) };
+        let headers = Headers::of(if whole { request.headers } else { &[] });
         self.reversed = piece.from == Side::Server;
         let server = piece.from.other();
         let (host, path) = split_target(method, target);
@@ -212,7 +212,7 @@ impl HttpReader {
             return Appetite::Hungry;
         };
         let reason = printable_text(response.reason.unwrap_or_default());
-        let headers = if whole { Headers(response.headers) } else { Headers(&[]) };
+        let headers = Headers::of(if whole { response.headers } else { &[] });
         let interim = (100..200).contains(&code) && code != 101;
         let asked = if interim { self.asked.first().copied() } else { (!self.asked.is_empty()).then(|| self.asked.remove(0)) };
         said.believe(if asked.is_some() { Evidence::Dialogue } else { Evidence::OneOpening });
@@ -267,11 +267,22 @@ impl HttpReader {
 
 /// Header fields of one message.
 #[derive(Clone, Copy)]
-struct Headers<'a>(&'a [httparse::Header<'a>]);
+struct Headers<'a> {
+    fields: &'a [httparse::Header<'a>],
+    /// A bit for each kind of name that is there: most that are asked for are not.
+    kinds: u64,
+}
 
-impl Headers<'_> {
+impl<'a> Headers<'a> {
+    fn of(fields: &'a [httparse::Header<'a>]) -> Self {
+        Self { fields, kinds: fields.iter().fold(0, |kinds, field| kinds | kind_of(field.name)) }
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
-        let field = self.0.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
+        if self.kinds & kind_of(name) == 0 {
+            return None;
+        }
+        let field = self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
         let text = std::str::from_utf8(field.value).ok()?;
         // httparse has taken blanks away; others are rare.
         let is_trim = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
@@ -291,7 +302,7 @@ impl Headers<'_> {
     /// Fields that a product made up for itself, name and value: documents may know them.
     fn own(&self, of: Side, said: &mut Said<'_>) {
         let made_up = |name: &str| !EVERYBODYS.iter().any(|known| name.starts_with(known));
-        let extra = self.0.iter().filter(|field| begins(field.name.as_bytes(), b"x-"));
+        let extra = self.fields.iter().filter(|field| begins(field.name.as_bytes(), b"x-"));
         let fields = extra.map(|field| (field.name.to_ascii_lowercase(), field.value)).filter(|(name, _)| made_up(name));
         for (name, value) in fields.take(limit::OWN_HEADERS) {
             let value = String::from_utf8_lossy(value);
@@ -324,11 +335,14 @@ impl Headers<'_> {
         if self.has("nt", "upnp:event") || (matches!(method, "SUBSCRIBE" | "UNSUBSCRIBE") && (self.has("sid", "uuid:") || self.text("callback").is_some())) {
             said.say(Fact::Inner("upnp"));
         }
-        let soap_type = ["application/soap+xml", "application/soap+msbin", "application/xop+xml"].iter().any(|kind| self.has("content-type", kind));
-        if method == "POST" && (action.is_some() || soap_type) {
+        if method != "POST" {
+            return None;
+        }
+        let is_soap = || ["application/soap+xml", "application/soap+msbin", "application/xop+xml"].iter().any(|kind| self.has("content-type", kind));
+        if action.is_some() || is_soap() {
             said.say(Fact::Inner("soap"));
         }
-        (method == "POST" && self.has("content-type", "json")).then_some(BodyKind::Json)
+        self.has("content-type", "json").then_some(BodyKind::Json)
     }
 
     /// After 101: a WebSocket, with what it is agreed to carry. None where the bytes themselves will tell.
@@ -347,6 +361,11 @@ impl Headers<'_> {
             _ => otherwise,
         }
     }
+}
+
+/// One of 64 bits for a field's name, whatever its case: by its length and first letter.
+fn kind_of(name: &str) -> u64 {
+    1 << ((name.len() * 5 + usize::from(name.as_bytes().first().map_or(0, u8::to_ascii_lowercase))) % 64)
 }
 
 /// Where the empty line after a head ends, looking from a little before `from`.
@@ -403,33 +422,11 @@ fn is_json_rpc(body: &[u8]) -> bool {
 /// Netsweeper (Dalek et al., IMC 2013, table 2), Zscaler. Content delivery networks and application firewalls, which stand before servers, are not among them.
 const FILTERS: &[&str] = &["squid/", "bluecoat", "proxysg", "mcafee web gateway", "netsweeper", "zscaler"];
 /// Beginnings of header fields that many servers and the caches before them send.
+#[rustfmt::skip]
 const EVERYBODYS: &[&str] = &[
-    "x-accel",
-    "x-amz",
-    "x-aspnet",
-    "x-azure",
-    "x-cache",
-    "x-content",
-    "x-csrf",
-    "x-dns",
-    "x-download",
-    "x-forwarded",
-    "x-frame",
-    "x-goog",
-    "x-ms",
-    "x-permitted",
-    "x-powered-by",
-    "x-ratelimit",
-    "x-request",
-    "x-robots",
-    "x-served",
-    "x-squid",
-    "x-timer",
-    "x-token",
-    "x-trace",
-    "x-ua-",
-    "x-varnish",
-    "x-xss",
+    "x-accel", "x-amz", "x-aspnet", "x-azure", "x-cache", "x-content", "x-csrf", "x-dns", "x-download", "x-forwarded", "x-frame", "x-goog", "x-ms",
+    "x-permitted", "x-powered-by", "x-ratelimit", "x-request", "x-robots", "x-served", "x-squid", "x-timer", "x-token", "x-trace", "x-ua-",
+    "x-varnish", "x-xss",
 ];
 const REQUEST: &str = "HTTP/1 request line";
 const SIMPLE: &str = "HTTP/0.9 request, answered with a document";
@@ -438,25 +435,10 @@ const RESPONSE: &str = "HTTP/1 status line";
 const HEADERS: usize = 96;
 
 /// RFC 4918 section 9, RFC 3253, RFC 3744, RFC 4791, RFC 5323, RFC 5842.
+#[rustfmt::skip]
 const DAV_METHODS: &[&str] = &[
-    "PROPFIND",
-    "PROPPATCH",
-    "MKCOL",
-    "COPY",
-    "MOVE",
-    "LOCK",
-    "UNLOCK",
-    "REPORT",
-    "SEARCH",
-    "ACL",
-    "MKCALENDAR",
-    "VERSION-CONTROL",
-    "CHECKOUT",
-    "CHECKIN",
-    "MKWORKSPACE",
-    "BIND",
-    "UNBIND",
-    "REBIND",
+    "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "ACL", "MKCALENDAR", "VERSION-CONTROL", "CHECKOUT",
+    "CHECKIN", "MKWORKSPACE", "BIND", "UNBIND", "REBIND",
 ];
 
 #[cfg(test)]

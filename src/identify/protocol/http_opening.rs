@@ -116,7 +116,7 @@ pub(super) fn later(opening: &Opening<'_>) -> Probe {
             let hit = Hit { side: head.from, offset, len: 13, rule: "piece that begins with an HTTP/1 status line" };
             return Probe::Found { evidence: Evidence::OneOpening, hit, client: Some(head.from.other()) };
         }
-        if memchr::memmem::find(&head.bytes, b" HTTP/1.").is_some() && method_and_path(&head.bytes[..16]) == Look::Request {
+        if method_and_path(&head.bytes[..16]) == Look::Request && memchr::memmem::find(&head.bytes, b" HTTP/1.").is_some() {
             let hit = Hit { side: head.from, offset, len: 24, rule: "piece that begins with an HTTP/1 request line" };
             return Probe::Found { evidence: Evidence::OneOpening, hit, client: Some(head.from) };
         }

@@ -56,7 +56,7 @@ fn look_names(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
     }
     let Some(message) = Message::read(bytes) else { return damaged_name(bytes, response) };
     let name = message.questions.first().map(|question| question.name).or(message.records.first().map(|record| record.name));
-    let encoded = name.is_some_and(|at| decode_name(&message.name(at)).is_some());
+    let encoded = name.is_some_and(|at| message.name(at).split('.').next().is_some_and(|label| decoded(label.as_bytes()).is_some()));
     let opcode = matches!(message.header.opcode(), 0 | 5..=9 | 15);
     match Look::when(message.header.is_response() == response && opcode && encoded, 12, "NetBIOS name service message") {
         Look::No => damaged_name(bytes, response),
@@ -78,9 +78,9 @@ fn look_datagram(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     let mut at = Cursor::new(bytes);
     let (Some(kind), Some(flags)) = (at.u8(), at.u8()) else { return Look::No };
     let at_home = opening.is_at(&[138]);
-    let names = bytes.get(14).is_some_and(|len| *len == 0x20) && encoded(bytes.get(15..47).unwrap_or_default()).is_some();
+    let names = bytes.get(14).is_some_and(|len| *len == 0x20) && decoded(bytes.get(15..47).unwrap_or_default()).is_some();
     // Queries for a datagram service have the name right behind ten bytes of header.
-    let asked = kind > 0x13 && bytes.get(10).is_some_and(|len| *len == 0x20) && encoded(bytes.get(11..43).unwrap_or_default()).is_some();
+    let asked = kind > 0x13 && bytes.get(10).is_some_and(|len| *len == 0x20) && decoded(bytes.get(11..43).unwrap_or_default()).is_some();
     let error = kind == 0x13 && bytes.len() == 11;
     // The header repeats the sender's address and port: proof enough where a name does not decode (RFC 1002 section 4.4.1).
     let own = (at.be16(), at.array::<4>().map(IpAddr::from), at.be16());
@@ -90,7 +90,7 @@ fn look_datagram(opening: &Opening<'_>, bytes: &[u8]) -> Look {
 }
 
 fn look_session(bytes: &[u8]) -> Look {
-    let names = |bytes: &[u8]| bytes.get(4) == Some(&0x20) && encoded(bytes.get(5..37).unwrap_or_default()).is_some();
+    let names = |bytes: &[u8]| bytes.get(4) == Some(&0x20) && decoded(bytes.get(5..37).unwrap_or_default()).is_some();
     match bytes {
         [0x81, 0, 0, len, rest @ ..] if rest.len() >= 34 => Look::when((68..=200).contains(len) && names(bytes), 38, "NetBIOS session request"),
         [0x81, 0, 0, ..] | [0x81, 0] | [0x81] if bytes.len() < 38 => Look::Short,
@@ -100,11 +100,21 @@ fn look_session(bytes: &[u8]) -> Look {
 
 /// The name that 32 letters from `A` to `P` stand for, half a byte each, and its suffix byte (RFC 1001 section 14.1).
 fn encoded(letters: &[u8]) -> Option<(Box<str>, u8)> {
-    let halves: Vec<u8> = letters.iter().map(|letter| letter.to_ascii_uppercase().checked_sub(b'A').filter(|half| *half < 16)).collect::<Option<_>>()?;
-    let bytes: Vec<u8> = halves.as_chunks().0.iter().map(|[high, low]: &[u8; 2]| high << 4 | low).collect();
-    let (suffix, name) = bytes.split_last().filter(|_| bytes.len() == 16)?;
+    let [name @ .., suffix] = &decoded(letters)?;
     let name = name.iter().position(|byte| matches!(byte, b' ' | 0)).and_then(|end| name.get(..end)).unwrap_or(name);
     Some((host_name(name).unwrap_or_default(), *suffix))
+}
+
+/// The bytes that the letters stand for.
+fn decoded(letters: &[u8]) -> Option<[u8; 16]> {
+    let half = |letter: u8| letter.to_ascii_uppercase().checked_sub(b'A').filter(|half| *half < 16);
+    let (pairs, odd) = letters.as_chunks::<2>();
+    let pairs: &[[u8; 2]; 16] = pairs.try_into().ok()?;
+    let mut bytes = [0; 16];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = half(*high)? << 4 | half(*low)?;
+    }
+    odd.iter().all(|letter| half(*letter).is_some()).then_some(bytes)
 }
 
 /// The name in the first label of a question.
@@ -151,6 +161,9 @@ impl Reader for Names {
 impl Names {
     /// Registration, refresh: the sender says its own name. Suffixes 0 and 0x20 are hosts; groups have the highest bit of their flags set.
     fn registers(&mut self, message: &Message<'_>, from: Side, said: &mut Said<'_>) {
+        if self.named {
+            return;
+        }
         let own = matches!(message.header.opcode(), 5 | 8 | 9);
         let group = message.records.first().is_some_and(|record| record.data.first().is_some_and(|flags| flags & 0x80 != 0));
         let Some((name, suffix)) = message.questions.first().and_then(|question| decode_name(&message.name(question.name))) else { return };

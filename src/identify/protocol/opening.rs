@@ -112,20 +112,15 @@ impl Protocol for Known {
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {
-        // Most flows are none of most protocols': one look at one side tells.
-        let ask = look(opening, opening.client, self.ask);
-        if !matches!(ask, Look::No) {
-            let straight = self.settle(opening, ask, (opening.client, opening.server), Side::Client);
-            if !matches!(straight, Probe::NotForUs) {
-                return straight;
-            }
+        let straight = self.together(opening, (opening.client, opening.server), Side::Client);
+        if !matches!(straight, Probe::NotForUs) {
+            return straight;
         }
         // Where both sides open alike, what was said of the only one there is was said of it either way.
         if !opening.may_be_turned() || opening.server.is_empty() && self.is_symmetric() {
             return Probe::NotForUs;
         }
-        let ask = look(opening, opening.server, self.ask);
-        if matches!(ask, Look::No) { Probe::NotForUs } else { self.settle(opening, ask, (opening.server, opening.client), Side::Server) }
+        self.together(opening, (opening.server, opening.client), Side::Server)
     }
 
     fn reader(&self) -> Box<dyn Reader> {
@@ -163,15 +158,28 @@ impl Known {
         self.answer.is_none()
     }
 
-    /// What the openings of whoever asks, which was looked at, and of whoever answers show together.
-    fn settle(&self, opening: &Opening<'_>, ask: Look, (client, server): (&[u8], &[u8]), asks: Side) -> Probe {
+    /// What the openings of whoever asks and of whoever answers show together. Most flows are none of most protocols': a look at either side tells.
+    #[inline(always)]
+    fn together(&self, opening: &Opening<'_>, (client, server): (&[u8], &[u8]), asks: Side) -> Probe {
+        let ask = look(opening, client, self.ask);
+        if matches!(ask, Look::No) {
+            return Probe::NotForUs;
+        }
+        let answer = look(opening, server, self.answer_rule());
+        if matches!(answer, Look::No) && !matches!(ask, Look::Yes(..)) {
+            return Probe::NotForUs;
+        }
+        self.settle(opening, (ask, answer), (client, server), asks)
+    }
+
+    /// The same, of openings that were looked at.
+    fn settle(&self, opening: &Opening<'_>, (ask, answer): (Look, Look), (client, server): (&[u8], &[u8]), asks: Side) -> Probe {
         // What either side could have sent does not tell who is who.
         let either = || {
             let fits = |bytes: &[u8], rule| !bytes.is_empty() && look(opening, bytes, rule) != Look::No;
             self.is_symmetric() || (client.is_empty() || fits(client, self.answer_rule())) && (server.is_empty() || fits(server, self.ask))
         };
         let found = |evidence, side, (offset, len, rule)| Probe::Found { evidence, hit: Hit { side, offset, len, rule }, client: (!either()).then_some(asks) };
-        let answer = look(opening, server, self.answer_rule());
         // Few of those that are left are told yet.
         if let (Some(client), Some(server)) = (ask.least(client.len()), answer.least(server.len())) {
             let least = if asks == Side::Client { [client, server] } else { [server, client] };

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::identify::wire::Lines;
 
 use super::Piece;
@@ -19,12 +21,12 @@ impl Talk {
     }
 
     /// The lines that this piece completes, each with the stream offset behind it.
-    pub fn hear<'a>(&mut self, piece: &Piece<'a>) -> Vec<(Cow<'a, [u8]>, u64)> {
+    pub fn hear<'a>(&mut self, piece: &Piece<'a>) -> SmallVec<[(Cow<'a, [u8]>, u64); 2]> {
         let lines = &mut self.lines[piece.from as usize];
         if piece.missing > 0 {
             lines.lost();
         }
-        let (mut rest, mut heard) = (piece.bytes, Vec::new());
+        let (mut rest, mut heard) = (piece.bytes, SmallVec::new());
         while let Some(line) = lines.next(&mut rest) {
             heard.push((line, piece.offset + (piece.bytes.len() - rest.len()) as u64));
         }
@@ -52,19 +54,21 @@ pub fn verb(line: &[u8]) -> (String, &[u8]) {
 
 /// Whether the first line is one of these words, alone or before a blank; `None` while it may still become one.
 pub fn opens_with(bytes: &[u8], words: &[&str]) -> Option<bool> {
-    debug_assert!(words.iter().all(|word| word.len() <= LONGEST_WORD), "a word is longer than what is looked at");
+    debug_assert!(words.iter().all(|word| (1..=LONGEST_WORD).contains(&word.len())), "a word is longer than what is looked at, or empty");
+    debug_assert!(words.iter().all(|word| word.as_bytes()[0].is_ascii_alphabetic()), "a word begins with no letter");
+    // Nearly all openings begin otherwise than all of the words.
+    let first = bytes.first()?.to_ascii_uppercase();
+    let begins_so = |word: &&&str| word.as_bytes().first().is_some_and(|letter| letter.to_ascii_uppercase() == first);
+    if !first.is_ascii_uppercase() || !words.iter().any(|word| begins_so(&word)) {
+        return Some(false);
+    }
     let end = bytes.iter().take(LONGEST_WORD + 1).position(|byte| matches!(byte, b' ' | b'\r' | b'\n'));
     let head = end.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
-    let first = head.first().map(u8::to_ascii_uppercase);
     let fits = |word: &&str| {
-        // Nearly all words begin otherwise.
         let word = word.as_bytes();
-        if first.is_some_and(|first| word.first().is_none_or(|letter| letter.to_ascii_uppercase() != first)) {
-            return false;
-        }
         if end.is_some() { head.eq_ignore_ascii_case(word) } else { crate::identify::wire::may_begin(head, word) && head.len() <= word.len() }
     };
-    match (words.iter().any(fits), end) {
+    match (words.iter().filter(begins_so).any(fits), end) {
         (true, None) => None,
         (fits, _) => Some(fits),
     }
