@@ -38,6 +38,7 @@ mod packet;
 mod path;
 mod ppp;
 mod sctp;
+mod share;
 mod tcp;
 mod teredo;
 mod tzsp;
@@ -51,8 +52,8 @@ pub use icmp::{Quote, quoted};
 pub use ip::{Segment, datagram, transport};
 pub use packet::{Arp, Content, Fragment, Header, Ip, OtherKind, Packet, Tcp, TcpFlags};
 pub use path::{Tunnel, TunnelPath, VlanStack};
+pub use share::decode_share;
 
-use std::net::IpAddr;
 use std::ops::DerefMut;
 
 use crate::capture::{Frame, FrameId, LinkType};
@@ -74,20 +75,6 @@ pub fn decode_batch<'a>(frames: &[Frame<'a>], out: &mut (impl Extend<Packet<'a>>
     out.extend(frames.iter().map(Packet::of));
     for (frame, packet) in frames.iter().zip(out.iter_mut().skip(start)) {
         link::read(frame.link, Cursor::new(frame.bytes, frame.wire_len), packet);
-    }
-}
-
-/// The same of a share of the frames: those that are plainly between two ends that are not kept become [`Content::Elsewhere`]. Of all others, whoever
-/// takes them has to look at what was decoded.
-pub fn decode_share<'a>(frames: &[Frame<'a>], keeps: impl Fn(IpAddr, IpAddr) -> bool, out: &mut (impl Extend<Packet<'a>> + DerefMut<Target = [Packet<'a>]>)) {
-    let start = out.len();
-    out.extend(frames.iter().map(Packet::of));
-    for (frame, packet) in frames.iter().zip(out.iter_mut().skip(start)) {
-        if glance::between(frame).is_none_or(|(one, other)| keeps(one, other)) {
-            link::read(frame.link, Cursor::new(frame.bytes, frame.wire_len), packet);
-        } else {
-            packet.content = Content::Elsewhere;
-        }
     }
 }
 

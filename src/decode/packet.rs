@@ -69,7 +69,7 @@ pub enum Content {
     Other(OtherKind),
     /// Nothing could be understood; the fault says why.
     Nothing,
-    /// It was not looked at, as it is none of those that were asked for ([`decode_share`](crate::decode::decode_share)).
+    /// It was not looked at, as it is none of those that were asked for ([`decode_share`](crate::decode::decode_share)): only its time counts.
     Elsewhere,
 }
 

@@ -70,3 +70,33 @@ fn what_is_plainly_between_others_is_left_unread_and_all_else_is_decoded() {
     assert_eq!(content(true), all);
     assert_eq!(content(false), [Content::Elsewhere, all[1]]);
 }
+
+/// What is decoded of frames of others, and of one that is kept at each of `ours`, at these milliseconds: their times, in order.
+fn heard(millis: &[i64], ours: &[usize]) -> Vec<i64> {
+    let (foreign, own) = (ethernet(0x0800, &ipv4(6, &tcp(1000, 2000, b"hello"))), ethernet(0x0800, &ipv4(1, &[8, 0, 0, 0, 0, 1, 0, 1])));
+    let at = |(number, millis): (usize, &i64)| Frame {
+        time: Timestamp::from_nanos(millis * 1_000_000),
+        ..frame(1, if ours.contains(&number) { &own } else { &foreign })
+    };
+    let frames: Vec<_> = millis.iter().enumerate().map(at).collect();
+    let mut packets = Vec::new();
+    decode_share(&frames, |_, _| false, &mut packets);
+    let is_own = |packet: &Packet<'_>| packet.content != Content::Elsewhere;
+    assert_eq!(packets.iter().filter(|packet| is_own(packet)).count(), ours.len());
+    packets.iter().map(|packet| packet.time.nanos() / 1_000_000).collect()
+}
+
+#[test]
+fn of_others_only_those_are_told_whose_time_says_something() {
+    assert_eq!(heard(&[1, 2, 3, 4, 5, 6], &[]), [1, 2, 6]);
+    assert_eq!(heard(&[1, 2, 3, 4, 5, 6], &[3]), [1, 2, 4, 6]);
+    // A second begins, and one that is late.
+    assert_eq!(heard(&[1, 2, 3, 4, 1_000, 1_001, 1_002, 1_003], &[]), [1, 2, 4, 1_000, 1_001, 1_003]);
+    assert_eq!(heard(&[1, 2, 3, 9, 5, 6, 7], &[]), [1, 2, 9, 5, 7]);
+    // One that is far ahead, alone and not.
+    assert_eq!(heard(&[1, 2, 3, 9_000_001, 4, 5, 6, 7], &[]), [1, 2, 3, 9_000_001, 4, 5, 7]);
+    assert_eq!(heard(&[1, 9_000_001, 9_000_002, 9_000_003, 9_000_004], &[4]), [1, 9_000_001, 9_000_002, 9_000_004]);
+    // As many as a batch has, and more: each has a first and a last one.
+    assert_eq!(heard(&(1..=64).collect::<Vec<_>>(), &[]), [1, 2, 64]);
+    assert_eq!(heard(&(1..=100).collect::<Vec<_>>(), &[98]), [1, 2, 64, 65, 66, 99, 100]);
+}
