@@ -164,6 +164,14 @@ impl Live {
         packing.frame(last_frame);
     }
 
+    /// Reads from every line of memory that packing it reads, but for the connection's.
+    pub fn touch(&self) -> u64 {
+        let Self { ends, second, sent: [client, server], tcp, cold, .. } = self;
+        let lines =
+            [u64::from(*second), client.packets, server.payload, cold.first.nanos().cast_unsigned(), cold.history.0.len() as u64, cold.rejections.len() as u64];
+        lines.into_iter().fold(u64::from(ends.client_is_low) + u64::from(tcp.is_some()), u64::wrapping_add)
+    }
+
     /// Who sent a packet with this key.
     pub fn side(&self, from_low: bool) -> Side {
         if from_low == self.ends.client_is_low { Side::Client } else { Side::Server }

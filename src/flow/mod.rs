@@ -495,8 +495,11 @@ pub trait Observer {
     /// Payload of the flow in `slot`.
     fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want;
 
-    /// Nothing was heard of the flow in `slot` for a while: what is known of it may be put away, but not lost.
-    fn rested(&mut self, _: Slot) {}
+    /// Nothing was heard of the flows in these slots for a while: what is known of them may be put away, but not lost.
+    fn rested(&mut self, _: &[Slot]) {}
+
+    /// The flows in these slots may be about to end, one after the other: what is known of them was last used long ago, and may be fetched for all of them at once.
+    fn closing(&mut self, _: &[Slot]) {}
 
     /// The flow that was in `slot` is over.
     fn closed(&mut self, slot: Slot, flow: Flow);

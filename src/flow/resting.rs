@@ -86,6 +86,14 @@ impl Place {
         }
     }
 
+    /// The key it is filed under.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Awake(live) => *live.key(),
+            Self::Resting(resting) => resting.key(),
+        }
+    }
+
     /// Time and number of the first packet, by which flows are put in order.
     pub fn order(&self) -> (Timestamp, FrameId) {
         match self {
@@ -172,8 +180,7 @@ impl Resting {
         let mut first_frame = FrameId::default();
         rest.frame(&mut first_frame);
         rest.near(&mut 0, 0);
-        let key = self.0.get(KEY..).map_or(Ends::BLANK.key, Key::get);
-        let mut live = Box::new(Live::blank(Ends { key, client_is_low: marks.client_is_low }, self.first(), first_frame));
+        let mut live = Box::new(Live::blank(Ends { key: self.key(), client_is_low: marks.client_is_low }, self.first(), first_frame));
         if marks.is_entered {
             live.enter(i64::from(self.second()));
         }
@@ -196,6 +203,10 @@ impl Resting {
 
     fn first(&self) -> Timestamp {
         self.0.get(FIRST..KEY).and_then(|bytes| bytes.try_into().ok()).map_or(Timestamp::EPOCH, |bytes| Timestamp::from_nanos(i64::from_le_bytes(bytes)))
+    }
+
+    fn key(&self) -> Key {
+        self.0.get(KEY..).map_or(Ends::BLANK.key, Key::get)
     }
 
     fn is_of(&self, key: &Key) -> bool {

@@ -1,6 +1,7 @@
 //! The table of live flows. Packets come in batches and are worked on in passes, so that the cache misses of different packets overlap.
 
 mod ending;
+mod rest;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::flow::expiry::{Agenda, second_of};
 use crate::flow::key::{self, Key, Keyed, tag_of};
 use crate::flow::live::{Live, Weight};
 use crate::flow::lone::Lone;
-use crate::flow::resting::{Place, Rest};
+use crate::flow::resting::Place;
 use crate::flow::slab::Slab;
 use crate::flow::stream::{Outlet, Ready};
 use crate::flow::{Data, DuplicateKind, Duplicates, Ended, FragmentCounts, Fragments, Neighbour, Observer, Shard, Slot, Want, direction, unreachable};
@@ -252,19 +253,6 @@ impl FlowTable {
                 }
             }
             self.rest(observer);
-        }
-    }
-
-    /// Packs flows of which nothing was heard for longest, where more than enough are awake.
-    fn rest(&mut self, observer: &mut impl Observer) {
-        while self.awake.len() > self.settings.awake_flows
-            && let Some(slot) = self.awake.pop_front()
-        {
-            match self.flows.get_mut(slot).map(|place| place.rest(&self.settings, &mut self.buffer)) {
-                Some(Rest::Heard) => self.awake.push_back(slot),
-                Some(Rest::Packed) => observer.rested(Slot(slot)),
-                Some(Rest::Before) | None => {}
-            }
         }
     }
 

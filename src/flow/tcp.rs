@@ -119,6 +119,12 @@ impl Half {
 }
 
 impl Connection {
+    /// Reads from every line of memory of its own.
+    pub fn touch(&self) -> u64 {
+        let [client, server] = &self.ends;
+        [client.last, server.last, server.acknowledged].into_iter().fold(self.story.touch(), |sum, position| sum.wrapping_add(position.cast_unsigned()))
+    }
+
     /// Whether a SYN of `side` opens another connection between the same ends.
     pub fn is_reuse(&self, side: Side, tcp: &Tcp) -> bool {
         if !tcp.flags.has(TcpFlags::SYN) {

@@ -226,8 +226,8 @@ impl Observer for Seen {
         if self.pieces.len() < self.wants { Want::More } else { Want::Nothing }
     }
 
-    fn rested(&mut self, _: Slot) {
-        self.rested += 1;
+    fn rested(&mut self, slots: &[Slot]) {
+        self.rested += slots.len();
     }
 
     fn closed(&mut self, _: Slot, flow: Flow) {

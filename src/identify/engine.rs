@@ -5,6 +5,7 @@ mod resting;
 #[cfg(test)]
 mod tests;
 
+use std::hint::black_box;
 use std::mem;
 
 use self::resting::{Place, Shelf};
@@ -81,6 +82,15 @@ impl<'b> Identifier<'b> {
         self.given_up
     }
 
+    /// Reads from all that these flows consist of, one kind of it after the other, before anything is asked of any: they have left the caches, and so their misses overlap.
+    fn touch(&self, slots: &[Slot]) {
+        let places = || slots.iter().filter_map(|slot| self.flows.get(slot.0 as usize));
+        let there = places().fold(0, |sum, place| sum + usize::from(place.is_some()));
+        let flows = || places().filter_map(Option::as_deref);
+        let kinds: [fn(&Place) -> usize; 3] = [Place::touch, Place::touch_shown, Place::touch_facts];
+        black_box(kinds.into_iter().fold(there, |sum, touch| flows().map(touch).fold(sum, usize::wrapping_add)));
+    }
+
     /// Facts dropped beyond [`limit::FACTS_KEPT`] a flow.
     pub const fn facts_dropped(&self) -> u64 {
         self.facts_dropped
@@ -114,6 +124,10 @@ impl Observer for Identifier<'_> {
         want
     }
 
+    fn closing(&mut self, slots: &[Slot]) {
+        self.touch(slots);
+    }
+
     fn closed(&mut self, slot: Slot, flow: Flow) {
         let live = self.flows.get_mut(slot.0 as usize).and_then(Option::take).map(|place| place.into_live(&self.shelf));
         self.budget += live.as_ref().map_or(0, |live| live.held as usize);
@@ -126,9 +140,12 @@ impl Observer for Identifier<'_> {
         self.closed.push(identified);
     }
 
-    fn rested(&mut self, slot: Slot) {
-        if let Some(Some(place)) = self.flows.get_mut(slot.0 as usize) {
-            place.rest(&mut self.shelf);
+    fn rested(&mut self, slots: &[Slot]) {
+        self.touch(slots);
+        for slot in slots {
+            if let Some(Some(place)) = self.flows.get_mut(slot.0 as usize) {
+                place.rest(&mut self.shelf);
+            }
         }
     }
 

@@ -1,11 +1,16 @@
 //! How flows end: by their packets, by silence, at the bound on memory, and with the capture.
 
+use std::hint::black_box;
+
+use arrayvec::ArrayVec;
+
 use super::{FlowTable, LONE, SLACK, is_lone, spread};
 use crate::flow::expiry::second_of;
+use crate::flow::key::Key;
 use crate::flow::resting::Place;
 use crate::flow::stream::{Outlet, Ready};
 use crate::flow::{Ended, Flow, Observer, Side, Slot};
-use crate::limit::{LIVE_FLOW_BYTES, LONE_FLOW_BYTES};
+use crate::limit::{LIVE_FLOW_BYTES, LONE_FLOW_BYTES, TOUCHED_AT_ONCE};
 use crate::time::Timestamp;
 
 impl FlowTable {
@@ -28,7 +33,10 @@ impl FlowTable {
             let slots = slots.get(range[0]..range[1]).unwrap_or_default();
             let mut live: Vec<_> = slots.iter().filter_map(|slot| Some((self.order(*slot)?, *slot))).collect();
             live.sort_unstable();
-            for (_, slot) in live {
+            for (number, (_, slot)) in live.iter().copied().enumerate() {
+                if number % TOUCHED_AT_ONCE == 0 {
+                    self.touch(live[number..].iter().map(|(_, slot)| *slot), observer);
+                }
                 let ended = self.ending(slot, self.clock.now());
                 self.close(slot, ended.unwrap_or(Ended::CaptureEnd), observer);
             }
@@ -121,7 +129,10 @@ impl FlowTable {
             slots.retain(|slot| self.is_due(second, *slot));
             slots.sort_by_cached_key(|slot| self.order(*slot));
             slots.dedup();
-            for slot in slots {
+            for (number, slot) in slots.iter().copied().enumerate() {
+                if number % TOUCHED_AT_ONCE == 0 {
+                    self.touch(slots[number..].iter().copied(), observer);
+                }
                 let Some(deadline) = self.deadline(slot) else { continue };
                 match self.ending(slot, now).filter(|_| deadline < now) {
                     Some(ended) => self.close(slot, ended, observer),
@@ -129,6 +140,21 @@ impl FlowTable {
                 }
             }
         }
+    }
+
+    /// What ending the next flows reads is touched before any of them ends: most were last heard of long ago, and so their cache misses overlap.
+    fn touch(&self, next: impl Iterator<Item = u32>, observer: &mut impl Observer) {
+        let next: ArrayVec<u32, TOUCHED_AT_ONCE> = next.take(TOUCHED_AT_ONCE).collect();
+        let tags: ArrayVec<u32, TOUCHED_AT_ONCE> = next.iter().map(|slot| self.key(*slot).map_or(0, |key| key.tag(&self.seed))).collect();
+        let is_filed = |(slot, tag): (&u32, &u32)| self.index.find(spread(*tag), |(_, known)| known == slot).is_some();
+        black_box(next.iter().zip(&tags).filter(|filed| is_filed(*filed)).count());
+        let slots: ArrayVec<Slot, TOUCHED_AT_ONCE> = next.iter().map(|slot| Slot(*slot)).collect();
+        observer.closing(&slots);
+    }
+
+    /// The key that a flow is filed under.
+    fn key(&self, slot: u32) -> Option<Key> {
+        if is_lone(slot) { Some(self.noted(slot)?.key()) } else { Some(self.flow(slot)?.key()) }
     }
 
     /// Puts flows out until there is room for one that takes so many bytes.

@@ -67,6 +67,29 @@ impl Place {
         }
     }
 
+    /// Reads from the flow's own block.
+    pub fn touch(&self) -> usize {
+        match self {
+            Self::Awake(Live { pieces, held, .. }) | Self::Resting(Live { pieces, held, .. }) => usize::from(*pieces) + *held as usize,
+        }
+    }
+
+    /// Reads from every line of memory of what it showed.
+    pub fn touch_shown(&self) -> usize {
+        match self {
+            Self::Awake(live) => {
+                let Spoken { protocol, evidence, matches, facts: _, details: _, retries, opening: [client, server] } = &*live.spoken;
+                [protocol.len(), *evidence as usize, matches.len(), *retries as usize, client.len(), server.len()].into_iter().sum()
+            }
+            Self::Resting(resting) => resting.spoken.bytes.iter().step_by(LINE).map(|byte| usize::from(*byte)).sum(),
+        }
+    }
+
+    /// Reads how many facts there are, which lie in a block of their own.
+    pub fn touch_facts(&self) -> usize {
+        if let Self::Awake(live) = self { live.spoken.facts.len() } else { 0 }
+    }
+
     /// The flow, taken out if it was packed.
     pub fn into_live(self, shelf: &Shelf) -> Live {
         match self {
@@ -163,3 +186,6 @@ impl Shelf {
         }
     }
 }
+
+/// Bytes of a line of memory.
+const LINE: usize = 64;

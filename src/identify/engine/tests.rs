@@ -50,7 +50,7 @@ fn run_with(flow: &Flow, midstream: bool, dialogue: &[(Side, &[u8])], rests: boo
         wants.push(identifier.data(Slot(3), &flow.parties(), Data { from: *from, bytes, offset, missing: 0, midstream, time, frame, ttl: 64 }));
         let (seen, recognised) = (format!("{:?}", identifier.glance(Slot(3), flow.clone())), identifier.is_recognised(Slot(3)));
         if rests {
-            identifier.rested(Slot(3));
+            identifier.rested(&[Slot(3)]);
             assert_eq!((format!("{:?}", identifier.glance(Slot(3), flow.clone())), identifier.is_recognised(Slot(3))), (seen, recognised));
         }
     }
@@ -123,7 +123,7 @@ fn what_flows_showed_alike_is_kept_once() {
         identifier.opened(slot);
         let (time, frame) = (Timestamp::from_parts(number as i64, 0), FrameId::new(0, number as u64 + 1));
         identifier.data(slot, &parties, Data { from: Side::Client, bytes: bytes.as_bytes(), offset: 0, missing: 0, midstream: false, time, frame, ttl: 64 });
-        identifier.rested(slot);
+        identifier.rested(&[slot]);
     }
     let kinds: std::collections::BTreeSet<_> = identifier.flows.iter().flatten().filter_map(|place| place.shown()).map(<[u8]>::as_ptr).collect();
     assert_eq!(kinds.len(), 2);
