@@ -16,7 +16,7 @@
 mod shared;
 
 use std::alloc::System;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cap::Cap;
 use portbook::capture::{self, Options, Progress, Source};
@@ -30,7 +30,9 @@ static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 #[test]
 fn a_live_flow_holds_little_before_it_is_recognised_and_less_after() {
     let mut held = Held::default();
-    for capture in shared::captures(4) {
+    // What is compressed a thread of its own unpacks beside this one, into blocks that would be counted as some flow's.
+    let plain = |capture: &PathBuf| capture.extension().is_some_and(|end| end != "gz");
+    for capture in shared::captures(4).into_iter().filter(plain) {
         let books = Books::default();
         // What the books learn from the first reading they know in the second.
         through(&capture, &mut Scales::new(&books));
