@@ -5,7 +5,7 @@
 //! still listens then, and *read to the end*, of those of which enough is known, so that only the record is left that says so.
 //!
 //! Wanted (issue 4) are 4 KiB at most before, and less than 256 bytes after. Before, a quarter of that is taken on average, results included, and no flow takes more. After, a flow that is read to the end keeps a
-//! record of 64 bytes beside its results; one that is read on its reader, too, with unfinished messages. With its results a flow has a bound of its own here, so that nobody makes
+//! record of 80 bytes at most beside its results; one that is read on its reader, too, with unfinished messages. With its results a flow has a bound of its own here, so that nobody makes
 //! it worse unawares.
 //! The flow table's own record, and what the books learn, which is no flow's, are not counted.
 //!
