@@ -287,6 +287,12 @@ impl FlowTable {
         self.flows.iter().map(|(_, place)| if let Place::Resting(resting) = place { resting.len() } else { 0 }).sum()
     }
 
+    /// How many flows are listed as open, those that ended meanwhile included.
+    #[cfg(test)]
+    pub(super) fn listed_awake(&self) -> usize {
+        self.awake.len()
+    }
+
     /// Counts a packet, if it is this table's, and finds out where it belongs.
     #[inline(always)]
     fn place(&mut self, packet: &Packet<'_>, now: Timestamp, to: &mut Address) {

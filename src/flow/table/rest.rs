@@ -13,7 +13,8 @@ use crate::limit::TOUCHED_AT_ONCE;
 impl FlowTable {
     /// Packs flows of which nothing was heard for longest, where more than enough are awake.
     pub(super) fn rest(&mut self, observer: &mut impl Observer) {
-        let most = self.settings.awake_flows;
+        // No more than can be live, whoever asks for how many: the list has those that ended meanwhile, too, and would grow with the capture.
+        let most = self.settings.awake_flows.min(self.settings.live_flows);
         let many = (most / AWAKE_TO_ONE_RESTED).clamp(1, TOUCHED_AT_ONCE);
         while self.awake.len() >= most.saturating_add(many) {
             self.rest_oldest(many, observer);

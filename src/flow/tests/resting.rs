@@ -113,6 +113,20 @@ fn a_connection_that_rests_takes_a_fourth_of_its_room() {
     assert!((100..=176).contains(&bytes), "{bytes}");
 }
 
+#[test]
+fn the_list_of_open_flows_does_not_grow_with_the_capture_however_many_may_be_open() {
+    let mut t = Trace::new();
+    for _ in 0..200 {
+        t.client().datagram(b"x");
+        t.wait(120);
+    }
+    let mut table = FlowTable::new(Settings { awake_flows: usize::MAX, live_flows: 8, ..Settings::default() });
+    let mut seen = Seen::default();
+    t.packets.chunks(1).for_each(|packet| table.push(packet, &mut seen));
+    assert!(seen.flows.len() >= 198, "{}", seen.flows.len());
+    assert!(table.listed_awake() <= 9, "{}", table.listed_awake());
+}
+
 proptest! {
     #[test]
     fn whatever_comes_a_flow_that_rested_is_told_like_one_that_did_not(segments in prop::collection::vec((any::<bool>(), any::<u8>(), 0_u32..3_000, any::<u32>(), 0_usize..256, 0_u64..200), 1..30)) {
