@@ -82,8 +82,8 @@ pub const LONE_FLOW_BYTES: usize = 128;
 /// Flows of a table that lie open for their packets, at some 640 bytes each; others are packed. Those of an office that say something within some seconds. Few where
 /// assertions are on, so that every test of flows with some more packs and takes out.
 pub const FLOWS_AWAKE: usize = if cfg!(debug_assertions) { 4 } else { 1_024 };
-/// The same where each flow's record is printed: so many that only flows which say nothing for very long are packed. Processors have enough to do there, and details
-/// are not packed anyway.
+/// The same where each flow is printed: so many that only flows which say nothing for very long are packed. Processors have enough to do there, and details are not
+/// packed anyway.
 pub const FLOWS_AWAKE_FOR_RECORDS: usize = if cfg!(debug_assertions) { FLOWS_AWAKE } else { LIVE_FLOWS };
 /// Flows that are packed, or ended, together, so that their cache misses overlap; they must stay in the first-level cache meanwhile.
 pub const TOUCHED_AT_ONCE: usize = 64;

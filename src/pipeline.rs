@@ -73,11 +73,12 @@ pub fn run<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&J
 }
 
 /// The same on three threads at least: some read, one judges and gathers flows for the report, and here `each` is called, for the same flows in the same
-/// order. Formats that print each flow work long on it; so nobody waits for them.
+/// order. Formats that print each flow work long on it; so nobody waits for them, and few flows are packed.
 ///
 /// # Errors
 /// Those of [`run`].
-pub fn run_beside<'a>(plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, SourceError> {
+pub fn run_beside<'a>(mut plan: Plan<'a>, progress: OnProgress<'_>, each: &mut dyn FnMut(&Judged)) -> Result<Report<'a>, SourceError> {
+    plan.flows.awake_flows = FLOWS_AWAKE_FOR_RECORDS;
     let books = Books::default();
     let (judged, gathered) = std::thread::scope(|scope| {
         // Judged flows, each with the number of its maker.
@@ -238,10 +239,8 @@ type Ended<'a> = &'a mut dyn FnMut(&mut Vec<Box<Identified>>, &[(IpAddr, String)
 fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard, progress: OnProgress<'_>, sink: Ended<'_>) -> Read {
     let mut read = Read::default();
     let share = share_of(plan.memory, shard.of);
-    let (mut settings, records) = (settings_of(share, &plan.flows), plan.telling >= Telling::Statements);
-    settings.awake_flows = if records { FLOWS_AWAKE_FOR_RECORDS } else { settings.awake_flows };
-    let mut table = FlowTable::new(settings).sharing(shard);
-    let mut identifier = Identifier::new(books).with_details(records).within(share / 4);
+    let mut table = FlowTable::new(settings_of(share, &plan.flows)).sharing(shard);
+    let mut identifier = Identifier::new(books).with_details(plan.telling >= Telling::Statements).within(share / 4);
     let mut rounds = Rounds::default();
     let mut names = Vec::new();
     loop {

@@ -43,17 +43,6 @@ fn append(out: &mut Text, value: &(impl Serialize + ?Sized)) -> Result<(), Error
     value.serialize(Compact { out, ready: false })
 }
 
-/// Appends the word of a value of a closed list, without quotation marks.
-pub(super) fn append_word(out: &mut String, value: &impl Serialize) {
-    let mut text = Text::with_room(64);
-    // Words are those of our own enums; what is none is left out.
-    if append(&mut text, value).is_ok()
-        && let Ok(word) = std::str::from_utf8(text.written())
-    {
-        out.push_str(word.trim_matches('"'));
-    }
-}
-
 /// The value as JSON.
 ///
 /// # Errors

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::capture::{CaptureFile, FrameId};
 use crate::judge::Judged;
-use crate::report::compact::append_word;
 use crate::report::frames;
 use crate::report::paragraph::shown;
+use crate::report::record::append_word;
 use crate::report::sheet::{Cells, columns, write_flow, write_rest};
 use crate::report::{Report, Sheet, Style, Writer};
 use crate::signature::Signatures;

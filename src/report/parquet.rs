@@ -6,20 +6,20 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use parquet::basic::{Compression, Type as Physical};
+use parquet::basic::{Compression, Encoding, Type as Physical};
 use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
+use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, SchemaDescriptor};
 use serde::Serialize;
 
 use crate::capture::{CaptureFile, FrameId};
 use crate::judge::Judged;
 use crate::limit::PARQUET_ROWS;
 use crate::report::frames::file_name;
-use crate::report::record::word;
+use crate::report::record::append_word;
 use crate::report::sheet::{Cells, write_flow, write_rest};
 use crate::report::{Report, Sheet, Style, Writer};
 use crate::signature::Signatures;
@@ -52,29 +52,31 @@ impl Writer for Table<'_> {
         if self.sheet != Sheet::Flows {
             return Ok(());
         }
-        let mut rows = self.take_rows()?;
-        write_flow(judged, self.signatures, &mut rows)?;
-        rows.drain(self.out)?;
-        self.rows = Some(rows);
-        Ok(())
+        let rows = begun(&mut self.rows, self.sheet)?;
+        write_flow(judged, self.signatures, rows)?;
+        rows.drain(self.out)
     }
 
     fn finish(&mut self, report: &Report<'_>) -> io::Result<()> {
-        let mut rows = self.take_rows()?;
-        write_rest(self.sheet, report, &mut rows)?;
+        let rows = begun(&mut self.rows, self.sheet)?;
+        write_rest(self.sheet, report, rows)?;
         rows.close(self.out)
     }
 }
 
-impl Table<'_> {
-    fn take_rows(&mut self) -> io::Result<Rows> {
-        self.rows.take().map_or_else(|| Rows::new(schema(self.sheet)).map_err(failed), Ok)
+/// The rows, which are begun where there are none yet.
+fn begun(rows: &mut Option<Rows>, sheet: Sheet) -> io::Result<&mut Rows> {
+    match rows {
+        Some(rows) => Ok(rows),
+        none => Rows::new(schema(sheet)).map(|rows| none.insert(rows)).map_err(failed),
     }
 }
 
 /// Rows of a group in the making, column by column.
 struct Rows {
     columns: Vec<Column>,
+    /// Texts of the column that is being handed over.
+    texts: Vec<ByteArray>,
     /// The column whose cell comes next.
     at: usize,
     many: usize,
@@ -85,12 +87,11 @@ struct Rows {
 impl Rows {
     fn new(schema: &str) -> Result<Self, ParquetError> {
         let schema = Arc::new(parse_message_type(schema)?);
-        let columns = SchemaDescriptor::new(schema.clone()).columns().iter().map(|column| Column::new(column)).collect();
-        // The version of the program is no part of it: the same report is the same file.
-        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).set_created_by("portbook".to_owned()).build();
+        let described = SchemaDescriptor::new(schema.clone());
+        let columns = described.columns().iter().map(|column| Column::new(column)).collect();
         let written = Written::default();
-        let file = SerializedFileWriter::new(written.clone(), schema, Arc::new(properties))?;
-        Ok(Self { columns, at: 0, many: 0, file, written })
+        let file = SerializedFileWriter::new(written.clone(), schema, Arc::new(properties(&described)))?;
+        Ok(Self { columns, texts: Vec::new(), at: 0, many: 0, file, written })
     }
 
     fn column(&mut self) -> Option<&mut Column> {
@@ -108,8 +109,11 @@ impl Rows {
         for column in &mut self.columns {
             if let Some(mut writer) = group.next_column()? {
                 let (definitions, repetitions) = (column.definitions.as_deref(), column.repetitions.as_deref());
-                match &column.values {
-                    Values::Texts(values) => writer.typed::<ByteArrayType>().write_batch(values, definitions, repetitions)?,
+                match &mut column.values {
+                    Values::Texts(values) => {
+                        values.hand_over(&mut self.texts);
+                        writer.typed::<ByteArrayType>().write_batch(&self.texts, definitions, repetitions)?
+                    }
                     Values::Short(values) => writer.typed::<Int32Type>().write_batch(values, definitions, repetitions)?,
                     Values::Long(values) => writer.typed::<Int64Type>().write_batch(values, definitions, repetitions)?,
                 };
@@ -121,14 +125,15 @@ impl Rows {
         group.close().map(|_| ())
     }
 
-    /// Hands over what the library has written.
+    /// Hands over what the library has written, once a group is.
     fn drain(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        self.written.take(out)
+        if self.many > 0 { Ok(()) } else { self.written.take(out) }
     }
 
-    fn close(mut self, out: &mut dyn Write) -> io::Result<()> {
+    /// Ends the file.
+    fn close(&mut self, out: &mut dyn Write) -> io::Result<()> {
         self.flush().map_err(failed)?;
-        self.file.close().map_err(failed)?;
+        self.file.finish().map_err(failed)?;
         self.written.take(out)
     }
 }
@@ -136,25 +141,27 @@ impl Rows {
 impl Cells for Rows {
     fn text(&mut self, text: &str) {
         if let Some(column) = self.column() {
-            column.one(text);
+            column.one(|texts| texts.push_str(text));
         }
     }
 
     fn maybe(&mut self, text: Option<&str>) {
         match (self.column(), text) {
-            (Some(column), Some(text)) => column.one(text),
+            (Some(column), Some(text)) => column.one(|texts| texts.push_str(text)),
             (Some(column), None) => column.none(),
             (None, _) => {}
         }
     }
 
     fn word(&mut self, value: &impl Serialize) {
-        self.text(&word(value));
+        if let Some(column) = self.column() {
+            column.one(|text| append_word(text, value));
+        }
     }
 
     fn list<T: AsRef<str>>(&mut self, values: impl IntoIterator<Item = T>, _: &str) {
         if let Some(column) = self.column() {
-            column.list(values, |value, column| column.push_text(value.as_ref()));
+            column.list(values, |value, column| column.push_text(|texts| texts.push_str(value.as_ref())));
         }
     }
 
@@ -197,9 +204,31 @@ struct Column {
 }
 
 enum Values {
-    Texts(Vec<ByteArray>),
+    Texts(Texts),
     Short(Vec<i32>),
     Long(Vec<i64>),
+}
+
+/// Texts one behind the other: a block for each of them is what writing them cost most.
+#[derive(Default)]
+struct Texts {
+    all: String,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    /// Hands them over as the library takes them, which are parts of one block, and has none any more.
+    fn hand_over(&mut self, texts: &mut Vec<ByteArray>) {
+        let room = String::with_capacity(self.all.len());
+        let all = ByteArray::from(std::mem::replace(&mut self.all, room).into_bytes());
+        texts.clear();
+        let mut begin = 0;
+        texts.extend(self.ends.drain(..).map(|end| {
+            let start = std::mem::replace(&mut begin, end);
+            all.slice(start, end - start)
+        }));
+    }
 }
 
 impl Column {
@@ -207,16 +236,16 @@ impl Column {
         let values = match described.physical_type() {
             Physical::INT32 => Values::Short(Vec::new()),
             Physical::INT64 => Values::Long(Vec::new()),
-            _ => Values::Texts(Vec::new()),
+            _ => Values::Texts(Texts::default()),
         };
         let levels = |most: i16| (most > 0).then(Vec::new);
         Self { values, definitions: levels(described.max_def_level()), repetitions: levels(described.max_rep_level()) }
     }
 
     /// A text of its own.
-    fn one(&mut self, text: &str) {
+    fn one(&mut self, append: impl FnOnce(&mut String)) {
         self.level(1, 0);
-        self.push_text(text);
+        self.push_text(append);
     }
 
     /// A cell without a value, or an empty list.
@@ -244,9 +273,10 @@ impl Column {
         }
     }
 
-    fn push_text(&mut self, text: &str) {
-        if let Values::Texts(values) = &mut self.values {
-            values.push(text.into());
+    fn push_text(&mut self, append: impl FnOnce(&mut String)) {
+        if let Values::Texts(texts) = &mut self.values {
+            append(&mut texts.all);
+            texts.ends.push(texts.all.len());
         }
     }
 
@@ -261,7 +291,8 @@ impl Column {
 
     fn clear(&mut self) {
         match &mut self.values {
-            Values::Texts(values) => values.clear(),
+            // Handed over.
+            Values::Texts(_) => {}
             Values::Short(values) => values.clear(),
             Values::Long(values) => values.clear(),
         }
@@ -293,6 +324,27 @@ impl Write for Written {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// How columns are written.
+fn properties(described: &SchemaDescriptor) -> WriterProperties {
+    // The version of the program is no part of it: the same report is the same file. A group has one page of a column, or few: what readers skip by is known of the group.
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).set_created_by("portbook".to_owned());
+    let properties = properties.set_statistics_enabled(EnabledStatistics::Chunk);
+    let set = |properties: WriterPropertiesBuilder, column: &ColumnDescPtr| {
+        let path = column.path().clone();
+        match column.physical_type() {
+            // Most groups have all the texts there are: the least and the most of them skip nothing. An id is another one in each row, and has no order to compress.
+            Physical::BYTE_ARRAY if column.name() == "id" => {
+                let properties = properties.set_column_dictionary_enabled(path.clone(), false).set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+                properties.set_column_statistics_enabled(path, EnabledStatistics::None)
+            }
+            Physical::BYTE_ARRAY => properties.set_column_statistics_enabled(path, EnabledStatistics::None),
+            // Small ones among few large ones, or close to the one before.
+            _ => properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+        }
+    };
+    described.columns().iter().fold(properties, set).build()
 }
 
 fn failed(error: ParquetError) -> io::Error {

@@ -4,6 +4,7 @@ mod details;
 mod summary;
 
 use std::borrow::Cow;
+use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 use arrayvec::ArrayString;
@@ -17,7 +18,7 @@ use crate::identify::{Evidence, Identified, Match, Promise};
 use crate::judge::{Candidate, Candidates, Cited, Confidence, Finding, Judged, Named, Outcome, Phase, Reason, Severity, Shown, Unknown, Verdict, hex};
 use crate::net::{AddressText, Side};
 use crate::report::Report;
-use crate::report::compact::{Ready, Word, append_word, compact};
+use crate::report::compact::{Ready, Word, compact};
 use crate::report::frames::{CitedFrame, FramesRecord};
 use crate::signature::{RoleId, ServiceId, Signatures};
 use crate::time::Timestamp;
@@ -512,6 +513,20 @@ pub fn word<T: Serialize>(value: &T) -> String {
     let mut word = String::with_capacity(24);
     append_word(&mut word, value);
     word
+}
+
+/// The same behind what is there. Addresses are such words, too; what is no word is left out.
+pub(super) fn append_word(out: &mut String, value: &impl Serialize) {
+    let _ = write!(out, "{}", Spelled(value));
+}
+
+/// A value by the name that it has in records: the standard library's formatter takes these from serde.
+struct Spelled<'a, T>(&'a T);
+
+impl<T: Serialize> fmt::Display for Spelled<'_, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.serialize(formatter)
+    }
 }
 
 /// The contract's word for how sure a direction is.

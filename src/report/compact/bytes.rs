@@ -14,10 +14,6 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) fn with_room(bytes: usize) -> Self {
-        Self { room: vec![0; bytes], len: 0 }
-    }
-
     pub(super) fn clear(&mut self) {
         self.len = 0;
     }

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::report::compact::append_word;
 use crate::report::paragraph::shown;
+use crate::report::record::append_word;
 use crate::report::text::grouped;
 
 /// Attributes of an element: name and value.
