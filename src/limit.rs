@@ -397,9 +397,10 @@ pub const FINDINGS_IN_A_COMMENT: usize = 32;
 pub const ADDRESSES_TOLD_APART: usize = 4_096;
 /// Rows of the table of flows in an HTML page, at some 400 bytes each: what people still filter, and a page that a browser opens at once and a mail takes.
 pub const HTML_FLOWS: usize = 5_000;
-/// Rows of a group of a Parquet file, which are held until it is full: some 16 MB of flows, and groups large enough that readers skip through them.
+/// Rows of a group of a Parquet file, which are held until it is full: some 16 MB of flows, and groups large enough that readers skip through them. Few where
+/// assertions are on, so that tests' files have several.
 #[cfg(feature = "parquet")]
-pub const PARQUET_ROWS: usize = 16_384;
+pub const PARQUET_ROWS: usize = if cfg!(debug_assertions) { 8 } else { 16_384 };
 /// Rows of an HTML page's table of services, and of findings beyond those told in full.
 pub const HTML_ROWS: usize = 1_000;
 /// Findings that it tells in full, at some 8 KB each with their time lines: more than anybody reads.
