@@ -16,6 +16,7 @@ mod neighbour;
 mod packing;
 mod resting;
 mod slab;
+mod stacks;
 mod story;
 mod stream;
 mod table;
@@ -43,6 +44,7 @@ pub use fragments::{Earlier, FragmentCounts, Fragments, Gathered, Whole};
 pub use key::Shard;
 pub use neighbour::{Neighbour, NeighbourWord};
 pub use packing::{Packer, Packing, Unpacker, present};
+pub use stacks::{Spot, Stacks};
 pub use table::{Counts, FlowTable, Settings};
 
 /// All packets of one conversation.

@@ -208,6 +208,11 @@ impl<'a> Unpacker<'a> {
         self.last.time = time.nanos();
         self
     }
+
+    /// What is left, times and frames counted anew.
+    pub fn anew(self) -> Self {
+        Self::of(self.bytes)
+    }
 }
 
 impl Packing for Unpacker<'_> {

@@ -5,16 +5,26 @@ use crate::capture::FrameId;
 use crate::flow::key::Key;
 use crate::flow::live::{Ends, Live};
 use crate::flow::packing::{Packer, Packing, Unpacker};
+use crate::flow::slab::Slab;
+use crate::flow::stacks::{Spot, Stacks};
 use crate::flow::table::Settings;
 use crate::flow::{Ended, Flow};
 use crate::time::Timestamp;
 
-/// Where a live flow lies.
+/// The live flows of a table: each lies open, as its packets find it, or packed.
+#[derive(Debug, Default)]
+pub(super) struct Flows {
+    places: Slab<Place>,
+    /// Those that are packed, by their slots.
+    packed: Stacks,
+    /// Where a flow is packed.
+    buffer: Vec<u8>,
+}
+
+/// Where a live flow lies: in sixteen bytes, as each has one.
 #[derive(Debug)]
-pub(super) enum Place {
-    /// As its packets find it.
+enum Place {
     Awake(Box<Live>),
-    /// Packed.
     Resting(Resting),
 }
 
@@ -25,16 +35,20 @@ pub(super) enum Rest {
     Packed,
     /// Something was heard of it since it was last to be packed.
     Heard,
-    /// It was packed before.
-    Before,
 }
 
-/// A packed flow. What is asked of it most lies at places of its own: [marks](Marks), the second in which it is to be looked at, the time of its first packet, its
-/// key. Behind them are the number of the first packet, when the flow is over, and all else.
-#[derive(Debug)]
-pub(super) struct Resting(Box<[u8]>);
+/// A packed flow: what is asked of it most, and where its record lies. There what is asked next has places of its own, the time of its first packet and its key. Behind
+/// them are the number of the first packet, when the flow is over, and all else.
+#[derive(Clone, Copy, Debug)]
+struct Resting {
+    spot: Spot,
+    /// The second in which it is to be looked at, its low half.
+    second: u32,
+    marks: Marks,
+}
 
-/// What a packed flow is, in a byte.
+/// What a packed flow is.
+#[derive(Clone, Copy, Debug)]
 struct Marks {
     is_entered: bool,
     is_telling: bool,
@@ -42,47 +56,141 @@ struct Marks {
     client_is_low: bool,
 }
 
-impl Place {
+/// A live flow that is asked something, wherever it lies.
+#[derive(Clone, Copy)]
+pub(super) enum Seen<'a> {
+    /// As its packets find it.
+    Awake(&'a Live),
+    /// Packed.
+    Resting(Packed<'a>),
+}
+
+/// A packed flow with its record.
+#[derive(Clone, Copy)]
+pub(super) struct Packed<'a> {
+    resting: Resting,
+    bytes: &'a [u8],
+}
+
+impl Flows {
+    /// Puts a flow in, which lies open; its slot.
+    pub fn insert(&mut self, live: Box<Live>) -> u32 {
+        self.places.insert(Place::Awake(live))
+    }
+
+    /// How many flows there are.
+    pub const fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The flow in a slot.
+    pub fn get(&self, slot: u32) -> Option<Seen<'_>> {
+        self.places.get(slot).map(|place| place.seen(&self.packed))
+    }
+
     /// The flow as packets find it; none while it is packed.
-    pub fn awake(&self) -> Option<&Live> {
-        if let Self::Awake(live) = self { Some(live) } else { None }
+    #[inline]
+    pub fn awake(&self, slot: u32) -> Option<&Live> {
+        if let Place::Awake(live) = self.places.get(slot)? { Some(live) } else { None }
     }
 
     /// The same, to be changed.
-    pub fn awake_mut(&mut self) -> Option<&mut Live> {
-        if let Self::Awake(live) = self { Some(live) } else { None }
+    #[inline]
+    pub fn awake_mut(&mut self, slot: u32) -> Option<&mut Live> {
+        if let Place::Awake(live) = self.places.get_mut(slot)? { Some(live) } else { None }
     }
 
-    /// Takes the flow out, if it is packed; whether it was.
-    pub fn wake(&mut self) -> bool {
-        let Self::Resting(resting) = self else { return false };
-        *self = Self::Awake(resting.live());
-        true
+    /// Takes the flow out, if it is packed; whether it was. None where there is no such flow.
+    #[inline]
+    pub fn wake(&mut self, slot: u32) -> Option<bool> {
+        let resting = match self.places.get(slot)? {
+            Place::Awake(_) => return Some(false),
+            Place::Resting(resting) => *resting,
+        };
+        let live = self.taken_out(resting);
+        *self.places.get_mut(slot)? = Place::Awake(live);
+        Some(true)
     }
 
-    /// Packs the flow, unless something was heard of it since this was last asked.
-    pub fn rest(&mut self, settings: &Settings, buffer: &mut Vec<u8>) -> Rest {
-        let Self::Awake(live) = self else { return Rest::Before };
+    /// Packs the flow, unless something was heard of it since this was last asked; none where there is no such flow, or it is packed.
+    pub fn rest(&mut self, slot: u32, settings: &Settings) -> Option<Rest> {
+        let Self { places, packed, buffer } = self;
+        let place = places.get_mut(slot)?;
+        let Place::Awake(live) = place else { return None };
         if std::mem::take(&mut live.is_heard) {
-            return Rest::Heard;
+            return Some(Rest::Heard);
         }
-        *self = Self::Resting(Resting::of(live, settings, buffer));
-        Rest::Packed
+        let marks = Marks::of(live);
+        pack(live, settings, buffer);
+        let resting = Resting { spot: packed.insert(slot, buffer), second: live.entered().1, marks };
+        #[cfg(debug_assertions)]
+        {
+            let mut again = Packed { resting, bytes: packed.get(resting.spot) }.live();
+            again.is_heard = false;
+            assert!(*again == **live, "{again:?}\n{live:?}");
+        }
+        *place = Place::Resting(resting);
+        Some(Rest::Packed)
     }
 
-    /// The flow, taken out.
-    pub fn into_live(self) -> Box<Live> {
+    /// Takes a flow out and gives its slot back.
+    pub fn remove(&mut self, slot: u32) -> Option<Box<Live>> {
+        Some(match self.places.remove(slot)? {
+            Place::Awake(live) => live,
+            Place::Resting(resting) => self.taken_out(resting),
+        })
+    }
+
+    /// Notes that a flow waits in the agenda for that second.
+    pub fn enter(&mut self, slot: u32, second: i64) {
+        match self.places.get_mut(slot) {
+            Some(Place::Awake(live)) => live.enter(second),
+            Some(Place::Resting(resting)) => {
+                resting.second = second as u32;
+                resting.marks.is_entered = true;
+            }
+            None => {}
+        }
+    }
+
+    /// All flows with their slots.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, Seen<'_>)> {
+        self.places.iter().map(|(slot, place)| (slot, place.seen(&self.packed)))
+    }
+
+    /// Bytes of the blocks that packed flows lie in.
+    #[cfg(test)]
+    pub fn packed_bytes(&self) -> usize {
+        self.iter().map(|(_, flow)| if let Seen::Resting(packed) = flow { packed.bytes.len() } else { 0 }).sum()
+    }
+
+    fn taken_out(&mut self, resting: Resting) -> Box<Live> {
+        let live = Packed { resting, bytes: self.packed.get(resting.spot) }.live();
+        if let Some(moved) = self.packed.remove(resting.spot)
+            && let Some(Place::Resting(moved)) = self.places.get_mut(moved)
+        {
+            moved.spot = resting.spot;
+        }
+        live
+    }
+}
+
+impl Place {
+    #[inline]
+    fn seen<'a>(&'a self, packed: &'a Stacks) -> Seen<'a> {
         match self {
-            Self::Awake(live) => live,
-            Self::Resting(resting) => resting.live(),
+            Self::Awake(live) => Seen::Awake(live),
+            Self::Resting(resting) => Seen::Resting(Packed { resting: *resting, bytes: packed.get(resting.spot) }),
         }
     }
+}
 
+impl Seen<'_> {
     /// Whether it is filed under that key.
     pub fn is_of(&self, key: &Key) -> bool {
         match self {
             Self::Awake(live) => live.key() == key,
-            Self::Resting(resting) => resting.is_of(key),
+            Self::Resting(packed) => packed.is_of(key),
         }
     }
 
@@ -90,7 +198,7 @@ impl Place {
     pub fn key(&self) -> Key {
         match self {
             Self::Awake(live) => *live.key(),
-            Self::Resting(resting) => resting.key(),
+            Self::Resting(packed) => packed.key(),
         }
     }
 
@@ -98,7 +206,7 @@ impl Place {
     pub fn order(&self) -> (Timestamp, FrameId) {
         match self {
             Self::Awake(live) => live.order(),
-            Self::Resting(resting) => resting.order(),
+            Self::Resting(packed) => packed.order(),
         }
     }
 
@@ -106,7 +214,7 @@ impl Place {
     pub fn deadline(&self, settings: &Settings) -> Timestamp {
         match self {
             Self::Awake(live) => live.deadline(settings),
-            Self::Resting(resting) => resting.deadline(),
+            Self::Resting(packed) => packed.deadline(),
         }
     }
 
@@ -114,7 +222,7 @@ impl Place {
     pub fn is_closed(&self) -> bool {
         match self {
             Self::Awake(live) => live.is_closed(),
-            Self::Resting(resting) => resting.marks().is_closed,
+            Self::Resting(packed) => packed.resting.marks.is_closed,
         }
     }
 
@@ -122,7 +230,7 @@ impl Place {
     pub fn is_telling(&self) -> bool {
         match self {
             Self::Awake(live) => live.is_telling(),
-            Self::Resting(resting) => resting.marks().is_telling,
+            Self::Resting(packed) => packed.resting.marks.is_telling,
         }
     }
 
@@ -130,15 +238,7 @@ impl Place {
     pub fn is_entered_for(&self, second: i64) -> bool {
         match self {
             Self::Awake(live) => live.is_entered_for(second),
-            Self::Resting(resting) => resting.marks().is_entered && resting.second() == second as u32,
-        }
-    }
-
-    /// Notes that it waits in the agenda for that second.
-    pub fn enter(&mut self, second: i64) {
-        match self {
-            Self::Awake(live) => live.enter(second),
-            Self::Resting(resting) => resting.enter(second),
+            Self::Resting(packed) => packed.resting.marks.is_entered && packed.resting.second == second as u32,
         }
     }
 
@@ -146,76 +246,53 @@ impl Place {
     pub fn as_it_stands(&self, ended: Ended) -> Flow {
         match self {
             Self::Awake(live) => live.as_it_stands(ended),
-            Self::Resting(resting) => resting.live().into_flow(ended),
+            Self::Resting(packed) => packed.live().into_flow(ended),
         }
     }
 }
 
-impl Resting {
-    fn of(live: &mut Live, settings: &Settings, buffer: &mut Vec<u8>) -> Self {
-        buffer.clear();
-        let ((is_entered, second), (first, mut first_frame)) = (live.entered(), live.order());
-        let marks = Marks { is_entered, is_telling: live.is_telling(), is_closed: live.is_closed(), client_is_low: live.ends.client_is_low };
-        buffer.push(marks.byte());
-        buffer.extend_from_slice(&second.to_le_bytes());
-        buffer.extend_from_slice(&first.nanos().to_le_bytes());
-        live.key().put(buffer);
-        let mut packer = Packer::into(buffer).after(first);
-        packer.frame(&mut first_frame);
-        let mut over = live.deadline(settings).nanos();
-        packer.near(&mut over, first.nanos());
-        live.pack(&mut packer);
-        let packed = Self(buffer.as_slice().into());
-        #[cfg(debug_assertions)]
-        {
-            let mut again = packed.live();
-            again.is_heard = false;
-            assert!(*again == *live, "{again:?}\n{live:?}");
-        }
-        packed
-    }
+/// Packs a flow into a buffer.
+fn pack(live: &mut Live, settings: &Settings, buffer: &mut Vec<u8>) {
+    buffer.clear();
+    let (first, mut first_frame) = live.order();
+    buffer.extend_from_slice(&first.nanos().to_le_bytes());
+    live.key().put(buffer);
+    let mut packer = Packer::into(buffer).after(first);
+    packer.frame(&mut first_frame);
+    let mut over = live.deadline(settings).nanos();
+    packer.near(&mut over, first.nanos());
+    live.pack(&mut packer);
+}
 
+impl Packed<'_> {
     fn live(&self) -> Box<Live> {
-        let (marks, mut rest) = (self.marks(), self.rest());
+        let (marks, mut rest) = (self.resting.marks, self.rest());
         let mut first_frame = FrameId::default();
         rest.frame(&mut first_frame);
         rest.near(&mut 0, 0);
         let mut live = Box::new(Live::blank(Ends { key: self.key(), client_is_low: marks.client_is_low }, self.first(), first_frame));
         if marks.is_entered {
-            live.enter(i64::from(self.second()));
+            live.enter(i64::from(self.resting.second));
         }
         live.pack(&mut rest);
         live
     }
 
-    #[cfg(test)]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn marks(&self) -> Marks {
-        Marks::of(self.0.first().copied().unwrap_or(0))
-    }
-
-    fn second(&self) -> u32 {
-        self.0.get(SECOND..FIRST).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes)
-    }
-
     fn first(&self) -> Timestamp {
-        self.0.get(FIRST..KEY).and_then(|bytes| bytes.try_into().ok()).map_or(Timestamp::EPOCH, |bytes| Timestamp::from_nanos(i64::from_le_bytes(bytes)))
+        self.bytes.first_chunk().map_or(Timestamp::EPOCH, |bytes| Timestamp::from_nanos(i64::from_le_bytes(*bytes)))
     }
 
     fn key(&self) -> Key {
-        self.0.get(KEY..).map_or(Ends::BLANK.key, Key::get)
+        self.bytes.get(KEY..).map_or(Ends::BLANK.key, Key::get)
     }
 
     fn is_of(&self, key: &Key) -> bool {
-        self.0.get(KEY..).is_some_and(|bytes| key.is_at(bytes))
+        self.bytes.get(KEY..).is_some_and(|bytes| key.is_at(bytes))
     }
 
     /// What lies behind the key.
     fn rest(&self) -> Unpacker<'_> {
-        Unpacker::of(self.0.get(KEY..).and_then(|bytes| bytes.get(Key::len_at(bytes)..)).unwrap_or_default()).after(self.first())
+        Unpacker::of(self.bytes.get(KEY..).and_then(|bytes| bytes.get(Key::len_at(bytes)..)).unwrap_or_default()).after(self.first())
     }
 
     fn order(&self) -> (Timestamp, FrameId) {
@@ -230,31 +307,23 @@ impl Resting {
         rest.near(&mut over, self.first().nanos());
         Timestamp::from_nanos(over)
     }
-
-    fn enter(&mut self, second: i64) {
-        let marks = Marks { is_entered: true, ..self.marks() };
-        if let Some([first, place @ ..]) = self.0.get_mut(..FIRST) {
-            *first = marks.byte();
-            place.copy_from_slice(&(second as u32).to_le_bytes());
-        }
-    }
 }
 
 impl Marks {
-    fn byte(&self) -> u8 {
-        let Self { is_entered, is_telling, is_closed, client_is_low } = *self;
-        [is_entered, is_telling, is_closed, client_is_low].into_iter().rev().fold(0, |all, mark| all << 1 | u8::from(mark))
-    }
-
-    fn of(byte: u8) -> Self {
-        let [is_entered, is_telling, is_closed, client_is_low] = [1, 2, 4, 8].map(|bit| byte & bit > 0);
-        Self { is_entered, is_telling, is_closed, client_is_low }
+    fn of(live: &Live) -> Self {
+        Self { is_entered: live.entered().0, is_telling: live.is_telling(), is_closed: live.is_closed(), client_is_low: live.ends.client_is_low }
     }
 }
 
-/// Where the second lies in which the flow is to be looked at.
-const SECOND: usize = 1;
-/// Where the time of its first packet lies.
-const FIRST: usize = SECOND + size_of::<u32>();
-/// Where its key lies.
-const KEY: usize = FIRST + size_of::<i64>();
+/// Where the key lies of a packed flow, behind the time of its first packet.
+const KEY: usize = size_of::<i64>();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_a_live_flow_takes_sixteen_bytes() {
+        assert_eq!(size_of::<Option<Place>>(), 16);
+    }
+}

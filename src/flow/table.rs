@@ -16,7 +16,7 @@ use crate::flow::expiry::{Agenda, second_of};
 use crate::flow::key::{self, Key, Keyed, tag_of};
 use crate::flow::live::{Live, Weight};
 use crate::flow::lone::Lone;
-use crate::flow::resting::Place;
+use crate::flow::resting::{Flows, Seen};
 use crate::flow::slab::Slab;
 use crate::flow::stream::{Outlet, Ready};
 use crate::flow::{Data, DuplicateKind, Duplicates, Ended, FragmentCounts, Fragments, Neighbour, Observer, Shard, Slot, Want, direction, unreachable};
@@ -125,11 +125,9 @@ pub struct FlowTable {
     shard: Shard,
     /// Tags and places in `flows`. Found by tag first, so that many packets can be looked up before any flow is touched.
     index: HashTable<(u32, u32)>,
-    flows: Slab<Place>,
+    flows: Flows,
     /// Slots of flows that are not packed, those that were asked last whether they could be at the end; and of some that are gone.
     awake: VecDeque<u32>,
-    /// Where a flow is packed.
-    buffer: Vec<u8>,
     /// Flows that are but one SYN so far. Their places have [`LONE`] set in the index.
     lone: Slab<Lone>,
     seed: RandomState,
@@ -188,9 +186,8 @@ impl FlowTable {
             settings,
             shard: Shard::ALL,
             index: HashTable::new(),
-            flows: Slab::default(),
+            flows: Flows::default(),
             awake: VecDeque::new(),
-            buffer: Vec::new(),
             lone: Slab::default(),
             seed: RandomState::default(),
             agenda: Agenda::default(),
@@ -284,7 +281,7 @@ impl FlowTable {
     /// Bytes of the flows that are packed.
     #[cfg(test)]
     pub(super) fn resting_bytes(&self) -> usize {
-        self.flows.iter().map(|(_, place)| if let Place::Resting(resting) = place { resting.len() } else { 0 }).sum()
+        self.flows.packed_bytes()
     }
 
     /// How many flows are listed as open, those that ended meanwhile included.
@@ -346,7 +343,7 @@ impl FlowTable {
         let Content::Ip(ip, header) = &packet.content else { return };
         self.counts.in_flows += weight.packets;
         let Some((slot, is_new)) = self.live_slot(packet, header, address, observer) else { return };
-        let Some(flow) = self.awake_mut(slot) else { return };
+        let Some(flow) = self.flows.awake_mut(slot) else { return };
         let side = flow.side(address.keyed.from_low);
         flow.count(side, packet, ip.ttl, weight);
         if is_new {
@@ -445,14 +442,14 @@ impl FlowTable {
         if is_lone(slot) {
             return self.grow(slot, observer);
         }
-        if self.flows.get_mut(slot)?.wake() {
+        if self.flows.wake(slot)? {
             self.awake.push_back(slot);
         }
         Some(slot)
     }
 
     fn insert(&mut self, live: Box<Live>) -> u32 {
-        let slot = self.flows.insert(Place::Awake(live));
+        let slot = self.flows.insert(live);
         self.awake.push_back(slot);
         slot
     }
@@ -488,7 +485,7 @@ impl FlowTable {
 
     /// Whether the connection has closed with it.
     fn take_segment(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, tcp_header: &Tcp, observer: &mut impl Observer) -> bool {
-        let Some(flow) = self.flows.get_mut(slot).and_then(Place::awake_mut) else { return false };
+        let Some(flow) = self.flows.awake_mut(slot) else { return false };
         let Live { ends, tcp, cold, wanted, .. } = flow;
         let Some(connection) = tcp else { return false };
         let effect =
@@ -514,7 +511,7 @@ impl FlowTable {
     }
 
     fn take_datagram(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, observer: &mut impl Observer) {
-        let Some(flow) = self.flows.get_mut(slot).and_then(Place::awake_mut) else { return };
+        let Some(flow) = self.flows.awake_mut(slot) else { return };
         if flow.is_first_datagram(side) && ip.transport == Transport::UDP {
             flow.cold.history.push(if side == Side::Client { b'D' } else { b'd' });
         }
@@ -546,7 +543,7 @@ impl FlowTable {
 
     /// Enters the flow into the agenda where it is not, or where its end has moved nearer.
     fn schedule(&mut self, slot: u32) {
-        let Some(flow) = self.flows.get_mut(slot).and_then(Place::awake_mut) else { return };
+        let Some(flow) = self.flows.awake_mut(slot) else { return };
         let deadline = flow.deadline(&self.settings);
         if !flow.is_entered_by(second_of(deadline)) {
             flow.enter(self.agenda.enter(slot, deadline));
@@ -561,16 +558,16 @@ impl FlowTable {
         if is_lone(slot) { self.noted(slot).is_some_and(|lone| lone.key() == *key) } else { self.flow(slot).is_some_and(|flow| flow.is_of(key)) }
     }
 
-    fn flow(&self, slot: u32) -> Option<&Place> {
+    fn flow(&self, slot: u32) -> Option<Seen<'_>> {
         self.flows.get(slot)
     }
 
     fn awake(&self, slot: u32) -> Option<&Live> {
-        self.flow(slot)?.awake()
+        self.flows.awake(slot)
     }
 
     fn awake_mut(&mut self, slot: u32) -> Option<&mut Live> {
-        self.flows.get_mut(slot)?.awake_mut()
+        self.flows.awake_mut(slot)
     }
 
     fn noted(&self, slot: u32) -> Option<&Lone> {

@@ -7,7 +7,6 @@ use arrayvec::ArrayVec;
 use super::{FlowTable, LONE, SLACK, is_lone, spread};
 use crate::flow::expiry::second_of;
 use crate::flow::key::Key;
-use crate::flow::resting::Place;
 use crate::flow::stream::{Outlet, Ready};
 use crate::flow::{Ended, Flow, Observer, Side, Slot};
 use crate::limit::{LIVE_FLOW_BYTES, LONE_FLOW_BYTES, TOUCHED_AT_ONCE};
@@ -200,8 +199,8 @@ impl FlowTable {
     fn enter(&mut self, slot: u32, deadline: Timestamp) {
         if is_lone(slot) {
             self.attempts.enter(slot, deadline);
-        } else if let Some(flow) = self.flows.get_mut(slot) {
-            flow.enter(self.agenda.enter(slot, deadline));
+        } else if self.flow(slot).is_some() {
+            self.flows.enter(slot, self.agenda.enter(slot, deadline));
         }
     }
 
@@ -209,7 +208,7 @@ impl FlowTable {
         if is_lone(slot) {
             return self.close_lone(slot, ended, observer);
         }
-        let Some(mut flow) = self.flows.remove(slot).map(Place::into_live) else { return };
+        let Some(mut flow) = self.flows.remove(slot) else { return };
         let (wanted, parties) = (flow.wanted, flow.parties());
         if let Some(connection) = &mut flow.tcp {
             let midstream = connection.is_midstream();
@@ -225,10 +224,10 @@ impl FlowTable {
     fn close_lone(&mut self, slot: u32, ended: Ended, observer: &mut impl Observer) {
         let Some(lone) = self.lone.remove(slot & !LONE) else { return };
         self.unfile(lone.key().tag(&self.seed), slot);
-        let slot = self.flows.insert(Place::Awake(lone.live()));
+        let slot = self.flows.insert(lone.live());
         observer.opened(Slot(slot));
         if let Some(flow) = self.flows.remove(slot) {
-            observer.closed(Slot(slot), flow.into_live().into_flow(ended));
+            observer.closed(Slot(slot), flow.into_flow(ended));
         }
     }
 

@@ -30,10 +30,10 @@ impl FlowTable {
         black_box(awake().filter_map(|flow| flow.tcp.as_ref()).map(|connection| connection.touch()).fold(0, u64::wrapping_add));
         let mut packed = ArrayVec::<Slot, TOUCHED_AT_ONCE>::new();
         for slot in oldest {
-            match self.flows.get_mut(slot).map(|place| place.rest(&self.settings, &mut self.buffer)) {
+            match self.flows.rest(slot, &self.settings) {
                 Some(Rest::Heard) => self.awake.push_back(slot),
                 Some(Rest::Packed) => packed.push(Slot(slot)),
-                Some(Rest::Before) | None => {}
+                None => {}
             }
         }
         observer.rested(&packed);
