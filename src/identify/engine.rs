@@ -1,6 +1,7 @@
 //! Follows every live flow from its first bytes to the protocols it speaks. One identifier a shard; its flows lie in the table's slots.
 
 mod glance;
+mod kinds;
 mod resting;
 #[cfg(test)]
 mod tests;
@@ -8,12 +9,12 @@ mod tests;
 use std::hint::black_box;
 use std::mem;
 
-use self::resting::{Place, Shelf};
+use self::resting::Known;
 use crate::capture::FrameId;
 use crate::flow::{Data, Direction, Flow, Neighbour, Observer, Parties, Slot, Want};
 use crate::identify::evidence::Recognised;
 use crate::identify::gather::{Gathered, Setting};
-use crate::identify::protocol::{Appetite, Piece, Reader, Said, Waiting};
+use crate::identify::protocol::{Appetite, Piece, Reader, Said};
 use crate::identify::{Books, Detail, Evidence, Fact, Identified, Spoken};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -22,8 +23,7 @@ use crate::time::Timestamp;
 /// Identifies the flows of one shard.
 pub struct Identifier<'b> {
     books: &'b Books,
-    flows: Vec<Option<Box<Place>>>,
-    shelf: Shelf,
+    flows: Known,
     closed: Vec<Box<Identified>>,
     /// What a reader says of a piece, until it is kept.
     said: Vec<Fact>,
@@ -41,8 +41,7 @@ impl<'b> Identifier<'b> {
     pub fn new(books: &'b Books) -> Self {
         Self {
             books,
-            flows: Vec::new(),
-            shelf: Shelf::default(),
+            flows: Known::default(),
             closed: Vec::new(),
             said: Vec::new(),
             stated: Some(Vec::new()),
@@ -84,11 +83,8 @@ impl<'b> Identifier<'b> {
 
     /// Reads from all that these flows consist of, one kind of it after the other, before anything is asked of any: they have left the caches, and so their misses overlap.
     fn touch(&self, slots: &[Slot]) {
-        let places = || slots.iter().filter_map(|slot| self.flows.get(slot.0 as usize));
-        let there = places().fold(0, |sum, place| sum + usize::from(place.is_some()));
-        let flows = || places().filter_map(Option::as_deref);
-        let kinds: [fn(&Place) -> usize; 3] = [Place::touch, Place::touch_shown, Place::touch_facts];
-        black_box(kinds.into_iter().fold(there, |sum, touch| flows().map(touch).fold(sum, usize::wrapping_add)));
+        let kinds: [fn(&Known, u32) -> usize; 4] = [Known::touch_place, Known::touch, Known::touch_shown, Known::touch_facts];
+        black_box(kinds.into_iter().fold(0, |sum, touch| slots.iter().map(|slot| touch(&self.flows, slot.0)).fold(sum, usize::wrapping_add)));
     }
 
     /// Facts dropped beyond [`limit::FACTS_KEPT`] a flow.
@@ -99,18 +95,13 @@ impl<'b> Identifier<'b> {
 
 impl Observer for Identifier<'_> {
     fn opened(&mut self, slot: Slot) {
-        let index = slot.0 as usize;
-        if self.flows.len() <= index {
-            self.flows.resize_with(index + 1, || None);
-        }
-        self.flows[index] = None;
+        self.flows.open(slot.0);
     }
 
     // Where it is called: what a piece is made of would be moved otherwise, and each move waits for what was just written.
     #[inline(always)]
     fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want {
-        let Some(place) = self.flows.get_mut(slot.0 as usize) else { return Want::Nothing };
-        let live = place.get_or_insert_default().awake(&self.shelf);
+        let Some(live) = self.flows.awake(slot.0) else { return Want::Nothing };
         let mut desk = Desk { books: self.books, said: &mut self.said, stated: self.stated.as_mut(), dropped: &mut self.facts_dropped };
         let want = live.take(parties, data, &mut desk);
         // What it held before is given back first: the budget counts what is there now.
@@ -129,7 +120,7 @@ impl Observer for Identifier<'_> {
     }
 
     fn closed(&mut self, slot: Slot, flow: Flow) {
-        let live = self.flows.get_mut(slot.0 as usize).and_then(Option::take).map(|place| place.into_live(&self.shelf));
+        let live = self.flows.take(slot.0);
         self.budget += live.as_ref().map_or(0, |live| live.held as usize);
         // A flow is large: it is put where it stays before anything is said of it, and moved once.
         let mut identified = Box::write(Box::new_uninit(), Identified { flow, spoken: None, announced: None });
@@ -142,11 +133,7 @@ impl Observer for Identifier<'_> {
 
     fn rested(&mut self, slots: &[Slot]) {
         self.touch(slots);
-        for slot in slots {
-            if let Some(Some(place)) = self.flows.get_mut(slot.0 as usize) {
-                place.rest(&mut self.shelf);
-            }
-        }
+        slots.iter().for_each(|slot| self.flows.rest(slot.0));
     }
 
     fn neighbour(&mut self, neighbour: &Neighbour) {
@@ -207,8 +194,6 @@ enum Stage {
     Unknown(Box<Gathered>),
     /// Recognised; the reader reads on.
     Read(Box<dyn Reader>),
-    /// The same, while nothing is heard of the flow: the reader is made anew.
-    Waits(Waiting),
     /// Enough is known, or nobody will know more.
     Done,
 }
@@ -216,23 +201,10 @@ enum Stage {
 impl Stage {
     fn held(&self) -> usize {
         match self {
-            Self::Fresh | Self::Done | Self::Waits(_) => 0,
+            Self::Fresh | Self::Done => 0,
             Self::Unknown(gathered) => gathered.held(),
             Self::Read(reader) => reader.held(),
         }
-    }
-
-    /// While nothing is heard of the flow: a reader that needs little to be made anew is let go.
-    fn at_rest(self) -> Self {
-        match self {
-            Self::Read(reader) => reader.waiting().map_or(Self::Read(reader), Self::Waits),
-            other => other,
-        }
-    }
-
-    /// With a reader again, if there was one.
-    fn awake(self) -> Self {
-        if let Self::Waits(waiting) = self { Self::Read(waiting.reader()) } else { self }
     }
 }
 
@@ -294,7 +266,7 @@ impl Live {
                 },
             };
             match &mut self.stage {
-                Stage::Done | Stage::Waits(_) => return,
+                Stage::Done => return,
                 Stage::Fresh => return self.begin(piece, setting, desk),
                 Stage::Unknown(gathered) => {
                     let found = gathered.add(piece, setting);

@@ -1,132 +1,180 @@
-//! A flow of which nothing is heard for a while: what it showed is packed, and what many flows showed alike is kept once.
+//! A flow of which nothing is heard for a while: what is known of it is packed, and what many flows showed alike is kept once.
 
-use std::hash::BuildHasher;
 use std::mem;
-use std::sync::Arc;
 
-use foldhash::fast::FixedState;
-
+use super::kinds::Kinds;
 use super::{Live, Stage};
 use crate::capture::FrameId;
-use crate::flow::{Packer, Unpacker};
+use crate::flow::{Packer, Packing, Spot, Stacks, Unpacker, present};
 use crate::identify::Spoken;
 use crate::identify::packing::Words;
-use crate::limit::SHOWN_ALIKE;
+use crate::identify::protocol::{Reader, Waiting};
+use crate::net::Side;
 
-/// Where what is known of a flow lies. Both take a block of the same size, so that a flow that changes from one to the other stays in its own.
-pub(super) enum Place {
-    /// As its pieces find it.
-    Awake(Live),
-    /// Packed.
-    Resting(Live<Packed>),
+/// What is known of the flows of a table, by their slots.
+#[derive(Default)]
+pub(super) struct Known {
+    places: Vec<Place>,
+    shelf: Shelf,
 }
 
-/// What a flow showed, packed.
-pub(super) struct Packed {
-    /// All but the frame of the first match, so that flows that are alike have the same.
-    bytes: Arc<[u8]>,
+/// Where what is known of a flow lies: in sixteen bytes, as each has one.
+#[derive(Default)]
+enum Place {
+    /// Nowhere: it sent no payload.
+    #[default]
+    Vacant,
+    /// As its pieces find it.
+    Awake(Box<Live>),
+    /// What it showed is packed, behind the frame of its first match; how far its reading has come has no packed form.
+    Half(Box<Live<Box<[u8]>>>),
+    /// Packed.
+    Short([u8; SHORT]),
+    /// The same, where it is longer: in the shelf's records.
+    Long(Spot),
+}
+
+/// What packed flows have in common, and records of those that are not short.
+#[derive(Default)]
+struct Shelf {
+    /// Words of the program's own, by their numbers.
+    words: Vec<&'static str>,
+    /// What makes readers anew, by their numbers.
+    readers: Vec<fn(u64) -> Box<dyn Reader>>,
+    kinds: Kinds,
+    records: Stacks,
+    /// Where what a flow showed is packed.
+    shown: Vec<u8>,
+    /// Where its record is put together.
+    record: Vec<u8>,
+}
+
+/// What a packed flow showed: of a kind that many have, or behind the rest of its record. All but the frame of the first match, so that flows that are alike have the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Shown {
+    kind: Option<u32>,
     frame: FrameId,
 }
 
-/// What packed flows have in common: words of the program's own, by their numbers, and what was packed lately.
-#[derive(Default)]
-pub(super) struct Shelf {
-    words: Vec<&'static str>,
-    lately: Box<[Option<Arc<[u8]>>]>,
-    hasher: FixedState,
-    /// Where a flow is packed.
-    buffer: Vec<u8>,
+/// How far the reading of a packed flow has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rested {
+    is_done: bool,
+    /// The number of what makes its reader anew, and what that knew.
+    waits: Option<(u8, u64)>,
 }
 
-impl Default for Place {
-    fn default() -> Self {
-        Self::Awake(Live::default())
+impl Known {
+    /// Nothing is known of the flow that has this slot from now on.
+    pub fn open(&mut self, slot: u32) {
+        let index = slot as usize;
+        if self.places.len() <= index {
+            self.places.resize_with(index + 1, Place::default);
+        }
+        drop(self.take(slot));
     }
-}
 
-impl Place {
-    /// The flow as its pieces find it, taken out if it was packed.
+    /// The flow as its pieces find it, taken out if it was packed; none where no such slot was opened.
     #[inline]
-    pub fn awake(&mut self, shelf: &Shelf) -> &mut Live {
-        loop {
-            match self {
-                Self::Resting(resting) => *self = Self::Awake(resting.taken_out(shelf)),
-                Self::Awake(live) => return live,
+    pub fn awake(&mut self, slot: u32) -> Option<&mut Live> {
+        if !matches!(self.places.get(slot as usize)?, Place::Awake(_)) {
+            let live = self.take(slot).unwrap_or_default();
+            *self.places.get_mut(slot as usize)? = Place::Awake(live);
+        }
+        if let Place::Awake(live) = self.places.get_mut(slot as usize)? { Some(live) } else { None }
+    }
+
+    /// Takes a flow out, of which nothing is known from then on.
+    pub fn take(&mut self, slot: u32) -> Option<Box<Live>> {
+        match mem::take(self.places.get_mut(slot as usize)?) {
+            Place::Vacant => None,
+            Place::Awake(live) => Some(live),
+            Place::Half(mut half) => {
+                let mut live = half.with(self.shelf.unpack_behind(&half.spoken));
+                live.stage = mem::take(&mut half.stage);
+                Some(Box::new(live))
+            }
+            Place::Short(record) => Some(self.take_record(&record)),
+            Place::Long(spot) => {
+                let (live, kind) = self.shelf.unpack(self.shelf.records.get(spot));
+                kind.into_iter().for_each(|kind| self.shelf.kinds.release(kind));
+                if let Some(place) = self.shelf.records.remove(spot).and_then(|moved| self.places.get_mut(moved as usize)) {
+                    *place = Place::Long(spot);
+                }
+                Some(Box::new(live))
             }
         }
     }
 
-    /// Packs what the flow showed, if all of it can be.
-    pub fn rest(&mut self, shelf: &mut Shelf) {
-        if let Self::Awake(live) = self
-            && let Some(packed) = shelf.pack(&mut live.spoken)
-        {
-            let mut resting = live.with(packed);
-            resting.stage = mem::take(&mut live.stage).at_rest();
-            *self = Self::Resting(resting);
+    #[cold]
+    fn take_record(&mut self, record: &[u8]) -> Box<Live> {
+        let (live, kind) = self.shelf.unpack(record);
+        kind.into_iter().for_each(|kind| self.shelf.kinds.release(kind));
+        Box::new(live)
+    }
+
+    /// Packs what is known of a flow, if that can be.
+    pub fn rest(&mut self, slot: u32) {
+        let Self { places, shelf } = self;
+        let Some(place) = places.get_mut(slot as usize) else { return };
+        let Place::Awake(live) = place else { return };
+        if live.spoken.can_be_packed() {
+            *place = match shelf.rested(&live.stage) {
+                Some(rested) => shelf.pack(slot, live, rested),
+                None => shelf.pack_half(live),
+            };
         }
     }
 
-    /// Reads from the flow's own block.
-    pub fn touch(&self) -> usize {
-        match self {
-            Self::Awake(Live { pieces, held, .. }) | Self::Resting(Live { pieces, held, .. }) => usize::from(*pieces) + *held as usize,
+    /// A copy of the flow, and how far its reading has come where that is not in the copy; none where nothing is known of it.
+    pub fn copied(&self, slot: u32) -> Option<(Live, Option<&Stage>)> {
+        match self.places.get(slot as usize)? {
+            Place::Vacant => None,
+            Place::Awake(live) => Some((live.with(live.spoken.clone()), Some(&live.stage))),
+            Place::Half(half) => Some((half.with(self.shelf.unpack_behind(&half.spoken)), Some(&half.stage))),
+            Place::Short(record) => Some((self.shelf.unpack(record).0, None)),
+            Place::Long(spot) => Some((self.shelf.unpack(self.shelf.records.get(*spot)).0, None)),
+        }
+    }
+
+    /// Reads from a flow's own place.
+    pub fn touch_place(&self, slot: u32) -> usize {
+        usize::from(matches!(self.places.get(slot as usize), Some(Place::Awake(_))))
+    }
+
+    /// Reads from a flow's own block.
+    pub fn touch(&self, slot: u32) -> usize {
+        match self.places.get(slot as usize) {
+            Some(Place::Awake(live)) => live.touch(),
+            Some(Place::Half(half)) => half.touch(),
+            Some(Place::Long(spot)) => self.shelf.records.get(*spot).first().copied().map_or(0, usize::from),
+            Some(Place::Vacant | Place::Short(_)) | None => 0,
         }
     }
 
     /// Reads from every line of memory of what it showed.
-    pub fn touch_shown(&self) -> usize {
-        match self {
-            Self::Awake(live) => {
+    pub fn touch_shown(&self, slot: u32) -> usize {
+        let each_line = |bytes: &[u8]| bytes.iter().step_by(LINE).map(|byte| usize::from(*byte)).sum();
+        match self.places.get(slot as usize) {
+            Some(Place::Awake(live)) => {
                 let Spoken { protocol, evidence, matches, facts: _, details: _, retries, opening: [client, server] } = &*live.spoken;
                 [protocol.len(), *evidence as usize, matches.len(), *retries as usize, client.len(), server.len()].into_iter().sum()
             }
-            Self::Resting(resting) => resting.spoken.bytes.iter().step_by(LINE).map(|byte| usize::from(*byte)).sum(),
+            Some(Place::Half(half)) => each_line(&half.spoken),
+            Some(Place::Long(spot)) => each_line(self.shelf.records.get(*spot)),
+            Some(Place::Vacant | Place::Short(_)) | None => 0,
         }
     }
 
     /// Reads how many facts there are, which lie in a block of their own.
-    pub fn touch_facts(&self) -> usize {
-        if let Self::Awake(live) = self { live.spoken.facts.len() } else { 0 }
+    pub fn touch_facts(&self, slot: u32) -> usize {
+        if let Some(Place::Awake(live)) = self.places.get(slot as usize) { live.spoken.facts.len() } else { 0 }
     }
 
-    /// The flow, taken out if it was packed.
-    pub fn into_live(self, shelf: &Shelf) -> Live {
-        match self {
-            Self::Awake(live) => live,
-            Self::Resting(mut resting) => resting.taken_out(shelf),
-        }
-    }
-
-    /// A copy of the flow without its stage.
-    pub fn copied(&self, shelf: &Shelf) -> Live {
-        match self {
-            Self::Awake(live) => live.with(live.spoken.clone()),
-            Self::Resting(resting) => resting.with(shelf.unpack(&resting.spoken)),
-        }
-    }
-
-    /// What it showed, where that is packed.
+    /// How many kinds of what flows showed are kept for more than one.
     #[cfg(test)]
-    pub fn shown(&self) -> Option<&[u8]> {
-        if let Self::Resting(resting) = self { Some(&resting.spoken.bytes) } else { None }
-    }
-
-    /// How far its reading has come.
-    pub fn stage(&self) -> &Stage {
-        match self {
-            Self::Awake(live) => &live.stage,
-            Self::Resting(resting) => &resting.stage,
-        }
-    }
-
-    /// Whether a protocol was recognised.
-    pub fn is_recognised(&self) -> bool {
-        match self {
-            Self::Awake(live) => !live.spoken.protocol.is_empty(),
-            // The first byte says how many there are.
-            Self::Resting(resting) => resting.spoken.bytes.first().is_some_and(|many| *many > 0),
-        }
+    pub fn kinds(&self) -> usize {
+        self.shelf.kinds.len()
     }
 }
 
@@ -136,56 +184,143 @@ impl<S> Live<S> {
         let Self { stage: _, spoken: _, base, read_to, client, pieces, midstream, held } = *self;
         Live { stage: Stage::Fresh, spoken, base, read_to, client, pieces, midstream, held }
     }
+
+    fn touch(&self) -> usize {
+        usize::from(self.pieces) + self.held as usize
+    }
 }
 
-impl Live<Packed> {
-    #[cold]
-    fn taken_out(&mut self, shelf: &Shelf) -> Live {
-        let mut live = self.with(shelf.unpack(&self.spoken));
-        live.stage = mem::take(&mut self.stage).awake();
-        live
+impl Live<Shown> {
+    /// Packs it, or takes it out.
+    fn pack(&mut self, Rested { is_done, waits }: &mut Rested, packing: &mut impl Packing) {
+        let Self { stage: _, spoken: Shown { kind, frame }, base, read_to, client, pieces, midstream, held } = self;
+        let (mut has_client, mut is_server, mut is_handed_over) = (client.is_some(), *client == Some(Side::Server), *base != [0, 0]);
+        let (mut is_of_kind, mut holds, mut is_waiting) = (kind.is_some(), *held > 0, waits.is_some());
+        packing.flags([midstream, &mut has_client, &mut is_server, &mut is_handed_over, &mut is_of_kind, &mut holds, is_done, &mut is_waiting]);
+        *client = has_client.then_some(if is_server { Side::Server } else { Side::Client });
+        packing.byte(pieces);
+        read_to.iter_mut().for_each(|read| packing.number(read));
+        if is_handed_over {
+            base.iter_mut().for_each(|base| packing.count(base));
+        }
+        if holds {
+            packing.count(held);
+        }
+        if let Some((reader, known)) = present(is_waiting, waits, Default::default) {
+            packing.byte(reader);
+            packing.number(known);
+        }
+        packing.frame(frame);
+        present(is_of_kind, kind, || 0).into_iter().for_each(|kind| packing.count(kind));
     }
 }
 
 impl Shelf {
-    /// Packs what a flow showed; none where it showed what has no packed form. Then it stays as it is.
-    fn pack(&mut self, spoken: &mut Spoken) -> Option<Packed> {
-        if !spoken.can_be_packed() {
-            return None;
+    /// How far its reading has come; none of what has no packed form.
+    fn rested(&mut self, stage: &Stage) -> Option<Rested> {
+        let Waiting { again, known } = match stage {
+            Stage::Fresh => return Some(Rested::default()),
+            Stage::Done => return Some(Rested { is_done: true, waits: None }),
+            Stage::Unknown(_) => return None,
+            Stage::Read(reader) => reader.waiting()?,
+        };
+        let reader = self.readers.iter().position(|reader| std::ptr::fn_addr_eq(*reader, again)).unwrap_or_else(|| {
+            self.readers.push(again);
+            self.readers.len().saturating_sub(1)
+        });
+        Some(Rested { is_done: false, waits: Some((u8::try_from(reader).ok()?, known)) })
+    }
+
+    fn stage(&self, rested: Rested) -> Stage {
+        match rested {
+            Rested { is_done: true, .. } => Stage::Done,
+            Rested { waits: Some((reader, known)), .. } => self.readers.get(usize::from(reader)).map_or(Stage::Done, |again| Stage::Read(again(known))),
+            Rested { waits: None, .. } => Stage::Fresh,
         }
-        let frame = spoken.matches.first().map_or_else(FrameId::default, |first| first.frame);
-        let mut buffer = mem::take(&mut self.buffer);
-        buffer.clear();
-        spoken.pack(frame, &mut Packer::into(&mut buffer), &mut Words::Numbered(&mut self.words));
-        let packed = Packed { bytes: self.shared(&buffer), frame };
-        self.buffer = buffer;
+    }
+
+    fn pack(&mut self, slot: u32, live: &mut Live, mut rested: Rested) -> Place {
+        self.shown.clear();
+        let frame = frame_of(&live.spoken);
+        live.spoken.pack(frame, &mut Packer::into(&mut self.shown), &mut Words::Numbered(&mut self.words));
+        let kind = self.kinds.of(&self.shown);
+        self.record.clear();
+        live.with(Shown { kind, frame }).pack(&mut rested, &mut Packer::into(&mut self.record));
+        if kind.is_none() {
+            self.record.extend_from_slice(&self.shown);
+        }
         #[cfg(debug_assertions)]
         {
-            let again = self.unpack(&packed);
-            assert!(*again == *spoken, "{again:?}\n{spoken:?}");
+            let (again, same) = self.unpack(&self.record);
+            let all = |live: &Live| (live.base, live.read_to, live.client, live.pieces, live.midstream, live.held);
+            assert!(again.spoken == live.spoken && all(&again) == all(live) && same == kind, "{:?}\n{:?}", again.spoken, live.spoken);
         }
-        Some(packed)
+        let mut short = [0; SHORT];
+        match short.get_mut(..self.record.len()) {
+            Some(to) => {
+                to.copy_from_slice(&self.record);
+                Place::Short(short)
+            }
+            None => Place::Long(self.records.insert(slot, &self.record)),
+        }
     }
 
-    fn unpack(&self, packed: &Packed) -> Box<Spoken> {
+    fn pack_half(&mut self, live: &mut Live) -> Place {
+        self.record.clear();
+        let mut frame = frame_of(&live.spoken);
+        Packer::into(&mut self.record).frame(&mut frame);
+        live.spoken.pack(frame, &mut Packer::into(&mut self.record), &mut Words::Numbered(&mut self.words));
+        #[cfg(debug_assertions)]
+        {
+            let again = self.unpack_behind(&self.record);
+            assert!(again == live.spoken, "{again:?}\n{:?}", live.spoken);
+        }
+        let mut half = live.with(self.record.as_slice().into());
+        half.stage = mem::take(&mut live.stage);
+        Place::Half(Box::new(half))
+    }
+
+    /// The flow of a record, and of which kind that is.
+    fn unpack(&self, record: &[u8]) -> (Live, Option<u32>) {
+        let (mut packed, mut rested, mut unpacker) = (Live::<Shown>::default(), Rested::default(), Unpacker::of(record));
+        packed.pack(&mut rested, &mut unpacker);
+        let Shown { kind, frame } = packed.spoken;
+        let mut shown = kind.map_or(unpacker.anew(), |kind| Unpacker::of(self.kinds.bytes(kind)));
+        let mut live = packed.with(self.unpack_shown(frame, &mut shown));
+        live.stage = self.stage(rested);
+        (live, kind)
+    }
+
+    /// What was packed behind the frame of its first match.
+    fn unpack_behind(&self, bytes: &[u8]) -> Box<Spoken> {
+        let (mut frame, mut unpacker) = (FrameId::default(), Unpacker::of(bytes));
+        unpacker.frame(&mut frame);
+        self.unpack_shown(frame, &mut unpacker.anew())
+    }
+
+    fn unpack_shown(&self, frame: FrameId, unpacker: &mut Unpacker<'_>) -> Box<Spoken> {
         let mut spoken = Box::<Spoken>::default();
-        spoken.pack(packed.frame, &mut Unpacker::of(&packed.bytes), &mut Words::Known(&self.words));
+        spoken.pack(frame, unpacker, &mut Words::Known(&self.words));
         spoken
-    }
-
-    /// These bytes, which another flow may have, too.
-    fn shared(&mut self, bytes: &[u8]) -> Arc<[u8]> {
-        if self.lately.is_empty() {
-            self.lately = vec![None; SHOWN_ALIKE].into();
-        }
-        let place = self.hasher.hash_one(bytes) as usize % SHOWN_ALIKE;
-        match self.lately.get_mut(place) {
-            Some(Some(known)) if **known == *bytes => Arc::clone(known),
-            Some(place) => Arc::clone(place.insert(bytes.into())),
-            None => bytes.into(),
-        }
     }
 }
 
+/// The frame of the first match, if there is one.
+fn frame_of(spoken: &Spoken) -> FrameId {
+    spoken.matches.first().map_or_else(FrameId::default, |first| first.frame)
+}
+
+/// Bytes of a record that needs no other place than its flow's: as many as there are beside the mark that says so.
+const SHORT: usize = 15;
 /// Bytes of a line of memory.
 const LINE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_a_flow_has_a_place_of_sixteen_bytes() {
+        assert_eq!(size_of::<Place>(), 16);
+    }
+}
