@@ -423,21 +423,30 @@ impl Live {
         }
     }
 
-    /// Tells of the flow, which is over, what was found out.
-    fn conclude(mut self, identified: &mut Identified, desk: &mut Desk<'_>) {
-        let flow = &mut identified.flow;
+    /// Asks for the last time, and lets the reader say what it held back.
+    fn end(&mut self, flow: &Flow, desk: &mut Desk<'_>) {
         let parties = flow.parties();
         let setting = self.setting(&parties);
-        let stage = mem::take(&mut self.stage);
-        if let Stage::Unknown(mut gathered) = stage {
-            let found = gathered.conclude(&setting);
-            self.settle(gathered, found, None, &setting, desk);
-        } else {
-            self.stage = stage;
+        match mem::take(&mut self.stage) {
+            Stage::Unknown(mut gathered) => {
+                let found = gathered.conclude(&setting);
+                self.settle(gathered, found, None, &setting, desk);
+            }
+            stage => self.stage = stage,
         }
         if let Stage::Read(reader) = mem::take(&mut self.stage) {
             reader.finish(&mut desk.said(&mut self.spoken.evidence));
-            self.keep_facts(desk, setting.ends, (flow.last, flow.last_frame));
+            if !desk.is_empty() {
+                self.keep_facts(desk, setting.ends, (flow.last, flow.last_frame));
+            }
+        }
+    }
+
+    /// Tells of the flow, which is over, what was found out.
+    fn conclude(mut self, identified: &mut Identified, desk: &mut Desk<'_>) {
+        let flow = &mut identified.flow;
+        if !matches!(self.stage, Stage::Done | Stage::Fresh) {
+            self.end(flow, desk);
         }
         let Self { mut spoken, client, midstream, .. } = self;
         if midstream {

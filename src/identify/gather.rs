@@ -125,6 +125,16 @@ impl Gathered {
         self.ask(setting, true)
     }
 
+    /// Whether all that came is at most one datagram of each side, kept whole.
+    fn is_first_of_each(&self) -> bool {
+        let is_each = match self.pieces.as_slice() {
+            [_] => true,
+            [one, other] => one.from != other.from,
+            _ => false,
+        };
+        is_each && self.passed == 0 && self.room() > 0
+    }
+
     /// Bytes that it takes.
     pub(super) fn held(&self) -> usize {
         let lists = self.pieces.capacity() * size_of::<Kept>() + self.heads.capacity() * size_of::<Head>();
@@ -220,7 +230,8 @@ impl Gathered {
             let (latest, cut, heads) = ((piece.from, piece.bytes), [cut_client, cut_server], self.heads.as_slice());
             let opening = Opening { transport, client, server, ends, anywhere: false, first, midstream, complete: false, latest, cut, heads };
             let found = recognise(&opening, &mut Refused::default());
-            if found.is_some() || self.heads.len() < 2 {
+            // At first the newest of each side is its first.
+            if found.is_some() || self.heads.len() < 2 || self.is_first_of_each() {
                 return found;
             }
         }

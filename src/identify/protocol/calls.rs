@@ -229,7 +229,9 @@ fn kept(sequence: &[u8]) -> &[u8] {
 fn headers<'a, const N: usize>(head: &'a [u8], names: [&[u8]; N]) -> [Option<&'a [u8]>; N] {
     let mut values = [None; N];
     for line in lines(head).skip(1) {
-        for (name, value) in names.iter().zip(&mut values).filter(|(_, value)| value.is_none()) {
+        let letter = line.first().map(u8::to_ascii_lowercase);
+        let is_wanted = |name: &[u8], value: &Option<_>| value.is_none() && name.first().map(u8::to_ascii_lowercase) == letter;
+        for (name, value) in names.iter().zip(&mut values).filter(|(name, value)| is_wanted(name, value)) {
             let rest = Some(line).filter(|line| begins(line, name)).and_then(|line| line.get(name.len()..));
             // Blanks may stand before the colon (RFC 3261 section 7.3.1).
             *value = rest.and_then(|rest| rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii));

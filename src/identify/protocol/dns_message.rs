@@ -112,15 +112,31 @@ impl<'a> Message<'a> {
         passed.is_some() && rest.is_some_and(<[u8]>::is_empty)
     }
 
-    /// The addresses that the answers give to `name`, with the names passed on the way and the shortest time to live; at most
+    /// Whether the names at two such places are one, as where an answer points to its question: what nearly all do.
+    fn is_one_name(&self, at: usize, other: usize) -> bool {
+        let stands_at = |mut at: usize| {
+            while let Some([high @ 0xc0..=0xff, low]) = self.bytes.get(at..).and_then(|bytes| bytes.first_chunk()) {
+                let target = usize::from(high & 0x3f) << 8 | usize::from(*low);
+                if target >= at {
+                    break;
+                }
+                at = target;
+            }
+            at
+        };
+        stands_at(at) == stands_at(other)
+    }
+
+    /// The addresses that the answers give to `name`, which stands at that place if it is known, with the names passed on the way and the shortest time to live; at most
     /// [`limit::ADDRESSES_OF_A_NAME`] and [`limit::DNS_ALIASES`].
-    pub fn addresses_of(&self, name: &str) -> (Vec<Box<str>>, Vec<IpAddr>, Duration) {
+    pub fn addresses_of(&self, name: &str, place: Option<usize>) -> (Vec<Box<str>>, Vec<IpAddr>, Duration) {
+        let is_it = |at: usize| place.is_some_and(|place| self.is_one_name(at, place)) || self.is_named(at, name);
         let (mut aliases, mut passed): (Vec<Box<str>>, Vec<String>) = Default::default();
         let mut ttl = u32::MAX;
         // Each step takes one alias; a chain that bites its tail ends by this count.
         for _ in 0..limit::DNS_ALIASES {
-            let current = passed.last().map_or(name, String::as_str);
-            let alias = self.records.iter().filter(|record| matches!(record.kind, CNAME | SVCB | HTTPS) && self.is_named(record.name, current));
+            let is_current = |at: usize| passed.last().map_or_else(|| is_it(at), |current| self.is_named(at, current));
+            let alias = self.records.iter().filter(|record| matches!(record.kind, CNAME | SVCB | HTTPS) && is_current(record.name));
             let Some((record, target)) = alias.filter_map(|record| Some((record, self.alias(record)?))).next() else { break };
             ttl = ttl.min(record.ttl);
             if target != name && !aliases.iter().any(|known| **known == *target) {
@@ -128,7 +144,7 @@ impl<'a> Message<'a> {
             }
             passed.push(target);
         }
-        let is_passed = |at| self.is_named(at, name) || passed.iter().any(|target| self.is_named(at, target));
+        let is_passed = |at| is_it(at) || passed.iter().any(|target| self.is_named(at, target));
         let mut addresses = Vec::new();
         for record in self.records.iter().filter(|record| record.has_addresses() && is_passed(record.name)) {
             for address in record.addresses() {
@@ -527,7 +543,7 @@ mod tests {
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Some(message) = Message::read(&bytes) {
                 for record in &message.records {
-                    let _ = (record.addresses(), message.service(record), message.addresses_of(&message.name(record.name)));
+                    let _ = (record.addresses(), message.service(record), message.addresses_of(&message.name(record.name), Some(record.name)));
                 }
                 let _ = (message.rcode(), message.extended_error());
             }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use thin_vec::ThinVec;
+use smallvec::SmallVec;
 
 use crate::identify::wire::{Cursor, Length, Messages, as_host_name, host_name_of, printable, printable_text};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
@@ -18,7 +18,7 @@ use super::{Appetite, Piece, Reader, Said};
 #[derive(Debug)]
 pub struct Names {
     /// Questions without an answer yet.
-    open: ThinVec<Open>,
+    open: SmallVec<[Open; 1]>,
     /// Of a stream.
     streams: Option<Box<[Messages; 2]>>,
     source: NameSource,
@@ -38,7 +38,7 @@ struct Open {
 impl Names {
     /// A reader that says where its names come from: `Dns`, `Mdns` or `Llmnr`.
     pub fn of(source: NameSource) -> Box<dyn Reader> {
-        Box::new(Self { source, streams: None, open: ThinVec::new(), first: true, one_way: false, accepted: false })
+        Box::new(Self { source, streams: None, open: SmallVec::new(), first: true, one_way: false, accepted: false })
     }
 
     fn message(&mut self, bytes: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
@@ -92,7 +92,7 @@ impl Names {
         self.result(message, piece.from, said);
         self.unresolved(message, said);
         match asked {
-            Some(name) => self.resolved(message, name, said),
+            Some(name) => self.resolved(message, name, question.map(|question| question.name), said),
             None => self.announced(message, piece, said),
         }
         self.pointers(message, said);
@@ -134,8 +134,9 @@ impl Names {
         }
     }
 
-    fn resolved(&self, message: &Message<'_>, name: Box<str>, said: &mut Said<'_>) {
-        let (aliases, addresses, ttl) = message.addresses_of(&name);
+    /// What is said of a name, which stands at that place.
+    fn resolved(&self, message: &Message<'_>, name: Box<str>, place: Option<usize>, said: &mut Said<'_>) {
+        let (aliases, addresses, ttl) = message.addresses_of(&name, place);
         if let Some(name) = Some(name).filter(|_| !addresses.is_empty() || !aliases.is_empty()).and_then(as_host_name) {
             said.say(Fact::Resolved(Box::new(Resolved { name, aliases, addresses, ttl, source: self.source })));
         }
@@ -149,8 +150,8 @@ impl Names {
             if done.contains(&owner) {
                 continue;
             }
-            self.resolved(message, owner.as_str().into(), said);
-            let own = message.addresses_of(&owner).1.contains(&piece.sender().ip);
+            self.resolved(message, owner.as_str().into(), Some(record.name), said);
+            let own = message.addresses_of(&owner, Some(record.name)).1.contains(&piece.sender().ip);
             if let Some(name) = host_name_of(&owner).filter(|_| own) {
                 said.say(Fact::Name { of: piece.from, name, source: self.source });
             }
@@ -185,7 +186,7 @@ impl Names {
         for record in &message.records {
             let Some((port, target)) = message.service(record) else { continue };
             let transport = if message.name(record.name).contains("._udp") { Transport::UDP } else { Transport::TCP };
-            let mut places: Vec<IpAddr> = message.addresses_of(&target).1;
+            let mut places: Vec<IpAddr> = message.addresses_of(&target, None).1;
             if places.is_empty() && self.source == NameSource::Mdns {
                 places.push(piece.sender().ip);
             }

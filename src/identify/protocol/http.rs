@@ -1,7 +1,9 @@
 //! HTTP/1 (RFC 9112), and what is told apart by its methods and headers: WebDAV, SOAP, UPnP, JSON-RPC, WebSocket, proxies.
 
 use std::mem::MaybeUninit;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use smallvec::SmallVec;
 
 use crate::identify::wire::{Held, begins, host_name_of, host_of_url, printable_text, shown_text};
@@ -375,11 +377,10 @@ fn head_end(head: &[u8], from: usize) -> Option<usize> {
     if head.first().is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
         return memchr::memchr(b'\n', head).map(|end| end + 1);
     }
-    memchr::memchr_iter(b'\n', tail).find_map(|end| match tail.get(end + 1..) {
-        Some([b'\n', ..]) => Some(start + end + 2),
-        Some([b'\r', b'\n', ..]) => Some(start + end + 3),
-        _ => None,
-    })
+    let empty = EMPTY_LINE.find(tail);
+    // Lines that end without a carriage return are rare, and end the head where they come first.
+    let bare = BARE_EMPTY_LINE.find(empty.and_then(|at| tail.get(..=at)).unwrap_or(tail));
+    bare.map(|at| start + at + 2).or_else(|| empty.map(|at| start + at + 3))
 }
 
 /// Host of an absolute target, and the path without query.
@@ -428,6 +429,10 @@ const EVERYBODYS: &[&str] = &[
     "x-permitted", "x-powered-by", "x-ratelimit", "x-request", "x-robots", "x-served", "x-squid", "x-timer", "x-token", "x-trace", "x-ua-",
     "x-varnish", "x-xss",
 ];
+/// The end of a line and an empty one.
+static EMPTY_LINE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\n\r\n"));
+/// The same without carriage returns.
+static BARE_EMPTY_LINE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\n\n"));
 const REQUEST: &str = "HTTP/1 request line";
 const SIMPLE: &str = "HTTP/0.9 request, answered with a document";
 const RESPONSE: &str = "HTTP/1 status line";

@@ -136,12 +136,14 @@ fn wsd(opening: &Opening<'_>, bytes: &[u8], words: &[&[u8]]) -> Look {
         return Look::No;
     }
     let envelope = bytes.starts_with(b"<?xml") || memmem::find(bytes.get(..256).unwrap_or(bytes), b"Envelope").is_some();
-    let space = memmem::find(bytes, b"ws/2005/04/discovery").is_some() || memmem::find(bytes, b"ws-dd/ns/discovery").is_some();
-    let says = words.iter().any(|word| {
-        memmem::find(bytes, &[b":".as_slice(), word, b">"].concat()).is_some()
-            || memmem::find(bytes, &[b"discovery/".as_slice(), word, b"<"].concat()).is_some()
-    });
-    Look::when(envelope && space && (says || opening.is_at(&[3702])), 5, "WS-Discovery envelope")
+    let space = || memmem::find(bytes, b"ws/2005/04/discovery").is_some() || memmem::find(bytes, b"ws-dd/ns/discovery").is_some();
+    // As an element's name, or at the end of an action.
+    let stands = |at: usize, word: &[u8]| {
+        let (before, after) = (bytes.get(..at).unwrap_or_default(), bytes.get(at + word.len()..).unwrap_or_default());
+        before.ends_with(b":") && after.starts_with(b">") || before.ends_with(b"discovery/") && after.starts_with(b"<")
+    };
+    let says = || words.iter().any(|word| memmem::find_iter(bytes, word).any(|at| stands(at, word)));
+    Look::when(envelope && space() && (opening.is_at(&[3702]) || says()), 5, "WS-Discovery envelope")
 }
 
 fn rtmp(bytes: &[u8], sane: bool) -> Look {

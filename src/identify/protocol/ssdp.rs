@@ -41,10 +41,23 @@ fn response(_: &Opening<'_>, bytes: &[u8]) -> Look {
 
 /// A header field of a message.
 fn field<'a>(message: &'a [u8], name: &str) -> Option<&'a str> {
-    lines(message).skip(1).find_map(|line| {
-        let value = line.get(name.len()..)?.strip_prefix(b":").filter(|_| begins(line, name.as_bytes()))?;
-        std::str::from_utf8(value).ok().map(str::trim)
-    })
+    let [value] = fields(message, [name]);
+    value
+}
+
+/// The first header fields of these names, in one go.
+fn fields<'a, const N: usize>(message: &'a [u8], names: [&str; N]) -> [Option<&'a str>; N] {
+    let mut values = [None; N];
+    for line in lines(message).skip(1) {
+        let Some(letter) = line.first() else { continue };
+        let is_wanted = |name: &str, value: &Option<_>| value.is_none() && name.as_bytes().first().is_some_and(|first| first.eq_ignore_ascii_case(letter));
+        for (name, value) in names.iter().zip(&mut values) {
+            if is_wanted(name, value) && begins(line, name.as_bytes()) {
+                *value = line.get(name.len()..).and_then(|rest| std::str::from_utf8(rest.strip_prefix(b":")?).ok()).map(str::trim);
+            }
+        }
+    }
+    values
 }
 
 /// Reads every message: each may announce another device.
@@ -57,10 +70,11 @@ struct SsdpReader {
 impl Reader for SsdpReader {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let bytes = piece.bytes;
+        let [target, software, location, kind, control] = fields(bytes, ["ST", "SERVER", "LOCATION", "NTS", "CACHE-CONTROL"]);
         self.messages = self.messages.saturating_add(1);
         if begins(bytes, b"M-SEARCH") {
             self.searched[piece.from as usize] = true;
-            let target = printable(field(bytes, "ST").unwrap_or_default().as_bytes());
+            let target = printable(target.unwrap_or_default().as_bytes());
             said.say(Fact::request("M-SEARCH", &target));
         } else if begins(bytes, b"HTTP/") {
             if self.searched[piece.from.other() as usize] {
@@ -73,28 +87,28 @@ impl Reader for SsdpReader {
         if begins(bytes, b"NOTIFY") || is_group(to) {
             said.say(Fact::OneWay);
         }
-        if let Some(software) = field(bytes, "SERVER") {
+        if let Some(software) = software {
             said.say(Fact::Software { of: piece.from, text: printable(software.as_bytes()) });
         }
-        self.location(&piece, said);
+        if let Some(url) = location {
+            announced(&piece, url, kind, control, said);
+        }
         if self.messages >= limit::HTTP_MESSAGES { Appetite::Full } else { Appetite::Hungry }
     }
 }
 
-impl SsdpReader {
-    /// Whoever reads this message will fetch the description at LOCATION, and call services there.
-    fn location(&self, piece: &Piece<'_>, said: &mut Said<'_>) {
-        let Some((server, url)) = field(piece.bytes, "LOCATION").and_then(|url| Some((authority(url)?, url))) else { return };
-        if said.wants_details() {
-            said.detail("ssdp", "location", printable(url.as_bytes()));
-        }
-        if field(piece.bytes, "NTS") == Some("ssdp:byebye") {
-            return;
-        }
-        let age = field(piece.bytes, "CACHE-CONTROL").and_then(|control| control.rsplit('=').next()?.trim().parse().ok());
-        let lasts = Duration::from_secs(age.unwrap_or(MAX_AGE)).min(limit::PROMISE_HOLDS);
-        said.promise(piece, PromiseKind::SsdpLocation, Transport::TCP, server, None, lasts);
+/// Whoever reads this message will fetch the description at LOCATION, and call services there.
+fn announced(piece: &Piece<'_>, url: &str, kind: Option<&str>, control: Option<&str>, said: &mut Said<'_>) {
+    let Some(server) = authority(url) else { return };
+    if said.wants_details() {
+        said.detail("ssdp", "location", printable(url.as_bytes()));
     }
+    if kind == Some("ssdp:byebye") {
+        return;
+    }
+    let age = control.and_then(|control| control.rsplit('=').next()?.trim().parse().ok());
+    let lasts = Duration::from_secs(age.unwrap_or(MAX_AGE)).min(limit::PROMISE_HOLDS);
+    said.promise(piece, PromiseKind::SsdpLocation, Transport::TCP, server, None, lasts);
 }
 
 /// Address and port of an `http://` URL; none where it names a host by name.
