@@ -74,7 +74,7 @@ pub const STREAM_PIECES_HELD: usize = 64;
 /// Bytes held of all connections of a table together, what each piece costs beside its bytes included. Loss in hundreds of connections at once fits; a flood
 /// of holes does not eat the memory.
 pub const STREAMS_BYTES_HELD: usize = 32 * 1024 * 1024;
-/// Bytes that a live connection is counted with, without what its streams hold. One that is packed, as most are, takes some 600 with all that its bytes showed; what has
+/// Bytes that a live connection is counted with, without what its streams hold. One that is packed, as most are, takes some 300 with all that its bytes showed, where others showed the same; what has
 /// no packed form (names that DNS told, announcements, details for records) comes to it.
 pub const LIVE_FLOW_BYTES: usize = 900;
 /// Bytes of a flow that is but one SYN so far, with its entries in index and agenda.
@@ -85,6 +85,9 @@ pub const FLOWS_AWAKE: usize = if cfg!(debug_assertions) { 4 } else { 1_024 };
 /// The same where each flow is printed: so many that only flows which say nothing for very long are packed. Processors have enough to do there, and details are not
 /// packed anyway.
 pub const FLOWS_AWAKE_FOR_RECORDS: usize = if cfg!(debug_assertions) { FLOWS_AWAKE } else { LIVE_FLOWS };
+/// Pairs of MAC addresses that packed flows of a table share, at some 40 bytes each; flows of others have their own. An office's tap sees some hundreds.
+/// Few where assertions are on, so that tests meet flows of either kind.
+pub const LINKS_SHARED: usize = if cfg!(debug_assertions) { 4 } else { 4_096 };
 /// Flows that are packed, or ended, together, so that their cache misses overlap; they must stay in the first-level cache meanwhile.
 pub const TOUCHED_AT_ONCE: usize = 64;
 /// Flows live at once in a table of which nothing else is said; the pipeline shares [`MEMORY`] out. An office has some tens of thousands.

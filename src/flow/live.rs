@@ -144,12 +144,17 @@ impl Live {
         }
     }
 
-    /// Packs all but ends and first packet and when it is to be looked at, or takes it out.
-    pub fn pack(&mut self, packing: &mut impl Packing) {
+    /// Between which MAC addresses its first packet went, where that is known.
+    pub fn link(&mut self) -> &mut Option<(Mac, Mac)> {
+        &mut self.cold.link
+    }
+
+    /// Packs all but ends and first packet and when it is to be looked at, or takes it out; its link, too, where that is kept for it.
+    pub fn pack(&mut self, keeps_link: bool, packing: &mut impl Packing) {
         let Self { ends: _, heard: [client, server], wanted, is_heard: _, is_entered: _, second: _, last_frame, sent, tcp, cold } = self;
         let (mut is_tcp, [mut c, mut s]) = (tcp.is_some(), sent.map(|sent| sent != Sent::default()));
         packing.flags([client, server, wanted, &mut is_tcp, &mut c, &mut s]);
-        cold.pack(packing);
+        cold.pack(keeps_link, packing);
         for (_, sent) in [c, s].into_iter().zip(sent.iter_mut()).filter(|(has_sent, _)| *has_sent) {
             packing.number(&mut sent.packets);
             packing.number(&mut sent.payload);
@@ -376,7 +381,7 @@ impl Cold {
         }
     }
 
-    fn pack(&mut self, packing: &mut impl Packing) {
+    fn pack(&mut self, keeps_link: bool, packing: &mut impl Packing) {
         let Self { first: _, first_frame: _, interface, vlan, tunnel, link, direction, icmp, opener, answer, ttl, history, rejections } = self;
         let (mut is_wrapped, mut has_link, mut is_icmp) = (!vlan.ids().is_empty() || !tunnel.is_empty(), link.is_some(), icmp.is_some());
         let (mut is_answered, mut is_rejected, mut by_server) = (answer.is_some(), !rejections.is_empty(), *opener == Side::Server);
@@ -390,7 +395,7 @@ impl Cold {
         if is_wrapped {
             pack_wrapping(vlan, tunnel, packing);
         }
-        for mac in present(has_link, link, Default::default).into_iter().flat_map(|(from, to)| [from, to]) {
+        for mac in present(has_link && !keeps_link, link, Default::default).into_iter().flat_map(|(from, to)| [from, to]) {
             packing.bytes(&mut mac.0);
         }
         for number in present(is_icmp, icmp, || (0, 0)).into_iter().flat_map(|(kind, code)| [kind, code]) {

@@ -1,7 +1,7 @@
 //! Packs what is known of something that nobody has heard of for a while into few bytes, and takes it out again.
 //!
 //! A record names its fields once, in a function that goes through them, whether they are packed or taken out: so neither way can forget or exchange one. Numbers take as
-//! many bytes as they need; times and frames are counted from those before them, as most of what a flow knows happened together.
+//! many bytes as they need; times and frames are those of one before them or counted from it, as most of what a flow knows happened together.
 
 use thin_vec::ThinVec;
 
@@ -22,9 +22,9 @@ pub trait Packing {
     /// The same, which may be negative.
     #[inline]
     fn signed(&mut self, value: &mut i64) {
-        let mut folded = ((*value << 1) ^ (*value >> 63)).cast_unsigned();
+        let mut folded = fold(*value);
         self.number(&mut folded);
-        *value = (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed();
+        *value = unfold(folded);
     }
 
     /// A number that mostly lies close to another.
@@ -117,23 +117,77 @@ pub trait Packing {
         list.iter_mut().for_each(|entry| each(self, entry));
     }
 
-    /// A moment.
+    /// A moment: most are those of a few packets.
     #[inline]
     fn time(&mut self, time: &mut Timestamp) {
-        let (mut nanos, near) = (time.nanos(), self.last().time);
-        self.near(&mut nanos, near);
+        let mut nanos = time.nanos();
+        self.recent(&mut nanos, |last| &mut last.times, MICROSECOND);
         *time = Timestamp::from_nanos(nanos);
-        self.last().time = nanos;
     }
 
-    /// A frame.
+    /// A frame, likewise.
     #[inline]
     fn frame(&mut self, frame: &mut FrameId) {
-        let (mut number, near) = (((u64::from(frame.file()) << NUMBER_BITS) | frame.number()).cast_signed(), self.last().frame);
-        self.near(&mut number, near);
+        let mut number = ((u64::from(frame.file()) << NUMBER_BITS) | frame.number()).cast_signed();
+        self.recent(&mut number, |last| &mut last.frames, 1);
         *frame = FrameId::new((number.cast_unsigned() >> NUMBER_BITS) as u32, number.cast_unsigned() & NUMBERS);
-        self.last().frame = number;
     }
+
+    /// How long something took, in nanoseconds: most captures have whole microseconds.
+    #[inline]
+    fn span(&mut self, nanos: &mut u64) {
+        let mut code = shorter(*nanos, MICROSECOND).unwrap_or(u64::MAX);
+        self.number(&mut code);
+        match code {
+            u64::MAX => self.number(nanos),
+            code => *nanos = longer(code, MICROSECOND),
+        }
+    }
+
+    /// A number that is often one of those gone through lately, else mostly a multiple of a unit away from the last one.
+    #[inline]
+    fn recent(&mut self, value: &mut i64, of: fn(&mut Last) -> &mut Recent, unit: u64) {
+        let recent = of(self.last());
+        let (near, known) = (recent.last, recent.known.iter().position(|known| known == value).map(|place| place as u64));
+        let away = value.wrapping_sub(near);
+        let away = || shorter(away.unsigned_abs(), unit).map_or(FAR, |size| (size << 1 | u64::from(away < 0)) + AWAY);
+        let mut code = known.unwrap_or_else(away);
+        self.number(&mut code);
+        match code {
+            FAR => self.signed(value),
+            AWAY.. => {
+                let size = longer((code - AWAY) >> 1, unit).cast_signed();
+                *value = if (code - AWAY) & 1 == 0 { near.wrapping_add(size) } else { near.wrapping_sub(size) };
+            }
+            place => *value = of(self.last()).known.get(place as usize).copied().unwrap_or_default(),
+        }
+        of(self.last()).meet(*value, code >= FAR);
+    }
+}
+
+/// A signed number as one that is the smaller the nearer it lies to zero.
+const fn fold(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
+}
+
+const fn unfold(folded: u64) -> i64 {
+    (folded >> 1).cast_signed() ^ -(folded & 1).cast_signed()
+}
+
+/// A number with its unit left out, where it is a multiple of that, which its last bit says; none of what is too large for more bits.
+const fn shorter(size: u64, unit: u64) -> Option<u64> {
+    if unit == 1 {
+        return if size < 1 << 60 { Some(size) } else { None };
+    }
+    let (size, odd) = if size.is_multiple_of(unit) { (size / unit, 0) } else { (size, 1) };
+    if size < 1 << 60 { Some(size << 1 | odd) } else { None }
+}
+
+const fn longer(code: u64, unit: u64) -> u64 {
+    if unit == 1 {
+        return code;
+    }
+    if code & 1 == 0 { (code >> 1).wrapping_mul(unit) } else { code >> 1 }
 }
 
 /// What is there of something that may be missing, where it is: a `blank` one while it is taken out.
@@ -141,11 +195,32 @@ pub fn present<T>(is_there: bool, value: &mut Option<T>, blank: impl FnOnce() ->
     if is_there { Some(value.get_or_insert_with(blank)) } else { None }
 }
 
-/// What times and frames are counted from.
+/// The times and frames that were gone through lately.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Last {
-    time: i64,
-    frame: i64,
+    times: Recent,
+    frames: Recent,
+}
+
+/// Numbers that were gone through lately.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recent {
+    last: i64,
+    known: [i64; FAR as usize],
+    next: u8,
+}
+
+impl Recent {
+    /// It was gone through; whether it is a new one.
+    fn meet(&mut self, value: i64, is_new: bool) {
+        self.last = value;
+        if is_new {
+            if let Some(place) = self.known.get_mut(usize::from(self.next)) {
+                *place = value;
+            }
+            self.next = (self.next + 1) % FAR as u8;
+        }
+    }
 }
 
 /// Packs.
@@ -163,7 +238,7 @@ impl<'a> Packer<'a> {
 
     /// Counts the first time from this one.
     pub fn after(mut self, time: Timestamp) -> Self {
-        self.last.time = time.nanos();
+        self.last.times.meet(time.nanos(), true);
         self
     }
 }
@@ -205,7 +280,7 @@ impl<'a> Unpacker<'a> {
 
     /// Counts the first time from this one.
     pub fn after(mut self, time: Timestamp) -> Self {
-        self.last.time = time.nanos();
+        self.last.times.meet(time.nanos(), true);
         self
     }
 
@@ -245,6 +320,12 @@ impl Packing for Unpacker<'_> {
 /// How many numbers of frames a file has, in bits.
 const NUMBER_BITS: u32 = 48;
 const NUMBERS: u64 = (1 << NUMBER_BITS) - 1;
+/// What stands for a number that was not gone through lately and is far from the last one: as many as are remembered, by their places.
+const FAR: u64 = 8;
+/// Stands for the last one; what is above it for one that lies so far away.
+const AWAY: u64 = FAR + 1;
+/// Nanoseconds.
+const MICROSECOND: u64 = 1_000;
 
 #[cfg(test)]
 mod tests {
@@ -257,8 +338,9 @@ mod tests {
         signed: [i64; 5],
         counts: [u32; 3],
         flags: [bool; 3],
-        times: [Timestamp; 4],
+        times: [Timestamp; 10],
         frames: [FrameId; 3],
+        spans: [u64; 5],
         letter: char,
     }
 
@@ -276,6 +358,7 @@ mod tests {
             packing.flags([one, two, three]);
             self.times.iter_mut().for_each(|time| packing.time(time));
             self.frames.iter_mut().for_each(|frame| packing.frame(frame));
+            self.spans.iter_mut().for_each(|span| packing.span(span));
             packing.one_of(&mut self.letter, &['x', 'y', 'z']);
         }
     }
@@ -287,16 +370,37 @@ mod tests {
             signed: [0, -1, 64, i64::MIN, i64::MAX],
             counts: [u32::MAX, 0x0102_0304, 0xfffe],
             flags: [true, false, true],
-            times: [1_700_000_000_000_000_000, 1_700_000_000_000_000_300, i64::MIN, i64::MAX].map(Timestamp::from_nanos),
+            times: [
+                1_700_000_000_000_000_000,
+                1_700_000_000_000_000_300,
+                1_700_000_000_000_000_000,
+                1_700_000_004_000_000_300,
+                i64::MIN,
+                i64::MAX,
+                0,
+                1_700_000_000_000_000_300,
+                -1,
+                -1,
+            ]
+            .map(Timestamp::from_nanos),
             frames: [FrameId::new(0, 1), FrameId::new(65_535, (1 << 48) - 1), FrameId::new(3, 7)],
+            spans: [0, 1, 5_000_000, u64::MAX, u64::MAX - u64::MAX % 1_000],
             letter: 'z',
         };
         let (before, mut bytes) = (some, Vec::new());
         some.pack(&mut Packer::into(&mut bytes));
         assert_eq!(some, before, "packing changes nothing");
         let zero = Timestamp::default();
-        let mut out =
-            Some_ { numbers: [0; 5], signed: [0; 5], counts: [0; 3], flags: [false; 3], times: [zero; 4], frames: [FrameId::default(); 3], letter: 'x' };
+        let mut out = Some_ {
+            numbers: [0; 5],
+            signed: [0; 5],
+            counts: [0; 3],
+            flags: [false; 3],
+            times: [zero; 10],
+            frames: [FrameId::default(); 3],
+            spans: [0; 5],
+            letter: 'x',
+        };
         let mut unpacker = Unpacker::of(&bytes);
         out.pack(&mut unpacker);
         assert_eq!((out, unpacker.bytes.len()), (before, 0));
@@ -305,14 +409,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_close_to_the_one_before_takes_a_byte_or_two() {
+    fn what_is_close_to_one_before_takes_a_byte_or_two() {
         let mut bytes = Vec::new();
         let mut packer = Packer::into(&mut bytes);
-        packer.time(&mut Timestamp::from_nanos(1_700_000_000_000_000_000));
-        packer.frame(&mut FrameId::new(3, 1_000_000));
-        let before = packer.out.len();
-        packer.time(&mut Timestamp::from_nanos(1_700_000_000_000_000_060));
-        packer.frame(&mut FrameId::new(3, 999_990));
-        assert_eq!(packer.out.len() - before, 2);
+        let mut len_of = |micros: i64, number: u64| {
+            let before = packer.out.len();
+            packer.time(&mut Timestamp::from_nanos(1_700_000_000_000_000_000 + micros * 1_000));
+            let time = packer.out.len() - before;
+            packer.frame(&mut FrameId::new(3, number));
+            (time, packer.out.len() - before - time)
+        };
+        len_of(0, 1_000_000);
+        assert_eq!(len_of(60, 999_990), (2, 1));
+        assert_eq!(len_of(5_000_000, 2_000_000), (4, 3));
+        assert_eq!((len_of(0, 999_990), len_of(60, 1_000_000), len_of(5_000_000, 2_000_000)), ((1, 1), (1, 1), (1, 1)), "they were met before");
     }
 }

@@ -1,6 +1,10 @@
 //! A live flow of which nothing is heard: connections are kept open for hours, and a segment each minute keeps a firewall from forgetting them. Such a flow is packed
 //! into a fourth of its room, and taken out again when something comes.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
 use crate::capture::FrameId;
 use crate::flow::key::Key;
 use crate::flow::live::{Ends, Live};
@@ -9,6 +13,8 @@ use crate::flow::slab::Slab;
 use crate::flow::stacks::{Spot, Stacks};
 use crate::flow::table::Settings;
 use crate::flow::{Ended, Flow};
+use crate::limit::LINKS_SHARED;
+use crate::net::Mac;
 use crate::time::Timestamp;
 
 /// The live flows of a table: each lies open, as its packets find it, or packed.
@@ -19,6 +25,14 @@ pub(super) struct Flows {
     packed: Stacks,
     /// Where a flow is packed.
     buffer: Vec<u8>,
+    links: Links,
+}
+
+/// MAC addresses that flows went between, in the order in which they were met: one tap sees few pairs of them, and many flows of each.
+#[derive(Debug, Default)]
+struct Links {
+    known: Vec<(Mac, Mac)>,
+    numbers: HashMap<(Mac, Mac), u32, RandomState>,
 }
 
 /// Where a live flow lies: in sixteen bytes, as each has one.
@@ -114,18 +128,18 @@ impl Flows {
 
     /// Packs the flow, unless something was heard of it since this was last asked; none where there is no such flow, or it is packed.
     pub fn rest(&mut self, slot: u32, settings: &Settings) -> Option<Rest> {
-        let Self { places, packed, buffer } = self;
+        let Self { places, packed, buffer, links } = self;
         let place = places.get_mut(slot)?;
         let Place::Awake(live) = place else { return None };
         if std::mem::take(&mut live.is_heard) {
             return Some(Rest::Heard);
         }
         let marks = Marks::of(live);
-        pack(live, settings, buffer);
+        pack(live, settings, links, buffer);
         let resting = Resting { spot: packed.insert(slot, buffer), second: live.entered().1, marks };
         #[cfg(debug_assertions)]
         {
-            let mut again = Packed { resting, bytes: packed.get(resting.spot) }.live();
+            let mut again = Packed { resting, bytes: packed.get(resting.spot) }.live(links);
             again.is_heard = false;
             assert!(*again == **live, "{again:?}\n{live:?}");
         }
@@ -153,6 +167,14 @@ impl Flows {
         }
     }
 
+    /// A copy of a flow as it stands, as if it had ended so.
+    pub fn as_it_stands(&self, slot: u32, ended: Ended) -> Option<Flow> {
+        Some(match self.get(slot)? {
+            Seen::Awake(live) => live.as_it_stands(ended),
+            Seen::Resting(packed) => packed.live(&self.links).into_flow(ended),
+        })
+    }
+
     /// All flows with their slots.
     pub fn iter(&self) -> impl Iterator<Item = (u32, Seen<'_>)> {
         self.places.iter().map(|(slot, place)| (slot, place.seen(&self.packed)))
@@ -165,7 +187,7 @@ impl Flows {
     }
 
     fn taken_out(&mut self, resting: Resting) -> Box<Live> {
-        let live = Packed { resting, bytes: self.packed.get(resting.spot) }.live();
+        let live = Packed { resting, bytes: self.packed.get(resting.spot) }.live(&self.links);
         if let Some(moved) = self.packed.remove(resting.spot)
             && let Some(Place::Resting(moved)) = self.places.get_mut(moved)
         {
@@ -241,40 +263,39 @@ impl Seen<'_> {
             Self::Resting(packed) => packed.resting.marks.is_entered && packed.resting.second == second as u32,
         }
     }
-
-    /// A copy of the flow as it stands, as if it had ended so.
-    pub fn as_it_stands(&self, ended: Ended) -> Flow {
-        match self {
-            Self::Awake(live) => live.as_it_stands(ended),
-            Self::Resting(packed) => packed.live().into_flow(ended),
-        }
-    }
 }
 
 /// Packs a flow into a buffer.
-fn pack(live: &mut Live, settings: &Settings, buffer: &mut Vec<u8>) {
+fn pack(live: &mut Live, settings: &Settings, links: &mut Links, buffer: &mut Vec<u8>) {
     buffer.clear();
     let (first, mut first_frame) = live.order();
     buffer.extend_from_slice(&first.nanos().to_le_bytes());
     live.key().put(buffer);
     let mut packer = Packer::into(buffer).after(first);
     packer.frame(&mut first_frame);
-    let mut over = live.deadline(settings).nanos();
-    packer.near(&mut over, first.nanos());
-    live.pack(&mut packer);
+    packer.time(&mut live.deadline(settings));
+    // One more than its number.
+    let mut link = live.link().map_or(0, |link| links.number(link));
+    packer.count(&mut link);
+    live.pack(link > 0, &mut packer);
 }
 
 impl Packed<'_> {
-    fn live(&self) -> Box<Live> {
+    fn live(&self, links: &Links) -> Box<Live> {
         let (marks, mut rest) = (self.resting.marks, self.rest());
         let mut first_frame = FrameId::default();
         rest.frame(&mut first_frame);
-        rest.near(&mut 0, 0);
+        rest.time(&mut Timestamp::default());
+        let mut link = 0;
+        rest.count(&mut link);
         let mut live = Box::new(Live::blank(Ends { key: self.key(), client_is_low: marks.client_is_low }, self.first(), first_frame));
         if marks.is_entered {
             live.enter(i64::from(self.resting.second));
         }
-        live.pack(&mut rest);
+        if let Some(link) = links.link(link) {
+            *live.link() = Some(link);
+        }
+        live.pack(link > 0, &mut rest);
         live
     }
 
@@ -302,10 +323,30 @@ impl Packed<'_> {
     }
 
     fn deadline(&self) -> Timestamp {
-        let (mut over, mut rest) = (0, self.rest());
+        let (mut over, mut rest) = (Timestamp::default(), self.rest());
         rest.frame(&mut FrameId::default());
-        rest.near(&mut over, self.first().nanos());
-        Timestamp::from_nanos(over)
+        rest.time(&mut over);
+        over
+    }
+}
+
+impl Links {
+    /// One more than the number of that link; zero where there is no room for it.
+    fn number(&mut self, link: (Mac, Mac)) -> u32 {
+        if let Some(number) = self.numbers.get(&link) {
+            return *number;
+        }
+        if self.known.len() >= LINKS_SHARED {
+            return 0;
+        }
+        self.known.push(link);
+        let number = self.known.len() as u32;
+        self.numbers.insert(link, number);
+        number
+    }
+
+    fn link(&self, number: u32) -> Option<(Mac, Mac)> {
+        self.known.get((number as usize).checked_sub(1)?).copied()
     }
 }
 

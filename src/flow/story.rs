@@ -166,7 +166,7 @@ impl Story {
         packing.time(last);
         if let Some(delay) = present(has_delay, syn_ack_delay, || NonZeroU64::MIN) {
             let mut nanos = delay.get();
-            packing.number(&mut nanos);
+            packing.span(&mut nanos);
             *delay = NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN);
         }
         present(has_ttl, syn_ack_ttl, || 0).into_iter().for_each(|ttl| packing.byte(ttl));
@@ -188,7 +188,7 @@ impl Story {
             packing.near(&mut bytes, sent.cast_signed());
             *payload = bytes.cast_unsigned();
         }
-        silence_before.iter_mut().for_each(|silence| packing.number(silence));
+        silence_before.iter_mut().for_each(|silence| packing.span(silence));
         largest_acknowledged.iter_mut().chain([syns]).for_each(|count| packing.count(count));
         ident.iter_mut().for_each(|ident| packing.half(ident));
         packing.short(syn_acks);
@@ -232,16 +232,20 @@ impl Trouble {
     fn pack(&mut self, packing: &mut impl Packing) {
         let Self { letters, rst, more_syns, reset, missed_bytes, resets, retransmissions, cut_bytes, zero_windows, data_after_reset, resets_differ } = self;
         let (mut has_letters, mut is_reset) = (letters.is_some(), reset.is_some());
-        packing.flags([&mut has_letters, &mut is_reset, resets_differ]);
+        // A reset that comes once comes mostly alone.
+        let mut is_plain = *missed_bytes == [0; 2] && *retransmissions == [0; 2] && *zero_windows == [0; 2] && (*cut_bytes, *data_after_reset) == (0, 0);
+        packing.flags([&mut has_letters, &mut is_reset, resets_differ, &mut is_plain]);
         for letters in present(has_letters, letters, Box::default).into_iter().flat_map(|both| both.iter_mut()) {
             letters.pack(packing);
         }
-        rst.iter_mut().for_each(|position| packing.word(position));
         packing.list(more_syns, Moment::none, |packing, moment| moment.pack(packing));
         present(is_reset, reset, || Box::new(Reset::none())).into_iter().for_each(|reset| reset.pack(packing));
-        missed_bytes.iter_mut().for_each(|bytes| packing.number(bytes));
-        retransmissions.iter_mut().chain(zero_windows).chain([resets, cut_bytes]).for_each(|count| packing.count(count));
-        packing.short(data_after_reset);
+        rst.iter_mut().chain([resets]).for_each(|count| packing.count(count));
+        if !is_plain {
+            missed_bytes.iter_mut().for_each(|bytes| packing.number(bytes));
+            retransmissions.iter_mut().chain(zero_windows).chain([cut_bytes]).for_each(|count| packing.count(count));
+            packing.short(data_after_reset);
+        }
     }
 }
 
@@ -297,7 +301,8 @@ impl Reset {
         packing.count(ident);
         packing.short(ident_before);
         packing.word(sequence);
-        [after_silence, client_payload, server_payload].into_iter().for_each(|number| packing.number(number));
+        packing.span(after_silence);
+        [client_payload, server_payload].into_iter().for_each(|number| packing.number(number));
     }
 }
 

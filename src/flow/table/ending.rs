@@ -84,8 +84,7 @@ impl FlowTable {
         telling.sort_unstable_by_key(|(_, order, _)| *order);
         for (.., slot) in telling {
             let ended = self.ending(slot, self.clock.now()).unwrap_or(Ended::CaptureEnd);
-            let flow =
-                if is_lone(slot) { self.noted(slot).map(|lone| lone.live().into_flow(ended)) } else { self.flow(slot).map(|flow| flow.as_it_stands(ended)) };
+            let flow = if is_lone(slot) { self.noted(slot).map(|lone| lone.live().into_flow(ended)) } else { self.flows.as_it_stands(slot, ended) };
             if let Some(flow) = flow {
                 each(Slot(slot), flow);
             }
