@@ -324,7 +324,7 @@ impl Live {
                 }
             }
             // Nobody is left to ask: nothing need be kept.
-            Err(asked) if asked.is_nobodys() => self.stage = Stage::Done,
+            Err(asked) if setting.transport == Transport::TCP && asked.is_nobodys() => self.stage = Stage::Done,
             Err(asked) => self.settle(Gathered::begin(piece, setting, asked), None, Some(piece), setting, desk),
         }
     }

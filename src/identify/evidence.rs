@@ -115,8 +115,12 @@ pub(super) fn ask(opening: &Opening<'_>, refused: &mut Refused, due: &mut [u32; 
     let mut best: Option<Recognised> = None;
     *due = [u32::MAX; 2];
     refused.add_strangers(opening.transport);
+    if refused.is_everyone() {
+        return None;
+    }
     let asked = if opening.transport == Transport::TCP { *refused } else { Refused(GATES.closed(opening, refused.0)) };
     debug_assert_eq!(asked.beyond(*refused).hides(opening), None, "a gate is too narrow");
+    *refused = asked;
     let best_there_is = if opening.client.is_empty() || opening.server.is_empty() { Evidence::OneOpening } else { Evidence::BothOpenings };
     for (index, protocol) in asked.others() {
         match protocol.probe(opening) {

@@ -35,7 +35,7 @@ pub(super) struct Gathered {
     passed: usize,
 }
 
-/// What the protocols said of a stream.
+/// What the protocols said of a stream, or of the latest datagrams.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Asked {
     refused: Refused,
@@ -81,7 +81,8 @@ impl Gathered {
         let ([client, server], latest, heads) = (sides, (piece.from, piece.bytes), newest.as_slice());
         let opening = Opening { transport, client, server, ends, anywhere: false, first: piece.from, midstream, complete: false, latest, cut, heads };
         if transport != Transport::TCP {
-            return recognise(&opening, &mut Refused::default()).ok_or_else(Asked::default);
+            let mut refused = Refused::default();
+            return recognise(&opening, &mut refused).ok_or(Asked { refused, due: [0; 2] });
         }
         let (mut refused, mut due) = (Refused::by_beginning(piece, midstream), [0; 2]);
         debug_assert_eq!(refused.hides(&opening), None, "a stream is refused for its first bytes by a protocol that it is");
@@ -200,7 +201,8 @@ impl Gathered {
     fn ask(&mut self, setting: &Setting<'_>, complete: bool) -> Option<Recognised> {
         let (Setting { transport, midstream, .. }, ends) = (*setting, setting.ends.both());
         let is_stream = transport == Transport::TCP;
-        let Asked { refused: before, .. } = self.asked;
+        // Of datagrams it says who refused what was asked about last, which is what is asked about now where there is no more.
+        let before = if is_stream || self.is_first_of_each() { self.asked.refused } else { Refused::default() };
         let mut refused = if complete && is_stream && !midstream { before.but_late() } else { before };
         let whole = |side| if is_stream { (self.bytes[side as usize].as_slice(), 0) } else { self.datagram(side, false) };
         let ((client, cut_client), (server, cut_server)) = (whole(Side::Client), whole(Side::Server));
@@ -208,7 +210,7 @@ impl Gathered {
         let first = self.pieces.first().map_or(Side::Client, |kept| kept.from);
         let (cut, heads) = ([cut_client, cut_server], self.heads.as_slice());
         let opening = Opening { transport, client, server, ends, anywhere: false, first, midstream, complete, latest, cut, heads };
-        debug_assert_eq!(refused.beyond(before).hides(&opening), None, "told late after all");
+        debug_assert_eq!(if is_stream { refused.beyond(before) } else { refused }.hides(&opening), None, "told late after all");
         let mut due = [0; 2];
         let found = ask(&opening, &mut refused, &mut due);
         self.asked = Asked { refused, due: due.map(in_opening) };
@@ -229,7 +231,9 @@ impl Gathered {
             let [(client, cut_client), (server, cut_server)] = sides;
             let (latest, cut, heads) = ((piece.from, piece.bytes), [cut_client, cut_server], self.heads.as_slice());
             let opening = Opening { transport, client, server, ends, anywhere: false, first, midstream, complete: false, latest, cut, heads };
-            let found = recognise(&opening, &mut Refused::default());
+            let mut refused = Refused::default();
+            let found = recognise(&opening, &mut refused);
+            self.asked.refused = refused;
             // At first the newest of each side is its first.
             if found.is_some() || self.heads.len() < 2 || self.is_first_of_each() {
                 return found;
