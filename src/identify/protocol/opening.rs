@@ -112,15 +112,13 @@ impl Protocol for Known {
     }
 
     fn probe(&self, opening: &Opening<'_>) -> Probe {
-        let straight = self.together(opening, (opening.client, opening.server), Side::Client);
-        if !matches!(straight, Probe::NotForUs) {
-            return straight;
+        match self.together(opening, (opening.client, opening.server), Side::Client) {
+            // Where both sides open alike, what was said of the only one there is was said of it either way.
+            Probe::NotForUs if opening.may_be_turned() && !(opening.server.is_empty() && self.is_symmetric()) => {
+                self.together(opening, (opening.server, opening.client), Side::Server)
+            }
+            straight => straight,
         }
-        // Where both sides open alike, what was said of the only one there is was said of it either way.
-        if !opening.may_be_turned() || opening.server.is_empty() && self.is_symmetric() {
-            return Probe::NotForUs;
-        }
-        self.together(opening, (opening.server, opening.client), Side::Server)
     }
 
     fn reader(&self) -> Box<dyn Reader> {
@@ -169,27 +167,29 @@ impl Known {
         if matches!(answer, Look::No) && !matches!(ask, Look::Yes(..)) {
             return Probe::NotForUs;
         }
-        self.settle(opening, (ask, answer), (client, server), asks)
+        // Few of those that are left are told yet.
+        let (Some(client), Some(server)) = (ask.least(client.len()), answer.least(server.len())) else {
+            return self.settle(opening, &ask, &answer, asks);
+        };
+        // Where this is refused the other way round is tried, which may tell sooner.
+        match opening.complete {
+            true => Probe::NotForUs,
+            false if opening.may_be_turned() => Probe::NeedMore,
+            // Nobody asks but the client where nothing is turned.
+            false => Probe::NotBefore([client, server]),
+        }
     }
 
-    /// The same, of openings that were looked at.
-    fn settle(&self, opening: &Opening<'_>, (ask, answer): (Look, Look), (client, server): (&[u8], &[u8]), asks: Side) -> Probe {
+    /// The same, of openings that were looked at, and one of which shows something.
+    #[inline(never)]
+    fn settle(&self, opening: &Opening<'_>, ask: &Look, answer: &Look, asks: Side) -> Probe {
+        let (client, server) = (opening.side(asks), opening.side(asks.other()));
         // What either side could have sent does not tell who is who.
         let either = || {
             let fits = |bytes: &[u8], rule| !bytes.is_empty() && look(opening, bytes, rule) != Look::No;
             self.is_symmetric() || (client.is_empty() || fits(client, self.answer_rule())) && (server.is_empty() || fits(server, self.ask))
         };
         let found = |evidence, side, (offset, len, rule)| Probe::Found { evidence, hit: Hit { side, offset, len, rule }, client: (!either()).then_some(asks) };
-        // Few of those that are left are told yet.
-        if let (Some(client), Some(server)) = (ask.least(client.len()), answer.least(server.len())) {
-            let least = if asks == Side::Client { [client, server] } else { [server, client] };
-            // Where this is refused the other way round is tried, which may tell sooner.
-            return match opening.complete {
-                true => Probe::NotForUs,
-                false if opening.may_be_turned() => Probe::NeedMore,
-                false => Probe::NotBefore(least),
-            };
-        }
         match (ask, answer, ask.hit(), answer.hit()) {
             (_, _, Some(hit), Some(_)) => found(Evidence::BothOpenings, asks, hit),
             (Look::Yes(..), _, Some(hit), _) => found(Evidence::OneOpening, asks, hit),
