@@ -47,33 +47,43 @@ impl Refused {
     /// Refusals of a stream for its first bytes: a refusal is for good however the stream goes on, and nobody is as quick to refuse as the one who was asked about
     /// a byte or four before. Worked out when a first byte is met, and of four bytes as [remembered](Self::remember_beginning).
     pub(super) fn by_beginning(piece: &Piece<'_>, midstream: bool) -> Self {
-        let Some((first, _)) = piece.bytes.split_first() else { return Self::default() };
         if let Some((_, key)) = key_of(piece, midstream)
             && let Some((known, refused)) = place_of(key).get()
             && *known == key
         {
             return *refused;
         }
+        Self::by_first_byte(piece, midstream)
+    }
+
+    fn by_first_byte(piece: &Piece<'_>, midstream: bool) -> Self {
+        let Some(first) = piece.bytes.first() else { return Self::default() };
         let refused = &FIRST_BYTES[usize::from(midstream)][piece.from as usize][usize::from(*first)];
-        *refused.get_or_init(|| Self::of_beginning(std::slice::from_ref(first), piece.from, midstream))
+        *refused.get_or_init(|| Self::default().of_beginning(std::slice::from_ref(first), piece.from, midstream))
     }
 
     /// The first four bytes of a stream that was recognised by its first piece: most streams to come begin like one that came, `GET `, or a TLS record of some length.
     /// Random bytes are never recognised, so they take no places; where two share one the first has it.
     pub(super) fn remember_beginning(piece: &Piece<'_>, midstream: bool) {
         if let Some((four, key)) = key_of(piece, midstream) {
-            place_of(key).get_or_init(|| (key, Self::of_beginning(four, piece.from, midstream)));
+            place_of(key).get_or_init(|| (key, Self::by_first_byte(piece, midstream).of_beginning(four, piece.from, midstream)));
         }
     }
 
-    /// Who refuses a stream that begins with these bytes, wherever it runs.
-    fn of_beginning(bytes: &[u8], from: Side, midstream: bool) -> Self {
+    /// Who refuses a stream that begins with these bytes, beside those that refuse it anyway: wherever it runs, as a port is at best a reason to believe.
+    fn of_beginning(self, bytes: &[u8], from: Side, midstream: bool) -> Self {
         let (client, server) = if from == Side::Client { (bytes, &[][..]) } else { (&[][..], bytes) };
-        let (mut at_home, mut away) = (Self::default(), Self::default());
-        let opening = Opening { midstream, first: from, ..Opening::of(Transport::TCP, client, server) };
-        recognise(&Opening { anywhere: true, ..opening }, &mut at_home);
-        recognise(&opening, &mut away);
-        Self(at_home.0 & away.0)
+        let (mut refused, opening) = (self, Opening { midstream, first: from, ..Opening::of(Transport::TCP, client, server) });
+        recognise(&Opening { anywhere: true, ..opening }, &mut refused);
+        debug_assert_eq!(refused.doubts(&opening), None, "refuses a stream because it runs at its port");
+        refused
+    }
+
+    /// The one of them that would not refuse the stream.
+    fn doubts(self, opening: &Opening<'_>) -> Option<&'static str> {
+        let refused = Self(self.0 & !STRANGERS[usize::from(opening.transport.0)].0);
+        let mut asked = ASKED.iter().enumerate().filter(|(index, _)| refused.0 >> index & 1 == 1);
+        asked.find(|(_, protocol)| protocol.probe(opening) != Probe::NotForUs).map(|(_, protocol)| protocol.name())
     }
 
     /// Refusals for all that do not run on the transport.
@@ -145,22 +155,27 @@ pub(super) fn ask(opening: &Opening<'_>, refused: &mut Refused, due: &mut [u32; 
 struct Gates {
     /// By first byte: protocols that ask for others.
     bytes: [u128; 256],
-    /// Places, and the protocols that ask for a zero there; and all of these.
-    zeros: (u128, Vec<(usize, u128)>),
-    /// Protocols that look at more, but for those at these ports; and what each of them looks at, by its place among all.
-    passes: (u128, Vec<Option<Glance>>),
+    /// By first byte: which of the glances are left to throw.
+    left: [u32; 256],
+    /// What protocols look at beyond that.
+    glances: Vec<Glance>,
+    /// Which of the first eight bytes must be zero, and for whom.
+    zeros: Vec<(u64, u128)>,
     /// Protocols that ask for ports, and which of them by port, in ascending order.
     ports: (u128, Vec<(u16, u128)>),
 }
 
-/// What is looked at, and at which ports it need not be.
-type Glance = (Passes, &'static [u16]);
+/// What a protocol looks at, and at which ports it need not.
+struct Glance {
+    bit: u128,
+    passes: Passes,
+    ports: &'static [u16],
+}
 
 impl Gates {
     fn of_all() -> Self {
-        let passes = vec![None; ASKED.len()];
-        let mut gates = Self { bytes: [0; 256], zeros: (0, Vec::new()), passes: (0, passes), ports: (0, Vec::new()) };
-        let (mut by_port, mut zeros): (BTreeMap<u16, u128>, BTreeMap<usize, u128>) = Default::default();
+        let mut gates = Self { bytes: [0; 256], left: [0; 256], glances: Vec::new(), zeros: Vec::new(), ports: (0, Vec::new()) };
+        let (mut by_port, mut zeros): (BTreeMap<u16, u128>, BTreeMap<u64, u128>) = Default::default();
         for (index, protocol) in ASKED.iter().enumerate() {
             let bit = 1 << index;
             match protocol.gate() {
@@ -172,22 +187,20 @@ impl Gates {
                 Gate::Bytes(ranges) => gates.close_by_first(ranges, bit),
                 Gate::BytesAnd(ranges, passes) => {
                     gates.close_by_first(ranges, bit);
-                    gates.look(index, passes, &[]);
+                    gates.glances.push(Glance { bit, passes, ports: &[] });
                 }
-                Gate::Passes(passes) => gates.look(index, passes, &[]),
-                Gate::PassesAway(passes, ports) => gates.look(index, passes, ports),
-                Gate::Zeros(places) => places.iter().for_each(|place| *zeros.entry(*place).or_default() |= bit),
+                Gate::Passes(passes) => gates.glances.push(Glance { bit, passes, ports: &[] }),
+                Gate::PassesAway(passes, ports) => gates.glances.push(Glance { bit, passes, ports }),
+                Gate::Zeros(places) => *zeros.entry(places.iter().fold(0, |mask, place| mask | 0xff << (8 * place))).or_default() |= bit,
             }
         }
         gates.ports.1 = by_port.into_iter().collect();
-        gates.zeros = (zeros.values().fold(0, |all, bits| all | bits), zeros.into_iter().collect());
+        gates.zeros = zeros.into_iter().collect();
+        for (left, closed) in gates.left.iter_mut().zip(gates.bytes) {
+            let open = gates.glances.iter().enumerate().filter(|(_, glance)| closed & glance.bit == 0);
+            *left = open.fold(0, |left, (place, _)| left | 1 << place);
+        }
         gates
-    }
-
-    /// Has a protocol look at every datagram.
-    fn look(&mut self, index: usize, passes: Passes, ports: &'static [u16]) {
-        self.passes.0 |= 1 << index;
-        self.passes.1[index] = Some((passes, ports));
     }
 
     /// Closes a gate to all first bytes but these.
@@ -214,21 +227,25 @@ impl Gates {
     fn closed_to(&self, bytes: &[u8], opening: &Opening<'_>, closed: u128) -> u128 {
         let Some(first) = bytes.first() else { return u128::MAX };
         let mut closed = closed | self.bytes[usize::from(*first)];
-        // Most are closed by now: only who is left is asked for more.
-        if self.zeros.0 & !closed != 0 {
-            let not_there = self.zeros.1.iter().filter(|(place, _)| bytes.get(*place) != Some(&0));
-            closed = not_there.fold(closed, |closed, (_, bits)| closed | bits);
-        }
-        let mut left = self.passes.0 & !closed;
-        while let Some(Some((passes, ports))) = self.passes.1.get(left.trailing_zeros() as usize) {
-            let bit = left & left.wrapping_neg();
-            left ^= bit;
-            if !passes(bytes) && !opening.is_at(ports) {
-                closed |= bit;
+        let head = bytes.first_chunk().map_or_else(|| padded(bytes), |head| u64::from_le_bytes(*head));
+        closed = self.zeros.iter().filter(|(zeros, _)| head & zeros != 0).fold(closed, |closed, (_, bits)| closed | bits);
+        let mut left = self.left[usize::from(*first)];
+        while let Some(glance) = self.glances.get(left.trailing_zeros() as usize) {
+            left &= left.wrapping_sub(1);
+            if closed & glance.bit == 0 && !(glance.passes)(bytes) && !opening.is_at(glance.ports) {
+                closed |= glance.bit;
             }
         }
         closed
     }
+}
+
+/// The first bytes of a datagram that has not eight of them: none of those that it lacks is zero.
+#[cold]
+fn padded(bytes: &[u8]) -> u64 {
+    let mut head = [u8::MAX; size_of::<u64>()];
+    head.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
+    u64::from_le_bytes(head)
 }
 
 /// Who is [not told late](Protocol::is_told_late).
@@ -278,3 +295,16 @@ static STRANGERS: LazyLock<[Refused; 256]> = LazyLock::new(|| {
     }
     strangers
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_refuses_a_first_byte_at_its_port_refuses_it_anywhere() {
+        let ways = [Side::Client, Side::Server].into_iter().flat_map(|from| [(from, false), (from, true)]);
+        for (from, midstream) in ways {
+            (0..=u8::MAX).for_each(|first| _ = Refused::default().of_beginning(&[first], from, midstream));
+        }
+    }
+}

@@ -115,7 +115,7 @@ pub enum Gate {
     Bytes(&'static [RangeInclusive<u8>]),
     /// One of these bytes at the start of either side's datagram, and this said of that.
     BytesAnd(&'static [RangeInclusive<u8>], Passes),
-    /// A zero at each of these places of either side's datagram.
+    /// A zero at each of these places among the first eight of either side's datagram.
     Zeros(&'static [usize]),
     /// This said of either side's datagram. It is asked of nearly every one: a look at a few bytes.
     Passes(Passes),
