@@ -2,10 +2,10 @@
 //!
 //! Three figures are told of what is held after. *With its results* is all that lies in memory for the flow: the names of its protocols, what matched, and the facts that
 //! its report prints, words included. The others are what is given back when the flow ends and its results go to the judge: *read on*, of flows whose protocol's reader
-//! still listens then, and *read to the end*, of those of which enough is known, so that only the record is left that says so.
+//! still listens then, and *read to the end*, of those of which enough is known. How far a flow was read is told in the block of its results, 56 bytes of it.
 //!
-//! Wanted (issue 4) are 4 KiB at most before, and less than 256 bytes after. Before, a quarter of that is taken on average, results included, and no flow takes more. After, a flow that is read to the end keeps a
-//! record of 80 bytes at most beside its results; one that is read on its reader, too, with unfinished messages. With its results a flow has a bound of its own here, so that nobody makes
+//! Wanted (issue 4) are 4 KiB at most before, and less than 256 bytes after. Before, a quarter of that is taken on average, results included, and no flow takes more. After, a flow that is read to the end keeps
+//! nothing beside its results; one that is read on its reader, with unfinished messages. With its results a flow has a bound of its own here, so that nobody makes
 //! it worse unawares.
 //! The flow table's own record, and what the books learn, which is no flow's, are not counted.
 //!
@@ -49,7 +49,7 @@ fn a_live_flow_holds_little_before_it_is_recognised_and_less_after() {
     eprintln!("after, without them, read to the end: {}", held.read_to_the_end);
     assert!(held.before.flows > 100 && held.read_to_the_end.flows > 20, "there is something to be averaged: {held:?}");
     assert!(held.before.most <= 4_096, "{}", held.before);
-    assert!((1..128).contains(&held.read_to_the_end.mean()), "{}", held.read_to_the_end);
+    assert!(held.read_to_the_end.mean() < 128, "{}", held.read_to_the_end);
     assert!((64..256).contains(&held.read_on.mean()), "{}", held.read_on);
     assert!(held.with_results.mean() < 1_024, "{}", held.with_results);
 }

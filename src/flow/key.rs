@@ -37,7 +37,7 @@ impl Keyed {
 impl Key {
     /// The lower or the higher end.
     pub fn end(&self, low: bool) -> Endpoint {
-        let (words, port) = if low { (self.low, self.low_port) } else { (self.high, self.high_port) };
+        let (words, port) = if low { (&self.low, self.low_port) } else { (&self.high, self.high_port) };
         Endpoint { ip: address(words, self.v6), port }
     }
 
@@ -296,8 +296,8 @@ const fn mapped(v4: u32) -> [u32; 4] {
     [0, 0, 0xffff, v4]
 }
 
-fn address(words: [u32; 4], v6: bool) -> IpAddr {
-    if v6 { Ipv6Addr::from_bits(number(words)).into() } else { Ipv4Addr::from_bits(words[3]).into() }
+fn address(words: &[u32; 4], v6: bool) -> IpAddr {
+    if v6 { Ipv6Addr::from_bits(number(*words)).into() } else { Ipv4Addr::from_bits(words[3]).into() }
 }
 
 fn number([a, b, c, d]: [u32; 4]) -> u128 {

@@ -104,6 +104,9 @@ pub trait Packing {
         self.bytes(bytes);
     }
 
+    /// A text of any length.
+    fn written(&mut self, text: &mut Box<str>);
+
     /// A list, each of its entries taken out into a `blank` one.
     fn list<T>(&mut self, list: &mut ThinVec<T>, blank: impl FnMut() -> T, mut each: impl FnMut(&mut Self, &mut T))
     where
@@ -263,6 +266,11 @@ impl Packing for Packer<'_> {
         }
         self.out.push(left as u8);
     }
+
+    fn written(&mut self, text: &mut Box<str>) {
+        self.number(&mut (text.len() as u64));
+        self.out.extend_from_slice(text.as_bytes());
+    }
 }
 
 /// Takes out what was packed, in the same order.
@@ -314,6 +322,14 @@ impl Packing for Unpacker<'_> {
                 (packed.iter().rev().fold(0, |number, byte| number << 7 | u64::from(byte & 0x7f)), rest)
             }
         };
+    }
+
+    fn written(&mut self, text: &mut Box<str>) {
+        let mut len = 0;
+        self.number(&mut len);
+        let packed = usize::try_from(len).ok().and_then(|len| self.bytes.split_at_checked(len));
+        let (packed, rest) = packed.unwrap_or_default();
+        (*text, self.bytes) = (str::from_utf8(packed).unwrap_or_default().into(), rest);
     }
 }
 

@@ -15,15 +15,11 @@ pub struct Stacks {
     spare: Vec<Block>,
 }
 
-/// Records of one length, each behind the number of its owner.
-#[derive(Debug, Default)]
-struct Stack {
-    blocks: Vec<Block>,
-    /// Records in the last block; none only where there is no block.
-    top: usize,
-}
+/// Records of one length, each behind the number of its owner: blocks that are full, and behind these one that is not empty.
+type Stack = Vec<Block>;
 
-type Block = Box<[u8]>;
+/// Records one behind the other, at most [`BLOCK`] bytes: memory behind them is not touched before it is needed.
+type Block = Vec<u8>;
 
 /// Where a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,17 +37,16 @@ impl Stacks {
             self.stacks.push(Stack::default());
         }
         let (size, stack) = (number * STEP, &mut self.stacks[number]);
-        if stack.blocks.is_empty() || stack.top >= BLOCK / size {
-            stack.blocks.push(self.spare.pop().unwrap_or_else(|| vec![0; BLOCK].into()));
-            stack.top = 0;
+        if stack.last().is_none_or(|block| block.len() + size > BLOCK) {
+            stack.push(self.spare.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK)));
         }
-        let spot = Spot { block: stack.blocks.len().saturating_sub(1) as u32, place: stack.top as u16, stack: number as u16 };
-        stack.top += 1;
-        if let Some((to, rest)) = self.record_mut(spot).and_then(<[u8]>::split_first_chunk_mut) {
-            *to = owner.to_le_bytes();
-            if let Some(to) = rest.get_mut(..bytes.len()) {
-                to.copy_from_slice(bytes);
-            }
+        let mut spot = Spot { block: stack.len().saturating_sub(1) as u32, place: 0, stack: number as u16 };
+        if let Some(block) = stack.last_mut() {
+            let from = block.len();
+            spot.place = (from / size) as u16;
+            block.extend_from_slice(&owner.to_le_bytes());
+            block.extend_from_slice(bytes);
+            block.resize(from + size, 0);
         }
         spot
     }
@@ -62,7 +57,7 @@ impl Stacks {
             return self.large.get(spot.block as usize).map_or(&[], |bytes| bytes);
         }
         let size = usize::from(spot.stack) * STEP;
-        let record = self.stacks.get(usize::from(spot.stack)).and_then(|stack| stack.blocks.get(spot.block as usize)?.get(usize::from(spot.place) * size..));
+        let record = self.stacks.get(usize::from(spot.stack)).and_then(|stack| stack.get(spot.block as usize)?.get(usize::from(spot.place) * size..));
         record.and_then(|record| record.get(OWNER..size)).unwrap_or_default()
     }
 
@@ -78,8 +73,8 @@ impl Stacks {
         }
         let size = usize::from(spot.stack) * STEP;
         let stack = self.stacks.get_mut(usize::from(spot.stack))?;
-        let (last, others) = stack.blocks.split_last_mut()?;
-        let (from, to) = (stack.top.checked_sub(1)? * size, usize::from(spot.place) * size);
+        let (last, others) = stack.split_last_mut()?;
+        let (from, to) = (last.len().checked_sub(size)?, usize::from(spot.place) * size);
         let owner = if spot.block as usize == others.len() {
             if from != to {
                 last.copy_within(from..from + size, to);
@@ -91,11 +86,10 @@ impl Stacks {
             Some(&*block)
         };
         let owner = owner.and_then(|block| block.get(to..)?.first_chunk()).map(|owner| u32::from_le_bytes(*owner));
-        stack.top -= 1;
-        if stack.top == 0 {
-            let block = stack.blocks.pop();
+        last.truncate(from);
+        if last.is_empty() {
+            let block = stack.pop();
             self.spare.extend(block.filter(|_| self.spare.len() < SPARE_BLOCKS));
-            stack.top = if stack.blocks.is_empty() { 0 } else { BLOCK / size };
         }
         owner
     }
@@ -103,7 +97,7 @@ impl Stacks {
     /// Bytes of the blocks that it has, and of what has no place in one.
     #[cfg(test)]
     pub fn held(&self) -> usize {
-        let blocks = self.stacks.iter().map(|stack| stack.blocks.len()).sum::<usize>() + self.spare.len();
+        let blocks = self.stacks.iter().map(Vec::len).sum::<usize>() + self.spare.len();
         blocks * BLOCK + self.large.iter().map(|bytes| bytes.len()).sum::<usize>()
     }
 
@@ -114,12 +108,6 @@ impl Stacks {
             None => self.large.push(bytes.into()),
         }
         Spot { block: free, place: 0, stack: LARGE }
-    }
-
-    fn record_mut(&mut self, spot: Spot) -> Option<&mut [u8]> {
-        let size = usize::from(spot.stack) * STEP;
-        let from = usize::from(spot.place) * size;
-        self.stacks.get_mut(usize::from(spot.stack))?.blocks.get_mut(spot.block as usize)?.get_mut(from..from + size)
     }
 }
 

@@ -7,7 +7,10 @@ mod resting;
 mod tests;
 
 use std::hint::black_box;
-use std::mem;
+use std::{fmt, mem};
+
+use smallvec::SmallVec;
+use thin_vec::ThinVec;
 
 use self::resting::Known;
 use crate::capture::FrameId;
@@ -15,7 +18,7 @@ use crate::flow::{Data, Direction, Flow, Neighbour, Observer, Parties, Slot, Wan
 use crate::identify::evidence::Recognised;
 use crate::identify::gather::{Gathered, Setting};
 use crate::identify::protocol::{Appetite, Piece, Reader, Said};
-use crate::identify::{Books, Detail, Evidence, Fact, Identified, Spoken};
+use crate::identify::{Begun, Books, Detail, Evidence, Fact, Identified, Spoken};
 use crate::limit;
 use crate::net::{Side, Transport};
 use crate::time::Timestamp;
@@ -82,8 +85,12 @@ impl<'b> Identifier<'b> {
     }
 
     /// Reads from all that these flows consist of, one kind of it after the other, before anything is asked of any: they have left the caches, and so their misses overlap.
+    /// Those of one alone have nothing to overlap with.
     fn touch(&self, slots: &[Slot]) {
-        let kinds: [fn(&Known, u32) -> usize; 4] = [Known::touch_place, Known::touch, Known::touch_shown, Known::touch_facts];
+        if slots.len() < 2 {
+            return;
+        }
+        let kinds: [fn(&Known, u32) -> usize; 3] = [Known::touch_place, Known::touch, Known::touch_behind];
         black_box(kinds.into_iter().fold(0, |sum, touch| slots.iter().map(|slot| touch(&self.flows, slot.0)).fold(sum, usize::wrapping_add)));
     }
 
@@ -166,11 +173,12 @@ impl Desk<'_> {
     }
 }
 
-/// A flow that sent payload. Its table never swaps the ends of a live flow; content may, at the end.
+/// A flow that sent payload: one block from its first piece to its judgement. Its table never swaps the ends of a live flow; content may, at the end.
 #[derive(Default)]
-struct Live<S = Box<Spoken>> {
+pub struct Live<S = Spoken> {
+    /// Nothing any more of a flow that is over.
     stage: Stage,
-    /// What it showed so far, which goes on to the judge. Behind the facts that are kept of any flow lies the latest answer that found no room among them.
+    /// What it showed so far, which is all that the judge asks of it. Behind the facts that are kept of any flow lies the latest answer that found no room among them.
     spoken: S,
     /// Where the present protocol begins in each side's stream.
     base: [u32; 2],
@@ -209,6 +217,30 @@ impl Stage {
 }
 
 impl Live {
+    /// A flow of which nothing was seen yet. Field by field: put together elsewhere, a block as large as this would be moved twice.
+    fn blank() -> Box<Self> {
+        let spoken = Spoken {
+            protocol: SmallVec::new(),
+            evidence: Evidence::None,
+            matches: SmallVec::new(),
+            facts: ThinVec::new(),
+            details: ThinVec::new(),
+            retries: 0,
+            opening: [Begun::new_const(), Begun::new_const()],
+        };
+        Box::write(Box::new_uninit(), Self { stage: Stage::Fresh, spoken, base: [0; 2], read_to: [0; 2], client: None, pieces: 0, midstream: false, held: 0 })
+    }
+
+    /// What it showed.
+    pub(super) const fn shown(&self) -> &Spoken {
+        &self.spoken
+    }
+
+    /// The same, to be changed.
+    pub(super) const fn shown_mut(&mut self) -> &mut Spoken {
+        &mut self.spoken
+    }
+
     #[inline(always)]
     fn take(&mut self, parties: &Parties, data: Data<'_>, desk: &mut Desk<'_>) -> Want {
         let Data { from, bytes, offset, missing, time, frame, .. } = data;
@@ -363,7 +395,7 @@ impl Live {
         let Recognised { protocol, evidence, mut hit, client } = found;
         hit.offset = hit.offset.saturating_add(self.base[hit.side as usize]);
         self.read_to = [0; 2];
-        let spoken = &mut *self.spoken;
+        let spoken = &mut self.spoken;
         spoken.protocol.push(protocol.name());
         spoken.matches.push(hit.at(frame));
         spoken.evidence = if spoken.protocol.len() == 1 { evidence } else { spoken.evidence.max(evidence) };
@@ -393,7 +425,7 @@ impl Live {
 
     fn keep_facts(&mut self, desk: &mut Desk<'_>, ends: &Parties, (time, frame): (Timestamp, FrameId)) {
         let Desk { books, said, stated, dropped } = desk;
-        let spoken = &mut *self.spoken;
+        let spoken = &mut self.spoken;
         // Facts are kept or dropped where they lie: taken out one by one they would be moved three times.
         let many = said.len();
         for n in 0..many {
@@ -443,13 +475,14 @@ impl Live {
     }
 
     /// Tells of the flow, which is over, what was found out.
-    fn conclude(mut self, identified: &mut Identified, desk: &mut Desk<'_>) {
+    fn conclude(mut self: Box<Self>, identified: &mut Identified, desk: &mut Desk<'_>) {
         let flow = &mut identified.flow;
         if !matches!(self.stage, Stage::Done | Stage::Fresh) {
             self.end(flow, desk);
         }
-        let Self { mut spoken, client, midstream, .. } = self;
-        if midstream {
+        let Self { spoken, client, midstream, .. } = &mut *self;
+        let client = *client;
+        if *midstream {
             spoken.evidence = spoken.evidence.lowered();
         }
         let turn = client == Some(Side::Server) && flow.direction != Direction::Certain;
@@ -464,10 +497,23 @@ impl Live {
         }
         // It waits for its judgement.
         spoken.shrink();
-        identified.spoken = Some(spoken);
+        identified.spoken = Some(self);
         if turn {
             identified.turn();
         }
+    }
+}
+
+impl Clone for Live {
+    /// What it showed, and how far its reading has come, but for its stage.
+    fn clone(&self) -> Self {
+        self.with(self.spoken.clone())
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Live<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.spoken.fmt(f)
     }
 }
 

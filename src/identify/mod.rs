@@ -18,7 +18,7 @@ pub mod wire;
 
 pub use books::Books;
 pub use detail::{Detail, DetailValue, Lines};
-pub use engine::Identifier;
+pub use engine::{Identifier, Live};
 
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
@@ -42,8 +42,8 @@ use crate::time::Timestamp;
 pub struct Identified {
     /// The flow.
     pub flow: Flow,
-    /// What its bytes showed, gathered while it lived: a block of its own, so that it changes hands as it is; none where it sent no payload.
-    pub spoken: Option<Box<Spoken>>,
+    /// What its bytes showed, in the block in which that was gathered while it lived, so that it changes hands as it is; none where it sent no payload.
+    pub spoken: Option<Box<Live>>,
     /// The promise that announced this flow, if one did.
     pub announced: Option<Box<Promise>>,
 }
@@ -71,13 +71,13 @@ impl Deref for Identified {
     type Target = Spoken;
 
     fn deref(&self) -> &Spoken {
-        self.spoken.as_deref().unwrap_or_else(|| &NOTHING)
+        self.spoken.as_ref().map_or_else(|| &*NOTHING, |live| live.shown())
     }
 }
 
 impl DerefMut for Identified {
     fn deref_mut(&mut self) -> &mut Spoken {
-        self.spoken.get_or_insert_default()
+        self.spoken.get_or_insert_default().shown_mut()
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::capture::FrameId;
 use crate::flow::{Packing, present};
 use crate::identify::{AnswerKind, Certified, Evidence, Fact, Match, NameSource, Spoken, Step};
+use crate::limit::OPENING_KEPT;
 use crate::net::Side;
 
 /// Words of the program's own, such as names of protocols: packed by their numbers in a list that grows as they are met.
@@ -62,7 +63,10 @@ impl Spoken {
         for opening in opening {
             let mut len = opening.len() as u8;
             packing.byte(&mut len);
-            while opening.len() < len.into() && opening.try_push(0).is_ok() {}
+            if opening.len() < len.into() {
+                *opening = [0; OPENING_KEPT].into();
+                opening.truncate(len.into());
+            }
             packing.bytes(opening);
         }
     }
@@ -127,38 +131,38 @@ impl Fact {
             Self::OneWay | Self::Retry | Self::Encrypted | Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) => {}
             Self::Name { of, name, source } => {
                 pack_side(of, packing);
-                pack_text(name, packing);
+                packing.written(name);
                 packing.one_of(source, &SOURCES);
             }
             Self::Request { text, method } => {
-                pack_text(text, packing);
+                packing.written(text);
                 packing.short(method);
             }
             Self::Answer { kind, code, text, by } => {
                 packing.one_of(kind, &[AnswerKind::Accepted, AnswerKind::Refused, AnswerKind::Redirected, AnswerKind::Failed]);
                 packing.count(code);
-                pack_text(text, packing);
+                packing.written(text);
                 pack_side(by, packing);
             }
             Self::Software { of, text } | Self::Offers { of, service: text } => {
                 pack_side(of, packing);
-                pack_text(text, packing);
+                packing.written(text);
             }
             Self::Unresolved { name, code, filtered } => {
                 let mut is_filtered = filtered.is_some();
                 packing.flags([&mut is_filtered]);
-                pack_text(name, packing);
+                packing.written(name);
                 packing.short(code);
                 present(is_filtered, filtered, || 0).into_iter().for_each(|filtered| packing.short(filtered));
             }
-            Self::Proxied { mark: text } | Self::Unanswered { name: text } | Self::SentTo { host: text } => pack_text(text, packing),
+            Self::Proxied { mark: text } | Self::Unanswered { name: text } | Self::SentTo { host: text } => packing.written(text),
             Self::Reached(step) => packing.one_of(step, &STEPS),
             Self::Hello(mark) => pack_mark(mark, packing),
             Self::Shapes { asked, answered } => [asked, answered].into_iter().for_each(|mark| pack_mark(mark, packing)),
             Self::Speaks { client } => pack_side(client, packing),
             Self::Certified(certified) => {
                 let Certified { issuer, key, whole, public } = &mut **certified;
-                pack_text(issuer, packing);
+                packing.written(issuer);
                 [key, whole].into_iter().for_each(|mark| pack_mark(mark, packing));
                 packing.flags([public]);
             }
@@ -168,12 +172,6 @@ impl Fact {
 
 fn pack_side(side: &mut Side, packing: &mut impl Packing) {
     packing.one_of(side, &[Side::Client, Side::Server]);
-}
-
-fn pack_text(text: &mut Box<str>, packing: &mut impl Packing) {
-    let mut bytes = std::mem::take(text).into_boxed_bytes();
-    packing.text(&mut bytes);
-    *text = String::from_utf8(bytes.into()).map(Into::into).unwrap_or_default();
 }
 
 fn pack_mark(mark: &mut u64, packing: &mut impl Packing) {

@@ -7,7 +7,7 @@ impl Identified {
     /// Makes the client the server and the server the client, in the flow and in everything that was learned.
     pub fn turn(&mut self) {
         self.flow.flip();
-        if let Some(spoken) = &mut self.spoken {
+        if let Some(spoken) = self.spoken.as_mut().map(|live| live.shown_mut()) {
             spoken.opening.swap(0, 1);
             spoken.matches.iter_mut().for_each(Match::turn);
             spoken.facts.iter_mut().for_each(Fact::turn);

@@ -26,7 +26,7 @@ impl Identifier<'_> {
 
 impl Live {
     /// As the one stands of which this is a copy, and whose stage is this one, or the copy's own: without its reader, which has said what it had held back.
-    fn standing(mut self, stage: Option<&Stage>, flow: &Flow, desk: &mut Desk<'_>) -> Self {
+    fn standing(mut self: Box<Self>, stage: Option<&Stage>, flow: &Flow, desk: &mut Desk<'_>) -> Box<Self> {
         let own = mem::replace(&mut self.stage, Stage::Done);
         let reader = match stage.unwrap_or(&own) {
             Stage::Unknown(gathered) => {

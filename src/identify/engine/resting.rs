@@ -68,49 +68,63 @@ impl Known {
     /// Nothing is known of the flow that has this slot from now on.
     pub fn open(&mut self, slot: u32) {
         let index = slot as usize;
-        if self.places.len() <= index {
-            self.places.resize_with(index + 1, Place::default);
+        match self.places.get(index) {
+            Some(Place::Vacant) => {}
+            Some(_) => drop(self.take(slot)),
+            None => self.places.resize_with(index + 1, Place::default),
         }
-        drop(self.take(slot));
     }
 
     /// The flow as its pieces find it, taken out if it was packed; none where no such slot was opened.
-    #[inline]
+    #[inline(always)]
     pub fn awake(&mut self, slot: u32) -> Option<&mut Live> {
         if !matches!(self.places.get(slot as usize)?, Place::Awake(_)) {
-            let live = self.take(slot).unwrap_or_default();
-            *self.places.get_mut(slot as usize)? = Place::Awake(live);
+            self.wake(slot);
         }
         if let Place::Awake(live) = self.places.get_mut(slot as usize)? { Some(live) } else { None }
     }
 
+    /// Begins a flow, or takes it out where it was packed. Most pieces find it awake.
+    #[inline(never)]
+    fn wake(&mut self, slot: u32) {
+        let live = self.take(slot).unwrap_or_else(Live::blank);
+        if let Some(place) = self.places.get_mut(slot as usize) {
+            *place = Place::Awake(live);
+        }
+    }
+
     /// Takes a flow out, of which nothing is known from then on.
+    #[inline]
     pub fn take(&mut self, slot: u32) -> Option<Box<Live>> {
         match mem::take(self.places.get_mut(slot as usize)?) {
             Place::Vacant => None,
             Place::Awake(live) => Some(live),
-            Place::Half(mut half) => {
-                let mut live = half.with(self.shelf.unpack_behind(&half.spoken));
-                live.stage = mem::take(&mut half.stage);
-                Some(Box::new(live))
-            }
-            Place::Short(record) => Some(self.take_record(&record)),
-            Place::Long(spot) => {
-                let (live, kind) = self.shelf.unpack(self.shelf.records.get(spot));
-                kind.into_iter().for_each(|kind| self.shelf.kinds.release(kind));
-                if let Some(place) = self.shelf.records.remove(spot).and_then(|moved| self.places.get_mut(moved as usize)) {
-                    *place = Place::Long(spot);
-                }
-                Some(Box::new(live))
-            }
+            packed => Some(self.unpack(packed)),
         }
     }
 
-    #[cold]
-    fn take_record(&mut self, record: &[u8]) -> Box<Live> {
-        let (live, kind) = self.shelf.unpack(record);
+    /// What was packed, whose place is another's now.
+    #[inline(never)]
+    fn unpack(&mut self, packed: Place) -> Box<Live> {
+        let (live, kind) = match packed {
+            Place::Vacant => (Live::blank(), None),
+            Place::Awake(live) => (live, None),
+            Place::Half(mut half) => {
+                let mut live = self.shelf.unpack_behind(&half);
+                live.stage = mem::take(&mut half.stage);
+                (live, None)
+            }
+            Place::Short(record) => self.shelf.unpack(&record),
+            Place::Long(spot) => {
+                let unpacked = self.shelf.unpack(self.shelf.records.get(spot));
+                if let Some(place) = self.shelf.records.remove(spot).and_then(|moved| self.places.get_mut(moved as usize)) {
+                    *place = Place::Long(spot);
+                }
+                unpacked
+            }
+        };
         kind.into_iter().for_each(|kind| self.shelf.kinds.release(kind));
-        Box::new(live)
+        live
     }
 
     /// Packs what is known of a flow, if that can be.
@@ -127,11 +141,11 @@ impl Known {
     }
 
     /// A copy of the flow, and how far its reading has come where that is not in the copy; none where nothing is known of it.
-    pub fn copied(&self, slot: u32) -> Option<(Live, Option<&Stage>)> {
+    pub fn copied(&self, slot: u32) -> Option<(Box<Live>, Option<&Stage>)> {
         match self.places.get(slot as usize)? {
             Place::Vacant => None,
-            Place::Awake(live) => Some((live.with(live.spoken.clone()), Some(&live.stage))),
-            Place::Half(half) => Some((half.with(self.shelf.unpack_behind(&half.spoken)), Some(&half.stage))),
+            Place::Awake(live) => Some((live.clone(), Some(&live.stage))),
+            Place::Half(half) => Some((self.shelf.unpack_behind(half), Some(&half.stage))),
             Place::Short(record) => Some((self.shelf.unpack(record).0, None)),
             Place::Long(spot) => Some((self.shelf.unpack(self.shelf.records.get(*spot)).0, None)),
         }
@@ -142,33 +156,25 @@ impl Known {
         usize::from(matches!(self.places.get(slot as usize), Some(Place::Awake(_))))
     }
 
-    /// Reads from a flow's own block.
+    /// Reads from every line of memory of a flow's own block, and from the first of its record.
     pub fn touch(&self, slot: u32) -> usize {
         match self.places.get(slot as usize) {
-            Some(Place::Awake(live)) => live.touch(),
+            Some(Place::Awake(live)) => live.touch_lines(),
             Some(Place::Half(half)) => half.touch(),
             Some(Place::Long(spot)) => self.shelf.records.get(*spot).first().copied().map_or(0, usize::from),
             Some(Place::Vacant | Place::Short(_)) | None => 0,
         }
     }
 
-    /// Reads from every line of memory of what it showed.
-    pub fn touch_shown(&self, slot: u32) -> usize {
+    /// Reads from what it showed where that lies behind its block: how many facts there are, or every line of memory of its record.
+    pub fn touch_behind(&self, slot: u32) -> usize {
         let each_line = |bytes: &[u8]| bytes.iter().step_by(LINE).map(|byte| usize::from(*byte)).sum();
         match self.places.get(slot as usize) {
-            Some(Place::Awake(live)) => {
-                let Spoken { protocol, evidence, matches, facts: _, details: _, retries, opening: [client, server] } = &*live.spoken;
-                [protocol.len(), *evidence as usize, matches.len(), *retries as usize, client.len(), server.len()].into_iter().sum()
-            }
+            Some(Place::Awake(live)) => live.spoken.facts.len(),
             Some(Place::Half(half)) => each_line(&half.spoken),
             Some(Place::Long(spot)) => each_line(self.shelf.records.get(*spot)),
             Some(Place::Vacant | Place::Short(_)) | None => 0,
         }
-    }
-
-    /// Reads how many facts there are, which lie in a block of their own.
-    pub fn touch_facts(&self, slot: u32) -> usize {
-        if let Some(Place::Awake(live)) = self.places.get(slot as usize) { live.spoken.facts.len() } else { 0 }
     }
 
     /// How many kinds of what flows showed are kept for more than one.
@@ -180,13 +186,20 @@ impl Known {
 
 impl<S> Live<S> {
     /// The same with what it showed in another form, and without its stage.
-    fn with<T>(&self, spoken: T) -> Live<T> {
+    pub(super) fn with<T>(&self, spoken: T) -> Live<T> {
         let Self { stage: _, spoken: _, base, read_to, client, pieces, midstream, held } = *self;
         Live { stage: Stage::Fresh, spoken, base, read_to, client, pieces, midstream, held }
     }
 
     fn touch(&self) -> usize {
         usize::from(self.pieces) + self.held as usize
+    }
+}
+
+impl Live {
+    fn touch_lines(&self) -> usize {
+        let Spoken { protocol, evidence, matches, facts: _, details: _, retries, opening: [client, server] } = &self.spoken;
+        self.touch() + protocol.len() + *evidence as usize + matches.len() + *retries as usize + client.len() + server.len()
     }
 }
 
@@ -272,7 +285,7 @@ impl Shelf {
         live.spoken.pack(frame, &mut Packer::into(&mut self.record), &mut Words::Numbered(&mut self.words));
         #[cfg(debug_assertions)]
         {
-            let again = self.unpack_behind(&self.record);
+            let again = self.unpack_behind(&live.with(self.record.as_slice().into())).spoken;
             assert!(again == live.spoken, "{again:?}\n{:?}", live.spoken);
         }
         let mut half = live.with(self.record.as_slice().into());
@@ -281,27 +294,28 @@ impl Shelf {
     }
 
     /// The flow of a record, and of which kind that is.
-    fn unpack(&self, record: &[u8]) -> (Live, Option<u32>) {
+    fn unpack(&self, record: &[u8]) -> (Box<Live>, Option<u32>) {
         let (mut packed, mut rested, mut unpacker) = (Live::<Shown>::default(), Rested::default(), Unpacker::of(record));
         packed.pack(&mut rested, &mut unpacker);
         let Shown { kind, frame } = packed.spoken;
         let mut shown = kind.map_or(unpacker.anew(), |kind| Unpacker::of(self.kinds.bytes(kind)));
-        let mut live = packed.with(self.unpack_shown(frame, &mut shown));
+        let mut live = self.unpack_shown(&packed, frame, &mut shown);
         live.stage = self.stage(rested);
         (live, kind)
     }
 
-    /// What was packed behind the frame of its first match.
-    fn unpack_behind(&self, bytes: &[u8]) -> Box<Spoken> {
-        let (mut frame, mut unpacker) = (FrameId::default(), Unpacker::of(bytes));
+    /// The flow without its stage: what it showed was packed behind the frame of its first match.
+    fn unpack_behind(&self, half: &Live<Box<[u8]>>) -> Box<Live> {
+        let (mut frame, mut unpacker) = (FrameId::default(), Unpacker::of(&half.spoken));
         unpacker.frame(&mut frame);
-        self.unpack_shown(frame, &mut unpacker.anew())
+        self.unpack_shown(half, frame, &mut unpacker.anew())
     }
 
-    fn unpack_shown(&self, frame: FrameId, unpacker: &mut Unpacker<'_>) -> Box<Spoken> {
-        let mut spoken = Box::<Spoken>::default();
-        spoken.pack(frame, unpacker, &mut Words::Known(&self.words));
-        spoken
+    /// The same flow with what it showed taken out.
+    fn unpack_shown<S>(&self, packed: &Live<S>, frame: FrameId, unpacker: &mut Unpacker<'_>) -> Box<Live> {
+        let mut live = Box::new(packed.with(Spoken::default()));
+        live.spoken.pack(frame, unpacker, &mut Words::Known(&self.words));
+        live
     }
 }
 
