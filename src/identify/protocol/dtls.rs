@@ -1,9 +1,11 @@
 //! Datagram TLS 1.0, 1.2 and 1.3 (RFC 6347, RFC 9147, connection ids by RFC 9146).
 
+use std::borrow::Cow;
+
 use crate::identify::wire::Cursor;
 
 use super::certificate;
-use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
+use super::hello::{Carrier, ClientHello, Numbers, ServerHello, alert_name};
 use super::{Appetite, Evidence, Fact, Gate, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
 use crate::identify::{AnswerKind, Step};
 use crate::limit;
@@ -134,7 +136,8 @@ impl<'a> Message<'a> {
 #[derive(Debug, Default)]
 struct DtlsReader {
     assembly: [Assembly; 2],
-    offered: Vec<u16>,
+    /// Cipher suites of the client, as they stand in its hello.
+    offered: Box<[u8]>,
     hello: Option<[u8; 32]>,
     cookie: bool,
     answered: bool,
@@ -209,7 +212,7 @@ impl DtlsReader {
                 let Some(hello) = ServerHello::read(body) else { return };
                 self.answered = true;
                 said.believe(if self.hello.is_some() { Evidence::BothOpenings } else { Evidence::OneOpening });
-                if self.offered.contains(&hello.cipher) {
+                if Numbers(&self.offered).contains(hello.cipher) {
                     said.believe(Evidence::Dialogue);
                 }
                 if !hello.retry {
@@ -248,7 +251,7 @@ impl DtlsReader {
             _ => {}
         }
         self.hello = random;
-        self.offered = hello.ciphers.into_vec();
+        self.offered = hello.ciphers.0.into();
     }
 }
 
@@ -260,20 +263,24 @@ fn alert(body: &[u8], from: Side, said: &mut Said<'_>) {
 }
 
 impl Assembly {
-    fn add(&mut self, part: &Message<'_>) -> Option<(u8, Vec<u8>)> {
+    /// Adds a part; the message, once it is whole. Most come in one.
+    fn add<'a>(&mut self, part: &Message<'a>) -> Option<(u8, Cow<'a, [u8]>)> {
         let beyond = part.offset.saturating_add(part.part) > part.len;
         if part.len as usize > limit::HANDSHAKE_KEPT || beyond || part.body.len() < part.part as usize {
             return None;
         }
         if part.offset == 0 {
             *self = Self { kind: part.kind, sequence: part.sequence, held: Vec::new() };
+            if part.part == part.len {
+                return Some((part.kind, Cow::Borrowed(part.body)));
+            }
         }
         let next = (self.kind, self.sequence, self.held.len()) == (part.kind, part.sequence, part.offset as usize);
         if !next {
             return None;
         }
         self.held.extend_from_slice(part.body);
-        (self.held.len() == part.len as usize).then(|| (self.kind, std::mem::take(&mut self.held)))
+        (self.held.len() == part.len as usize).then(|| (self.kind, Cow::Owned(std::mem::take(&mut self.held))))
     }
 }
 

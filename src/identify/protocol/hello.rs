@@ -15,20 +15,26 @@ use crate::limit;
 
 use super::{Fact, NameSource, Said, Side};
 
-/// What a ClientHello states (RFC 8446 section 4.1.2). Fields beyond a cut are empty.
+/// What a ClientHello states (RFC 8446 section 4.1.2), where it stands. Fields beyond a cut are empty.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ClientHello<'a> {
     pub(super) legacy_version: u16,
     pub(super) random: &'a [u8],
     pub(super) cookie: &'a [u8],
-    pub(super) ciphers: SmallVec<[u16; 32]>,
-    pub(super) extensions: SmallVec<[u16; 24]>,
-    pub(super) server_name: Option<&'a [u8]>,
-    pub(super) alpn: SmallVec<[&'a [u8]; 4]>,
-    pub(super) versions: SmallVec<[u16; 8]>,
-    pub(super) signature_algorithms: SmallVec<[u16; 24]>,
+    pub(super) ciphers: Numbers<'a>,
+    /// Kinds, lengths and contents; the list without its own length.
+    extensions: &'a [u8],
+    server_name: Option<&'a [u8]>,
+    /// The list with its length.
+    alpn: &'a [u8],
+    versions: Numbers<'a>,
+    signature_algorithms: Numbers<'a>,
     pub(super) connection_id: Option<u8>,
 }
+
+/// A list of 16-bit numbers, as it stands in a hello.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Numbers<'a>(pub(super) &'a [u8]);
 
 /// What a ServerHello states (RFC 8446 section 4.1.3).
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -62,7 +68,7 @@ impl<'a> ClientHello<'a> {
             hello.cookie = at.take(usize::from(cookie))?;
         }
         let ciphers = at.be16()?;
-        hello.ciphers = numbers(at.take(usize::from(ciphers))?);
+        hello.ciphers = Numbers(at.take(usize::from(ciphers))?);
         let compressions = at.u8()?;
         at.take(usize::from(compressions))?;
         if at.be16().is_some() {
@@ -72,62 +78,65 @@ impl<'a> ClientHello<'a> {
     }
 
     fn read_extensions(&mut self, bytes: &'a [u8]) {
-        each_extension(bytes, |kind, body| {
-            self.extensions.push(kind);
-            let mut at = Cursor::new(body);
+        self.extensions = bytes;
+        for (kind, body) in extensions(bytes) {
             match kind {
                 SERVER_NAME => self.server_name = host_of(body),
-                ALPN => self.alpn = alpn_list(body),
-                SIGNATURE_ALGORITHMS => self.signature_algorithms = numbers(body.get(2..).unwrap_or_default()),
-                SUPPORTED_VERSIONS => self.versions = numbers(body.get(1..).unwrap_or_default()),
-                CONNECTION_ID => self.connection_id = at.u8(),
+                ALPN => self.alpn = body,
+                SIGNATURE_ALGORITHMS => self.signature_algorithms = Numbers(body.get(2..).unwrap_or_default()),
+                SUPPORTED_VERSIONS => self.versions = Numbers(body.get(1..).unwrap_or_default()),
+                CONNECTION_ID => self.connection_id = body.first().copied(),
                 _ => {}
             }
-        });
+        }
+    }
+
+    /// The kinds of its extensions in order.
+    fn kinds(&self) -> impl Iterator<Item = u16> {
+        extensions(self.extensions).map(|(kind, _)| kind)
     }
 
     /// The highest version offered.
     pub(super) fn version(&self) -> u16 {
         let newest = |a: &u16, b: &u16| newness(*a).cmp(&newness(*b));
-        self.versions.iter().copied().filter(|version| !is_grease(*version)).max_by(newest).unwrap_or(self.legacy_version)
+        self.versions.plain().max_by(newest).unwrap_or(self.legacy_version)
     }
 
     /// Whether it offers Encrypted Client Hello (or only pretends to, which cannot be told): then the visible name may be that of a front.
     pub(super) fn offers_ech(&self) -> bool {
-        self.extensions.iter().any(|kind| matches!(*kind, ENCRYPTED_CLIENT_HELLO | ENCRYPTED_SERVER_NAME))
+        self.kinds().any(|kind| matches!(kind, ENCRYPTED_CLIENT_HELLO | ENCRYPTED_SERVER_NAME))
     }
 
     /// Mark of what it offers, whatever its name, its padding and the order, which some clients throw dice for.
     pub(super) fn shape(&self) -> u64 {
-        let lists: [(u64, &[u16]); 4] = [(1, &self.ciphers), (2, &self.extensions), (3, &self.versions), (4, &self.signature_algorithms)];
-        let mut mark = u64::from(self.legacy_version);
-        for (kind, list) in lists {
-            for value in list.iter().filter(|value| !is_grease(**value) && (kind != 2 || **value != PADDING)) {
-                mark = mark.wrapping_add(mixed(kind, *value));
-            }
-        }
-        for name in &self.alpn {
-            mark = name.iter().fold(mark, |mark, byte| mark.wrapping_add(mixed(5, u16::from(*byte))));
-        }
-        mark
+        let names = alpn_names(self.alpn).flatten().map(|byte| u16::from(*byte));
+        [
+            marks::<1>(self.ciphers.iter()),
+            marks::<2>(self.kinds().filter(|kind| *kind != PADDING)),
+            marks::<3>(self.versions.iter()),
+            marks::<4>(self.signature_algorithms.iter()),
+            marks::<5>(names),
+        ]
+        .into_iter()
+        .fold(u64::from(self.legacy_version), u64::wrapping_add)
     }
 
     /// JA4 (FoxIO, "JA4: TLS Client Fingerprinting").
     pub(super) fn ja4(&self, carrier: Carrier) -> String {
-        let plain = |list: &[u16]| -> SmallVec<[u16; 32]> { list.iter().copied().filter(|value| !is_grease(*value)).collect() };
-        let (mut ciphers, extensions) = (plain(&self.ciphers), plain(&self.extensions));
+        let plain = |list: Numbers<'_>| -> SmallVec<[u16; 32]> { list.plain().collect() };
+        let (mut ciphers, extensions) = (plain(self.ciphers), self.kinds().filter(|kind| !is_grease(*kind)).collect::<SmallVec<[u16; 32]>>());
         let letter = match carrier {
             Carrier::Tls => "t",
             Carrier::Dtls => "d",
             Carrier::Quic => "q",
         };
-        let named = if self.extensions.contains(&SERVER_NAME) { "d" } else { "i" };
+        let named = if extensions.contains(&SERVER_NAME) { "d" } else { "i" };
         let mut kept: SmallVec<[u16; 32]> = extensions.iter().copied().filter(|kind| !matches!(*kind, SERVER_NAME | ALPN)).collect();
         ciphers.sort_unstable();
         kept.sort_unstable();
-        let algorithms = plain(&self.signature_algorithms);
+        let algorithms = plain(self.signature_algorithms);
         let (few_ciphers, few_extensions) = (two_digits(ciphers.len()), two_digits(extensions.len()));
-        let (version, alpn) = (ja4_version(self.version()), ja4_alpn(self.alpn.first().copied().unwrap_or_default()));
+        let (version, alpn) = (ja4_version(self.version()), ja4_alpn(alpn_names(self.alpn).next().unwrap_or_default()));
         let (few_ciphers, few_extensions) = (few_ciphers.as_str(), few_extensions.as_str());
         // Formatted piece by piece it would take longer than all the rest.
         [letter, version, named, few_ciphers, few_extensions, &alpn, "_", &digest(&ciphers, &[]), "_", &digest(&kept, &algorithms)].concat()
@@ -146,15 +155,15 @@ impl<'a> ClientHello<'a> {
         if said.wants_details() {
             self.describe(protocol, carrier, said);
         }
-        if let Some(inner) = common_inner(&self.alpn) {
+        if let Some(inner) = common_inner(alpn_names(self.alpn)) {
             said.say(Fact::Inner(inner));
         }
     }
 
     fn describe(&self, protocol: &'static str, carrier: Carrier, said: &mut Said<'_>) {
         said.detail(protocol, "offered", version_name(self.version()));
-        if !self.alpn.is_empty() {
-            let names: Lines = self.alpn.iter().take(limit::LIST_KEPT).map(|name| printable(name)).collect();
+        if alpn_names(self.alpn).next().is_some() {
+            let names: Lines = alpn_names(self.alpn).take(limit::LIST_KEPT).map(printable).collect();
             said.detail(protocol, "alpn", names);
         }
         said.detail(protocol, "ja4", self.ja4(carrier));
@@ -176,15 +185,15 @@ impl<'a> ServerHello<'a> {
         at.u8()?;
         let mut shape = mixed(u64::from(version), hello.cipher);
         if at.be16().is_some() {
-            each_extension(at.rest(), |kind, body| {
+            for (kind, body) in extensions(at.rest()) {
                 shape = mixed(shape, kind);
                 match kind {
                     SUPPORTED_VERSIONS => hello.version = Cursor::new(body).be16().unwrap_or(hello.version),
-                    ALPN => hello.alpn = alpn_list(body).first().copied(),
+                    ALPN => hello.alpn = alpn_names(body).next(),
                     CONNECTION_ID => hello.connection_id = body.first().copied(),
                     _ => {}
                 }
-            });
+            }
         }
         hello.shape = shape;
         Some(hello)
@@ -199,6 +208,22 @@ impl<'a> ServerHello<'a> {
                 said.say(Fact::Inner(inner));
             }
         }
+    }
+}
+
+impl<'a> Numbers<'a> {
+    fn iter(self) -> impl Iterator<Item = u16> {
+        self.0.as_chunks().0.iter().map(|pair| u16::from_be_bytes(*pair))
+    }
+
+    /// Without those that mean nothing.
+    fn plain(self) -> impl Iterator<Item = u16> {
+        self.iter().filter(|value| !is_grease(*value))
+    }
+
+    /// Whether the number is among them.
+    pub(super) fn contains(self, number: u16) -> bool {
+        self.iter().any(|one| one == number)
     }
 }
 
@@ -242,17 +267,20 @@ pub(super) fn inner_of(alpn: &[u8]) -> Option<&'static str> {
 }
 
 /// The one protocol that all offered names stand for.
-fn common_inner(offered: &[&[u8]]) -> Option<&'static str> {
-    let first = inner_of(offered.first()?)?;
-    offered.iter().all(|name| inner_of(name) == Some(first)).then_some(first)
+fn common_inner<'a>(mut offered: impl Iterator<Item = &'a [u8]>) -> Option<&'static str> {
+    let first = inner_of(offered.next()?)?;
+    offered.all(|name| inner_of(name) == Some(first)).then_some(first)
 }
 
-fn each_extension<'a>(bytes: &'a [u8], mut see: impl FnMut(u16, &'a [u8])) {
-    let mut at = Cursor::new(bytes);
-    while let (Some(kind), Some(len)) = (at.be16(), at.be16()) {
-        let Some(body) = at.take(usize::from(len)) else { return see(kind, at.rest()) };
-        see(kind, body);
-    }
+/// Kind and content of each extension; the last one's may be cut short.
+fn extensions(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let ([first, second, high, low], after) = rest.split_first_chunk()?;
+        let body;
+        (body, rest) = after.split_at_checked(usize::from(u16::from_be_bytes([*high, *low]))).unwrap_or((after, &[]));
+        Some((u16::from_be_bytes([*first, *second]), body))
+    })
 }
 
 /// The first host_name of a server name list (RFC 6066 section 3).
@@ -264,29 +292,30 @@ fn host_of(body: &[u8]) -> Option<&[u8]> {
     at.take(usize::from(len))
 }
 
-fn alpn_list(body: &[u8]) -> SmallVec<[&[u8]; 4]> {
-    let mut at = Cursor::new(body);
-    let mut names = SmallVec::new();
+/// The names in a list that begins with its length (RFC 7301 section 3.1).
+fn alpn_names(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut at = Cursor::new(list);
     at.be16();
-    while let Some(name) = at.u8().and_then(|len| at.take(usize::from(len))) {
-        names.push(name);
-    }
-    names
-}
-
-fn numbers<const N: usize>(bytes: &[u8]) -> SmallVec<[u16; N]> {
-    bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
+    std::iter::from_fn(move || at.u8().and_then(|len| at.take(usize::from(len))))
 }
 
 /// A number and what came before it, mixed (the finalizer of MurmurHash3, which leaves no two inputs alike).
+#[inline]
 const fn mixed(before: u64, value: u16) -> u64 {
     let mut mark = before.rotate_left(17) ^ (value as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mark = (mark ^ mark >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
     mark ^ mark >> 33
 }
 
+/// Mark of numbers of a kind, in whatever order.
+#[inline]
+fn marks<const KIND: u64>(numbers: impl Iterator<Item = u16>) -> u64 {
+    numbers.fold(0, |sum: u64, number| if is_grease(number) { sum } else { sum.wrapping_add(mixed(KIND, number)) })
+}
+
 /// RFC 8701: 0x0a0a, 0x1a1a ... 0xfafa.
-fn is_grease(value: u16) -> bool {
+#[inline]
+const fn is_grease(value: u16) -> bool {
     let [high, low] = value.to_be_bytes();
     high == low && low & 0x0f == 0x0a
 }
@@ -444,6 +473,7 @@ const INNER: &[(&str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::hex;
     use super::*;
 
     #[test]
@@ -455,15 +485,16 @@ mod tests {
     /// The worked example of the JA4 description: its cipher and extension lists and the two hashes it prints for them.
     #[test]
     fn ja4_of_the_published_example() {
-        let ciphers = "1301 1302 1303 c02b c02f c02c c030 cca9 cca8 c013 c014 009c 009d 002f 0035";
-        let extensions = "001b 0000 0033 0010 4469 0017 002d 000d 0005 0023 0012 002b ff01 000b 000a 0015";
-        let list = |text: &str| text.split(' ').map(|hex| u16::from_str_radix(hex, 16).unwrap()).collect::<Vec<_>>();
+        let ciphers = "8a8a 1301 1302 1303 c02b c02f c02c c030 cca9 cca8 c013 c014 009c 009d 002f 0035";
+        let extensions = "1a1a 001b 0000 0033 0010 4469 0017 002d 000d 0005 0023 0012 002b ff01 000b 000a 0015";
+        let extensions: Vec<u8> = hex(extensions).chunks(2).flat_map(|kind| [kind[0], kind[1], 0, 0]).collect();
+        let (ciphers, algorithms) = (hex(ciphers), hex("0403 0804 0401 0503 0805 0501 0806 0601"));
         let hello = ClientHello {
-            ciphers: [vec![0x8a8a], list(ciphers)].concat().into(),
-            extensions: [vec![0x1a1a], list(extensions)].concat().into(),
-            alpn: smallvec::smallvec![&b"h2"[..], &b"http/1.1"[..]],
-            versions: smallvec::smallvec![0x5a5a, 0x0304, 0x0303],
-            signature_algorithms: list("0403 0804 0401 0503 0805 0501 0806 0601").into(),
+            ciphers: Numbers(&ciphers),
+            extensions: &extensions,
+            alpn: b"\x00\x0c\x02h2\x08http/1.1",
+            versions: Numbers(&[0x5a, 0x5a, 3, 4, 3, 3]),
+            signature_algorithms: Numbers(&algorithms),
             ..ClientHello::default()
         };
         assert_eq!(hello.ja4(Carrier::Tls), "t13d1516h2_8daaf6152771_e5627efa2ab1");

@@ -5,7 +5,7 @@ use arrayvec::ArrayVec;
 use crate::identify::wire::{Cursor, Held};
 
 use super::certificate;
-use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
+use super::hello::{Carrier, ClientHello, Numbers, ServerHello, alert_name};
 use super::tls_chain::chain;
 use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
 use crate::identify::{AnswerKind, Step};
@@ -130,7 +130,8 @@ struct TlsReader {
 /// What the sides know of each other.
 #[derive(Debug, Default)]
 struct Shared {
-    offered: Box<[u16]>,
+    /// Cipher suites of the client, as they stand in its hello.
+    offered: Box<[u8]>,
     /// Mark of what the client offered.
     offer: u64,
     client_hello: bool,
@@ -162,7 +163,8 @@ struct Records {
 
 impl Reader for TlsReader {
     fn held(&self) -> usize {
-        self.sides.iter().map(|side| side.held.capacity()).sum()
+        let [client, server] = &self.sides;
+        client.held.capacity() + server.held.capacity()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -372,13 +374,13 @@ impl Shared {
                     self.client_hello = true;
                     hello.tell("tls", Carrier::Tls, said);
                     self.offer = hello.shape();
-                    self.offered = hello.ciphers.as_slice().into();
+                    self.offered = hello.ciphers.0.into();
                 }
             }
             SERVER_HELLO_KIND => {
                 if let Some(hello) = ServerHello::read(body) {
                     said.believe(if self.client_hello { Evidence::BothOpenings } else { Evidence::OneOpening });
-                    if self.offered.contains(&hello.cipher) {
+                    if Numbers(&self.offered).contains(hello.cipher) {
                         said.believe(Evidence::Dialogue);
                     }
                     if !hello.retry {
