@@ -1,6 +1,10 @@
 //! QUIC (RFC 9000, RFC 9369, drafts): told by its long header; the client's Initial packets are opened for server name, ALPN and JA4.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
+
+use arrayvec::ArrayVec;
 
 use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
 use super::quic_initial::{Frame, Kind, Long, Opener, each_frame, is_known, open, version_name};
@@ -115,7 +119,7 @@ fn google(bytes: &[u8], wire_len: usize) -> Option<&'static str> {
 #[derive(Debug, Default)]
 struct QuicReader {
     /// The client's first destination, from which the keys follow.
-    first_id: Option<Box<[u8]>>,
+    first_id: Option<ArrayVec<u8, 20>>,
     opener: Option<Box<Opener>>,
     client: Option<Side>,
     crypto: [Crypto; 2],
@@ -128,14 +132,16 @@ struct QuicReader {
 /// Handshake bytes that came in any order.
 #[derive(Debug, Default)]
 struct Crypto {
-    parts: BTreeMap<u64, Vec<u8>>,
-    held: usize,
+    /// One piece behind the other.
+    held: Vec<u8>,
+    /// Where what begins at an offset lies among them.
+    parts: BTreeMap<u64, Range<usize>>,
     told: bool,
 }
 
 impl Reader for QuicReader {
     fn held(&self) -> usize {
-        self.crypto.iter().map(|side| side.held).sum()
+        self.crypto.iter().map(|side| side.held.capacity()).sum()
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -163,7 +169,9 @@ impl QuicReader {
         if self.version != header.version && header.version != 0 {
             self.version = header.version;
             said.say(Fact::Encrypted);
-            said.detail("quic", "version", version_name(header.version));
+            if said.wants_details() {
+                said.detail("quic", "version", version_name(header.version));
+            }
         }
         match header.kind {
             Kind::Initial => self.initial(bytes, header, from, said),
@@ -172,7 +180,7 @@ impl QuicReader {
                 self.done[from as usize] = true;
             }
             Kind::Retry => {
-                self.first_id = Some(header.source.into());
+                self.first_id = header.source.try_into().ok();
                 self.crypto = Default::default();
                 said.detail("quic", "retry", true);
             }
@@ -190,7 +198,7 @@ impl QuicReader {
             let Some(payload) = open(bytes, header, id, role, &mut self.opener) else { continue };
             if role == Side::Client {
                 if !is_first {
-                    self.first_id = Some(header.destination.into());
+                    self.first_id = header.destination.try_into().ok();
                 }
                 if self.client.is_none() {
                     said.say(Fact::Speaks { client: from });
@@ -205,18 +213,19 @@ impl QuicReader {
     fn frames(&mut self, payload: &[u8], role: Side, from: Side, said: &mut Said<'_>) {
         let answered = self.seen[from.other() as usize];
         let crypto = &mut self.crypto[role as usize];
-        let (mut closed, mut again) = (None, false);
+        let (mut closed, mut again, mut at_once) = (None, false, None);
         each_frame(payload, |frame| match frame {
             // The beginning again, although it was understood, and no answer: it did not arrive, or the answer did not.
             Frame::Crypto(0, _) if crypto.told && role == Side::Client && !answered => again = true,
+            Frame::Crypto(0, bytes) if !crypto.told && crypto.parts.is_empty() && message(bytes).is_some() => at_once = message(bytes),
             Frame::Crypto(offset, bytes) => crypto.add(offset, bytes),
             Frame::Close(code) => closed = Some(code),
         });
         if again {
             said.say(Fact::Retry);
         }
-        if let Some(message) = crypto.message() {
-            crypto.told = true;
+        if let Some(message) = at_once.map(Cow::Borrowed).or_else(|| crypto.message().map(Cow::Owned)) {
+            *crypto = Crypto { told: true, ..Crypto::default() };
             tell(&message, role, said);
         }
         if let Some(code) = closed.filter(|code| (0x100..0x200).contains(code)) {
@@ -244,30 +253,33 @@ fn tell(message: &[u8], role: Side, said: &mut Said<'_>) {
     }
 }
 
+/// The first handshake message, once it is whole.
+fn message(bytes: &[u8]) -> Option<&[u8]> {
+    let [1 | 2, a, b, c] = *bytes.first_chunk()? else { return None };
+    bytes.get(..4 + u32::from_be_bytes([0, a, b, c]) as usize)
+}
+
 impl Crypto {
     fn add(&mut self, offset: u64, bytes: &[u8]) {
         let known = self.parts.get(&offset).is_some_and(|part| part.len() >= bytes.len());
-        if self.told || known || bytes.is_empty() || self.held.saturating_add(bytes.len()) > limit::HANDSHAKE_KEPT {
+        let (start, end) = (self.held.len(), self.held.len().saturating_add(bytes.len()));
+        if self.told || known || bytes.is_empty() || end > limit::HANDSHAKE_KEPT {
             return;
         }
-        self.held += bytes.len();
-        self.parts.insert(offset, bytes.to_vec());
+        self.held.extend_from_slice(bytes);
+        self.parts.insert(offset, start..end);
     }
 
-    /// The first handshake message, once it is whole.
-    fn message(&mut self) -> Option<Vec<u8>> {
-        let mut whole: Vec<u8> = Vec::new();
+    /// The first handshake message, once all of it came.
+    fn message(&self) -> Option<Vec<u8>> {
+        let mut whole: Vec<u8> = Vec::with_capacity(self.held.len());
         for (offset, part) in &self.parts {
-            let skip = (whole.len() as u64).checked_sub(*offset)?;
-            whole.extend_from_slice(part.get(usize::try_from(skip).ok()?..).unwrap_or_default());
+            let Some(skip) = (whole.len() as u64).checked_sub(*offset) else { break };
+            let part = self.held.get(part.clone()).unwrap_or_default();
+            whole.extend_from_slice(part.get(usize::try_from(skip).unwrap_or(usize::MAX)..).unwrap_or_default());
         }
-        let [kind, a, b, c] = whole.first_chunk().copied()?;
-        let len = 4 + u32::from_be_bytes([0, a, b, c]) as usize;
-        if self.told || !matches!(kind, 1 | 2) || whole.len() < len {
-            return None;
-        }
+        let len = message(&whole)?.len();
         whole.truncate(len);
-        self.parts = BTreeMap::new();
         Some(whole)
     }
 }

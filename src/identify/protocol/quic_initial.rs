@@ -1,11 +1,14 @@
 //! QUIC long headers (RFC 9000 section 17.2) and the Initial packets that anyone on the path can open (RFC 9001 section 5, RFC 9369).
 
+use std::sync::LazyLock;
+
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use aes_gcm::{AeadInOut, Aes128Gcm};
 use arrayvec::ArrayVec;
-use hkdf::Hkdf;
+use hkdf::{Hkdf, HkdfExtract};
 use sha2::Sha256;
+use smallvec::SmallVec;
 
 use crate::identify::wire::Cursor;
 
@@ -100,41 +103,56 @@ fn kind_of(first: u8, version: u32) -> Kind {
     }
 }
 
-/// The keys of a side's Initial packets, and what they follow from: worked out once, as a client's hello may come in many packets.
+/// What opens the Initial packets of a connection: worked out once, as a client's hello may come in many packets, and of each side once it is heard.
 #[derive(Debug)]
 pub(super) struct Opener {
     id: ArrayVec<u8, 20>,
-    from: Side,
     version: u32,
-    keys: Keys,
+    secret: Hkdf<Sha256>,
+    /// Of the client's packets, and of the server's.
+    keys: [Option<Keys>; 2],
 }
 
 impl Opener {
-    fn derive(salt: &[u8], id: &[u8], from: Side, version: u32) -> Option<Self> {
-        Some(Self { id: id.try_into().ok()?, from, version, keys: Keys::derive(salt, id, from, version)? })
+    fn new(salt: &Salt, id: &[u8], version: u32) -> Option<Self> {
+        let mut extract = HkdfExtract::clone(salt);
+        extract.input_ikm(id);
+        Some(Self { id: id.try_into().ok()?, version, secret: extract.finalize().1, keys: [None, None] })
     }
 
-    fn is_of(&self, id: &[u8], from: Side, version: u32) -> bool {
-        *self.id == *id && self.from == from && self.version == version
+    fn is_of(&self, id: &[u8], version: u32) -> bool {
+        *self.id == *id && self.version == version
+    }
+
+    fn open(&mut self, packet: &[u8], header: &Long<'_>, from: Side) -> Option<Vec<u8>> {
+        let keys = match &mut self.keys[from as usize] {
+            Some(keys) => keys,
+            none => none.insert(Keys::derive(&self.secret, from, self.version)?),
+        };
+        keys.open(packet, header)
     }
 }
 
-/// Opens an Initial packet with the keys that follow from the client's first connection id: its frames. What opened one before is tried first; what opens this one is kept.
+/// Opens an Initial packet with the keys that follow from the client's first connection id: its frames. What opened one of these before opens the next ones, too;
+/// what opens this one is kept.
 pub(super) fn open(packet: &[u8], header: &Long<'_>, first_id: &[u8], from: Side, known: &mut Option<Box<Opener>>) -> Option<Vec<u8>> {
-    let fitting = known.as_ref().filter(|opener| opener.is_of(first_id, from, header.version));
-    if let Some(frames) = fitting.and_then(|opener| opener.keys.open(packet, header)) {
-        return Some(frames);
+    // Of one that is cut short nobody can tell whether a key fits.
+    if packet.len() < header.len {
+        return None;
     }
-    let salts: &[[u8; 20]] = match header.version {
-        1 | 0xff00_0021..=0xff00_0022 => &[SALT_V1],
-        V2 => &[SALT_V2],
-        0xff00_001d..=0xff00_0020 => &[SALT_DRAFT_29],
-        0xff00_0017..=0xff00_001c => &[SALT_DRAFT_23],
-        _ => &[SALT_V1, SALT_DRAFT_29, SALT_DRAFT_23],
+    if let Some(opener) = known.as_mut().filter(|opener| opener.is_of(first_id, header.version)) {
+        return opener.open(packet, header, from);
+    }
+    let salts: &[&Salt] = match header.version {
+        1 | 0xff00_0021..=0xff00_0022 => &[&SALT_V1],
+        V2 => &[&SALT_V2],
+        0xff00_001d..=0xff00_0020 => &[&SALT_DRAFT_29],
+        0xff00_0017..=0xff00_001c => &[&SALT_DRAFT_23],
+        _ => &[&SALT_V1, &SALT_DRAFT_29, &SALT_DRAFT_23],
     };
     salts.iter().find_map(|salt| {
-        let opener = Opener::derive(salt, first_id, from, header.version)?;
-        let frames = opener.keys.open(packet, header)?;
+        let mut opener = Opener::new(salt, first_id, header.version)?;
+        let frames = opener.open(packet, header, from)?;
         *known = Some(Box::new(opener));
         Some(frames)
     })
@@ -148,10 +166,10 @@ struct Keys {
 }
 
 impl Keys {
-    fn derive(salt: &[u8], id: &[u8], from: Side, version: u32) -> Option<Self> {
+    fn derive(initial: &Hkdf<Sha256>, from: Side, version: u32) -> Option<Self> {
         let mut secret = [0; 32];
         let whose = if from == Side::Client { "client in" } else { "server in" };
-        expand(&Hkdf::<Sha256>::new(Some(salt), id), whose, &mut secret)?;
+        expand(initial, whose, &mut secret)?;
         let traffic = Hkdf::<Sha256>::from_prk(&secret).ok()?;
         let labels = if version == V2 { ["quicv2 key", "quicv2 iv", "quicv2 hp"] } else { ["quic key", "quic iv", "quic hp"] };
         let mut keys = Self { key: [0; 16], iv: [0; 12], mask: [0; 16] };
@@ -167,7 +185,7 @@ impl Keys {
         Aes128::new(&self.mask.into()).encrypt_block(&mut mask);
         let first = packet.first()? ^ (mask[0] & 0x0f);
         let number_len = usize::from(first & 3) + 1;
-        let mut head = packet.get(..header.number_at + number_len)?.to_vec();
+        let mut head = SmallVec::<[u8; 64]>::from_slice(packet.get(..header.number_at + number_len)?);
         *head.first_mut()? = first;
         let mut nonce = self.iv;
         for (n, byte) in head.get_mut(header.number_at..)?.iter_mut().enumerate() {
@@ -187,8 +205,7 @@ impl Keys {
 fn expand(from: &Hkdf<Sha256>, label: &str, out: &mut [u8]) -> Option<()> {
     let len = u16::try_from(out.len()).ok()?.to_be_bytes();
     let label_len = u8::try_from(label.len() + 6).ok()?;
-    let info = [&len[..], &[label_len], b"tls13 ", label.as_bytes(), &[0]].concat();
-    from.expand(&info, out).ok()
+    from.expand_multi_info(&[&len, &[label_len], b"tls13 ", label.as_bytes(), &[0]], out).ok()
 }
 
 /// A frame of an Initial packet that says something.
@@ -252,14 +269,25 @@ fn variable(at: &mut Cursor<'_>) -> Option<u64> {
 
 const V2: u32 = 0x6b33_43cf;
 
+/// What the secrets of a version's connections are extracted with.
+type Salt = LazyLock<HkdfExtract<Sha256>>;
+
 /// RFC 9001 section 5.2.
-const SALT_V1: [u8; 20] = [0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a];
+static SALT_V1: Salt = LazyLock::new(|| {
+    HkdfExtract::new(Some(&[0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a]))
+});
 /// RFC 9369 section 3.3.1.
-const SALT_V2: [u8; 20] = [0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93, 0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e, 0xd9];
+static SALT_V2: Salt = LazyLock::new(|| {
+    HkdfExtract::new(Some(&[0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93, 0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e, 0xd9]))
+});
 /// draft-ietf-quic-tls-29 section 5.2, up to draft 32.
-const SALT_DRAFT_29: [u8; 20] = [0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97, 0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0, 0x43, 0x90, 0xa8, 0x99];
+static SALT_DRAFT_29: Salt = LazyLock::new(|| {
+    HkdfExtract::new(Some(&[0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97, 0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0, 0x43, 0x90, 0xa8, 0x99]))
+});
 /// draft-ietf-quic-tls-23 section 5.2, up to draft 28.
-const SALT_DRAFT_23: [u8; 20] = [0xc3, 0xee, 0xf7, 0x12, 0xc7, 0x2e, 0xbb, 0x5a, 0x11, 0xa7, 0xd2, 0x43, 0x2b, 0xb4, 0x63, 0x65, 0xbe, 0xf9, 0xf5, 0x02];
+static SALT_DRAFT_23: Salt = LazyLock::new(|| {
+    HkdfExtract::new(Some(&[0xc3, 0xee, 0xf7, 0x12, 0xc7, 0x2e, 0xbb, 0x5a, 0x11, 0xa7, 0xd2, 0x43, 0x2b, 0xb4, 0x63, 0x65, 0xbe, 0xf9, 0xf5, 0x02]))
+});
 
 #[cfg(test)]
 mod tests {
@@ -270,11 +298,11 @@ mod tests {
     #[test]
     fn keys_of_the_rfc_example() {
         let id = hex("8394c8f03e515708");
-        let client = Keys::derive(&SALT_V1, &id, Side::Client, 1).unwrap();
+        let client = Keys::derive(&Opener::new(&SALT_V1, &id, 1).unwrap().secret, Side::Client, 1).unwrap();
         assert_eq!(client.key.to_vec(), hex("1f369613dd76d5467730efcbe3b1a22d"));
         assert_eq!(client.iv.to_vec(), hex("fa044b2f42a3fd3b46fb255c"));
         assert_eq!(client.mask.to_vec(), hex("9f50449e04a0e810283a1e9933adedd2"));
-        let server = Keys::derive(&SALT_V1, &id, Side::Server, 1).unwrap();
+        let server = Keys::derive(&Opener::new(&SALT_V1, &id, 1).unwrap().secret, Side::Server, 1).unwrap();
         assert_eq!(server.key.to_vec(), hex("cf3a5331653c364c88f0f379b6067e37"));
     }
 
@@ -298,7 +326,7 @@ mod tests {
     /// RFC 9369 appendix A.1, with the same connection id.
     #[test]
     fn keys_of_version_2() {
-        let client = Keys::derive(&SALT_V2, &hex("8394c8f03e515708"), Side::Client, V2).unwrap();
+        let client = Keys::derive(&Opener::new(&SALT_V2, &hex("8394c8f03e515708"), V2).unwrap().secret, Side::Client, V2).unwrap();
         assert_eq!(client.key.to_vec(), hex("8b1a0bc121284290a29e0971b5cd045d"));
         assert_eq!(client.iv.to_vec(), hex("91f73e2351d8fa91660e909f"));
         assert_eq!(client.mask.to_vec(), hex("45b95e15235d6f45a6b19cbcb0294ba9"));
