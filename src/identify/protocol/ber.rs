@@ -52,6 +52,7 @@ pub fn int(content: &[u8]) -> Option<i64> {
 }
 
 /// Bytes of tag and length, and the length they tell; none where they are not all there, or the length is indefinite or over 4 bytes.
+#[inline]
 pub fn header(bytes: &[u8]) -> Option<(usize, u64)> {
     let first = *bytes.get(1)?;
     if first < 0x80 {

@@ -1,10 +1,8 @@
 //! The names in an X.509 certificate that was sent in clear (RFC 5280): who it is for, who issued it, until when.
 
-use std::mem::take;
-
 use sha2::{Digest, Sha256};
 
-use crate::identify::wire::{Cursor, host_name, printable};
+use crate::identify::wire::{Cursor, begins, host_name, printable};
 use crate::identify::{Certified, DetailValue, Lines};
 use crate::limit;
 
@@ -33,19 +31,18 @@ pub(super) struct Certificate {
 pub(super) fn tell(protocol: &'static str, message: &[u8], from: Side, said: &mut Said<'_>) -> bool {
     let mut at = Cursor::new(message);
     let first = at.be24().and_then(|_| at.be24()).and_then(|len| at.take(len as usize));
-    let Some(mut certificate) = first.and_then(|der| Certificate::read(der, said.wants_details())) else { return false };
-    for name in certificate.names.iter().filter(|name| !name.is_empty() && !name.starts_with("*.")) {
-        said.name(from, name, NameSource::Certificate);
-    }
+    let Some(certificate) = first.and_then(|der| Certificate::read(der, said.wants_details())) else { return false };
+    let Certificate { subject, issuer, names, not_after, key, whole, public } = certificate;
     let field = if from == Side::Server { "certificate" } else { "client_certificate" };
     if said.wants_details() {
-        let Certificate { subject, issuer, names, not_after, .. } = &mut certificate;
         let names: Lines = names.iter().collect();
-        let fields = [("subject", take(subject).into()), ("issuer", issuer.clone().into()), ("names", names.into()), ("not_after", take(not_after).into())];
+        let fields = [("subject", subject.into()), ("issuer", issuer.clone().into()), ("names", names.into()), ("not_after", not_after.into())];
         said.detail(protocol, field, DetailValue::Fields(fields.into()));
     }
+    for name in names.into_iter().filter(|name| !name.is_empty() && !name.starts_with("*.")) {
+        said.named(from, name, NameSource::Certificate);
+    }
     if from == Side::Server {
-        let Certificate { issuer, key, whole, public, .. } = certificate;
         said.say(Fact::Certified(Box::new(Certified { issuer, key, whole, public })));
     }
     true
@@ -63,12 +60,12 @@ impl Certificate {
         }
         (next.0 == ber::INTEGER).then_some(())?;
         element(&mut at)?;
-        let issuer = element(&mut at)?.1;
+        let issuer = attributes(element(&mut at)?.1);
         let (public, issuer) = (is_public(issuer), name_of(issuer));
         let mut validity = Cursor::new(element(&mut at)?.1);
         element(&mut validity)?;
         let not_after = Some(element(&mut validity)?.1).filter(|_| whole).map_or_else(Box::default, printable);
-        let subject = Some(element(&mut at)?.1).filter(|_| whole).map_or_else(Box::default, name_of);
+        let subject = Some(element(&mut at)?.1).filter(|_| whole).map_or_else(Box::default, |name| name_of(attributes(name)));
         // What a public authority issued is held against nothing.
         let mark = |bytes: &[u8]| if public { 0 } else { mark(bytes) };
         let key = mark(element(&mut at)?.1);
@@ -95,26 +92,53 @@ fn element<'a>(at: &mut Cursor<'a>) -> Option<(u8, &'a [u8])> {
     Some((tag, at.take(there)?))
 }
 
-/// Common name, else organisation, of a distinguished name.
-fn name_of(name: &[u8]) -> Box<str> {
-    let [common, organisation] = attributes(name);
+/// Common name, else organisation.
+fn name_of([common, organisation]: [Option<&[u8]>; 2]) -> Box<str> {
     printable(common.or(organisation).unwrap_or_default())
 }
 
 /// Whether a public authority's name stands in common name or organisation.
-fn is_public(name: &[u8]) -> bool {
-    // Each begins with a letter, and they are in order.
-    let of_letter = |letter: u8| {
-        let from = PUBLIC_AUTHORITIES.partition_point(|known| known.as_bytes() < &[letter][..]);
-        PUBLIC_AUTHORITIES.iter().skip(from).take_while(move |known| known.as_bytes().first() == Some(&letter))
-    };
-    let begins = |rest: &[u8]| rest.first().is_some_and(|letter| of_letter(*letter).any(|known| rest.starts_with(known.as_bytes())));
-    let holds = |part: &[u8]| {
-        let words = part.to_ascii_lowercase();
-        (0..words.len()).any(|at| words.get(at..).is_some_and(begins))
-    };
-    attributes(name).into_iter().flatten().any(holds)
+fn is_public(attributes: [Option<&[u8]>; 2]) -> bool {
+    attributes.into_iter().flatten().any(holds_authority)
 }
+
+/// Whether an authority's name stands anywhere in the text.
+fn holds_authority(text: &[u8]) -> bool {
+    let begins_at = |place: usize, one: u8, next: u8| {
+        let Authorities { first, many, seconds } = OF_LETTER[usize::from(one & LETTER)];
+        let named = || PUBLIC_AUTHORITIES.iter().skip(usize::from(first)).take(usize::from(many));
+        seconds >> (next & LETTER) & 1 == 1 && text.get(place..).is_some_and(|rest| named().any(|known| begins(rest, known.as_bytes())))
+    };
+    text.iter().zip(text.iter().skip(1)).enumerate().any(|(place, (one, next))| begins_at(place, *one, *next))
+}
+
+/// The authorities whose names begin with a letter: which they are, and a bit for each of their second letters.
+#[derive(Clone, Copy)]
+struct Authorities {
+    first: u8,
+    many: u8,
+    seconds: u32,
+}
+
+/// By the place of the letter in the alphabet, whatever its case.
+static OF_LETTER: [Authorities; 32] = {
+    let mut all = [Authorities { first: 0, many: 0, seconds: 0 }; 32];
+    let mut place = 0;
+    while place < PUBLIC_AUTHORITIES.len() {
+        let name = PUBLIC_AUTHORITIES[place].as_bytes();
+        let of = &mut all[(name[0] & LETTER) as usize];
+        if of.many == 0 {
+            of.first = place as u8;
+        }
+        of.many += 1;
+        of.seconds |= 1 << (name[1] & LETTER);
+        place += 1;
+    }
+    all
+};
+
+/// The bits of a letter that are the same in both cases.
+const LETTER: u8 = 0x1f;
 
 /// Common name and organisation of a distinguished name.
 fn attributes(name: &[u8]) -> [Option<&[u8]>; 2] {
@@ -311,7 +335,7 @@ mod tests {
         let cut = Certificate::read(&sample()[..sample().len() - 1], true).unwrap();
         assert_eq!((certificate.key, certificate.whole == cut.whole), (cut.key, false));
         assert!(!certificate.public);
-        let issuers = ["Let's Encrypt", "GTS CA 1C3", "mitmproxy"].map(|text| is_public(&name(ORGANISATION, text)[4..]));
+        let issuers = ["Let's Encrypt", "GTS CA 1C3", "mitmproxy"].map(|text| is_public(attributes(&name(ORGANISATION, text)[4..])));
         assert_eq!(issuers, [true, true, false]);
     }
 
