@@ -73,6 +73,7 @@ pub(super) struct Ready<'a> {
 
 impl<'a> Ready<'a> {
     /// As the observer gets it.
+    #[inline]
     pub fn into_data(self, midstream: bool) -> Data<'a> {
         let Self { from, bytes, offset, missing, seen: Seen { time, frame, ttl } } = self;
         Data { from, bytes, offset, missing, midstream, time, frame, ttl }

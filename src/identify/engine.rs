@@ -25,15 +25,10 @@ use crate::time::Timestamp;
 
 /// Identifies the flows of one shard.
 pub struct Identifier<'b> {
-    books: &'b Books,
+    desk: Desk<'b>,
     flows: Known,
     closed: Vec<Box<Identified>>,
-    /// What a reader says of a piece, until it is kept.
-    said: Vec<Fact>,
-    /// The same of details; none where nobody prints them.
-    stated: Option<Vec<Detail>>,
     neighbours: Vec<Neighbour>,
-    facts_dropped: u64,
     /// Bytes that flows may still hold until they are recognised, and their readers.
     budget: usize,
     given_up: u64,
@@ -43,13 +38,10 @@ impl<'b> Identifier<'b> {
     /// An identifier that writes what it learns about others into `books`.
     pub fn new(books: &'b Books) -> Self {
         Self {
-            books,
+            desk: Desk { books, said: Vec::new(), stated: Some(Vec::new()), dropped: 0 },
             flows: Known::default(),
             closed: Vec::new(),
-            said: Vec::new(),
-            stated: Some(Vec::new()),
             neighbours: Vec::new(),
-            facts_dropped: 0,
             budget: limit::OPENINGS_BYTES_HELD,
             given_up: 0,
         }
@@ -58,7 +50,7 @@ impl<'b> Identifier<'b> {
     /// Whether readers are to state what only flow records print; they do unless this says no.
     #[must_use]
     pub fn with_details(mut self, wanted: bool) -> Self {
-        self.stated = wanted.then(Vec::new);
+        self.desk.stated = wanted.then(Vec::new);
         self
     }
 
@@ -96,7 +88,7 @@ impl<'b> Identifier<'b> {
 
     /// Facts dropped beyond [`limit::FACTS_KEPT`] a flow.
     pub const fn facts_dropped(&self) -> u64 {
-        self.facts_dropped
+        self.desk.dropped
     }
 }
 
@@ -109,8 +101,7 @@ impl Observer for Identifier<'_> {
     #[inline(always)]
     fn data(&mut self, slot: Slot, parties: &Parties, data: Data<'_>) -> Want {
         let Some(live) = self.flows.awake(slot.0) else { return Want::Nothing };
-        let mut desk = Desk { books: self.books, said: &mut self.said, stated: self.stated.as_mut(), dropped: &mut self.facts_dropped };
-        let want = live.take(parties, data, &mut desk);
+        let want = live.take(parties, data, &mut self.desk);
         // What it held before is given back first: the budget counts what is there now.
         self.budget += mem::replace(&mut live.held, u32::try_from(live.stage.held()).unwrap_or(u32::MAX)) as usize;
         let Some(left) = self.budget.checked_sub(live.held as usize) else {
@@ -132,8 +123,7 @@ impl Observer for Identifier<'_> {
         // A flow is large: it is put where it stays before anything is said of it, and moved once.
         let mut identified = Box::write(Box::new_uninit(), Identified { flow, spoken: None, announced: None });
         if let Some(live) = live {
-            let mut desk = Desk { books: self.books, said: &mut self.said, stated: self.stated.as_mut(), dropped: &mut self.facts_dropped };
-            live.conclude(&mut identified, &mut desk);
+            live.conclude(&mut identified, &mut self.desk);
         }
         self.closed.push(identified);
     }
@@ -146,25 +136,25 @@ impl Observer for Identifier<'_> {
     fn neighbour(&mut self, neighbour: &Neighbour) {
         let has_room = self.neighbours.len() < limit::NEIGHBOURS_HELD;
         self.neighbours.extend(has_room.then_some(*neighbour));
-        self.facts_dropped += u64::from(!has_room);
+        self.desk.dropped += u64::from(!has_room);
     }
 }
 
 /// Where what readers say is put.
 pub(super) struct Desk<'a> {
     books: &'a Books,
-    /// Of the present piece; empty between pieces.
-    said: &'a mut Vec<Fact>,
-    /// Likewise, where details are wanted.
-    stated: Option<&'a mut Vec<Detail>>,
+    /// What a reader says of the present piece, until it is kept; empty between pieces.
+    said: Vec<Fact>,
+    /// The same of details; none where nobody prints them.
+    stated: Option<Vec<Detail>>,
     /// Facts and details that found no room.
-    dropped: &'a mut u64,
+    dropped: u64,
 }
 
 impl Desk<'_> {
     /// Where a reader puts what it learned.
     fn said<'s>(&'s mut self, evidence: &'s mut Evidence) -> Said<'s> {
-        Said { facts: self.said, evidence, details: self.stated.as_deref_mut() }
+        Said { facts: &mut self.said, evidence, details: self.stated.as_mut() }
     }
 
     /// Most pieces say nothing.
@@ -437,7 +427,7 @@ impl Live {
                 }
             } else if spoken.knows(fact) {
             } else if spoken.facts.len() >= limit::FACTS_KEPT {
-                **dropped += u64::from(!spoken.finds_last_place(mem::replace(fact, Fact::OneWay)));
+                *dropped += u64::from(!spoken.finds_last_place(mem::replace(fact, Fact::OneWay)));
             } else {
                 if let Fact::Speaks { client } = fact {
                     self.client = Some(*client);
@@ -451,7 +441,7 @@ impl Live {
         }
         said.clear();
         if let Some(stated) = stated {
-            stated.drain(..).for_each(|detail| **dropped += u64::from(!spoken.keep_detail(detail)));
+            stated.drain(..).for_each(|detail| *dropped += u64::from(!spoken.keep_detail(detail)));
         }
     }
 
@@ -529,7 +519,8 @@ impl Spoken {
     fn knows(&mut self, fact: &Fact) -> bool {
         self.retries = self.retries.saturating_add(u32::from(matches!(fact, Fact::Retry)));
         let kind = mem::discriminant(fact);
-        self.facts.iter().take(limit::FACTS_KEPT).any(|known| mem::discriminant(known) == kind && known == fact)
+        let kept = self.facts.get(..limit::FACTS_KEPT).unwrap_or(&self.facts);
+        kept.iter().any(|known| mem::discriminant(known) == kind && known == fact)
     }
 
     /// Whether a fact that finds no room among those that are kept is an answer, and takes the last place of all, the first to do so: how a long dialogue ended must not

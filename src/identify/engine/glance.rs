@@ -11,8 +11,7 @@ impl Identifier<'_> {
     pub fn glance(&self, slot: Slot, flow: Flow) -> Box<Identified> {
         let mut identified = Box::new(Identified::unknown(flow));
         if let Some((live, stage)) = self.flows.copied(slot.0) {
-            let mut stated = Vec::new();
-            let mut desk = Desk { books: self.books, said: &mut Vec::new(), stated: self.stated.as_ref().map(|_| &mut stated), dropped: &mut 0 };
+            let mut desk = Desk { books: self.desk.books, said: Vec::new(), stated: self.desk.stated.as_ref().map(|_| Vec::new()), dropped: 0 };
             live.standing(stage, &identified.flow, &mut desk).conclude(&mut identified, &mut desk);
         }
         identified
