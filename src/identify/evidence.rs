@@ -29,13 +29,14 @@ static ASKED: LazyLock<Vec<&'static dyn Protocol>> = LazyLock::new(|| {
 pub(super) struct Refused(u128);
 
 impl Refused {
-    /// Those that have not refused, in order, each with its place.
-    fn others(self) -> impl Iterator<Item = (usize, &'static dyn Protocol)> {
+    /// Those that have not refused, in order, each with its bit.
+    fn others(self) -> impl Iterator<Item = (u128, &'static dyn Protocol)> {
         let (asked, mut left) = (&**ASKED, !self.0);
         std::iter::from_fn(move || {
-            let index = left.trailing_zeros() as usize;
-            left &= left.wrapping_sub(1);
-            asked.get(index).map(|protocol| (index, *protocol))
+            let protocol = asked.get(left.trailing_zeros() as usize)?;
+            let bit = left & left.wrapping_neg();
+            left ^= bit;
+            Some((bit, *protocol))
         })
     }
 
@@ -110,7 +111,7 @@ impl Refused {
 
     /// Whether nobody is left to ask.
     pub(super) fn is_everyone(self) -> bool {
-        self.0.count_ones() as usize == PROTOCOLS.len()
+        self.0.trailing_ones() as usize == PROTOCOLS.len()
     }
 }
 
@@ -132,9 +133,9 @@ pub(super) fn ask(opening: &Opening<'_>, refused: &mut Refused, due: &mut [u32; 
     debug_assert_eq!(asked.beyond(*refused).hides(opening), None, "a gate is too narrow");
     *refused = asked;
     let best_there_is = if opening.client.is_empty() || opening.server.is_empty() { Evidence::OneOpening } else { Evidence::BothOpenings };
-    for (index, protocol) in asked.others() {
+    for (bit, protocol) in asked.others() {
         match protocol.probe(opening) {
-            Probe::NotForUs => refused.add(index),
+            Probe::NotForUs => refused.0 |= bit,
             Probe::NeedMore => *due = [0; 2],
             Probe::NotBefore([client, server]) => *due = [due[0].min(client), due[1].min(server)],
             Probe::Found { evidence, hit, client } => {
@@ -163,6 +164,8 @@ struct Gates {
     zeros: Vec<(u64, u128)>,
     /// Protocols that ask for ports, and which of them by port, in ascending order.
     ports: (u128, Vec<(u16, u128)>),
+    /// Whether any of these ports ends in these six bits: hardly any port does.
+    marks: u64,
 }
 
 /// What a protocol looks at, and at which ports it need not.
@@ -174,7 +177,7 @@ struct Glance {
 
 impl Gates {
     fn of_all() -> Self {
-        let mut gates = Self { bytes: [0; 256], left: [0; 256], glances: Vec::new(), zeros: Vec::new(), ports: (0, Vec::new()) };
+        let mut gates = Self { bytes: [0; 256], left: [0; 256], glances: Vec::new(), zeros: Vec::new(), ports: (0, Vec::new()), marks: 0 };
         let (mut by_port, mut zeros): (BTreeMap<u16, u128>, BTreeMap<u64, u128>) = Default::default();
         for (index, protocol) in ASKED.iter().enumerate() {
             let bit = 1 << index;
@@ -194,6 +197,7 @@ impl Gates {
                 Gate::Zeros(places) => *zeros.entry(places.iter().fold(0, |mask, place| mask | 0xff << (8 * place))).or_default() |= bit,
             }
         }
+        gates.marks = by_port.keys().fold(0, |marks, port| marks | mark(*port));
         gates.ports.1 = by_port.into_iter().collect();
         gates.zeros = zeros.into_iter().collect();
         for (left, closed) in gates.left.iter_mut().zip(gates.bytes) {
@@ -212,7 +216,10 @@ impl Gates {
     /// Protocols whose gate is closed to what both sides sent, and those that are not asked anyway.
     fn closed(&self, opening: &Opening<'_>, refused: u128) -> u128 {
         let (asking, by_port) = &self.ports;
-        let at = |port: u16| by_port.binary_search_by_key(&port, |(port, _)| *port).map_or(0, |found| by_port[found].1);
+        let at = |port: u16| match self.marks & mark(port) {
+            0 => 0,
+            _ => by_port.binary_search_by_key(&port, |(port, _)| *port).map_or(0, |found| by_port[found].1),
+        };
         let open = if opening.anywhere { u128::MAX } else { at(opening.ends.0.port) | at(opening.ends.1.port) };
         let closed = refused | asking & !open;
         match (opening.client, opening.server) {
@@ -228,7 +235,11 @@ impl Gates {
         let Some(first) = bytes.first() else { return u128::MAX };
         let mut closed = closed | self.bytes[usize::from(*first)];
         let head = bytes.first_chunk().map_or_else(|| padded(bytes), |head| u64::from_le_bytes(*head));
-        closed = self.zeros.iter().filter(|(zeros, _)| head & zeros != 0).fold(closed, |closed, (_, bits)| closed | bits);
+        for (zeros, bits) in &self.zeros {
+            if head & zeros != 0 {
+                closed |= bits;
+            }
+        }
         let mut left = self.left[usize::from(*first)];
         while let Some(glance) = self.glances.get(left.trailing_zeros() as usize) {
             left &= left.wrapping_sub(1);
@@ -238,6 +249,11 @@ impl Gates {
         }
         closed
     }
+}
+
+/// The bit of the last six bits of a port.
+const fn mark(port: u16) -> u64 {
+    1 << (port & 63)
 }
 
 /// The first bytes of a datagram that has not eight of them: none of those that it lacks is zero.

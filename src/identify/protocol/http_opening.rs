@@ -17,8 +17,10 @@ pub(super) enum Look {
 }
 
 pub(super) fn look(bytes: &[u8], complete: bool) -> Look {
-    if bytes.is_empty() {
-        return Look::Short;
+    let Some(first) = bytes.first() else { return Look::Short };
+    // Methods and the version alike.
+    if !may_be_in_method(*first) {
+        return Look::No;
     }
     if is_status(bytes) {
         return Look::Response;
@@ -84,7 +86,11 @@ fn first_word(head: &[u8]) -> Option<&[u8]> {
 }
 
 fn is_method(method: &[u8]) -> bool {
-    (3..=LONGEST_METHOD).contains(&method.len()) && method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
+    (3..=LONGEST_METHOD).contains(&method.len()) && method.iter().all(|byte| may_be_in_method(*byte))
+}
+
+const fn may_be_in_method(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')
 }
 
 pub(super) fn method_and_path(head: &[u8]) -> Look {
@@ -110,7 +116,8 @@ pub(super) fn line_len(bytes: &[u8]) -> u32 {
 
 /// A stream whose start was not seen: some later piece begins with a status line, or a request line of a known method.
 pub(super) fn later(opening: &Opening<'_>) -> Probe {
-    for head in opening.heads {
+    // No head begins otherwise, be it of a response or of a request of a known method.
+    for head in opening.heads.iter().filter(|head| head.bytes[0].is_ascii_uppercase()) {
         let offset = 0;
         if is_status(&head.bytes) {
             let hit = Hit { side: head.from, offset, len: 13, rule: "piece that begins with an HTTP/1 status line" };

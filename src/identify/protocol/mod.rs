@@ -217,7 +217,7 @@ impl Head {
     pub fn of(from: Side, bytes: &[u8], len: usize) -> Self {
         let kept = bytes.first_chunk().copied().unwrap_or_else(|| {
             let mut kept = [0; limit::HEAD_BYTES];
-            kept.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
+            kept[..bytes.len()].copy_from_slice(bytes);
             kept
         });
         Self { from, len: u32::try_from(len).unwrap_or(u32::MAX), bytes: kept }

@@ -58,7 +58,7 @@ pub fn opens_with(bytes: &[u8], words: &[&str]) -> Option<bool> {
     debug_assert!(words.iter().all(|word| word.as_bytes()[0].is_ascii_alphabetic()), "a word begins with no letter");
     // Nearly all openings begin otherwise than all of the words.
     let first = bytes.first()?.to_ascii_uppercase();
-    let begins_so = |word: &&&str| word.as_bytes().first().is_some_and(|letter| letter.to_ascii_uppercase() == first);
+    let begins_so = |word: &&&str| word.as_bytes().first().is_some_and(|letter| letter & !CASE == first);
     if !first.is_ascii_uppercase() || !words.iter().any(|word| begins_so(&word)) {
         return Some(false);
     }
@@ -74,5 +74,7 @@ pub fn opens_with(bytes: &[u8], words: &[&str]) -> Option<bool> {
     }
 }
 
+/// What tells a small letter from a large one.
+const CASE: u8 = b'a' ^ b'A';
 /// No command of any protocol is longer.
 const LONGEST_WORD: usize = 24;

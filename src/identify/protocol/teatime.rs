@@ -27,16 +27,17 @@ impl Protocol for TeaTime {
             let hit = Hit { side, offset, len: u32::try_from(len).unwrap_or(u32::MAX), rule };
             Probe::Found { evidence, hit, client }
         };
+        let Opening { client, server, .. } = *opening;
+        let (logins, frames) = ([login(client), login(server)], [frame(client), frame(server)]);
         for side in [Side::Client, Side::Server] {
-            let answer = frame(opening.side(side.other()));
-            match (login(opening.side(side)), answer) {
+            match (logins[side as usize], frames[side.other() as usize]) {
                 (Look::Whole(len), Look::Whole(_)) => return found(side, SESSION as u32, len, Evidence::BothOpenings, LOGIN, Some(side)),
                 (Look::Whole(len), _) => return found(side, SESSION as u32, len, Evidence::OneOpening, LOGIN, Some(side)),
                 _ => {}
             }
         }
         for side in [Side::Server, Side::Client] {
-            if let Look::Whole(len) = frame(opening.side(side)) {
+            if let Look::Whole(len) = frames[side as usize] {
                 let client = (!opening.midstream).then_some(side.other());
                 return found(side, 0, len, Evidence::OneOpening, FRAME, client);
             }
@@ -45,7 +46,7 @@ impl Protocol for TeaTime {
         if let Some(head) = opening.heads.iter().find(|head| opening.midstream && head.len == 32 && frame(&head.bytes) == Look::Whole(32)) {
             return found(head.from, 0, 32, Evidence::OneOpening, FRAME, None);
         }
-        let hopeful = matches!(login(opening.client), Look::Short) || opening.client.is_empty() && frame(opening.server) == Look::Short;
+        let hopeful = logins[0] == Look::Short || client.is_empty() && frames[1] == Look::Short;
         match (hopeful || opening.midstream) && !opening.complete {
             // Any piece of its middle may be a whole frame.
             true if opening.midstream => Probe::NeedMore,
