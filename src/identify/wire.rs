@@ -172,6 +172,7 @@ impl Held {
     }
 
     /// Bytes that there is room for.
+    #[inline]
     pub fn capacity(&self) -> usize {
         self.0.as_ref().map_or(0, |bytes| bytes.capacity())
     }

@@ -1,14 +1,11 @@
 //! HTTP/1 (RFC 9112), and what is told apart by its methods and headers: WebDAV, SOAP, UPnP, JSON-RPC, WebSocket, proxies.
 
-use std::mem::MaybeUninit;
-use std::sync::LazyLock;
-
-use memchr::memmem::Finder;
 use smallvec::SmallVec;
 
 use crate::identify::wire::{Held, begins, host_name_of, host_of_url, printable_text, shown_text};
 
 use super::http_body::{Asked, Body, BodyKind, Messages};
+use super::http_head::{Fields, First, Head, head_end};
 use super::http_opening::{Look, is_document, is_status, later, line_len, look, method_and_path};
 use super::upnp;
 use super::websocket::WebSocket;
@@ -80,7 +77,8 @@ struct HttpReader {
 
 impl Reader for HttpReader {
     fn held(&self) -> usize {
-        self.socket.as_ref().map_or(0, |socket| socket.held()) + self.sides.iter().map(Messages::held).sum::<usize>()
+        let [client, server] = &self.sides;
+        self.socket.as_ref().map_or(0, |socket| socket.held()) + client.held() + server.held()
     }
 
     fn waiting(&self) -> Option<Waiting> {
@@ -97,6 +95,9 @@ impl Reader for HttpReader {
         }
         let mut rest = piece.bytes;
         let side = piece.from as usize;
+        if self.sides[side].is_inside(&piece) {
+            return Appetite::Hungry;
+        }
         self.sides[side].miss(piece.missing);
         if self.sides[side].lost {
             if !(is_status(rest) || method_and_path(rest.get(..64).unwrap_or(rest)) == Look::Request) {
@@ -142,84 +143,79 @@ impl HttpReader {
         let room = limit::HTTP_HEAD.saturating_sub(before);
         let there = rest.get(..room).unwrap_or(rest);
         // Most heads come whole: they are read where they are.
-        if before == 0
-            && let Some(head) = head_end(there, 0).and_then(|end| there.get(..end))
-        {
-            return self.whole_head(piece, rest, head, head.len(), said);
+        if before == 0 {
+            let mut head = Head::new();
+            if let Some(end) = head.read(there).or_else(|| head_end(there, 0)) {
+                return self.whole_head(piece, rest, &head, there.get(..end).unwrap_or(there), end, said);
+            }
         }
         side.head.extend_from_slice(there);
-        let Some(end) = head_end(&side.head, before) else {
-            if side.head.len() >= limit::HTTP_HEAD {
-                let head = std::mem::take(&mut side.head);
-                side.lost = true;
-                self.message(piece, &head, piece.offset, said);
-            }
+        let end = head_end(&side.head, before);
+        if end.is_none() && side.head.len() < limit::HTTP_HEAD {
+            return (rest.len(), Appetite::Hungry);
+        }
+        let mut bytes = std::mem::take(&mut side.head);
+        let mut head = Head::new();
+        let Some(end) = end else {
+            side.lost = true;
+            head.read(&bytes);
+            self.message(piece, &head, piece.offset, said);
             return (rest.len(), Appetite::Hungry);
         };
-        let mut head = std::mem::take(&mut side.head);
-        head.truncate(end);
-        self.whole_head(piece, rest, &head, end.saturating_sub(before), said)
+        bytes.truncate(end);
+        head.read(&bytes);
+        self.whole_head(piece, rest, &head, &bytes, end.saturating_sub(before), said)
     }
 
-    /// Reads a head of which the last `taken` bytes are the first of `rest`.
-    fn whole_head(&mut self, piece: &Piece<'_>, rest: &[u8], head: &[u8], taken: usize, said: &mut Said<'_>) -> (usize, Appetite) {
-        if head.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+    /// Takes in a head of which the last `taken` bytes are the first of `rest`.
+    fn whole_head(&mut self, piece: &Piece<'_>, rest: &[u8], head: &Head<'_>, bytes: &[u8], taken: usize, said: &mut Said<'_>) -> (usize, Appetite) {
+        if head.first.is_none() && bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
             return (taken.max(1), Appetite::Hungry);
         }
         let past = piece.bytes.len() - rest.len() + taken;
         (taken, self.message(piece, head, piece.offset.saturating_add(past as u64), said))
     }
 
-    fn message(&mut self, piece: &Piece<'_>, head: &[u8], end: u64, said: &mut Said<'_>) -> Appetite {
+    fn message(&mut self, piece: &Piece<'_>, head: &Head<'_>, end: u64, said: &mut Said<'_>) -> Appetite {
         self.messages = self.messages.saturating_add(1);
-        let appetite = if head.starts_with(b"HTTP/") { self.response(piece.from, head, end, said) } else { self.request(piece, head, end, said) };
+        let appetite = match head.first {
+            Some(First::Response { code, reason }) => self.response(piece.from, code, reason, &head.fields, end, said),
+            Some(First::Request { method, target }) => self.request(piece.from, method, target, &head.fields, end, said),
+            None => {
+                self.sides[piece.from as usize].lost = true;
+                Appetite::Hungry
+            }
+        };
         if self.messages >= limit::HTTP_MESSAGES { Appetite::Full } else { appetite }
     }
 
-    fn request(&mut self, piece: &Piece<'_>, head: &[u8], end: u64, said: &mut Said<'_>) -> Appetite {
-        let mut headers = [const { MaybeUninit::uninit() }; HEADERS];
-        let mut request = httparse::Request::new(&mut []);
-        let whole = request.parse_with_uninit_headers(head, &mut headers).is_ok();
-        let (Some(method), Some(target)) = (request.method, request.path) else {
-            self.sides[piece.from as usize].lost = true;
-            return Appetite::Hungry;
-        };
-        let headers = Headers::of(if whole { request.headers } else { &[] });
-        self.reversed = piece.from == Side::Server;
-        let server = piece.from.other();
+    fn request(&mut self, from: Side, method: &str, target: &str, headers: &Fields<'_>, end: u64, said: &mut Said<'_>) -> Appetite {
+        self.reversed = from == Side::Server;
+        let server = from.other();
         let (host, path) = split_target(method, target);
         said.say(Fact::request(&shown_text(method), &shown_text(path)));
         if let Some(host) = host.or_else(|| headers.text("host")).and_then(host_only).filter(|_| method != "CONNECT") {
             said.named(server, host, NameSource::Host);
         }
-        headers.software(&["user-agent"], piece.from, said);
+        headers.software(&["user-agent"], from, said);
         let kept = headers.classify(method, said);
         let connect = method == "CONNECT";
         let upgrade = headers.text("upgrade").is_some();
         if self.asked.len() < limit::QUESTIONS_OPEN {
             self.asked.push(Asked { head: method == "HEAD", connect, upgrade, end });
         }
-        let side = &mut self.sides[piece.from as usize];
+        let side = &mut self.sides[from as usize];
         side.body = if connect { Body::ToTheEnd } else { headers.body(Body::None) };
         side.kept = kept.filter(|_| side.body != Body::None).map(|kind| Box::new((kind, Held::new())));
         Appetite::Hungry
     }
 
-    fn response(&mut self, from: Side, head: &[u8], end: u64, said: &mut Said<'_>) -> Appetite {
-        let mut headers = [const { MaybeUninit::uninit() }; HEADERS];
-        let mut response = httparse::Response::new(&mut []);
-        let whole = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, head, &mut headers).is_ok();
-        let Some(code) = response.code else {
-            self.sides[from as usize].lost = true;
-            return Appetite::Hungry;
-        };
-        let reason = printable_text(response.reason.unwrap_or_default());
-        let headers = Headers::of(if whole { response.headers } else { &[] });
+    fn response(&mut self, from: Side, code: u16, reason: &str, headers: &Fields<'_>, end: u64, said: &mut Said<'_>) -> Appetite {
         let interim = (100..200).contains(&code) && code != 101;
         let asked = if interim { self.asked.first().copied() } else { (!self.asked.is_empty()).then(|| self.asked.remove(0)) };
         said.believe(if asked.is_some() { Evidence::Dialogue } else { Evidence::OneOpening });
         if !interim {
-            said.say(Fact::Answer { kind: answer_kind(code), code: u32::from(code), text: reason, by: from });
+            said.say(Fact::Answer { kind: answer_kind(code), code: u32::from(code), text: printable_text(reason), by: from });
         }
         // A redirection bears a product's name as any answer may; squid's own field says that squid made it up.
         let made_up = code >= 400 || (300..400).contains(&code) && headers.text("x-squid-error").is_some();
@@ -267,34 +263,7 @@ impl HttpReader {
     }
 }
 
-/// Header fields of one message.
-#[derive(Clone, Copy)]
-struct Headers<'a> {
-    fields: &'a [httparse::Header<'a>],
-    /// A bit for each kind of name that is there: most that are asked for are not.
-    kinds: u64,
-}
-
-impl<'a> Headers<'a> {
-    fn of(fields: &'a [httparse::Header<'a>]) -> Self {
-        Self { fields, kinds: fields.iter().fold(0, |kinds, field| kinds | kind_of(field.name)) }
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        if self.kinds & kind_of(name) == 0 {
-            return None;
-        }
-        let field = self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
-        let text = std::str::from_utf8(field.value).ok()?;
-        // httparse has taken blanks away; others are rare.
-        let is_trim = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
-        Some(if is_trim(field.value.first()) && is_trim(field.value.last()) { text } else { text.trim() })
-    }
-
-    fn has(&self, name: &str, word: &str) -> bool {
-        self.text(name).is_some_and(|value| value.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
-    }
-
+impl Fields<'_> {
     fn software(&self, names: &[&str], of: Side, said: &mut Said<'_>) {
         for value in names.iter().filter_map(|name| self.text(name)).filter(|value| !value.is_empty()) {
             said.say(Fact::Software { of, text: printable_text(value) });
@@ -303,11 +272,9 @@ impl<'a> Headers<'a> {
 
     /// Fields that a product made up for itself, name and value: documents may know them.
     fn own(&self, of: Side, said: &mut Said<'_>) {
-        let made_up = |name: &str| !EVERYBODYS.iter().any(|known| name.starts_with(known));
-        let extra = self.fields.iter().filter(|field| begins(field.name.as_bytes(), b"x-"));
-        let fields = extra.map(|field| (field.name.to_ascii_lowercase(), field.value)).filter(|(name, _)| made_up(name));
-        for (name, value) in fields.take(limit::OWN_HEADERS) {
-            let value = String::from_utf8_lossy(value);
+        let made_up = |name: &[u8]| begins(name, b"x-") && !EVERYBODYS.iter().any(|known| begins(name, known.as_bytes()));
+        for (name, value) in self.iter().filter(|(name, _)| made_up(name)).take(limit::OWN_HEADERS) {
+            let (name, value) = (String::from_utf8_lossy(name).to_ascii_lowercase(), String::from_utf8_lossy(value));
             said.say(Fact::Software { of, text: printable_text(&format!("{name} {}", value.trim())) });
         }
     }
@@ -365,24 +332,6 @@ impl<'a> Headers<'a> {
     }
 }
 
-/// One of 64 bits for a field's name, whatever its case: by its length and first letter.
-fn kind_of(name: &str) -> u64 {
-    1 << ((name.len() * 5 + usize::from(name.as_bytes().first().map_or(0, u8::to_ascii_lowercase))) % 64)
-}
-
-/// Where the empty line after a head ends, looking from a little before `from`.
-fn head_end(head: &[u8], from: usize) -> Option<usize> {
-    let start = from.saturating_sub(3);
-    let tail = head.get(start..)?;
-    if head.first().is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
-        return memchr::memchr(b'\n', head).map(|end| end + 1);
-    }
-    let empty = EMPTY_LINE.find(tail);
-    // Lines that end without a carriage return are rare, and end the head where they come first.
-    let bare = BARE_EMPTY_LINE.find(empty.and_then(|at| tail.get(..=at)).unwrap_or(tail));
-    bare.map(|at| start + at + 2).or_else(|| empty.map(|at| start + at + 3))
-}
-
 /// Host of an absolute target, and the path without query.
 fn split_target<'a>(method: &str, target: &'a str) -> (Option<&'a str>, &'a str) {
     if method == "CONNECT" {
@@ -429,15 +378,9 @@ const EVERYBODYS: &[&str] = &[
     "x-permitted", "x-powered-by", "x-ratelimit", "x-request", "x-robots", "x-served", "x-squid", "x-timer", "x-token", "x-trace", "x-ua-",
     "x-varnish", "x-xss",
 ];
-/// The end of a line and an empty one.
-static EMPTY_LINE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\n\r\n"));
-/// The same without carriage returns.
-static BARE_EMPTY_LINE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\n\n"));
 const REQUEST: &str = "HTTP/1 request line";
 const SIMPLE: &str = "HTTP/0.9 request, answered with a document";
 const RESPONSE: &str = "HTTP/1 status line";
-/// Header fields that are read; a message with more tells its first line only.
-const HEADERS: usize = 96;
 
 /// RFC 4918 section 9, RFC 3253, RFC 3744, RFC 4791, RFC 5323, RFC 5842.
 #[rustfmt::skip]

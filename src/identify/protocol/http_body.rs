@@ -3,6 +3,8 @@
 use crate::identify::wire::{Held, hold};
 use crate::limit;
 
+use super::Piece;
+
 /// A request that waits for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
@@ -69,6 +71,7 @@ pub(super) enum BodyKind {
 
 impl Messages {
     /// Bytes kept of a head or a body that is not whole yet.
+    #[inline]
     pub(super) fn held(&self) -> usize {
         self.head.capacity() + self.kept.as_ref().map_or(0, |kept| kept.1.capacity())
     }
@@ -76,6 +79,20 @@ impl Messages {
     /// Whether nothing of a message is still to come.
     pub(super) fn is_between(&self) -> bool {
         self.head.is_empty() && self.body == Body::None && self.kept.is_none()
+    }
+
+    /// Passes a piece that lies inside a body which nobody looks at, as most do; whether it does.
+    #[inline]
+    pub(super) fn is_inside(&mut self, piece: &Piece<'_>) -> bool {
+        let len = piece.bytes.len() as u64;
+        match &mut self.body {
+            Body::Left(left) if len < *left && piece.missing == 0 && self.kept.is_none() && !self.lost => {
+                *left -= len;
+                true
+            }
+            Body::ToTheEnd => self.kept.is_none() && !self.lost,
+            _ => false,
+        }
     }
 
     pub(super) fn miss(&mut self, missing: u64) {

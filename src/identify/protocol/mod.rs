@@ -19,6 +19,7 @@ mod hello;
 mod http;
 mod http2;
 mod http_body;
+mod http_head;
 mod http_opening;
 mod industry;
 mod java;
