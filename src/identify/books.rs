@@ -2,7 +2,6 @@
 //! not depend on which shard was ahead.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -62,32 +61,33 @@ impl Books {
     }
 
     /// Enters what a fact of a flow between `ends` says about others than that flow.
+    #[inline]
     pub(super) fn learn(&self, fact: &Fact, ends: &Parties, stamp: Stamp) {
         match fact {
-            Fact::Resolved(resolved) => {
-                let Resolved { name, aliases, addresses, ttl, source } = &**resolved;
-                let addresses: SmallVec<[IpAddr; 4]> = addresses.iter().copied().filter(|ip| is_hosts(*ip)).collect();
-                if addresses.is_empty() {
-                    return;
-                }
-                // Most have no other.
-                let names: Arc<str> = match aliases.as_slice() {
-                    [] => (&**name).into(),
-                    aliases => std::iter::once(name).chain(aliases).map(|name| &**name).collect::<Vec<_>>().join("\n").into(),
-                };
-                // A group hears the answers of multicast DNS and LLMNR: nobody in particular asked.
-                let asked = (*source == NameSource::Dns && !is_group(ends.server.ip)).then_some(ends.client.ip);
-                self.names.heard(&addresses, names, *source, asked, *ttl, stamp);
-            }
+            Fact::Resolved(resolved) => self.resolved(resolved, ends, stamp),
             Fact::Name { of, name, source } => {
                 let (host, peer) = if *of == Side::Client { (ends.client.ip, ends.server.ip) } else { (ends.server.ip, ends.client.ip) };
                 if is_hosts(host) {
-                    self.names.heard(&[host], (&**name).into(), *source, is_hosts(peer).then_some(peer), Duration::ZERO, stamp);
+                    self.names.heard(std::iter::once(host), name, *source, is_hosts(peer).then_some(peer), Duration::ZERO, stamp);
                 }
             }
             Fact::Promise(promise) => self.promises.add(promise.as_ref().clone(), stamp),
+            // Most say nothing of others.
             _ => {}
         }
+    }
+
+    fn resolved(&self, resolved: &Resolved, ends: &Parties, stamp: Stamp) {
+        let Resolved { name, aliases, addresses, ttl, source } = resolved;
+        let addresses = addresses.iter().copied().filter(|ip| is_hosts(*ip));
+        // A group hears the answers of multicast DNS and LLMNR: nobody in particular asked.
+        let asked = (*source == NameSource::Dns && !is_group(ends.server.ip)).then_some(ends.client.ip);
+        // Most have no other.
+        if aliases.is_empty() {
+            return self.names.heard(addresses, name, *source, asked, *ttl, stamp);
+        }
+        let names: SmallVec<[&str; 8]> = std::iter::once(name).chain(aliases).map(|name| &**name).collect();
+        self.names.heard(addresses, &names.join("\n"), *source, asked, *ttl, stamp);
     }
 }
 

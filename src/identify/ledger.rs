@@ -50,22 +50,70 @@ pub(super) struct Ledger<K: Eq + Hash, V> {
 }
 
 type Entries<K, V> = DashMap<K, ThinVec<(Place, V)>, RandomState>;
-/// What each epoch has, the latest first.
-type Epochs<K> = BTreeMap<i64, BinaryHeap<(Place, K)>>;
+
+/// What each epoch has.
+#[derive(Debug)]
+struct Epochs<K> {
+    /// The one that was entered into last, as most of what comes next belongs there, too.
+    open: Option<(i64, Epoch<K>)>,
+    others: BTreeMap<i64, Epoch<K>>,
+}
+
+impl<K: Ord> Epochs<K> {
+    fn new() -> Self {
+        Self { open: None, others: BTreeMap::new() }
+    }
+
+    /// The epoch of that number.
+    fn get(&mut self, number: i64) -> &mut Epoch<K> {
+        if self.open.as_ref().is_none_or(|(open, _)| *open != number) {
+            let epoch = self.all().remove(&number).unwrap_or_else(Epoch::new);
+            self.open = Some((number, epoch));
+        }
+        &mut self.open.get_or_insert_with(|| (number, Epoch::new())).1
+    }
+
+    fn all(&mut self) -> &mut BTreeMap<i64, Epoch<K>> {
+        self.others.extend(self.open.take());
+        &mut self.others
+    }
+}
+
+/// What one epoch has. Most never are full: they are put in order once it is asked which entry is the latest.
+#[derive(Debug)]
+struct Epoch<K> {
+    in_order: BinaryHeap<(Place, K)>,
+    entered: Vec<(Place, K)>,
+}
+
+impl<K: Ord> Epoch<K> {
+    const fn new() -> Self {
+        Self { in_order: BinaryHeap::new(), entered: Vec::new() }
+    }
+
+    fn len(&self) -> usize {
+        self.in_order.len() + self.entered.len()
+    }
+
+    fn latest_first(&mut self) -> &mut BinaryHeap<(Place, K)> {
+        self.in_order.extend(self.entered.drain(..));
+        &mut self.in_order
+    }
+}
 
 impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     /// An empty book.
     pub(super) fn new(room: Room) -> Self {
-        let (entries, epochs) = (OnceLock::new(), Mutex::default());
+        let (entries, epochs) = (OnceLock::new(), Mutex::new(Epochs::new()));
         Self { entries, epochs, room, settled: AtomicI64::new(i64::MIN), lost: AtomicU64::new(0) }
     }
 
-    /// Enters a value.
-    pub(super) fn add(&self, key: K, stamp: Stamp, value: V) {
+    /// Enters a value, which is made beside the latest that is known of the key.
+    pub(super) fn add(&self, key: K, stamp: Stamp, value: impl FnOnce(Option<&V>) -> V) {
         let (mut epochs, place) = (self.epochs(), (Moment::new(stamp.0, stamp.1), stamp.2));
-        let epoch = epochs.entry(self.epoch_of(stamp.0)).or_default();
+        let epoch = epochs.get(self.epoch_of(stamp.0));
         let is_full = epoch.len() >= self.room.an_epoch;
-        if is_full && epoch.peek().is_none_or(|latest| *latest < (place, key)) {
+        if is_full && epoch.latest_first().peek().is_none_or(|latest| *latest < (place, key)) {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -75,12 +123,13 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
         if is_full {
             self.trim(epoch, self.room.an_epoch.saturating_sub(1));
         }
-        epoch.push((place, key));
+        epoch.entered.push((place, key));
     }
 
     /// Puts a value in its place; whether that was free.
-    fn enter(&self, key: K, place: Place, value: V) -> bool {
+    fn enter(&self, key: K, place: Place, value: impl FnOnce(Option<&V>) -> V) -> bool {
         let mut list = self.entries.get_or_init(DashMap::default).entry(key).or_default();
+        let value = value(list.last().map(|(_, latest)| latest));
         // Most come in order.
         let at = if list.last().is_none_or(|(last, _)| *last < place) { list.len() } else { list.partition_point(|(known, _)| *known < place) };
         if let Some(known) = list.get_mut(at).filter(|(known, _)| *known == place) {
@@ -103,7 +152,8 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
         if self.settled.swap(current, Ordering::Relaxed) == current {
             return;
         }
-        let mut epochs = self.epochs();
+        let mut guard = self.epochs();
+        let epochs = guard.all();
         let mut over = epochs.range(..current).count();
         while over > self.room.epochs
             && let Some((_, mut earliest)) = epochs.pop_first()
@@ -122,8 +172,11 @@ impl<K: Ord + Copy + Hash, V> Ledger<K, V> {
     }
 
     /// Takes the latest entries of an epoch away until `room` are left.
-    fn trim(&self, epoch: &mut BinaryHeap<(Place, K)>, room: usize) {
-        let mut gone: Vec<(K, Place)> = Vec::new();
+    fn trim(&self, epoch: &mut Epoch<K>, room: usize) {
+        if epoch.len() <= room {
+            return;
+        }
+        let (epoch, mut gone): (_, Vec<(K, Place)>) = (epoch.latest_first(), Vec::new());
         while epoch.len() > room
             && let Some((place, key)) = epoch.pop()
         {
@@ -204,7 +257,7 @@ mod tests {
         for order in orders(20) {
             let ledger = Ledger::new(room(3, 100, 100));
             for n in order {
-                ledger.add(1u8, stamp(n as i64, n), n);
+                ledger.add(1u8, stamp(n as i64, n), |_| n);
             }
             assert_eq!(read(&ledger, 1, 11), [11, 10, 2, 1, 0]);
             assert_eq!(ledger.lost(), 14);
@@ -217,7 +270,7 @@ mod tests {
             // Four epochs of ten entries, eight in all: the two earliest of each.
             let ledger = Ledger::new(room(5, 8, 100));
             for n in order {
-                ledger.add(1u8, stamp(n as i64, n), n);
+                ledger.add(1u8, stamp(n as i64, n), |_| n);
             }
             ledger.settle(Timestamp::from_parts(40, 0));
             assert_eq!(read(&ledger, 1, 50), [31, 30, 21, 20, 11, 10, 1, 0]);
@@ -230,7 +283,7 @@ mod tests {
         for order in orders(40) {
             let ledger = Ledger::new(room(3, 100, 2));
             for n in order {
-                ledger.add(1u8, stamp(n as i64, n), n);
+                ledger.add(1u8, stamp(n as i64, n), |_| n);
             }
             ledger.settle(Timestamp::from_parts(40, 0));
             assert_eq!(read(&ledger, 1, 50), [32, 31, 30, 22, 21, 20]);
@@ -242,7 +295,7 @@ mod tests {
     #[test]
     fn the_present_epoch_is_left_alone_and_what_a_writer_far_ahead_entered_costs_nobody_anything() {
         let ledger = Ledger::new(room(5, 4, 100));
-        (0..40).for_each(|n| ledger.add(1u8, stamp(n as i64, n), n));
+        (0..40).for_each(|n| ledger.add(1u8, stamp(n as i64, n), |_| n));
         // At second 15 one epoch is over: it may keep four of all.
         ledger.settle(Timestamp::from_parts(15, 0));
         assert_eq!(read(&ledger, 1, 19), [14, 13, 12, 11, 10, 3, 2, 1, 0]);
@@ -253,9 +306,9 @@ mod tests {
     #[test]
     fn a_later_entry_and_another_key_are_not_shown() {
         let ledger = Ledger::new(room(9, 100, 100));
-        ledger.add(1, stamp(5, 1), 51);
-        ledger.add(2, stamp(5, 2), 52);
-        ledger.add(1, stamp(7, 3), 71);
+        ledger.add(1, stamp(5, 1), |_| 51);
+        ledger.add(2, stamp(5, 2), |_| 52);
+        ledger.add(1, stamp(7, 3), |_| 71);
         assert_eq!(read(&ledger, 1, 6), [51]);
         assert_eq!(read(&ledger, 1, 7), [71, 51]);
         assert_eq!(read(&ledger, 1, 105), [71, 51]);

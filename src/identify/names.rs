@@ -43,12 +43,17 @@ impl Names {
     }
 
     /// Enters that `addresses` have `names`, one a line, as `source` told `client`, for `ttl` (held between [`limit::NAME_HOLDS`] bounds).
-    pub(super) fn heard(&self, addresses: &[IpAddr], names: Arc<str>, source: NameSource, client: Option<IpAddr>, ttl: Duration, stamp: Stamp) {
+    pub(super) fn heard(&self, addresses: impl Iterator<Item = IpAddr>, names: &str, source: NameSource, client: Option<IpAddr>, ttl: Duration, stamp: Stamp) {
         let lasts = ttl.clamp(*limit::NAME_HOLDS.start(), *limit::NAME_HOLDS.end());
         let lasts = u32::try_from(lasts.as_secs()).unwrap_or(u32::MAX);
+        let mut kept: Option<Arc<str>> = None;
         for (n, address) in (0..).zip(addresses) {
             let stamp = (stamp.0, stamp.1, stamp.2.saturating_add(n));
-            self.heard.add(*address, stamp, Entry { names: Arc::clone(&names), source, client, lasts });
+            self.heard.add(address, stamp, |latest| {
+                // A host is mostly called what it was called before.
+                let known = || latest.filter(|latest| *latest.names == *names).map_or_else(|| names.into(), |latest| Arc::clone(&latest.names));
+                Entry { names: Arc::clone(kept.get_or_insert_with(known)), source, client, lasts }
+            });
         }
     }
 
@@ -157,8 +162,7 @@ mod tests {
         for (n, (second, address, client, said, ttl)) in (1..).zip(entries) {
             let stamp = (Timestamp::from_parts(*second, 0), FrameId::new(0, n), 0);
             let client = client.map(|ip| ip.parse().unwrap());
-            let said = said.join("\n").into();
-            names.heard(&[address.parse().unwrap()], said, NameSource::Dns, client, Duration::from_secs(*ttl), stamp);
+            names.heard(std::iter::once(address.parse().unwrap()), &said.join("\n"), NameSource::Dns, client, Duration::from_secs(*ttl), stamp);
         }
         names
     }

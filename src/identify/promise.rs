@@ -20,7 +20,7 @@ impl Promises {
     }
 
     pub(super) fn add(&self, promise: Promise, stamp: Stamp) {
-        self.made.add((promise.transport, promise.server), stamp, promise);
+        self.made.add((promise.transport, promise.server), stamp, |_| promise);
     }
 
     /// The newest promise of a flow from `client` to `server` that holds at that moment; where there is none, the newest whose port could not be read.
