@@ -4,7 +4,7 @@ use crate::identify::wire::Cursor;
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Transport, is_group};
 
-use super::dns_message::read_name;
+use super::dns_name::read_name;
 use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by ports 546 and 547, a message type, and options that fill the datagram to its end.
@@ -104,7 +104,7 @@ fn say_name(piece: &Piece<'_>, said: &mut Said<'_>) {
         if option == 39 {
             let labels = [value.get(1..).unwrap_or_default(), &[0]].concat();
             if let Some((name, _)) = read_name(&labels, 0).filter(|(name, _)| !name.is_empty()) {
-                said.say(Fact::Name { of: piece.from, name: name.into(), source: NameSource::Dhcp });
+                said.say(Fact::Name { of: piece.from, name, source: NameSource::Dhcp });
             }
         }
     }

@@ -4,7 +4,8 @@ use crate::identify::NameSource;
 use crate::identify::wire::Cursor;
 use crate::net::Transport;
 
-use super::dns_message::{Message, asked, read_name, read_question};
+use super::dns_message::{Header, Message, Question, asked, read_question};
+use super::dns_name::read_name;
 use super::dns_reader::Names;
 use super::{Gate, Known, Look, Opening, Strength};
 
@@ -57,14 +58,20 @@ fn judge(bytes: &[u8], response: bool, at_home: bool, offset: u32) -> Look {
     if !header_fits(bytes, response) {
         return Look::No;
     }
+    let (mut classes, mut kinds) = (true, true);
+    let each = |question: &Question| {
+        classes &= matches!(question.class, 1 | 3 | 4 | 254 | 255);
+        kinds &= question.kind != 0;
+    };
     // At the port nobody asks for its records.
-    let read = || Message::read(bytes).map(|message| (message.header, message.questions, message.whole));
-    let asked = if at_home { asked(bytes).map(|(header, questions, _)| (header, questions, false)) } else { read() };
-    let Some((header, asked_for, whole)) = asked else { return Look::No };
-    let classes = asked_for.iter().all(|question| matches!(question.class, 1 | 3 | 4 | 254 | 255));
-    let counts = header.counts;
-    let (questions, records) = (counts[0], counts.iter().skip(1).map(|count| u32::from(*count)).sum::<u32>());
-    let asked = questions == 1 && !asked_for.iter().any(|question| question.kind == 0);
+    let read = if at_home {
+        asked(bytes, each).map(|(header, _)| (header, false))
+    } else {
+        Message::read_asking(bytes, each).map(|message| (message.header, message.whole))
+    };
+    let Some((header, whole)) = read else { return Look::No };
+    let (questions, records) = (header.counts[0], header.records());
+    let asked = questions == 1 && kinds;
     // At port 53 an answer may be cut by the snap length and carry no question; elsewhere everything must fit to the last byte.
     let fits =
         if at_home { asked || (questions == 0 && (response || records == 0 || header.opcode() == 1)) } else { asked && whole && (response || records <= 1) };
@@ -74,10 +81,8 @@ fn judge(bytes: &[u8], response: bool, at_home: bool, offset: u32) -> Look {
 
 /// Opcode, reserved bit and counts are such as real messages have.
 fn header_fits(bytes: &[u8], response: bool) -> bool {
-    let mut header = Cursor::new(bytes);
-    let (Some(_), Some(flags)) = (header.be16(), header.be16()) else { return false };
-    let counts = (header.be16(), header.be16(), header.be16(), header.be16());
-    let (Some(questions), Some(answers), Some(authority), Some(additional)) = counts else { return false };
+    let Some(header) = Header::read(bytes) else { return false };
+    let (flags, [questions, answers, authority, additional]) = (header.flags, header.counts);
     let opcode = flags >> 11 & 15;
     let rcode = flags & 15;
     let plain = (flags & 0x8000 != 0) == response && matches!(opcode, 0 | 1 | 2 | 4 | 5 | 6) && flags & 0x40 == 0;

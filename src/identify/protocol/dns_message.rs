@@ -1,13 +1,15 @@
 //! The message that DNS, multicast DNS, LLMNR and the NetBIOS name service share (RFC 1035 section 4, RFC 1002 section 4.2).
 
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use crate::identify::wire::Cursor;
 use crate::limit;
+
+use super::dns_name::{Labels, are_one, read_name, reverse_address, walk};
 
 /// The header of a message: 12 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,13 @@ pub struct Header {
 }
 
 impl Header {
+    /// The header that a message begins with.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let words = bytes.first_chunk::<12>()?.as_chunks().0;
+        let [id, flags, counts @ ..]: [u16; 6] = std::array::from_fn(|n| words.get(n).map_or(0, |word| u16::from_be_bytes(*word)));
+        Some(Self { id, flags, counts })
+    }
+
     /// Whether it is an answer.
     pub const fn is_response(self) -> bool {
         self.flags & 0x8000 != 0
@@ -29,6 +38,12 @@ impl Header {
     /// What is asked: 0 a query, 4 a notify, 5 an update (NetBIOS: 5 a registration).
     pub const fn opcode(self) -> u16 {
         self.flags >> 11 & 15
+    }
+
+    /// Answers, authority records and additional records.
+    pub fn records(self) -> u32 {
+        let [_, answers, authority, additional] = self.counts;
+        u32::from(answers) + u32::from(authority) + u32::from(additional)
     }
 
     /// The lower four bits of the result.
@@ -63,8 +78,6 @@ pub struct Record<'a> {
     pub data: &'a [u8],
     /// Where its data begins in the message, for names inside.
     pub data_at: usize,
-    /// 1 answer, 2 authority, 3 additional.
-    pub section: usize,
 }
 
 /// A message as far as it could be read. Names are made sure of and left where they are: most of them nobody asks for.
@@ -74,10 +87,10 @@ pub struct Message<'a> {
     pub bytes: &'a [u8],
     /// Its header.
     pub header: Header,
-    /// Its questions.
-    pub questions: SmallVec<[Question; 1]>,
+    /// Its first question: hardly any has another.
+    pub question: Option<Question>,
     /// Its records, at most [`limit::DNS_RECORDS`].
-    pub records: SmallVec<[Record<'a>; 4]>,
+    pub records: SmallVec<[Record<'a>; 6]>,
     /// Whether every count of the header was found and nothing is left over.
     pub whole: bool,
 }
@@ -85,10 +98,19 @@ pub struct Message<'a> {
 impl<'a> Message<'a> {
     /// Reads a message; none where not even header and questions can be understood.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
-        let (header, questions, mut place) = asked(bytes)?;
-        let mut message = Self { bytes, header, questions, records: SmallVec::new(), whole: false };
-        for section in header.counts.iter().enumerate().skip(1).flat_map(|(section, count)| std::iter::repeat_n(section, usize::from(*count))) {
-            match read_record(bytes, place, section) {
+        Self::read_asking(bytes, |_| ())
+    }
+
+    /// The same; `each` is shown every question.
+    pub fn read_asking(bytes: &'a [u8], mut each: impl FnMut(&Question)) -> Option<Self> {
+        let mut question = None;
+        let (header, mut place) = asked(bytes, |asked| {
+            question = question.or(Some(*asked));
+            each(asked);
+        })?;
+        let mut message = Self { bytes, header, question, records: SmallVec::new(), whole: false };
+        for _ in 0..header.records() {
+            match read_record(bytes, place) {
                 Some((record, after)) if message.records.len() < limit::DNS_RECORDS => {
                     message.records.push(record);
                     place = after;
@@ -101,51 +123,56 @@ impl<'a> Message<'a> {
     }
 
     /// The name at a place that a [`Question`] or [`Record`] of this message gives: lower case, without trailing dot; empty for the root.
-    pub fn name(&self, at: usize) -> String {
+    pub fn name(&self, at: usize) -> Box<str> {
         read_name(self.bytes, at).map(|(name, _)| name).unwrap_or_default()
     }
 
-    /// Whether the name at such a place is this one.
-    pub fn is_named(&self, at: usize, name: &str) -> bool {
-        let mut rest = Some(name.as_bytes());
-        let passed = walk(self.bytes, at, |label| rest = rest.and_then(|rest| without_label(rest, label, rest.len() == name.len())));
-        passed.is_some() && rest.is_some_and(<[u8]>::is_empty)
+    /// The labels of the name at such a place, as they are on the wire.
+    pub fn labels(&self, at: usize) -> impl Iterator<Item = &'a [u8]> {
+        let mut labels = Labels::of(self.bytes, at);
+        std::iter::from_fn(move || labels.next().filter(|label| !label.is_empty()))
     }
 
-    /// Whether the names at two such places are one, as where an answer points to its question: what nearly all do.
-    fn is_one_name(&self, at: usize, other: usize) -> bool {
-        let stands_at = |mut at: usize| {
-            while let Some([high @ 0xc0..=0xff, low]) = self.bytes.get(at..).and_then(|bytes| bytes.first_chunk()) {
-                let target = usize::from(high & 0x3f) << 8 | usize::from(*low);
-                if target >= at {
-                    break;
-                }
-                at = target;
-            }
-            at
-        };
-        stands_at(at) == stands_at(other)
-    }
-
-    /// The addresses that the answers give to `name`, which stands at that place if it is known, with the names passed on the way and the shortest time to live; at most
-    /// [`limit::ADDRESSES_OF_A_NAME`] and [`limit::DNS_ALIASES`].
-    pub fn addresses_of(&self, name: &str, place: Option<usize>) -> (Vec<Box<str>>, Vec<IpAddr>, Duration) {
-        let is_it = |at: usize| place.is_some_and(|place| self.is_one_name(at, place)) || self.is_named(at, name);
-        let (mut aliases, mut passed): (Vec<Box<str>>, Vec<String>) = Default::default();
-        let mut ttl = u32::MAX;
-        // Each step takes one alias; a chain that bites its tail ends by this count.
-        for _ in 0..limit::DNS_ALIASES {
-            let is_current = |at: usize| passed.last().map_or_else(|| is_it(at), |current| self.is_named(at, current));
-            let alias = self.records.iter().filter(|record| matches!(record.kind, CNAME | SVCB | HTTPS) && is_current(record.name));
-            let Some((record, target)) = alias.filter_map(|record| Some((record, self.alias(record)?))).next() else { break };
-            ttl = ttl.min(record.ttl);
-            if target != name && !aliases.iter().any(|known| **known == *target) {
-                aliases.push(target.as_str().into());
-            }
-            passed.push(target);
+    /// The name at such a place as it is on the wire where nothing is compressed.
+    pub fn wire_name(&self, at: usize) -> Box<[u8]> {
+        let mut labels = Labels::of(self.bytes, at);
+        while labels.next().is_some_and(|label| !label.is_empty()) {}
+        match self.bytes.get(at..labels.at) {
+            Some(plain) if labels.after.is_none() => plain.into(),
+            _ => self.labels(at).flat_map(|label| std::iter::once(label.len() as u8).chain(label.iter().copied())).chain([0]).collect(),
         }
-        let is_passed = |at| is_it(at) || passed.iter().any(|target| self.is_named(at, target));
+    }
+
+    /// Whether the name at such a place is the one that such bytes are. Nearly always they are the very same.
+    pub fn is_named(&self, at: usize, wire_name: &[u8]) -> bool {
+        self.bytes.get(at..).is_some_and(|bytes| bytes.starts_with(wire_name)) || are_one(Labels::of(self.bytes, at), Labels::of(wire_name, 0))
+    }
+
+    /// Whether the names at two such places are one.
+    pub fn is_one_name(&self, at: usize, other: usize) -> bool {
+        are_one(Labels::of(self.bytes, at), Labels::of(self.bytes, other))
+    }
+
+    /// The addresses that the answers give to the name at such a place, with the names passed on the way and the shortest time to live; at most
+    /// [`limit::ADDRESSES_OF_A_NAME`] and [`limit::DNS_ALIASES`].
+    pub fn addresses_of(&self, place: usize) -> (Vec<Box<str>>, Vec<IpAddr>, Duration) {
+        let (mut aliases, mut passed): (Vec<Box<str>>, SmallVec<[usize; 4]>) = (Vec::new(), SmallVec::new());
+        let (mut current, mut ttl) = (place, u32::MAX);
+        passed.push(place);
+        for _ in 0..limit::DNS_ALIASES {
+            let of_current = self.records.iter().filter(|record| matches!(record.kind, CNAME | SVCB | HTTPS) && self.is_one_name(record.name, current));
+            let Some((record, target)) = of_current.filter_map(|record| Some((record, self.alias(record)?))).next() else { break };
+            ttl = ttl.min(record.ttl);
+            // A chain may bite its tail.
+            if passed.iter().any(|known| self.is_one_name(*known, target)) {
+                break;
+            }
+            aliases.push(self.name(target));
+            passed.push(target);
+            current = target;
+        }
         let mut addresses = Vec::new();
+        let is_passed = |at: usize| passed.iter().rev().any(|known| self.is_one_name(at, *known));
         for record in self.records.iter().filter(|record| record.has_addresses() && is_passed(record.name)) {
             for address in record.addresses() {
                 ttl = ttl.min(record.ttl);
@@ -157,30 +184,41 @@ impl<'a> Message<'a> {
         (aliases, addresses, Duration::from_secs(u64::from(if ttl == u32::MAX { 0 } else { ttl })))
     }
 
-    /// Where a CNAME points, or an HTTPS or SVCB record: in alias mode (priority 0, RFC 9460 section 2.4.2) to another name, in service mode to the
-    /// host that offers the service (section 2.4.3), the owner itself where the target is empty.
-    fn alias(&self, record: &Record<'_>) -> Option<String> {
+    /// Where the name stands to which a CNAME points, or an HTTPS or SVCB record: in alias mode (priority 0, RFC 9460 section 2.4.2) another name, in
+    /// service mode the host that offers the service (section 2.4.3), the owner itself where the target is empty.
+    fn alias(&self, record: &Record<'_>) -> Option<usize> {
         match record.kind {
-            CNAME => self.name_in(record, 0),
-            SVCB | HTTPS => self.name_in(record, 2).filter(|name| !name.is_empty() && !self.is_named(record.name, name)),
+            CNAME => self.place_in(record, 0),
+            SVCB | HTTPS => self.place_in(record, 2).filter(|at| self.labels(*at).next().is_some() && !self.is_one_name(record.name, *at)),
             _ => None,
         }
     }
 
     /// The name that begins `skip` bytes into a record's data.
-    pub fn name_in(&self, record: &Record<'_>, skip: usize) -> Option<String> {
+    pub fn name_in(&self, record: &Record<'_>, skip: usize) -> Option<Box<str>> {
         read_name(self.bytes, record.data_at.checked_add(skip)?).map(|(name, _)| name)
     }
 
-    /// Port and target of a SRV record (RFC 2782).
-    pub fn service(&self, record: &Record<'_>) -> Option<(u16, String)> {
+    /// Where that name stands.
+    fn place_in(&self, record: &Record<'_>, skip: usize) -> Option<usize> {
+        let at = record.data_at.checked_add(skip)?;
+        walk(self.bytes, at, |_| ()).map(|_| at)
+    }
+
+    /// The address that a name at such a place stands for, below `in-addr.arpa` or `ip6.arpa` (RFC 1035 section 3.5, RFC 3596 section 2.5).
+    pub fn reverse_address(&self, at: usize) -> Option<IpAddr> {
+        reverse_address(self.labels(at))
+    }
+
+    /// Port of a SRV record, and where its target's name stands (RFC 2782).
+    pub fn service(&self, record: &Record<'_>) -> Option<(u16, usize)> {
         if record.kind != SRV {
             return None;
         }
         let mut data = Cursor::new(record.data);
         data.take(4)?;
         let port = data.be16()?;
-        self.name_in(record, 6).map(|target| (port, target))
+        self.place_in(record, 6).map(|target| (port, target))
     }
 
     /// The whole result code, with the upper eight bits from the OPT record (RFC 6891 section 6.1.3).
@@ -242,174 +280,36 @@ impl Record<'_> {
     }
 }
 
-/// Header and questions of a message, and where these end; none where they cannot be understood.
-pub fn asked(bytes: &[u8]) -> Option<(Header, SmallVec<[Question; 1]>, usize)> {
-    let mut at = Cursor::new(bytes);
-    let header = Header { id: at.be16()?, flags: at.be16()?, counts: [at.be16()?, at.be16()?, at.be16()?, at.be16()?] };
-    let (mut questions, mut place) = (SmallVec::new(), at.at());
-    for _ in 0..header.counts[0] {
-        if questions.len() >= limit::DNS_RECORDS {
-            return None;
-        }
-        let (question, after) = read_question(bytes, place)?;
-        questions.push(question);
-        place = after;
-    }
-    Some((header, questions, place))
-}
-
-/// The name that begins at this place, and the place after it. Lower case; bytes that are no printable ASCII, and dots inside a label, are written as `\DDD`.
-pub fn read_name(message: &[u8], at: usize) -> Option<(String, usize)> {
-    // Nearly all names are of plain letters, and none of these is longer.
-    let (mut plain, mut len, mut dots, mut has_room) = ([b'a'; 256], 0, 0_u32, true);
-    let after = walk(message, at, |label| {
-        if let Some(dot) = plain.get_mut(len).filter(|_| len > 0) {
-            *dot = b'.';
-            (len, dots) = (len + 1, dots + 1);
-        }
-        match plain.get_mut(len..len.saturating_add(label.len())) {
-            Some(place) => place.copy_from_slice(label),
-            None => has_room = false,
-        }
-        len += label.len();
-    })?;
-    // Block by block, without a branch a byte; a label that has a dot itself shows by their number.
-    let (mut is_plain, mut met) = (has_room, 0_u32);
-    for block in plain.as_chunks_mut::<32>().0.iter_mut().take(len.div_ceil(32)) {
-        is_plain &= block.iter().fold(true, |plain, byte| plain & (*byte >= 0x20) & (*byte < 0x7f) & (*byte != b'\\'));
-        met += u32::from(block.iter().fold(0_u8, |met, byte| met + u8::from(*byte == b'.')));
-        block.make_ascii_lowercase();
-    }
-    if is_plain && met == dots {
-        return Some((std::str::from_utf8(plain.get(..len)?).ok()?.to_owned(), after));
-    }
-    let mut name = Written::new();
-    let after = walk(message, at, |label| push_label(&mut name, label))?;
-    Some((std::str::from_utf8(&name).ok()?.to_owned(), after))
-}
-
-/// Passes the name that begins at this place, label by label; the place after it. Pointers may only point backwards, which ends every loop
-/// (RFC 1035 section 4.1.4).
-fn walk<'a>(message: &'a [u8], at: usize, mut label: impl FnMut(&'a [u8])) -> Option<usize> {
-    let (mut at, mut after, mut wire_len, mut pointers) = (at, None, 0_usize, 0);
-    loop {
-        let len = *message.get(at)?;
-        match len >> 6 {
-            0 if len == 0 => return Some(after.unwrap_or(at + 1)),
-            0 => {
-                let bytes = message.get(at + 1..)?.get(..usize::from(len))?;
-                wire_len += bytes.len() + 1;
-                if wire_len > 254 {
-                    return None;
-                }
-                label(bytes);
-                at += 1 + bytes.len();
-            }
-            3 => {
-                let target = usize::from(len & 0x3f) << 8 | usize::from(*message.get(at + 1)?);
-                pointers += 1;
-                if target >= at || pointers > limit::DNS_POINTERS {
-                    return None;
-                }
-                after = after.or(Some(at + 2));
-                at = target;
-            }
-            _ => return None,
-        }
-    }
-}
-
-/// A name as it is written.
-type Written = SmallVec<[u8; 256]>;
-
-/// Adds ASCII only.
-fn push_label(name: &mut Written, label: &[u8]) {
-    if !name.is_empty() {
-        name.push(b'.');
-    }
-    let start = name.len();
-    let mut plain = true;
-    name.extend(label.iter().map(|byte| {
-        let written = AS_WRITTEN[usize::from(*byte)];
-        plain &= written != 0;
-        written
-    }));
-    // Nearly all labels are.
-    if plain {
-        return;
-    }
-    name.truncate(start);
-    for byte in label {
-        match AS_WRITTEN[usize::from(*byte)] {
-            0 => name.extend_from_slice(format!("\\{byte:03}").as_bytes()),
-            written => name.push(written),
-        }
-    }
-}
-
-/// What is left of a written name behind this label, of which the first follows no dot; none where the name has another there.
-fn without_label<'a>(name: &'a [u8], label: &[u8], first: bool) -> Option<&'a [u8]> {
-    let name = if first { name } else { name.strip_prefix(b".")? };
-    if let Some((head, rest)) = name.split_at_checked(label.len())
-        && head.iter().zip(label).all(|(written, byte)| *written == AS_WRITTEN[usize::from(*byte)])
-    {
-        return Some(rest);
-    }
-    // It may have bytes that are written longer; nearly no label has.
-    if label.iter().all(|byte| AS_WRITTEN[usize::from(*byte)] != 0) {
+/// The header of a message, and where its questions end, of which `each` is shown every one; none where they cannot be understood.
+pub fn asked(bytes: &[u8], mut each: impl FnMut(&Question)) -> Option<(Header, usize)> {
+    let header = Header::read(bytes)?;
+    let mut place = HEADER;
+    if usize::from(header.counts[0]) > limit::DNS_RECORDS {
         return None;
     }
-    let mut written = Written::new();
-    push_label(&mut written, label);
-    name.strip_prefix(&*written)
-}
-
-/// How a byte of a label is written: lower case; zero where it is no printable ASCII, a dot or a backslash.
-const AS_WRITTEN: [u8; 256] = {
-    let mut written = [0; 256];
-    let mut byte = 0x20;
-    while byte < 0x7f {
-        if byte != b'.' && byte != b'\\' {
-            written[byte as usize] = byte.to_ascii_lowercase();
-        }
-        byte += 1;
+    for _ in 0..header.counts[0] {
+        let (question, after) = read_question(bytes, place)?;
+        each(&question);
+        place = after;
     }
-    written
-};
+    Some((header, place))
+}
 
 /// The question that begins at this place, and the place after it.
 pub fn read_question(bytes: &[u8], at: usize) -> Option<(Question, usize)> {
     let after = walk(bytes, at, |_| ())?;
-    let mut rest = Cursor::new(bytes.get(after..)?);
-    let question = Question { name: at, kind: rest.be16()?, class: rest.be16()? };
-    Some((question, after + rest.at()))
+    let [kind, more, class, last] = *bytes.get(after..)?.first_chunk()?;
+    Some((Question { name: at, kind: u16::from_be_bytes([kind, more]), class: u16::from_be_bytes([class, last]) }, after + 4))
 }
 
-fn read_record(bytes: &[u8], at: usize, section: usize) -> Option<(Record<'_>, usize)> {
+fn read_record(bytes: &[u8], at: usize) -> Option<(Record<'_>, usize)> {
     let after = walk(bytes, at, |_| ())?;
-    let mut rest = Cursor::new(bytes.get(after..)?);
-    let (kind, class, ttl, len) = (rest.be16()?, rest.be16()?, rest.be32()?, rest.be16()?);
-    let data_at = after + rest.at();
-    let data = rest.take(usize::from(len))?;
-    Some((Record { name: at, kind, class, ttl, data, data_at, section }, after + rest.at()))
-}
-
-/// The address that a name below `in-addr.arpa` or `ip6.arpa` stands for (RFC 1035 section 3.5, RFC 3596 section 2.5).
-pub fn reverse_address(name: &str) -> Option<IpAddr> {
-    if let Some(quads) = name.strip_suffix(".in-addr.arpa") {
-        let parts: Vec<u8> = quads.split('.').rev().map(|part| part.parse().ok()).collect::<Option<_>>()?;
-        return <[u8; 4]>::try_from(parts).ok().map(IpAddr::from);
-    }
-    let nibbles = name.strip_suffix(".ip6.arpa")?;
-    let digit = |part: &str| u8::from_str_radix(part, 16).ok().filter(|digit| *digit < 16);
-    let digits: Vec<u8> = nibbles.split('.').rev().map(digit).collect::<Option<_>>()?;
-    let digits = <[u8; 32]>::try_from(digits).ok()?;
-    let mut octets = [0; 16];
-    for (octet, pair) in octets.iter_mut().zip(digits.as_chunks().0) {
-        let [high, low]: [u8; 2] = *pair;
-        *octet = high << 4 | low;
-    }
-    Some(Ipv6Addr::from(octets).into())
+    let (fixed, rest) = bytes.get(after..)?.split_first_chunk::<10>()?;
+    let [kind, class] = [[fixed[0], fixed[1]], [fixed[2], fixed[3]]].map(u16::from_be_bytes);
+    let ttl = u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]);
+    let data = rest.get(..usize::from(u16::from_be_bytes([fixed[8], fixed[9]])))?;
+    let data_at = after + fixed.len();
+    Some((Record { name: at, kind, class, ttl, data, data_at }, data_at + data.len()))
 }
 
 /// The usual spelling of a record type; `TYPE123` for one without (RFC 3597 section 5).
@@ -423,6 +323,9 @@ pub fn rcode_name(rcode: u16) -> Cow<'static, str> {
     let known = RCODES.get(usize::from(rcode)).copied().unwrap_or_default();
     if known.is_empty() { format!("RCODE{rcode}").into() } else { known.into() }
 }
+
+/// Bytes of a header.
+const HEADER: usize = 12;
 
 /// IPv4 address.
 pub const A: u16 = 1;
@@ -500,18 +403,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    #[test]
-    fn a_pointer_that_points_at_itself_or_forward_ends_the_name() {
-        assert_eq!(read_name(&[0xc0, 0], 0), None);
-        assert_eq!(read_name(&[0xc0, 2, 0], 0), None);
-        assert_eq!(read_name(&[1, b'a', 0xc0, 0], 0), None);
-        assert_eq!(read_name(&[0, 1, b'B', 0xc0, 0], 1), Some(("b".into(), 5)));
-    }
-
-    #[test]
-    fn a_name_of_more_than_255_bytes_is_none() {
-        let long: Vec<u8> = std::iter::repeat_n([&[63_u8][..], &[b'x'; 63]].concat(), 4).flatten().chain([0]).collect();
-        assert_eq!(read_name(&long, 0), None);
+    /// The address that a name stands for.
+    fn reverse_address(name: &str) -> Option<IpAddr> {
+        let labels = name.split('.').flat_map(|label| std::iter::once(label.len() as u8).chain(label.bytes()));
+        let bytes: Vec<u8> = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0].into_iter().chain(labels).chain([0, 0, 12, 0, 1]).collect();
+        let message = Message::read(&bytes).unwrap();
+        message.reverse_address(message.question.unwrap().name)
     }
 
     #[test]
@@ -519,8 +416,22 @@ mod tests {
         assert_eq!(reverse_address("4.3.2.1.in-addr.arpa"), "1.2.3.4".parse().ok());
         let v6 = "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.3.4.ip6.arpa";
         assert_eq!(reverse_address(v6), "4321:0:1:2:3:4:567:89ab".parse().ok());
-        assert_eq!(reverse_address("1.in-addr.arpa"), None);
-        assert_eq!(reverse_address("example.com"), None);
+        assert_eq!(reverse_address(&v6.to_ascii_uppercase()), reverse_address(v6));
+        for other in ["1.in-addr.arpa", "5.4.3.2.1.in-addr.arpa", "256.3.2.1.in-addr.arpa", "in-addr.arpa", "example.com", &v6[2..], &format!("0.{v6}")] {
+            assert_eq!(reverse_address(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn names_are_one_whatever_their_case_and_wherever_they_stand() {
+        // a.b, A.b by a pointer, "a.b" in one label, a.
+        let bytes = b"\x01a\x01b\x00\x01A\xc0\x02\x03a.b\x00\x01a\x00";
+        let message = Message { bytes, header: Header { id: 0, flags: 0, counts: [0; 4] }, question: None, records: SmallVec::new(), whole: true };
+        for (other, same) in [(0, true), (5, true), (9, false), (14, false), (17, false)] {
+            assert_eq!((message.is_one_name(0, other), message.is_one_name(other, 0)), (same, same), "{other}");
+            assert_eq!(message.is_named(other, b"\x01A\x01b\x00"), same, "{other}");
+            assert_eq!(message.wire_name(other).eq_ignore_ascii_case(b"\x01a\x01b\x00"), same, "{other}");
+        }
     }
 
     proptest! {
@@ -535,7 +446,7 @@ mod tests {
             let bytes = packet.build_bytes_vec_compressed().unwrap();
             let message = Message::read(&bytes).unwrap();
             prop_assert!(message.whole && message.header.is_response() && message.header.id == id);
-            prop_assert_eq!(message.records.iter().map(|r| message.name(r.name)).collect::<Vec<_>>(), names);
+            prop_assert_eq!(message.records.iter().map(|r| message.name(r.name).into_string()).collect::<Vec<_>>(), names);
             prop_assert!(message.records.iter().all(|r| *r.addresses() == ["1.2.3.4".parse::<IpAddr>().unwrap()]));
         }
 
@@ -543,7 +454,7 @@ mod tests {
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Some(message) = Message::read(&bytes) {
                 for record in &message.records {
-                    let _ = (record.addresses(), message.service(record), message.addresses_of(&message.name(record.name), Some(record.name)));
+                    let _ = (record.addresses(), message.service(record).map(|(_, target)| message.addresses_of(target)), message.addresses_of(record.name), message.reverse_address(record.name));
                 }
                 let _ = (message.rcode(), message.extended_error());
             }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::identify::wire::{Cursor, Length, Messages, as_host_name, host_name_of, printable, printable_text};
+use crate::identify::wire::{Cursor, Length, Messages, as_host_name, printable, printable_text};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
 use crate::limit;
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::PromiseKind;
 
-use super::dns_message::{self as dns, Message, Record};
+use super::dns_message::{self as dns, Message, Question, Record};
+use super::dns_name::read_name;
 use super::{Appetite, Piece, Reader, Said};
 
 /// Reads one flow of name questions and answers.
@@ -28,11 +29,18 @@ pub struct Names {
 }
 
 /// A question without an answer yet.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Open {
-    name: Box<str>,
+    /// As it stood on the wire, without pointers: it is compared more often than it is told.
+    name: Box<[u8]>,
     id: u16,
     kind: u16,
+}
+
+impl Open {
+    fn is(&self, message: &Message<'_>, question: Question) -> bool {
+        question.kind == self.kind && message.is_named(question.name, &self.name)
+    }
 }
 
 impl Names {
@@ -42,6 +50,11 @@ impl Names {
     }
 
     fn message(&mut self, bytes: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
+        // Questions of multicast DNS say no more than that nobody answers to them alone.
+        let is_question = bytes.get(2).is_none_or(|flags| flags & 0x80 == 0);
+        if self.source == NameSource::Mdns && is_question && self.one_way && !said.wants_details() {
+            return;
+        }
         let Some(message) = Message::read(bytes) else {
             return said.detail(self.source.name(), "malformed", true);
         };
@@ -58,7 +71,7 @@ impl Names {
     }
 
     fn question(&mut self, message: &Message<'_>, said: &mut Said<'_>) {
-        let Some(question) = message.questions.first() else { return };
+        let Some(question) = message.question else { return };
         if std::mem::take(&mut self.first) && said.wants_details() {
             let key = self.source.name();
             said.detail(key, "query", printable_text(&message.name(question.name)));
@@ -67,32 +80,29 @@ impl Names {
         if self.source == NameSource::Mdns {
             return;
         }
-        let asked = Open { name: message.name(question.name).into(), id: message.header.id, kind: question.kind };
-        if self.open.contains(&asked) {
+        let id = message.header.id;
+        if self.open.iter().any(|open| open.id == id && open.is(message, question)) {
             said.say(Fact::Retry);
         } else if self.open.len() < limit::QUESTIONS_OPEN {
             // Most flows ask one or two.
             if self.open.len() == self.open.capacity() {
                 self.open.reserve_exact(self.open.len().max(1));
             }
-            self.open.push(asked);
+            self.open.push(Open { name: message.wire_name(question.name), id, kind: question.kind });
         }
     }
 
     fn answer(&mut self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
-        let question = message.questions.first();
-        let same = |open: &Open| question.is_none_or(|question| question.kind == open.kind && message.is_named(question.name, &open.name));
-        let place = self.open.iter().position(|open| open.id == message.header.id && same(open));
-        let open = place.map(|place| self.open.swap_remove(place));
-        if open.is_some() {
+        let (id, question) = (message.header.id, message.question);
+        let place = self.open.iter().position(|open| open.id == id && question.is_none_or(|question| open.is(message, question)));
+        if let Some(place) = place {
+            self.open.swap_remove(place);
             said.believe(Evidence::Dialogue);
         }
-        // A question that was heard has its name read already.
-        let asked = question.map(|question| open.map_or_else(|| message.name(question.name).into(), |open| open.name));
         self.result(message, piece.from, said);
         self.unresolved(message, said);
-        match asked {
-            Some(name) => self.resolved(message, name, question.map(|question| question.name), said),
+        match question {
+            Some(question) => said.facts.extend(self.resolved(message, question.name).map(Fact::Resolved)),
             None => self.announced(message, piece, said),
         }
         self.pointers(message, said);
@@ -106,7 +116,7 @@ impl Names {
             return;
         }
         let mut text = dns::rcode_name(rcode);
-        if let Some(question) = message.questions.first().filter(|_| rcode != 0) {
+        if let Some(question) = message.question.filter(|_| rcode != 0) {
             text = format!("{text} {} {}", printable_text(&message.name(question.name)), dns::kind_name(question.kind)).into();
         }
         if let Some((code, why)) = message.extended_error() {
@@ -124,46 +134,48 @@ impl Names {
     /// any further (RFC 1035 section 4.1.1, RD) say nothing about a name's being had.
     fn unresolved(&self, message: &Message<'_>, said: &mut Said<'_>) {
         let header = message.header;
-        let Some(question) = message.questions.first().filter(|question| [dns::A, dns::AAAA, dns::HTTPS].contains(&question.kind)) else { return };
+        let Some(question) = message.question.filter(|question| [dns::A, dns::AAAA, dns::HTTPS].contains(&question.kind)) else { return };
         let asked = self.source == NameSource::Dns && header.opcode() == 0 && header.flags & RECURSION_DESIRED != 0;
         let code = message.rcode();
         let filtered = message.extended_error().map(|(code, _)| code).filter(|code| FILTERED.contains(code));
         let failed = asked && (code != 0 || filtered.is_some());
-        if let Some(name) = failed.then(|| host_name_of(&message.name(question.name))).flatten() {
+        if let Some(name) = failed.then(|| as_host_name(message.name(question.name))).flatten() {
             said.say(Fact::Unresolved { name, code, filtered });
         }
     }
 
-    /// What is said of a name, which stands at that place.
-    fn resolved(&self, message: &Message<'_>, name: Box<str>, place: Option<usize>, said: &mut Said<'_>) {
-        let (aliases, addresses, ttl) = message.addresses_of(&name, place);
-        if let Some(name) = Some(name).filter(|_| !addresses.is_empty() || !aliases.is_empty()).and_then(as_host_name) {
-            said.say(Fact::Resolved(Box::new(Resolved { name, aliases, addresses, ttl, source: self.source })));
+    /// What is said of the name at a place.
+    fn resolved(&self, message: &Message<'_>, place: usize) -> Option<Box<Resolved>> {
+        let (aliases, addresses, ttl) = message.addresses_of(place);
+        if addresses.is_empty() && aliases.is_empty() {
+            return None;
         }
+        let name = as_host_name(message.name(place))?;
+        Some(Box::new(Resolved { name, aliases, addresses, ttl, source: self.source }))
     }
 
     /// Multicast DNS answers carry no question: each name with addresses stands for itself, and the sender's own address names the sender.
     fn announced(&self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
-        let mut done: Vec<String> = Vec::new();
-        for record in message.records.iter().filter(|record| !record.addresses().is_empty()) {
-            let owner = message.name(record.name);
-            if done.contains(&owner) {
+        let mut done: SmallVec<[usize; 4]> = SmallVec::new();
+        for record in message.records.iter().filter(|record| record.has_addresses() && !record.addresses().is_empty()) {
+            if done.iter().any(|known| message.is_one_name(record.name, *known)) {
                 continue;
             }
-            self.resolved(message, owner.as_str().into(), Some(record.name), said);
-            let own = message.addresses_of(&owner, Some(record.name)).1.contains(&piece.sender().ip);
-            if let Some(name) = host_name_of(&owner).filter(|_| own) {
+            done.push(record.name);
+            let Some(resolved) = self.resolved(message, record.name) else { continue };
+            let own = resolved.addresses.contains(&piece.sender().ip).then(|| resolved.name.clone());
+            said.say(Fact::Resolved(resolved));
+            if let Some(name) = own {
                 said.say(Fact::Name { of: piece.from, name, source: self.source });
             }
-            done.push(owner);
         }
     }
 
     /// Reverse lookups give a name to an address.
     fn pointers(&self, message: &Message<'_>, said: &mut Said<'_>) {
         for record in message.records.iter().filter(|record| record.kind == dns::PTR) {
-            let Some(address) = dns::reverse_address(&message.name(record.name)) else { continue };
-            if let Some(name) = message.name_in(record, 0).and_then(|name| host_name_of(&name)) {
+            let Some(address) = message.reverse_address(record.name) else { continue };
+            if let Some(name) = message.name_in(record, 0).and_then(as_host_name) {
                 let ttl = Duration::from_secs(u64::from(record.ttl));
                 said.say(Fact::Resolved(Box::new(Resolved { name, aliases: Vec::new(), addresses: vec![address], ttl, source: self.source })));
             }
@@ -172,21 +184,20 @@ impl Names {
 
     /// Services: what is offered goes into the details, where it is into promises.
     fn services(&self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
+        let browsed = || message.records.iter().filter(|record| record.kind == dns::PTR && transport_of(message, record).is_some());
         let named = |record: &Record<'_>| printable_text(&message.name(record.name));
-        let pointers = || message.records.iter().filter(|record| record.kind == dns::PTR).map(named);
-        let browsed = |name: &str| name.contains("._tcp") || name.contains("._udp");
-        if let Some(service) = said.wants_details().then(|| pointers().find(|name| browsed(name))).flatten() {
-            said.detail(self.source.name(), "service", service);
+        if let Some(service) = said.wants_details().then(|| browsed().next()).flatten() {
+            said.detail(self.source.name(), "service", named(service));
         }
         if self.source == NameSource::Mdns {
-            for service in pointers().filter(|name| browsed(name)).take(limit::LIST_KEPT) {
-                said.say(Fact::Offers { of: piece.from, service });
+            for service in browsed().take(limit::LIST_KEPT) {
+                said.say(Fact::Offers { of: piece.from, service: named(service) });
             }
         }
         for record in &message.records {
             let Some((port, target)) = message.service(record) else { continue };
-            let transport = if message.name(record.name).contains("._udp") { Transport::UDP } else { Transport::TCP };
-            let mut places: Vec<IpAddr> = message.addresses_of(&target, None).1;
+            let transport = transport_of(message, record).unwrap_or(Transport::TCP);
+            let mut places: Vec<IpAddr> = message.addresses_of(target).1;
             if places.is_empty() && self.source == NameSource::Mdns {
                 places.push(piece.sender().ip);
             }
@@ -201,7 +212,7 @@ impl Reader for Names {
     /// What was asked and never answered.
     fn finish(&self, said: &mut Said<'_>) {
         let lookups = self.open.iter().filter(|open| self.source == NameSource::Dns && [dns::A, dns::AAAA, dns::HTTPS].contains(&open.kind));
-        for name in lookups.filter_map(|open| host_name_of(&open.name)) {
+        for name in lookups.filter_map(|open| read_name(&open.name, 0)).filter_map(|(name, _)| as_host_name(name)) {
             said.say(Fact::Unanswered { name });
         }
     }
@@ -224,6 +235,19 @@ impl Reader for Names {
         self.streams = Some(streams);
         if broken { Appetite::Full } else { Appetite::Hungry }
     }
+}
+
+/// The transport that a service's name has behind its first label (RFC 2782); none of another name.
+fn transport_of(message: &Message<'_>, record: &Record<'_>) -> Option<Transport> {
+    let (mut transport, behind) = (None, message.labels(record.name).skip(1));
+    for head in behind.filter_map(|label| label.first_chunk::<4>()) {
+        match head.to_ascii_lowercase().as_slice() {
+            b"_udp" => return Some(Transport::UDP),
+            b"_tcp" => transport = Some(Transport::TCP),
+            _ => (),
+        }
+    }
+    transport
 }
 
 /// Over TCP a message follows its length, two bytes (RFC 1035 section 4.2.2).

@@ -38,7 +38,7 @@ fn judge(bytes: &[u8], response: bool, offset: u32) -> Look {
     let Some(message) = Message::read(bytes) else { return Look::No };
     let header = message.header;
     let fits =
-        header.is_response() == response && header.opcode() == 0 && header.counts[0] == 1 && message.questions.iter().all(|question| question.class == 1);
+        header.is_response() == response && header.opcode() == 0 && header.counts[0] == 1 && message.question.is_some_and(|question| question.class == 1);
     let rule = if response { "LLMNR answer" } else { "LLMNR question" };
     if fits { Look::Yes(offset, 12, rule) } else { Look::No }
 }

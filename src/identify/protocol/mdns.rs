@@ -20,16 +20,16 @@ pub static MDNS: Known = Known {
 
 fn look(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     // A resolver may ask from port 5353.
-    let fits = opening.is_at(&[5353])
-        && !opening.is_at(&[53])
-        && Message::read(bytes).is_some_and(|message| {
-            let header = message.header;
-            let classes = message.questions.iter().all(|question| matches!(question.class & 0x7fff, 1 | 255));
-            let said = !message.questions.is_empty() || !message.records.is_empty();
-            // RFC 6762 section 18: opcode and rcode are zero. Later fragments of a known-answer list may hold no question.
-            header.opcode() == 0 && header.rcode() == 0 && classes && said
-        });
-    Look::when(fits, 12, "multicast DNS message")
+    if !opening.is_at(&[5353]) || opening.is_at(&[53]) {
+        return Look::No;
+    }
+    let mut classes = true;
+    let message = Message::read_asking(bytes, |question| classes &= matches!(question.class & 0x7fff, 1 | 255));
+    let fits = message.is_some_and(|message| {
+        // RFC 6762 section 18: opcode and rcode are zero. Later fragments of a known-answer list may hold no question.
+        message.header.opcode() == 0 && message.header.rcode() == 0 && (message.question.is_some() || !message.records.is_empty())
+    });
+    Look::when(fits && classes, 12, "multicast DNS message")
 }
 
 #[cfg(test)]

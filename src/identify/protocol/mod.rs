@@ -10,6 +10,7 @@ mod dhcp;
 mod dhcpv6;
 mod dns;
 mod dns_message;
+mod dns_name;
 mod dns_reader;
 mod dotnet;
 mod dtls;

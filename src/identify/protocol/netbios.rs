@@ -55,8 +55,8 @@ fn look_names(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
         return Look::No;
     }
     let Some(message) = Message::read(bytes) else { return damaged_name(bytes, response) };
-    let name = message.questions.first().map(|question| question.name).or(message.records.first().map(|record| record.name));
-    let encoded = name.is_some_and(|at| message.name(at).split('.').next().is_some_and(|label| decoded(label.as_bytes()).is_some()));
+    let name = message.question.map(|question| question.name).or(message.records.first().map(|record| record.name));
+    let encoded = name.and_then(|at| message.labels(at).next()).is_some_and(|label| decoded(label).is_some());
     let opcode = matches!(message.header.opcode(), 0 | 5..=9 | 15);
     match Look::when(message.header.is_response() == response && opcode && encoded, 12, "NetBIOS name service message") {
         Look::No => damaged_name(bytes, response),
@@ -117,9 +117,9 @@ fn decoded(letters: &[u8]) -> Option<[u8; 16]> {
     odd.iter().all(|letter| half(*letter).is_some()).then_some(bytes)
 }
 
-/// The name in the first label of a question.
-fn decode_name(name: &str) -> Option<(Box<str>, u8)> {
-    encoded(name.split('.').next()?.as_bytes())
+/// The name in the first label of the name at a place.
+fn name_at(message: &Message<'_>, at: usize) -> Option<(Box<str>, u8)> {
+    encoded(message.labels(at).next()?)
 }
 
 /// Reads registrations, queries and answers.
@@ -166,7 +166,7 @@ impl Names {
         }
         let own = matches!(message.header.opcode(), 5 | 8 | 9);
         let group = message.records.first().is_some_and(|record| record.data.first().is_some_and(|flags| flags & 0x80 != 0));
-        let Some((name, suffix)) = message.questions.first().and_then(|question| decode_name(&message.name(question.name))) else { return };
+        let Some((name, suffix)) = message.question.and_then(|question| name_at(message, question.name)) else { return };
         if own && !group && matches!(suffix, 0 | 0x20) && !name.is_empty() && !std::mem::replace(&mut self.named, true) {
             said.say(Fact::Name { of: from, name, source: NameSource::Netbios });
         } else if !own && !std::mem::replace(&mut self.named, true) {
@@ -180,7 +180,7 @@ fn answer(message: &Message<'_>, by: Side, said: &mut Said<'_>) {
     let kind = if rcode == 0 { AnswerKind::Accepted } else { AnswerKind::Refused };
     said.say(Fact::Answer { kind, code: u32::from(rcode), text: rcode_name(rcode).into(), by });
     for record in message.records.iter().filter(|record| record.kind == NB && rcode == 0) {
-        let Some((name, _)) = decode_name(&message.name(record.name)).filter(|(name, _)| !name.is_empty()) else { continue };
+        let Some((name, _)) = name_at(message, record.name).filter(|(name, _)| !name.is_empty()) else { continue };
         let ttl = Duration::from_secs(u64::from(record.ttl));
         said.say(Fact::Resolved(Box::new(Resolved { name, aliases: Vec::new(), addresses: addresses(record), ttl, source: NameSource::Netbios })));
     }
