@@ -111,6 +111,11 @@ fn rfb_version(_: &super::Opening<'_>, bytes: &[u8]) -> Look {
     }
 }
 
+/// The whole line that begins with `SSH-`.
+fn version_line(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.split_inclusive(|byte| *byte == b'\n').find(|line| line.starts_with(b"SSH-") && line.ends_with(b"\n"))
+}
+
 /// Reads both version lines.
 #[derive(Debug, Default)]
 struct Versions {
@@ -129,10 +134,13 @@ impl Reader for Versions {
             return Appetite::Hungry;
         }
         let held = &mut self.held[side];
-        hold(held, piece.bytes, limit::SSH_VERSION_KEPT);
-        let line = held.split_inclusive(|byte| *byte == b'\n').find(|line| line.starts_with(b"SSH-") && line.ends_with(b"\n"));
-        if let Some(line) = line {
-            said.say(Fact::Software { of: piece.from, text: printable(line) });
+        // Most lie in one piece.
+        let at_once = if held.is_empty() { version_line(piece.bytes.get(..limit::SSH_VERSION_KEPT).unwrap_or(piece.bytes)) } else { None };
+        if at_once.is_none() {
+            hold(held, piece.bytes, limit::SSH_VERSION_KEPT);
+        }
+        if let Some(line) = at_once.or_else(|| version_line(held)) {
+            said.say(Fact::Software { of: piece.from, text: printable(line.trim_ascii_end()) });
             self.told[side] = true;
             self.held[side] = Held::new();
         } else if held.len() >= limit::SSH_VERSION_KEPT {

@@ -214,7 +214,9 @@ fn memcached_answer(bytes: &[u8]) -> Look {
         b"TOUCHED\r",
         b"EXISTS\r",
     ];
-    match words.iter().find(|word| may_begin(bytes, word)) {
+    // Nearly all begin otherwise than all of the words.
+    let first = bytes.first().map(u8::to_ascii_uppercase);
+    match words.iter().find(|word| (first.is_none() || word.first().copied() == first) && may_begin(bytes, word)) {
         Some(word) if bytes.len() >= word.len() => Look::Weak(0, word.len() as u32, "Memcached answer"),
         Some(_) => Look::Short,
         None => Look::No,

@@ -116,7 +116,8 @@ fn smb_length(_: Side, bytes: &[u8]) -> Length {
 /// Negotiate (SMB 1: 0x72, SMB 2: 0) and session setup (0x73, 1) answers: dialect and status.
 fn smb_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
     // A DCE/RPC bind or request through a named pipe, little endian, first and last fragment.
-    if [11, 0].iter().any(|kind| memchr::memmem::find(bytes, &[5, 0, *kind, 3, 0x10, 0, 0, 0]).is_some()) {
+    let before = |at: usize| at.checked_sub(3).and_then(|from| bytes.get(from..at));
+    if memchr::memmem::find_iter(bytes, &[3, 0x10, 0, 0, 0]).any(|at| matches!(before(at), Some([5, 0, 0 | 11]))) {
         said.say(Fact::Inner("dcerpc"));
         return Appetite::Full;
     }
