@@ -241,10 +241,11 @@ impl Reader for Names {
 fn transport_of(message: &Message<'_>, record: &Record<'_>) -> Option<Transport> {
     let (mut transport, behind) = (None, message.labels(record.name).skip(1));
     for head in behind.filter_map(|label| label.first_chunk::<4>()) {
-        match head.to_ascii_lowercase().as_slice() {
-            b"_udp" => return Some(Transport::UDP),
-            b"_tcp" => transport = Some(Transport::TCP),
-            _ => (),
+        if head.eq_ignore_ascii_case(b"_udp") {
+            return Some(Transport::UDP);
+        }
+        if head.eq_ignore_ascii_case(b"_tcp") {
+            transport = Some(Transport::TCP);
         }
     }
     transport
