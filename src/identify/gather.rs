@@ -267,7 +267,7 @@ fn make_room<T, const N: usize>(list: &mut SmallVec<[T; N]>) {
 }
 
 /// Bytes for which there is room ahead where a side sends many small pieces.
-const AHEAD: usize = 256;
+const AHEAD: usize = 64;
 
 /// Numbers of bytes of client and server, which matter as far as an opening is kept.
 fn in_opening([client, server]: [u32; 2]) -> [u16; 2] {
