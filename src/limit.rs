@@ -130,10 +130,9 @@ pub const SHOWN_ALIKE: usize = 4_096;
 pub const OPENING_KEPT: usize = 32;
 /// Bytes kept of the beginning of each datagram or piece of a flow that is not recognised yet: the fixed headers of RTP, uTP and SRT; a tick of TeaTime.
 pub const HEAD_BYTES: usize = 32;
-/// Opening bytes kept of a flow that is not recognised yet, both sides together: with all that is noted of them the flows of the shared captures hold less than
-/// 4 KiB, and one that is made for it some 4,230 bytes. ClientHellos are
-/// recognised by their first bytes; RTMP needs 1,537 of one side.
-pub const OPENING_TRIED: usize = 2816;
+/// Opening bytes kept of a flow that is not recognised yet, both sides together: with all that is noted of them, room ahead included, a flow holds at most 4 KiB, however
+/// it is made. ClientHellos are recognised by their first bytes; RTMP needs 1,537 of one side.
+pub const OPENING_TRIED: usize = 2_680;
 /// Datagrams, or pieces of a stream, after which a flow that nobody recognised is given up. RTP needs three, a text dialogue two exchanges.
 pub const PIECES_TRIED: usize = 10;
 /// Protocols found inside one another in one flow: a proxy, an upgrade, TLS and what ALPN names are four.

@@ -4,6 +4,9 @@
 //! time of its rounds counts. Somebody else's work on the machine makes single captures slow in some rounds, and hardly ever one in all of them, so this swings by a nanosecond or two
 //! where whole rounds swing by fifteen. Caches are as cold in it as in any round: between two visits of a capture lie all others. *Whole rounds*: the median of what the rounds
 //! took, with all that disturbed them.
+//!
+//! Time is that of the thread that goes the road. A compressed capture is unpacked by another one, which takes as long whatever is done with the packets, give or take
+//! several nanoseconds a packet.
 
 use std::path::{Path, PathBuf};
 
@@ -77,8 +80,9 @@ fn median(mut times: Vec<f64>) -> f64 {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
+/// Of this thread, in seconds.
 fn processor_time() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
