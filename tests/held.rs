@@ -4,9 +4,9 @@
 //! its report prints, words included. The others are what is given back when the flow ends and its results go to the judge: *read on*, of flows whose protocol's reader
 //! still listens then, and *read to the end*, of those of which enough is known. How far a flow was read is told in the block of its results, 56 bytes of it.
 //!
-//! Wanted (issue 4) are 4 KiB at most before, and less than 256 bytes after. Before, a quarter of that is taken on average, results included, and no flow takes more, also of those that are made up for it. After, a flow that is read to the end keeps
-//! nothing beside its results; one that is read on its reader, with unfinished messages. With its results a flow has a bound of its own here, so that nobody makes
-//! it worse unawares.
+//! Wanted (issue 4) are 4 KiB at most before, and less than 256 bytes after. Before, a quarter of that is taken on average, results included, and no flow takes more, also
+//! of those that are made up for it. After, a flow that is read to the end keeps nothing beside its results; one that is read on its reader, with unfinished messages.
+//! With its results a flow has a bound of its own here, so that nobody makes it worse unawares.
 //! The flow table's own record, and what the books learn, which is no flow's, are not counted.
 //!
 //! All shared captures that are small; the others, too, with `PORTBOOK_ALL=1`.
@@ -89,7 +89,7 @@ fn no_flow_holds_more_than_four_kilobytes_before_it_is_recognised_however_it_is_
         }
     }
     eprintln!("made up: {} bytes at most ({})", most.0, most.1);
-    assert!(most.0 <= 4_096, "{most:?}");
+    assert!((3_072..=4_096).contains(&most.0), "nothing is held of what nobody knows, or too much: {most:?}");
 }
 
 /// The most that a flow of bytes that no protocol knows holds, by whether the server sent each piece, and how long it is.
