@@ -238,7 +238,7 @@ impl Live {
             self.midstream = data.midstream;
         }
         self.pieces = self.pieces.saturating_add(1);
-        self.keep_opening(from, bytes, offset);
+        self.keep_opening(from, bytes, (parties.transport == Transport::TCP).then_some(offset));
         let whole = || Piece { from, bytes, offset, missing, time, frame, ends: parties, transport: parties.transport };
         match self.stage {
             Stage::Done => {}
@@ -264,9 +264,10 @@ impl Live {
         Setting { transport: parties.transport, ends: parties, midstream: self.midstream }
     }
 
-    fn keep_opening(&mut self, from: Side, bytes: &[u8], offset: u64) {
+    /// What a side began with: its first bytes, as a stream goes on, or those of its first datagram that has any. `offset` is that in the stream.
+    fn keep_opening(&mut self, from: Side, bytes: &[u8], offset: Option<u64>) {
         let kept = &mut self.spoken.opening[from as usize];
-        if offset == kept.len() as u64 {
+        if offset.map_or(kept.is_empty(), |offset| offset == kept.len() as u64) {
             let room = kept.remaining_capacity().min(bytes.len());
             let _ = kept.try_extend_from_slice(&bytes[..room]);
         }

@@ -63,7 +63,8 @@ pub struct Spoken {
     pub details: ThinVec<Detail>,
     /// How often a [`Fact::Retry`] was stated: requests sent again.
     pub retries: u32,
-    /// First payload bytes of client and server, at most [`limit::OPENING_KEPT`](crate::limit::OPENING_KEPT) each, for people to look at.
+    /// First payload bytes of client and server, of datagrams those of the first one that has any, at most [`limit::OPENING_KEPT`](crate::limit::OPENING_KEPT) each, for people
+    /// to look at.
     pub opening: [Begun; 2],
 }
 
