@@ -1,9 +1,14 @@
 //! What one stretch of the road adds to the one before, averaged over the shared captures; shared by benches.
 //!
-//! Two figures, both of processor time and both divided by all packets. *Least of each capture*: the captures are gone through round by round, each once, and of every capture the least
-//! time of its rounds counts. Somebody else's work on the machine makes single captures slow in some rounds, and hardly ever one in all of them, so this swings by a nanosecond or two
-//! where whole rounds swing by fifteen. Caches are as cold in it as in any round: between two visits of a capture lie all others. *Whole rounds*: the median of what the rounds
-//! took, with all that disturbed them.
+//! Three figures, all of processor time and all divided by all packets. The captures are gone through round by round, each twice in a row.
+//!
+//! * *Cold* is the first of both times: between two visits of a capture lie all others, so that code and memory have left the caches, as where a program is begun for each capture. Most
+//!   captures have some ten packets, so most code is met for the first time then.
+//! * *Warm* is the second: as on a SPAN port, or further on in a long capture.
+//! * *Whole rounds* is the median of what the rounds took, cold, with all that disturbed them.
+//!
+//! Of cold and warm the least time of each capture counts. Somebody else's work on the machine makes single captures slow in some rounds, and hardly ever one in all of them, so these
+//! swing by a nanosecond or two where whole rounds swing by fifteen.
 //!
 //! Time is that of the thread that goes the road. A compressed capture is unpacked by another one, which takes as long whatever is done with the packets, give or take
 //! several nanoseconds a packet.
@@ -38,31 +43,36 @@ pub fn added(before: Stretch, after: Stretch) {
         println!("{what}\n{low:>8.1}  {}\n{high:>8.1}  {}\n{more:>8.1}  what that adds", before.name(), after.name());
     };
     println!("{} captures, {packets} packets, {ROUNDS} interleaved rounds, ns of processor time a packet", captures.len());
-    let (low, high): (f64, f64) = (lower.least.iter().sum(), upper.least.iter().sum());
-    print("the least time of each capture:", low, high, high - low);
+    for (what, low, high) in [("cold: after all other captures", &lower.cold, &upper.cold), ("warm: right after itself", &lower.warm, &upper.warm)] {
+        let (low, high): (f64, f64) = (low.iter().sum(), high.iter().sum());
+        print(&format!("{what}, the least time of each capture:"), low, high, high - low);
+    }
     let differences = lower.rounds.iter().zip(&upper.rounds).map(|(low, high)| high - low).collect();
-    print("whole rounds, median:", median(lower.rounds), median(upper.rounds), median(differences));
+    print("whole rounds, cold, median:", median(lower.rounds), median(upper.rounds), median(differences));
 }
 
 /// Of a stretch, in seconds.
 struct Times {
-    /// Of each capture.
-    least: Vec<f64>,
-    /// Of all captures together, round by round.
+    /// The least of each capture, after all others.
+    cold: Vec<f64>,
+    /// The same, right after itself.
+    warm: Vec<f64>,
+    /// Of all captures together, cold, round by round.
     rounds: Vec<f64>,
 }
 
 impl Times {
     fn of(captures: usize) -> Self {
-        Self { least: vec![f64::INFINITY; captures], rounds: Vec::new() }
+        Self { cold: vec![f64::INFINITY; captures], warm: vec![f64::INFINITY; captures], rounds: Vec::new() }
     }
 
     fn round(&mut self, stretch: Stretch, captures: &[PathBuf]) {
         let mut all = 0.0;
-        for (capture, least) in captures.iter().zip(&mut self.least) {
-            let (_, time) = once(stretch, capture);
-            all += time;
-            *least = least.min(time);
+        for ((capture, cold), warm) in captures.iter().zip(&mut self.cold).zip(&mut self.warm) {
+            let [first, second] = [(); 2].map(|()| once(stretch, capture).1);
+            all += first;
+            *cold = cold.min(first);
+            *warm = warm.min(second);
         }
         self.rounds.push(all);
     }

@@ -75,7 +75,7 @@ impl Stretch {
             }
             Self::Floor => floor::walk(load.captures),
             Self::Decoded => decoded(load),
-            Self::InFlows => through_table(load, &mut Nobody, &mut |_| {}),
+            Self::InFlows => through_table(load, &mut Keeper::default(), &mut |keeper| keeper.ended.clear()),
             Self::Identified => {
                 let books = Books::default();
                 let mut identifier = Identifier::new(&books).with_details(false).within(share_of(load.memory, 1) / 4);
@@ -157,17 +157,22 @@ fn judged(load: &Load<'_>) -> Result<u64, SourceError> {
     Ok(report.files.iter().map(|file| file.frames).sum())
 }
 
-/// Wants no payload.
-struct Nobody;
+/// Wants no payload. It keeps what ended until the round is over, as whoever hands flows on does.
+#[derive(Default)]
+struct Keeper {
+    ended: Vec<Box<Flow>>,
+}
 
-impl Observer for Nobody {
+impl Observer for Keeper {
     fn opened(&mut self, _: Slot) {}
 
     fn data(&mut self, _: Slot, _: &Parties, _: Data<'_>) -> Want {
         Want::Nothing
     }
 
-    fn closed(&mut self, _: Slot, _: Flow) {}
+    fn closed(&mut self, _: Slot, flow: Flow) {
+        self.ended.push(Box::new(flow));
+    }
 }
 
 #[cfg(test)]
