@@ -66,9 +66,9 @@ FLOWS ?= 1000000
 noise: deps
 	PORTBOOK_NOISE_FLOWS=$(FLOWS) $(CARGO) test --locked --release --test noise -- --nocapture
 
-# Reports on every shared capture by 1, 2, 3 and 8 workers, byte for byte, and what live flows hold on average of them.
+# Reports on every shared capture by 1, 2, 3 and 8 workers, byte for byte, what live flows hold on average of them, and what matched in the frames cited.
 determinism: deps
-	PORTBOOK_ALL=1 $(CARGO) test --locked --profile fuzz --test determinism --test held -- --nocapture
+	PORTBOOK_ALL=1 $(CARGO) test --locked --profile fuzz --test determinism --test held --test matched -- --nocapture
 
 # The work of the whole road against that of the floor, in instructions; a tenth more than in benches/gate.json fails.
 gate: build

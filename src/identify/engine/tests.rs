@@ -223,7 +223,8 @@ fn a_flow_that_nobody_knows_is_given_up_and_keeps_its_opening() {
 
 #[test]
 fn what_a_side_began_with_is_its_first_datagram_that_has_bytes_and_of_streams_goes_on() {
-    let dialogue: [(Side, &[u8]); 5] = [(Side::Client, b""), (Side::Client, b"\xf5"), (Side::Client, b"\xf6\xf7"), (Side::Server, b"\xf8\xf9"), (Side::Server, b"\xfa")];
+    let dialogue: [(Side, &[u8]); 5] =
+        [(Side::Client, b""), (Side::Client, b"\xf5"), (Side::Client, b"\xf6\xf7"), (Side::Server, b"\xf8\xf9"), (Side::Server, b"\xfa")];
     let of = |transport| run(&flow(transport, Direction::Certain), false, &dialogue).0.opening.each_ref().map(|kept| kept.to_vec());
     assert_eq!(of(Transport::UDP), [b"\xf5".to_vec(), b"\xf8\xf9".to_vec()]);
     assert_eq!(of(Transport::TCP), [b"\xf5\xf6\xf7".to_vec(), b"\xf8\xf9\xfa".to_vec()]);
