@@ -1,22 +1,23 @@
-//! What a record says has matched, and what it shows of how a side began, held against the frames themselves: a colleague who opens the cited frame finds these bytes in it.
+//! What a record says has matched, held against the frame that it cites: a colleague who opens that finds these bytes in it. And what is shown of how a side of a datagram flow
+//! began, for which no frame is cited: some frame has all of it.
 //!
 //! All shared captures that are small; the others, too, with `PORTBOOK_ALL=1`.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests stop the test, and say what is skipped")]
 
+#[path = "shared/plan.rs"]
+mod plan;
 mod shared;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 
 use portbook::capture::{self, FrameId, Options, Progress, Source};
-use portbook::flow::{self, Flow};
-use portbook::judge::{Judged, Site, Telling};
-use portbook::limit::MEMORY;
+use portbook::flow::Flow;
+use portbook::judge::{Judged, Telling};
 use portbook::net::{Side, Transport};
-use portbook::pipeline::{self, Plan};
+use portbook::report::Report;
 use portbook::signature::Signatures;
 
 /// Bytes of each frame.
@@ -28,7 +29,9 @@ fn what_matched_stands_in_the_frame_that_is_cited() {
         let identified = &judged.identified;
         for found in &identified.matches {
             let bytes = identified.matched(found);
-            let is_there = bytes.is_empty() || frames.get(&found.frame).is_some_and(|frame| begin_in(frame, bytes));
+            let is_stream = identified.flow.transport == Transport::TCP;
+            let is_in = |frame: &Vec<u8>| stands_in(frame, bytes) || is_stream && begins_at_end_of(frame, bytes);
+            let is_there = bytes.is_empty() || frames.get(&found.frame).is_some_and(is_in);
             seen.note(!bytes.is_empty(), is_there, || format!("{}: {} {found:?}", capture.display(), ends(&identified.flow)));
         }
     };
@@ -91,9 +94,9 @@ fn stands_in(frame: &[u8], bytes: &[u8]) -> bool {
     frame.windows(bytes.len()).any(|window| window == bytes)
 }
 
-/// Whether the bytes are in the frame, or their beginning is at its end: what follows is in the next segment.
-fn begin_in(frame: &[u8], bytes: &[u8]) -> bool {
-    stands_in(frame, bytes) || (1..bytes.len()).any(|len| frame.ends_with(&bytes[..len]))
+/// Whether the frame ends with the first of the bytes: what follows is in the next segment.
+fn begins_at_end_of(frame: &[u8], bytes: &[u8]) -> bool {
+    (1..bytes.len()).any(|len| frame.ends_with(&bytes[..len]))
 }
 
 fn ends(flow: &Flow) -> String {
@@ -109,17 +112,6 @@ fn frames_of(capture: &Path) -> Frames {
 
 /// Whether there were fragments.
 fn flows_of(capture: &Path, each: &mut dyn FnMut(&Judged)) -> bool {
-    let plan = Plan {
-        captures: &[capture.to_owned()],
-        filter: None,
-        flows: flow::Settings::default(),
-        workers: 1,
-        memory: MEMORY,
-        signatures: Signatures::built_in(),
-        site: Site::default(),
-        telling: Telling::Judgement,
-        accounts: false,
-        stop: &AtomicBool::new(false),
-    };
-    pipeline::run(plan, &|_, _| {}, each).is_ok_and(|report| report.losses.flows.fragments.fragments > 0)
+    let has_fragments = |report: Report<'_>| report.losses.flows.fragments.fragments > 0;
+    plan::read(capture, Signatures::built_in(), Vec::new(), Telling::Judgement, each, has_fragments).unwrap_or(false)
 }
