@@ -58,26 +58,27 @@ impl Refused {
     }
 
     fn by_first_byte(piece: &Piece<'_>, midstream: bool) -> Self {
-        let Some(first) = piece.bytes.first() else { return Self::default() };
-        let refused = &FIRST_BYTES[usize::from(midstream)][piece.from as usize][usize::from(*first)];
-        *refused.get_or_init(|| Self::default().of_beginning(std::slice::from_ref(first), piece.from, midstream))
+        Beginning::of(piece.bytes, piece.from, midstream).map_or_else(Self::default, |beginning| beginning.refused)
     }
 
     /// The first four bytes of a stream that was recognised by its first piece: most streams to come begin like one that came, `GET `, or a TLS record of some length.
     /// Random bytes are never recognised, so they take no places; where two share one the first has it.
     pub(super) fn remember_beginning(piece: &Piece<'_>, midstream: bool) {
         if let Some((four, key)) = key_of(piece, midstream) {
-            place_of(key).get_or_init(|| (key, Self::by_first_byte(piece, midstream).of_beginning(four, piece.from, midstream)));
+            place_of(key).get_or_init(|| (key, Self::by_first_byte(piece, midstream).of_beginning(&beginning(four, piece.from, midstream))));
         }
     }
 
-    /// Who refuses a stream that begins with these bytes, beside those that refuse it anyway: wherever it runs, as a port is at best a reason to believe.
-    fn of_beginning(self, bytes: &[u8], from: Side, midstream: bool) -> Self {
-        let (client, server) = if from == Side::Client { (bytes, &[][..]) } else { (&[][..], bytes) };
-        let (mut refused, opening) = (self, Opening { midstream, first: from, ..Opening::of(Transport::TCP, client, server) });
-        recognise(&Opening { anywhere: true, ..opening }, &mut refused);
-        debug_assert_eq!(refused.doubts(&opening), None, "refuses a stream because it runs at its port");
-        refused
+    /// Who refuses a stream that begins like that, beside those that refuse it anyway.
+    fn of_beginning(mut self, opening: &Opening<'_>) -> Self {
+        self.add_strangers(opening.transport);
+        for (bit, protocol) in self.others() {
+            if protocol.probe(opening) == Probe::NotForUs {
+                self.0 |= bit;
+            }
+        }
+        debug_assert_eq!(self.doubts(&Opening { anywhere: false, ..*opening }), None, "refuses a stream because it runs at its port");
+        self
     }
 
     /// The one of them that would not refuse the stream.
@@ -115,6 +116,74 @@ impl Refused {
     }
 }
 
+/// A stream of which nothing but its first bytes is known, wherever it runs, as a port is at best a reason to believe.
+fn beginning(bytes: &[u8], from: Side, midstream: bool) -> Opening<'_> {
+    let (client, server) = if from == Side::Client { (bytes, &[][..]) } else { (&[][..], bytes) };
+    Opening { midstream, first: from, anywhere: true, ..Opening::of(Transport::TCP, client, server) }
+}
+
+/// What the protocols say of a stream for the first byte of one side.
+struct Beginning {
+    refused: Refused,
+    /// Who can say nothing before that side has sent more.
+    patient: Vec<Patient>,
+}
+
+/// Protocols that [wait](Probe::NotBefore) for as many bytes.
+struct Patient {
+    bits: u128,
+    /// Of the side whose first byte it is, and of the other one.
+    due: [u32; 2],
+}
+
+impl Beginning {
+    /// Worked out when that byte is first met.
+    fn of(bytes: &[u8], from: Side, midstream: bool) -> Option<&'static Self> {
+        let first = bytes.first()?;
+        Some(FIRST_BYTES[usize::from(midstream)][from as usize][usize::from(*first)].get_or_init(|| {
+            let opening = beginning(std::slice::from_ref(first), from, midstream);
+            let refused = Refused::default().of_beginning(&opening);
+            let mut by_due: BTreeMap<[u32; 2], u128> = BTreeMap::new();
+            for (bit, protocol) in refused.others() {
+                if let Probe::NotBefore(due) = protocol.probe(&opening) {
+                    *by_due.entry([due[from as usize], due[from.other() as usize]]).or_default() |= bit;
+                }
+            }
+            Self { refused, patient: by_due.into_iter().map(|(due, bits)| Patient { bits, due }).collect() }
+        }))
+    }
+
+    /// Those who wait for more than `len` bytes of that side.
+    fn waiting(&self, len: usize) -> impl Iterator<Item = &Patient> {
+        self.patient.iter().filter(move |patient| len < patient.due[0] as usize)
+    }
+}
+
+/// Protocols that need not be asked about a stream, as what they said of the first byte of each side there is holds until one of them has sent more; and of how many bytes
+/// of client and server, as far as one of `open` waits for them.
+fn waiting(opening: &Opening<'_>, open: u128) -> (u128, [u32; 2]) {
+    let of = |side: Side| Beginning::of(opening.side(side), side, opening.midstream);
+    let bits = |side: Side, beginning: &Beginning| beginning.waiting(opening.side(side).len()).fold(0, |bits, patient| bits | patient.bits);
+    let (client, server) = (of(Side::Client), of(Side::Server));
+    let waiting = match (client, server) {
+        (Some(client), Some(server)) => bits(Side::Client, client) & bits(Side::Server, server),
+        (Some(client), None) => bits(Side::Client, client),
+        (None, Some(server)) => bits(Side::Server, server),
+        (None, None) => 0,
+    };
+    let mut due = [u32::MAX; 2];
+    for (side, beginning) in [(Side::Client, client), (Side::Server, server)] {
+        let is_alone = opening.side(side.other()).is_empty();
+        for patient in beginning.into_iter().flat_map(|beginning| &beginning.patient).filter(|patient| patient.bits & waiting & open != 0) {
+            due[side as usize] = due[side as usize].min(patient.due[0]);
+            if is_alone {
+                due[side.other() as usize] = due[side.other() as usize].min(patient.due[1]);
+            }
+        }
+    }
+    (waiting, due)
+}
+
 /// Asks the protocols that have not refused yet. Of several that match, the one with the strongest evidence, then with the strongest kind of
 /// probe, then the first by name.
 pub(super) fn recognise(opening: &Opening<'_>, refused: &mut Refused) -> Option<Recognised> {
@@ -129,11 +198,15 @@ pub(super) fn ask(opening: &Opening<'_>, refused: &mut Refused, due: &mut [u32; 
     if refused.is_everyone() {
         return None;
     }
-    let asked = if opening.transport == Transport::TCP { *refused } else { Refused(GATES.closed(opening, refused.0)) };
+    let is_stream = opening.transport == Transport::TCP;
+    let asked = if is_stream { *refused } else { Refused(GATES.closed(opening, refused.0)) };
     debug_assert_eq!(asked.beyond(*refused).hides(opening), None, "a gate is too narrow");
     *refused = asked;
+    let (waiting, waits) = if is_stream { waiting(opening, !asked.0) } else { (0, [u32::MAX; 2]) };
+    debug_assert_eq!(Refused(waiting & !asked.0).hides(opening), None, "told before it was due");
+    *due = waits;
     let best_there_is = if opening.client.is_empty() || opening.server.is_empty() { Evidence::OneOpening } else { Evidence::BothOpenings };
-    for (bit, protocol) in asked.others() {
+    for (bit, protocol) in Refused(asked.0 | waiting).others() {
         match protocol.probe(opening) {
             Probe::NotForUs => refused.0 |= bit,
             Probe::NeedMore => *due = [0; 2],
@@ -287,7 +360,7 @@ static BEGINNINGS: [OnceLock<(u64, Refused)>; 1 << BEGINNINGS_BITS] = [const { O
 const BEGINNINGS_BITS: u32 = 10;
 
 /// By whether the start was seen, who spoke, and the byte.
-static FIRST_BYTES: [[[OnceLock<Refused>; 256]; 2]; 2] = [const { [const { [const { OnceLock::new() }; 256] }; 2] }; 2];
+static FIRST_BYTES: [[[OnceLock<Beginning>; 256]; 2]; 2] = [const { [const { [const { OnceLock::new() }; 256] }; 2] }; 2];
 
 static GATES: LazyLock<Gates> = LazyLock::new(Gates::of_all);
 
@@ -320,7 +393,21 @@ mod tests {
     fn who_refuses_a_first_byte_at_its_port_refuses_it_anywhere() {
         let ways = [Side::Client, Side::Server].into_iter().flat_map(|from| [(from, false), (from, true)]);
         for (from, midstream) in ways {
-            (0..=u8::MAX).for_each(|first| _ = Refused::default().of_beginning(&[first], from, midstream));
+            (0..=u8::MAX).for_each(|first| _ = Beginning::of(&[first], from, midstream));
+        }
+    }
+
+    #[test]
+    fn who_waits_for_a_whole_header_is_asked_once_it_came_and_not_before() {
+        // MongoDB wire protocol, "Standard Message Header": length, request, what it answers, OP_MSG (2013); little-endian.
+        let header: [u8; 16] = [0x30, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0xdd, 0x07, 0, 0];
+        let mongodb = ASKED.iter().position(|protocol| protocol.name() == "mongodb").map(|index| 1 << index).unwrap();
+        for len in 1..=header.len() {
+            let opening = Opening::of(Transport::TCP, &header[..len], &[]);
+            let (bits, due) = waiting(&opening, mongodb);
+            let found = recognise(&opening, &mut Refused::default()).map(|found| found.protocol.name());
+            let expected = if len < header.len() { (mongodb, [16, 1], None) } else { (0, [u32::MAX; 2], Some("mongodb")) };
+            assert_eq!((bits & mongodb, due, found), expected, "{len} bytes");
         }
     }
 }
