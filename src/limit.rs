@@ -106,6 +106,10 @@ pub const DATAGRAM_BYTES: u32 = 65_535;
 pub const DATAGRAM_GAPS: usize = 64;
 /// Time between a packet and its copy. Mirrors and routers deliver within some milliseconds; the least retransmission timeout in use is 200 ms.
 pub const DUPLICATE_WINDOW: Duration = Duration::from_millis(10);
+/// Legs of a connection told apart where firewalls give it other sequence numbers. A path has one or two such firewalls.
+pub const LEGS_KEPT: usize = 4;
+/// Packets of such a connection remembered to know them again on another leg: what a gigabit brings in a quarter of the window of copies.
+pub const LEG_PACKETS_REMEMBERED: usize = 256;
 /// Packets remembered to recognise copies: the window and its patience at 1.6 million packets a second.
 pub const DUPLICATES_REMEMBERED: usize = 65_536;
 /// Places at which copies of one packet are told apart.

@@ -31,6 +31,8 @@ pub enum DuplicateKind {
     Interface,
     /// Bare and in a tunnel, or in two.
     Tunnel,
+    /// With other sequence numbers, captured before and after a firewall that changes them ([`legs`](super::legs)).
+    Renumbered,
 }
 
 /// As reports print it.
@@ -42,6 +44,7 @@ impl fmt::Display for DuplicateKind {
             Self::Vlan => "vlan",
             Self::Interface => "interface",
             Self::Tunnel => "tunnel",
+            Self::Renumbered => "renumbered",
         })
     }
 }
@@ -301,7 +304,7 @@ const LEAST_RING: usize = 256;
 /// The ring shrinks when fewer than one in so many places are used: well below the half that it has when it has just grown.
 const ROOMY: usize = 8;
 /// Nanoseconds that a packet is remembered.
-const REMEMBERED: u64 = (DUPLICATE_WINDOW.as_nanos() + PATIENCE.as_nanos()) as u64;
+pub(super) const REMEMBERED: u64 = (DUPLICATE_WINDOW.as_nanos() + PATIENCE.as_nanos()) as u64;
 /// Remembered so much longer than the window for captures that are slightly out of order.
 const PATIENCE: Duration = Duration::from_millis(30);
 

@@ -8,6 +8,7 @@ use crate::capture::FrameId;
 use crate::decode::{Content, Packet, Tunnel, TunnelPath, VlanStack};
 use crate::flow::direction::Opening;
 use crate::flow::key::{Key, Keyed};
+use crate::flow::legs::Legs;
 use crate::flow::packing::present;
 use crate::flow::table::Settings;
 use crate::flow::tcp::Connection;
@@ -36,6 +37,8 @@ pub(super) struct Live {
     sent: [Sent; 2],
     /// Here and not boxed: every segment touches it.
     pub tcp: Option<Connection>,
+    /// Where it was seen with several sequence numbers.
+    pub legs: Option<Box<Legs>>,
     pub cold: Cold,
 }
 
@@ -81,6 +84,18 @@ struct Sent {
     bytes: u64,
     payload: u64,
     last: Timestamp,
+}
+
+/// Where a flow's first packet was captured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub interface: u32,
+    pub vlan: VlanStack,
+    pub tunnel: TunnelPath,
+    /// From which MAC address to which.
+    pub link: Option<(Mac, Mac)>,
+    /// Who sent it.
+    pub opener: Side,
 }
 
 /// What only the first packets of a flow touch, and its end.
@@ -140,6 +155,7 @@ impl Live {
             last_frame: first_frame,
             sent: [Sent::default(); 2],
             tcp: None,
+            legs: None,
             cold: Cold::blank(first, first_frame),
         }
     }
@@ -151,9 +167,9 @@ impl Live {
 
     /// Packs all but ends and first packet and when it is to be looked at, or takes it out; its link, too, where that is kept for it.
     pub fn pack(&mut self, keeps_link: bool, packing: &mut impl Packing) {
-        let Self { ends: _, heard: [client, server], wanted, is_heard: _, is_entered: _, second: _, last_frame, sent, tcp, cold } = self;
-        let (mut is_tcp, [mut c, mut s]) = (tcp.is_some(), sent.map(|sent| sent != Sent::default()));
-        packing.flags([client, server, wanted, &mut is_tcp, &mut c, &mut s]);
+        let Self { ends: _, heard: [client, server], wanted, is_heard: _, is_entered: _, second: _, last_frame, sent, tcp, legs, cold } = self;
+        let (mut is_tcp, [mut c, mut s], mut has_legs) = (tcp.is_some(), sent.map(|sent| sent != Sent::default()), legs.is_some());
+        packing.flags([client, server, wanted, &mut is_tcp, &mut c, &mut s, &mut has_legs]);
         cold.pack(keeps_link, packing);
         for (_, sent) in [c, s].into_iter().zip(sent.iter_mut()).filter(|(has_sent, _)| *has_sent) {
             packing.number(&mut sent.packets);
@@ -167,6 +183,7 @@ impl Live {
             packing.time(&mut sent.last);
         }
         packing.frame(last_frame);
+        present(has_legs, legs, Legs::blank).into_iter().for_each(|legs| legs.pack(packing));
     }
 
     /// Reads from every line of memory that packing it reads, but for the connection's.
@@ -202,6 +219,27 @@ impl Live {
     /// Whether `side` is heard for the first time, in a whole datagram.
     pub fn is_first_datagram(&mut self, side: Side) -> bool {
         !std::mem::replace(&mut self.heard[side as usize], true)
+    }
+
+    /// When `side` sent its last packet.
+    pub fn last_of(&self, side: Side) -> Timestamp {
+        self.sent[side as usize].last
+    }
+
+    /// Where its first packet was captured.
+    pub fn place(&self) -> Place {
+        let Cold { interface, vlan, tunnel, link, opener, .. } = self.cold;
+        Place { interface, vlan, tunnel, link, opener }
+    }
+
+    /// Time to live of the first packet of `side`.
+    pub fn first_ttl(&self, side: Side) -> Option<u8> {
+        (self.packets(side) > 0).then_some(self.cold.ttl[side as usize])
+    }
+
+    /// MAC address that the first answer came from.
+    pub fn answering_mac(&self) -> Option<Mac> {
+        self.cold.answer.and_then(|(_, mac)| mac)
     }
 
     /// Packets that `side` sent.

@@ -10,6 +10,7 @@ mod duplicates;
 mod expiry;
 mod fragments;
 mod key;
+mod legs;
 mod live;
 mod lone;
 mod neighbour;

@@ -90,6 +90,16 @@ impl Story {
         self.syns == 0 && self.syn_acks == 0
     }
 
+    /// Whether a SYN of the client was seen.
+    pub const fn has_syn(&self) -> bool {
+        self.syns > 0
+    }
+
+    /// The low half of the IP identification of that side's last packet.
+    pub const fn last_ident(&self, side: Side) -> u16 {
+        self.ident[side as usize]
+    }
+
     /// Whether nobody has reset the connection, so far.
     pub fn is_smooth(&self) -> bool {
         self.begun && self.reset().is_none()

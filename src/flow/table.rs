@@ -1,6 +1,7 @@
 //! The table of live flows. Packets come in batches and are worked on in passes, so that the cache misses of different packets overlap.
 
 mod ending;
+mod legs;
 mod rest;
 
 use std::collections::VecDeque;
@@ -145,6 +146,8 @@ pub struct FlowTable {
     shortest_idle: u64,
     /// Whether a flow left its slot, or a connection closed, since the flows of this batch were looked up.
     moved: bool,
+    /// Whether a connection was ever seen with several sequence numbers.
+    has_legs: bool,
     counts: Counts,
 }
 
@@ -199,6 +202,7 @@ impl FlowTable {
             budget,
             shortest_idle: u64::try_from(shortest_idle.as_nanos()).unwrap_or(u64::MAX),
             moved: false,
+            has_legs: false,
             counts: Counts::default(),
         }
     }
@@ -339,7 +343,7 @@ impl FlowTable {
     }
 
     /// Takes a packet into its flow. `weight` is what it counts there.
-    fn take(&mut self, packet: &Packet<'_>, address: &Address, weight: Weight, observer: &mut impl Observer) {
+    fn take_in(&mut self, packet: &Packet<'_>, address: &Address, weight: Weight, observer: &mut impl Observer) {
         let Content::Ip(ip, header) = &packet.content else { return };
         self.counts.in_flows += weight.packets;
         let Some((slot, is_new)) = self.live_slot(packet, header, address, observer) else { return };

@@ -118,7 +118,34 @@ impl Half {
     }
 }
 
+/// An end's sequence numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbers {
+    /// The initial one.
+    pub start: u32,
+    /// One past the highest sent.
+    pub next: u32,
+    /// The highest that the other end acknowledged.
+    pub acknowledged: u32,
+}
+
 impl Connection {
+    /// The numbers of the client and, once it was heard, of the server; none where no SYN of the client was seen.
+    pub fn numbers(&self) -> Option<[Option<Numbers>; 2]> {
+        let of = |end: &Half| Numbers {
+            start: end.start,
+            next: end.start.wrapping_add(end.last as u32),
+            acknowledged: end.start.wrapping_add(end.acknowledged as u32),
+        };
+        let is_known = self.story.has_syn();
+        is_known.then(|| self.ends.each_ref().map(|end| (end.state != State::Inactive).then(|| of(end))))
+    }
+
+    /// The low half of the IP identification of that side's last packet.
+    pub const fn last_ident(&self, side: Side) -> u16 {
+        self.story.last_ident(side)
+    }
+
     /// Reads from every line of memory of its own.
     pub fn touch(&self) -> u64 {
         let [client, server] = &self.ends;

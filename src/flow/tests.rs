@@ -2,6 +2,7 @@
 
 mod dates;
 mod fragments;
+mod legs;
 mod lone;
 mod resting;
 mod tunnels;

@@ -1,0 +1,41 @@
+//! Packets of connections that firewalls give other sequence numbers.
+
+use super::{Address, FlowTable, Weight};
+use crate::decode::{Content, Header, Packet, Tcp, TcpFlags};
+use crate::flow::legs::Told;
+use crate::flow::{DuplicateKind, Observer};
+
+impl FlowTable {
+    /// Takes a packet into its flow, with the numbers that the flow goes by. `weight` is what it counts there.
+    pub(super) fn take(&mut self, packet: &Packet<'_>, address: &Address, weight: Weight, observer: &mut impl Observer) {
+        let told = match &packet.content {
+            Content::Ip(_, Header::Tcp(tcp)) if self.has_legs || tcp.flags.has(TcpFlags::SYN) => self.renumber(packet, tcp, address, observer),
+            _ => Told::Own,
+        };
+        match (told, packet.content) {
+            (Told::As(tcp), Content::Ip(ip, _)) => {
+                let told = Packet { content: Content::Ip(ip, Header::Tcp(tcp)), ..*packet };
+                self.take_in(&told, address, weight, observer);
+            }
+            (Told::Copy, _) => self.counts.duplicates.one(DuplicateKind::Renumbered),
+            _ => self.take_in(packet, address, weight, observer),
+        }
+    }
+
+    /// What a packet is by the legs of its connection, which are learned of packets with a SYN.
+    #[inline(never)]
+    fn renumber(&mut self, packet: &Packet<'_>, tcp: &Tcp, address: &Address, observer: &mut impl Observer) -> Told {
+        let Content::Ip(ip, _) = &packet.content else { return Told::Own };
+        if self.settings.keep_duplicates || ip.fragment.is_some() {
+            return Told::Own;
+        }
+        let is_there = |slot: &u32| !self.moved || self.holds(*slot, &address.keyed.key);
+        let found = address.slot.filter(is_there).or_else(|| self.find(address.tag, &address.keyed.key));
+        let Some(slot) = found.and_then(|slot| self.wake(slot, observer)) else { return Told::Own };
+        let (settings, now) = (&self.settings, self.clock.now());
+        let Some(flow) = self.flows.awake_mut(slot).filter(|flow| flow.deadline(settings) >= packet.time) else { return Told::Own };
+        let told = flow.renumber(flow.side(address.keyed.from_low), packet, ip, tcp, now);
+        self.has_legs |= told != Told::Own;
+        told
+    }
+}
