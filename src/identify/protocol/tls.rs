@@ -135,6 +135,8 @@ struct Shared {
     /// Mark of what the client offered.
     offer: u64,
     client_hello: bool,
+    /// A HelloRetryRequest came, so both hellos are due once more.
+    retried: bool,
     server_hello: bool,
     certificates: [bool; 2],
     /// The server asked for a certificate of the client.
@@ -279,10 +281,10 @@ impl Records {
     }
 
     fn body(&mut self, bytes: &[u8], from: Side, shared: &mut Shared, said: &mut Said<'_>) {
+        // In TLS 1.3 a ChangeCipherSpec changes nothing, but nothing follows it in clear either, but for what comes before there are keys.
         let clear = match self.kind {
-            // In TLS 1.3 a ChangeCipherSpec changes nothing, but no handshake message follows it in clear either, but for a second ClientHello.
-            HANDSHAKE => !self.changed || from == Side::Client && !shared.client_hello,
-            ALERT => !self.changed,
+            HANDSHAKE => !self.changed || shared.awaits_hellos() || from == Side::Client && !shared.client_hello,
+            ALERT => !self.changed || shared.awaits_hellos(),
             _ => false,
         };
         if !clear {
@@ -357,6 +359,11 @@ impl Shared {
         }
     }
 
+    /// Whether second hellos are due: a server sends its ChangeCipherSpec right after a HelloRetryRequest, its ServerHello comes behind that (RFC 8446 appendix D.4).
+    const fn awaits_hellos(&self) -> bool {
+        self.retried && !self.server_hello
+    }
+
     /// An encrypted record of TLS 1.3. Nothing that a handshake begins with, and no answer to a request, is as short as an alert (RFC 8446 section 5.2:
     /// two bytes, the inner type, a tag of 16); a side whose first record is one ended the handshake, for a reason that is not visible.
     fn hidden(&mut self, from: Side, len: u16, first: bool, said: &mut Said<'_>) {
@@ -383,6 +390,7 @@ impl Shared {
                     if Numbers(&self.offered).contains(hello.cipher) {
                         said.believe(Evidence::Dialogue);
                     }
+                    self.retried |= hello.retry;
                     if !hello.retry {
                         self.server_hello = true;
                         self.hides_alerts = hello.version == TLS_1_3;
@@ -512,6 +520,27 @@ mod tests {
         assert_eq!(told(&[(Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Server)]);
         // close_notify at the end of a connection that was used.
         assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished), (Side::Server, &data), (Side::Server, &alert), (Side::Client, &alert)]), []);
+    }
+
+    #[test]
+    fn after_a_hello_retry_request_the_server_hello_is_read_behind_its_change_cipher_spec() {
+        // RFC 8446 section 4.1.4 (the random that marks it), appendix D.4 (where ChangeCipherSpec records stand).
+        let hello = |random: &[u8]| record(HANDSHAKE, &message(2, &[&[3, 3][..], random, &[0, 0xc0, 0x2f, 0, 0, 6, 0, 43, 0, 2, 3, 4]].concat()));
+        let retry = [
+            0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e,
+            0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+        ];
+        let (client, changed) = (client_hello("a.example", &[]), record(CHANGE_CIPHER_SPEC, &[1]));
+        let (asked, again) = ([hello(&retry), changed.clone()].concat(), [changed, client.clone()].concat());
+        let told = |rest: &[(Side, &[u8])]| {
+            read_all(&Tls, &[&[(Side::Client, client.as_slice()), (Side::Server, asked.as_slice()), (Side::Client, again.as_slice())][..], rest].concat())
+        };
+        let (flight, alert) = ([hello(&[9; 32]), record(23, &[7; 900])].concat(), record(23, &[7; 19]));
+        let refused = told(&[(Side::Server, &flight), (Side::Client, &alert)]);
+        assert_eq!(refused.detail("tls", "version"), Some("1.3".into()));
+        assert!(refused.says(&Fact::Answer { kind: AnswerKind::Refused, code: HIDDEN_ALERT, text: "an encrypted alert".into(), by: Side::Client }));
+        let denied = told(&[(Side::Server, &record(ALERT, &[2, 40]))]);
+        assert!(denied.says(&Fact::Answer { kind: AnswerKind::Refused, code: 40, text: "handshake_failure".into(), by: Side::Server }));
     }
 
     #[test]
