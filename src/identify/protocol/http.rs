@@ -6,7 +6,7 @@ use crate::identify::wire::{Held, begins, host_name_of, host_of_url, printable_t
 
 use super::http_body::{Asked, Body, BodyKind, Messages};
 use super::http_head::{Fields, First, Head, head_end};
-use super::http_opening::{Look, is_document, is_status, later, line_len, look, method_and_path};
+use super::http_opening::{Look, is_document, is_request, is_status, later, line_len, look};
 use super::upnp;
 use super::websocket::WebSocket;
 use super::{Appetite, Evidence, Fact, Hit, NameSource, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport, Waiting};
@@ -100,7 +100,7 @@ impl Reader for HttpReader {
         }
         self.sides[side].miss(piece.missing);
         if self.sides[side].lost {
-            if !(is_status(rest) || method_and_path(rest.get(..64).unwrap_or(rest)) == Look::Request) {
+            if !(is_status(rest) || is_request(rest)) {
                 return Appetite::Hungry;
             }
             self.sides[side].lost = false;
@@ -391,7 +391,8 @@ const DAV_METHODS: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{prefixes_never_match_anything_else, read_all, survives};
+    use super::super::Head as Late;
+    use super::super::testing::{prefixes_never_match_anything_else, read_all, read_torn, survives};
     use super::*;
 
     const GET: &[u8] = b"GET /gateway/status?x=1 HTTP/1.1\r\nHost: Player.Example:8097\r\nUser-Agent: curl/8\r\n\r\n";
@@ -423,6 +424,25 @@ mod tests {
             let paths: Vec<_> = told.facts.iter().filter(|fact| matches!(fact, Fact::Request { .. })).cloned().collect();
             assert_eq!(paths, [request("POST", "/a"), request("PUT", "/b"), request("GET", "/c")], "pieces of {size}");
         }
+    }
+
+    #[test]
+    fn requests_go_on_after_a_gap_however_short_their_lines_are() {
+        let far = format!("/{}", "c".repeat(100));
+        for path in ["/", far.as_str()] {
+            let next = format!("GET {path} HTTP/1.1\r\nHost: c\r\n\r\n");
+            let torn = [(Side::Client, 0, GET), (Side::Client, 7, b"GET /text\r\n\r\n"), (Side::Client, 0, next.as_bytes())];
+            let told = read_torn(&Http, Transport::TCP, 80, &torn);
+            let requests: Vec<_> = told.facts.iter().filter_map(Fact::as_request).collect();
+            assert_eq!(requests, [("GET", "/gateway/status"), ("GET", path)]);
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_met_late_may_have_the_shortest_line() {
+        let heads = [b"nonsense".as_slice(), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"].map(|bytes| Late::of(Side::Client, bytes, bytes.len()));
+        let opening = Opening { midstream: true, heads: &heads, ..Opening::of(Transport::TCP, b"nonsense", &[]) };
+        assert!(matches!(Http.probe(&opening), Probe::Found { client: Some(Side::Client), .. }));
     }
 
     #[test]

@@ -59,7 +59,7 @@ fn may_be_status(bytes: &[u8]) -> bool {
 
 /// `METHOD SP target SP HTTP/1.x`, with or without CR.
 fn is_request_line(line: &[u8]) -> bool {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = without_cr(line);
     let Some(rest) = [b" HTTP/1.0", b" HTTP/1.1"].iter().find_map(|version| line.strip_suffix(*version)) else { return false };
     let Some(space) = memchr::memchr(b' ', rest) else { return false };
     let (method, target) = rest.split_at(space);
@@ -69,7 +69,7 @@ fn is_request_line(line: &[u8]) -> bool {
 
 /// `GET SP path`, and nothing more.
 fn is_simple(line: &[u8]) -> bool {
-    let path = line.strip_suffix(b"\r").unwrap_or(line).strip_prefix(b"GET /");
+    let path = without_cr(line).strip_prefix(b"GET /");
     path.is_some_and(|path| path.iter().all(u8::is_ascii_graphic))
 }
 
@@ -93,7 +93,20 @@ const fn may_be_in_method(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')
 }
 
-pub(super) fn method_and_path(head: &[u8]) -> Look {
+/// Whether a request of a known method begins here: as much of its line as tells it from a body's text.
+pub(super) fn is_request(bytes: &[u8]) -> bool {
+    let head = bytes.get(..64).unwrap_or(bytes);
+    match memchr::memchr(b'\n', head).and_then(|end| head.get(..end)) {
+        Some(line) => is_request_line(line) && method_and_path(without_cr(line)) == Look::Request,
+        None => method_and_path(head) == Look::Request,
+    }
+}
+
+fn without_cr(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn method_and_path(head: &[u8]) -> Look {
     match first_word(head) {
         None if head.len() <= LONGEST_METHOD && head.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'-') => Look::Short,
         None => Look::No,
@@ -123,7 +136,8 @@ pub(super) fn later(opening: &Opening<'_>) -> Probe {
             let hit = Hit { side: head.from, offset, len: 13, rule: "piece that begins with an HTTP/1 status line" };
             return Probe::Found { evidence: Evidence::OneOpening, hit, client: Some(head.from.other()) };
         }
-        if method_and_path(&head.bytes[..16]) == Look::Request && memchr::memmem::find(&head.bytes, b" HTTP/1.").is_some() {
+        let line = head.bytes[..16].split(|byte| *byte == b'\n').next().unwrap_or_default();
+        if method_and_path(without_cr(line)) == Look::Request && memchr::memmem::find(&head.bytes, b" HTTP/1.").is_some() {
             let hit = Hit { side: head.from, offset, len: 24, rule: "piece that begins with an HTTP/1 request line" };
             return Probe::Found { evidence: Evidence::OneOpening, hit, client: Some(head.from) };
         }

@@ -58,16 +58,23 @@ pub struct Heard {
 
 /// Reads a dialogue to its end, or until the reader has enough.
 pub fn read(protocol: &dyn Protocol, transport: Transport, port: u16, dialogue: &[(Side, &[u8])]) -> Heard {
+    let whole: Vec<_> = dialogue.iter().map(|(from, bytes)| (*from, 0, *bytes)).collect();
+    read_torn(protocol, transport, port, &whole)
+}
+
+/// The same, where so many bytes are missing before a piece.
+pub fn read_torn(protocol: &dyn Protocol, transport: Transport, port: u16, dialogue: &[(Side, u64, &[u8])]) -> Heard {
     let mut reader = protocol.reader();
     let mut heard = Heard { facts: Vec::new(), details: Vec::new(), evidence: Evidence::None, appetite: Appetite::Hungry };
     let mut passed = [0_u64; 2];
-    for (from, bytes) in dialogue {
+    for (from, missing, bytes) in dialogue {
         let place = &mut passed[usize::from(*from == Side::Server)];
+        *place += missing;
         let piece = Piece {
             from: *from,
             bytes,
             offset: *place,
-            missing: 0,
+            missing: *missing,
             time: Timestamp::from_nanos(1),
             frame: FrameId::default(),
             ends: &parties(transport, port),
