@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::net::Side;
+
 /// A field of a record's `details`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detail {
@@ -20,6 +22,8 @@ pub enum DetailValue {
     Flag(bool),
     /// A number.
     Number(u64),
+    /// An end of the flow; the other one, once these change places.
+    End(Side),
     /// A word of ours, which needs no escape in any format, or what the wire says, made printable.
     Text(Cow<'static, str>),
     /// Several texts.
@@ -33,7 +37,11 @@ pub enum DetailValue {
 impl DetailValue {
     /// The text, if it is one.
     pub fn as_str(&self) -> Option<&str> {
-        if let Self::Text(text) = self { Some(text) } else { None }
+        match self {
+            Self::Text(text) => Some(text),
+            Self::End(side) => Some(side.name()),
+            _ => None,
+        }
     }
 
     /// A field of its own.
@@ -49,6 +57,7 @@ impl Serialize for DetailValue {
             Self::Flag(flag) => serializer.serialize_bool(*flag),
             Self::Number(number) => serializer.serialize_u64(*number),
             // As the name of an enum's variant, which no serializer looks through for what needs an escape.
+            Self::End(side) => serializer.serialize_unit_variant("Word", 0, side.name()),
             Self::Text(Cow::Borrowed(word)) => serializer.serialize_unit_variant("Word", 0, word),
             Self::Text(Cow::Owned(text)) => serializer.serialize_str(text),
             Self::List(lines) => serializer.collect_seq(lines.iter()),
@@ -87,6 +96,12 @@ impl<T: AsRef<str>> FromIterator<T> for Lines {
             lines.push('\n');
         }
         Self(lines.into())
+    }
+}
+
+impl From<Side> for DetailValue {
+    fn from(side: Side) -> Self {
+        Self::End(side)
     }
 }
 

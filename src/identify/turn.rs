@@ -1,6 +1,6 @@
 //! Changing places: what was said of the client is said of the server, and the other way round.
 
-use crate::identify::{Fact, Identified, Match};
+use crate::identify::{Detail, DetailValue, Fact, Identified, Match};
 use crate::net::Side;
 
 impl Identified {
@@ -11,6 +11,7 @@ impl Identified {
             spoken.opening.swap(0, 1);
             spoken.matches.iter_mut().for_each(Match::turn);
             spoken.facts.iter_mut().for_each(Fact::turn);
+            spoken.details.iter_mut().for_each(Detail::turn);
         }
     }
 }
@@ -18,6 +19,14 @@ impl Identified {
 impl Match {
     fn turn(&mut self) {
         self.side = self.side.other();
+    }
+}
+
+impl Detail {
+    fn turn(&mut self) {
+        if let DetailValue::End(side) = &mut self.value {
+            *side = side.other();
+        }
     }
 }
 

@@ -93,7 +93,7 @@ const CLASS: &str = "port class";
 #[cfg(test)]
 mod tests {
     use crate::flow::Direction;
-    use crate::identify::Fact;
+    use crate::identify::{Detail, Fact};
     use crate::judge::Site;
     use crate::judge::tests::sample::{at, background, judge_among, tcp, udp};
     use crate::judge::visibility::Seen;
@@ -134,6 +134,15 @@ mod tests {
         assert_eq!((turned.flow.server.endpoint, why), (client, Some("announced")));
         let mut kept = sample.0;
         assert_eq!((super::settle(&mut kept, &Seen::default(), |_, to| to == server, |_, _| false), kept.flow.server.endpoint), (Some("announced"), server));
+    }
+
+    #[test]
+    fn what_was_said_of_an_end_is_said_of_the_same_end_once_it_is_the_server() {
+        let mut sample = tcp("10.0.0.1:9995", "10.0.0.2:5000").midstream().talked(10, 10);
+        sample.0.details = [Detail { key: ("tls", "encrypted_alert"), value: Side::Client.into() }].into_iter().collect();
+        let judged = judge_among(Site::default(), &[sample], &[background()]).remove(0);
+        assert_eq!(judged.identified.flow.server.endpoint.port, 9995);
+        assert_eq!(judged.identified.details[0].value.as_str(), Some("server"));
     }
 
     #[test]

@@ -129,7 +129,7 @@ fn is_tame_value(value: &DetailValue) {
         }
         DetailValue::Bytes(bytes) => is_short(bytes.len()),
         DetailValue::Fields(fields) => fields.iter().for_each(|(_, value)| is_tame_value(value)),
-        DetailValue::Flag(_) | DetailValue::Number(_) => {}
+        DetailValue::Flag(_) | DetailValue::Number(_) | DetailValue::End(_) => {}
     }
 }
 

@@ -275,7 +275,7 @@ impl Records {
                 shared.hidden(from, len, self.encrypted == 0, said);
                 self.encrypted = self.encrypted.saturating_add(1);
             }
-            ALERT if len != 2 => said.detail("tls", "encrypted_alert", from.to_string()),
+            ALERT if len != 2 => said.detail("tls", "encrypted_alert", from),
             _ => {}
         }
     }
