@@ -1,5 +1,7 @@
 //! Syslog: log messages over UDP and TCP, which nobody answers (RFC 5424, RFC 3164, RFC 6587).
 
+use arrayvec::ArrayVec;
+
 use crate::identify::Fact;
 use crate::identify::wire::{host_name, printable};
 use crate::net::Transport;
@@ -47,23 +49,34 @@ struct Log;
 impl Reader for Log {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         said.say(Fact::OneWay);
-        // RFC 5424: version, time, host, program. RFC 3164: time in three words, host, tag.
-        let words: Vec<&[u8]> =
-            after_priority(piece.bytes).map(|(_, rest)| rest.splitn(8, |byte| *byte == b' ').filter(|word| !word.is_empty()).collect()).unwrap_or_default();
-        let host = if words.first() == Some(&b"1".as_slice()) { words.get(2) } else { words.get(3) };
-        if let Some(host) = host.copied().and_then(host_name).filter(|host| &**host != "-") {
+        let [host, program] = after_priority(piece.bytes).map(|(_, rest)| origin(rest)).unwrap_or_default();
+        if let Some(host) = host.and_then(host_name).filter(|host| &**host != NIL) {
             said.detail("syslog", "host", host);
         }
-        let program = if words.first() == Some(&b"1".as_slice()) { words.get(3) } else { words.get(4) };
-        if let Some(program) =
-            program.map(|word| printable(word.split(|byte| matches!(byte, b'[' | b':')).next().unwrap_or_default())).filter(|text| !text.is_empty())
-        {
+        if let Some(program) = program.map(printable).filter(|program| !program.is_empty() && &**program != NIL) {
             said.detail("syslog", "program", program);
         }
         Appetite::Full
     }
 }
 
+/// Host and program. After version 1 and a time they are the next two fields (RFC 5424 section 6.2); after month, day and time a host, which some leave out, and a tag (RFC 3164
+/// section 4.1). Without a time all is content (RFC 3164 section 4.3.3).
+fn origin(message: &[u8]) -> [Option<&[u8]>; 2] {
+    let words: ArrayVec<&[u8], 5> = message.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).take(5).collect();
+    match words[..] {
+        [b"1", _, host, ref program @ ..] => [Some(host), program.first().copied()],
+        [month, day, time, first, ref second @ ..] if MONTHS.contains(&month) && day.iter().all(u8::is_ascii_digit) && time.contains(&b':') => {
+            let is_tag = first.ends_with(b":") || first.contains(&b'[');
+            let (host, tag) = if is_tag { (None, Some(first)) } else { (Some(first), second.first().copied()) };
+            [host, tag.and_then(|tag| tag.split(|byte| matches!(byte, b'[' | b':')).next())]
+        }
+        _ => [None, None],
+    }
+}
+
+/// What RFC 5424 writes for a field that has no value (section 6).
+const NIL: &str = "-";
 const MONTHS: &[&[u8]] = &[b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 /// Syslog over UDP, over TCP as commonly set up, and by RFC 6587's examples.
 const PORTS: &[u16] = &[514, 601, 1514];
@@ -86,6 +99,23 @@ mod tests {
             assert!(heard.facts.contains(&Fact::OneWay));
             assert_eq!(heard.detail("syslog", "program"), Some("su".to_owned().into()));
             survives(&SYSLOG, Transport::UDP, 514, &[(Client, message)]);
+        }
+    }
+
+    #[test]
+    fn only_a_message_with_a_time_names_its_host_and_program() {
+        for (message, host, program) in [
+            ("<34>Oct 11 22:14:15 mymachine su: 'su root' failed", Some("mymachine"), Some("su")),
+            ("<133>Apr  5 12:56:51 robin[7]: Hello, syslog!", None, Some("robin")),
+            ("<133>Apr  5 12:56:51 robin: Hello, syslog!", None, Some("robin")),
+            // RFC 3164 section 4.3.3: no time, so all of it is content, as Cisco's devices send it.
+            ("<166>%PIX-6-305011: Built dynamic TCP translation from inside:10.0.0.1/1067", None, None),
+            ("<191>17888: Mar 26 16:38:02.801: %DOT11-7-AUTH_FAILED: Station", None, None),
+            ("<34>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - failed", Some("mymachine.example.com"), Some("su")),
+            ("<165>1 - - - - - - Nothing is known", None, None),
+        ] {
+            let heard = read(&SYSLOG, Transport::UDP, 514, &[(Client, message.as_bytes())]);
+            assert_eq!(["host", "program"].map(|field| heard.detail("syslog", field)), [host, program].map(|text| text.map(Into::into)), "{message}");
         }
     }
 
