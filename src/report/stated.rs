@@ -27,9 +27,9 @@ pub(super) fn details<'a>(judged: &'a Judged, protocol: &'static str, field: &'s
     judged.identified.details.iter().filter(move |detail| detail.key == (protocol, field)).map(|detail| &detail.value)
 }
 
-/// The server's name by that source.
+/// The server's name by that source, as this flow states it: others may have told another one of the same address.
 pub(super) fn server_name<'a>(judged: &'a Judged, source: &str) -> Option<&'a str> {
-    judged.names[Side::Server as usize].iter().find(|named| named.source == source).map(|named| named.name.as_str())
+    judged.names[Side::Server as usize].iter().find(|named| named.source == source && named.age.is_none()).map(|named| named.name.as_str())
 }
 
 /// `2026-12-21T00:50:27` of a certificate's UTCTime or GeneralizedTime (RFC 5280, section 4.1.2.5: years from 50 on are of the last century).
