@@ -118,6 +118,59 @@ fn an_empty_capture_has_headers_and_no_flow() {
 }
 
 #[test]
+fn an_event_tells_what_its_own_flow_said() {
+    let (one, other) = ("GET /a HTTP/1.1\r\nHost: own.example\r\n\r\n", "GET /b HTTP/1.0\r\n\r\n");
+    let told = events(&[tcp(50_000, one.as_bytes()), tcp(50_001, other.as_bytes())]);
+    let hosts: Vec<_> = of(&told, "event_type", "http").iter().map(|event| (text(&event["http"]["url"]), event["http"]["hostname"].clone())).collect();
+    // The second flow has the name of what the first one said of the same address.
+    assert_eq!(hosts, [("/a".to_owned(), Value::from("own.example")), ("/b".to_owned(), Value::Null)]);
+}
+
+#[test]
+fn who_asks_for_the_name_of_an_address_is_answered_with_a_name() {
+    // 7.2.0.192.in-addr.arpa IN PTR (RFC 1035 section 3.5); answered by pc.example for a minute.
+    let question = b"\x017\x012\x010\x03192\x07in-addr\x04arpa\0\0\x0c\0\x01";
+    let query = [b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0".as_slice(), question].concat();
+    let record = b"\xc0\x0c\0\x0c\0\x01\0\0\0\x3c\0\x0c\x02pc\x07example\0";
+    let answer = [b"\x12\x34\x81\x80\0\x01\0\x01\0\0\0\0".as_slice(), question, record].concat();
+    let told = events(&[udp([50_000, 53], &query), udp([53, 50_000], &answer)]);
+    let dns = of(&told, "event_type", "dns");
+    assert_eq!(dns[0]["dns"]["rrtype"], "PTR");
+    assert_eq!(dns[1]["dns"]["rrname"], "7.2.0.192.in-addr.arpa");
+    assert_eq!(dns[1]["dns"]["grouped"], serde_json::json!({ "PTR": ["pc.example"] }));
+}
+
+/// What `eve` tells of packets of IPv4 (LINKTYPE_RAW), a millisecond apart.
+fn events(packets: &[Vec<u8>]) -> Vec<Value> {
+    let mut capture = [0xa1b2_c3d4_u32, 0x0002_0004, 0, 0, 65_535, 101].map(u32::to_be_bytes).concat();
+    for (packet, number) in packets.iter().zip(0..) {
+        let len = u32::try_from(packet.len()).expect("a small packet");
+        capture.extend([[1_700_000_000, number * 1_000, len, len].map(u32::to_be_bytes).concat(), packet.clone()].concat());
+    }
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), capture).expect("the file can be written");
+    json_lines(&analyze(&["--format", "eve", &file.path().display().to_string()]))
+}
+
+/// Of 192.0.2.1 to 192.0.2.2, port 80; the start was not captured.
+fn tcp(port: u16, payload: &[u8]) -> Vec<u8> {
+    let head = [&port.to_be_bytes()[..], &[0, 80, 0, 0, 0, 9, 0, 0, 0, 9, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0]].concat();
+    ipv4(6, [1, 2], &[&head, payload].concat())
+}
+
+/// Between 192.0.2.1 and 192.0.2.2, whose port is 53.
+fn udp([from, to]: [u16; 2], payload: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(payload.len() + 8).expect("a small datagram");
+    let ends = if to == 53 { [1, 2] } else { [2, 1] };
+    ipv4(17, ends, &[[from, to, len, 0].map(u16::to_be_bytes).concat(), payload.to_vec()].concat())
+}
+
+fn ipv4(protocol: u8, [from, to]: [u8; 2], payload: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(payload.len() + 20).expect("a small packet").to_be_bytes();
+    [&[0x45, 0, high, low, 0, 0, 0, 0, 64, protocol, 0, 0, 192, 0, 2, from, 192, 0, 2, to], payload].concat()
+}
+
+#[test]
 fn a_table_goes_with_csv_only() {
     let output = portbook(&["--format", "ecs", "--table", "findings", DEMO]);
     assert_eq!(output.status.code(), Some(2));

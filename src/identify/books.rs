@@ -78,7 +78,7 @@ impl Books {
     }
 
     fn resolved(&self, resolved: &Resolved, ends: &Parties, stamp: Stamp) {
-        let Resolved { name, aliases, addresses, ttl, source } = resolved;
+        let Resolved { name, aliases, addresses, ttl, source, .. } = resolved;
         let addresses = addresses.iter().copied().filter(|ip| is_hosts(*ip));
         // A group hears the answers of multicast DNS and LLMNR: nobody in particular asked.
         let asked = (*source == NameSource::Dns && !is_group(ends.server.ip)).then_some(ends.client.ip);

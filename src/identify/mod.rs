@@ -148,8 +148,10 @@ pub struct Match {
 /// What a resolver answered: a name and its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
-    /// The name that was asked for, lower case.
+    /// The name, lower case.
     pub name: Box<str>,
+    /// The address was asked about, and the name is the answer (PTR).
+    pub reverse: bool,
     /// Names passed on the way (CNAME), in order.
     pub aliases: Vec<Box<str>>,
     /// Addresses.

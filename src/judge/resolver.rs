@@ -194,7 +194,9 @@ fn is_lookup(identified: &Identified) -> bool {
 /// Names that got an address that a host can have.
 fn given(identified: &Identified) -> impl Iterator<Item = (&str, &[IpAddr])> {
     identified.facts.iter().filter_map(|fact| match fact {
-        Fact::Resolved(resolved) => Some((&*resolved.name, resolved.addresses.as_slice())).filter(|(_, all)| all.iter().any(|address| !is_nobodys(*address))),
+        Fact::Resolved(resolved) if !resolved.reverse => {
+            Some((&*resolved.name, resolved.addresses.as_slice())).filter(|(_, all)| all.iter().any(|address| !is_nobodys(*address)))
+        }
         _ => None,
     })
 }
@@ -217,7 +219,7 @@ fn denial(fact: &Fact) -> Option<(&str, Denial)> {
                 other => Denial::Code(*other),
             },
         )),
-        Fact::Resolved(resolved) => {
+        Fact::Resolved(resolved) if !resolved.reverse => {
             let addresses = &resolved.addresses;
             addresses.first().filter(|_| addresses.iter().all(|ip| is_nobodys(*ip))).map(|ip| (&*resolved.name, Denial::NoHost(*ip)))
         }

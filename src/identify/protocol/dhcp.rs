@@ -66,6 +66,7 @@ impl Lease {
             // Who has no address yet sends from 0.0.0.0. The one it asks for was offered to it just before.
             said.say(Fact::Resolved(Box::new(Resolved {
                 name: name.clone(),
+                reverse: false,
                 aliases: Vec::new(),
                 addresses: vec![ip.into()],
                 ttl: Duration::ZERO,
@@ -100,7 +101,14 @@ impl Lease {
             if let Some(name) = option(options, 12).and_then(host_name).filter(|_| kind == ACK) {
                 let lease = option(options, 51).and_then(|value| Cursor::new(value).be32()).unwrap_or_default();
                 let ttl = Duration::from_secs(u64::from(lease));
-                said.say(Fact::Resolved(Box::new(Resolved { name, aliases: Vec::new(), addresses: vec![given.into()], ttl, source: NameSource::Dhcp })));
+                said.say(Fact::Resolved(Box::new(Resolved {
+                    name,
+                    reverse: false,
+                    aliases: Vec::new(),
+                    addresses: vec![given.into()],
+                    ttl,
+                    source: NameSource::Dhcp,
+                })));
             }
         }
         address(options, 54, "server", said);

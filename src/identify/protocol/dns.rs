@@ -139,6 +139,7 @@ mod tests {
         assert_eq!(heard.evidence, Evidence::Dialogue);
         let expected = Fact::Resolved(Box::new(Resolved {
             name: "www.example.com".into(),
+            reverse: false,
             aliases: vec!["edge.example.com".into()],
             addresses: vec!["192.0.2.7".parse().unwrap()],
             ttl: std::time::Duration::from_secs(60),

@@ -151,7 +151,7 @@ impl Names {
             return None;
         }
         let name = as_host_name(message.name(place))?;
-        Some(Box::new(Resolved { name, aliases, addresses, ttl, source: self.source }))
+        Some(Box::new(Resolved { name, reverse: false, aliases, addresses, ttl, source: self.source }))
     }
 
     /// Multicast DNS answers carry no question: each name with addresses stands for itself, and the sender's own address names the sender.
@@ -177,7 +177,8 @@ impl Names {
             let Some(address) = message.reverse_address(record.name) else { continue };
             if let Some(name) = message.name_in(record, 0).and_then(as_host_name) {
                 let ttl = Duration::from_secs(u64::from(record.ttl));
-                said.say(Fact::Resolved(Box::new(Resolved { name, aliases: Vec::new(), addresses: vec![address], ttl, source: self.source })));
+                let resolved = Resolved { name, reverse: true, aliases: Vec::new(), addresses: vec![address], ttl, source: self.source };
+                said.say(Fact::Resolved(Box::new(resolved)));
             }
         }
     }

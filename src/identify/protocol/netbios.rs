@@ -182,7 +182,14 @@ fn answer(message: &Message<'_>, by: Side, said: &mut Said<'_>) {
     for record in message.records.iter().filter(|record| record.kind == NB && rcode == 0) {
         let Some((name, _)) = name_at(message, record.name).filter(|(name, _)| !name.is_empty()) else { continue };
         let ttl = Duration::from_secs(u64::from(record.ttl));
-        said.say(Fact::Resolved(Box::new(Resolved { name, aliases: Vec::new(), addresses: addresses(record), ttl, source: NameSource::Netbios })));
+        said.say(Fact::Resolved(Box::new(Resolved {
+            name,
+            reverse: false,
+            aliases: Vec::new(),
+            addresses: addresses(record),
+            ttl,
+            source: NameSource::Netbios,
+        })));
     }
 }
 

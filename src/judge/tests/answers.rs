@@ -29,7 +29,7 @@ fn denied(name: &str, code: u16, filtered: Option<u16>) -> Sample {
 
 fn resolved(client: &str, name: &str, address: &str) -> Sample {
     let (addresses, ttl) = (vec![address.parse().unwrap()], std::time::Duration::from_secs(60));
-    lookup(client).fact(Fact::Resolved(Box::new(Resolved { name: name.into(), aliases: Vec::new(), addresses, ttl, source: NameSource::Dns })))
+    lookup(client).fact(Fact::Resolved(Box::new(Resolved { name: name.into(), reverse: false, aliases: Vec::new(), addresses, ttl, source: NameSource::Dns })))
 }
 
 fn judge_with_control(sample: Sample) -> Judged {
@@ -73,6 +73,21 @@ fn d11_an_address_that_no_host_has_is_a_filters_but_loopback_only_for_documented
     expect(&gives("ads.example", "0.0.0.0"), Outcome::DnsBlocked, Confidence::Medium, Some("D11"));
     expect(&gives("2.0.0.127.list.example", "127.0.0.2"), Outcome::Ok, Confidence::High, None);
     expect(&gives(DOCUMENTED, "10.9.9.9"), Outcome::Ok, Confidence::High, None);
+}
+
+#[test]
+fn an_address_that_was_asked_about_is_not_what_the_resolver_gave() {
+    let asked = |client: &str, name: &str, address: &str| {
+        let (name, addresses, ttl) = (name.into(), vec![address.parse().unwrap()], std::time::Duration::from_secs(60));
+        lookup(client).fact(Fact::Resolved(Box::new(Resolved { name, reverse: true, aliases: Vec::new(), addresses, ttl, source: NameSource::Dns })))
+    };
+    for address in ["0.0.0.0", "127.0.0.1"] {
+        expect(&judge(asked(CLIENT, DOCUMENTED, address)), Outcome::Ok, Confidence::High, None);
+    }
+    // It is none to whom the resolver gives addresses, either: whether it can is not shown.
+    let others = [asked("10.1.0.5:40000", "other.example", "198.51.100.1"), background()];
+    let judged = judge_among(Site::default(), &[denied(DOCUMENTED, 3, None)], &others).remove(0);
+    expect(&judged, Outcome::Ok, Confidence::Medium, None);
 }
 
 #[test]
@@ -393,6 +408,7 @@ fn d13_a_resolver_that_never_answers_denies_the_documented_name() {
 fn d13_a_name_that_another_resolver_gave_is_not_denied() {
     let other = Fact::Resolved(Box::new(Resolved {
         name: DOCUMENTED.into(),
+        reverse: false,
         aliases: Vec::new(),
         addresses: vec!["203.0.113.7".parse().unwrap()],
         ttl: std::time::Duration::from_secs(60),

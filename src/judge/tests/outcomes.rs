@@ -330,8 +330,14 @@ fn d24_a_host_whose_ipv6_is_silent_and_whose_ipv4_works_runs_degraded() {
     let (host, gateway) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 9]);
     let addresses = vec!["203.0.113.7".parse().unwrap()];
     let ttl = std::time::Duration::from_secs(60);
-    let answer =
-        Fact::Resolved(Box::new(Resolved { name: "dual.example".into(), aliases: Vec::new(), addresses, ttl, source: crate::identify::NameSource::Dns }));
+    let answer = Fact::Resolved(Box::new(Resolved {
+        name: "dual.example".into(),
+        reverse: false,
+        aliases: Vec::new(),
+        addresses,
+        ttl,
+        source: crate::identify::NameSource::Dns,
+    }));
     let lookup = udp("10.1.0.2:40000", "10.1.0.1:53").talked(40, 40).speaks(&["dns"]).fact(answer);
     let v4 = |mac| tcp("10.1.0.2:40001", "203.0.113.7:443").talked(100, 100).link(mac, gateway);
     let named = || tcp("[2001:db8::2]:40002", "[2001:db8:1::7]:443").syns(&[1.0, 2.0, 4.0]).link(host, gateway).named("dual.example");

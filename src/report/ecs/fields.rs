@@ -287,7 +287,10 @@ impl<'a> Dns<'a> {
     pub fn of(judged: &'a Judged) -> Option<Self> {
         let name = stated::details(judged, "dns", "query").next()?;
         let r#type = stated::details(judged, "dns", "type").next();
-        let resolved = judged.identified.facts.iter().filter_map(|fact| if let Fact::Resolved(resolved) = fact { Some(&resolved.addresses) } else { None });
+        let resolved = judged.identified.facts.iter().filter_map(|fact| match fact {
+            Fact::Resolved(resolved) if !resolved.reverse => Some(&resolved.addresses),
+            _ => None,
+        });
         Some(Self { question: Question { name, r#type }, resolved_ip: each_once(resolved.flatten().copied()) })
     }
 }

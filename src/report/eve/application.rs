@@ -1,6 +1,8 @@
 //! What a flow's protocols state, as Suricata's application events tell it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -37,7 +39,7 @@ impl Application<'_> {
 pub(super) struct Dns<'a> {
     version: u8,
     r#type: &'static str,
-    rrname: &'a str,
+    rrname: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rrtype: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,15 +128,19 @@ pub(super) fn events(judged: &Judged) -> Vec<Application<'_>> {
 }
 
 /// Questions and answers. Facts are kept once each, so the type is told where the flow asks for one type only.
-fn dns(judged: &Judged) -> Vec<Application<'_>> {
+fn dns<'a>(judged: &'a Judged) -> Vec<Application<'a>> {
     let mut types = stated::details(judged, "dns", "type").filter_map(DetailValue::as_str);
     let rrtype = types.next().filter(|_| types.next().is_none());
-    let event = |kind, rrname, rcode, grouped| {
+    let event = |kind, rrname: Cow<'a, str>, rcode, grouped| {
         let rrtype = if kind == "query" { rrtype } else { None };
         Application::Dns(Dns { version: 2, r#type: kind, rrname, rrtype, rcode, grouped })
     };
-    let queries = stated::details(judged, "dns", "query").filter_map(DetailValue::as_str).map(|name| event("query", name, None, BTreeMap::new()));
+    let queries = stated::details(judged, "dns", "query").filter_map(DetailValue::as_str).map(|name| event("query", name.into(), None, BTreeMap::new()));
     let answers = judged.identified.facts.iter().filter_map(|fact| match fact {
+        Fact::Resolved(resolved) if resolved.reverse => {
+            let asked = resolved.addresses.first().map(|address| reverse_name(*address))?;
+            Some(event("answer", asked.into(), Some("NOERROR"), BTreeMap::from([("PTR", vec![resolved.name.to_string()])])))
+        }
         Fact::Resolved(resolved) => {
             let Resolved { name, aliases, addresses, .. } = &**resolved;
             let mut grouped: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
@@ -145,12 +151,31 @@ fn dns(judged: &Judged) -> Vec<Application<'_>> {
             if !aliases.is_empty() {
                 grouped.insert("CNAME", aliases.iter().map(ToString::to_string).collect());
             }
-            Some(event("answer", name, Some("NOERROR"), grouped))
+            Some(event("answer", (&**name).into(), Some("NOERROR"), grouped))
         }
-        Fact::Unresolved { name, code, .. } => Some(event("answer", name, Some(rcode(*code)), BTreeMap::new())),
+        Fact::Unresolved { name, code, .. } => Some(event("answer", (&**name).into(), Some(rcode(*code)), BTreeMap::new())),
         _ => None,
     });
     queries.chain(answers).collect()
+}
+
+/// The name under which an address is asked about (RFC 1035 section 3.5, RFC 3596 section 2.5).
+fn reverse_name(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        IpAddr::V6(address) => {
+            let mut name = address.octets().iter().rev().fold(String::new(), |mut name, byte| {
+                // Writing into a text never fails.
+                let _ = write!(name, "{:x}.{:x}.", byte & 15, byte >> 4);
+                name
+            });
+            name.push_str("ip6.arpa");
+            name
+        }
+    }
 }
 
 fn tls(judged: &Judged) -> Application<'_> {
@@ -208,5 +233,16 @@ const fn rcode(code: u16) -> &'static str {
         4 => "NOTIMP",
         5 => "REFUSED",
         _ => "OTHER",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_asked_about_backwards() {
+        let names = ["192.0.2.17", "4321:0:1:2:3:4:567:89ab"].map(|address| reverse_name(address.parse().unwrap()));
+        assert_eq!(names, ["17.2.0.192.in-addr.arpa", "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.3.4.ip6.arpa"]);
     }
 }
