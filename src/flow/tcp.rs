@@ -427,6 +427,12 @@ impl Connection {
         if position < 0 {
             return None;
         }
+        // A keep-alive has the number before its end's next (RFC 9293 section 3.8.4). Where it is the first that was captured of that end, the stream begins behind it.
+        if self.story.partial && position == FIRST + 1 && peer.last == FIRST && peer.stream.is_whole_to(FIRST) {
+            peer.begin(tcp.acknowledgment.wrapping_sub(1), FIRST);
+            peer.acknowledged = FIRST;
+            return Some(FIRST);
+        }
         let is_broken = tcp.acknowledgment == 0 && position - peer.acknowledged > FAR;
         if !tcp.flags.has(TcpFlags::RST) && !is_broken {
             peer.acknowledged = peer.acknowledged.max(position);

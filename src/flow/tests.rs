@@ -2,6 +2,7 @@
 
 mod dates;
 mod fragments;
+mod keep_alive;
 mod legs;
 mod lone;
 mod resting;
