@@ -60,19 +60,21 @@ impl Reader for Log {
     }
 }
 
-/// Host and program. After version 1 and a time they are the next two fields (RFC 5424 section 6.2); after month, day and time a host, which some leave out, and a tag (RFC 3164
-/// section 4.1). Without a time all is content (RFC 3164 section 4.3.3).
+/// Host and program. After version 1 and a time they are the next two fields (RFC 5424 section 6.2); after month, day and time (RFC 3164 section 4.1), or a time by RFC 3339 as
+/// rsyslog forwards, a host, which some leave out, and a tag. Without a time all is content (RFC 3164 section 4.3.3).
 fn origin(message: &[u8]) -> [Option<&[u8]>; 2] {
     let words: ArrayVec<&[u8], 5> = message.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).take(5).collect();
-    match words[..] {
-        [b"1", _, host, ref program @ ..] => [Some(host), program.first().copied()],
-        [month, day, time, first, ref second @ ..] if MONTHS.contains(&month) && day.iter().all(u8::is_ascii_digit) && time.contains(&b':') => {
-            let is_tag = first.ends_with(b":") || first.contains(&b'[');
-            let (host, tag) = if is_tag { (None, Some(first)) } else { (Some(first), second.first().copied()) };
-            [host, tag.and_then(|tag| tag.split(|byte| matches!(byte, b'[' | b':')).next())]
+    let (first, second) = match words[..] {
+        [b"1", _, host, ref program @ ..] => return [Some(host), program.first().copied()],
+        [month, day, time, first, ref rest @ ..] if MONTHS.contains(&month) && day.iter().all(u8::is_ascii_digit) && time.contains(&b':') => {
+            (first, rest.first())
         }
-        _ => [None, None],
-    }
+        [[_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..], first, ref rest @ ..] => (first, rest.first()),
+        _ => return [None, None],
+    };
+    let is_tag = first.ends_with(b":") || first.contains(&b'[');
+    let (host, tag) = if is_tag { (None, Some(first)) } else { (Some(first), second.copied()) };
+    [host, tag.and_then(|tag| tag.split(|byte| matches!(byte, b'[' | b':')).next())]
 }
 
 /// What RFC 5424 writes for a field that has no value (section 6).
@@ -108,6 +110,7 @@ mod tests {
             ("<34>Oct 11 22:14:15 mymachine su: 'su root' failed", Some("mymachine"), Some("su")),
             ("<133>Apr  5 12:56:51 robin[7]: Hello, syslog!", None, Some("robin")),
             ("<133>Apr  5 12:56:51 robin: Hello, syslog!", None, Some("robin")),
+            ("<13>2013-09-12T19:16:34.457849+04:00 localhost su[7]: failed", Some("localhost"), Some("su")),
             // RFC 3164 section 4.3.3: no time, so all of it is content, as Cisco's devices send it.
             ("<166>%PIX-6-305011: Built dynamic TCP translation from inside:10.0.0.1/1067", None, None),
             ("<191>17888: Mar 26 16:38:02.801: %DOT11-7-AUTH_FAILED: Station", None, None),
