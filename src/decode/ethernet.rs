@@ -12,9 +12,8 @@ use crate::net::Mac;
 #[inline(always)]
 pub(super) fn read<'a>(at: Cursor<'a>, packet: &mut Packet<'a>) -> bool {
     let Ok(header) = Ethernet2HeaderSlice::from_slice(at.bytes) else { return packet.short(Layer::Ethernet, 14, &at) };
-    if packet.mac.is_none() {
-        packet.mac = Some((Mac(header.source()), Mac(header.destination())));
-    }
+    // Of the innermost: a mirror that sends frames on in a tunnel wraps them in its own.
+    packet.mac = Some((Mac(header.source()), Mac(header.destination())));
     ether_type(header.ether_type().0, at.skip(14), packet)
 }
 

@@ -18,7 +18,7 @@ pub struct Packet<'a> {
     pub interface: u32,
     /// When it was captured.
     pub time: Timestamp,
-    /// Sender's and receiver's MAC address on this link, where the link has them; of the outermost Ethernet header.
+    /// Sender's and receiver's MAC address on this link, where the link has them; of the innermost Ethernet header.
     pub mac: Option<(Mac, Mac)>,
     /// VLAN identifiers of all tag stacks passed, outermost first.
     pub vlan: VlanStack,

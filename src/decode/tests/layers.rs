@@ -188,3 +188,10 @@ fn the_other_packets_of_an_aggregated_frame_are_a_fault() {
 fn a_packet_stays_small() {
     assert!(size_of::<Packet<'_>>() <= 176, "{}", size_of::<Packet<'_>>());
 }
+
+#[test]
+fn a_frame_that_a_mirror_sends_on_in_a_tunnel_has_its_own_hardware_addresses() {
+    let mut outer = ethernet(0x0800, &ipv4(17, &udp(50_000, 4789, &join(&[&[0x08, 0, 0, 0, 0, 0, 42, 0], &ethernet(0x0800, &inner())]))));
+    outer[..12].copy_from_slice(&[2, 0, 0, 0, 9, 2, 2, 0, 0, 0, 9, 1]);
+    assert_eq!(decoded(1, &outer).mac, Some((Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2]))));
+}
