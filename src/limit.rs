@@ -104,6 +104,9 @@ pub const DATAGRAMS_GATHERED: usize = 8192;
 pub const DATAGRAM_BYTES: u32 = 65_535;
 /// Gaps of one datagram. Honest fragments come nearly in order.
 pub const DATAGRAM_GAPS: usize = 64;
+/// How far the times of packets may be apart from when they were on the wire: clocks of the two cards of a tap differ, and queues of one card are emptied in turn. Longer
+/// than these, and shorter than the least retransmission timeout in use, which is 200 ms.
+pub const CLOCKS_APART: Duration = Duration::from_millis(50);
 /// Time between a packet and its copy. Mirrors and routers deliver within some milliseconds; the least retransmission timeout in use is 200 ms.
 pub const DUPLICATE_WINDOW: Duration = Duration::from_millis(10);
 /// Legs of a connection told apart where firewalls give it other sequence numbers. A path has one or two such firewalls.

@@ -77,13 +77,18 @@ impl Names {
     pub(super) fn of(&self, client: IpAddr, server: IpAddr, at: Timestamp, tell: &mut dyn FnMut(Heard<'_>)) {
         let recorded = self.recorded.get().and_then(|recorded| recorded.get(&server));
         let recorded = recorded.as_deref().map(Vec::as_slice).unwrap_or_default();
-        let heard = self.heard.look_back(server, at, *limit::NAME_HOLDS.end(), |entries| {
+        let heard = self.heard.look_back(server, at + limit::CLOCKS_APART, *limit::NAME_HOLDS.end(), |entries| {
             let mut telling = Telling { told: SmallVec::new(), tell: &mut *tell };
-            telling.entries(entries, at, |entry| entry.client == Some(client));
+            let (before, after) = entries.split_at(entries.partition_point(|((said, _), _)| said.time() <= at));
+            telling.entries(before, at, |entry| entry.client == Some(client));
             if telling.told.is_empty() {
-                telling.entries(entries, at, |entry| entry.client != Some(client));
+                telling.entries(before, at, |entry| entry.client != Some(client));
             }
             telling.names(recorded.iter().map(|name| &**name), NameSource::Capture, None);
+            // An answer may bear a later time than what it led to; what else is said of a host comes later by itself.
+            if telling.told.is_empty() {
+                telling.entries(after, at, |entry| entry.source == NameSource::Dns);
+            }
         });
         if heard.is_none() && !recorded.is_empty() {
             Telling { told: SmallVec::new(), tell }.names(recorded.iter().map(|name| &**name), NameSource::Capture, None);
@@ -183,6 +188,18 @@ mod tests {
         assert_eq!(of(&names, "10.0.0.1", "203.0.113.9", 9), ["new.example", "alias.cdn.example", "old.example"]);
         assert_eq!(of(&names, "10.0.0.3", "203.0.113.9", 9), ["other.example", "new.example", "alias.cdn.example", "old.example"]);
         assert!(of(&names, "10.0.0.1", "203.0.113.9", 0).is_empty());
+    }
+
+    #[test]
+    fn an_answer_may_bear_a_slightly_later_time_than_what_it_led_to_but_earlier_ones_go_before() {
+        let said = |entries: &[Said<'_>], millis: i64| {
+            let (mut found, at) = (Vec::new(), Timestamp::from_parts(1, millis * 1_000_000));
+            book(entries).of("10.0.0.1".parse().unwrap(), "203.0.113.9".parse().unwrap(), at, &mut |heard| found.push(heard.name.to_owned()));
+            found
+        };
+        let later: Said<'_> = (2, "203.0.113.9", Some("10.0.0.1"), &["new.example"], 60);
+        assert_eq!((said(&[later], 960), said(&[later], 940)), (vec!["new.example".to_owned()], Vec::new()));
+        assert_eq!(said(&[(1, "203.0.113.9", None, &["old.example"], 60), later], 960), ["old.example"]);
     }
 
     #[test]

@@ -25,7 +25,9 @@ impl Promises {
 
     /// The newest promise of a flow from `client` to `server` that holds at that moment; where there is none, the newest whose port could not be read.
     pub(super) fn of(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise> {
-        self.exactly(transport, client, server, at).or_else(|| self.exactly(transport, client, Endpoint { port: 0, ..server }, at))
+        let by = |at| self.exactly(transport, client, server, at).or_else(|| self.exactly(transport, client, Endpoint { port: 0, ..server }, at));
+        // It may bear a later time than what it led to.
+        by(at).or_else(|| by(at + limit::CLOCKS_APART))
     }
 
     fn exactly(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise> {
@@ -89,6 +91,12 @@ mod tests {
         assert_eq!(of("10.0.0.1", "10.0.0.2:20002", 110), None);
         assert_eq!(of("10.0.0.3", "10.0.0.2:20001", 110), None);
         assert_eq!(promises.of(Transport::UDP, "10.0.0.1".parse().unwrap(), end("10.0.0.2:20001"), Timestamp::from_parts(110, 0)), None);
+    }
+
+    #[test]
+    fn a_promise_may_bear_a_slightly_later_time_than_what_it_led_to() {
+        let of = |nanos| book(None).of(Transport::TCP, "10.0.0.1".parse().unwrap(), end("10.0.0.2:20001"), Timestamp::from_parts(99, nanos)).is_some();
+        assert_eq!([of(960_000_000), of(940_000_000)], [true, false]);
     }
 
     #[test]

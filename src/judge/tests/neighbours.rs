@@ -56,6 +56,17 @@ fn d23_a_host_that_its_link_was_asked_for_in_vain_is_not_there() {
     expect(&judge_with(&asked_in_vain(&[6.0, 7.0, 8.0]), &request, &[]), Outcome::Unreachable, Confidence::High, Some("D23"));
 }
 
+#[test]
+fn an_answer_of_the_link_may_bear_an_earlier_time_than_its_question() {
+    let mut all = asked_in_vain(&[]);
+    for second in [1.0, 2.0, 3.0] {
+        all.extend([has(second - 0.02, SERVER_MAC, CLIENT_MAC, "10.1.0.77"), asks(second, CLIENT_MAC, "10.1.0.2", "10.1.0.77")]);
+    }
+    let asked = |more: &[f64]| [all.clone(), asked_in_vain(more)].concat();
+    expect(&judge_with(&asked(&[]), &syns(&[1.0, 2.0, 4.0, 8.0]), &[]), Outcome::SilentDrop, Confidence::High, Some("D22"));
+    expect(&judge_with(&asked(&[6.0, 7.0, 8.0]), &syns(&[5.0, 6.0, 8.0]), &[]), Outcome::Unreachable, Confidence::High, Some("D23"));
+}
+
 // RFC 4861: the same in IPv6.
 #[test]
 fn d23_a_host_that_neighbor_discovery_does_not_find_is_not_there() {

@@ -9,7 +9,7 @@ use crate::capture::FrameId;
 use crate::flow::{Flow, Neighbour, NeighbourWord};
 use crate::judge::memory::{Marked, Remembered};
 use crate::judge::threshold::{NEIGHBOUR_AGAIN, NEIGHBOUR_HOLDS, SENT_AFTER_ASKING, SURE_NEIGHBOUR, SYN_AGAIN};
-use crate::limit;
+use crate::limit::{self, CLOCKS_APART};
 use crate::net::Mac;
 use crate::time::Timestamp;
 
@@ -93,8 +93,8 @@ impl Neighbours {
         let Neighbour { time, frame, .. } = *neighbour;
         let heard = self.here.get(&target).map(|here| here.last);
         let known = self.asked.meet((neighbour.from, target));
-        // Answered since, or another matter by now.
-        if known.as_ref().is_some_and(|known| heard >= Some(known.last) || time.since(known.last) > NEIGHBOUR_HOLDS) {
+        // Answered since, though the answer may bear an earlier time, or another matter by now.
+        if known.as_ref().is_some_and(|known| heard.is_some_and(|heard| heard + CLOCKS_APART >= known.last) || time.since(known.last) > NEIGHBOUR_HOLDS) {
             *known = None;
         }
         let is_new = known.is_none();
@@ -135,7 +135,7 @@ impl Neighbours {
 
     fn series(&self, card: Mac, host: IpAddr, heard: Option<Timestamp>) -> Option<&Absent> {
         let said = self.here.get(&host).map(|here| here.last);
-        self.asked.get(&(card, host))?.as_ref().filter(|series| said.max(heard) < Some(series.since))
+        self.asked.get(&(card, host))?.as_ref().filter(|series| said.max(heard).is_none_or(|last| last + CLOCKS_APART < series.since))
     }
 
     /// Whether the flow's packets went out though nobody was seen to answer who sends them: the answer was there, and does not pass here.
