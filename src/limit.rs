@@ -74,6 +74,8 @@ pub const STREAM_PIECES_HELD: usize = 64;
 /// Bytes held of all connections of a table together, what each piece costs beside its bytes included. Loss in hundreds of connections at once fits; a flood
 /// of holes does not eat the memory.
 pub const STREAMS_BYTES_HELD: usize = 32 * 1024 * 1024;
+/// Segments of one connection that wait for what they answer, as they were captured before it: a window of full segments. Their bytes count with those of streams.
+pub const SEGMENTS_AHEAD: usize = 64;
 /// Bytes that a live connection is counted with, without what its streams hold. One that is packed, as most are, takes some 300 with all that its bytes showed, where others showed the same; what has
 /// no packed form (names that DNS told, announcements, details for records) comes to it.
 pub const LIVE_FLOW_BYTES: usize = 900;
@@ -107,6 +109,10 @@ pub const DATAGRAM_GAPS: usize = 64;
 /// How far the times of packets may be apart from when they were on the wire: clocks of the two cards of a tap differ, and queues of one card are emptied in turn. Longer
 /// than these, and shorter than the least retransmission timeout in use, which is 200 ms.
 pub const CLOCKS_APART: Duration = Duration::from_millis(50);
+/// How far times go back where frames lie in the order in which queues were emptied.
+pub const QUEUES_APART: Duration = Duration::from_secs(1);
+/// ICMP errors that are kept until what they quote comes, where both were captured in the wrong order.
+pub const ERRORS_AHEAD: usize = 64;
 /// Time between a packet and its copy. Mirrors and routers deliver within some milliseconds; the least retransmission timeout in use is 200 ms.
 pub const DUPLICATE_WINDOW: Duration = Duration::from_millis(10);
 /// Legs of a connection told apart where firewalls give it other sequence numbers. A path has one or two such firewalls.

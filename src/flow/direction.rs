@@ -20,13 +20,15 @@ pub(super) struct Opening {
 pub(super) fn of_first(packet: &Packet<'_>) -> Opening {
     let Content::Ip(ip, header) = &packet.content else { return UNKNOWN };
     match header {
+        // Only a segment without ACK is refused with the sequence number 0 (RFC 9293 section 3.5.2): a SYN.
+        Header::Tcp(tcp) if tcp.flags.has(TcpFlags::RST) && tcp.flags.has(TcpFlags::ACK) && tcp.sequence == 0 => ANSWER,
         Header::Tcp(tcp) => of_tcp(tcp.flags, tcp.source, tcp.destination),
         // Cut off before its flags.
         Header::Ports { source, destination } => of_tcp(TcpFlags::default(), *source, *destination),
         Header::Udp { source, destination } => of_datagram(ip.transport, *source, *destination, ip.destination),
         Header::Sctp { source, destination, chunk } => match chunk {
             Some(SCTP_INIT) => CERTAIN,
-            Some(SCTP_INIT_ACK) => Opening { flipped: true, direction: Direction::Certain },
+            Some(SCTP_INIT_ACK) => ANSWER,
             _ => of_datagram(ip.transport, *source, *destination, ip.destination),
         },
         Header::Icmp { kind, code, .. } => {
@@ -44,7 +46,7 @@ fn of_tcp(flags: TcpFlags, source: u16, destination: u16) -> Opening {
         return CERTAIN;
     }
     if flags.is_syn_ack() {
-        return Opening { flipped: true, direction: Direction::Certain };
+        return ANSWER;
     }
     match (is_usual_server(Transport::TCP, source), is_usual_server(Transport::TCP, destination)) {
         (true, true) => Opening { flipped: source < destination, direction: Direction::Likely },
@@ -92,6 +94,7 @@ fn is_usual_server(transport: Transport, port: u16) -> bool {
 }
 
 const UNKNOWN: Opening = Opening { flipped: false, direction: Direction::Unknown };
+const ANSWER: Opening = Opening { flipped: true, direction: Direction::Certain };
 const CERTAIN: Opening = Opening { flipped: false, direction: Direction::Certain };
 const SCTP_INIT: u8 = 1;
 const SCTP_INIT_ACK: u8 = 2;

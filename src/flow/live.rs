@@ -212,7 +212,10 @@ impl Live {
         sent.bytes += weight.bytes;
         sent.payload += weight.payload;
         sent.last = packet.time;
-        self.last_frame = packet.frame;
+        // One that waited for what it answers is taken in after others that came later.
+        if packet.frame.file() != self.last_frame.file() || packet.frame.number() > self.last_frame.number() {
+            self.last_frame = packet.frame;
+        }
         self.is_heard = true;
     }
 

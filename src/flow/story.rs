@@ -395,6 +395,9 @@ fn note_syn(story: &mut Story, told: &Told<'_>) {
         story.same_isn &= story.syns == 0 || told.advance <= 0;
         story.syns = story.syns.saturating_add(1);
         if story.syn.is_none() {
+            // The reset that answers it may have been captured before it.
+            let refusal = story.trouble.as_mut().and_then(|trouble| trouble.reset.as_mut()).filter(|reset| reset.from == Side::Server);
+            refusal.into_iter().for_each(|reset| reset.answers_syn |= reset.with_ack && reset.sequence == 0);
             story.syn = Some(Moment::new(time, frame));
         } else if story.syns as usize <= SYNS_KEPT {
             story.trouble().more_syns.push(Moment::new(time, frame));
@@ -443,6 +446,9 @@ fn note_payload(story: &mut Story, told: &Told<'_>, silence: u64) {
     let (end, open) = (told.at.saturating_add(i64::from(len)), &mut story.open_segment[side]);
     if (open.len, open.end) == (len, end) {
         open.again = open.again.saturating_add(1);
+    } else if told.advance <= 0 && len < open.len && told.at == open.end.saturating_sub(i64::from(open.len)) {
+        // Captured on its host, before the card took it apart: what is sent again is its first piece.
+        *open = OpenSegment { len, end, again: 1 };
     } else if len > open.len {
         *open = OpenSegment { len, end, again: 0 };
         story.silence_before[side] = silence;

@@ -1,17 +1,22 @@
 //! The table of live flows. Packets come in batches and are worked on in passes, so that the cache misses of different packets overlap.
 
+mod ahead;
 mod ending;
+mod errors;
 mod legs;
 mod rest;
+mod taking;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use self::ahead::Ahead;
+use self::errors::Unclaimed;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::count::Tally;
-use crate::decode::{self, Content, Header, Ip, Layer, OtherKind, Packet, Tcp, TcpFlags, What};
+use crate::decode::{self, Content, Header, Layer, OtherKind, Packet, TcpFlags, What};
 use crate::flow::clock::Clock;
 use crate::flow::expiry::{Agenda, second_of};
 use crate::flow::key::{self, Key, Keyed, tag_of};
@@ -19,10 +24,9 @@ use crate::flow::live::{Live, Weight};
 use crate::flow::lone::Lone;
 use crate::flow::resting::{Flows, Seen};
 use crate::flow::slab::Slab;
-use crate::flow::stream::{Outlet, Ready};
-use crate::flow::{Data, DuplicateKind, Duplicates, Ended, FragmentCounts, Fragments, Neighbour, Observer, Shard, Slot, Want, direction, unreachable};
+use crate::flow::{DuplicateKind, Duplicates, Ended, FragmentCounts, Fragments, Neighbour, Observer, Shard, Slot, direction};
 use crate::limit::{BATCH, FLOWS_AWAKE, LIVE_FLOW_BYTES, LIVE_FLOWS, LONE_FLOW_BYTES, STREAMS_BYTES_HELD};
-use crate::net::{Side, Transport};
+use crate::net::Transport;
 use crate::time::Timestamp;
 
 /// When flows end, and how many may live.
@@ -142,6 +146,10 @@ pub struct FlowTable {
     next_second: Timestamp,
     /// Bytes that streams may still hold.
     budget: usize,
+    /// Segments that came before what they answer.
+    ahead: Ahead,
+    /// ICMP errors that came before what they quote.
+    unclaimed: Unclaimed,
     /// Nanoseconds of the shortest timeout.
     shortest_idle: u64,
     /// Whether a flow left its slot, or a connection closed, since the flows of this batch were looked up.
@@ -200,6 +208,8 @@ impl FlowTable {
             clock: Clock::default(),
             next_second: Clock::NEVER,
             budget,
+            ahead: Ahead::default(),
+            unclaimed: Unclaimed::default(),
             shortest_idle: u64::try_from(shortest_idle.as_nanos()).unwrap_or(u64::MAX),
             moved: false,
             has_legs: false,
@@ -342,34 +352,6 @@ impl FlowTable {
         Address { place: Whither::Flow, tag: keyed.key.tag(&self.seed), keyed, slot: None, is_busy: false }
     }
 
-    /// Takes a packet into its flow. `weight` is what it counts there.
-    fn take_in(&mut self, packet: &Packet<'_>, address: &Address, weight: Weight, observer: &mut impl Observer) {
-        let Content::Ip(ip, header) = &packet.content else { return };
-        self.counts.in_flows += weight.packets;
-        let Some((slot, is_new)) = self.live_slot(packet, header, address, observer) else { return };
-        let Some(flow) = self.flows.awake_mut(slot) else { return };
-        let side = flow.side(address.keyed.from_low);
-        flow.count(side, packet, ip.ttl, weight);
-        if is_new {
-            observer.opened(Slot(slot));
-        }
-        let mut is_to_be_entered = is_new;
-        match header {
-            // Its payload counts once the datagram is whole.
-            _ if ip.fragment.is_some() => {}
-            Header::Tcp(tcp) => is_to_be_entered |= self.take_segment(slot, side, packet, ip, tcp, observer),
-            Header::Udp { .. } | Header::Sctp { .. } => self.take_datagram(slot, side, packet, ip, observer),
-            Header::Icmp { .. } => {
-                self.take_error(packet, observer);
-                Neighbour::of_packet(packet).iter().for_each(|neighbour| observer.neighbour(neighbour));
-            }
-            Header::Ports { .. } | Header::None => {}
-        }
-        if is_to_be_entered {
-            self.schedule(slot);
-        }
-    }
-
     /// Counts a fragment for its flow once that is known, and takes in the datagram that it completes: what is inside may be a tunnel.
     fn take_fragment(&mut self, packet: &Packet<'_>, observer: &mut impl Observer) {
         // Out of the table while the datagram is lent from it.
@@ -410,7 +392,8 @@ impl FlowTable {
             }
         }
         self.counts.opened += 1;
-        if let Some(lone) = Lone::of(packet) {
+        let is_refused = self.unclaimed.has(&address.keyed.key, packet.time, self.clock.now());
+        if !is_refused && let Some(lone) = Lone::of(packet) {
             self.make_room(LONE_FLOW_BYTES, observer);
             self.note(lone, address.tag);
             return None;
@@ -485,64 +468,6 @@ impl FlowTable {
         let slot = self.insert(Box::new(Live::new(address.keyed, packet, direction::of_first(packet), icmp)));
         self.file(address.tag, slot);
         slot
-    }
-
-    /// Whether the connection has closed with it.
-    fn take_segment(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, tcp_header: &Tcp, observer: &mut impl Observer) -> bool {
-        let Some(flow) = self.flows.awake_mut(slot) else { return false };
-        let Live { ends, tcp, cold, wanted, .. } = flow;
-        let Some(connection) = tcp else { return false };
-        let effect =
-            if connection.goes_on(side, packet, ip, tcp_header) { None } else { Some(connection.segment(side, packet, ip, tcp_header, &mut cold.history)) };
-        let midstream = connection.is_midstream();
-        let mut deliver = |ready: Ready<'_>| observer.data(Slot(slot), &ends.parties(), ready.into_data(midstream));
-        let mut outlet = Outlet { from: side, deliver: &mut deliver, wanted: *wanted, budget: &mut self.budget };
-        match &effect {
-            Some(effect) => connection.payload(side, packet, effect, &mut cold.history, &mut outlet),
-            None => connection.next_payload(packet, ip, &mut outlet),
-        }
-        let still_wanted = outlet.wanted;
-        if *wanted && !still_wanted {
-            connection.release(&mut self.budget);
-        }
-        *wanted = still_wanted;
-        let closes = effect.is_some_and(|effect| effect.finished) && connection.closed.is_none();
-        if closes {
-            connection.closed = Some(packet.time + self.settings.tcp_linger);
-            self.moved = true;
-        }
-        closes
-    }
-
-    fn take_datagram(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, observer: &mut impl Observer) {
-        let Some(flow) = self.flows.awake_mut(slot) else { return };
-        if flow.is_first_datagram(side) && ip.transport == Transport::UDP {
-            flow.cold.history.push(if side == Side::Client { b'D' } else { b'd' });
-        }
-        if flow.wanted {
-            let before = flow.packets(side).saturating_sub(1);
-            let missing = u64::from(packet.payload_len).saturating_sub(packet.payload.len() as u64);
-            let data =
-                Data { from: side, bytes: packet.payload, offset: before, missing, midstream: false, time: packet.time, frame: packet.frame, ttl: ip.ttl };
-            flow.wanted = observer.data(Slot(slot), &flow.parties(), data) == Want::More;
-        }
-    }
-
-    /// Ties an ICMP error to the flow that it quotes.
-    fn take_error(&mut self, packet: &Packet<'_>, observer: &mut impl Observer) {
-        let Some(failure) = unreachable::of_packet(packet) else { return };
-        let quoted = failure.quote.and_then(|quote| {
-            let keyed = Key::of_quote(&quote)?;
-            let slot = self.find(keyed.key.tag(&self.seed), &keyed.key)?;
-            let slot = self.wake(slot, observer)?;
-            Some((self.awake_mut(slot)?, keyed.from_low))
-        });
-        let kept = quoted.map(|(flow, from_low)| failure.rejection(packet, flow.side(from_low)).is_some_and(|rejection| flow.reject(rejection)));
-        match kept {
-            Some(true) => {}
-            Some(false) => self.counts.errors_not_kept += 1,
-            None => self.counts.errors_without_flow += 1,
-        }
     }
 
     /// Enters the flow into the agenda where it is not, or where its end has moved nearer.

@@ -3,6 +3,7 @@
 //! The rules are those of Zeek's TCP analyser (src/packet_analysis/protocol/tcp, scripts/base/protocols/conn/main.zeek), so that both say the same of the
 //! same packets. Where portbook differs the reason stands at the place.
 
+mod ahead;
 mod letters;
 mod packing;
 

@@ -33,6 +33,10 @@ pub enum Distortion {
     Cut { start: usize, end: usize },
     /// Of each frame only its first bytes were kept.
     Short { bytes: usize },
+    /// The clock of the card that captured the first sender goes so many microseconds ahead of the other one's.
+    Apart { micros: i64 },
+    /// The recorder's card put segments together that follow each other: up to 60,000 bytes of payload.
+    Merged,
 }
 
 /// All distortions that every capture goes through.
@@ -46,6 +50,8 @@ pub fn distortions() -> Vec<Distortion> {
     all.extend((1..=4).map(|fifth| Distortion::Cut { start: 0, end: fifth * 20 }));
     // What old habits (`-s 68`, `-s 96`) leave: headers and the first words of a message.
     all.extend([64, 96].map(|bytes| Distortion::Short { bytes }));
+    all.extend([200, -1_000, 20_000].map(|micros| Distortion::Apart { micros }));
+    all.push(Distortion::Merged);
     all.extend([(10, 10), (25, 25), (33, 50), (50, 33)].map(|(start, end)| Distortion::Cut { start, end }));
     all
 }
@@ -99,13 +105,16 @@ impl Traffic {
                 self.only(|place, _| (from..to).contains(&place))
             }
             Distortion::Short { bytes } => self.frames.iter().map(|frame| frame.short(bytes)).collect(),
+            Distortion::Apart { micros } => self.apart(micros)?,
+            Distortion::Merged => self.merged(),
         };
         let mut header = self.header.clone();
         if let Distortion::Short { bytes } = how {
             // The snap length (draft-ietf-opsawg-pcap, section 4).
             header[16..20].copy_from_slice(&u32::try_from(bytes).unwrap().to_le_bytes());
         }
-        let changed = frames.len() != self.len() || header != self.header;
+        let is_apart = matches!(how, Distortion::Apart { .. });
+        let changed = is_apart || frames.len() != self.len() || header != self.header;
         (changed && !frames.is_empty()).then_some(Self { header, frames })
     }
 
@@ -118,9 +127,59 @@ impl Traffic {
         all.sort_by_key(|frame| frame.time);
         all
     }
+
+    fn apart(&self, micros: i64) -> Option<Vec<Frame>> {
+        let first = self.frames.first()?.sender();
+        let shifted = |frame: &Frame| {
+            let by = if frame.sender() == first { micros } else { 0 };
+            Frame { time: frame.time.checked_add_signed(by).unwrap(), ..frame.clone() }
+        };
+        let mut all: Vec<Frame> = self.frames.iter().map(shifted).collect();
+        all.sort_by_key(|frame| frame.time);
+        Some(all)
+    }
+
+    fn merged(&self) -> Vec<Frame> {
+        let mut all: Vec<Frame> = Vec::new();
+        for frame in &self.frames {
+            if all.last_mut().is_none_or(|last| !last.takes_in(frame)) {
+                all.push(frame.clone());
+            }
+        }
+        all
+    }
 }
 
 impl Frame {
+    /// Appends the payload of the next segment, if this one goes right before it.
+    fn takes_in(&mut self, next: &Self) -> bool {
+        let (Some(mine), Some(payload)) = (self.segment(), next.segment()) else { return false };
+        let number = |frame: &Self, at: usize| u32::from_be_bytes(frame.bytes[at..at + 4].try_into().unwrap());
+        let (at, len) = (mine.start, mine.len() as u32);
+        let tcp = 14 + usize::from(self.bytes[14] & 15) * 4;
+        let follows = number(self, tcp + 4).wrapping_add(len) == number(next, tcp + 4) && number(self, tcp + 8) == number(next, tcp + 8);
+        let is_same_flow = self.bytes[26..34] == next.bytes[26..34] && self.bytes[tcp..tcp + 4] == next.bytes[tcp..tcp + 4];
+        if !is_same_flow || !follows || at != payload.start || mine.len() + payload.len() > 60_000 {
+            return false;
+        }
+        self.bytes.truncate(mine.end);
+        self.bytes.extend(&next.bytes[payload]);
+        self.bytes[tcp + 13] |= next.bytes[tcp + 13];
+        self.length = self.bytes.len() as u32;
+        let total = u16::try_from(self.bytes.len() - 14).unwrap();
+        self.bytes[16..18].copy_from_slice(&total.to_be_bytes());
+        true
+    }
+
+    /// Where the payload lies of a TCP segment over IPv4 that has any, and neither begins, ends nor cuts a connection.
+    fn segment(&self) -> Option<std::ops::Range<usize>> {
+        let bytes = &self.bytes;
+        let is_whole_tcp = bytes.get(12..14)? == [8, 0] && bytes.get(23)? == &6 && bytes[20] & 0x3f == 0;
+        let tcp = 14 + usize::from(bytes[14] & 15) * 4;
+        let (from, to) = (tcp + usize::from(bytes.get(tcp + 12)? >> 4) * 4, 14 + usize::from(u16::from_be_bytes([bytes[16], bytes[17]])));
+        (is_whole_tcp && bytes[tcp + 13] & 7 == 0 && from < to && to <= bytes.len()).then_some(from..to)
+    }
+
     /// Ethernet's source address.
     fn sender(&self) -> &[u8] {
         &self.bytes[6..12]

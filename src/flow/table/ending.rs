@@ -22,6 +22,7 @@ impl FlowTable {
     /// on; `part` is told after each. With the same `ends` for all tables of a capture the parts of all together are in order again.
     pub fn finish_in_parts<O: Observer>(&mut self, ends: &[Timestamp], observer: &mut O, part: &mut dyn FnMut(&mut O)) {
         self.clock.end();
+        self.give_up_all(None, observer);
         let fragments = self.fragments.finish();
         if self.shard.number == 0 {
             // All tables gathered the same.
@@ -122,6 +123,7 @@ impl FlowTable {
     /// Ends the flows whose time was over a while before `now`. Seldom: within whoever asks for every packet, it would have registers saved for every packet.
     #[inline(never)]
     pub(super) fn expire(&mut self, now: Timestamp, observer: &mut impl Observer) {
+        self.give_up_all(Some(now), observer);
         let now = now - SLACK;
         while let Some((second, mut slots)) = self.agenda.due(now).or_else(|| self.attempts.due(now)) {
             slots.retain(|slot| self.is_due(second, *slot));
@@ -207,6 +209,7 @@ impl FlowTable {
         if is_lone(slot) {
             return self.close_lone(slot, ended, observer);
         }
+        self.give_up(slot, observer);
         let Some(mut flow) = self.flows.remove(slot) else { return };
         let (wanted, parties) = (flow.wanted, flow.parties());
         if let Some(connection) = &mut flow.tcp {

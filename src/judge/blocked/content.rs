@@ -7,6 +7,7 @@ use crate::judge::Confidence;
 use crate::judge::blocked::refusal::signs;
 use crate::judge::ending::Ending;
 use crate::judge::threshold::{AGAIN, FOREIGN_HOPS, IDLE, LEAST_HEADERS, REPLY_BY, SESSION_ID, STALLED, SURE_TO_FIT, SURELY_AGAIN};
+use crate::limit::CLOCKS_APART;
 use crate::net::Side;
 
 pub(super) fn midstream(e: &Ending<'_>) -> Option<Confidence> {
@@ -27,7 +28,9 @@ fn is_one_sided_talk(e: &Ending<'_>) -> bool {
 fn cut<'a>(e: &Ending<'a>) -> Option<&'a Reset> {
     let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream)?;
     let reset = tcp.reset.as_ref().filter(|reset| reset.from == Side::Server)?;
-    (is_one_sided_talk(e) && reset.client_payload > 0 && reset.server_payload == 0).then_some(reset)
+    // What it answers may bear a later time, or have met it on the way.
+    let is_told = reset.client_payload > 0 || tcp.first_data[0].is_some_and(|first| first.time() <= reset.time + CLOCKS_APART);
+    (is_one_sided_talk(e) && is_told && reset.server_payload == 0).then_some(reset)
 }
 
 /// From another distance than all the host sent otherwise. Resets that contradict each other, a host that goes on after "its" reset, an early one, a

@@ -15,6 +15,17 @@ fn d57_a_reset_after_the_first_message_is_not_blamed_on_the_network() {
 }
 
 #[test]
+fn a_reset_may_bear_an_earlier_time_than_the_message_that_it_answers() {
+    for (seconds, outcome) in [(0.04, Outcome::AppRefused), (0.4, Outcome::Ok)] {
+        let mut crossed = tcp(CLIENT, SERVER).talked(300, 0).reset(1.3, 57);
+        let story = crossed.0.flow.tcp.as_mut().unwrap();
+        story.reset.as_mut().unwrap().client_payload = 0;
+        story.first_data[0] = Some(Moment::new(at(1.3 + seconds), frame(9)));
+        assert_eq!(judge(crossed).outcome, outcome);
+    }
+}
+
+#[test]
 fn d40_a_reset_from_another_distance_after_the_first_message_was_made_on_the_way() {
     let cut = || tcp(CLIENT, SERVER).talked(517, 0).reset(1.3, 64);
     expect(&judge(cut()), Outcome::ResetByMiddlebox, Confidence::Medium, Some("D40"));
