@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::{LazyLock, OnceLock};
 
 use crate::identify::Evidence;
-use crate::identify::protocol::{Gate, Hit, Opening, PROTOCOLS, Passes, Piece, Probe, Protocol};
+use crate::identify::protocol::{AT_HOME_OVER_TCP, AT_HOME_OVER_UDP, Gate, Hit, Opening, PROTOCOLS, Passes, Piece, Probe, Protocol};
 use crate::net::{Side, Transport};
 
 /// A protocol that said an opening is its own.
@@ -184,6 +184,27 @@ fn waiting(opening: &Opening<'_>, open: u128) -> (u128, [u32; 2]) {
     (waiting, due)
 }
 
+/// Asks the protocol that is at home at the lower of both ports about a first piece, which mostly makes asking all others needless: it is that one's also where another
+/// could say as much. None where it does not find all that there is to find.
+pub(super) fn at_home(opening: &Opening<'_>) -> Option<Recognised> {
+    let homes = match opening.transport {
+        Transport::TCP => AT_HOME_OVER_TCP,
+        Transport::UDP => AT_HOME_OVER_UDP,
+        _ => return None,
+    };
+    let port = opening.ends.0.port.min(opening.ends.1.port);
+    let (_, protocol) = homes[homes.binary_search_by_key(&port, |(port, _)| *port).ok()?];
+    match protocol.probe(opening) {
+        Probe::Found { evidence, hit, client } if evidence == best_there_is(opening) => Some(Recognised { protocol, evidence, hit, client }),
+        _ => None,
+    }
+}
+
+/// What the openings of both sides, or of one where only that has come, can show at best.
+const fn best_there_is(opening: &Opening<'_>) -> Evidence {
+    if opening.client.is_empty() || opening.server.is_empty() { Evidence::OneOpening } else { Evidence::BothOpenings }
+}
+
 /// Asks the protocols that have not refused yet. Of several that match, the one with the strongest evidence, then with the strongest kind of
 /// probe, then the first by name.
 pub(super) fn recognise(opening: &Opening<'_>, refused: &mut Refused) -> Option<Recognised> {
@@ -205,7 +226,7 @@ pub(super) fn ask(opening: &Opening<'_>, refused: &mut Refused, due: &mut [u32; 
     let (waiting, waits) = if is_stream { waiting(opening, !asked.0) } else { (0, [u32::MAX; 2]) };
     debug_assert_eq!(Refused(waiting & !asked.0).hides(opening), None, "told before it was due");
     *due = waits;
-    let best_there_is = if opening.client.is_empty() || opening.server.is_empty() { Evidence::OneOpening } else { Evidence::BothOpenings };
+    let best_there_is = best_there_is(opening);
     for (bit, protocol) in Refused(asked.0 | waiting).others() {
         match protocol.probe(opening) {
             Probe::NotForUs => refused.0 |= bit,

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::capture::FrameId;
 use crate::flow::Parties;
-use crate::identify::evidence::{Recognised, Refused, ask, recognise};
+use crate::identify::evidence::{Recognised, Refused, ask, at_home, recognise};
 use crate::identify::protocol::{Head, Opening, Piece};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -81,6 +81,9 @@ impl Gathered {
         let newest = (transport != Transport::TCP || midstream).then(|| head(piece));
         let ([client, server], latest, heads) = (sides, (piece.from, piece.bytes), newest.as_slice());
         let opening = Opening { transport, client, server, ends, anywhere: false, first: piece.from, midstream, complete: false, latest, cut, heads };
+        if let Some(found) = at_home(&opening) {
+            return Ok(found);
+        }
         if transport != Transport::TCP {
             let mut refused = Refused::default();
             return recognise(&opening, &mut refused).ok_or(Asked { refused, due: [0; 2] });
