@@ -17,6 +17,8 @@ use crate::time::Timestamp;
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     flows: HashMap<u32, Vec<Segment>, RandomState>,
+    /// A bit for the last six bits of each of these slots: nothing waits for most flows, and each packet asks.
+    marks: u64,
 }
 
 #[derive(Debug)]
@@ -29,9 +31,26 @@ struct Segment {
 }
 
 impl Ahead {
-    pub fn is_empty(&self) -> bool {
-        self.flows.is_empty()
+    /// Whether segments of that flow may wait.
+    #[inline]
+    pub fn may_hold(&self, slot: u32) -> bool {
+        self.marks & mark(slot) != 0
     }
+
+    fn push(&mut self, slot: u32, segment: Segment) {
+        self.marks |= mark(slot);
+        self.flows.entry(slot).or_default().push(segment);
+    }
+
+    fn remove(&mut self, slot: u32) -> Option<Vec<Segment>> {
+        let removed = self.flows.remove(&slot)?;
+        self.marks = self.flows.keys().fold(0, |marks, slot| marks | mark(*slot));
+        Some(removed)
+    }
+}
+
+const fn mark(slot: u32) -> u64 {
+    1 << (slot & 63)
 }
 
 impl Segment {
@@ -65,10 +84,18 @@ impl Live {
 }
 
 impl FlowTable {
+    /// Takes a packet of `side` into a flow whose packets may have been captured in the wrong order, once it is due.
+    #[inline(never)]
+    pub(super) fn take_in_turn(&mut self, slot: u32, side: Side, packet: &Packet<'_>, weight: Weight, is_ahead: bool, observer: &mut impl Observer) {
+        if !self.holds_back(slot, side, packet, weight, is_ahead, observer) {
+            self.take_now(slot, side, packet, weight, observer);
+            self.catch_up(slot, observer);
+        }
+    }
+
     /// Keeps a packet for later that is ahead, or behind others of its side that are; whether it did. How long is told by packets of the same flow, and once a second
     /// by the clock: so it does not depend on what else this table holds.
-    #[inline(never)]
-    pub(super) fn holds_back(&mut self, slot: u32, side: Side, packet: &Packet<'_>, weight: Weight, is_ahead: bool, observer: &mut impl Observer) -> bool {
+    fn holds_back(&mut self, slot: u32, side: Side, packet: &Packet<'_>, weight: Weight, is_ahead: bool, observer: &mut impl Observer) -> bool {
         let waiting = self.ahead.flows.get(&slot).map_or(&[][..], Vec::as_slice);
         let is_behind = waiting.iter().any(|segment| segment.side == side);
         let is_in_vain = || !is_ahead && self.flows.awake(slot).is_some_and(|flow| flow.goes_beyond(side, packet));
@@ -87,13 +114,12 @@ impl FlowTable {
         }
         self.budget -= cost;
         let segment = Segment { side, packet: Packet { payload: &[], ..*packet }, payload: packet.payload.into(), weight };
-        self.ahead.flows.entry(slot).or_default().push(segment);
+        self.ahead.push(slot, segment);
         true
     }
 
     /// Takes in what need not wait any more, of each side in order.
-    #[inline(never)]
-    pub(super) fn catch_up(&mut self, slot: u32, observer: &mut impl Observer) {
+    fn catch_up(&mut self, slot: u32, observer: &mut impl Observer) {
         while let Some(waiting) = self.ahead.flows.get_mut(&slot) {
             let Some(flow) = self.flows.awake(slot) else { return };
             let first_of = |side: Side| waiting.iter().position(|segment| segment.side == side);
@@ -102,7 +128,7 @@ impl FlowTable {
             let Some(ready) = ready else { return };
             let segment = waiting.remove(ready);
             if waiting.is_empty() {
-                self.ahead.flows.remove(&slot);
+                self.ahead.remove(slot);
             }
             self.take_late(slot, &segment, observer);
         }
@@ -110,10 +136,10 @@ impl FlowTable {
 
     /// Takes in all that waits for one flow: what it waited for was not captured.
     pub(super) fn give_up(&mut self, slot: u32, observer: &mut impl Observer) {
-        if self.ahead.is_empty() {
+        if !self.ahead.may_hold(slot) {
             return;
         }
-        for segment in self.ahead.flows.remove(&slot).unwrap_or_default() {
+        for segment in self.ahead.remove(slot).unwrap_or_default() {
             self.take_late(slot, &segment, observer);
         }
     }
@@ -132,7 +158,7 @@ impl FlowTable {
     fn take_late(&mut self, slot: u32, segment: &Segment, observer: &mut impl Observer) {
         self.budget += Segment::cost(&segment.payload);
         if self.wake(slot, observer).is_some() {
-            self.take_now(slot, false, segment.side, &segment.packet(), segment.weight, observer);
+            self.take_now(slot, segment.side, &segment.packet(), segment.weight, observer);
         }
     }
 }

@@ -10,26 +10,33 @@ use crate::net::{Side, Transport};
 impl FlowTable {
     /// Takes a packet into its flow. `weight` is what it counts there.
     pub(super) fn take_in(&mut self, packet: &Packet<'_>, address: &Address, weight: Weight, observer: &mut impl Observer) {
-        let Content::Ip(_, header) = &packet.content else { return };
+        let Content::Ip(ip, header) = &packet.content else { return };
         self.counts.in_flows += weight.packets;
         let Some((slot, is_new)) = self.live_slot(packet, header, address, observer) else { return };
-        let Some(flow) = self.flows.awake(slot) else { return };
+        let Some(flow) = self.flows.awake_mut(slot) else { return };
         let side = flow.side(address.keyed.from_low);
-        let is_ahead = !is_new && flow.is_ahead(side, packet);
-        if (is_ahead || !self.ahead.is_empty()) && self.holds_back(slot, side, packet, weight, is_ahead, observer) {
-            return;
+        if !is_new {
+            let is_ahead = flow.is_ahead(side, packet);
+            if is_ahead || self.ahead.may_hold(slot) {
+                return self.take_in_turn(slot, side, packet, weight, is_ahead, observer);
+            }
         }
-        self.take_now(slot, is_new, side, packet, weight, observer);
-        if !self.ahead.is_empty() {
-            self.catch_up(slot, observer);
-        }
+        flow.count(side, packet, ip.ttl, weight);
+        self.take_counted(slot, is_new, side, packet, observer);
     }
 
-    /// Takes a packet of `side` into the flow in that slot.
-    pub(super) fn take_now(&mut self, slot: u32, is_new: bool, side: Side, packet: &Packet<'_>, weight: Weight, observer: &mut impl Observer) {
-        let Content::Ip(ip, header) = &packet.content else { return };
+    /// Takes a packet of `side` into the flow in that slot, which it does not open.
+    pub(super) fn take_now(&mut self, slot: u32, side: Side, packet: &Packet<'_>, weight: Weight, observer: &mut impl Observer) {
+        let Content::Ip(ip, _) = &packet.content else { return };
         let Some(flow) = self.flows.awake_mut(slot) else { return };
         flow.count(side, packet, ip.ttl, weight);
+        self.take_counted(slot, false, side, packet, observer);
+    }
+
+    /// Takes in what a packet says that its flow has counted. A call of its own costs the whole road a hundredth.
+    #[inline(always)]
+    fn take_counted(&mut self, slot: u32, is_new: bool, side: Side, packet: &Packet<'_>, observer: &mut impl Observer) {
+        let Content::Ip(ip, header) = &packet.content else { return };
         if is_new {
             observer.opened(Slot(slot));
             if !self.unclaimed.is_empty() {

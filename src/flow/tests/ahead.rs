@@ -99,6 +99,23 @@ fn of_a_connection_that_is_seen_in_one_direction_only_the_first_segment_waits() 
 }
 
 #[test]
+fn flows_that_begin_while_others_wait_are_opened_and_read() {
+    let mut t = Trace::new();
+    t.handshake();
+    t.client().lost(b"ask ");
+    t.server().data(b"answer ");
+    let start = t.packets.last().map(|packet| packet.time).unwrap();
+    for port in 1_000..1_100 {
+        let mut other = Trace::new().between(([10, 0, 0, 1], port), ([10, 0, 0, 2], 9_000));
+        other.client().datagram(b"hello");
+        other.packets.iter_mut().for_each(|packet| packet.time = start);
+        t.merge(other);
+    }
+    let seen = t.run();
+    assert_eq!((seen.opened, seen.flows.len(), seen.text(Side::Client).len()), (101, 101, 500));
+}
+
+#[test]
 fn a_connection_that_acknowledges_ever_more_that_was_not_captured_keeps_within_its_bounds() {
     let mut t = Trace::new();
     t.handshake();
