@@ -52,7 +52,7 @@ impl Neighbour {
     /// What the packet says; none where it says nothing of the kind. A host that makes sure that nobody has its own address (RFC 5227, RFC 4862 section
     /// 5.4) hopes for no answer: that asks for nobody.
     pub(super) fn of_packet(packet: &Packet<'_>) -> Option<Self> {
-        // In a tunnel the frame's own addresses are those of its ends.
+        // In a tunnel that carries bare IP the hardware addresses are those of its ends, and ARP inside a tunnel is not read: only what came bare tells.
         let (from, to) = packet.mac.filter(|_| packet.tunnel.is_empty())?;
         let says = match packet.content {
             Content::Arp(arp) => match arp.operation {
