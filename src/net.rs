@@ -151,6 +151,11 @@ impl fmt::Display for Side {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mac(pub [u8; 6]);
 
+impl Mac {
+    /// All zeros, which no card has: stands for the receiver where a link tells its sender alone.
+    pub const UNKNOWN: Self = Self([0; 6]);
+}
+
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;

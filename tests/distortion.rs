@@ -1,5 +1,5 @@
 //! The laboratory's traffic as worse mirror ports would have shown it: one direction, 5 % lost, everything twice, cut at both ends, each packet cut short,
-//! by two cards whose clocks differ, and put together by the recorder's card.
+//! by two cards whose clocks differ, put together by the recorder's card, sent on in a tunnel, and by `tcpdump -i any`.
 //!
 //! What was healthy is never called blocked or failed, what was blocked is never called healthy, and what can no longer be said is said so. The truth is that of
 //! the whole capture, which `tests/fixtures.rs` holds against the firewall's configuration.
@@ -135,8 +135,13 @@ fn mistake(flow: &Judged, truth: &BTreeMap<Ends, Truth>, how: Distortion) -> Opt
             is != was && !OPEN.contains(&is) && !is_hedged(flow)
                 || is == was && flow.confidence < truth.confidence && flow.identified.flow.client.payload_bytes == 0
         }
-        // Copies are no packets of their own, and when packets bear other times, or are put together, they say the same.
-        Distortion::Twice { .. } | Distortion::RoutedTwice { .. } | Distortion::Apart { .. } | Distortion::Merged => is != was,
+        // Copies are no packets of their own, and when packets bear other times, are put together or sent on they say the same.
+        Distortion::Twice { .. }
+        | Distortion::RoutedTwice { .. }
+        | Distortion::Apart { .. }
+        | Distortion::Merged
+        | Distortion::Mirrored
+        | Distortion::Cooked => is != was,
         _ if is == was || OPEN.contains(&is) => false,
         // Media awaits no answer: without the error that rejected it nothing tells that it did not arrive.
         _ if was == Outcome::RejectedByNetwork && is == Outcome::OneWayByDesign => !flow.identified.flow.rejections.is_empty(),

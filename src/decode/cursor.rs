@@ -64,19 +64,19 @@ impl<'a> Cursor<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// Notes a fault, unless one is noted already. False: no IP packet was found.
+    /// Notes a fault, unless one is noted already. False: no IP packet was found, nor ARP.
     pub(super) fn stop(&mut self, layer: Layer, what: What, at: &Cursor<'_>) -> bool {
         self.fault.get_or_insert(Fault { layer, what, offset: at.offset });
         false
     }
 
-    /// Notes that a header of `need` bytes does not fit into what was captured, or never did. False: no IP packet was found.
+    /// Notes that a header of `need` bytes does not fit into what was captured, or never did. False: no IP packet was found, nor ARP.
     pub(super) fn short(&mut self, layer: Layer, need: usize, at: &Cursor<'_>) -> bool {
         let what = if at.wire as usize >= need { What::Truncated } else { What::TooShort };
         self.stop(layer, what, at)
     }
 
-    /// Goes into an encapsulation. Where no IP packet is found in it, its name and its tags leave no trace.
+    /// Goes into an encapsulation. Where no IP packet is found in it, nor ARP, its name and its tags leave no trace.
     pub(super) fn inside(&mut self, tunnel: Tunnel, at: Cursor<'a>, read: impl FnOnce(Cursor<'a>, &mut Self) -> bool) -> bool {
         let (mac, vlan, path) = (self.mac, self.vlan, self.tunnel);
         if !self.tunnel.push(tunnel) {
@@ -89,7 +89,7 @@ impl<'a> Packet<'a> {
         false
     }
 
-    /// Notes what the frame holds, unless an IP packet around it is known already. False: no IP packet was found.
+    /// Notes what the frame holds, unless an IP packet around it is known already. False: no IP packet was found, nor ARP.
     pub(super) fn other(&mut self, content: Content) -> bool {
         if self.content == Content::Nothing {
             self.content = content;

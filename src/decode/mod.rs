@@ -1,7 +1,7 @@
 //! From the bytes of a frame to the layers they hold. Describes, never judges: what a port means is not known here.
 //!
 //! One file a layer. Each layer's `read` takes a cursor, notes in the packet what it understood and hands the rest on;
-//! it says whether an IP packet was found inside. An inner IP packet overwrites the outer one, so an encapsulation whose
+//! it says whether an IP packet, or ARP, was found inside. What is inner overwrites what is around it, so an encapsulation whose
 //! content cannot be read leaves the packet around it in place.
 //!
 //! Lax throughout: a header that is cut short gives what it still holds, and a [`Fault`]. Bad checksums are no faults:

@@ -18,7 +18,8 @@ pub struct Packet<'a> {
     pub interface: u32,
     /// When it was captured.
     pub time: Timestamp,
-    /// Sender's and receiver's MAC address on this link, where the link has them; of the innermost Ethernet header.
+    /// Sender's and receiver's MAC address on this link, where the link has them; of the innermost Ethernet header. Linux cooked captures have the sender's alone: there the
+    /// receiver's is [`Mac::UNKNOWN`].
     pub mac: Option<(Mac, Mac)>,
     /// VLAN identifiers of all tag stacks passed, outermost first.
     pub vlan: VlanStack,
@@ -260,6 +261,8 @@ pub struct Arp {
     pub sender_mac: Mac,
     /// Sender's IPv4 address.
     pub sender: IpAddr,
+    /// Target's MAC address; of a request nothing that means anything (RFC 826).
+    pub target_mac: Mac,
     /// Target's IPv4 address.
     pub target: IpAddr,
 }

@@ -68,6 +68,11 @@ pub enum Tunnel {
 }
 
 impl Tunnel {
+    /// Whether nothing but Ethernet frames is in it, so that hardware addresses are those of the link inside.
+    pub const fn carries_frames(self) -> bool {
+        matches!(self, Self::Nvgre | Self::Erspan | Self::Erspan3 | Self::Vxlan | Self::EtherIp | Self::HpMirror)
+    }
+
     /// The name that records print, as Wireshark names the protocol.
     pub const fn name(self) -> &'static str {
         match self {
@@ -138,6 +143,11 @@ impl TunnelPath {
     /// The encapsulations, outermost first.
     pub fn iter(&self) -> impl Iterator<Item = Tunnel> + '_ {
         self.path.iter().flatten().copied()
+    }
+
+    /// Whether hardware addresses are those of the link that the packet itself was on: it came bare, or in a frame inside the innermost encapsulation.
+    pub fn ends_on_a_link(&self) -> bool {
+        self.iter().last().is_none_or(Tunnel::carries_frames)
     }
 
     /// Whether the packet came bare.

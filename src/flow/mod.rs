@@ -77,7 +77,8 @@ pub struct Flow {
     pub tunnel: TunnelPath,
     /// Capture interface of its first packet.
     pub interface: u32,
-    /// MAC addresses that its first packet went between, source first: the path it takes where one tap sees several links.
+    /// MAC addresses that its first packet went between, source first: the path it takes where one tap sees several links. [`Mac::UNKNOWN`] where the link tells the
+    /// sender alone.
     pub link: Option<(Mac, Mac)>,
     /// What a TCP connection did beyond its history; none for other transports, and while the flow is live.
     pub tcp: Option<Box<TcpStory>>,

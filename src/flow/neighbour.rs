@@ -18,8 +18,8 @@ pub struct Neighbour {
     pub frame: FrameId,
     /// The card that says it.
     pub from: Mac,
-    /// To whom; a group address where it is said to all.
-    pub to: Mac,
+    /// To whom; a group address where it is said to all, none where the link does not tell (Linux cooked captures).
+    pub to: Option<Mac>,
     /// What it says.
     pub says: NeighbourWord,
 }
@@ -45,24 +45,28 @@ impl Neighbour {
     }
 
     /// Whether it went to all of the link, and not to one card.
-    pub const fn is_to_all(&self) -> bool {
-        self.to.0[0] & 1 == 1
+    pub fn is_to_all(&self) -> bool {
+        self.to.is_some_and(|to| to.0[0] & 1 == 1)
     }
 
     /// What the packet says; none where it says nothing of the kind. A host that makes sure that nobody has its own address (RFC 5227, RFC 4862 section
     /// 5.4) hopes for no answer: that asks for nobody.
     pub(super) fn of_packet(packet: &Packet<'_>) -> Option<Self> {
-        // In a tunnel that carries bare IP the hardware addresses are those of its ends, and ARP inside a tunnel is not read: only what came bare tells.
-        let (from, to) = packet.mac.filter(|_| packet.tunnel.is_empty())?;
+        let mut ends = packet.mac.map(|(from, to)| (from, Some(to).filter(|to| *to != Mac::UNKNOWN)));
         let says = match packet.content {
-            Content::Arp(arp) => match arp.operation {
-                _ if arp.sender.is_unspecified() => return None,
-                REQUEST if arp.sender != arp.target => NeighbourWord::Asks { target: arp.target, by: arp.sender },
-                REQUEST | REPLY => NeighbourWord::Has(arp.sender),
-                _ => return None,
-            },
+            Content::Arp(arp) => {
+                let (from, to) = ends.unwrap_or((arp.sender_mac, None));
+                ends = Some((from, to.or_else(|| (arp.operation == REPLY).then_some(arp.target_mac))));
+                match arp.operation {
+                    _ if arp.sender.is_unspecified() => return None,
+                    REQUEST if arp.sender != arp.target => NeighbourWord::Asks { target: arp.target, by: arp.sender },
+                    REQUEST | REPLY => NeighbourWord::Has(arp.sender),
+                    _ => return None,
+                }
+            }
             // A hop limit of 255 shows that it comes from the link itself (RFC 4861 section 7.1).
-            Content::Ip(ip, Header::Icmp { kind, .. }) if ip.transport == Transport::ICMP6 && ip.ttl == u8::MAX => {
+            // Where IP itself is tunnelled, hardware addresses are those of the tunnel's ends.
+            Content::Ip(ip, Header::Icmp { kind, .. }) if ip.transport == Transport::ICMP6 && ip.ttl == u8::MAX && packet.tunnel.ends_on_a_link() => {
                 let target = || packet.payload.first_chunk::<16>().map(|octets| IpAddr::V6(Ipv6Addr::from(*octets)));
                 match kind {
                     SOLICITATION if !ip.source.is_unspecified() => NeighbourWord::Asks { target: target()?, by: ip.source },
@@ -72,6 +76,7 @@ impl Neighbour {
             }
             _ => return None,
         };
+        let (from, to) = ends?;
         Some(Self { time: packet.time, frame: packet.frame, from, to, says })
     }
 }
@@ -84,3 +89,26 @@ const REPLY: u16 = 2;
 const SOLICITATION: u8 = 135;
 /// See above.
 const ADVERTISEMENT: u8 = 136;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{Frame, LinkType};
+    use crate::decode::decode;
+
+    /// Of a link type, with one packet.
+    fn said(link: u16, bytes: &[u8]) -> Option<Neighbour> {
+        let wire_len = bytes.len() as u32;
+        Neighbour::of_packet(&decode(&Frame { id: FrameId::default(), interface: 0, link: LinkType(link), time: Timestamp::EPOCH, wire_len, bytes }))
+    }
+
+    #[test]
+    fn where_a_cooked_capture_names_no_receiver_arp_names_both_itself() {
+        let cooked = |operation: u8, arp: &[u8]| [&[0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, arp[5], 0, 0, 8, 6, 0, 1, 8, 0, 6, 4, 0, operation][..], arp].concat();
+        let (host, by) = (IpAddr::from([192, 0, 2, 9]), IpAddr::from([192, 0, 2, 1]));
+        let asks = said(113, &cooked(1, &[2, 0, 0, 0, 0, 1, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 9])).unwrap();
+        assert_eq!((asks.from, asks.to, asks.says), (Mac([2, 0, 0, 0, 0, 1]), None, NeighbourWord::Asks { target: host, by }));
+        let has = said(113, &cooked(2, &[2, 0, 0, 0, 0, 9, 192, 0, 2, 9, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1])).unwrap();
+        assert_eq!((has.from, has.to, has.says), (Mac([2, 0, 0, 0, 0, 9]), Some(Mac([2, 0, 0, 0, 0, 1])), NeighbourWord::Has(host)));
+    }
+}

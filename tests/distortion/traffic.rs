@@ -37,6 +37,10 @@ pub enum Distortion {
     Apart { micros: i64 },
     /// The recorder's card put segments together that follow each other: up to 60,000 bytes of payload.
     Merged,
+    /// A switch far away sends each frame on in ERSPAN II (draft-foschiano-erspan).
+    Mirrored,
+    /// Recorded by `tcpdump -i any` on the way: Linux's cooked header in place of Ethernet's, with the sender's address alone.
+    Cooked,
 }
 
 /// All distortions that every capture goes through.
@@ -51,7 +55,7 @@ pub fn distortions() -> Vec<Distortion> {
     // What old habits (`-s 68`, `-s 96`) leave: headers and the first words of a message.
     all.extend([64, 96].map(|bytes| Distortion::Short { bytes }));
     all.extend([200, -1_000, 20_000].map(|micros| Distortion::Apart { micros }));
-    all.push(Distortion::Merged);
+    all.extend([Distortion::Merged, Distortion::Mirrored, Distortion::Cooked]);
     all.extend([(10, 10), (25, 25), (33, 50), (50, 33)].map(|(start, end)| Distortion::Cut { start, end }));
     all
 }
@@ -107,14 +111,19 @@ impl Traffic {
             Distortion::Short { bytes } => self.frames.iter().map(|frame| frame.short(bytes)).collect(),
             Distortion::Apart { micros } => self.apart(micros)?,
             Distortion::Merged => self.merged(),
+            Distortion::Mirrored => self.frames.iter().zip(1..).map(|(frame, number)| frame.mirrored(number)).collect(),
+            Distortion::Cooked => self.frames.iter().map(Frame::cooked).collect(),
         };
         let mut header = self.header.clone();
         if let Distortion::Short { bytes } = how {
             // The snap length (draft-ietf-opsawg-pcap, section 4).
             header[16..20].copy_from_slice(&u32::try_from(bytes).unwrap().to_le_bytes());
         }
-        let is_apart = matches!(how, Distortion::Apart { .. });
-        let changed = is_apart || frames.len() != self.len() || header != self.header;
+        if how == Distortion::Cooked {
+            header[20..24].copy_from_slice(&LINUX_SLL.to_le_bytes());
+        }
+        let is_changed_anyway = matches!(how, Distortion::Apart { .. } | Distortion::Mirrored | Distortion::Cooked);
+        let changed = is_changed_anyway || frames.len() != self.len() || header != self.header;
         (changed && !frames.is_empty()).then_some(Self { header, frames })
     }
 
@@ -191,6 +200,23 @@ impl Frame {
         frame
     }
 
+    /// In GRE with a sequence number (RFC 2890) and a header of eight bytes: version 1, VLAN 1, session 1.
+    fn mirrored(&self, number: u32) -> Self {
+        let mirror = [&[0x10, 0, 0x88, 0xbe][..], &number.to_be_bytes(), &[0x10, 1, 0, 1, 0, 0, 0, 0], &self.bytes].concat();
+        let mut bytes =
+            [&[2, 0, 0, 0, 10, 1, 2, 0, 0, 0, 10, 2, 8, 0][..], &[0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 47, 0, 0, 198, 51, 100, 1, 198, 51, 100, 2]].concat();
+        bytes[16..18].copy_from_slice(&u16::try_from(mirror.len() + 20).unwrap().to_be_bytes());
+        bytes[18..20].copy_from_slice(&number.to_be_bytes()[2..]);
+        set_checksum(&mut bytes);
+        Self { length: self.length + 50, bytes: [bytes, mirror].concat(), ..*self }
+    }
+
+    /// Packet type 0 (to us), hardware type 1 (Ethernet), six bytes of address, two of padding, the EtherType (tcpdump.org, `LINKTYPE_LINUX_SLL`).
+    fn cooked(&self) -> Self {
+        let bytes = [&[0, 0, 0, 1, 0, 6][..], &self.bytes[6..12], &[0, 0], &self.bytes[12..]].concat();
+        Self { length: self.length + 2, bytes, ..*self }
+    }
+
     /// As the next router sends it on; what is not IP stays where it is.
     fn routed(&self) -> Self {
         let mut frame = self.clone();
@@ -199,18 +225,25 @@ impl Frame {
         match (bytes[12], bytes[13]) {
             (0x08, 0x00) if bytes[22] > 1 => {
                 bytes[22] -= 1;
-                bytes[24..26].fill(0);
-                let words = bytes[14..34].chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
-                let sum: u32 = words.sum();
-                let folded = (sum & 0xffff) + (sum >> 16);
-                let folded = (folded & 0xffff) + (folded >> 16);
-                bytes[24..26].copy_from_slice(&(!u16::try_from(folded).unwrap()).to_be_bytes());
+                set_checksum(bytes);
             }
             (0x86, 0xdd) if bytes[21] > 1 => bytes[21] -= 1,
             _ => {}
         }
         frame
     }
+}
+
+const LINUX_SLL: u32 = 113;
+
+/// Of an IPv4 header without options behind Ethernet's.
+fn set_checksum(bytes: &mut [u8]) {
+    bytes[24..26].fill(0);
+    let words = bytes[14..34].chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
+    let sum: u32 = words.sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    let folded = (folded & 0xffff) + (folded >> 16);
+    bytes[24..26].copy_from_slice(&(!u16::try_from(folded).unwrap()).to_be_bytes());
 }
 
 /// The same numbers for the same seed: splitmix64.

@@ -1,6 +1,6 @@
 //! What single layers say beyond the way to the inner packet.
 
-use super::super::{Arp, Fragment, Layer, OtherKind, What, datagram, transport};
+use super::super::{Arp, Fragment, Layer, OtherKind, Tunnel, What, datagram, transport};
 use super::*;
 use crate::net::{Mac, Transport};
 
@@ -135,10 +135,31 @@ fn a_transport_header_is_read_alone() {
 
 #[test]
 fn arp_names_sender_and_target() {
-    let arp = [0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 9];
+    let arp = [0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1, 2, 0, 0, 0, 0, 9, 192, 0, 2, 9];
     let bytes = ethernet(0x0806, &arp);
-    let want = Arp { operation: 2, sender_mac: Mac([2, 0, 0, 0, 0, 1]), sender: address("192.0.2.1"), target: address("192.0.2.9") };
+    let want = Arp {
+        operation: 2,
+        sender_mac: Mac([2, 0, 0, 0, 0, 1]),
+        sender: address("192.0.2.1"),
+        target_mac: Mac([2, 0, 0, 0, 0, 9]),
+        target: address("192.0.2.9"),
+    };
     assert_eq!(decoded(1, &bytes).content, Content::Arp(want));
+    // Type II, session 1 (draft-foschiano-erspan): what the switch far away saw, not what it sent on.
+    let mirrored = join(&[&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 7, 0x10, 1, 0, 1, 0, 0, 0, 0], &bytes]);
+    let around = ethernet(0x0800, &ipv4(47, &mirrored));
+    let packet = decoded(1, &around);
+    assert_eq!((packet.content, packet.mac, packet.payload_len, packet.fault), (Content::Arp(want), decoded(1, &bytes).mac, 0, None));
+    assert_eq!(packet.tunnel.iter().collect::<Vec<_>>(), [Tunnel::Erspan]);
+}
+
+#[test]
+fn a_cooked_header_tells_the_senders_address_and_that_of_a_loopback_none() {
+    let of = |hardware: u8, length: u8| join(&[&[0, 0, 0, hardware, 0, length, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0], &inner()]);
+    assert_eq!(decoded(113, &of(1, 6)).mac, Some((Mac([2, 0, 0, 0, 0, 1]), Mac::UNKNOWN)));
+    assert_eq!((decoded(113, &of(4, 6)).mac, decoded(113, &of(1, 0)).mac), (None, None));
+    let second = join(&[&[8, 0, 0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0], &inner()]);
+    assert_eq!(decoded(276, &second).mac, Some((Mac([2, 0, 0, 0, 0, 1]), Mac::UNKNOWN)));
 }
 
 #[test]

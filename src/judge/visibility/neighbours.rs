@@ -74,8 +74,8 @@ impl Neighbours {
             }
             NeighbourWord::Has(host) => {
                 self.is_at(host, neighbour);
-                if !neighbour.is_to_all() {
-                    self.answered.meet(&neighbour.to);
+                if let Some(to) = neighbour.to.filter(|_| !neighbour.is_to_all()) {
+                    self.answered.meet(&to);
                 }
             }
         }

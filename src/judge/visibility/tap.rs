@@ -294,9 +294,9 @@ impl Tap {
         }
     }
 
-    /// Whether answers came over the very link that the flow's packets take; of a capture without link addresses, whether the client was reached at all.
+    /// Whether answers came over the very link that the flow's packets take; of a capture without both link addresses, whether the client was reached at all.
     pub(super) fn answers_come_back(&self, flow: &Flow) -> bool {
-        if flow.link.is_none() {
+        if flow.link.is_none_or(lacks_receiver) {
             return self.sight(flow, false) == Sight::Shown;
         }
         let point = self.known(&(flow.interface, flow.vlan));
@@ -353,10 +353,15 @@ impl Tap {
     }
 }
 
-/// The link that the client's packets take; none where the first packet was the server's, or the capture has no link addresses.
+/// The link that the client's packets take; none where the first packet was the server's, or the capture does not have both link addresses.
 fn link(flow: &Flow, point: Point) -> Option<(Point, Mac, Mac)> {
     let by_client = flow.client.packets > 0 && flow.client.first.is_some_and(|first| first <= flow.server.first.unwrap_or(first));
-    flow.link.filter(|_| by_client).map(|(from, to)| (point, from, to))
+    flow.link.filter(|link| by_client && !lacks_receiver(*link)).map(|(from, to)| (point, from, to))
+}
+
+/// On a loopback interface both addresses are zeros.
+fn lacks_receiver((from, to): (Mac, Mac)) -> bool {
+    to == Mac::UNKNOWN && from != Mac::UNKNOWN
 }
 
 /// Acknowledged and missed bytes of a flow seen both ways: where one side is not mirrored at all, that is no loss. A gap is never more than what was
