@@ -177,7 +177,8 @@ impl<'a> Ending<'a> {
             group: group(identified, seen),
             speaks_teatime,
             answers_due: due && !said_one_way && (identified.protocol.iter().any(|name| ASKING.contains(name))),
-            one_way: !due || said_one_way || is_group(server.ip) || flow.transport == Transport::IGMP,
+            // Of ICMP, what is no question: nobody answers an error (RFC 1122 section 3.2.2), a redirect or an advertisement.
+            one_way: !due || said_one_way || is_group(server.ip) || flow.transport == Transport::IGMP || !flow.is_two_way(),
             worked_before: !answered && seen.worked(client.ip, flow.transport, server),
             talked_before: flow.server.payload_bytes == 0 && seen.talked(flow),
             attempts: if answered { 0 } else { seen.unanswered(flow) },

@@ -4,6 +4,7 @@ use super::sample::*;
 use crate::flow::Moment;
 use crate::identify::{Fact, Resolved, Step};
 use crate::judge::{Confidence, Judged, Outcome, Site};
+use crate::net::Transport;
 
 pub(super) const SERVER: &str = "203.0.113.7:8883";
 pub(super) const CLIENT: &str = "10.1.0.2:40000";
@@ -280,6 +281,36 @@ fn d80_many_unanswered_targets_of_one_source_are_a_scan() {
 fn d81_knocking_from_outside_that_nobody_answers_is_what_a_filter_is_for() {
     let knock = tcp("198.51.100.66:40000", "10.1.0.2:6905").syns(&[1.0, 2.0, 4.0]);
     expect(&judge(knock), Outcome::ScanNoise, Confidence::Medium, Some("D81"));
+}
+
+// RFC 1122 section 3.2.2: no error answers an error.
+#[test]
+fn d05_an_icmp_error_asks_nothing_wherever_it_comes_from() {
+    let message = |transport, from: &str, to: &str, (kind, code): (u8, u8)| {
+        let mut sample = udp(from, to);
+        (sample.0.flow.transport, sample.0.flow.icmp) = (transport, Some((kind, code)));
+        sample.0.flow.client.payload_bytes = 28;
+        sample
+    };
+    let (v4, v6) = (Transport::ICMP, Transport::ICMP6);
+    for told in [
+        message(v4, "203.0.113.10:3", "10.1.0.2:3", (3, 3)),
+        message(v4, "10.1.0.1:3", "10.1.0.2:13", (3, 13)),
+        message(v4, "10.1.0.1:11", "10.1.0.2:0", (11, 0)),
+        message(v4, "10.1.0.1:5", "10.1.0.2:1", (5, 1)),
+        message(v6, "[2001:db8::1]:1", "[2001:db8:1::2]:4", (1, 4)),
+        message(v6, "[2001:db8::1]:2", "[2001:db8:1::2]:0", (2, 0)),
+    ] {
+        expect(&judge(told), Outcome::OneWayByDesign, Confidence::High, Some("D05"));
+    }
+    let asked = message(v4, "10.1.0.1:8", "10.1.0.2:0", (8, 0));
+    expect(&judge(asked), Outcome::NotObservable, Confidence::Low, Some("D33"));
+}
+
+#[test]
+fn d05_a_stream_from_outside_does_not_knock() {
+    let stream = udp("203.0.113.10:42599", "10.1.0.2:1234").speaks(&["mpegts"]).fact(Fact::OneWay);
+    expect(&judge(stream), Outcome::OneWayByDesign, Confidence::High, Some("D05"));
 }
 
 #[test]
