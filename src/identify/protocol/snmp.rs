@@ -84,6 +84,8 @@ struct Manager {
     set: bool,
     trap: bool,
     retried: bool,
+    /// Whether the agent was asked for its engine.
+    discovers: bool,
     /// The last answer stated, so that a polled agent states it once.
     answered: Option<u32>,
 }
@@ -125,6 +127,15 @@ impl Manager {
             let path = first_variable(message.body).unwrap_or_default();
             said.say(Fact::request(pdu_name(tag), &shown(path.as_bytes())));
         }
+        // A get of nothing asks for the engine (RFC 3414 section 4), whatever number it bears.
+        if message.version == 3 && tag == GET && first_variable(message.body).is_none() && std::mem::replace(&mut self.discovers, true) && self.open.len() == 1
+        {
+            self.open.clear();
+            self.open.extend(number);
+            self.retried = true;
+            said.say(Fact::Retry);
+            return;
+        }
         self.asked(number, said);
     }
 
@@ -149,8 +160,11 @@ impl Manager {
         let (code, text) = if message.pdu == Some(REPORT) {
             let oid = first_variable(message.body).unwrap_or_default();
             let known = REPORTS.iter().find(|(known, ..)| oid.starts_with(known));
-            // An unknown engine is how discovery begins (RFC 3414 section 4), no failure.
-            known.map_or((0, "report"), |(_, code, text)| (*code, *text))
+            // An unknown engine and its time are what discovery asks for (RFC 3414 section 4): neither a failure, nor is anything served yet.
+            match known {
+                Some((_, 0, _)) => return,
+                known => known.map_or((0, "report"), |(_, code, text)| (*code, *text)),
+            }
         } else {
             let mut body = message.body;
             let status = ber::next_int(&mut body).and_then(|_| ber::next_int(&mut body));
@@ -206,6 +220,7 @@ fn pdu_name(tag: u8) -> &'static str {
     }
 }
 
+const GET: u8 = 0xa0;
 const RESPONSE: u8 = 0xa2;
 const SET: u8 = 0xa3;
 const TRAP_V1: u8 = 0xa4;
@@ -280,6 +295,34 @@ mod tests {
         let refused = hex("3026 020101 0406 7075626c6963 a219 020101 020110 020101 300e 300c 0608 2b06010201010100 0500");
         let heard = read(&SNMP, Transport::UDP, 161, &[(Client, &hex(GET)), (Server, &refused)]);
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 16, text: "authorizationError".into(), by: Server }));
+    }
+
+    // Recorded of Net-SNMP 5.9 (RFC 3414 section 4): a get of nothing, and a report of usmStatsUnknownEngineIDs.
+    const DISCOVERY: &str = "303e020103301102046ae5e723020300ffe30401040201030410300e0400020100020100040004000400301404000400a00e0204715af7380201000201003000";
+    const ENGINE: &str = "3071020103301102046ae5e723020300ffe30401000201030421301f041180001f88807a19720ec25a096b00000000020101020108040004000400\
+                          3036041180001f88807a19720ec25a096b000000000400a81f0204715af7380201000201003011300f060a2b060106030f01010400410102";
+
+    #[test]
+    fn an_engine_that_is_found_has_served_nothing_yet_and_wrong_digests_are_a_refusal() {
+        let ask = hex("308185020103301102046ae5e722020300ffe304010702010304363034041180001f88807a19720ec25a096b00000000020101020108040175040c026cf8a8\
+             4245c93ba08d460d0408bee1d63e2d50510804355156062688288dededc992d50324dc4b2cb355d46ef1e88193128e9e803521d3c95f96890d62656224c9456c273b1c6215f162532c");
+        let wrong = hex(
+            "306f020103301102046ae5e722020300ffe304010002010304223020041180001f88807a19720ec25a096b00000000020101020108040175040004003033041180001f88807a1972\
+             0ec25a096b000000000400a81c0201000201000201003011300f060a2b060106030f01010500410101",
+        );
+        let (discovery, engine) = (hex(DISCOVERY), hex(ENGINE));
+        let facts = read(&SNMP, Transport::UDP, 161, &[(Client, &discovery), (Server, &engine), (Client, &ask), (Server, &wrong)]).facts;
+        let answers: Vec<&Fact> = facts.iter().filter(|fact| matches!(fact, Fact::Answer { .. })).collect();
+        assert!(matches!(answers[..], [Fact::Answer { kind: AnswerKind::Refused, code: 1005, .. }]), "{answers:?}");
+    }
+
+    #[test]
+    fn an_engine_that_is_asked_for_again_is_a_retry_whatever_number_that_bears() {
+        let mut again = hex(DISCOVERY);
+        again[12] += 1;
+        let retries = |dialogue: &[(Side, &[u8])]| read(&SNMP, Transport::UDP, 161, dialogue).facts.iter().filter(|fact| **fact == Fact::Retry).count();
+        assert_eq!(retries(&[(Client, &hex(DISCOVERY)), (Client, &again), (Client, &hex(DISCOVERY))]), 2);
+        assert_eq!(retries(&[(Client, &hex(DISCOVERY)), (Server, &hex(ENGINE)), (Client, &again)]), 0);
     }
 
     #[test]

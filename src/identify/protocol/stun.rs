@@ -142,6 +142,8 @@ struct StunReader {
     /// Over TCP: what is between two messages.
     streams: [Messages; 2],
     asked: Option<(Side, [u8; 16])>,
+    /// Whether that request bore credentials.
+    signed: bool,
     dtls: Option<Box<dyn Reader>>,
     /// Last sequence number and source of what may be RTP, by side.
     media: [Option<(u16, u32)>; 2],
@@ -221,6 +223,7 @@ impl StunReader {
                     said.say(Fact::Retry);
                 }
                 self.asked = Some((from, id));
+                self.signed = message.attribute(MESSAGE_INTEGRITY).or(message.attribute(MESSAGE_INTEGRITY_SHA256)).is_some();
             }
             Class::Success if answers => {
                 said.believe(Evidence::Dialogue);
@@ -231,8 +234,8 @@ impl StunReader {
                 let error = message.attribute(ERROR_CODE).unwrap_or_default();
                 let code = error.get(2..4).map_or(0, |digits| u32::from(digits[0] & 7) * 100 + u32::from(digits[1]));
                 let text = printable(error.get(4..).unwrap_or_default());
-                // 401 and 438 only ask for credentials, as every TURN client expects (RFC 8489 section 9.2.4).
-                if !matches!(code, 401 | 438) {
+                // 401 and 438 only ask for credentials, as every TURN client expects (RFC 8489 section 9.2.4); after these were given, 401 says that they are wrong (9.2.5).
+                if code != 438 && (code != 401 || self.signed) {
                     said.say(Fact::Answer { kind: AnswerKind::Refused, code, text, by: from });
                 }
             }
@@ -276,6 +279,8 @@ impl StunReader {
 const MODERN: &str = "STUN header with magic cookie";
 const CLASSIC: &str = "STUN request and answer with the same identifier (RFC 3489)";
 const ERROR_CODE: u16 = 0x0009;
+const MESSAGE_INTEGRITY: u16 = 0x0008;
+const MESSAGE_INTEGRITY_SHA256: u16 = 0x001c;
 const SOFTWARE: u16 = 0x8022;
 
 #[cfg(test)]
@@ -317,6 +322,19 @@ mod tests {
         let told = read_all(&Stun, &[(Side::Client, &request), (Side::Server, &answer)]);
         assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code: 403, text: "Forbidden".into(), by: Side::Server }));
         assert!(told.says(&Fact::Inner("turn")));
+    }
+
+    // RFC 8489 section 9.2: an Allocate without credentials, one with them (their digest is not read), and 401 after each.
+    #[test]
+    fn an_answer_that_asks_for_credentials_refuses_only_whoever_gave_them() {
+        let digest = format!("00080014 {}", "5a".repeat(20));
+        let (bare, signed) = (message(3, ""), message(3, &format!("00060001 75000000 {digest}")));
+        let unauthorized = message(0x0113, "00090010 00000401 556e617574686f72697a6564");
+        let refusals = |dialogue: &[(Side, &[u8])]| {
+            read_all(&Stun, dialogue).says(&Fact::Answer { kind: AnswerKind::Refused, code: 401, text: "Unauthorized".into(), by: Side::Server })
+        };
+        assert!(!refusals(&[(Side::Client, &bare), (Side::Server, &unauthorized)]));
+        assert!(refusals(&[(Side::Client, &bare), (Side::Server, &unauthorized), (Side::Client, &signed), (Side::Server, &unauthorized)]));
     }
 
     #[test]
