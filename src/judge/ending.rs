@@ -373,4 +373,25 @@ const PARTING: &[(&str, &[u32])] = &[("ftp", &[421, 425, 426]), ("smtp", &[421])
 /// HTTP's, SIP's and RTSP's demands for a login (RFC 9110 section 15.5.2, RFC 3261 section 22), which clients answer by asking again.
 const CHALLENGES: &[u32] = &[401, 407];
 /// Protocols whose requests expect an answer from the host that was asked.
-const ASKING: &[&str] = &["coap", "dhcp", "dns", "dtls", "ike", "kerberos", "ldap", "ntp", "quic", "radius", "sip", "snmp", "srt", "stun", "tds", "tftp"];
+const ASKING: &[&str] = &[
+    "coap",
+    "dhcp",
+    "dns",
+    "dtls",
+    "ike",
+    "kerberos",
+    "ldap",
+    "nfs",
+    "ntp",
+    "openvpn",
+    "quic",
+    "radius",
+    "rpc",
+    "sip",
+    "snmp",
+    "srt",
+    "stun",
+    "tds",
+    "tftp",
+    "wireguard",
+];

@@ -1,11 +1,11 @@
-//! Access and tunnels: RADIUS, TACACS+, WireGuard, OpenVPN, IKE, SOCKS.
+//! Access and tunnels: RADIUS, TACACS+, WireGuard, OpenVPN, SOCKS.
 
 use crate::identify::wire::{Cursor, Held, hold, host_name, shown};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Confirm, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
+use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// RADIUS (RFC 2865): code, length of the datagram, attributes that fill it.
 pub static RADIUS: Known = Known {
@@ -54,22 +54,9 @@ pub static OPENVPN: Known = Known {
     ask: |opening, bytes| openvpn(opening, bytes, &[0x38, 0x50]),
     answer: Some(|opening, bytes| openvpn(opening, bytes, &[0x40])),
     strength: Strength::Structure,
-    reader: || Confirm::of(&OPENVPN),
+    // The session stands in clear in front of numbers and digests that are another's each time.
+    reader: || Confirm::asking(&OPENVPN, |bytes| bytes.get(..9).unwrap_or(bytes)),
 };
-
-/// IKE (RFC 7296 section 3.1, RFC 2408 section 3.1), at port 4500 behind four zero bytes (RFC 3948).
-pub static IKE: Known = Known {
-    name: "ike",
-    carriers: &[Transport::UDP],
-    gate: Gate::Passes(has_ike_version),
-    ask: |opening, bytes| ike(opening, bytes, false),
-    answer: Some(|opening, bytes| ike(opening, bytes, true)),
-    strength: Strength::Structure,
-    reader: || Confirm::of(&IKE),
-};
-
-/// ESP inside UDP at port 4500 (RFC 3948), joined after its IKE: three datagrams of one security association whose numbers follow.
-pub static ESP: Esp = Esp;
 
 /// SOCKS 4, 4a and 5 (RFC 1928): the request names the inner destination, and the inner protocol follows.
 pub static SOCKS: Known = Known {
@@ -257,83 +244,6 @@ const SERVER_RESET: u8 = 0x40;
 /// Bytes of the shortest reset, or of as much as is looked at of a longer one: opcode, session, packet number.
 const RESET: u32 = 13;
 
-/// Whether one of IKE's versions stands where it must, behind the four bytes of port 4500 or not.
-fn has_ike_version(bytes: &[u8]) -> bool {
-    [17, 21].iter().any(|place| matches!(bytes.get(*place), Some(0x10 | 0x20)))
-}
-
-fn ike(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
-    let body = if opening.is_at(&[4500]) { bytes.strip_prefix(&[0; 4]).unwrap_or(bytes) } else { bytes };
-    let mut at = Cursor::new(body);
-    let (Some(initiator), Some(responder), Some(_next), Some(version), Some(exchange), Some(flags)) =
-        (at.array::<8>(), at.array::<8>(), at.u8(), at.u8(), at.u8(), at.u8())
-    else {
-        return Look::No;
-    };
-    let (Some(_message), Some(len)) = (at.be32(), at.be32()) else { return Look::No };
-    let known = match version {
-        0x20 => (34..=44).contains(&exchange) && flags & 0xc7 == 0 && (flags & 0x20 != 0) == response,
-        0x10 => matches!(exchange, 1..=6 | 32..=34) && flags & 0xf8 == 0 && (responder == [0; 8]) != response || exchange > 4 && version == 0x10 && !response,
-        _ => false,
-    };
-    // Non-ESP marker or not, the length covers header and payloads; a fragment of the kernel's may be cut.
-    let fits = known && initiator != [0; 8] && len as usize == body.len();
-    Look::when(fits, 28, "IKE header")
-}
-
-/// See [`ESP`].
-#[derive(Debug)]
-pub struct Esp;
-
-impl Protocol for Esp {
-    fn name(&self) -> &'static str {
-        "esp"
-    }
-
-    fn carriers(&self) -> &'static [Transport] {
-        &[Transport::UDP]
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::Ports(&[4500])
-    }
-
-    fn probe(&self, opening: &Opening<'_>) -> Probe {
-        if !opening.is_at(&[4500]) {
-            return Probe::NotForUs;
-        }
-        // Security parameters index, never zero, and sequence number; 18 bytes are the least that padding and a short tag leave (RFC 4303 section 2).
-        let numbers = |head: &Head, from: Side| {
-            let mut at = Cursor::new(&head.bytes);
-            (head.from == from && head.len >= 18).then(|| at.be32().filter(|index| *index > 255).zip(at.be32())).flatten()
-        };
-        for side in [Side::Client, Side::Server] {
-            let seen: Vec<(u32, u32)> = opening.heads.iter().filter_map(|head| numbers(head, side)).collect();
-            let follow = |pair: &[(u32, u32)]| matches!(pair, [a, b] if a.0 == b.0 && (1..=8).contains(&b.1.wrapping_sub(a.1)));
-            if seen.len() >= 3 && seen.windows(2).all(follow) {
-                let hit = Hit { side, offset: 0, len: 8, rule: "ESP in UDP: one index, numbers that follow, exchange of keys not seen" };
-                return Probe::Found { evidence: Evidence::OneOpening, hit, client: None };
-            }
-        }
-        if opening.complete { Probe::NotForUs } else { Probe::NeedMore }
-    }
-
-    fn reader(&self) -> Box<dyn Reader> {
-        Box::new(Payload)
-    }
-}
-
-/// Everything is encrypted.
-#[derive(Debug)]
-struct Payload;
-
-impl Reader for Payload {
-    fn read(&mut self, _: Piece<'_>, said: &mut Said<'_>) -> Appetite {
-        said.say(Fact::Encrypted);
-        Appetite::Full
-    }
-}
-
 /// Reads greeting, request and reply, then hands over.
 #[derive(Debug, Default)]
 struct Socks {
@@ -438,6 +348,7 @@ fn finish((target, port): (&[u8], u16), (accepted, code): (bool, u32), (client, 
 mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::identify::protocol::{Probe, Protocol};
     use crate::net::Side::{Client, Server};
 
     #[test]
@@ -476,13 +387,22 @@ mod tests {
         let reset = hex("38 0102030405060708 00 00000000");
         assert_eq!(evidence(decide(&OPENVPN, Transport::UDP, 1194, &reset, &[])), Evidence::OneOpening);
         survives(&OPENVPN, Transport::UDP, 1194, &[(Client, &reset)]);
-        let init = hex("0102030405060708 0000000000000000 21 20 22 08 00000000 0000001c");
-        assert_eq!(evidence(decide(&IKE, Transport::UDP, 500, &init, &[])), Evidence::OneOpening);
-        assert_eq!(evidence(decide(&IKE, Transport::UDP, 500, &init[..27], &[])), Evidence::None);
-        survives(&IKE, Transport::UDP, 500, &[(Client, &init)]);
         let start = hex("c0 01 01 00 01020304 00000008 0102030405060708");
         assert_eq!(evidence(decide(&TACACS, Transport::TCP, 49, &start, &[])), Evidence::OneOpening);
         survives(&TACACS, Transport::TCP, 49, &[(Client, &start)]);
+    }
+
+    fn asked_again(protocol: &'static Known, port: u16, dialogue: &[(Side, &[u8])]) -> usize {
+        read(protocol, Transport::UDP, port, dialogue).facts.iter().filter(|fact| **fact == Fact::Retry).count()
+    }
+
+    #[test]
+    fn who_asks_for_a_tunnel_again_before_an_answer_is_heard() {
+        // Recorded of OpenVPN 2.6 with tls-auth: digest and number differ each time, the session stays.
+        let reset = hex("38 e5c64f88f2a3eb08 0d0741a6ab621801b00c0488e997c61f3bffcb6e 00000001 6b095d8c 00 00000000");
+        let again = hex("38 e5c64f88f2a3eb08 91099a114673e1dab96b9c8574da414bb6e76eef 00000002 6b095d8c 00 00000000");
+        assert_eq!(asked_again(&OPENVPN, 1194, &[(Client, &reset), (Client, &again)]), 1);
+        assert_eq!(asked_again(&OPENVPN, 1194, &[(Client, &reset), (Client, &hex("38 50a02bd9af7f3022 00 00000000"))]), 0);
     }
 
     #[test]
@@ -513,19 +433,5 @@ mod tests {
         let ask = hex("014f0039 5bec15a7f3ac1590f65629a9f979c340 01076c75736572 7c0a00000600 0000000001 7d1320200 10db8000000000000000000000000");
         assert_eq!(evidence(decide(&RADIUS, Transport::UDP, 1812, &ask, &[])), Evidence::OneOpening);
         assert_eq!(evidence(decide(&RADIUS, Transport::UDP, 9999, &ask, &[])), Evidence::None);
-    }
-
-    #[test]
-    fn esp_inside_udp_is_told_by_three_numbers_that_follow() {
-        let head = |index: u8, number: u8| Head::of(Client, &[0xc1, 2, 3, index, 0, 0, 0, number, 9, 9, 9, 9], 120);
-        let probe = |port, heads: &[Head]| {
-            let opening = Opening { heads, midstream: true, complete: true, ..crate::identify::protocol::testing::opening(Transport::UDP, port, &[1], &[]) };
-            evidence(ESP.probe(&opening))
-        };
-        assert_eq!(probe(4500, &[head(4, 7), head(4, 8), head(4, 10)]), Evidence::OneOpening);
-        assert_eq!(probe(4501, &[head(4, 7), head(4, 8), head(4, 10)]), Evidence::None);
-        assert_eq!(probe(4500, &[head(4, 7), head(4, 8)]), Evidence::None);
-        assert_eq!(probe(4500, &[head(4, 7), head(5, 8), head(4, 9)]), Evidence::None);
-        assert_eq!(probe(4500, &[head(4, 7), head(4, 8), head(4, 8)]), Evidence::None);
     }
 }

@@ -22,6 +22,7 @@ mod http2;
 mod http_body;
 mod http_head;
 mod http_opening;
+mod ike;
 mod industry;
 mod java;
 mod jsonrpc;
@@ -438,7 +439,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &dns::DNS,
     &dotnet::DOTNET_REMOTING,
     &dtls::Dtls,
-    &access::ESP,
+    &ike::ESP,
     &industry::ETHERNETIP,
     &ftp::FTP,
     &java::HAZELCAST,
@@ -446,7 +447,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &http2::HTTP2,
     &industry::IEC104,
     &java::IGNITE,
-    &access::IKE,
+    &ike::IKE,
     &mail::IMAP,
     &others::IRC,
     &java::JAVA_RMI,
@@ -550,7 +551,7 @@ pub static AT_HOME_OVER_UDP: &[(u16, &dyn Protocol)] = &[
     (161, &snmp::SNMP),
     (162, &snmp::SNMP),
     (443, &quic::Quic),
-    (500, &access::IKE),
+    (500, &ike::IKE),
     (547, &dhcpv6::DHCPV6),
     (1900, &ssdp::SSDP),
     (3478, &stun::Stun),

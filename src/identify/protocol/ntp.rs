@@ -74,8 +74,9 @@ impl Reader for Clock {
         let stamp = |at: usize| piece.bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()).copied();
         match mode {
             1 | 3 => {
+                // Each poll of a client asks the same, whatever time it bears; peers poll each other whether or not they hear anything.
                 let sent = stamp(40);
-                if self.asked == sent && sent.is_some_and(|sent| sent != [0; 8]) {
+                if self.asked.is_some() && (mode == 3 || self.asked == sent) {
                     said.say(Fact::Retry);
                 }
                 self.asked = sent;
@@ -131,6 +132,17 @@ mod tests {
         let other = read(&NTP, Transport::UDP, 123, &[(Client, &request), (Server, &message(0x24, 2, 8, 9))]);
         assert_eq!(other.evidence, Evidence::None);
         survives(&NTP, Transport::UDP, 123, &[(Client, &request), (Server, &answer)]);
+    }
+
+    // RFC 5905 section 8: a client puts the time of sending into each request.
+    #[test]
+    fn the_next_poll_of_a_client_that_was_not_answered_asks_again() {
+        let polls = [message(0x23, 0, 0, 7), message(0x23, 0, 0, 8), message(0x23, 0, 0, 9)];
+        let retries = |dialogue: &[(Side, &[u8])]| read(&NTP, Transport::UDP, 123, dialogue).facts.iter().filter(|fact| **fact == Fact::Retry).count();
+        assert_eq!(retries(&[(Client, &polls[0]), (Client, &polls[1]), (Client, &polls[2])]), 2);
+        assert_eq!(retries(&[(Client, &polls[0]), (Server, &message(0x24, 2, 7, 9)), (Client, &polls[1])]), 0);
+        // Symmetric peers poll on their own (RFC 5905 section 3).
+        assert_eq!(retries(&[(Client, &message(0x21, 2, 0, 7)), (Client, &message(0x21, 2, 0, 8))]), 0);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Deciding by the openings of both sides: what most protocols' probes have in common.
 
-use crate::identify::Evidence;
+use std::hash::BuildHasher;
+
 use crate::identify::wire::{Held, hold};
+use crate::identify::{Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
 
@@ -219,12 +221,30 @@ pub struct Confirm {
     protocol: &'static Known,
     held: [Held; 2],
     seen: [bool; 2],
+    same: Option<SameRule>,
+    /// What is the same of the client's first datagram.
+    asked: Option<u64>,
 }
+
+/// Of a datagram, what is the same where it is sent again because nothing came.
+pub type SameRule = fn(&[u8]) -> &[u8];
 
 impl Confirm {
     /// A reader for a flow of this protocol.
     pub fn of(protocol: &'static Known) -> Box<dyn Reader> {
-        Box::new(Self { protocol, held: Default::default(), seen: [false; 2] })
+        Box::new(Self { protocol, held: Default::default(), seen: [false; 2], same: None, asked: None })
+    }
+
+    /// The same, and it tells what the client asks again before it was answered.
+    pub fn asking(protocol: &'static Known, same: SameRule) -> Box<dyn Reader> {
+        Box::new(Self { protocol, held: Default::default(), seen: [false; 2], same: Some(same), asked: None })
+    }
+
+    /// Whether the client's first datagram comes again.
+    fn is_asked_again(&mut self, piece: &Piece<'_>) -> bool {
+        let Some(same) = self.same.filter(|_| piece.from == Side::Client && piece.transport == Transport::UDP) else { return false };
+        let asks = foldhash::fast::FixedState::default().hash_one(same(piece.bytes));
+        *self.asked.get_or_insert(asks) == asks && self.seen[0]
     }
 }
 
@@ -235,6 +255,9 @@ impl Reader for Confirm {
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let side = piece.from as usize;
+        if self.is_asked_again(&piece) {
+            said.say(Fact::Retry);
+        }
         if self.seen[side] || piece.bytes.is_empty() {
             return Appetite::Hungry;
         }

@@ -76,7 +76,8 @@ pub static NFS: Known = Known {
     ask: |opening, bytes| rpc_call(opening, bytes, |program| program == 100_003),
     answer: Some(rpc_reply),
     strength: Strength::Magic,
-    reader: || Confirm::of(&NFS),
+    // The same call has the same number (RFC 5531 section 9).
+    reader: || Confirm::asking(&NFS, |bytes| bytes.get(..4).unwrap_or(bytes)),
 };
 
 /// Told by a call to another of Sun's programs (port mapper, mount, lock manager ...) and its reply.
@@ -87,7 +88,8 @@ pub static RPC: Known = Known {
     ask: |opening, bytes| rpc_call(opening, bytes, |program| (100_000..=100_999).contains(&program) && program != 100_003),
     answer: Some(rpc_reply),
     strength: Strength::Magic,
-    reader: || Confirm::of(&RPC),
+    // The same call has the same number (RFC 5531 section 9).
+    reader: || Confirm::asking(&RPC, |bytes| bytes.get(..4).unwrap_or(bytes)),
 };
 
 fn smb(_: &Opening<'_>, bytes: &[u8]) -> Look {

@@ -3,7 +3,7 @@
 use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
 use crate::judge::ending::{Ending, Group, Instead};
-use crate::judge::threshold::{SURE_ECHOES, SURE_REQUESTS};
+use crate::judge::threshold::{MANY_ATTEMPTS, SURE_ECHOES, SURE_REQUESTS};
 use crate::judge::visibility::Sight;
 use crate::net::Transport;
 
@@ -69,7 +69,14 @@ pub(super) fn silent(e: &Ending<'_>) -> Option<Confidence> {
     if is_silent_echo(e) && e.flow.client.packets >= SURE_ECHOES && e.sight >= Sight::Likely && e.answers_come_back {
         return Some(Confidence::Low);
     }
-    repeated(e)
+    repeated(e).or_else(|| again_and_again(e).then_some(Confidence::Low))
+}
+
+/// Asked once each time, from new ports or after long pauses, and never answered, as programs do that ask for the time or poll a device. Names are asked for anew for
+/// every connection: what their silence means, [`resolver`] says.
+fn again_and_again(e: &Ending<'_>) -> bool {
+    let asks = e.is_silent_datagram() && e.answers_due && !e.speaks("dns");
+    asks && e.attempts >= MANY_ATTEMPTS && !e.worked_before && e.sight >= Sight::Likely
 }
 
 fn is_silent_echo(e: &Ending<'_>) -> bool {
@@ -82,6 +89,9 @@ pub(super) fn says_silent(e: &Ending<'_>) -> String {
         return format!("{} sent {} echo requests to {} and none was answered", e.flow.client.endpoint.ip, e.flow.client.packets, e.server_ip());
     }
     let name = e.identified.protocol.first().copied().unwrap_or("datagram");
+    if e.asked < 2 {
+        return format!("{} asked {} ({name}) {} times, each time anew, and nothing answered", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.attempts);
+    }
     format!("{} sent the same {name} request to {} {} times and nothing answered", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.asked)
 }
 

@@ -229,6 +229,27 @@ fn an_icmp_error_beside_a_working_connection_is_not_its_outcome() {
 }
 
 #[test]
+fn d70_who_asks_for_a_tunnel_again_in_vain_is_not_let_through() {
+    for protocol in ["ike", "openvpn", "wireguard"] {
+        let asks = udp(CLIENT, "203.0.113.7:4500").speaks(&[protocol]).fact(Fact::Retry).fact(Fact::Retry);
+        expect(&judge(asks), Outcome::SilentDrop, Confidence::Medium, Some("D70"));
+    }
+}
+
+#[test]
+fn d70_a_clock_that_is_asked_from_a_new_port_each_time_and_never_answers_is_a_hint() {
+    let ask = |n: usize| udp(&format!("10.1.0.2:{}", 40000 + n), "203.0.113.7:123").speaks(&["ntp"]);
+    let judged = |many: usize| judge_all(Site::default(), &(0..many).map(ask).collect::<Vec<_>>());
+    for judged in judged(5) {
+        expect(&judged, Outcome::SilentDrop, Confidence::Low, Some("D70"));
+        assert!(judged.cause.as_ref().unwrap().says.contains("5 times"), "{judged:?}");
+    }
+    for judged in judged(4) {
+        expect(&judged, Outcome::NotObservable, Confidence::Low, Some("D33"));
+    }
+}
+
+#[test]
 fn d71_port_unreachable_for_udp_from_the_host_is_a_closed_port_and_from_another_a_reject() {
     let ask = || udp(CLIENT, "10.1.0.9:161").speaks(&["snmp"]);
     expect(&judge(ask().icmp("10.1.0.9", 3, 3)), Outcome::RefusedByHost, Confidence::High, Some("D71"));

@@ -1,0 +1,205 @@
+//! IKE, versions 1 and 2, and the ESP of which no exchange of keys was captured.
+
+use crate::identify::wire::Cursor;
+use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::net::{Side, Transport};
+
+use super::{Appetite, Confirm, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
+
+/// IKE (RFC 7296 section 3.1, RFC 2408 section 3.1), at port 4500 behind four zero bytes (RFC 3948).
+pub static IKE: Known = Known {
+    name: "ike",
+    carriers: &[Transport::UDP],
+    gate: Gate::Passes(has_ike_version),
+    ask: |opening, bytes| ike(opening, bytes, false),
+    answer: Some(|opening, bytes| ike(opening, bytes, true)),
+    strength: Strength::Structure,
+    reader: || Box::<Exchanges>::default(),
+};
+
+/// ESP inside UDP at port 4500 (RFC 3948), joined after its IKE: three datagrams of one security association whose numbers follow.
+pub static ESP: Esp = Esp;
+
+/// Confirms the openings, and hears what the responder refuses before anything is encrypted.
+struct Exchanges {
+    openings: Box<dyn Reader>,
+}
+
+impl Default for Exchanges {
+    fn default() -> Self {
+        // RFC 7296 section 2.1: a retransmission is the same, byte by byte.
+        Self { openings: Confirm::asking(&IKE, |bytes| bytes) }
+    }
+}
+
+impl Reader for Exchanges {
+    fn held(&self) -> usize {
+        self.openings.held()
+    }
+
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if let Some((code, text)) = refusal(piece.bytes).filter(|_| piece.from == Side::Server) {
+            said.believe(Evidence::Dialogue);
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Side::Server });
+        }
+        self.openings.read(piece, said)
+    }
+}
+
+/// The error that a notification in clear is about, where it is the message's first payload (RFC 7296 section 3.10, RFC 2408 section 3.14).
+fn refusal(bytes: &[u8]) -> Option<(u32, &'static str)> {
+    let body = bytes.strip_prefix(&[0; 4]).unwrap_or(bytes);
+    let (next, version, flags) = (*body.get(16)?, *body.get(17)?, *body.get(19)?);
+    let mut at = Cursor::new(body.get(28..)?);
+    at.be32()?;
+    match (version, next) {
+        (0x20, NOTIFY) => (),
+        // Behind its domain of interpretation, and not where the flags say that all of it is encrypted.
+        (0x10, NOTIFY_1) if flags & 1 == 0 => at.be32().map(|_| ())?,
+        _ => return None,
+    }
+    at.be16()?;
+    let code = at.be16()?;
+    ERRORS.iter().find(|(known, _)| *known == code).map(|(code, text)| (u32::from(*code), *text))
+}
+
+/// Whether one of IKE's versions stands where it must, behind the four bytes of port 4500 or not.
+fn has_ike_version(bytes: &[u8]) -> bool {
+    [17, 21].iter().any(|place| matches!(bytes.get(*place), Some(0x10 | 0x20)))
+}
+
+fn ike(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
+    let body = if opening.is_at(&[4500]) { bytes.strip_prefix(&[0; 4]).unwrap_or(bytes) } else { bytes };
+    let mut at = Cursor::new(body);
+    let (Some(initiator), Some(responder), Some(_next), Some(version), Some(exchange), Some(flags)) =
+        (at.array::<8>(), at.array::<8>(), at.u8(), at.u8(), at.u8(), at.u8())
+    else {
+        return Look::No;
+    };
+    let (Some(_message), Some(len)) = (at.be32(), at.be32()) else { return Look::No };
+    let known = match version {
+        0x20 => (34..=44).contains(&exchange) && flags & 0xc7 == 0 && (flags & 0x20 != 0) == response,
+        0x10 => matches!(exchange, 1..=6 | 32..=34) && flags & 0xf8 == 0 && (responder == [0; 8]) != response || exchange > 4 && version == 0x10 && !response,
+        _ => false,
+    };
+    // Non-ESP marker or not, the length covers header and payloads; a fragment of the kernel's may be cut.
+    let fits = known && initiator != [0; 8] && len as usize == body.len();
+    Look::when(fits, 28, "IKE header")
+}
+
+/// See [`ESP`].
+#[derive(Debug)]
+pub struct Esp;
+
+impl Protocol for Esp {
+    fn name(&self) -> &'static str {
+        "esp"
+    }
+
+    fn carriers(&self) -> &'static [Transport] {
+        &[Transport::UDP]
+    }
+
+    fn gate(&self) -> Gate {
+        Gate::Ports(&[4500])
+    }
+
+    fn probe(&self, opening: &Opening<'_>) -> Probe {
+        if !opening.is_at(&[4500]) {
+            return Probe::NotForUs;
+        }
+        // Security parameters index, never zero, and sequence number; 18 bytes are the least that padding and a short tag leave (RFC 4303 section 2).
+        let numbers = |head: &Head, from: Side| {
+            let mut at = Cursor::new(&head.bytes);
+            (head.from == from && head.len >= 18).then(|| at.be32().filter(|index| *index > 255).zip(at.be32())).flatten()
+        };
+        for side in [Side::Client, Side::Server] {
+            let seen: Vec<(u32, u32)> = opening.heads.iter().filter_map(|head| numbers(head, side)).collect();
+            let follow = |pair: &[(u32, u32)]| matches!(pair, [a, b] if a.0 == b.0 && (1..=8).contains(&b.1.wrapping_sub(a.1)));
+            if seen.len() >= 3 && seen.windows(2).all(follow) {
+                let hit = Hit { side, offset: 0, len: 8, rule: "ESP in UDP: one index, numbers that follow, exchange of keys not seen" };
+                return Probe::Found { evidence: Evidence::OneOpening, hit, client: None };
+            }
+        }
+        if opening.complete { Probe::NotForUs } else { Probe::NeedMore }
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(Payload)
+    }
+}
+
+/// Everything is encrypted.
+#[derive(Debug)]
+struct Payload;
+
+impl Reader for Payload {
+    fn read(&mut self, _: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        said.say(Fact::Encrypted);
+        Appetite::Full
+    }
+}
+
+/// Payload types of notifications of version 2 and 1.
+const NOTIFY: u8 = 41;
+const NOTIFY_1: u8 = 11;
+/// Errors with which a responder ends it; another group or a cookie it only asks for (RFC 7296 section 3.10.1; both versions number these alike).
+const ERRORS: &[(u16, &str)] = &[(5, "INVALID_MAJOR_VERSION"), (7, "INVALID_SYNTAX"), (14, "NO_PROPOSAL_CHOSEN"), (24, "AUTHENTICATION_FAILED")];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::net::Side::{Client, Server};
+
+    #[test]
+    fn a_header_is_told_by_version_flags_and_length() {
+        let init = hex("0102030405060708 0000000000000000 21 20 22 08 00000000 0000001c");
+        assert_eq!(evidence(decide(&IKE, Transport::UDP, 500, &init, &[])), Evidence::OneOpening);
+        assert_eq!(evidence(decide(&IKE, Transport::UDP, 500, &init[..27], &[])), Evidence::None);
+        survives(&IKE, Transport::UDP, 500, &[(Client, &init)]);
+    }
+
+    // RFC 7296 section 2.1: bit for bit the same; the next request has another number, or the cookie that it was asked for.
+    #[test]
+    fn what_is_sent_again_before_an_answer_is_a_retry() {
+        let retries = |dialogue: &[(Side, &[u8])]| read(&IKE, Transport::UDP, 500, dialogue).facts.iter().filter(|fact| **fact == Fact::Retry).count();
+        let init = hex("0102030405060708 0000000000000000 21 20 22 08 00000000 0000001c");
+        let next = hex("0102030405060708 0000000000000000 29 20 22 08 00000000 00000024 0000000800000000");
+        let answer = hex("0102030405060708 1112131415161718 21 20 22 20 00000000 0000001c");
+        assert_eq!(retries(&[(Client, &init), (Client, &init), (Client, &init)]), 2);
+        assert_eq!(retries(&[(Client, &init), (Client, &next)]), 0);
+        assert_eq!(retries(&[(Client, &init), (Server, &answer), (Client, &init)]), 0);
+    }
+
+    #[test]
+    fn a_responder_that_takes_no_proposal_refuses() {
+        let told = |request: &str, answer: &str| read(&IKE, Transport::UDP, 500, &[(Client, &hex(request)), (Server, &hex(answer))]).facts;
+        let no_proposal = Fact::Answer { kind: AnswerKind::Refused, code: 14, text: "NO_PROPOSAL_CHOSEN".into(), by: Server };
+        // Recorded of strongSwan 5.9; its request cut to a header.
+        let request = "30f8fc0883c6bd02 0000000000000000 21 20 22 08 00000000 0000001c";
+        assert!(told(request, "30f8fc0883c6bd02 0000000000000000 29 20 22 20 00000000 00000024 00000008 0000 000e").contains(&no_proposal));
+        // INVALID_KE_PAYLOAD (17) and COOKIE (16390) are answered by another request (RFC 7296 sections 1.2 and 2.6).
+        for asks in ["00000026 0000000a 0000 0011 0013", "00000028 0000000c 0000 4006 01020304"] {
+            let facts = told(request, &format!("30f8fc0883c6bd02 0000000000000000 29 20 22 20 00000000 {asks}"));
+            assert!(!facts.iter().any(|fact| matches!(fact, Fact::Answer { .. })), "{facts:?}");
+        }
+        // Version 1: an informational exchange in clear (RFC 2408 section 3.14), domain 1, protocol 1.
+        let request = "0102030405060708 0000000000000000 01 10 02 00 00000000 0000001c";
+        assert!(told(request, "0102030405060708 1112131415161718 0b 10 05 00 0a0b0c0d 00000028 0000000c 00000001 0100 000e").contains(&no_proposal));
+    }
+
+    #[test]
+    fn esp_inside_udp_is_told_by_three_numbers_that_follow() {
+        let head = |index: u8, number: u8| Head::of(Client, &[0xc1, 2, 3, index, 0, 0, 0, number, 9, 9, 9, 9], 120);
+        let probe = |port, heads: &[Head]| {
+            let opening = Opening { heads, midstream: true, complete: true, ..crate::identify::protocol::testing::opening(Transport::UDP, port, &[1], &[]) };
+            evidence(ESP.probe(&opening))
+        };
+        assert_eq!(probe(4500, &[head(4, 7), head(4, 8), head(4, 10)]), Evidence::OneOpening);
+        assert_eq!(probe(4501, &[head(4, 7), head(4, 8), head(4, 10)]), Evidence::None);
+        assert_eq!(probe(4500, &[head(4, 7), head(4, 8)]), Evidence::None);
+        assert_eq!(probe(4500, &[head(4, 7), head(5, 8), head(4, 9)]), Evidence::None);
+        assert_eq!(probe(4500, &[head(4, 7), head(4, 8), head(4, 8)]), Evidence::None);
+    }
+}
