@@ -107,13 +107,18 @@ struct Mail {
     spoken: bool,
     /// Stream offset behind the client's STARTTLS, and its tag.
     secure: Option<(u64, Vec<u8>)>,
-    login: bool,
+    /// The client asked to be let in and was not answered yet: its tag where it gives any.
+    login: Option<Vec<u8>>,
+    /// The client said that it goes.
+    leaves: bool,
+    /// The client asked to send a message.
+    data: bool,
     enough: bool,
 }
 
 impl Mail {
     const fn new(kind: Kind, talk: Talk) -> Self {
-        Self { kind, talk, greeted: false, asked: false, spoken: false, secure: None, login: false, enough: false }
+        Self { kind, talk, greeted: false, asked: false, spoken: false, secure: None, login: None, leaves: false, data: false, enough: false }
     }
 
     fn of(kind: Kind) -> Self {
@@ -141,57 +146,84 @@ impl Reader for Mail {
 impl Mail {
     fn command(&mut self, line: &[u8], end: u64) {
         self.asked = true;
-        let (tag, (word, _)) = match self.kind {
+        let (tag, (word, rest)) = match self.kind {
             Kind::Imap => {
                 let tag = verb(line);
                 (tag.0.into_bytes(), verb(tag.1))
             }
             _ => (Vec::new(), verb(line)),
         };
+        // Nobody waits for the answer, or it was not captured: this is the message.
+        self.enough |= self.data;
         match word.as_str() {
             "STARTTLS" | "STLS" => self.secure = Some((end, tag)),
-            "LOGIN" | "AUTHENTICATE" | "PASS" | "APOP" | "AUTH" => self.login = true,
-            "DATA" | "BDAT" | "SELECT" | "RETR" => self.enough = true,
+            // In POP3 the word alone asks for a list.
+            "AUTH" if self.kind == Kind::Pop3 && rest.is_empty() => self.login = None,
+            "LOGIN" | "AUTHENTICATE" | "PASS" | "APOP" | "AUTH" | "USER" => self.login = Some(tag),
+            "DATA" => self.data = true,
+            "BDAT" | "SELECT" | "RETR" => self.enough = true,
+            "LOGOUT" => self.leaves = true,
+            // What it asks besides, such as a list of what the server can do, may be refused without harm.
+            "CAPA" | "STAT" | "LIST" | "UIDL" if self.kind == Kind::Pop3 => self.login = None,
             _ => (),
         }
     }
 
     fn reply(&mut self, line: &[u8], end: u64, said: &mut Said<'_>) -> Option<Appetite> {
-        if !std::mem::replace(&mut self.greeted, true) {
+        let greets = !std::mem::replace(&mut self.greeted, true);
+        if greets {
             said.say(Fact::Software { of: Side::Server, text: printable(line.get(4..).unwrap_or_default()) });
         }
         if self.asked && !std::mem::replace(&mut self.spoken, true) {
             said.believe(Evidence::Dialogue);
         }
-        let answer = |kind, code| Fact::Answer { kind, code, text: printable(line.get(4..).unwrap_or(line)), by: Side::Server };
+        let answer = |kind, code, text: &[u8]| Fact::Answer { kind, code, text: printable(text), by: Side::Server };
         let good = match self.kind {
             Kind::Smtp => {
                 let (code, last) = reply(line)?;
+                let text = line.get(4..).unwrap_or(line);
                 match code {
-                    235 => said.say(answer(AnswerKind::Accepted, code)),
-                    421 | 450..=454 => said.say(answer(AnswerKind::Failed, code)),
-                    521 | 530..=554 => said.say(answer(AnswerKind::Refused, code)),
+                    // The message may come: of several recipients at least one was taken (RFC 5321 section 3.3).
+                    235 | 354 => {
+                        said.say(answer(AnswerKind::Accepted, code, text));
+                        self.enough |= code == 354;
+                    }
+                    421 | 450..=454 => said.say(answer(AnswerKind::Failed, code, text)),
+                    521 | 530..=554 => said.say(answer(AnswerKind::Refused, code, text)),
                     _ => (),
                 }
                 last && code == 220
             }
             Kind::Pop3 => {
-                if begins(line, b"-ERR") {
-                    said.say(answer(AnswerKind::Refused, 0));
+                let text = verb(line).1;
+                if begins(line, b"-ERR") && (greets || self.login.is_some()) {
+                    said.say(answer(AnswerKind::Refused, 0, text));
                 }
                 begins(line, b"+OK")
             }
-            Kind::Imap => {
-                let (tag, rest) = verb(line);
-                let own = self.secure.as_ref().is_some_and(|(_, asked)| *asked == tag.into_bytes());
-                if self.login && (begins(rest, b"NO") || begins(rest, b"BAD")) || begins(line, b"* BYE") {
-                    said.say(answer(AnswerKind::Refused, 0));
-                }
-                own && begins(rest, b"OK")
-            }
+            Kind::Imap => self.imap_reply(line, said),
         };
         let (client, _) = self.secure.as_ref().filter(|_| good)?;
         Some(Appetite::HandOver { client: *client, server: end })
+    }
+
+    /// Whether this is the server's consent to STARTTLS.
+    fn imap_reply(&mut self, line: &[u8], said: &mut Said<'_>) -> bool {
+        let (tag, rest) = verb(line);
+        let tag = tag.into_bytes();
+        let answer = |kind| Fact::Answer { kind, code: 0, text: printable(rest), by: Side::Server };
+        if begins(rest, b"BYE") && tag == b"*" {
+            // Who logs out is told BYE before OK (RFC 9051 section 6.1.3).
+            if !self.leaves {
+                said.say(answer(AnswerKind::Refused));
+            }
+        } else if self.login.as_ref() == Some(&tag) {
+            // What is refused in a session that goes on is everyday.
+            self.login = None;
+            said.say(answer(if begins(rest, b"OK") { AnswerKind::Accepted } else { AnswerKind::Refused }));
+        }
+        let own = self.secure.as_ref().is_some_and(|(_, asked)| *asked == tag);
+        own && begins(rest, b"OK")
     }
 }
 
@@ -241,6 +273,57 @@ mod tests {
         let heard = read(&POP3, Transport::TCP, 110, dialogue);
         assert!(heard.facts.iter().any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Refused, .. })));
         survives(&POP3, Transport::TCP, 110, dialogue);
+    }
+
+    // RFC 9051 sections 6.1.3 and 7.1.5: the untagged BYE is how every LOGOUT is answered
+    #[test]
+    fn a_session_that_logs_out_was_not_refused() {
+        let dialogue: &[(Side, &[u8])] = &[
+            (Server, b"* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n"),
+            (Client, b"A002 AUTHENTICATE PLAIN AGFsaWNlAHB3\r\n"),
+            (Server, b"* CAPABILITY IMAP4rev1\r\nA002 OK Logged in\r\n"),
+            (Client, b"A003 STATUS nope (MESSAGES)\r\n"),
+            (Server, b"A003 NO Mailbox doesn't exist: nope\r\n"),
+            (Client, b"A004 LOGOUT\r\n"),
+            (Server, b"* BYE Logging out\r\nA004 OK Logout completed.\r\n"),
+        ];
+        assert_eq!(answers(&IMAP, 143, dialogue), [(AnswerKind::Accepted, "OK Logged in".into())]);
+        survives(&IMAP, Transport::TCP, 143, dialogue);
+    }
+
+    #[test]
+    fn imap_refuses_a_login_and_says_goodbye_unasked() {
+        let refused: &[(Side, &[u8])] =
+            &[(Server, b"* OK ready\r\n"), (Client, b"a1 LOGIN x y\r\n"), (Server, b"a1 NO [AUTHENTICATIONFAILED] Authentication failed.\r\n")];
+        assert_eq!(answers(&IMAP, 143, refused), [(AnswerKind::Refused, "NO [AUTHENTICATIONFAILED] Authentication failed.".into())]);
+        let full: &[(Side, &[u8])] = &[(Server, b"* BYE Too many connections\r\n")];
+        assert_eq!(answers(&IMAP, 143, full), [(AnswerKind::Refused, "BYE Too many connections".into())]);
+    }
+
+    // RFC 2449 section 5: servers without CAPA answer -ERR, and clients go on
+    #[test]
+    fn a_pop3_server_that_does_not_know_capa_refuses_nobody() {
+        let dialogue: &[(Side, &[u8])] = &[(Server, b"+OK POP3 ready\r\n"), (Client, b"CAPA\r\n"), (Server, b"-ERR unknown command\r\n")];
+        assert!(answers(&POP3, 110, dialogue).is_empty());
+        let full: &[(Side, &[u8])] = &[(Server, b"-ERR too many connections\r\n")];
+        assert_eq!(answers(&POP3, 110, full), [(AnswerKind::Refused, "too many connections".into())]);
+    }
+
+    // RFC 5321 section 3.3: one recipient of two is refused, and the message is asked for
+    #[test]
+    fn a_message_that_is_taken_for_one_of_its_recipients_is_taken() {
+        let dialogue: &[(Side, &[u8])] = &[
+            STARTTLS[0],
+            (Client, b"EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<nobody@c>\r\nRCPT TO:<d@c>\r\nDATA\r\n"),
+            (Server, b"250 ok\r\n250 ok\r\n550 5.1.1 unknown\r\n250 ok\r\n354 End data with <CR><LF>.<CR><LF>\r\n"),
+        ];
+        let told = answers(&SMTP, 25, dialogue);
+        assert_eq!(told.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [AnswerKind::Refused, AnswerKind::Accepted]);
+    }
+
+    fn answers(protocol: &'static Known, port: u16, dialogue: &[(Side, &[u8])]) -> Vec<(AnswerKind, Box<str>)> {
+        let facts = read(protocol, Transport::TCP, port, dialogue).facts;
+        facts.into_iter().filter_map(|fact| if let Fact::Answer { kind, text, .. } = fact { Some((kind, text)) } else { None }).collect()
     }
 
     #[test]
