@@ -253,6 +253,8 @@ fn postgres_start(_: &Opening<'_>, bytes: &[u8]) -> Look {
 struct Postgres {
     client: u64,
     from_server: Held,
+    /// The password was right; a database that is not there, or the last free connection, is told after that.
+    authenticated: bool,
 }
 
 impl Reader for Postgres {
@@ -264,6 +266,11 @@ impl Reader for Postgres {
         if piece.from == Side::Client {
             if piece.offset == 0 && piece.bytes.get(4..8).is_some_and(|code| matches!(code, [4, 0xd2, 0x16, 0x2f | 0x30])) {
                 self.client = 8;
+            }
+            // A cancel request is answered by the end of the connection ("Canceling Requests in Progress").
+            if piece.offset == 0 && piece.bytes.get(4..8) == Some(&[4, 0xd2, 0x16, 0x2e]) {
+                said.say(Fact::OneWay);
+                return Appetite::Full;
             }
             return Appetite::Hungry;
         }
@@ -277,35 +284,58 @@ impl Reader for Postgres {
             [b'N', rest @ ..] if self.client > 0 => rest,
             _ => held,
         };
-        self.login(held, room == 0, said)
+        let (over, authenticated) = login(held, room == 0, said);
+        self.authenticated = authenticated;
+        over
+    }
+
+    fn finish(&self, said: &mut Said<'_>) {
+        if self.authenticated {
+            let_in(said);
+        }
     }
 }
 
-impl Postgres {
-    /// Authentication request 0 is success; an error's fields are letter and text, `C` the code and `M` the message.
-    fn login(&self, held: &[u8], full: bool, said: &mut Said<'_>) -> Appetite {
-        let mut at = Cursor::new(held);
-        while let (Some(kind), Some(len)) = (at.u8(), at.be32()) {
-            let Some(body) = (len as usize).checked_sub(4).and_then(|len| at.take(len)) else { break };
-            match kind {
-                b'E' => {
-                    let field = |letter: u8| body.split(|byte| *byte == 0).find_map(|field| field.strip_prefix(&[letter]));
-                    let text = format!("{} {}", printable(field(b'C').unwrap_or_default()), printable(field(b'M').unwrap_or_default()));
-                    said.believe(Evidence::Dialogue);
-                    said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: text.into(), by: Side::Server });
-                    return Appetite::Full;
+/// Reads the server's messages until it is ready for a query or says why it never will be ("Start-up"): authentication request 0 is success; an error's
+/// fields are letter and text, `C` the code and `M` the message. Whether the login went well and nothing more was said, too.
+fn login(held: &[u8], full: bool, said: &mut Said<'_>) -> (Appetite, bool) {
+    let mut at = Cursor::new(held);
+    let mut authenticated = false;
+    while let (Some(kind), Some(len)) = (at.u8(), at.be32()) {
+        let Some(body) = (len as usize).checked_sub(4).and_then(|len| at.take(len)) else { break };
+        match kind {
+            b'E' => {
+                let field = |letter: u8| body.split(|byte| *byte == 0).find_map(|field| field.strip_prefix(&[letter]));
+                let text = format!("{} {}", printable(field(b'C').unwrap_or_default()), printable(field(b'M').unwrap_or_default()));
+                said.believe(Evidence::Dialogue);
+                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: text.into(), by: Side::Server });
+                return (Appetite::Full, false);
+            }
+            b'R' => {
+                said.believe(Evidence::Dialogue);
+                authenticated |= body == [0; 4];
+            }
+            // Parameters, the key to cancel with, notices.
+            b'S' | b'K' | b'N' if authenticated => (),
+            _ => {
+                if authenticated {
+                    let_in(said);
                 }
-                b'R' if body == [0; 4] => {
-                    said.believe(Evidence::Dialogue);
-                    said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "authenticated".into(), by: Side::Server });
-                    return Appetite::Full;
-                }
-                b'R' => said.believe(Evidence::Dialogue),
-                _ => return Appetite::Full,
+                return (Appetite::Full, false);
             }
         }
-        if full { Appetite::Full } else { Appetite::Hungry }
     }
+    if !full {
+        return (Appetite::Hungry, authenticated);
+    }
+    if authenticated {
+        let_in(said);
+    }
+    (Appetite::Full, false)
+}
+
+fn let_in(said: &mut Said<'_>) {
+    said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "authenticated".into(), by: Side::Server });
 }
 
 fn mysql_greeting(_: &Opening<'_>, bytes: &[u8]) -> Look {
@@ -359,7 +389,14 @@ fn mysql_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appeti
         (Side::Server, _, Some(0xff)) => {
             let code = at.le16().unwrap_or_default();
             said.believe(Evidence::Dialogue);
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code: u32::from(code), text: printable(at.rest()), by: Side::Server });
+            // From protocol 4.1 on the five letters of its SQLSTATE come first, behind a mark ("ERR_Packet").
+            let text = match at.rest() {
+                [b'#', state @ ..] if state.len() >= 5 => {
+                    state.split_at_checked(5).map(|(state, text)| format!("{} {}", printable(state), printable(text)).into())
+                }
+                text => Some(printable(text)),
+            };
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code: u32::from(code), text: text.unwrap_or_default(), by: Side::Server });
             Appetite::Full
         }
         (Side::Server, 2.., Some(0)) => {
@@ -462,6 +499,40 @@ mod tests {
         let dialogue: &[(Side, &[u8])] = &[(Client, &start), (Server, &error)];
         assert_eq!(evidence(decide(&POSTGRESQL, Transport::TCP, 5432, &start, &error)), Evidence::BothOpenings);
         survives(&POSTGRESQL, Transport::TCP, 5432, dialogue);
+    }
+
+    // PostgreSQL 15 to psql with "dbname=nope": authentication ok, and then FATAL 3D000 in the place of the parameters
+    #[test]
+    fn a_database_that_is_not_there_is_refused_after_the_password() {
+        let start = [hex("00000011 00030000"), b"user\0pg\0\0".to_vec()].concat();
+        let error = [b"E\0\0\0\x31".as_slice(), b"SFATAL\0C3D000\0Mdatabase \"nope\" does not exist"].concat();
+        let error = [&error[..1], &(error.len() as u32 + 1).to_be_bytes(), &error[5..], b"\0\0"].concat();
+        let ready = hex("53 0000000b 61003100 6200 00 5a 00000005 49");
+        let answers = |after: &[u8]| {
+            let facts = read(&POSTGRESQL, Transport::TCP, 5432, &[(Client, &start), (Server, &hex("52 00000008 00000000")), (Server, after)]).facts;
+            facts.into_iter().filter_map(|fact| if let Fact::Answer { kind, text, .. } = fact { Some((kind, text)) } else { None }).collect::<Vec<_>>()
+        };
+        assert_eq!(answers(&error), [(AnswerKind::Refused, "3D000 database \"nope\" does not exist".into())]);
+        assert_eq!(answers(&ready), [(AnswerKind::Accepted, "authenticated".into())]);
+        // The capture ends there.
+        assert_eq!(answers(&[]), [(AnswerKind::Accepted, "authenticated".into())]);
+    }
+
+    // PostgreSQL documentation, "Canceling Requests in Progress": the server closes, no reply is made
+    #[test]
+    fn nobody_answers_a_cancel_request() {
+        let cancel = hex("00000010 04d2162e 0000162e 7a2b11f0");
+        assert!(read(&POSTGRESQL, Transport::TCP, 5432, &[(Client, &cancel)]).says(&Fact::OneWay));
+    }
+
+    // MariaDB 10.11 to a wrong password
+    #[test]
+    fn the_sqlstate_of_a_refusal_stands_apart_from_its_words() {
+        let said = b"#28000Access denied for user 'u'@'10.1.0.2' (using password: YES)";
+        let refused = [&[said.len() as u8 + 3, 0, 0, 2, 0xff, 0x15, 4][..], said].concat();
+        let heard = read(&MYSQL, Transport::TCP, 3306, &[(Server, &refused)]);
+        let text = "28000 Access denied for user 'u'@'10.1.0.2' (using password: YES)";
+        assert!(heard.says(&Fact::Answer { kind: AnswerKind::Refused, code: 1045, text: text.into(), by: Server }), "{:?}", heard.facts);
     }
 
     #[test]
