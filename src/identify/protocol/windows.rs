@@ -153,6 +153,11 @@ fn smb_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite
             said.detail("smb", "dialect", format!("{}.{}.{}", dialect >> 8, dialect >> 4 & 15, dialect & 15));
         }
     }
+    // Of the dialects that the client offered in SMB 1 the server takes none: one word, the index 0xffff (MS-CIFS 2.2.4.52.2).
+    if let ([0xff, b'S', b'M', b'B', 0x72, ..], Some([1, 0xff, 0xff])) = (bytes.get(4..).unwrap_or_default(), bytes.get(36..39)) {
+        said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "none of the dialects that the client offers".into(), by: Side::Server });
+        return Appetite::Full;
+    }
     let session = matches!(command, Some(1 | 0x73));
     let kind = match status {
         // More processing required: the login goes on.
@@ -163,7 +168,8 @@ fn smb_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite
         _ => return Appetite::Hungry,
     };
     said.say(Fact::Answer { kind, code: status.unwrap_or_default(), text: format!("NTSTATUS {:#010x}", status.unwrap_or_default()).into(), by: Side::Server });
-    if session && kind == AnswerKind::Refused { Appetite::Full } else { Appetite::Hungry }
+    // Who is refused may try again, by another name or by none, in the same connection (MS-SMB2 3.2.4.2.3).
+    Appetite::Hungry
 }
 
 fn kerberos(opening: &Opening<'_>, bytes: &[u8], kinds: &[u8], rule: &'static str) -> Look {
@@ -364,6 +370,28 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
+
+    // Samba 4.17 to smbclient -m NT1, after the negotiation of SMB 1 alone
+    #[test]
+    fn a_server_that_takes_no_dialect_of_smb_1_refuses() {
+        let ask =
+            hex("0000003e ff534d4272000000001843c80000000000000000000000000000feff00000000 00 1b00 024e54204c414e4d414e20312e3000024e54204c4d20302e313200");
+        let answer = |index: &str| hex(&format!("00000025 ff534d4272000000008803c00000000000000000000000000000feff00000000 01 {index} 0000"));
+        let refused = Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "none of the dialects that the client offers".into(), by: Server };
+        assert_eq!(read(&SMB, Transport::TCP, 445, &[(Client, &ask), (Server, &answer("ffff"))]).facts, [refused]);
+        assert!(read(&SMB, Transport::TCP, 445, &[(Client, &ask), (Server, &answer("0100"))]).facts.is_empty());
+        survives(&SMB, Transport::TCP, 445, &[(Client, &ask), (Server, &answer("ffff"))]);
+    }
+
+    // smbclient -N to Samba: its own name is refused, then nobody's is let in
+    #[test]
+    fn a_second_login_in_the_same_connection_may_be_accepted() {
+        let ask = [hex("00000040 fe534d42 4000 0000 00000000 0100"), vec![0; 50]].concat();
+        let answer = |status: &str| [hex(&format!("00000040 fe534d42 4000 0000 {status} 0100")), vec![0; 50]].concat();
+        let heard = read(&SMB, Transport::TCP, 445, &[(Client, &ask), (Server, &answer("6d0000c0")), (Client, &ask), (Server, &answer("00000000"))]);
+        let kinds: Vec<_> = heard.facts.iter().filter_map(|fact| if let Fact::Answer { kind, .. } = fact { Some(*kind) } else { None }).collect();
+        assert_eq!(kinds, [AnswerKind::Refused, AnswerKind::Accepted]);
+    }
 
     #[test]
     fn smb_is_told_by_its_signature_and_refuses_logins() {
