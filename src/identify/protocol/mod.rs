@@ -2,6 +2,7 @@
 
 mod access;
 mod ber;
+mod brokers;
 mod calls;
 mod certificate;
 mod coap;
@@ -426,7 +427,7 @@ pub enum Appetite {
 
 /// The protocols, sorted by name. HTTP/2 shares its name with HTTP/1.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
-    &stores::AMQP,
+    &brokers::AMQP,
     &industry::BACNET,
     &others::BGP,
     &others::BITTORRENT,
@@ -463,7 +464,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &rtp::MPEGTS,
     &mqtt::MQTT,
     &sql::MYSQL,
-    &stores::NATS,
+    &brokers::NATS,
     &ndi::NDI,
     &dotnet::NET_TCP,
     &netbios::NETBIOS_DGM,

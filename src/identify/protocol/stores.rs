@@ -1,7 +1,7 @@
-//! Stores and brokers: Redis, Memcached, MongoDB, Kafka, NATS, AMQP.
+//! Stores: Redis, Memcached, MongoDB, Kafka.
 
-use crate::identify::wire::{Cursor, Held, begins, hold, may_begin, printable};
-use crate::identify::{AnswerKind, DetailValue, Evidence, Fact};
+use crate::identify::wire::{Cursor, Held, hold, may_begin, printable};
+use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
 
@@ -16,7 +16,7 @@ pub static REDIS: Known = Known {
     ask: redis_ask,
     answer: Some(redis_answer),
     strength: Strength::Structure,
-    reader: || Box::new(FirstAnswer::default()),
+    reader: || Box::<RedisReplies>::default(),
 };
 
 /// Memcached (its protocol.txt and binary protocol): a text command and its answer, or binary headers.
@@ -61,49 +61,6 @@ pub static KAFKA: Known = Known {
     }),
     strength: Strength::Structure,
     reader: || Confirm::of(&KAFKA),
-};
-
-/// NATS (its client protocol): the server says INFO with a JSON object first.
-pub static NATS: Known = Known {
-    name: "nats",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: |_, bytes| {
-        if begins(bytes, b"CONNECT {") {
-            Look::Weak(0, 9, "NATS connect")
-        } else if may_begin(bytes, b"CONNECT {") {
-            Look::Short
-        } else {
-            Look::No
-        }
-    },
-    answer: Some(|_, bytes| {
-        if begins(bytes, b"INFO {") {
-            Look::Yes(0, 6, "NATS information")
-        } else if may_begin(bytes, b"INFO {") {
-            Look::Short
-        } else {
-            Look::No
-        }
-    }),
-    strength: Strength::Text,
-    reader: || Confirm::of(&NATS),
-};
-
-/// AMQP 0-9-1 and 1.0: the protocol header (AMQP 0-9-1 section 4.2.2, AMQP 1.0 section 2.2).
-pub static AMQP: Known = Known {
-    name: "amqp",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: amqp_header,
-    answer: Some(|opening, bytes| match bytes {
-        // connection.start: method frame on channel 0, class 10, method 10.
-        [1, 0, 0, _, _, _, _, 0, 10, 0, 10, ..] => Look::Yes(0, 11, "AMQP connection.start"),
-        [1] | [1, 0, ..] if bytes.len() < 11 => Look::Short,
-        _ => amqp_header(opening, bytes),
-    }),
-    strength: Strength::Magic,
-    reader: || Box::new(FirstAnswer::default()),
 };
 
 fn redis_ask(_: &Opening<'_>, bytes: &[u8]) -> Look {
@@ -253,27 +210,15 @@ fn kafka(bytes: &[u8]) -> Look {
     Look::when(known && client && (10..1 << 20).contains(&len) && usize::from(name) + 10 <= len as usize, 14, "Kafka request")
 }
 
-fn amqp_header(_: &Opening<'_>, bytes: &[u8]) -> Look {
-    match bytes.first_chunk::<8>() {
-        // 0-9-1; 1.0 plain, in TLS, with SASL; 0-8, 0-9, 0-10.
-        Some(
-            [b'A', b'M', b'Q', b'P', 0, 0, 9, 1]
-            | [b'A', b'M', b'Q', b'P', 0 | 2 | 3, 1, 0, 0]
-            | [b'A', b'M', b'Q', b'P', 1, 1, 8, 0]
-            | [b'A', b'M', b'Q', b'P', 1, 1, 0, 9 | 10],
-        ) => Look::Yes(0, 8, "AMQP protocol header"),
-        None if may_begin(bytes, b"AMQP") || bytes.starts_with(b"AMQP") => Look::Before(8),
-        _ => Look::No,
-    }
-}
-
-/// Reads what the server said first, of protocols that refuse in words.
+/// Reads how a server took the first commands. Whoever is refused for want of a password may give it next (a replica asks PING first), so refusals are told
+/// together with the first reply that is none.
 #[derive(Debug, Default)]
-struct FirstAnswer {
+struct RedisReplies {
     held: Held,
+    refused: bool,
 }
 
-impl Reader for FirstAnswer {
+impl Reader for RedisReplies {
     fn held(&self) -> usize {
         self.held.capacity()
     }
@@ -284,23 +229,29 @@ impl Reader for FirstAnswer {
         }
         said.believe(Evidence::BothOpenings);
         let room = hold(&mut self.held, piece.bytes, limit::LINE_KEPT);
-        let whole = piece.missing > 0 || room <= piece.bytes.len();
-        match self.held.as_slice() {
-            [b'-', text @ ..] if whole || text.contains(&b'\r') => {
-                let text = printable(text.split(|byte| *byte == b'\r').next().unwrap_or_default());
-                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text, by: Side::Server });
+        let full = piece.missing > 0 || room <= piece.bytes.len();
+        let mut rest = self.held.as_slice();
+        // Errors are lines, so that replies are told from each other as long as there are only errors.
+        while let [b'-', text @ ..] = rest {
+            let end = memchr::memchr(b'\n', text);
+            if end.is_none() && !full {
+                self.held = rest.into();
+                return Appetite::Hungry;
             }
-            [b'-', ..] => return Appetite::Hungry,
-            [b'A', b'M', b'Q', b'P', version @ ..] if version.len() >= 4 => {
-                said.detail("amqp", "server_header", DetailValue::Bytes(version.get(..4).unwrap_or_default().into()));
-                // Protocol 2 is TLS, which both headers agree on (AMQP 1.0 section 5.2).
-                if version.first() == Some(&2) {
-                    said.believe(Evidence::Dialogue);
-                    return Appetite::HandOver { client: 8, server: 8 };
-                }
+            let (line, after) = text.split_at_checked(end.map_or(text.len(), |end| end + 1)).unwrap_or_default();
+            // The first one says what was wrong.
+            if !std::mem::replace(&mut self.refused, true) {
+                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: printable(line.trim_ascii_end()), by: Side::Server });
             }
-            held if may_begin(held, b"AMQP") && !whole => return Appetite::Hungry,
-            _ => {}
+            rest = after;
+        }
+        if !full && (rest.is_empty() || self.refused && !rest.contains(&b'\n')) {
+            self.held = rest.into();
+            return Appetite::Hungry;
+        }
+        if self.refused && !rest.is_empty() {
+            let line = rest.split(|byte| *byte == b'\r').next().unwrap_or_default();
+            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: printable(line), by: Side::Server });
         }
         Appetite::Full
     }
@@ -322,6 +273,27 @@ mod tests {
         assert_eq!(evidence(decide(&REDIS, Transport::TCP, 110, b"PING\r\n", b"")), Evidence::None);
     }
 
+    // What redis-server sends as a replica whose master wants a password: PING first, then AUTH (replication.c, syncWithMaster)
+    #[test]
+    fn a_replica_that_gives_its_password_second_is_let_in() {
+        let dialogue: &[(Side, &[u8])] = &[
+            (Client, b"*1\r\n$4\r\nPING\r\n"),
+            (Server, b"-NOAUTH Authentication required.\r\n"),
+            (Client, b"*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n"),
+            (Server, b"+OK\r\n"),
+        ];
+        let answer = |kind, text: &str| Fact::Answer { kind, code: 0, text: text.into(), by: Server };
+        let heard = read(&REDIS, Transport::TCP, 6379, dialogue);
+        assert_eq!(heard.facts, [answer(AnswerKind::Refused, "NOAUTH Authentication required."), answer(AnswerKind::Accepted, "+OK")]);
+        // Commands and replies may come together, and be cut anywhere.
+        let together = b"-NOAUTH Authentication required.\r\n+OK\r\n+PONG\r\n".as_slice();
+        for cut in 0..together.len() {
+            let heard = read(&REDIS, Transport::TCP, 6379, &[(Client, dialogue[0].1), (Server, &together[..cut]), (Server, &together[cut..])]);
+            assert_eq!(heard.facts.iter().filter(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Accepted, .. })).count(), 1, "{cut}");
+        }
+        survives(&REDIS, Transport::TCP, 6379, dialogue);
+    }
+
     #[test]
     fn single_signs_before_bytes_that_are_no_text_are_no_redis() {
         for (client, server) in [(b"$\x8e\x91\x02", b":4\xf1\xcc"), (b"+\x01\xff\x10", b"+P\x90\x07")] {
@@ -331,11 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn brokers_and_stores_are_told_by_their_headers() {
-        let amqp = b"AMQP\0\0\x09\x01";
-        assert_eq!(evidence(decide(&AMQP, Transport::TCP, 5672, amqp, &hex("01 0000 00000010 000a 000a 0009"))), Evidence::BothOpenings);
-        assert_eq!(evidence(decide(&AMQP, Transport::TCP, 5672, b"AMQP over", b"")), Evidence::None);
-        assert_eq!(evidence(decide(&NATS, Transport::TCP, 4222, b"", b"INFO {\"server_id\"")), Evidence::OneOpening);
+    fn stores_are_told_by_their_headers() {
         let query = hex("3a000000 01000000 00000000 d4070000 00000000");
         assert_eq!(evidence(decide(&MONGODB, Transport::TCP, 27017, &query, &[])), Evidence::OneOpening);
         assert_eq!(evidence(decide(&MONGODB, Transport::TCP, 27017, &hex("3a000000 01000000 00000000 d5080000"), &[])), Evidence::None);
@@ -344,10 +312,6 @@ mod tests {
         assert_eq!(evidence(decide(&KAFKA, Transport::TCP, 19092, &versions, &hex("00000006 00000008 0000"))), Evidence::None);
         assert_eq!(evidence(decide(&MEMCACHED, Transport::TCP, 11211, b"get a\r\n", b"END\r\n")), Evidence::BothOpenings);
         assert_eq!(evidence(decide(&MEMCACHED, Transport::TCP, 11211, b"GET / HTTP/1.1\r\n", b"HTTP/1.1 200 OK\r\n")), Evidence::None);
-        let start = hex("01 0000 00000010 000a 000a 0009");
-        survives(&AMQP, Transport::TCP, 5672, &[(Client, amqp), (Server, &start)]);
-        survives(&AMQP, Transport::TCP, 5672, &[(Client, amqp), (Server, b"AMQP\0\x01\0\0")]);
-        survives(&NATS, Transport::TCP, 4222, &[(Server, b"INFO {\"server_id\":\"x\"}\r\n"), (Client, b"CONNECT {\"verbose\":false}\r\n")]);
         survives(&MONGODB, Transport::TCP, 27017, &[(Client, &query), (Server, &hex("24000000 02000000 01000000 01000000 00000000"))]);
         survives(&KAFKA, Transport::TCP, 19092, &[(Client, &versions), (Server, &hex("00000006 00000007 0000"))]);
         survives(&MEMCACHED, Transport::TCP, 11211, &[(Client, b"get a\r\n"), (Server, b"END\r\n")]);
@@ -362,13 +326,6 @@ mod tests {
         let query = hex("3a000000 01000000 00000000 d4070000 00000000");
         let reply = hex("24000000 02000000 01000000 01000000 08000000");
         assert_eq!(evidence(decide(&MONGODB, Transport::TCP, 27017, &query, &reply)), Evidence::BothOpenings);
-    }
-
-    #[test]
-    fn after_the_header_of_tls_both_sides_of_amqp_speak_tls() {
-        let header = b"AMQP\x02\x01\0\0";
-        let heard = read(&AMQP, Transport::TCP, 5671, &[(Client, header), (Server, header)]);
-        assert_eq!(heard.appetite, Appetite::HandOver { client: 8, server: 8 });
     }
 
     #[test]
