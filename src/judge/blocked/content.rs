@@ -6,7 +6,7 @@ use crate::flow::{Ended, Moment, OpenSegment, Reset};
 use crate::judge::Confidence;
 use crate::judge::blocked::refusal::signs;
 use crate::judge::ending::Ending;
-use crate::judge::threshold::{AGAIN, FOREIGN_HOPS, IDLE, LEAST_HEADERS, REPLY_BY, SESSION_ID, STALLED, SURE_TO_FIT, SURELY_AGAIN};
+use crate::judge::threshold::{AGAIN, ANSWER_BY, FOREIGN_HOPS, IDLE, LEAST_HEADERS, REPLY_BY, SESSION_ID, STALLED, SURE_TO_FIT, SURELY_AGAIN};
 use crate::limit::CLOCKS_APART;
 use crate::net::Side;
 
@@ -202,12 +202,34 @@ pub(super) fn says_unknown_session(e: &Ending<'_>) -> String {
 pub(super) fn no_reply(e: &Ending<'_>) -> Option<Confidence> {
     // Without the SYN-ACK it is not known where the server's stream begins, and so whether a part of it was acknowledged.
     e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.syn_acks > 0 && tcp.acknowledged[0] > 0)?;
+    if !is_one_sided_talk(e) {
+        return None;
+    }
+    if e.flow.ended == Ended::Closed {
+        return gave_up(e);
+    }
     let waited = e.flow.last.since(e.flow.client.last.unwrap_or(e.flow.last)).max(e.left);
-    (is_one_sided_talk(e) && e.flow.ended != Ended::Closed && waited >= REPLY_BY).then_some(Confidence::Medium)
+    (waited >= REPLY_BY).then_some(Confidence::Medium)
+}
+
+/// The client closed after it had waited, in a protocol whose first message is always answered: its patience ran out before the server said a word.
+fn gave_up(e: &Ending<'_>) -> Option<Confidence> {
+    let waited = patience(e)?;
+    let asks = e.identified.protocol.first().is_some_and(|protocol| ANSWERED.contains(protocol)) && !server_ended_first(e);
+    (asks && waited >= ANSWER_BY).then_some(if waited >= REPLY_BY { Confidence::Medium } else { Confidence::Low })
+}
+
+/// From the client's last message to its last packet.
+fn patience(e: &Ending<'_>) -> Option<Duration> {
+    Some(e.flow.client.last?.since(e.tcp?.last_data[0]?.time()))
 }
 
 pub(super) fn says_no_reply(e: &Ending<'_>) -> String {
-    format!("{} accepted the connection and took {} but did not reply", e.server_ip(), bytes(e.flow.client.payload_bytes))
+    let gave_up = match patience(e) {
+        Some(waited) if e.flow.ended == Ended::Closed => format!("; nothing had come when the client left, {} s later", waited.as_secs()),
+        _ => String::new(),
+    };
+    format!("{} accepted the connection and took {} but did not reply{gave_up}", e.server_ip(), bytes(e.flow.client.payload_bytes))
 }
 
 /// In good order, by the server first, without a byte of its own: a proxy that found no way on, a service that did not like what it read.
@@ -289,3 +311,7 @@ pub(super) fn says_nothing_said(e: &Ending<'_>) -> String {
 fn bytes(count: u64) -> String {
     format!("{count} byte{}", if count == 1 { "" } else { "s" })
 }
+
+/// Protocols whose clients speak first, or without waiting, and are always answered.
+const ANSWERED: &[&str] =
+    &["amqp", "dns", "http", "kerberos", "ldap", "mqtt", "oracle_tns", "postgresql", "rdp", "redis", "rtsp", "sip", "smb", "ssh", "tds", "tls", "xmpp"];

@@ -127,6 +127,23 @@ fn d54_a_request_taken_and_not_replied_to_is_the_servers_silence() {
     }
 }
 
+// curl -m 6, and -m 12, to a server that accepts and says nothing
+#[test]
+fn d54_a_client_that_closes_for_want_of_an_answer_was_not_served() {
+    let gave_up = |protocol: &'static str, seconds: f64| {
+        let mut sample = tcp(CLIENT, SERVER).talked(300, 0).speaks(&[protocol]);
+        b"Ff".iter().for_each(|letter| sample.0.flow.history.push(*letter));
+        sample.0.flow.tcp.as_mut().unwrap().last_data[0] = Some(Moment::new(at(1.2), frame(4)));
+        sample.0.flow.client.last = Some(at(1.2 + seconds));
+        judge(sample)
+    };
+    expect(&gave_up("tls", 6.0), Outcome::ServerSilent, Confidence::Low, Some("D54"));
+    expect(&gave_up("http", 12.0), Outcome::ServerSilent, Confidence::Medium, Some("D54"));
+    // Who leaves at once did not wait for an answer; and what is no question, such as a log, has none.
+    assert_eq!(gave_up("http", 0.5).outcome, Outcome::Ok);
+    assert_eq!(gave_up("syslog", 12.0).outcome, Outcome::Ok);
+}
+
 #[test]
 fn d36_a_connection_in_which_nothing_is_said_is_just_that() {
     expect(&judge(tcp(CLIENT, SERVER).connected()), Outcome::ConnectedNoData, Confidence::High, Some("D36"));
