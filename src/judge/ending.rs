@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::capture::FrameId;
 use crate::flow::{Ended, Flow, Moment, Rejection, Reset, TcpStory};
+use crate::identify::protocol::is_alert;
 use crate::identify::{AnswerKind, Fact, Identified, Promise, Step};
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
@@ -46,6 +47,8 @@ pub(super) struct Ending<'a> {
     pub(super) syn_ack_off: Option<u8>,
     /// The last answer of the service itself that was not an acceptance, where none was an acceptance.
     pub(super) refused: Option<Refusal<'a>>,
+    /// The alert that ended a TLS handshake inside another protocol (STARTTLS and the like), whatever that had served before.
+    pub(super) inner_alert: Option<Refusal<'a>>,
     /// What the service said last, where it had served before and then took its leave.
     pub(super) parted: Option<Refusal<'a>>,
     /// The name that a resolver was asked for in vain.
@@ -165,6 +168,7 @@ impl<'a> Ending<'a> {
             foreign: reset.map_or_else(Foreign::default, |reset| seen.foreign(flow, reset, tcp.and_then(|tcp| waited(tcp, reset)))),
             syn_ack_off: if flow.server.payload_bytes == 0 { seen.syn_ack_off(flow) } else { None },
             refused: refused(identified),
+            inner_alert: inner_alert(identified),
             parted: parted(identified),
             denied: known.denied,
             luck: known.resolvers.luck(identified),
@@ -312,6 +316,11 @@ fn refused(identified: &Identified) -> Option<Refusal<'_>> {
     answers(identified).next_back().filter(|_| !served)
 }
 
+fn inner_alert(identified: &Identified) -> Option<Refusal<'_>> {
+    identified.protocol.iter().skip(1).find(|name| matches!(**name, "tls" | "dtls"))?;
+    answers(identified).next_back().filter(|last| !is_served(last) && is_alert(last.code, last.text))
+}
+
 /// A page that is not there, a file that may not be read: in a session that goes on, refusals are everyday. What ends it, or says that its data does not get
 /// through, is not.
 fn parted(identified: &Identified) -> Option<Refusal<'_>> {
@@ -331,6 +340,15 @@ fn answers(identified: &Identified) -> impl DoubleEndedIterator<Item = Refusal<'
 
 fn is_served(answer: &Refusal<'_>) -> bool {
     matches!(answer.kind, AnswerKind::Accepted | AnswerKind::Redirected)
+}
+
+/// Errors are never answered, not even by other errors (RFC 1122 section 3.2.2, RFC 4443 section 2.4). The sender's port is the type.
+pub(super) fn is_icmp_error(flow: &Flow) -> bool {
+    match flow.transport {
+        Transport::ICMP => matches!(flow.client.endpoint.port, 3 | 4 | 5 | 11 | 12),
+        Transport::ICMP6 => matches!(flow.client.endpoint.port, 1..=4),
+        _ => false,
+    }
 }
 
 /// The way on which the client got to the same service: IPv4 where IPv6 was silent, TCP where QUIC was.

@@ -253,6 +253,15 @@ pub(super) fn alert_name(code: u8) -> &'static str {
     }
 }
 
+/// Whether an answer with this code and text is an alert, as TLS states them, be it in clear or not: told by the text where TLS lies inside another protocol, which
+/// has answers of its own.
+pub fn is_alert(code: u32, text: &str) -> bool {
+    match u8::try_from(code) {
+        Ok(code) => code != super::tls::CLOSE_NOTIFY && text == alert_name(code),
+        Err(_) => code == super::tls::HIDDEN_ALERT && text == super::tls::HIDDEN_ALERT_TEXT,
+    }
+}
+
 /// The protocol that an ALPN name stands for (IANA "TLS Application-Layer Protocol Negotiation (ALPN) Protocol IDs"; AWS IoT for `x-amzn-`).
 pub(super) fn inner_of(alpn: &[u8]) -> Option<&'static str> {
     // Most offer these two.

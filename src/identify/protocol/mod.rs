@@ -62,6 +62,7 @@ mod websocket;
 mod windows;
 mod xmpp;
 
+pub use hello::is_alert;
 pub use opening::{Confirm, Known, Look};
 
 use std::net::IpAddr;

@@ -369,8 +369,10 @@ impl Shared {
     fn hidden(&mut self, from: Side, len: u16, first: bool, said: &mut Said<'_>) {
         let is_reply = from == Side::Server && self.client_went_on && !std::mem::replace(&mut self.server_replied, self.client_went_on);
         self.client_went_on |= from == Side::Client;
+        // Whoever closes is answered by closing (section 6.1), which is no refusal.
+        self.server_replied |= from == Side::Client && len == ENCRYPTED_ALERT;
         if self.hides_alerts && len == ENCRYPTED_ALERT && (first || is_reply) {
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code: HIDDEN_ALERT, text: "an encrypted alert".into(), by: from });
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code: HIDDEN_ALERT, text: HIDDEN_ALERT_TEXT.into(), by: from });
         }
     }
 
@@ -423,7 +425,7 @@ const SERVER_HELLO_KIND: u8 = 2;
 const CERTIFICATE: u8 = 11;
 const CERTIFICATE_REQUEST: u8 = 13;
 
-const CLOSE_NOTIFY: u8 = 0;
+pub(super) const CLOSE_NOTIFY: u8 = 0;
 const INTERNAL_ERROR: u8 = 80;
 
 const TLS_1_3: u16 = 0x0304;
@@ -431,6 +433,8 @@ const TLS_1_3: u16 = 0x0304;
 const ENCRYPTED_ALERT: u16 = 19;
 /// Stands for the code of an alert that is not visible: one more than a byte can say.
 pub(super) const HIDDEN_ALERT: u32 = 256;
+/// Its name.
+pub(super) const HIDDEN_ALERT_TEXT: &str = "an encrypted alert";
 
 const CLIENT_HELLO_RULE: &str = "TLS handshake record with ClientHello";
 const SERVER_HELLO: &str = "TLS handshake record with ServerHello";
@@ -518,6 +522,9 @@ mod tests {
         assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &alert)]), [(HIDDEN_ALERT, Side::Client)]);
         assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished), (Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Server)]);
         assert_eq!(told(&[(Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Server)]);
+        // psql, whom the server's name does not suit, closes right after the handshake, and the server does the same.
+        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished), (Side::Client, &alert), (Side::Server, &alert)]), []);
+        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &alert), (Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Client)]);
         // close_notify at the end of a connection that was used.
         assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished), (Side::Server, &data), (Side::Server, &alert), (Side::Client, &alert)]), []);
     }

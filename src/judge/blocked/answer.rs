@@ -45,9 +45,10 @@ pub(super) fn says_opened(e: &Ending<'_>) -> String {
     format!("the certificate of {name} was made by \"{issuer}\", as were those of servers of other owners ({how}): a device in between opens TLS{rejected}")
 }
 
-/// An alert that ended the handshake.
+/// An alert that ended the handshake, of TLS from the start or of TLS that began inside another protocol.
 fn alert<'a>(e: &Ending<'a>) -> Option<Refusal<'a>> {
-    e.refused.filter(|refusal| matches!(outermost(e), "tls" | "dtls" | "quic") && refusal.code != CLOSE_NOTIFY)
+    let own = e.refused.filter(|refusal| matches!(outermost(e), "tls" | "dtls" | "quic") && refusal.code != CLOSE_NOTIFY);
+    own.or(e.inner_alert)
 }
 
 /// protocol_version, insufficient_security, inappropriate_fallback.
@@ -74,7 +75,7 @@ pub(super) fn tls_hidden(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_tls(e: &Ending<'_>) -> String {
-    let (who, what) = e.refused.map_or((Side::Server, "alert"), |refusal| (refusal.by, refusal.text));
+    let (who, what) = alert(e).map_or((Side::Server, "alert"), |refusal| (refusal.by, refusal.text));
     // What the server asked for is told by who reads its alert.
     let step = e.step().map(|step| if step == Step::CertificateAsked { Step::ServerCertificate } else { step });
     let after = step.map_or_else(String::new, |step| format!(" after {}", step.name()));
@@ -84,7 +85,7 @@ pub(super) fn says_tls(e: &Ending<'_>) -> String {
 
 pub(super) fn says_tls_server(e: &Ending<'_>) -> String {
     let requested = e.reached(Step::CertificateAsked);
-    let about = match e.refused.map_or(0, |refusal| refusal.code) {
+    let about = match alert(e).map_or(0, |refusal| refusal.code) {
         116 => "; it demands a client certificate and got none",
         42..=46 | 48 => "; it does not accept the client's certificate",
         40 if requested => "; it had asked for a client certificate",
@@ -94,7 +95,7 @@ pub(super) fn says_tls_server(e: &Ending<'_>) -> String {
 }
 
 pub(super) fn says_tls_hidden(e: &Ending<'_>) -> String {
-    let who = e.refused.map_or(Side::Server, |refusal| refusal.by);
+    let who = alert(e).map_or(Side::Server, |refusal| refusal.by);
     format!("the {who} ended the TLS 1.3 handshake with an encrypted alert; its reason is not visible, an end's own log has it")
 }
 
@@ -153,12 +154,16 @@ pub(super) fn refused_by_service(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn app_refused(e: &Ending<'_>) -> Option<Confidence> {
     let tls = matches!(outermost(e), "tls" | "dtls" | "quic");
-    refused_by_service(e).filter(|_| outermost(e) != "http" && !tls)
+    refused_by_service(e).filter(|_| outermost(e) != "http" && !tls && e.inner_alert.is_none())
 }
 
 pub(super) fn says_app_refused(e: &Ending<'_>) -> String {
     let (code, text) = e.refused.map_or((0, ""), |refusal| (refusal.code, refusal.text));
-    format!("the network is fine: the service itself answered {code} {text}")
+    match code {
+        // Of protocols whose refusals are words.
+        0 => format!("the network is fine: the service itself answered {text}"),
+        _ => format!("the network is fine: the service itself answered {code} {text}"),
+    }
 }
 
 /// The service is there and let the client in; who kept the data connection from coming about, its reply does not say.
