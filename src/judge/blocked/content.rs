@@ -205,16 +205,18 @@ pub(super) fn no_reply(e: &Ending<'_>) -> Option<Confidence> {
     if !is_one_sided_talk(e) {
         return None;
     }
-    if e.flow.ended == Ended::Closed {
-        return gave_up(e);
-    }
     let waited = e.flow.last.since(e.flow.client.last.unwrap_or(e.flow.last)).max(e.left);
-    (waited >= REPLY_BY).then_some(Confidence::Medium)
+    if e.flow.ended != Ended::Closed && waited >= REPLY_BY {
+        return Some(Confidence::Medium);
+    }
+    gave_up(e)
 }
 
 /// The client closed after it had waited, in a protocol whose first message is always answered: its patience ran out before the server said a word.
 fn gave_up(e: &Ending<'_>) -> Option<Confidence> {
     let waited = patience(e)?;
+    // What is open still may be answered.
+    e.tcp.filter(|tcp| tcp.fins[0] || e.flow.ended == Ended::Closed)?;
     let asks = e.identified.protocol.first().is_some_and(|protocol| ANSWERED.contains(protocol)) && !server_ended_first(e);
     (asks && waited >= ANSWER_BY).then_some(if waited >= REPLY_BY { Confidence::Medium } else { Confidence::Low })
 }
@@ -226,7 +228,9 @@ fn patience(e: &Ending<'_>) -> Option<Duration> {
 
 pub(super) fn says_no_reply(e: &Ending<'_>) -> String {
     let gave_up = match patience(e) {
-        Some(waited) if e.flow.ended == Ended::Closed => format!("; nothing had come when the client left, {} s later", waited.as_secs()),
+        Some(waited) if e.flow.ended == Ended::Closed || e.tcp.is_some_and(|tcp| tcp.fins[0]) => {
+            format!("; nothing had come when the client left, {} s later", waited.as_secs())
+        }
         _ => String::new(),
     };
     format!("{} accepted the connection and took {} but did not reply{gave_up}", e.server_ip(), bytes(e.flow.client.payload_bytes))

@@ -139,6 +139,14 @@ fn d54_a_client_that_closes_for_want_of_an_answer_was_not_served() {
     };
     expect(&gave_up("tls", 6.0), Outcome::ServerSilent, Confidence::Low, Some("D54"));
     expect(&gave_up("http", 12.0), Outcome::ServerSilent, Confidence::Medium, Some("D54"));
+    // The server has not closed its side when the capture ends, at 61 s.
+    let mut half = tcp(CLIENT, SERVER).talked(300, 0).speaks(&["http"]);
+    half.0.flow.ended = crate::flow::Ended::CaptureEnd;
+    let story = half.0.flow.tcp.as_mut().unwrap();
+    (story.fins, story.last_data[0]) = ([true, false], Some(Moment::new(at(52.0), frame(4))));
+    half.0.flow.client.last = Some(at(56.0));
+    half.0.flow.last = at(56.0);
+    expect(&judge(half), Outcome::ServerSilent, Confidence::Low, Some("D54"));
     // Who leaves at once did not wait for an answer; and what is no question, such as a log, has none.
     assert_eq!(gave_up("http", 0.5).outcome, Outcome::Ok);
     assert_eq!(gave_up("syslog", 12.0).outcome, Outcome::Ok);
