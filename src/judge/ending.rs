@@ -342,15 +342,6 @@ fn is_served(answer: &Refusal<'_>) -> bool {
     matches!(answer.kind, AnswerKind::Accepted | AnswerKind::Redirected)
 }
 
-/// Errors are never answered, not even by other errors (RFC 1122 section 3.2.2, RFC 4443 section 2.4). The sender's port is the type.
-pub(super) fn is_icmp_error(flow: &Flow) -> bool {
-    match flow.transport {
-        Transport::ICMP => matches!(flow.client.endpoint.port, 3 | 4 | 5 | 11 | 12),
-        Transport::ICMP6 => matches!(flow.client.endpoint.port, 1..=4),
-        _ => false,
-    }
-}
-
 /// The way on which the client got to the same service: IPv4 where IPv6 was silent, TCP where QUIC was.
 fn instead(flow: &Flow, known: &Known<'_>) -> Option<Instead> {
     let (client, server) = (flow.client.endpoint.ip, flow.server.endpoint);

@@ -1,7 +1,7 @@
 //! The gate: what is nobody's failure, and what cannot be judged from here.
 
 use crate::judge::Confidence;
-use crate::judge::ending::{Ending, is_icmp_error};
+use crate::judge::ending::Ending;
 use crate::judge::threshold::{HEAVY_LOSS, SCAN_PACKETS, SURE_REQUESTS, SURE_SYNS};
 use crate::judge::visibility::Sight;
 use crate::net::Side;
