@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use crate::app::args::Analyze;
-use crate::app::place::{painted, standard, target};
+use crate::app::place::{painted, spare, standard, target};
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::{self, Basis};
@@ -14,6 +14,7 @@ use crate::report::{Format, Report, Sheet, Style};
 
 /// Reads, judges, prints.
 pub fn run(typed: Analyze) -> Result<Exit, Failure> {
+    spare(typed.output.as_deref(), &typed.captures, &typed.reading, &[])?;
     let basis = Basis::load(&typed.reading)?;
     evidence::check(&typed.evidence, &typed.captures, typed.output.as_deref())?;
     let stop = stop_on_signal();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use crate::app::args::{Check, CheckFormat, Documents};
-use crate::app::place::{put, tell};
+use crate::app::place::{put, spare, tell};
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::{self, Basis};
@@ -21,6 +21,7 @@ use crate::signature::text_within;
 /// Reads, compares, prints; with `--bless` it writes the file.
 pub fn run(typed: &Check) -> Result<Exit, Failure> {
     evidence::check(&typed.evidence, &typed.captures, typed.output.as_deref())?;
+    spare(typed.output.as_deref(), &typed.captures, &typed.reading, &[typed.expect.as_ref(), typed.baseline.as_ref()])?;
     let basis = Basis::load(&typed.reading)?;
     let stop = stop_on_signal();
     match (&typed.expect, &typed.baseline) {
@@ -126,9 +127,14 @@ fn told(typed: &Check, mut comparison: Comparison, report: &Report<'_>) -> Resul
     if report.interrupted {
         comparison.notes.push("reading was ended early: what is missing may come later in the captures".to_owned());
     }
+    let least = typed.fail_on.map(settings::threshold);
+    let failing = least.map_or(0, |least| report.findings.iter().filter(|finding| finding.severity >= least).count());
+    let fails = failing > 0;
+    if fails {
+        comparison.notes.push(format!("--fail-on: {} of that severity or worse, so the exit code is 1; -v prints the findings", count(failing, "finding")));
+    }
     let text = typed.format == CheckFormat::Text;
     put(typed.output.as_deref(), text, typed.look.color, |out| print(typed, &comparison, report, out))?;
-    let fails = typed.fail_on.map(settings::threshold).is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
     Ok(match (tell_unread(report), fails || !comparison.differences.is_empty()) {
         (true, _) => Exit::Capture,
         (false, true) => Exit::Findings,

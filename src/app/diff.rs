@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use crate::app::args::{CheckFormat, Diff};
-use crate::app::place::put;
+use crate::app::place::{put, spare};
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::Basis;
@@ -17,6 +17,7 @@ use crate::report::Style;
 
 /// Reads both, compares, prints.
 pub fn run(typed: &Diff) -> Result<Exit, Failure> {
+    spare(typed.output.as_deref(), &[typed.old.clone(), typed.new.clone()], &typed.reading, &[])?;
     let basis = Basis::load(&typed.reading)?;
     let stop = stop_on_signal();
     let (old, old_whole) = view(typed, &basis, &typed.old, &stop)?;

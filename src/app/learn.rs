@@ -1,7 +1,7 @@
 //! `portbook learn`: captures in, a draft of a site file out.
 
 use crate::app::args::{Color, Learn};
-use crate::app::place::put;
+use crate::app::place::{put, spare};
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::Basis;
@@ -13,6 +13,7 @@ use crate::report::draft::Draft;
 
 /// Reads, learns, prints.
 pub fn run(typed: &Learn) -> Result<Exit, Failure> {
+    spare(typed.output.as_deref(), &typed.captures, &typed.reading, &[])?;
     let basis = Basis::load(&typed.reading)?;
     let (stop, progress) = (stop_on_signal(), Progress::new(typed.quiet));
     let mut learner = Learner::new(&basis.signatures, basis.site.clone());

@@ -1,13 +1,15 @@
 //! Where what is printed goes: standard output or a file, painted or not, as wide as the terminal is. Nothing is said where nobody listens.
 
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anstream::{AutoStream, ColorChoice, StripStream};
 
-use crate::app::args::Color;
+use crate::app::args::{Color, Reading};
 use crate::app::{Failure, whole};
+use crate::capture;
 use crate::report::paragraph::Page;
 
 /// Prints to where a report goes. A file is written whole or not at all; formats for machines do not paint, so nothing is taken out of them.
@@ -20,6 +22,27 @@ pub fn put(path: Option<&Path>, paints: bool, color: Color, print: impl FnOnce(&
         Some(path) => whole::replace(path, |file| if paints { painted(file, color, print) } else { print(file) }),
     };
     answer.map_err(|error| Failure::Output { target: target(path), error })
+}
+
+/// Refuses to print over a file that is read, before anything is: a capture cannot be recorded again.
+///
+/// # Errors
+/// Wrong usage, where the place is one of `captures`, lies in a folder of them and is a capture, or is a file of the options.
+pub fn spare(path: Option<&Path>, captures: &[PathBuf], typed: &Reading, others: &[Option<&PathBuf>]) -> Result<(), Failure> {
+    let Some(there) = path.and_then(|path| fs::canonicalize(path).ok()).filter(|there| there.is_file()) else { return Ok(()) };
+    let refuse = || Err(Failure::Usage(format!("--output {}: is read by this very run; name another file", target(path))));
+    for capture in captures.iter().filter_map(|capture| fs::canonicalize(capture).ok()) {
+        if capture == there || (there.starts_with(&capture) && capture::is_capture(&there)) {
+            return refuse();
+        }
+    }
+    let files = typed.site.site.iter().chain(&typed.documents.signatures).chain(others.iter().filter_map(|other| *other));
+    for file in files.filter_map(|file| fs::canonicalize(file).ok()) {
+        if file == there || (there.starts_with(&file) && there.extension().is_some_and(|end| end == "toml")) {
+            return refuse();
+        }
+    }
+    Ok(())
 }
 
 /// Prints to standard output, which may be a terminal.

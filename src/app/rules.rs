@@ -1,7 +1,7 @@
 //! `portbook rules`: the firewall rules that the documents ask for at a site; with captures, what is missing of them.
 
 use crate::app::args::{Color, Rules};
-use crate::app::place::put;
+use crate::app::place::{put, spare};
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::Basis;
@@ -13,6 +13,7 @@ use crate::report::rules::{Ruleset, Syntax};
 
 /// Works out the rules and prints them.
 pub fn run(typed: &Rules) -> Result<Exit, Failure> {
+    spare(typed.output.as_deref(), &typed.captures, &typed.reading, &[])?;
     let basis = Basis::load(&typed.reading)?;
     if basis.site.roles.is_empty() {
         let what = "nobody has a role, so no document asks for anything; give hosts their roles in the site file (--site) or with --role, or draft one with portbook learn";

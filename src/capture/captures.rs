@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -414,6 +414,11 @@ struct Looked {
     first: Option<Timestamp>,
     format: &'static str,
     compression: Option<&'static str>,
+}
+
+/// Whether this file would be read as a capture, or tried.
+pub fn is_capture(path: &Path) -> bool {
+    matches!(find(path), Ok(Found::Named(origin)) if !matches!(peek(&origin, 0), Err(Refusal::NotACapture(_))))
 }
 
 fn peek(origin: &Origin, file: u32) -> Result<Looked, Refusal> {

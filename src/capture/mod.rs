@@ -25,7 +25,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU64;
 
-pub use self::captures::{Captures, Options, open};
+pub use self::captures::{Captures, Options, is_capture, open};
 pub use self::excerpt::{ExcerptError, excerpt, only_once};
 pub use self::filter::Filter;
 use crate::time::Timestamp;

@@ -27,7 +27,7 @@ use self::session::{Session, Signals};
 use self::systemd::Manager;
 use self::teller::Teller;
 use crate::app::args::{Evidence as TypedEvidence, Watch as Typed};
-use crate::app::place::{choice, fit, standard};
+use crate::app::place::{choice, fit, spare, standard};
 use crate::app::reading::stop_on_signal;
 use crate::app::settings::{self, Basis};
 use crate::app::{Exit, Failure, evidence as asked, written};
@@ -48,6 +48,7 @@ pub fn run(typed: &Typed) -> Result<Exit, Failure> {
         return written(standard(true, typed.look.color, |mut out| list(&mut out))).map(|()| Exit::Done);
     }
     asked::check(&TypedEvidence { evidence: typed.evidence.clone() }, &[], typed.output.as_deref())?;
+    spare(typed.output.as_deref(), &[], &typed.reading, &[])?;
     let basis = Basis::load(&typed.reading)?;
     let options = Options {
         filter: typed.reading.filter.clone(),
@@ -70,7 +71,7 @@ pub fn run(typed: &Typed) -> Result<Exit, Failure> {
     }
     let told = |error: io::Error| Failure::Usage(format!("--metrics: {error}"));
     let (metrics, listener) = Metrics::listen(typed.metrics).map_err(told)?;
-    let refused = |error: io::Error| Failure::Usage(format!("--state: {error}"));
+    let refused = |error: io::Error| Failure::Usage(format!("--state {}: {error}", typed.state.as_deref().unwrap_or(Path::new("")).display()));
     let journal = typed.state.as_ref().map(|folder| Journal::open(folder)).transpose().map_err(refused)?;
     let (files, manager) = (Files::of(&typed.reading), Manager::find());
     let (stop, signals) = (stop_on_signal(), Signals::catch());

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::app::args::{Why, WhyFormat};
-use crate::app::place::put;
+use crate::app::place::{put, spare};
 use crate::app::progress::Progress;
 use crate::app::reading::{stop_on_signal, tell_unread};
 use crate::app::settings::Basis;
@@ -40,6 +40,7 @@ pub struct Told<'a> {
 /// Reads, finds the flow, tells.
 pub fn run(typed: &Why) -> Result<Exit, Failure> {
     let query = Query::read(&typed.flow).map_err(|error| Failure::Usage(format!("--flow {}: {error}", typed.flow)))?;
+    spare(typed.output.as_deref(), &typed.captures, &typed.reading, &[])?;
     let basis = Basis::load(&typed.reading)?;
     let (stop, progress) = (stop_on_signal(), Progress::new(typed.quiet));
     let plan = Plan { accounts: true, ..basis.plan(&typed.reading, &typed.captures, Telling::Everything, &stop) };
