@@ -163,6 +163,63 @@ fn wrong_usage_ends_with_exit_code_2_and_says_what_would_be_right() {
 }
 
 #[test]
+fn a_question_that_is_not_understood_is_told_on_standard_error_alone() {
+    for arguments in [["explain", "nosuchword"].as_slice(), &["signatures", "show", "nosuchword"]] {
+        let run = portbook(arguments);
+        assert_eq!((run.status.code(), run.stdout.len()), (Some(2), 0), "{arguments:?}");
+        assert!(stderr(&run).starts_with("portbook: ") && stderr(&run).contains("\"nosuchword\""), "{}", stderr(&run));
+    }
+}
+
+#[test]
+fn a_report_is_never_printed_over_a_file_that_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("capture.pcap");
+    let site = folder.path().join("site.toml");
+    fs::copy(demo(), &capture).expect("copied");
+    fs::write(&site, "[[networks]]\nname = \"players\"\naddresses = [\"10.1.0.0/24\"]\nroles = [\"spinetix.player\"]\n").expect("written");
+    let (inside, capture, site) = (path(folder.path()), path(&capture), path(&site));
+    let before = fs::read(&capture).expect("read");
+    for arguments in [
+        vec!["analyze", "--output", &capture, &capture],
+        vec!["analyze", "--output", &capture, &inside],
+        vec!["analyze", "--output", &site, "--site", &site, &capture],
+        vec!["learn", "--output", &capture, &capture],
+        vec!["why", "--flow", "1:x", "--output", &capture, &capture],
+        vec!["rules", "--to", "csv", "--site", &site, "--output", &site],
+        vec!["rules", "--to", "csv", "--site", &site, "--output", &capture, &capture],
+        vec!["check", "--expect", &site, "--output", &site, &capture],
+        vec!["diff", "--output", &capture, &capture, &capture],
+    ] {
+        let run = portbook(&arguments);
+        assert_line(&run, 2, "is read by this very run; name another file");
+        assert_eq!(fs::read(&capture).expect("read"), before, "{arguments:?}");
+    }
+    let report = path(&folder.path().join("report.txt"));
+    for _ in 0..2 {
+        assert_eq!(portbook(&["analyze", "--output", &report, &inside]).status.code(), Some(0));
+    }
+}
+
+#[test]
+fn documents_that_are_left_out_give_no_host_a_role() {
+    let of = |product: &str| portbook(&["analyze", "-q", "--product", product, &path(&demo())]);
+    let text = String::from_utf8(of("cayin").stdout).expect("text");
+    assert!(!text.contains("unsupported by product") && !text.contains("spinetix"), "{text}");
+    assert_eq!(of("SpinetiX").stdout, of("spinetix").stdout);
+    assert_eq!(of("spinetix, cayin").status.code(), Some(0));
+}
+
+#[test]
+fn a_gate_that_fails_by_a_finding_alone_says_so() {
+    let demo = path(&demo());
+    let run = portbook(&["check", "--expect", "fixtures/checks/sample.toml", "--fail-on", "high", &demo]);
+    let text = String::from_utf8(run.stdout).expect("text");
+    assert_eq!(run.status.code(), Some(1), "{text}");
+    assert!(text.contains("No differences.") && text.contains("note: --fail-on: 2 findings of that severity or worse"), "{text}");
+}
+
+#[test]
 fn fail_on_ends_with_exit_code_1_only_where_there_is_something_to_fail_on() {
     let demo = path(&demo());
     let role = ["analyze", "--role", "spinetix.player=10.1.0.0/24", &demo, "--fail-on"];

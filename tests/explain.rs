@@ -147,10 +147,25 @@ fn every_answer_fits_100_columns() {
 #[test]
 fn the_list_names_every_document_role_and_row() {
     let (all, mut out) = (Signatures::built_in(), Vec::new());
-    list(all, &mut out).expect("writing to memory");
+    list(all, &[], &mut out).expect("writing to memory");
     let text = String::from_utf8(out).expect("text");
     assert!(all.services.iter().all(|service| text.contains(&service.id)) && all.roles.iter().all(|role| text.contains(&role.id)));
     assert!(text.lines().all(|line| line.chars().count() <= 100));
+}
+
+#[test]
+fn a_vendor_that_is_named_leaves_the_others_out() {
+    let all = Signatures::built_in();
+    let cayin = all.of_vendors(&["cayin".to_owned()]);
+    let mut out = Vec::new();
+    explain(&cayin, "443", &mut out).expect("writing to memory");
+    let text = String::from_utf8(out).expect("text");
+    assert!(text.contains("cayin-https") && !text.contains("spinetix-") && !text.contains("spotfire-"), "{text}");
+    let mut out = Vec::new();
+    list(&cayin, &["cayin".to_owned()], &mut out).expect("writing to memory");
+    let text = String::from_utf8(out).expect("text");
+    assert!(text.starts_with("cayin - ") && !text.contains("spinetix") && text.contains("cayin-https"), "{text}");
+    assert_eq!(all.of_vendors(&[]).services.len(), all.services.len());
 }
 
 #[test]

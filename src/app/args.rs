@@ -359,7 +359,7 @@ pub struct Reading {
     /// Judge by document rows only; rows known from other sources are left out
     #[arg(long)]
     pub strict: bool,
-    /// Read only packets that match a libpcap filter, e.g. 'host 10.1.0.2 and not port 22'
+    /// Read only packets that match a libpcap filter, e.g. 'host 10.1.0.2 and not port 22' (write addresses: names are looked up in DNS)
     #[arg(long, value_name = "BPF")]
     pub filter: Option<String>,
     /// Count copies that a mirror port makes of one packet as packets of their own
@@ -377,7 +377,7 @@ pub struct Reading {
 #[derive(Debug, Args)]
 pub struct Documents {
     /// Vendors whose documents apply, separated by commas [default: all]
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = vendor)]
     pub product: Vec<String>,
     /// Folder of your own signature files, added to the built-in ones (yours win); repeatable
     #[arg(long, value_name = "DIR")]
@@ -539,6 +539,11 @@ fn duration(typed: &str) -> Result<Duration, String> {
 fn ring(typed: &str) -> Result<usize, String> {
     let bytes = size(typed)?;
     if (1 << 20..=MAX_RING).contains(&bytes) { Ok(bytes) } else { Err("between 1M and 2047M".to_owned()) }
+}
+
+/// A vendor as documents call it: `SpinetiX` and `spinetix, cayin` are understood.
+fn vendor(typed: &str) -> Result<String, String> {
+    Ok(typed.trim().to_ascii_lowercase())
 }
 
 /// Memory for a run.

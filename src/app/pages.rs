@@ -1,5 +1,7 @@
 //! Commands that print a page and read no capture: explain, signatures, completions, man.
 
+use std::io;
+
 use clap::CommandFactory;
 use clap_complete::Shell;
 
@@ -11,8 +13,8 @@ use crate::app::{Exit, Failure, explain as answers, settings, signatures as list
 
 /// `portbook explain QUERY`.
 pub fn explain(typed: &Explain) -> Result<Exit, Failure> {
-    let loaded = settings::documents(&typed.documents)?;
-    written(standard(true, typed.look.color, |mut out| answers::explain(&loaded, &typed.query, &mut out))).map(exit)
+    let loaded = settings::documents(&typed.documents)?.of_vendors(&typed.documents.product);
+    answer(typed.look.color, |mut out| answers::explain(&loaded, &typed.query, &mut out))
 }
 
 /// `portbook signatures ...`.
@@ -20,11 +22,11 @@ pub fn signatures(typed: &Signatures) -> Result<Exit, Failure> {
     match typed {
         Signatures::List { documents, look } => {
             let loaded = settings::documents(documents)?;
-            written(standard(true, look.color, |mut out| lists::list(&loaded, &mut out))).map(|()| Exit::Done)
+            written(standard(true, look.color, |mut out| lists::list(&loaded, &documents.product, &mut out))).map(|()| Exit::Done)
         }
         Signatures::Show { id, documents, look } => {
-            let loaded = settings::documents(documents)?;
-            written(standard(true, look.color, |mut out| lists::show(&loaded, id, &mut out))).map(exit)
+            let loaded = settings::documents(documents)?.of_vendors(&documents.product);
+            answer(look.color, |mut out| lists::show(&loaded, id, &mut out))
         }
         Signatures::Check { files, look } => match written(standard(true, look.color, |mut out| Ok(lists::check(files, &mut out))))? {
             Ok(()) => Ok(Exit::Done),
@@ -53,11 +55,18 @@ pub fn man() -> Result<Exit, Failure> {
     print(&page)
 }
 
-/// A query that is understood and has no answer is an answer too; one that is not understood is wrong usage.
-fn exit(found: Found) -> Exit {
-    match found {
-        Found::Written | Found::Nothing => Exit::Done,
-        Found::NotUnderstood => Exit::Usage,
+/// A query that is understood and has no answer is an answer too; one that is not understood is wrong usage, and told where mistakes are told.
+fn answer(color: Color, ask: impl FnOnce(&mut Vec<u8>) -> io::Result<Found>) -> Result<Exit, Failure> {
+    let answer = standard(true, color, |out| {
+        let mut text = Vec::new();
+        match ask(&mut text)? {
+            Found::Written | Found::Nothing => out.write_all(&text).map(|()| None),
+            Found::NotUnderstood => Ok(Some(text)),
+        }
+    });
+    match written(answer)? {
+        None => Ok(Exit::Done),
+        Some(text) => Err(Failure::Usage(String::from_utf8_lossy(&text).trim_end().to_owned())),
     }
 }
 

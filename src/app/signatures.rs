@@ -9,14 +9,15 @@ use crate::app::row::where_at;
 use crate::report::paragraph::{count, wrapped};
 use crate::signature::{Basis, LoadError, Only, RoleKind, Signatures};
 
-/// Prints all documents with their roles and rows.
+/// Prints all documents with their roles and rows; where vendors are named, theirs alone.
 ///
 /// # Errors
 ///
 /// Those of the writer.
-pub fn list(signatures: &Signatures, out: &mut dyn Write) -> io::Result<()> {
-    for (at, document) in (0_u16..).zip(&signatures.documents) {
-        if at > 0 {
+pub fn list(signatures: &Signatures, vendors: &[String], out: &mut dyn Write) -> io::Result<()> {
+    let named = (0_u16..).zip(&signatures.documents).filter(|(_, document)| vendors.is_empty() || vendors.contains(&document.vendor));
+    for (nth, (at, document)) in named.enumerate() {
+        if nth > 0 {
             writeln!(out)?;
         }
         let whose = if document.user { " [your file]" } else { "" };

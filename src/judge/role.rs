@@ -43,7 +43,8 @@ pub(super) struct Roles<'a> {
 impl<'a> Roles<'a> {
     pub(super) fn new(signatures: &'a Signatures, site: Site) -> Self {
         let listed = site.roles.iter().map(|(role, _)| *role).collect();
-        Self { signatures, site, listed, showing: Showing::new(signatures) }
+        let showing = Showing::new(signatures, &site.products);
+        Self { signatures, site, listed, showing }
     }
 
     /// Hears what hosts show of themselves.

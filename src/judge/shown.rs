@@ -17,7 +17,7 @@ use crate::judge::version::compare;
 use crate::judge::visibility::took_part;
 use crate::limit;
 use crate::net::{Mac, Side, is_group};
-use crate::signature::{Mark, MarkKind, RoleId, RoleKind, Service, Signatures};
+use crate::signature::{Mark, MarkKind, Role, RoleId, RoleKind, Service, Signatures};
 use crate::time::Timestamp;
 
 /// A role that a host shows to play.
@@ -67,8 +67,10 @@ struct Seen {
 }
 
 impl<'a> Showing<'a> {
-    pub(super) fn new(signatures: &'a Signatures) -> Self {
-        let roles = (0..).map(RoleId).zip(&signatures.roles);
+    /// Of `products`, vendors whose documents apply, the marks alone; of all where none is named.
+    pub(super) fn new(signatures: &'a Signatures, products: &[String]) -> Self {
+        let applies = |role: &Role| products.is_empty() || products.contains(&signatures.document(role.document).vendor);
+        let roles = (0..).map(RoleId).zip(&signatures.roles).filter(|(_, role)| applies(role));
         let marks: Vec<_> = roles.flat_map(|(id, role)| role.marks.iter().map(move |mark| (id, mark))).collect();
         let prefix =
             |(at, (_, mark)): (usize, &(RoleId, &Mark))| prefix_of(&mark.pattern).filter(|_| mark.kind == MarkKind::MacPrefix).map(|prefix| (prefix, at));

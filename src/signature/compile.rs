@@ -31,19 +31,29 @@ pub fn compile(mut drafts: Vec<Draft>, mistakes: &mut Vec<Mistake>) -> Signature
 
 /// Without what is no document's word.
 pub fn strict(all: &Signatures) -> Signatures {
-    let kept: Vec<ServiceId> = all.services().filter(|(_, service)| service.basis != Basis::Supplement).map(|(id, _)| id).collect();
+    let mut kept = reduced(all, |service| service.basis != Basis::Supplement, |rule| rule.basis != Basis::Supplement);
+    for service in &mut kept.services {
+        if let Some(supplement) = service.supplement.take() {
+            take_out(service, &supplement);
+        }
+    }
+    kept.index = Index::new(&kept.services, &kept.roles);
+    kept
+}
+
+/// The rows and sentences of these documents alone. All documents and roles keep their numbers.
+pub fn of(all: &Signatures, document: impl Fn(u16) -> bool) -> Signatures {
+    reduced(all, |service| document(service.document), |rule| document(rule.document))
+}
+
+/// With fewer rows and sentences; what leads to a row that is left out is left out, too.
+fn reduced(all: &Signatures, keeps: impl Fn(&Service) -> bool, holds: impl Fn(&Rule) -> bool) -> Signatures {
+    let kept: Vec<ServiceId> = all.services().filter(|(_, service)| keeps(service)).map(|(id, _)| id).collect();
     let moved =
         |ids: &[ServiceId]| ids.iter().filter_map(|id| kept.binary_search(id).ok()).filter_map(|at| u32::try_from(at).ok()).map(ServiceId).collect::<Vec<_>>();
-    let services = kept.iter().map(|id| {
-        let mut service = all.service(*id).clone();
-        service.fallback = moved(&service.fallback);
-        if let Some(supplement) = service.supplement.take() {
-            take_out(&mut service, &supplement);
-        }
-        service
-    });
+    let services = kept.iter().map(|id| all.service(*id).clone()).map(|service| Service { fallback: moved(&service.fallback), ..service });
     let services: Vec<Service> = services.collect();
-    let rules = all.rules.iter().filter(|rule| rule.basis != Basis::Supplement).cloned();
+    let rules = all.rules.iter().filter(|rule| holds(rule)).cloned();
     let rules = rules.map(|rule| Rule { services: moved(&rule.services), expects: moved(&rule.expects), ..rule }).collect();
     let index = Index::new(&services, &all.roles);
     Signatures { documents: all.documents.clone(), roles: all.roles.clone(), services, rules, index }

@@ -120,6 +120,13 @@ impl Signatures {
     pub fn strict(&self) -> Self {
         compile::strict(self)
     }
+
+    /// The rows and sentences of these vendors' documents alone; of all, where none is named.
+    #[must_use]
+    pub fn of_vendors(&self, vendors: &[String]) -> Self {
+        let named = |document: u16| vendors.contains(&self.document(document).vendor);
+        if vendors.is_empty() { self.clone() } else { compile::of(self, named) }
+    }
 }
 
 /// A vendor's document.
