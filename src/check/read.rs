@@ -64,7 +64,7 @@ impl Draft {
                 "flows" => draft.flows = entries(source, &key, value, mistakes),
                 "findings" => draft.findings = entries(source, &key, value, mistakes),
                 "allow" => draft.allow = entries(source, &key, value, mistakes),
-                _ => mistakes.push(unknown_table(source, &key, "expectation file", TABLES)),
+                _ => mistakes.push(unknown_table(source, &key, "an expectation file", TABLES)),
             }
         }
         draft

@@ -23,6 +23,9 @@ pub(super) fn findings(signatures: &Signatures, judge: &Judge<'_>, told: &[Findi
             findings.push(alone(judge, asker, &asked));
         }
     }
+    for finding in &mut findings {
+        finding.severity = judge.site().severity(RULE, None).unwrap_or(finding.severity);
+    }
     findings
 }
 

@@ -102,7 +102,12 @@ impl Together {
     /// What the rules say of it all, in the order of the rules.
     pub(super) fn findings(&self, signatures: &Signatures, judge: &Judge<'_>, met: &Ends) -> Vec<Finding> {
         let rules = signatures.rules.iter().filter(|rule| judge.applies_to(rule.document));
-        rules.filter_map(|rule| Some(self.told(signatures, judge, rule)?.finding(signatures, rule, met))).collect()
+        let finding = |rule: &Rule| {
+            let finding = self.told(signatures, judge, rule)?.finding(signatures, rule, met);
+            let severity = judge.site().severity(&finding.rule, finding.service).unwrap_or(finding.severity);
+            Some(Finding { severity, ..finding })
+        };
+        rules.filter_map(finding).collect()
     }
 
     fn told(&self, signatures: &Signatures, judge: &Judge<'_>, rule: &Rule) -> Option<Told> {

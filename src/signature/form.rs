@@ -87,7 +87,7 @@ pub fn tables<'a>(source: &'a Source, mistakes: &mut Vec<Mistake>) -> Option<DeT
 /// A table of a name that the file does not have.
 pub fn unknown_table(source: &Source, key: &Spanned<Cow<'_, str>>, file: &str, known: &[&str]) -> Mistake {
     let name = key.get_ref();
-    source.mistake(key.span(), format!("`{name}` is no table of a {file}"), Some(instead(name, known)))
+    source.mistake(key.span(), format!("`{name}` is no table of {file}"), Some(instead(name, known)))
 }
 
 /// Reads a list of tables, leaving out what is wrong.

@@ -44,7 +44,7 @@ pub fn read(file: &str, text: &str, user: bool, mistakes: &mut Vec<Mistake>) -> 
             "roles" => draft.roles = entries(&source, &key, value, mistakes),
             "services" => draft.services = entries(&source, &key, value, mistakes),
             "rules" => draft.rules = entries(&source, &key, value, mistakes),
-            _ => mistakes.push(unknown_table(&source, &key, "signature file", TABLES)),
+            _ => mistakes.push(unknown_table(&source, &key, "a signature file", TABLES)),
         }
     }
     if !seen_document {

@@ -69,7 +69,7 @@ impl Draft {
                 "deny" => draft.deny = entries(source, &key, value, mistakes),
                 "ignore" => draft.ignore = entries(source, &key, value, mistakes),
                 "severity" => draft.severity = entries(source, &key, value, mistakes),
-                _ => mistakes.push(unknown_table(source, &key, "site file", TABLES)),
+                _ => mistakes.push(unknown_table(source, &key, "a site file", TABLES)),
             }
         }
         draft
@@ -182,7 +182,7 @@ impl Desk<'_> {
 
     fn weight(&mut self, entry: &SeverityEntry) -> Option<Weight> {
         let finding = &entry.finding;
-        self.known(&finding.span, words::finding(&finding.value, std::iter::empty()));
+        self.known(&finding.span, words::finding(&finding.value, self.whole.rules.iter().map(|known| known.id.as_str())));
         let services = self.service(entry.service.as_ref())?;
         Some(Weight { finding: finding.value.clone(), services, severity: entry.severity })
     }

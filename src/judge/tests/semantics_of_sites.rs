@@ -146,6 +146,9 @@ fn s37_a_player_that_gets_no_address_falls_back_to_a_link_local_one() {
     // So does the site.
     let lobby = "[[hosts]]\nname = \"lobby\"\naddresses = [\"10.1.0.7\"]\nroles = [\"spinetix.player\"]\nmacs = [\"02:00:00:00:00:07\"]\n";
     assert_eq!(findings(written(lobby), &[query([2, 0, 0, 0, 0, 7])]).len(), 1);
+    // How much such findings matter is the site's word, as of all others.
+    let weight = format!("{lobby}[[severity]]\nfinding = \"sup-spinetix-dhcp-fallback\"\nseverity = \"low\"\n");
+    assert_eq!(only(findings(written(&weight), &[query([2, 0, 0, 0, 0, 7])])).severity, Severity::Low);
 }
 
 #[test]
