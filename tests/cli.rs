@@ -211,6 +211,11 @@ fn documents_that_are_left_out_give_no_host_a_role() {
 }
 
 #[test]
+fn a_gate_without_anything_to_hold_against_names_both_ways() {
+    assert_line(&portbook(&["check", &path(&demo())]), 2, "name --expect FILE or --baseline FILE");
+}
+
+#[test]
 fn a_gate_that_fails_by_a_finding_alone_says_so() {
     let demo = path(&demo());
     let run = portbook(&["check", "--expect", "fixtures/checks/sample.toml", "--fail-on", "high", &demo]);

@@ -34,13 +34,16 @@ pub enum Command {
     #[command(after_help = DIFF_EXIT_CODES)]
     Diff(Diff),
     /// Say what the documents say about a port, protocol, service, role or host name
+    #[command(after_help = EXPLAIN_EXIT_CODES)]
     Explain(Explain),
     /// Say of one flow how it was judged: what was seen, each row it was held against, what decided
     #[command(after_help = WHY_EXIT_CODES)]
     Why(Why),
     /// Draft a site file from captures: networks, roles that hosts show, what is on or moved, each line with its reason
+    #[command(after_help = DRAFT_EXIT_CODES)]
     Learn(Learn),
     /// Print the firewall rules that the documents ask for at a site; with captures, only what is missing
+    #[command(after_help = DRAFT_EXIT_CODES)]
     Rules(Rules),
     /// List, show or check the loaded documents
     #[command(subcommand)]
@@ -128,7 +131,7 @@ pub struct Check {
     #[arg(value_name = "CAPTURE", required = true)]
     pub captures: Vec<PathBuf>,
     /// What they must show: an expectation file (GUIDE.md; every key in fixtures/checks/sample.toml)
-    #[arg(long, value_name = "FILE", required_unless_present = "baseline", conflicts_with = "baseline")]
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
     pub expect: Option<PathBuf>,
     /// What they showed before: a file that --bless wrote
     #[arg(long, value_name = "FILE")]
@@ -551,6 +554,11 @@ fn memory(typed: &str) -> Result<usize, String> {
     let bytes = size(typed)?;
     if bytes < MEMORY_LEAST { Err(format!("at least {}M is needed", MEMORY_LEAST >> 20)) } else { Ok(bytes) }
 }
+
+const EXPLAIN_EXIT_CODES: &str =
+    "Exit codes: 0 done, also where no document mentions it; 2 wrong usage, a query that is not understood, or a bad signature file.";
+
+const DRAFT_EXIT_CODES: &str = "Exit codes: 0 done; 2 wrong usage, a bad signature or site file, or an output that could not be written; 3 a capture could not be read, or not to its end.";
 
 const WHY_EXIT_CODES: &str =
     "Exit codes: 0 done; 2 wrong usage, no such flow, or a bad signature or site file; 3 a capture could not be read, or not to its end.";
