@@ -11,7 +11,7 @@ use crate::identify::protocol::is_alert;
 use crate::identify::{AnswerKind, Fact, Identified, Promise, Step};
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
-use crate::judge::threshold::{ANSWER_BY, SYN_AGAIN};
+use crate::judge::threshold::{ANSWER_BY, SURELY_AGAIN, SYN_AGAIN};
 use crate::judge::visibility::{Absent, Foreign, Opener, Seen, Sight, sent_content, stated, took_part, went_on_unanswered};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{PromiseKind, Service};
@@ -61,6 +61,8 @@ pub(super) struct Ending<'a> {
     pub(super) control: Option<&'a str>,
     /// At how many addresses this name was cut or lost.
     pub(super) failures: usize,
+    /// When the server was last heard where this flow was captured, in whichever flow; looked up only where the client repeats what nobody acknowledges.
+    pub(super) heard_elsewhere: Option<Timestamp>,
     /// A device that opens this flow's TLS.
     pub(super) opener: Option<Opener<'a>>,
     /// What announced this flow.
@@ -173,6 +175,7 @@ impl<'a> Ending<'a> {
             denied: known.denied,
             luck: known.resolvers.luck(identified),
             name,
+            heard_elsewhere: tcp.filter(|tcp| tcp.open_segment[0].again >= SURELY_AGAIN).and_then(|_| seen.heard(flow)),
             control: name.filter(|_| flow.server.payload_bytes == 0).and_then(|name| seen.control(flow, name)),
             failures: name.filter(|_| flow.server.payload_bytes == 0).map_or(0, |name| seen.failures(name)),
             opener: seen.opener(identified),

@@ -84,6 +84,11 @@ impl Seen {
         self.tap.sight(flow, self.neighbours.hides(flow))
     }
 
+    /// When the flow's server was last heard where the flow was captured, in whichever flow.
+    pub(super) fn heard(&self, flow: &Flow) -> Option<Timestamp> {
+        self.tap.heard(flow)
+    }
+
     /// That the flow's server is not on the link, if it was asked for there in vain.
     pub(super) fn absent(&self, flow: &Flow) -> Option<&Absent> {
         self.neighbours.absent(flow, self.tap.heard(flow), |host| self.tap.reached(host))

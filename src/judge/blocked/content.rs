@@ -170,6 +170,34 @@ pub(super) fn says_first_lost(e: &Ending<'_>) -> String {
     )
 }
 
+/// The server had answered, and then nothing that the client sends arrives any more, without a pause in which anybody would have forgotten the connection. A server that went
+/// away looks the same, but for one that is heard elsewhere meanwhile: it would refuse what belongs to no connection of its own.
+pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
+    let gave_up = |reset: &Reset| reset.from == Side::Client;
+    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && !tcp.fins[1] && tcp.reset.as_deref().is_none_or(gave_up))?;
+    let OpenSegment { len, again, end } = tcp.open_segment[0];
+    let before = u64::try_from(end.saturating_sub(i64::from(len)).saturating_sub(1)).ok()?;
+    let is_lost = len > 0 && again >= SURELY_AGAIN && !tcp.stalled[1] && (tcp.acknowledged[0]..=tcp.payload[0]).contains(&before);
+    let served = tcp.acknowledged[0] > 0 && e.flow.server.payload_bytes > 0;
+    let heard = e.flow.server.last?;
+    let quiet = e.flow.client.last.is_some_and(|sent| sent.since(heard) >= ANSWER_BY);
+    let is_there = e.heard_elsewhere.is_some_and(|elsewhere| elsewhere.since(heard) >= ANSWER_BY);
+    (is_lost && served && quiet).then_some(if is_there { Confidence::Medium } else { Confidence::Low })
+}
+
+pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
+    let (again, heard) = (e.tcp.map_or(0, |tcp| tcp.open_segment[0].again), e.flow.server.last.unwrap_or(e.flow.last));
+    let elsewhere = match e.heard_elsewhere.is_some_and(|elsewhere| elsewhere.since(heard) >= ANSWER_BY) {
+        true => "; the server was heard in other connections meanwhile",
+        false => "",
+    };
+    format!(
+        "{} served for {} s, then what the client sent was repeated {again} times and never acknowledged{elsewhere}",
+        e.server_ip(),
+        heard.since(e.flow.first).as_secs()
+    )
+}
+
 /// Too little to call it lost, and nothing to call it served.
 pub(super) fn unacknowledged(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.acknowledged[0] == 0)?;

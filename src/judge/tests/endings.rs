@@ -71,6 +71,39 @@ fn d32_a_lost_first_message_to_a_server_that_talks_to_this_client_at_other_times
     expect(&judged, Outcome::Unreachable, Confidence::Medium, Some("D32"));
 }
 
+// the laboratory's firewall drops a connection of psql, or of pika, in the middle of its dialogue
+#[test]
+fn d65_a_server_that_had_answered_and_that_nothing_reaches_any_more_is_cut_off() {
+    let cut = |again: u32, seconds: f64| {
+        let mut sample = unacknowledged(Side::Client, 40, again, 517);
+        let flow = &mut sample.0.flow;
+        (flow.server.payload_bytes, flow.server.last) = (900, Some(at(3.0)));
+        (flow.client.last, flow.last) = (Some(at(3.0 + seconds)), at(3.0 + seconds));
+        flow.tcp.as_mut().unwrap().payload[1] = 900;
+        sample
+    };
+    let judged = judge(cut(4, 6.2));
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D65"));
+    let cause = judged.cause.unwrap();
+    assert!(cause.says.contains("repeated 4 times") && cause.alternatives.iter().any(|other| other.contains("switched off")), "{cause:?}");
+    // It is there, and would refuse what belongs to no connection of its own.
+    let elsewhere = |second: f64| {
+        let mut sample = tcp("10.1.0.3:41000", "203.0.113.7:443").talked(300, 900);
+        sample.0.flow.server.last = Some(at(second));
+        sample
+    };
+    let among = |others: &[Sample]| judge_among(Site::default(), &[cut(4, 6.2)], others).remove(0);
+    expect(&among(&[elsewhere(8.0)]), Outcome::ServerSilent, Confidence::Medium, Some("D65"));
+    expect(&among(&[elsewhere(2.0)]), Outcome::ServerSilent, Confidence::Low, Some("D65"));
+    // Two repetitions may be loss, and what was answered a moment ago may be answered yet. Who closed, or said that it takes no more, is not cut off.
+    for spared in [cut(2, 6.2), cut(4, 1.0)] {
+        assert_eq!(judge(spared).outcome, Outcome::Ok);
+    }
+    let mut closed = cut(4, 6.2);
+    closed.0.flow.tcp.as_mut().unwrap().fins[1] = true;
+    assert_eq!(judge(closed).outcome, Outcome::Ok);
+}
+
 // a mirror that shows a connection a second time with other sequence numbers
 #[test]
 fn d60_a_segment_far_beyond_all_that_was_sent_is_not_lost() {
