@@ -195,9 +195,9 @@ impl Mail {
                 last && code == 220
             }
             Kind::Pop3 => {
-                let text = verb(line).1;
+                // Most lines are of messages: nothing is made of these.
                 if begins(line, b"-ERR") && (greets || self.login.is_some()) {
-                    said.say(answer(AnswerKind::Refused, 0, text));
+                    said.say(answer(AnswerKind::Refused, 0, verb(line).1));
                 }
                 begins(line, b"+OK")
             }
