@@ -143,7 +143,7 @@ struct Shared {
     asked: bool,
     /// TLS 1.3: what follows the ServerHello is encrypted, alerts too.
     hides_alerts: bool,
-    /// An encrypted record of the client was seen; and one of the server after it.
+    /// An encrypted record of the client was seen; and one of the server after it, or the client closed, so that the server's next alert only answers that.
     client_went_on: bool,
     server_replied: bool,
 }
