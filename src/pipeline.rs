@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use smallvec::SmallVec;
 
 use self::shards::Back;
-use crate::capture::{self, Captures, Filter, Frame, Progress, Source, SourceError};
+use crate::capture::{self, Captures, Filter, Frame, Pause, Progress, Source, SourceError};
 use crate::decode::{self, Packet};
 use crate::flow::{self, FlowTable, Neighbour, Shard};
 use crate::identify::{Books, Identified, Identifier};
@@ -132,13 +132,25 @@ struct Hearing<'a, 'e> {
     each: &'e mut dyn FnMut(Judged, &mut Back),
 }
 
+/// What one worker has learned in a round beside its flows.
+#[derive(Clone, Debug, Default)]
+struct Aside {
+    /// Names that the captures record.
+    names: Vec<(IpAddr, String)>,
+    /// When nothing was captured.
+    pauses: Vec<Pause>,
+    /// What was said of neighbours.
+    neighbours: Vec<Neighbour>,
+}
+
 impl<'a> Hearing<'a, '_> {
-    /// Takes flows, names that the captures record, and what was said of neighbours. It empties the list and leaves it its room: some hundred kilobytes, given back and asked
+    /// Takes flows, and what was learned beside them. It empties the list and leaves it its room: some hundred kilobytes, given back and asked
     /// for again round after round, would keep the allocator and the kernel busy.
-    fn round(&mut self, flows: &mut Vec<Box<Identified>>, names: &[(IpAddr, String)], neighbours: &[Neighbour], back: &mut Back) {
+    fn round(&mut self, flows: &mut Vec<Box<Identified>>, aside: &Aside, back: &mut Back) {
         let Self { books, docket, now, each } = self;
-        names.iter().for_each(|(ip, name)| books.record_name(*ip, name));
-        neighbours.iter().for_each(|neighbour| docket.meet(neighbour));
+        aside.names.iter().for_each(|(ip, name)| books.record_name(*ip, name));
+        aside.pauses.iter().for_each(|pause| docket.pause(*pause));
+        aside.neighbours.iter().for_each(|neighbour| docket.meet(neighbour));
         // The flows of a round are the same for any number of shards, and so is their latest moment.
         *now = flows.iter().map(|identified| identified.flow.last).max().map_or(*now, |last| last.max(*now));
         books.settle(*now);
@@ -219,7 +231,7 @@ fn read_all<'a>(
     let shards = if first.is_cheap_to_read_again() { plan.workers.max(1) } else { 1 };
     if shards == 1 && !beside {
         let mut nowhere = Back::default();
-        let mut round = |flows: &mut _, names: &_, neighbours: &_| hearing.round(flows, names, neighbours, &mut nowhere);
+        let mut round = |flows: &mut _, aside: Aside| hearing.round(flows, &aside, &mut nowhere);
         let read = read_shard(plan, books, first, Shard::ALL, progress, &mut round);
         return Ok((hearing.close(&read, &mut nowhere), read));
     }
@@ -233,7 +245,7 @@ fn open(plan: &Plan<'_>) -> Result<Captures, SourceError> {
 }
 
 /// Takes what ended in a round of one shard, as [`Hearing`] does that of all.
-type Ended<'a> = &'a mut dyn FnMut(&mut Vec<Box<Identified>>, &[(IpAddr, String)], &[Neighbour]);
+type Ended<'a> = &'a mut dyn FnMut(&mut Vec<Box<Identified>>, Aside);
 
 /// One worker's way through the captures. What is counted of files and frames is the same for every shard; the first one's is kept.
 fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard, progress: OnProgress<'_>, sink: Ended<'_>) -> Read {
@@ -242,7 +254,7 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
     let mut table = FlowTable::new(settings_of(share, &plan.flows)).sharing(shard);
     let mut identifier = Identifier::new(books).with_details(plan.telling >= Telling::Statements).within(share / 4);
     let mut rounds = Rounds::default();
-    let mut names = Vec::new();
+    let mut aside = Aside::default();
     loop {
         let step = source.read(&mut |mut frames| {
             read.span_and_bytes(frames);
@@ -251,13 +263,13 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
                 push(now, &mut table, &mut identifier);
                 frames = later;
                 if rounds.count(now) {
-                    hand_on(&mut identifier, &names, sink);
-                    names.clear();
+                    hand_on(&mut identifier, std::mem::take(&mut aside), sink);
                 }
             }
         });
         // Every worker meets the same ones.
-        names.extend(source.take_names().into_iter().filter(|_| shard.number == 0));
+        aside.names.extend(source.take_names().into_iter().filter(|_| shard.number == 0));
+        aside.pauses.extend(source.take_pauses().into_iter().filter(|_| shard.number == 0));
         let (done, all) = source.position();
         progress(done, all);
         // A file that ends badly is noted in its own record, and the source goes on with the next one.
@@ -265,8 +277,8 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
             break;
         }
     }
-    hand_on(&mut identifier, &names, sink);
-    table.finish_in_parts(&rounds.ends, &mut identifier, &mut |identifier| hand_on(identifier, &[], sink));
+    hand_on(&mut identifier, aside, sink);
+    table.finish_in_parts(&rounds.ends, &mut identifier, &mut |identifier| hand_on(identifier, Aside::default(), sink));
     read.losses = Losses {
         flows: table.counts().clone(),
         facts: identifier.facts_dropped(),
@@ -301,13 +313,13 @@ fn push(frames: &[Frame<'_>], table: &mut FlowTable, identifier: &mut Identifier
     table.push(&packets, identifier);
 }
 
-/// Hands on what ended and what was said of neighbours since the last round.
-fn hand_on(identifier: &mut Identifier<'_>, names: &[(IpAddr, String)], sink: Ended<'_>) {
-    let mut neighbours = std::mem::take(identifier.neighbours());
-    neighbours.sort_by_key(Neighbour::order);
+/// Hands on what ended and what was learned beside it since the last round.
+fn hand_on(identifier: &mut Identifier<'_>, mut aside: Aside, sink: Ended<'_>) {
+    aside.neighbours = std::mem::take(identifier.neighbours());
+    aside.neighbours.sort_by_key(Neighbour::order);
     let flows = identifier.ended();
     put_in_order(flows);
-    sink(flows, names, &neighbours);
+    sink(flows, aside);
 }
 
 /// Counts frames into rounds, which are the same for every shard however the files are read.

@@ -14,7 +14,7 @@ use super::filter::Filter;
 use super::find::{Found, find};
 use super::memory::Memory;
 use super::reader::{Manner, Origin, Reader, Refusal};
-use super::{CaptureFile, Frame, FrameId, Interface, Progress, Source, SourceError};
+use super::{CaptureFile, Frame, FrameId, Interface, Pause, Progress, Source, SourceError};
 use crate::limit::{
     BATCH, BLOCK_BYTES, CAPTURE_FILES, COMMENTS_KEPT, FULL_BLOCKS, INTERFACES_OF_A_RUN, OPEN_CAPTURES, OVERLAPPING_CAPTURES, SMALL_BLOCK_BYTES,
 };
@@ -39,8 +39,11 @@ pub struct Captures {
     faults: VecDeque<SourceError>,
     /// Time of the last frame of each file.
     last: Vec<Option<Timestamp>>,
+    /// The latest of these times.
+    latest: Option<Timestamp>,
     filter: Option<Filter>,
     names: Vec<(IpAddr, String)>,
+    pauses: Vec<Pause>,
     /// Comments kept of all files.
     comments: usize,
     counter: Arc<AtomicU64>,
@@ -67,8 +70,10 @@ pub fn open(paths: &[PathBuf], options: Options) -> Result<Captures, SourceError
         open: Vec::new(),
         faults: VecDeque::new(),
         last: Vec::new(),
+        latest: None,
         filter: options.filter,
         names: Vec::new(),
+        pauses: Vec::new(),
         comments: 0,
         counter: Arc::default(),
         memory: Memory::default(),
@@ -197,9 +202,9 @@ impl Captures {
         Manner { block, ahead: true, counter: Arc::clone(&self.counter), memory: self.memory.clone() }
     }
 
-    /// Opens the files whose turn it is, and sees that each open file has a record to lend.
-    fn make_ready(&mut self) {
-        let mut place = 0;
+    /// Opens the files whose turn it is, and sees that each open file has a record to lend. Whether nothing was captured between what was lent and what will be.
+    fn make_ready(&mut self) -> bool {
+        let (mut place, before) = (0, self.pauses.len());
         while let Some(reader) = self.open.get(place) {
             let goes_on = reader.head().is_some() || self.refill(place);
             if goes_on {
@@ -214,6 +219,9 @@ impl Captures {
                 break;
             }
             self.waiting.pop();
+            if self.open.is_empty() {
+                self.pause_until(head);
+            }
             self.make_room(usize::MAX);
             if self.open.len() >= OVERLAPPING_CAPTURES {
                 self.fail_overlapping(file);
@@ -230,6 +238,14 @@ impl Captures {
                 }
                 Err(refusal) => self.fail(file, refusal.into_error()),
             }
+        }
+        self.pauses.len() > before
+    }
+
+    /// Notes that no file covers the time up to `head`, where the next one begins.
+    fn pause_until(&mut self, head: Timestamp) {
+        if let Some(from) = self.latest.filter(|latest| *latest < head) {
+            self.pauses.push(Pause { from, to: head });
         }
     }
 
@@ -292,6 +308,7 @@ impl Captures {
             about.out_of_order += u64::from(last.is_some_and(|last| record.time < last));
             *last = Some(record.time);
         }
+        self.latest = self.latest.max(*last);
         let Some(filter) = &mut self.filter else { return Ok(()) };
         let links: Vec<_> = reader.declared().iter().map(|declared| declared.link).collect();
         let link = |interface: u32| links.get(interface as usize).copied().unwrap_or(super::LinkType::NULL);
@@ -360,16 +377,16 @@ impl Captures {
 
 impl Source for Captures {
     fn read(&mut self, sink: &mut dyn FnMut(&[Frame<'_>])) -> Result<Progress, SourceError> {
-        if self.faults.is_empty() {
-            self.make_ready();
-        }
+        let is_paused = self.faults.is_empty() && self.make_ready();
         if let Some(fault) = self.faults.pop_front() {
             return Err(fault);
         }
         if self.open.is_empty() {
             return Ok(Progress::End);
         }
-        self.lend(sink);
+        if !is_paused {
+            self.lend(sink);
+        }
         Ok(Progress::More)
     }
 
@@ -383,6 +400,10 @@ impl Source for Captures {
 
     fn take_names(&mut self) -> Vec<(IpAddr, String)> {
         std::mem::take(&mut self.names)
+    }
+
+    fn take_pauses(&mut self) -> Vec<Pause> {
+        std::mem::take(&mut self.pauses)
     }
 
     fn position(&self) -> (u64, Option<u64>) {

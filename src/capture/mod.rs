@@ -177,6 +177,15 @@ pub enum Progress {
     End,
 }
 
+/// Nothing was captured for a while: all files that begin before had ended, and none had begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// Time of the latest frame before.
+    pub from: Timestamp,
+    /// Time of the first frame after.
+    pub to: Timestamp,
+}
+
 /// Lends frames in the order of capture.
 pub trait Source {
     /// Reads on (about one block) and lends the frames in batches of at most [`limit::BATCH`](crate::limit::BATCH), in order of time across files.
@@ -194,6 +203,11 @@ pub trait Source {
 
     /// Names that the capture itself records for addresses (pcapng name resolution blocks), taken since the last call.
     fn take_names(&mut self) -> Vec<(IpAddr, String)> {
+        Vec::new()
+    }
+
+    /// Pauses between files met since the last call; before any frame behind them is lent.
+    fn take_pauses(&mut self) -> Vec<Pause> {
         Vec::new()
     }
 

@@ -18,7 +18,7 @@ use std::net::IpAddr;
 
 use crate::flow::Ended;
 use crate::judge::ending::Ending;
-use crate::judge::threshold::{ANSWER_BY, HEAVY_LOSS, SOME_LOSS};
+use crate::judge::threshold::{HEAVY_LOSS, SOME_LOSS};
 use crate::judge::{Cause, Confidence, Outcome};
 
 /// What a flow came to.
@@ -84,7 +84,7 @@ pub(super) fn decide(ending: &Ending<'_>, told: bool) -> Fate {
 fn worked(ending: &Ending<'_>) -> Fate {
     let flow = ending.flow;
     let talked = flow.client.payload_bytes > 0 && flow.server.payload_bytes > 0;
-    let goes_on = flow.ended == Ended::CaptureEnd && ending.left < ANSWER_BY;
+    let goes_on = ending.may_go_on();
     let whole = ending.tcp.is_none_or(|tcp| tcp.missed_bytes == [0, 0] && tcp.resets == 0 && !tcp.midstream);
     // What was never acknowledged may never have arrived.
     let hangs = flow.ended != Ended::Closed && ending.tcp.is_some_and(|tcp| tcp.open_segment.iter().any(|open| open.len > 0));

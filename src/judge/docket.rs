@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::capture::FrameId;
+use crate::capture::{FrameId, Pause};
 use crate::flow::Neighbour;
 use crate::identify::Identified;
 use crate::judge::{Judge, Judged};
@@ -39,6 +39,11 @@ impl<'a> Docket<'a> {
     /// Learns what a packet says about who is on its link.
     pub fn meet(&mut self, neighbour: &Neighbour) {
         self.judge.meet(neighbour);
+    }
+
+    /// Learns when nothing was captured.
+    pub fn pause(&mut self, pause: Pause) {
+        self.judge.pause(pause);
     }
 
     /// Learns how many packets the capture itself says it lost at an interface: captures say so at their end.

@@ -35,7 +35,7 @@ pub(super) struct Ending<'a> {
     pub(super) asked: u32,
     /// From first to last packet of the client.
     pub(super) span: Duration,
-    /// From the flow's last packet to the end of the capture.
+    /// From the flow's last packet to the end of the capture, or to a pause in it.
     pub(super) left: Duration,
     /// The ICMP error that refused the client's packet, if the server never took part.
     pub(super) rejection: Option<&'a Rejection>,
@@ -164,7 +164,7 @@ impl<'a> Ending<'a> {
             tries: tcp.map_or(0, spaced_syns),
             asked: asked(identified),
             span: flow.client.last.unwrap_or(flow.last).since(flow.client.first.unwrap_or(flow.first)),
-            left: seen.end().since(flow.last),
+            left: seen.end_after(flow.last).since(flow.last),
             rejection: flow.rejections.iter().filter(|rejection| rejection.to == Side::Client && !answered && weight(rejection) > 0).max_by_key(|r| weight(r)),
             refusal: by_server.filter(|reset| reset.answers_syn),
             foreign: reset.map_or_else(Foreign::default, |reset| seen.foreign(flow, reset, tcp.and_then(|tcp| waited(tcp, reset)))),
@@ -264,14 +264,24 @@ impl<'a> Ending<'a> {
     /// Whether the capture ends right after the service asked who the client is: its answer to that may have followed.
     pub(super) fn is_cut_before_login(&self) -> bool {
         let asks = self.refused.is_some_and(|refusal| refusal.by == Side::Server && CHALLENGES.contains(&refusal.code));
-        asks && self.flow.ended == Ended::CaptureEnd && self.left < ANSWER_BY
+        asks && self.may_go_on()
     }
 
-    /// Whether the flow was cut off by the end of the capture before an answer could be expected. What was said first had all the time since.
+    /// Whether the flow may have gone on right after the end of the capture, or in a pause that it has.
+    pub(super) fn may_go_on(&self) -> bool {
+        self.is_open() && self.left < ANSWER_BY
+    }
+
+    /// Whether only silence ended it.
+    fn is_open(&self) -> bool {
+        matches!(self.flow.ended, Ended::CaptureEnd | Ended::Idle)
+    }
+
+    /// Whether the flow was cut off by the end of the capture, or by a pause in it, before an answer could be expected. What was said first had all the time since.
     pub(super) fn is_cut_by_the_end(&self) -> bool {
         let first_said = self.tcp.and_then(|tcp| tcp.first_data[0]).map_or(self.flow.last, Moment::time);
         let waited = self.flow.last.since(first_said).saturating_add(self.left);
-        self.flow.ended == Ended::CaptureEnd && waited < ANSWER_BY && self.tries < 2 && self.asked < 2
+        self.is_open() && waited < ANSWER_BY && self.tries < 2 && self.asked < 2
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use crate::capture::Pause;
 use crate::flow::{Direction, End, Neighbour};
 use crate::identify::{Books, Fact, Identified, NameSource, Promise};
 use crate::judge::account::{self, Account};
@@ -87,6 +88,11 @@ impl<'a> Judge<'a> {
     /// What a packet says about who is on its link.
     pub fn meet(&mut self, neighbour: &Neighbour) {
         self.seen.meet(neighbour);
+    }
+
+    /// Learns when nothing was captured. In the order of time, and before the flows that were silent meanwhile.
+    pub fn pause(&mut self, pause: Pause) {
+        self.seen.pause(pause);
     }
 
     /// What it knows that does not rest on documents.

@@ -13,9 +13,10 @@ mod vouchers;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::capture::Pause;
 use crate::flow::{Flow, Neighbour, Reset};
 use crate::identify::{Fact, Identified, Step};
-use crate::judge::threshold::DATAGRAMS_PAUSE;
+use crate::judge::threshold::{ANSWER_BY, DATAGRAMS_PAUSE};
 use crate::net::{Endpoint, Mac, Transport, is_group};
 use crate::time::Timestamp;
 
@@ -46,6 +47,8 @@ pub(super) struct Seen {
     start: Option<Timestamp>,
     /// Time of the last packet of all.
     end: Option<Timestamp>,
+    /// When nothing was captured for longer than an answer takes, in order.
+    pauses: Vec<Pause>,
 }
 
 impl Seen {
@@ -67,6 +70,13 @@ impl Seen {
     pub(super) fn meet(&mut self, neighbour: &Neighbour) {
         self.end = self.end.max(Some(neighbour.time));
         self.neighbours.learn(neighbour);
+    }
+
+    /// Enters when nothing was captured. A short pause keeps nobody's answer away, and rotated files have them all the time.
+    pub(super) fn pause(&mut self, pause: Pause) {
+        if pause.to.since(pause.from) >= ANSWER_BY {
+            self.pauses.push(pause);
+        }
     }
 
     /// Time has come to `now`.
@@ -144,9 +154,10 @@ impl Seen {
         self.pairs.meets_many(transport, end)
     }
 
-    /// Whether the flow may have begun before the capture: a conversation that is silent for longer counts as another.
+    /// Whether the flow may have begun before the capture did, or while nothing was captured: a conversation that is silent for longer counts as another.
     pub(super) fn may_be_older(&self, flow: &Flow) -> bool {
-        self.start.is_none_or(|start| flow.first.since(start) <= DATAGRAMS_PAUSE)
+        let resumed = self.pauses.partition_point(|pause| pause.to <= flow.first).checked_sub(1).and_then(|last| self.pauses.get(last));
+        self.start.is_none_or(|start| flow.first.since(resumed.map_or(start, |pause| pause.to)) <= DATAGRAMS_PAUSE)
     }
 
     /// Whether that end answered somebody whose packets come from that MAC address.
@@ -199,9 +210,10 @@ impl Seen {
         self.vouchers.opener(identified)
     }
 
-    /// Time of the last packet of the capture.
-    pub(super) fn end(&self) -> Timestamp {
-        self.end.unwrap_or_default()
+    /// Until when more would have been seen after `time`: the next pause, or the last packet of the capture.
+    pub(super) fn end_after(&self, time: Timestamp) -> Timestamp {
+        let next = self.pauses.get(self.pauses.partition_point(|pause| pause.from < time));
+        next.map_or(self.end.unwrap_or_default(), |pause| pause.from)
     }
 
     /// For the report.

@@ -1,18 +1,16 @@
 //! Workers on threads of their own, and the thread that takes what they found: rounds go one way, flows that were judged the other.
 
-use std::net::IpAddr;
-
 use crossbeam_channel::{Receiver, Sender};
 
-use super::{Hearing, OnProgress, Plan, Read, read_shard};
+use super::{Aside, Hearing, OnProgress, Plan, Read, read_shard};
 use crate::capture::Captures;
 use crate::flow::{Neighbour, Shard};
 use crate::identify::{Books, Identified};
 use crate::judge::{Judge, Judged, put_in_order};
 use crate::limit::{BATCHES_JUDGED_AHEAD, JUDGED_A_BATCH, ROUNDS_AHEAD};
 
-/// What ended within one round of frames, in order of first packets, names that the capture itself records, and what was said of neighbours.
-type Round = (Vec<Box<Identified>>, Vec<(IpAddr, String)>, Vec<Neighbour>);
+/// What ended within one round of frames, in order of first packets, and what was learned beside.
+type Round = (Vec<Box<Identified>>, Aside);
 
 /// The way back for flows that were judged, to the threads that made them: memory that another thread frees costs the allocator several times as much, and there.
 #[derive(Default)]
@@ -60,9 +58,9 @@ pub(super) fn read<'a>(plan: &Plan<'a>, books: &Books, sources: Vec<Captures>, p
             back.ways.push(Way { sender: giver, given: Vec::new() });
             let progress: OnProgress<'_> = if number == 0 { progress } else { &|_, _| {} };
             let worker = scope.spawn(move || {
-                let read = read_shard(plan, books, source, Shard { number, of: shards }, progress, &mut |flows, names, neighbours| {
+                let read = read_shard(plan, books, source, Shard { number, of: shards }, progress, &mut |flows, aside| {
                     given_back.try_iter().for_each(drop);
-                    hand_over(&sender, flows, names, neighbours);
+                    hand_over(&sender, flows, aside);
                 });
                 drop(sender);
                 let _ = teller.send(read);
@@ -85,8 +83,8 @@ pub(super) fn read<'a>(plan: &Plan<'a>, books: &Books, sources: Vec<Captures>, p
 }
 
 /// Where the taker is gone it has panicked, and its panic is the one to tell.
-fn hand_over(sender: &Sender<Round>, flows: &mut Vec<Box<Identified>>, names: &[(IpAddr, String)], neighbours: &[Neighbour]) {
-    let _ = sender.send((std::mem::take(flows), names.to_vec(), neighbours.to_vec()));
+fn hand_over(sender: &Sender<Round>, flows: &mut Vec<Box<Identified>>, aside: Aside) {
+    let _ = sender.send((std::mem::take(flows), aside));
 }
 
 /// Takes one round of every shard after the other, and hands its flows on as if one shard had had them all. All have the same number of rounds, unless
@@ -98,14 +96,15 @@ fn take_rounds(shards: &[Receiver<Round>], back: &mut Back, hearing: &mut Hearin
         if rounds.is_empty() {
             return;
         }
-        let (mut names, mut neighbours) = (Vec::new(), Vec::new());
-        for (its_flows, its_names, its_neighbours) in rounds {
+        let mut aside = Aside::default();
+        for (its_flows, its) in rounds {
             flows.extend(its_flows);
-            names.extend(its_names);
-            neighbours.extend(its_neighbours);
+            aside.names.extend(its.names);
+            aside.pauses.extend(its.pauses);
+            aside.neighbours.extend(its.neighbours);
         }
         put_in_order(&mut flows);
-        neighbours.sort_by_key(Neighbour::order);
-        hearing.round(&mut flows, &names, &neighbours, back);
+        aside.neighbours.sort_by_key(Neighbour::order);
+        hearing.round(&mut flows, &aside, back);
     }
 }

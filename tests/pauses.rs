@@ -1,0 +1,129 @@
+//! A capture that ends in the middle, and another that begins minutes or days later: of the time between nobody knows anything, so flows in flight are told as they are at the
+//! end of the first one alone. Every recorded capture is cut so, at several places.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests stop the test")]
+
+#[path = "shared/plan.rs"]
+mod plan;
+
+use std::path::{Path, PathBuf};
+
+use portbook::capture::{self, Options, Progress, Source};
+use portbook::judge::Telling;
+use portbook::net::Transport;
+use portbook::signature::Signatures;
+
+/// When, in nanoseconds, and the bytes from the Ethernet header on.
+type Frames = Vec<(i64, Vec<u8>)>;
+
+#[test]
+fn flows_in_flight_are_told_as_at_the_end_of_the_capture() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alone, paused) = (folder.path().join("alone"), folder.path().join("paused"));
+    [&alone, &paused].into_iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+    let (mut flows, mut cut) = (0, 0);
+    for capture in recorded() {
+        let frames = frames_of(&capture);
+        for parts in 1..CUTS {
+            let before = &frames[..frames.len() * parts / CUTS];
+            let Some(last) = before.iter().map(|(time, _)| *time).max() else { continue };
+            [&alone, &paused].into_iter().for_each(|folder| written(before, &folder.join("a.pcap")));
+            let told = judged(&alone);
+            for seconds in [70, 600, 86_400] {
+                written(&[(last + seconds * SECOND, stranger())], &paused.join("b.pcap"));
+                assert_eq!(judged(&paused), told, "{} cut after {} frames, {seconds} s", capture.display(), before.len());
+            }
+            flows += told.len();
+            cut += 1;
+        }
+    }
+    assert!(cut >= 300 && flows > 1_000, "{cut} captures, {flows} flows");
+}
+
+#[test]
+fn a_short_pause_between_rotated_files_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures/demo/capture.pcap");
+    let frames = frames_of(&capture);
+    let whole = folder.path().join("whole");
+    let rotated = folder.path().join("rotated");
+    [&whole, &rotated].into_iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+    written(&frames, &whole.join("a.pcap"));
+    for (number, some) in frames.chunks(20).enumerate() {
+        written(some, &rotated.join(format!("{number:02}.pcap")));
+    }
+    assert_eq!(judged(&rotated), judged(&whole));
+}
+
+#[test]
+fn the_source_tells_when_nothing_was_captured() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |seconds: i64| (seconds * SECOND, stranger());
+    // The second one begins while the first one goes on, and ends before it does.
+    let files = [vec![at(10), at(20)], vec![at(12), at(15)], vec![at(50), at(51)], vec![at(51), at(52)]];
+    for (number, frames) in files.iter().enumerate() {
+        written(frames, &folder.path().join(format!("{number}.pcap")));
+    }
+    let mut source = capture::open(&[folder.path().to_owned()], Options::default()).unwrap();
+    let (mut told, mut lent) = (Vec::new(), 0);
+    while source.read(&mut |frames| lent += frames.len()).unwrap() == Progress::More {
+        told.extend(source.take_pauses().into_iter().map(|pause| (pause.from.nanos() / SECOND, pause.to.nanos() / SECOND, lent)));
+    }
+    assert_eq!((told, lent), (vec![(20, 50, 4)], 8));
+}
+
+/// A datagram between two hosts that no recorded capture knows, to the discard service (RFC 863).
+fn stranger() -> Vec<u8> {
+    let frame = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]).ipv4([203, 0, 113, 201], [203, 0, 113, 202], 64).udp(40_000, 9);
+    let mut bytes = Vec::new();
+    frame.write(&mut bytes, b"portbook").unwrap();
+    bytes
+}
+
+fn recorded() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
+    let captures = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("capture.pcap"));
+    let mut captures: Vec<_> = captures.filter(|path| path.is_file()).collect();
+    captures.sort();
+    captures
+}
+
+fn frames_of(capture: &Path) -> Frames {
+    let mut source = capture::open(&[capture.to_owned()], Options::default()).unwrap();
+    let mut frames = Frames::new();
+    while source.read(&mut |some| frames.extend(some.iter().map(|frame| (frame.time.nanos(), frame.bytes.to_vec())))).unwrap() == Progress::More {}
+    frames
+}
+
+/// Writes them as a capture with times in nanoseconds.
+fn written(frames: &[(i64, Vec<u8>)], path: &Path) {
+    let mut file: Vec<u8> = [0xa1b2_3c4d, 0x0004_0002, 0, 0, 262_144, 1].iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
+    for (time, bytes) in frames {
+        let len = bytes.len() as u32;
+        let record = [time.div_euclid(1_000_000_000) as u32, time.rem_euclid(1_000_000_000) as u32, len, len];
+        file.extend(record.iter().flat_map(|word| word.to_le_bytes()));
+        file.extend(bytes);
+    }
+    std::fs::write(path, file).unwrap();
+}
+
+/// What is said of each flow but the stranger's.
+fn judged(folder: &Path) -> Vec<String> {
+    let mut flows = Vec::new();
+    let mut each = |judged: &portbook::judge::Judged| {
+        let flow = &judged.identified.flow;
+        if (flow.transport, flow.server.endpoint.port) == (Transport::UDP, 9) {
+            return;
+        }
+        let said = (judged.verdict, judged.outcome, judged.confidence, judged.cause.as_ref().map(|cause| cause.rule));
+        flows.push(format!("{} {} {} {said:?}", flow.transport, flow.client.endpoint, flow.server.endpoint));
+    };
+    plan::read(folder, Signatures::built_in(), Vec::new(), Telling::Judgement, &mut each, |_| ()).unwrap();
+    flows.sort();
+    flows
+}
+
+/// Nanoseconds.
+const SECOND: i64 = 1_000_000_000;
+/// Each capture is cut at so many places, less one.
+const CUTS: usize = 8;
