@@ -245,10 +245,13 @@ impl FlowTable {
             for address in addresses.iter_mut().filter(is_of_flow) {
                 address.slot = self.index.find(spread(address.tag), |(tag, _)| *tag == address.tag).map(|(_, slot)| *slot);
             }
-            for (address, packet) in addresses.iter_mut().zip(batch).filter(|(address, _)| is_of_flow(address)) {
-                address.slot = address.slot.filter(|slot| self.holds(*slot, &address.keyed.key));
-                let flow = address.slot.filter(|slot| !is_lone(*slot)).and_then(|slot| self.awake(slot));
-                address.is_busy = flow.is_some_and(|flow| flow.is_busy(flow.side(address.keyed.from_low), packet.time, self.shortest_idle));
+            for (address, packet) in addresses.iter_mut().zip(batch) {
+                let Some(slot) = address.slot else { continue };
+                match self.awake(slot).filter(|flow| flow.key() == &address.keyed.key) {
+                    Some(flow) => address.is_busy = flow.is_busy(flow.side(address.keyed.from_low), packet.time, self.shortest_idle),
+                    None if self.holds(slot, &address.keyed.key) => {}
+                    None => address.slot = None,
+                }
             }
             // A packet out of order may take back how long its flow lives.
             self.moved = latest.nanos_since(earliest) > self.shortest_idle;
@@ -382,6 +385,10 @@ impl FlowTable {
 
     /// The slot of the packet's flow, and whether that is new: there was none, or the one there was is over. None where it begins a flow that it was noted for.
     fn live_slot(&mut self, packet: &Packet<'_>, header: &Header, address: &Address, observer: &mut impl Observer) -> Option<(u32, bool)> {
+        let opens = matches!(header, Header::Tcp(tcp) if tcp.flags.has(TcpFlags::SYN));
+        if address.is_busy && !self.moved && !opens {
+            return Some((address.slot?, false));
+        }
         let is_there = |slot: &u32| !self.moved || self.holds(*slot, &address.keyed.key);
         let found = address.slot.filter(is_there).or_else(|| self.find(address.tag, &address.keyed.key));
         if let Some(slot) = found {
@@ -447,10 +454,6 @@ impl FlowTable {
 
     /// Why a found flow takes no more packets, if so.
     fn is_over(&self, slot: u32, packet: &Packet<'_>, header: &Header, address: &Address) -> Option<Ended> {
-        let opens = matches!(header, Header::Tcp(tcp) if tcp.flags.has(TcpFlags::SYN));
-        if address.is_busy && !self.moved && !opens {
-            return None;
-        }
         let flow = self.awake(slot)?;
         let side = flow.side(address.keyed.from_low);
         match (header, &flow.tcp) {
