@@ -21,6 +21,12 @@ fn an_interface_that_is_not_there_is_named_with_exit_code_3() {
 }
 
 #[test]
+fn what_is_named_twice_and_cannot_be_read_twice_is_refused() {
+    assert_line(&portbook(&["watch", "lo", "portbook-none", "lo"]), 3, "lo: is named twice, and each packet would count as two");
+    assert_line(&portbook(&["analyze", "-", "-"]), 3, "standard input: is named twice, and can be read once");
+}
+
+#[test]
 fn interfaces_are_listed_without_the_right_to_capture() {
     let run = portbook(&["watch", "--list"]);
     assert!(run.status.success() && String::from_utf8_lossy(&run.stdout).lines().any(|line| line.starts_with("lo ")), "{}", stderr(&run));
@@ -208,6 +214,12 @@ fn documents_that_are_left_out_give_no_host_a_role() {
     assert!(!text.contains("unsupported by product") && !text.contains("spinetix"), "{text}");
     assert_eq!(of("SpinetiX").stdout, of("spinetix").stdout);
     assert_eq!(of("spinetix, cayin").status.code(), Some(0));
+}
+
+#[test]
+fn roles_are_understood_however_they_are_spelt() {
+    let of = |role: &str| portbook(&["analyze", "--role", role, &path(&demo())]).stdout;
+    assert_eq!(of("SpinetiX.Player=10.1.0.0/24"), of("spinetix.player=10.1.0.0/24"));
 }
 
 #[test]

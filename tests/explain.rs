@@ -52,6 +52,21 @@ fn a_port_without_a_transport_is_looked_for_on_all() {
 }
 
 #[test]
+fn ports_are_understood_as_rows_print_them() {
+    // The document's row has ten ports; what is asked may be some of them, or more.
+    for query in ["6900-6909", "6900-6909/tcp", "tcp 6900-6909", "6890 - 6901", "6909-7000/tcp", "80, 6905/tcp"] {
+        assert_tells(query, &["cobalt-teatime-out", "cobalt-teatime-in"]);
+    }
+    assert_tells("5684/tcp and udp", &["5684/tcp and udp: 2 rows of SpinetiX", "spinetix-player-coap"]);
+    assert_tells("8883,5684", &["spinetix-out-mqtt", "spinetix-elementi-coap"]);
+    assert_eq!(answer("6900-6909/udp").0, answer("6900/udp").0);
+    assert_eq!(answer("6910-6911").0, Found::Nothing);
+    for query in ["6909-6900", "80,", "70000-70001", "80,http", "80-90/icmp"] {
+        assert_eq!(answer(query).0, Found::NotUnderstood, "{query}");
+    }
+}
+
+#[test]
 fn teatimes_ports_are_told_apart_by_who_asks() {
     assert_tells(
         "6905/tcp",

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use crate::app::row::{brief, cite, promise, role_ids, spoken, tell, where_at};
 use crate::net::{self, Transport};
 use crate::report::paragraph::{count, labelled, listed, wrapped};
-use crate::signature::{MarkKind, PROTOCOL_NAMES, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures, is_protocol_name, nearest};
+use crate::signature::{MarkKind, PROTOCOL_NAMES, PortRange, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures, is_protocol_name, nearest};
 
 /// How a query was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,9 @@ pub fn explain(signatures: &Signatures, query: &str, out: &mut dyn Write) -> io:
     if let Some((transport, port)) = port(&word) {
         return one_port(signatures, transport, port, out);
     }
+    if let Some((transports, ranges)) = ports(&word) {
+        return many_ports(signatures, &transports, &ranges, out);
+    }
     if let Ok(address) = word.parse::<IpAddr>() {
         return one_address(signatures, address, out);
     }
@@ -69,9 +72,46 @@ fn port(word: &str) -> Option<(Option<Transport>, u16)> {
     }
 }
 
+/// `6900-6909/tcp`, `80, 443`, `5684/tcp and udp`, `tcp 6900-6909`: as rows and filters print their ports. Without a transport all that have ports are meant.
+fn ports(word: &str) -> Option<(Vec<Transport>, Vec<PortRange>)> {
+    let (left, right) = word.split_once('/').or_else(|| word.split_once(' ').filter(|(left, _)| Transport::from_name(left).is_some())).unwrap_or((word, ""));
+    let (numbers, transports) = if left.starts_with(|first: char| first.is_ascii_digit()) { (left, right) } else { (right, left) };
+    let with_ports = |name: &str| Transport::from_name(name.trim()).filter(|transport| transport.has_ports());
+    let transports = match transports {
+        "" => WITH_PORTS.to_vec(),
+        transports => transports.split(" and ").flat_map(|some| some.split(',')).map(with_ports).collect::<Option<_>>()?,
+    };
+    let range = |text: &str| {
+        let (low, high) = text.split_once('-').unwrap_or((text, text));
+        let range = PortRange { low: low.trim().parse().ok()?, high: high.trim().parse().ok()? };
+        (range.low <= range.high).then_some(range)
+    };
+    Some((transports, numbers.split(',').map(range).collect::<Option<_>>()?))
+}
+
+/// Rows that have one of several ports.
+fn many_ports(all: &Signatures, transports: &[Transport], ranges: &[PortRange], out: &mut dyn Write) -> io::Result<Found> {
+    let meets = |row: &Service| row.ports.iter().any(|port| ranges.iter().any(|range| port.low <= range.high && range.low <= port.high));
+    let carried = |row: &Service| row.transports.is_empty() || row.transports.iter().any(|transport| transports.contains(transport));
+    let rows: Vec<ServiceId> = all.services().filter(|(_, row)| meets(row) && carried(row)).map(|(id, _)| id).collect();
+    let asked: Vec<String> = ranges.iter().map(ToString::to_string).collect();
+    let by: Vec<String> = transports.iter().map(ToString::to_string).collect();
+    let by = if transports == WITH_PORTS { String::new() } else { format!("/{}", listed(&by, "and")) };
+    let asked = format!("{}{by}", asked.join(", "));
+    if rows.is_empty() {
+        writeln!(out, "No row of a document mentions a port of {asked}.")?;
+        return Ok(Found::Nothing);
+    }
+    wrapped(out, "", &format!("{asked}: {} of {}.", count(rows.len(), "row"), listed(&vendors(all, &rows), "and")))?;
+    writeln!(out)?;
+    rows.iter().try_for_each(|id| brief(all, all.service(*id), out))?;
+    writeln!(out, "\nMore on a row: portbook explain ID")?;
+    Ok(Found::Written)
+}
+
 fn one_port(all: &Signatures, transport: Option<Transport>, port: u16, out: &mut dyn Write) -> io::Result<Found> {
     let asked = transport.map_or_else(|| format!("port {port}"), |transport| format!("{port}/{transport}"));
-    let transports: &[Transport] = transport.as_ref().map_or(&[Transport::TCP, Transport::UDP, Transport::SCTP], std::slice::from_ref);
+    let transports: &[Transport] = transport.as_ref().map_or(WITH_PORTS, std::slice::from_ref);
     let found: BTreeSet<ServiceId> = transports.iter().flat_map(|transport| all.at(*transport, port)).collect();
     let mut rows: Vec<ServiceId> = found.iter().copied().collect();
     rows.sort_by_key(|id| (all.service(*id).range_of(port).map(|range| range.width()), all.service(*id).basis, *id));
@@ -329,6 +369,8 @@ fn vendors(all: &Signatures, rows: &[ServiceId]) -> Vec<String> {
     documents.into_iter().map(|document| all.document(document)).map(|document| format!("{}, \"{}\"", document.vendor_name, document.title)).collect()
 }
 
+/// Transports whose flows have ports.
+const WITH_PORTS: &[Transport] = &[Transport::TCP, Transport::UDP, Transport::SCTP];
 /// Rows up to which a protocol's answer tells each in full.
 const TOLD_IN_FULL: usize = 3;
 /// Words people use for protocols that records name otherwise.

@@ -89,7 +89,7 @@ fn site(typed: &args::Site, products: &[String], signatures: &Signatures, whole:
 fn role(text: &str, signatures: &Signatures) -> Result<(RoleId, IpNet), Failure> {
     let usage = |what: String| Failure::Usage(format!("--role {text}: {what}"));
     let (role, network) = text.split_once('=').ok_or_else(|| usage("write ROLE=NETWORK, e.g. spinetix.player=10.1.0.0/24".to_owned()))?;
-    let id = signatures.role_id(role).ok_or_else(|| {
+    let id = signatures.role_id(&role.to_ascii_lowercase()).ok_or_else(|| {
         let vendor = role.split('.').next().unwrap_or_default();
         let near: Vec<&str> = signatures.roles.iter().map(|known| known.id.as_str()).filter(|known| known.split('.').next() == Some(vendor)).collect();
         let hint = if near.is_empty() { "portbook signatures list prints them".to_owned() } else { format!("{vendor} has {}", near.join(", ")) };

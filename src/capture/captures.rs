@@ -81,6 +81,10 @@ pub fn open(paths: &[PathBuf], options: Options) -> Result<Captures, SourceError
         skipped: 0,
         turn: 0,
     };
+    if paths.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
+        let what = "is named twice, and can be read once".to_owned();
+        return Err(SourceError { path: "standard input".to_owned(), what, hint: "name - once".to_owned() });
+    }
     for path in paths {
         match find(path) {
             Ok(Found::Named(origin)) => captures.add_named(origin, paths.len() == 1)?,

@@ -11,6 +11,7 @@ mod fanout;
 mod socket;
 mod tap;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -125,6 +126,11 @@ impl Live {
     /// # Errors
     /// One of them is not there or may not be captured on; the filter is none; one line that says what to do.
     pub fn open(names: &[String], options: &Options, workers: usize) -> Result<Vec<Self>, SourceError> {
+        let mut named = BTreeSet::new();
+        if let Some(twice) = names.iter().find(|name| !named.insert(*name)) {
+            let what = "is named twice, and each packet would count as two".to_owned();
+            return Err(SourceError { path: twice.clone(), what, hint: "name each interface once".to_owned() });
+        }
         let of = if Member::can_share() { workers.max(1) } else { 1 };
         let members = (0..of).map(|number| Self::open_member(names, options, (number, of)));
         match members.collect() {
