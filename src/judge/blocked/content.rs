@@ -327,7 +327,8 @@ pub(super) fn says_idle(e: &Ending<'_>) -> String {
 }
 
 pub(super) fn nothing_said(e: &Ending<'_>) -> Option<Confidence> {
-    let tcp = e.tcp.filter(|tcp| !tcp.midstream && tcp.syn_acks > 0)?;
+    // What was acknowledged or skipped was said, though it was not captured.
+    let tcp = e.tcp.filter(|tcp| !tcp.midstream && tcp.syn_acks > 0 && tcp.missed_bytes == [0, 0])?;
     let silent = e.flow.client.payload_bytes == 0 && e.flow.server.payload_bytes == 0;
     silent.then_some(if tcp.established { Confidence::High } else { Confidence::Medium })
 }

@@ -147,7 +147,7 @@ pub(super) fn says_stale(e: &Ending<'_>) -> String {
 
 /// A client that does not get the SYN-ACK asks again; one that does neither is gone, or wanted no more than the answer.
 pub(super) fn half_open(e: &Ending<'_>) -> Option<Confidence> {
-    let tcp = e.tcp.filter(|tcp| tcp.syn_acks > 0 && !tcp.established && !tcp.midstream && e.tries < 2)?;
+    let tcp = e.tcp.filter(|tcp| tcp.syn_acks > 0 && !tcp.established && !tcp.midstream && e.tries < 2 && tcp.missed_bytes == [0, 0])?;
     let silent = e.flow.client.payload_bytes == 0 && e.flow.server.payload_bytes == 0;
     let reset = tcp.reset.as_deref().is_some_and(|reset| reset.from == Side::Client);
     (silent && (reset || tcp.syn_acks >= HALF_OPEN)).then_some(if reset { Confidence::High } else { Confidence::Medium })

@@ -190,6 +190,17 @@ fn d36_a_connection_in_which_nothing_is_said_is_just_that() {
     expect(&judge(tcp(CLIENT, SERVER).connected()), Outcome::ConnectedNoData, Confidence::High, Some("D36"));
 }
 
+// a mirror that lost the segments with data: acknowledgments and the FIN's sequence number tell of 319 bytes
+#[test]
+fn d35_d36_what_was_said_and_not_captured_is_not_nothing() {
+    let mut gappy = tcp(CLIENT, SERVER).connected();
+    gappy.0.flow.tcp.as_mut().unwrap().missed_bytes = [79, 240];
+    expect(&judge(gappy), Outcome::Ok, Confidence::Medium, None);
+    let mut torn = tcp(CLIENT, SERVER).syn_acks(2, 3.0);
+    torn.0.flow.tcp.as_mut().unwrap().missed_bytes = [79, 0];
+    expect(&judge(torn), Outcome::NotObservable, Confidence::Low, Some("D39"));
+}
+
 fn hello(port: u16, name: &str) -> Sample {
     tcp(&format!("10.1.0.2:{port}"), SERVER).talked(517, 0).speaks(&["tls"]).sni(name)
 }
