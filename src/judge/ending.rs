@@ -71,6 +71,8 @@ pub(super) struct Ending<'a> {
     pub(super) instead: Option<Instead>,
     /// What a multicast or broadcast datagram was about.
     pub(super) group: Option<Group>,
+    /// Datagrams of the server alone, which answer what the client asked a group (or, before it had an address, everybody).
+    pub(super) answers_group: bool,
     /// The row's document has TeaTime here.
     pub(super) speaks_teatime: bool,
     /// Answers are due: a request protocol to a single host.
@@ -182,6 +184,7 @@ impl<'a> Ending<'a> {
             announced: known.announced,
             instead: if answered { None } else { instead(flow, known) },
             group: group(identified, seen),
+            answers_group: answers_group(identified, seen),
             speaks_teatime,
             answers_due: due && !said_one_way && (identified.protocol.iter().any(|name| ASKING.contains(name))),
             // Of ICMP, what is no question: nobody answers an error (RFC 1122 section 3.2.2), a redirect or an advertisement.
@@ -370,6 +373,14 @@ fn instead(flow: &Flow, known: &Known<'_>) -> Option<Instead> {
     v4.map(|ip| Endpoint { ip, port: server.port }).find(|end| known.seen.reached_from(link, flow.transport, *end)).map(|end| Instead::Ipv4(end.ip))
 }
 
+/// Whether what comes from the server alone answers a question to a group. Who has no address yet asks all hosts, and is answered at the address that it is
+/// about to get (RFC 2131 section 4.1).
+fn answers_group(identified: &Identified, seen: &Seen) -> bool {
+    let flow = &identified.flow;
+    let told = flow.transport == Transport::UDP && flow.client.packets == 0 && flow.server.packets > 0;
+    told && (seen.asked_group(flow) || identified.protocol.first() == Some(&"dhcp"))
+}
+
 /// What a datagram to a group came to.
 fn group(identified: &Identified, seen: &Seen) -> Option<Group> {
     let flow = &identified.flow;
@@ -384,7 +395,7 @@ fn group(identified: &Identified, seen: &Seen) -> Option<Group> {
         Some((transport, end)) => (!seen.was_opened(transport, end)).then_some(Group::Space(end)),
         None => {
             let asks = identified.facts.iter().any(|fact| fact.as_request().is_some_and(|(method, _)| method == "M-SEARCH"));
-            (asks && !seen.was_opened(flow.transport, flow.client.endpoint)).then_some(Group::Unanswered)
+            (asks && !seen.was_told(flow.client.endpoint)).then_some(Group::Unanswered)
         }
     }
 }

@@ -63,6 +63,8 @@ impl Seen {
             self.manners.learn(flow);
             self.asked.learn(identified);
             self.vouchers.learn(identified);
+        } else {
+            self.pairs.learn_group(flow);
         }
     }
 
@@ -168,6 +170,16 @@ impl Seen {
     /// Whether anybody opened a flow to that end.
     pub(super) fn was_opened(&self, transport: Transport, end: Endpoint) -> bool {
         self.pairs.was_opened(transport, end)
+    }
+
+    /// Whether datagrams came to that end, from whomever.
+    pub(super) fn was_told(&self, end: Endpoint) -> bool {
+        self.pairs.was_told(end)
+    }
+
+    /// Whether the flow's client asked a group at the flow's port, from the very port to which the flow's server sends.
+    pub(super) fn asked_group(&self, flow: &Flow) -> bool {
+        self.pairs.asked_group(flow)
     }
 
     /// Whether the client reached anybody in a flow that it opened.

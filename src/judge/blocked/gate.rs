@@ -35,7 +35,7 @@ pub(super) fn says_one_way(_: &Ending<'_>) -> String {
 /// The client went on as if answered, or answers of this host demonstrably pass elsewhere.
 pub(super) fn unseen(e: &Ending<'_>) -> Option<Confidence> {
     let silent = e.is_silent_syn() || e.is_silent_datagram();
-    let answers_only = e.flow.client.packets == 0;
+    let answers_only = e.flow.client.packets == 0 && !e.answers_group;
     (e.went_on || answers_only || (silent && e.sight == Sight::Blind)).then_some(Confidence::High)
 }
 

@@ -26,6 +26,7 @@ fn tested() -> BTreeSet<String> {
         "judge/tests/outcomes.rs",
         "judge/tests/answers.rs",
         "judge/tests/endings.rs",
+        "judge/tests/groups.rs",
         "judge/tests/neighbours.rs",
         "judge/tests/findings.rs",
         "judge/tests/verdicts.rs",

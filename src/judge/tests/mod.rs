@@ -4,6 +4,7 @@ mod account;
 mod answers;
 mod endings;
 mod findings;
+mod groups;
 mod guide;
 mod healthy;
 mod live;

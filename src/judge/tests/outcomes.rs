@@ -512,32 +512,6 @@ fn d76_an_srt_cookie_that_comes_back_in_vain_stalls_the_handshake() {
     expect(&judge(call.fact(Fact::Retry).fact(Fact::Retry).fact(Fact::Retry)), Outcome::SilentDrop, Confidence::Medium, Some("D76"));
 }
 
-fn search() -> Sample {
-    udp("10.1.0.2:40000", "239.255.255.250:1900").speaks(&["ssdp"]).asks("M-SEARCH", "ssdp:all").fact(Fact::OneWay)
-}
-
-#[test]
-fn d77_a_discovery_that_nobody_answers_is_told_and_is_no_fault() {
-    expect(&judge(search()), Outcome::OneWayByDesign, Confidence::Low, Some("D77"));
-    let answer = udp("10.1.0.9:1900", "10.1.0.2:40000").speaks(&["ssdp"]).fact(Fact::OneWay);
-    let judged = judge_among(Site::default(), &[search()], &[answer, background()]).remove(0);
-    expect(&judged, Outcome::OneWayByDesign, Confidence::High, Some("D05"));
-}
-
-#[test]
-fn d78_a_space_that_is_announced_and_not_visited_is_told_and_is_no_fault() {
-    let announcement = || {
-        let promised = udp("10.1.0.40:43215", "255.255.255.255:43215").promises(crate::signature::PromiseKind::Crqt, "10.1.0.40:6900");
-        promised.speaks(&["crqt"]).fact(Fact::OneWay)
-    };
-    let judged = judge(announcement());
-    expect(&judged, Outcome::OneWayByDesign, Confidence::Low, Some("D78"));
-    assert!(judged.cause.unwrap().says.contains("a space is announced on 10.1.0.40:6900"));
-    let visit = tcp("10.1.0.41:40000", "10.1.0.40:6900").talked(100, 100);
-    let judged = judge_among(Site::default(), &[announcement()], &[visit, background()]).remove(0);
-    expect(&judged, Outcome::OneWayByDesign, Confidence::High, Some("D05"));
-}
-
 // A loop that tries a closed port again and again, of which the capture lost one reset.
 #[test]
 fn d21_connections_that_were_refused_are_not_among_those_that_nothing_answered() {

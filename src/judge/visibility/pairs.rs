@@ -33,6 +33,10 @@ struct End {
     openers: Many,
     /// The ends that it met in flows whose opening was not seen.
     met: Many,
+    /// The port at which it last asked a group by datagrams, zero where it did not.
+    asked_group: u16,
+    /// Datagrams came to it in a flow that others sent in alone or first.
+    was_told: bool,
 }
 
 /// The number of the first that was met, zero for nobody; its lowest bit says whether there was another.
@@ -111,6 +115,17 @@ impl Pairs {
         }
         self.note_probe(flow, took_part);
         self.note_ends(flow, took_part);
+        if flow.transport == Transport::UDP {
+            let told = if flow.client.packets == 0 { client } else { server };
+            self.ends.meet(&(flow.transport, told)).was_told = true;
+        }
+    }
+
+    /// Enters a flow to a group.
+    pub(super) fn learn_group(&mut self, flow: &Flow) {
+        if flow.transport == Transport::UDP {
+            self.ends.meet(&(flow.transport, flow.client.endpoint)).asked_group = flow.server.endpoint.port;
+        }
     }
 
     fn note_probe(&mut self, flow: &Flow, took_part: bool) {
@@ -203,6 +218,16 @@ impl Pairs {
     /// Whether anybody opened a flow to that end.
     pub(super) fn was_opened(&self, transport: Transport, end: Endpoint) -> bool {
         self.ends.get(&(transport, end)).is_some_and(|end| !end.openers.is_nobody())
+    }
+
+    /// Whether datagrams came to that end, from whomever.
+    pub(super) fn was_told(&self, end: Endpoint) -> bool {
+        self.ends.get(&(Transport::UDP, end)).is_some_and(|end| end.was_told)
+    }
+
+    /// Whether the flow's client asked a group at the flow's port, from the very port to which the flow's server sends.
+    pub(super) fn asked_group(&self, flow: &Flow) -> bool {
+        self.ends.get(&(flow.transport, flow.client.endpoint)).is_some_and(|end| end.asked_group != 0 && end.asked_group == flow.server.endpoint.port)
     }
 
     /// Whether the client reached anybody in a flow that it opened.

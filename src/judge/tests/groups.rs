@@ -1,0 +1,53 @@
+//! What became of datagrams to groups and of media that sessions announce: what is answered from elsewhere, and what nobody answers.
+
+use super::outcomes::{expect, judge};
+use super::sample::*;
+use crate::identify::Fact;
+use crate::judge::{Confidence, Outcome, Site};
+
+fn search() -> Sample {
+    udp("10.1.0.2:40000", "239.255.255.250:1900").speaks(&["ssdp"]).asks("M-SEARCH", "ssdp:all").fact(Fact::OneWay)
+}
+
+#[test]
+fn d77_a_discovery_that_nobody_answers_is_told_and_is_no_fault() {
+    expect(&judge(search()), Outcome::OneWayByDesign, Confidence::Low, Some("D77"));
+    let answer = udp("10.1.0.9:1900", "10.1.0.2:40000").speaks(&["ssdp"]).fact(Fact::OneWay);
+    let judged = judge_among(Site::default(), &[search()], &[answer, background()]).remove(0);
+    expect(&judged, Outcome::OneWayByDesign, Confidence::High, Some("D05"));
+}
+
+// minidlna, wsdd and avahi answer a search from the port that it was sent to: their bytes say who is asked
+#[test]
+fn d77_d01_an_answer_from_the_groups_own_port_is_an_answer_and_works() {
+    let answered = || {
+        let mut sample = udp("10.1.0.9:1900", "10.1.0.2:40000").speaks(&["ssdp"]);
+        let flow = &mut sample.0.flow;
+        std::mem::swap(&mut flow.client, &mut flow.server);
+        sample
+    };
+    let judged = judge_among(Site::default(), &[search(), answered()], &[background()]);
+    expect(&judged[0], Outcome::OneWayByDesign, Confidence::High, Some("D05"));
+    expect(&judged[1], Outcome::Ok, Confidence::Medium, None);
+    // Nobody was seen to ask.
+    expect(&judge(answered()), Outcome::NotObservable, Confidence::High, Some("D01"));
+    // A lease is offered to an address that its host does not have yet (RFC 2131 section 4.1).
+    let mut offer = udp("10.1.0.1:67", "10.1.0.108:68").speaks(&["dhcp"]);
+    let flow = &mut offer.0.flow;
+    std::mem::swap(&mut flow.client, &mut flow.server);
+    expect(&judge(offer), Outcome::Ok, Confidence::Medium, None);
+}
+
+#[test]
+fn d78_a_space_that_is_announced_and_not_visited_is_told_and_is_no_fault() {
+    let announcement = || {
+        let promised = udp("10.1.0.40:43215", "255.255.255.255:43215").promises(crate::signature::PromiseKind::Crqt, "10.1.0.40:6900");
+        promised.speaks(&["crqt"]).fact(Fact::OneWay)
+    };
+    let judged = judge(announcement());
+    expect(&judged, Outcome::OneWayByDesign, Confidence::Low, Some("D78"));
+    assert!(judged.cause.unwrap().says.contains("a space is announced on 10.1.0.40:6900"));
+    let visit = tcp("10.1.0.41:40000", "10.1.0.40:6900").talked(100, 100);
+    let judged = judge_among(Site::default(), &[announcement()], &[visit, background()]).remove(0);
+    expect(&judged, Outcome::OneWayByDesign, Confidence::High, Some("D05"));
+}
