@@ -248,6 +248,8 @@ pub const FACTS_KEPT: usize = 64;
 pub const DETAILS_KEPT: usize = 64;
 /// Bytes of one text from the wire (banner, reason, product) that are kept: a line of a terminal or two.
 pub const TEXT_KEPT: usize = 160;
+/// Bytes of a line in the wrong protocol that are told: enough to know the protocol by.
+pub const FOREIGN_LINE: usize = 32;
 /// Values of one list from the wire that are told: ALPN names, security types.
 pub const LIST_KEPT: usize = 16;
 /// Bytes of one unfinished text line that a reader keeps. SMTP allows 512, IRC 512, FTP replies are shorter; SIP URIs may need more.

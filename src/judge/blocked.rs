@@ -1,7 +1,7 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D67`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod answer;
@@ -209,6 +209,8 @@ const TABLE: &[Rule] = &[
         answer::tls_by_client, answer::says_tls, &["a device in between that opens TLS", "a missing root certificate", "a wrong clock"]),
     rule("D50", Outcome::TlsFailed, "TLS 1.3: an encrypted alert instead of data, and the end",
         answer::tls_hidden, answer::says_tls_hidden, &["a certificate that one end refuses", "a client certificate is demanded", "an application that closed without a word"]),
+    rule("D66", Outcome::TlsFailed, "the server answers a TLS hello in another protocol",
+        answer::no_tls, answer::says_no_tls, &["the wrong port", "a service whose encryption is switched off", "a device in between that answers in its place"]),
 
     // Names.
     rule("D11", Outcome::DnsBlocked, "the resolver says that it filters, or gives an address that no host has or that many owners' names share",
@@ -254,6 +256,9 @@ const TABLE: &[Rule] = &[
     rule("D65", Outcome::ServerSilent, "the server had answered, then it no longer acknowledges what the client sends",
         content::cut_in_between, content::says_cut_in_between,
         &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the connection", "what the server answers is lost on its way back"]),
+    rule("D67", Outcome::TlsFailed, "the client closes after the server's hello, without ending the handshake",
+        content::left_handshake, content::says_left_handshake,
+        &["a certificate that the client does not trust", "a connection test", "a client that lost interest"]),
     rule("D40", Outcome::ResetByMiddlebox, "a reset right after the client's first message that is not the server's, or that this name alone meets",
         content::cut_by_another, content::says_cut_by_another, &["a load balancer in front of the server", "a route that changed", "the server's own policy"]),
     rule("D31", Outcome::ConnectedNoData, "the SYN-ACK comes from elsewhere than all that the server says, and nothing follows",

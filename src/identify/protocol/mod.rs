@@ -57,6 +57,7 @@ mod testing;
 mod tftp;
 mod tls;
 mod tls_chain;
+mod tls_look;
 mod upnp;
 mod websocket;
 mod windows;

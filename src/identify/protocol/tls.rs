@@ -2,11 +2,12 @@
 
 use arrayvec::ArrayVec;
 
-use crate::identify::wire::{Cursor, Held};
+use crate::identify::wire::Held;
 
 use super::certificate;
 use super::hello::{Carrier, ClientHello, Numbers, ServerHello, alert_name};
 use super::tls_chain::chain;
+use super::tls_look::{Look, is_record, look, tell_if_no_tls};
 use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
 use crate::identify::{AnswerKind, Step};
 use crate::limit;
@@ -53,73 +54,6 @@ impl Protocol for Tls {
     }
 }
 
-/// What the first bytes of a side look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    No,
-    Short,
-    Hello(&'static str),
-    /// A record, but no hello.
-    Records,
-}
-
-impl Look {
-    fn hello(self) -> Option<&'static str> {
-        if let Self::Hello(rule) = self { Some(rule) } else { None }
-    }
-}
-
-fn look(bytes: &[u8]) -> Look {
-    let Some([kind, major, minor, high, low]) = bytes.first_chunk().copied() else {
-        return if short_record(bytes) || matches!(bytes, [0x80, ..]) { Look::Short } else { Look::No };
-    };
-    if kind & 0x80 != 0 {
-        return ssl2_hello(bytes);
-    }
-    let len = u16::from_be_bytes([high, low]);
-    if !is_record(kind, major, minor, len) {
-        return Look::No;
-    }
-    if kind != HANDSHAKE {
-        return Look::Records;
-    }
-    let Some([what, a, b, c, version_major, version_minor]) = bytes.get(5..).and_then(|rest| rest.first_chunk()).copied() else { return Look::Short };
-    let message = u32::from_be_bytes([0, a, b, c]);
-    let fits = version_major == 3 && version_minor <= 4 && (38..=limit::HANDSHAKE_CLAIMED).contains(&message);
-    match what {
-        CLIENT_HELLO if fits => Look::Hello(CLIENT_HELLO_RULE),
-        SERVER_HELLO_KIND if fits => Look::Hello(SERVER_HELLO),
-        _ => Look::Records,
-    }
-}
-
-fn short_record(bytes: &[u8]) -> bool {
-    matches!(
-        bytes,
-        [] | [CHANGE_CIPHER_SPEC..=APPLICATION_DATA] | [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3] | [CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, 0..=4, ..]
-    )
-}
-
-/// RFC 8446 section 5.1: at most 2^14 bytes, and 2048 more once encrypted (RFC 5246 section 6.2.3).
-pub(super) fn is_record(kind: u8, major: u8, minor: u8, len: u16) -> bool {
-    (CHANGE_CIPHER_SPEC..=APPLICATION_DATA).contains(&kind) && major == 3 && minor <= 4 && (1..=16_384 + 2048).contains(&len)
-}
-
-/// RFC 6101 appendix E.1: length, message type 1, version, and three lengths that add up.
-fn ssl2_hello(bytes: &[u8]) -> Look {
-    let Some([high, low, kind, major, minor]) = bytes.first_chunk().copied() else { return Look::Short };
-    let version = u16::from_be_bytes([major, minor]);
-    if kind != 1 || !(version == 2 || (0x0300..=0x0303).contains(&version)) {
-        return Look::No;
-    }
-    let mut at = Cursor::new(bytes.get(5..).unwrap_or_default());
-    let (Some(ciphers), Some(session), Some(challenge)) = (at.be16(), at.be16(), at.be16()) else { return Look::Short };
-    let sum = 9 + u32::from(ciphers) + u32::from(session) + u32::from(challenge);
-    let len = u32::from(high & 0x7f) << 8 | u32::from(low);
-    let agrees = sum == len && ciphers > 0 && ciphers.is_multiple_of(3) && matches!(session, 0 | 16) && (16..=32).contains(&challenge);
-    if agrees { Look::Hello(SSL2_HELLO) } else { Look::No }
-}
-
 /// Reads both sides' records until they are encrypted.
 #[derive(Debug, Default)]
 struct TlsReader {
@@ -139,6 +73,8 @@ struct Shared {
     retried: bool,
     server_hello: bool,
     certificates: [bool; 2],
+    /// The client sent a message in clear after its hello.
+    client_answered: bool,
     /// The server asked for a certificate of the client.
     asked: bool,
     /// TLS 1.3: what follows the ServerHello is encrypted, alerts too.
@@ -172,6 +108,9 @@ impl Reader for TlsReader {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let side = &mut self.sides[piece.from as usize];
         side.miss(piece.missing);
+        if piece.from == Side::Server && !side.begun && !side.lost && self.shared.client_hello {
+            tell_if_no_tls(piece.bytes, said);
+        }
         side.walk(piece.bytes, piece.from, &mut self.shared, said);
         let [client, server] = &self.sides;
         if self.shared.server_hello && client.is_encrypted() && server.is_encrypted() {
@@ -186,9 +125,15 @@ impl Reader for TlsReader {
         Appetite::Hungry
     }
 
-    /// A hello that was cut short still names its server.
+    /// A hello that was cut short still names its server; and where the client said nothing more after the server's flight, not even that it ends the handshake, this
+    /// is how far it came.
     fn finish(&self, said: &mut Said<'_>) {
-        let held = &self.sides[0].held;
+        let [client, server] = &self.sides;
+        let is_silent = !client.is_encrypted() && !client.lost && client.kind == HANDSHAKE && !self.shared.client_answered;
+        if self.shared.server_hello && is_silent && !server.lost && server.left == 0 {
+            said.say(Fact::Reached(self.shared.step()));
+        }
+        let held = &client.held;
         if let ([CLIENT_HELLO, _, _, _, body @ ..], false) = (held.as_slice(), self.shared.client_hello)
             && let Some(hello) = ClientHello::read(body, Carrier::Tls)
         {
@@ -377,6 +322,7 @@ impl Shared {
     }
 
     fn message(&mut self, kind: u8, body: &[u8], from: Side, said: &mut Said<'_>) {
+        self.client_answered |= from == Side::Client && kind != CLIENT_HELLO;
         match kind {
             CLIENT_HELLO if !self.client_hello => {
                 if let Some(hello) = ClientHello::read(body, Carrier::Tls) {
@@ -415,13 +361,13 @@ impl Shared {
     }
 }
 
-const CHANGE_CIPHER_SPEC: u8 = 20;
+pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
+pub(super) const HANDSHAKE: u8 = 22;
 pub(super) const APPLICATION_DATA: u8 = 23;
 
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO_KIND: u8 = 2;
+pub(super) const CLIENT_HELLO: u8 = 1;
+pub(super) const SERVER_HELLO_KIND: u8 = 2;
 const CERTIFICATE: u8 = 11;
 const CERTIFICATE_REQUEST: u8 = 13;
 
@@ -436,9 +382,12 @@ pub(super) const HIDDEN_ALERT: u32 = 256;
 /// Its name.
 pub(super) const HIDDEN_ALERT_TEXT: &str = "an encrypted alert";
 
-const CLIENT_HELLO_RULE: &str = "TLS handshake record with ClientHello";
-const SERVER_HELLO: &str = "TLS handshake record with ServerHello";
-const SSL2_HELLO: &str = "SSLv2 ClientHello";
+/// Stands for the code of an alert where the server answers in another protocol.
+pub(super) const NO_TLS: u32 = 257;
+
+pub(super) const CLIENT_HELLO_RULE: &str = "TLS handshake record with ClientHello";
+pub(super) const SERVER_HELLO: &str = "TLS handshake record with ServerHello";
+pub(super) const SSL2_HELLO: &str = "SSLv2 ClientHello";
 
 #[cfg(test)]
 mod tests {
@@ -527,6 +476,32 @@ mod tests {
         assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &alert), (Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Client)]);
         // close_notify at the end of a connection that was used.
         assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished), (Side::Server, &data), (Side::Server, &alert), (Side::Client, &alert)]), []);
+    }
+
+    // curl to nginx's port 80, a client of XMPP that tries TLS first
+    #[test]
+    fn an_answer_in_another_protocol_is_told_by_its_first_line() {
+        let told = |answer: &[u8]| {
+            let told = read_all(&Tls, &[(Side::Client, &client_hello("a.example", &[])), (Side::Server, answer)]);
+            told.facts
+                .into_iter()
+                .find_map(|fact| if let Fact::Answer { code: NO_TLS, text, by: Side::Server, .. } = fact { Some(text.to_string()) } else { None })
+        };
+        assert_eq!(told(b"HTTP/1.1 400 Bad Request\r\nServer: a\r\n").as_deref(), Some("HTTP/1.1 400 Bad Request"));
+        assert!(told(&[0, 0, 18, 4, 0, 0, 0]).is_some(), "HTTP/2 in clear");
+        for tls in [server_hello(), record(ALERT, &[2, 40]), vec![0x80, 30, 4], vec![22]] {
+            assert_eq!(told(&tls), None);
+        }
+    }
+
+    #[test]
+    fn a_client_that_says_nothing_after_the_servers_flight_came_no_further() {
+        let (client, flight) = (client_hello("a.example", &[]), [server_hello(), record(23, &[7; 900])].concat());
+        let told = |rest: &[(Side, &[u8])]| read_all(&Tls, &[&[(Side::Client, client.as_slice()), (Side::Server, flight.as_slice())][..], rest].concat());
+        assert!(told(&[]).says(&Fact::Reached(Step::ServerHello)));
+        for more in [record(CHANGE_CIPHER_SPEC, &[1]), record(23, &[7; 53]), record(HANDSHAKE, &message(11, &[0; 7]))] {
+            assert!(!told(&[(Side::Client, &more)]).says(&Fact::Reached(Step::ServerHello)));
+        }
     }
 
     #[test]

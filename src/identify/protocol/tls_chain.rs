@@ -2,7 +2,8 @@
 
 use crate::identify::wire::Cursor;
 
-use super::tls::{APPLICATION_DATA, is_record};
+use super::tls::APPLICATION_DATA;
+use super::tls_look::is_record;
 use super::{Head, Hit, Opening, Side};
 
 /// In the middle of a stream: three records that follow one another, or two of encrypted data; or both sides begin with a record of encrypted

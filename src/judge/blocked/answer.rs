@@ -71,7 +71,20 @@ pub(super) fn tls_by_server(e: &Ending<'_>) -> Option<Confidence> {
 
 /// The length of the record shows that it is an alert; which, and whether it ended the connection by itself, does not.
 pub(super) fn tls_hidden(e: &Ending<'_>) -> Option<Confidence> {
-    alert(e).filter(|alert| alert.code >= HIDDEN && e.flow.ended == crate::flow::Ended::Closed).map(|_| Confidence::Medium)
+    alert(e).filter(|alert| alert.code == HIDDEN && e.flow.ended == crate::flow::Ended::Closed).map(|_| Confidence::Medium)
+}
+
+/// The hello was answered, but in another protocol. Where it is not known how the server began, what was seen first may be the middle of a record.
+pub(super) fn no_tls(e: &Ending<'_>) -> Option<Confidence> {
+    e.tcp.filter(|tcp| !tcp.midstream && tcp.syn_acks > 0 && tcp.missed_bytes[1] == 0)?;
+    alert(e).filter(|alert| alert.code == NO_TLS).map(|_| Confidence::High)
+}
+
+pub(super) fn says_no_tls(e: &Ending<'_>) -> String {
+    let text = alert(e).map_or("", |refusal| refusal.text);
+    let named = e.name.map_or_else(String::new, |name| format!(" (asked for {name})"));
+    let words = if text.is_empty() { String::new() } else { format!(": \"{text}\"") };
+    format!("{} answered the client's TLS hello{named} with something that is no TLS{words}", e.flow.server.endpoint)
 }
 
 pub(super) fn says_tls(e: &Ending<'_>) -> String {
@@ -181,5 +194,7 @@ pub(super) fn says_parted(e: &Ending<'_>) -> String {
 
 /// The TLS alert that ends a connection in good order (RFC 8446 section 6.1).
 const CLOSE_NOTIFY: u32 = 0;
-/// Codes that a byte cannot say stand for alerts that are not visible.
+/// Codes that a byte cannot say stand for alerts that are not visible ...
 const HIDDEN: u32 = 256;
+/// ... and for answers that are none.
+const NO_TLS: u32 = 257;

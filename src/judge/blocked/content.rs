@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::flow::{Ended, Moment, OpenSegment, Reset};
+use crate::identify::Step;
 use crate::judge::Confidence;
 use crate::judge::blocked::refusal::signs;
 use crate::judge::ending::Ending;
@@ -196,6 +197,20 @@ pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
         e.server_ip(),
         heard.since(e.flow.first).as_secs()
     )
+}
+
+/// The client got the server's hello and certificate whole, and closed without another byte: neither an alert nor the message that ends the handshake (RFC 8446 section
+/// 2, RFC 5246 section 7.3). Libraries that do not trust a certificate may leave so.
+pub(super) fn left_handshake(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.missed_bytes == [0, 0] && tcp.open_segment[1].len == 0)?;
+    let stands = e.speaks("tls") && e.refused.is_none() && matches!(e.step(), Some(Step::ServerHello | Step::ServerCertificate | Step::CertificateAsked));
+    let by_client = tcp.fins[0] || tcp.reset.as_deref().is_some_and(|reset| reset.from == Side::Client);
+    (stands && by_client && !server_ended_first(e)).then_some(Confidence::Medium)
+}
+
+pub(super) fn says_left_handshake(e: &Ending<'_>) -> String {
+    let named = e.name.map_or_else(String::new, |name| format!(" (asked for {name})"));
+    format!("the client closed after the server's hello{named}, without an alert and without ending the TLS handshake")
 }
 
 /// Too little to call it lost, and nothing to call it served.

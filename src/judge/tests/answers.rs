@@ -313,6 +313,41 @@ fn d50_an_alert_that_is_not_visible_is_told_as_that() {
     assert_ne!(judge(open).outcome, Outcome::TlsFailed);
 }
 
+#[test]
+fn d66_an_answer_that_is_no_tls_is_told_with_its_first_words() {
+    let judged = judge(tcp(CLIENT, SERVER).talked(517, 309).speaks(&["tls"]).answer(Side::Server, AnswerKind::Refused, 257, "HTTP/1.1 400 Bad Request"));
+    expect(&judged, Outcome::TlsFailed, Confidence::High, Some("D66"));
+    assert!(judged.cause.unwrap().says.contains("no TLS: \"HTTP/1.1 400 Bad Request\""));
+    // How the server began was not captured.
+    let changes: [fn(&mut crate::flow::TcpStory); 3] = [|story| story.midstream = true, |story| story.syn_acks = 0, |story| story.missed_bytes = [0, 900]];
+    for change in changes {
+        let mut unsure = tcp(CLIENT, SERVER).talked(517, 309).speaks(&["tls"]).answer(Side::Server, AnswerKind::Refused, 257, "x");
+        change(unsure.0.flow.tcp.as_mut().unwrap());
+        assert_ne!(judge(unsure).outcome, Outcome::TlsFailed);
+    }
+}
+
+// gRPC's and Python's clients close without an alert where they do not trust a certificate
+#[test]
+fn d67_a_client_that_leaves_after_the_servers_hello_has_not_ended_the_handshake() {
+    let left = |letters: &[u8]| {
+        let mut sample = tcp(CLIENT, SERVER).talked(517, 1377).speaks(&["tls"]).fact(Fact::Reached(Step::ServerHello));
+        letters.iter().for_each(|letter| sample.0.flow.history.push(*letter));
+        sample.0.flow.tcp.as_mut().unwrap().fins = [true, true];
+        sample
+    };
+    expect(&judge(left(b"Ff")), Outcome::TlsFailed, Confidence::Medium, Some("D67"));
+    // The server closed first; or what would have followed was not captured, or did not arrive.
+    assert_eq!(judge(left(b"fF")).outcome, Outcome::Ok);
+    let changes: [fn(&mut crate::flow::TcpStory); 2] =
+        [|story| story.missed_bytes = [64, 0], |story| story.open_segment[1] = crate::flow::OpenSegment { len: 900, again: 1, end: 1378 }];
+    for change in changes {
+        let mut unsure = left(b"Ff");
+        change(unsure.0.flow.tcp.as_mut().unwrap());
+        assert_eq!(judge(unsure).outcome, Outcome::Ok);
+    }
+}
+
 fn certified(port: u16, name: &str, (issuer, key, whole): (&str, u64, u64)) -> Sample {
     let flow = tcp(&format!("10.1.0.2:{port}"), &format!("203.0.113.{}:443", port % 200)).talked(300, 900).speaks(&["tls"]).sni(name);
     flow.fact(Fact::Certified(Box::new(Certified { issuer: issuer.into(), key, whole, public: false })))
