@@ -267,7 +267,9 @@ impl<'a> Ending<'a> {
     /// Whether the capture ends right after the service asked who the client is: its answer to that may have followed.
     pub(super) fn is_cut_before_login(&self) -> bool {
         let asks = self.refused.is_some_and(|refusal| refusal.by == Side::Server && CHALLENGES.contains(&refusal.code));
-        asks && self.may_go_on()
+        // Who closed does not answer any more; and where credentials were given, a reader of STUN says so.
+        let closed = self.tcp.is_some_and(|tcp| tcp.fins[0] || tcp.reset.as_deref().is_some_and(|reset| reset.from == Side::Client));
+        asks && !closed && !self.speaks("stun") && self.may_go_on()
     }
 
     /// Whether the flow may have gone on right after the end of the capture, or in a pause that it has.
@@ -328,7 +330,8 @@ fn weight(rejection: &Rejection) -> u8 {
 }
 
 fn refused(identified: &Identified) -> Option<Refusal<'_>> {
-    let served = answers(identified).any(|answer| is_served(&answer));
+    // To change the protocol (RFC 9110 section 15.2.2) is not yet to serve.
+    let served = answers(identified).any(|answer| is_served(&answer) && answer.code != 101);
     answers(identified).next_back().filter(|_| !served)
 }
 

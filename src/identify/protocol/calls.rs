@@ -84,12 +84,14 @@ struct Call {
     /// Bytes of a body still to pass.
     skip: [usize; 2],
     asked: Vec<Vec<u8>>,
+    /// The sequence number of the last RTSP request that asked for nothing but what the server can do.
+    inquiry: Option<Box<[u8]>>,
     answers: u32,
 }
 
 impl Call {
     fn of(name: &'static str) -> Self {
-        Self { name, held: Default::default(), skip: [0; 2], asked: Vec::new(), answers: 0 }
+        Self { name, held: Default::default(), skip: [0; 2], asked: Vec::new(), inquiry: None, answers: 0 }
     }
 }
 
@@ -184,6 +186,9 @@ impl Call {
 
     fn request(&mut self, method: &[u8], target: &[u8], sequence: &[u8], said: &mut Said<'_>) {
         let sequence = kept(sequence);
+        if self.name == "rtsp" && method == b"OPTIONS" {
+            self.inquiry = Some(sequence.into());
+        }
         if self.asked.iter().any(|asked| asked == sequence) && self.name == "sip" {
             if method != b"ACK" {
                 said.say(Fact::Retry);
@@ -206,6 +211,8 @@ impl Call {
         let Some(code) = std::str::from_utf8(code).ok().and_then(|code| code.parse().ok()) else { return };
         let kind = match code {
             ..200 => return,
+            // What the server can do it tells everybody (RFC 2326 section 10.1): that is not to be served.
+            200..=299 if self.inquiry.as_deref() == Some(kept(sequence)) => return,
             200..=299 => AnswerKind::Accepted,
             300..=399 => AnswerKind::Redirected,
             // A challenge is the beginning of a login, and no more than that (RFC 3261 section 22).
@@ -331,6 +338,22 @@ mod tests {
         assert_eq!(heard.evidence, Evidence::Dialogue);
         assert!(promised(&heard.facts).ends_with(&["10.0.0.2:5000".into(), "10.0.0.2:5001".into()]), "{:?}", heard.facts);
         survives(&RTSP, Transport::TCP, 554, dialogue);
+    }
+
+    // ffmpeg with a wrong password, and for a stream that is not there, at GStreamer's server
+    #[test]
+    fn what_a_server_can_do_is_no_answer_to_who_wants_to_be_served() {
+        let told = |second: &[u8], answer: &[u8]| {
+            let (options, able) =
+                (b"OPTIONS rtsp://a/b RTSP/1.0\r\nCSeq: 1\r\n\r\n".as_slice(), b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE\r\n\r\n".as_slice());
+            read(&RTSP, Transport::TCP, 554, &[(Client, options), (Server, able), (Client, second), (Server, answer)]).facts
+        };
+        let describe = b"DESCRIBE rtsp://a/b RTSP/1.0\r\nCSeq: 2\r\n\r\n";
+        let kinds = |facts: Vec<Fact>| {
+            facts.iter().filter_map(|fact| if let Fact::Answer { kind, code, .. } = fact { Some((*kind, *code)) } else { None }).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(told(describe, b"RTSP/1.0 401 Unauthorized\r\nCSeq: 2\r\n\r\n")), [(AnswerKind::Refused, 401)]);
+        assert_eq!(kinds(told(describe, b"RTSP/1.0 200 OK\r\nCSeq: 2\r\n\r\n")), [(AnswerKind::Accepted, 200)]);
     }
 
     #[test]

@@ -167,7 +167,9 @@ pub(super) fn refused_by_service(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn app_refused(e: &Ending<'_>) -> Option<Confidence> {
     let tls = matches!(outermost(e), "tls" | "dtls" | "quic");
-    refused_by_service(e).filter(|_| outermost(e) != "http" && !tls && e.inner_alert.is_none())
+    // What is refused inside a WebSocket is not the word of the HTTP that it began as.
+    let is_http = outermost(e) == "http" && !e.identified.protocol.contains(&"websocket");
+    refused_by_service(e).filter(|_| !is_http && !tls && e.inner_alert.is_none())
 }
 
 pub(super) fn says_app_refused(e: &Ending<'_>) -> String {

@@ -264,6 +264,11 @@ fn d53_d43_a_demand_for_a_login_at_the_very_end_of_the_capture_is_no_refusal() {
     assert_eq!([asked("sip", 401, 2.0), asked("http", 407, 2.0), asked("http", 401, 2.0)], [Outcome::Ok; 3]);
     assert_eq!([asked("sip", 401, 61.0), asked("http", 407, 61.0)], [Outcome::AppRefused, Outcome::BlockedByProxy]);
     assert_eq!(asked("sip", 403, 2.0), Outcome::AppRefused);
+    // Who closed does not answer any more.
+    let mut left =
+        tcp(CLIENT, "203.0.113.7:80").talked(90, 90).speaks(&["http"]).answer(Side::Server, AnswerKind::Refused, 401, "Unauthorized").cut_by_the_end();
+    left.0.flow.tcp.as_mut().unwrap().fins[0] = true;
+    assert_eq!(judge_among(Site::default(), &[left], &[]).remove(0).outcome, Outcome::AppRefused);
 }
 
 #[test]
@@ -346,6 +351,16 @@ fn d67_a_client_that_leaves_after_the_servers_hello_has_not_ended_the_handshake(
         change(unsure.0.flow.tcp.as_mut().unwrap());
         assert_eq!(judge(unsure).outcome, Outcome::Ok);
     }
+}
+
+// mosquitto's WebSockets, with allow_anonymous switched off
+#[test]
+fn d53_what_is_refused_inside_a_websocket_is_refused_by_the_service() {
+    let upgraded =
+        tcp(CLIENT, SERVER).talked(300, 200).speaks(&["http", "websocket", "mqtt"]).answer(Side::Server, AnswerKind::Accepted, 101, "Switching Protocols");
+    assert_eq!(judge(upgraded.clone()).outcome, Outcome::Ok);
+    let judged = judge(upgraded.answer(Side::Server, AnswerKind::Refused, 5, "not authorized"));
+    expect(&judged, Outcome::AppRefused, Confidence::High, Some("D53"));
 }
 
 fn certified(port: u16, name: &str, (issuer, key, whole): (&str, u64, u64)) -> Sample {
