@@ -1,7 +1,7 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D67`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D68`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod answer;
@@ -143,6 +143,9 @@ const TABLE: &[Rule] = &[
         gate::one_way, gate::says_one_way, &["a receiver that is not there: nothing would show it"]),
 
     // The gate: what cannot be seen from here is not judged.
+    rule("D68", Outcome::ServerSilent, "media that a session announced do not come, though their receiver knocks",
+        datagram::media_missing, datagram::says_media_missing,
+        &["a filter that passes the session and not its media", "a source that has nothing to send", "a session that was not started"]),
     rule("D01", Outcome::NotObservable, "one direction alone passes here: the client went on, or asks where answers demonstrably pass elsewhere",
         gate::unseen, gate::says_unseen, &["asymmetric routing", "a mirror port that copies one direction"]),
     rule("D02", Outcome::CaptureDamaged, "more than a tenth was lost by the capture, and the client asked less than three times",

@@ -73,6 +73,8 @@ pub(super) struct Ending<'a> {
     pub(super) group: Option<Group>,
     /// Datagrams of the server alone, which answer what the client asked a group (or, before it had an address, everybody).
     pub(super) answers_group: bool,
+    /// A session that was read here from both ends announced that the client sends to the server; the server sent first, to open the way, and nothing else came to it.
+    pub(super) awaits_media: bool,
     /// The row's document has TeaTime here.
     pub(super) speaks_teatime: bool,
     /// Answers are due: a request protocol to a single host.
@@ -185,6 +187,7 @@ impl<'a> Ending<'a> {
             instead: if answered { None } else { instead(flow, known) },
             group: group(identified, seen),
             answers_group: answers_group(identified, seen),
+            awaits_media: awaits_media(flow, known),
             speaks_teatime,
             answers_due: due && !said_one_way && (identified.protocol.iter().any(|name| ASKING.contains(name))),
             // Of ICMP, what is no question: nobody answers an error (RFC 1122 section 3.2.2), a redirect or an advertisement.
@@ -382,6 +385,16 @@ fn answers_group(identified: &Identified, seen: &Seen) -> bool {
     let flow = &identified.flow;
     let told = flow.transport == Transport::UDP && flow.client.packets == 0 && flow.server.packets > 0;
     told && (seen.asked_group(flow) || identified.protocol.first() == Some(&"dhcp"))
+}
+
+/// Whether the client of the flow was to send media, and did not though its receiver knocked. Where the session itself was seen from one end, the media pass elsewhere, too;
+/// and control messages, at odd ports (RFC 3550 section 11), not every sender sends.
+fn awaits_media(flow: &Flow, known: &Known<'_>) -> bool {
+    let Some(promise) = known.announced.filter(|promise| promise.kind == PromiseKind::Media && promise.over == Transport::TCP) else { return false };
+    let (asker, sender) = promise.parent;
+    let knocks = flow.transport == Transport::UDP && flow.client.packets == 0 && flow.server.packets > 0;
+    let from_server = flow.client.endpoint.ip == sender.ip && flow.server.endpoint.ip == asker.ip;
+    knocks && from_server && flow.server.endpoint.port.is_multiple_of(2) && known.seen.talked_to(asker.ip, sender) && !known.seen.was_told(flow.server.endpoint)
 }
 
 /// What a datagram to a group came to.

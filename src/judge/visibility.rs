@@ -177,6 +177,11 @@ impl Seen {
         self.pairs.was_told(end)
     }
 
+    /// Whether that server said something to that client on this port of TCP at least once.
+    pub(super) fn talked_to(&self, client: IpAddr, server: Endpoint) -> bool {
+        self.pairs.talked_to(client, server)
+    }
+
     /// Whether the flow's client asked a group at the flow's port, from the very port to which the flow's server sends.
     pub(super) fn asked_group(&self, flow: &Flow) -> bool {
         self.pairs.asked_group(flow)

@@ -3,7 +3,7 @@
 use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
 use crate::judge::ending::{Ending, Group, Instead};
-use crate::judge::threshold::{MANY_ATTEMPTS, SURE_ECHOES, SURE_REQUESTS};
+use crate::judge::threshold::{MANY_ATTEMPTS, REPLY_BY, SURE_ECHOES, SURE_REQUESTS};
 use crate::judge::visibility::Sight;
 use crate::net::Transport;
 
@@ -137,6 +137,20 @@ pub(super) fn srt_stalls(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn says_srt_stalls(e: &Ending<'_>) -> String {
     format!("{} answered the SRT call of {} with a cookie, and what came back with it was never answered", e.flow.server.endpoint, e.flow.client.endpoint.ip)
+}
+
+/// Players send a packet or two to where the media will come from, and the session goes on long enough for these to come.
+pub(super) fn media_missing(e: &Ending<'_>) -> Option<Confidence> {
+    let waited = e.flow.last.since(e.flow.first).saturating_add(e.left);
+    (e.awaits_media && waited >= REPLY_BY).then_some(Confidence::Low)
+}
+
+pub(super) fn says_media_missing(e: &Ending<'_>) -> String {
+    let (sender, receiver) = (e.flow.client.endpoint, e.flow.server.endpoint);
+    let refused = e.flow.rejections.first().map_or_else(String::new, |rejection| {
+        format!("; {} refused what {} sent (ICMP type {} code {})", rejection.by, receiver.ip, rejection.kind, rejection.code)
+    });
+    format!("the session works, but what {sender} was to send to {receiver} never came, though {} knocked there{refused}", receiver.ip)
 }
 
 pub(super) fn nobody_answers(e: &Ending<'_>) -> Option<Confidence> {

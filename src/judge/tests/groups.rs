@@ -38,6 +38,35 @@ fn d77_d01_an_answer_from_the_groups_own_port_is_an_answer_and_works() {
     expect(&judge(offer), Outcome::Ok, Confidence::Medium, None);
 }
 
+// ffmpeg -rtsp_transport udp through a firewall that passes RTSP alone
+#[test]
+fn d68_media_that_do_not_come_though_their_receiver_knocks_are_missed() {
+    let session = tcp("10.1.0.2:41000", "203.0.113.7:554").talked(300, 900).speaks(&["rtsp"]);
+    let knocking_from = |receiver: &str, sender: &str| {
+        let mut sample = udp(receiver, sender).announced_by(crate::signature::PromiseKind::Media);
+        let announced = sample.0.announced.as_mut().unwrap();
+        announced.parent = (endpoint("10.1.0.2:41000"), endpoint("203.0.113.7:554"));
+        (announced.server, announced.client) = (endpoint(receiver), Some("203.0.113.7".parse().unwrap()));
+        let flow = &mut sample.0.flow;
+        std::mem::swap(&mut flow.client, &mut flow.server);
+        sample
+    };
+    let knocking = |sender: &str| knocking_from("10.1.0.2:6788", sender);
+    let among = |sender: &str, others: &[Sample]| judge_among(Site::default(), &[knocking(sender)], others).remove(0);
+    let judged = among("203.0.113.7:49568", &[session.clone(), background()]);
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D68"));
+    assert!(judged.cause.unwrap().says.contains("what 203.0.113.7:49568 was to send to 10.1.0.2:6788 never came"));
+    // The session passes out of sight, too; the media come from another port; nobody waited for them; somebody else's.
+    let other_port = udp("203.0.113.7:50000", "10.1.0.2:6788");
+    for others in [&[background()][..], &[session.clone(), other_port, background()], std::slice::from_ref(&session)] {
+        assert_ne!(among("203.0.113.7:49568", others).outcome, Outcome::ServerSilent);
+    }
+    assert_ne!(among("203.0.113.8:49568", &[session.clone(), background()]).outcome, Outcome::ServerSilent);
+    // Not everybody sends control messages, which have odd ports.
+    let control = judge_among(Site::default(), &[knocking_from("10.1.0.2:6789", "203.0.113.7:49569")], &[session, background()]).remove(0);
+    assert_ne!(control.outcome, Outcome::ServerSilent);
+}
+
 #[test]
 fn d78_a_space_that_is_announced_and_not_visited_is_told_and_is_no_fault() {
     let announcement = || {

@@ -225,6 +225,11 @@ impl Pairs {
         self.ends.get(&(Transport::UDP, end)).is_some_and(|end| end.was_told)
     }
 
+    /// Whether that server said something to that client on this port of TCP at least once.
+    pub(super) fn talked_to(&self, client: IpAddr, server: Endpoint) -> bool {
+        self.pairs.get(&(client, Transport::TCP, server)).is_some_and(|dealings| dealings.talked)
+    }
+
     /// Whether the flow's client asked a group at the flow's port, from the very port to which the flow's server sends.
     pub(super) fn asked_group(&self, flow: &Flow) -> bool {
         self.ends.get(&(flow.transport, flow.client.endpoint)).is_some_and(|end| end.asked_group != 0 && end.asked_group == flow.server.endpoint.port)
