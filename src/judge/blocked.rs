@@ -1,7 +1,7 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D68`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D87`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod answer;
@@ -143,7 +143,7 @@ const TABLE: &[Rule] = &[
         gate::one_way, gate::says_one_way, &["a receiver that is not there: nothing would show it"]),
 
     // The gate: what cannot be seen from here is not judged.
-    rule("D68", Outcome::ServerSilent, "media that a session announced do not come, though their receiver knocks",
+    rule("D87", Outcome::ServerSilent, "media that a session announced do not come, though their receiver knocks",
         datagram::media_missing, datagram::says_media_missing,
         &["a filter that passes the session and not its media", "a source that has nothing to send", "a session that was not started"]),
     rule("D01", Outcome::NotObservable, "one direction alone passes here: the client went on, or asks where answers demonstrably pass elsewhere",
@@ -212,7 +212,7 @@ const TABLE: &[Rule] = &[
         answer::tls_by_client, answer::says_tls, &["a device in between that opens TLS", "a missing root certificate", "a wrong clock"]),
     rule("D50", Outcome::TlsFailed, "TLS 1.3: an encrypted alert instead of data, and the end",
         answer::tls_hidden, answer::says_tls_hidden, &["a certificate that one end refuses", "a client certificate is demanded", "an application that closed without a word"]),
-    rule("D66", Outcome::TlsFailed, "the server answers a TLS hello in another protocol",
+    rule("D85", Outcome::TlsFailed, "the server answers a TLS hello in another protocol",
         answer::no_tls, answer::says_no_tls, &["the wrong port", "a service whose encryption is switched off", "a device in between that answers in its place"]),
 
     // Names.
@@ -259,7 +259,7 @@ const TABLE: &[Rule] = &[
     rule("D65", Outcome::ServerSilent, "the server had answered, then it no longer acknowledges what the client sends",
         content::cut_in_between, content::says_cut_in_between,
         &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the connection", "what the server answers is lost on its way back"]),
-    rule("D67", Outcome::TlsFailed, "the client closes after the server's hello, without ending the handshake",
+    rule("D86", Outcome::TlsFailed, "the client closes after the server's hello, without ending the handshake",
         content::left_handshake, content::says_left_handshake,
         &["a certificate that the client does not trust", "a connection test", "a client that lost interest"]),
     rule("D40", Outcome::ResetByMiddlebox, "a reset right after the client's first message that is not the server's, or that this name alone meets",

@@ -319,9 +319,9 @@ fn d50_an_alert_that_is_not_visible_is_told_as_that() {
 }
 
 #[test]
-fn d66_an_answer_that_is_no_tls_is_told_with_its_first_words() {
+fn d85_an_answer_that_is_no_tls_is_told_with_its_first_words() {
     let judged = judge(tcp(CLIENT, SERVER).talked(517, 309).speaks(&["tls"]).answer(Side::Server, AnswerKind::Refused, 257, "HTTP/1.1 400 Bad Request"));
-    expect(&judged, Outcome::TlsFailed, Confidence::High, Some("D66"));
+    expect(&judged, Outcome::TlsFailed, Confidence::High, Some("D85"));
     assert!(judged.cause.unwrap().says.contains("no TLS: \"HTTP/1.1 400 Bad Request\""));
     // How the server began was not captured.
     let changes: [fn(&mut crate::flow::TcpStory); 3] = [|story| story.midstream = true, |story| story.syn_acks = 0, |story| story.missed_bytes = [0, 900]];
@@ -334,14 +334,14 @@ fn d66_an_answer_that_is_no_tls_is_told_with_its_first_words() {
 
 // gRPC's and Python's clients close without an alert where they do not trust a certificate
 #[test]
-fn d67_a_client_that_leaves_after_the_servers_hello_has_not_ended_the_handshake() {
+fn d86_a_client_that_leaves_after_the_servers_hello_has_not_ended_the_handshake() {
     let left = |letters: &[u8]| {
         let mut sample = tcp(CLIENT, SERVER).talked(517, 1377).speaks(&["tls"]).fact(Fact::Reached(Step::ServerHello));
         letters.iter().for_each(|letter| sample.0.flow.history.push(*letter));
         sample.0.flow.tcp.as_mut().unwrap().fins = [true, true];
         sample
     };
-    expect(&judge(left(b"Ff")), Outcome::TlsFailed, Confidence::Medium, Some("D67"));
+    expect(&judge(left(b"Ff")), Outcome::TlsFailed, Confidence::Medium, Some("D86"));
     // The server closed first; or what would have followed was not captured, or did not arrive.
     assert_eq!(judge(left(b"fF")).outcome, Outcome::Ok);
     let changes: [fn(&mut crate::flow::TcpStory); 2] =

@@ -40,7 +40,7 @@ fn d77_d01_an_answer_from_the_groups_own_port_is_an_answer_and_works() {
 
 // ffmpeg -rtsp_transport udp through a firewall that passes RTSP alone
 #[test]
-fn d68_media_that_do_not_come_though_their_receiver_knocks_are_missed() {
+fn d87_media_that_do_not_come_though_their_receiver_knocks_are_missed() {
     let session = tcp("10.1.0.2:41000", "203.0.113.7:554").talked(300, 900).speaks(&["rtsp"]);
     let knocking_from = |receiver: &str, sender: &str| {
         let mut sample = udp(receiver, sender).announced_by(crate::signature::PromiseKind::Media);
@@ -54,7 +54,7 @@ fn d68_media_that_do_not_come_though_their_receiver_knocks_are_missed() {
     let knocking = |sender: &str| knocking_from("10.1.0.2:6788", sender);
     let among = |sender: &str, others: &[Sample]| judge_among(Site::default(), &[knocking(sender)], others).remove(0);
     let judged = among("203.0.113.7:49568", &[session.clone(), background()]);
-    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D68"));
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D87"));
     assert!(judged.cause.unwrap().says.contains("what 203.0.113.7:49568 was to send to 10.1.0.2:6788 never came"));
     // The session passes out of sight, too; the media come from another port; nobody waited for them; somebody else's.
     let other_port = udp("203.0.113.7:50000", "10.1.0.2:6788");
