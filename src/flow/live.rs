@@ -24,6 +24,8 @@ pub(super) struct Live {
     pub ends: Ends,
     /// Whether a whole datagram of client, of server was seen.
     heard: [bool; 2],
+    /// Packets of client, of server since the other one was last heard.
+    alone: [u16; 2],
     /// Whether the observer wants payload.
     pub wanted: bool,
     /// Whether a packet came since it was last asked whether it could be [packed](super::resting).
@@ -148,6 +150,7 @@ impl Live {
         Self {
             ends,
             heard: [false; 2],
+            alone: [0; 2],
             wanted: true,
             is_heard: true,
             is_entered: false,
@@ -167,7 +170,7 @@ impl Live {
 
     /// Packs all but ends and first packet and when it is to be looked at, or takes it out; its link, too, where that is kept for it.
     pub fn pack(&mut self, keeps_link: bool, packing: &mut impl Packing) {
-        let Self { ends: _, heard: [client, server], wanted, is_heard: _, is_entered: _, second: _, last_frame, sent, tcp, legs, cold } = self;
+        let Self { ends: _, heard: [client, server], alone, wanted, is_heard: _, is_entered: _, second: _, last_frame, sent, tcp, legs, cold } = self;
         let (mut is_tcp, [mut c, mut s], mut has_legs) = (tcp.is_some(), sent.map(|sent| sent != Sent::default()), legs.is_some());
         packing.flags([client, server, wanted, &mut is_tcp, &mut c, &mut s, &mut has_legs]);
         cold.pack(keeps_link, packing);
@@ -182,6 +185,7 @@ impl Live {
         for (_, sent) in [c, s].into_iter().zip(sent).filter(|(has_sent, _)| *has_sent) {
             packing.time(&mut sent.last);
         }
+        alone.iter_mut().for_each(|alone| packing.short(alone));
         packing.frame(last_frame);
         present(has_legs, legs, Legs::blank).into_iter().for_each(|legs| legs.pack(packing));
     }
@@ -212,6 +216,8 @@ impl Live {
         sent.bytes += weight.bytes;
         sent.payload += weight.payload;
         sent.last = packet.time;
+        self.alone[side as usize] = self.alone[side as usize].saturating_add(1);
+        self.alone[side.other() as usize] = 0;
         // One that waited for what it answers is taken in after others that came later.
         if packet.frame.file() != self.last_frame.file() || packet.frame.number() > self.last_frame.number() {
             self.last_frame = packet.frame;
@@ -356,6 +362,7 @@ impl Live {
             interface: self.cold.interface,
             link: self.cold.link,
             rejections,
+            alone: self.alone,
             icmp: self.cold.icmp,
             ended,
             tcp,

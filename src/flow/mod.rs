@@ -84,6 +84,8 @@ pub struct Flow {
     pub tcp: Option<Box<TcpStory>>,
     /// ICMP errors that quote this flow, in order, at most [`limit::REJECTIONS_KEPT`](crate::limit::REJECTIONS_KEPT).
     pub rejections: ThinVec<Rejection>,
+    /// Packets of client, of server since the other one was last heard; zero for whoever was heard before the other.
+    pub alone: [u16; 2],
     /// Type and code, where this is an ICMP flow (the ports hold what Community ID puts there).
     pub icmp: Option<(u8, u8)>,
     /// Why it ended.
@@ -104,6 +106,7 @@ impl Flow {
     /// Swaps client and server and all that is told by side; the history says so. For whoever learns from content that the guess was wrong.
     pub fn flip(&mut self) {
         std::mem::swap(&mut self.client, &mut self.server);
+        self.alone.swap(0, 1);
         self.history = self.history.flipped();
         self.state = self.state.map(|state| state.flipped(self.transport));
         if let Some(story) = &mut self.tcp {

@@ -1,13 +1,14 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D87`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod answer;
 mod content;
 mod datagram;
 mod gate;
+mod middle;
 mod refusal;
 mod silence;
 mod web;
@@ -105,7 +106,7 @@ fn ceiling(ending: &Ending<'_>) -> Confidence {
 
 fn rejecter(outcome: Outcome, ending: &Ending<'_>) -> Option<IpAddr> {
     let shown = matches!(outcome, Outcome::RejectedByNetwork | Outcome::RefusedByHost | Outcome::Unreachable);
-    shown.then(|| ending.rejection.map(|rejection| rejection.by)).flatten()
+    shown.then(|| ending.rejection.or_else(|| middle::turned_back(ending)).map(|rejection| rejection.by)).flatten()
 }
 
 /// In order. What is no failure at all and refusals that were seen stand first, then what cannot be seen, then other ways that worked, then silence, then
@@ -199,6 +200,14 @@ const TABLE: &[Rule] = &[
     rule("D76", Outcome::SilentDrop, "SRT: the cookie came back, and then the handshake stalls",
         datagram::srt_stalls, datagram::says_srt_stalls, &["address translation that changed its port", "a listener that stopped"]),
 
+    rule("D67", Outcome::RejectedByNetwork, "the server had answered, then ICMP errors refuse what the client sends, and none of it arrives",
+        middle::refused_in_between, middle::says_refused_in_between, &["a firewall that was loaded anew", "a filter on the host itself"]),
+    rule("D69", Outcome::ReturnPathBroken, "QUIC: the server answers, and the client never comes beyond its first packets",
+        middle::quic_stalls, middle::says_quic_stalls, &["large datagrams do not get through", "a lossy path", "a client that lost interest"]),
+    rule("D84", Outcome::ServerSilent, "datagrams: the server had answered, then the client sends alone",
+        middle::alone, middle::says_alone,
+        &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the session", "the client moved to another network"]),
+
     // TLS, by alert and by certificate.
     rule("D45", Outcome::TlsIntercepted, "certificates of unrelated owners share a private issuer, or one key; or a proxy sends a hello of its own instead of its client's; or all servers answer one client alike, and another not",
         answer::opened, answer::says_opened, &["a company's own authority for hosts outside"]),
@@ -246,8 +255,8 @@ const TABLE: &[Rule] = &[
     // How connections ended.
     rule("D62", Outcome::IdleDropped, "silent for a minute or more, then data without an answer or a reset from elsewhere",
         content::idle, content::says_idle, &["the server was restarted meanwhile"]),
-    rule("D04", Outcome::Midstream, "open before the capture began",
-        content::midstream, content::says_midstream, &["the capture lost the handshake"]),
+    rule("D66", Outcome::ResetByMiddlebox, "the connection had been served, then a reset from another distance than its sender",
+        middle::reset_by_another, middle::says_reset_by_another, &["a load balancer in front of the server", "a route that changed"]),
     rule("D61", Outcome::PmtuBlackhole, "a router says what size passes, and the same size is sent again",
         content::ignores_mtu, content::says_ignores_mtu, &["the router's word does not reach the sender"]),
     rule("D60", Outcome::PmtuBlackhole, "large segments vanish, smaller ones pass",
@@ -256,9 +265,13 @@ const TABLE: &[Rule] = &[
         content::first_lost, content::says_first_lost,
         &["a filter that reads content", "packets of that size do not get through", "what the server answers is lost on its way back",
           "a device that accepts connections in the server's place"]),
+    rule("D68", Outcome::ReturnPathBroken, "the server answers in the middle of a session, and the client repeats what was answered",
+        middle::answers_lost, middle::says_answers_lost, &["a lossy path", "a stateful device that forgot the session"]),
     rule("D65", Outcome::ServerSilent, "the server had answered, then it no longer acknowledges what the client sends",
         content::cut_in_between, content::says_cut_in_between,
         &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the connection", "what the server answers is lost on its way back"]),
+    rule("D04", Outcome::Midstream, "open before the capture began",
+        content::midstream, content::says_midstream, &["the capture lost the handshake"]),
     rule("D86", Outcome::TlsFailed, "the client closes after the server's hello, without ending the handshake",
         content::left_handshake, content::says_left_handshake,
         &["a certificate that the client does not trust", "a connection test", "a client that lost interest"]),

@@ -11,7 +11,7 @@ use crate::identify::protocol::is_alert;
 use crate::identify::{AnswerKind, Fact, Identified, Promise, Step};
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
-use crate::judge::threshold::{ANSWER_BY, SURELY_AGAIN, SYN_AGAIN};
+use crate::judge::threshold::{ALONE, ANSWER_BY, INITIAL, SURELY_AGAIN, SYN_AGAIN};
 use crate::judge::visibility::{Absent, Foreign, Opener, Seen, Sight, sent_content, stated, took_part, went_on_unanswered};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{PromiseKind, Service};
@@ -179,12 +179,12 @@ impl<'a> Ending<'a> {
             denied: known.denied,
             luck: known.resolvers.luck(identified),
             name,
-            heard_elsewhere: tcp.filter(|tcp| tcp.open_segment[0].again >= SURELY_AGAIN).and_then(|_| seen.heard(flow)),
+            heard_elsewhere: if is_unheeded(flow) { seen.heard(flow) } else { None },
             control: name.filter(|_| flow.server.payload_bytes == 0).and_then(|name| seen.control(flow, name)),
             failures: name.filter(|_| flow.server.payload_bytes == 0).map_or(0, |name| seen.failures(name)),
             opener: seen.opener(identified),
             announced: known.announced,
-            instead: if answered { None } else { instead(flow, known) },
+            instead: if answered && !stalls_in_initial(identified) { None } else { instead(flow, known) },
             group: group(identified, seen),
             answers_group: answers_group(identified, seen),
             awaits_media: awaits_media(flow, known),
@@ -322,8 +322,22 @@ fn asked(identified: &Identified) -> u32 {
     identified.retries.saturating_add(1).min(datagrams)
 }
 
+/// Whether the client repeats what nobody acknowledges, or goes on alone.
+fn is_unheeded(flow: &Flow) -> bool {
+    flow.alone[0] >= ALONE || flow.tcp.as_deref().is_some_and(|tcp| tcp.open_segment[0].again >= SURELY_AGAIN)
+}
+
+/// Whether the client of QUIC got answers and never came beyond its Initial packets, each in a datagram of its full size: what it acknowledges and asks later is
+/// smaller.
+pub(super) fn stalls_in_initial(identified: &Identified) -> bool {
+    let client = &identified.flow.client;
+    let times = client.first.zip(client.last).map_or(Duration::ZERO, |(first, last)| last.since(first));
+    let is_quic = identified.protocol.first() == Some(&"quic") && identified.flow.server.packets > 0;
+    is_quic && client.packets > u64::from(SURELY_AGAIN) && client.payload_bytes >= client.packets * INITIAL && times >= ANSWER_BY
+}
+
 /// Policy says more than a closed port, and that more than a missing route; what refuses nothing weighs nothing.
-fn weight(rejection: &Rejection) -> u8 {
+pub(super) fn weight(rejection: &Rejection) -> u8 {
     match (rejection.v6, rejection.kind, rejection.code) {
         (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6) => 3,
         (false, 3, 2 | 3) | (true, 1, 4) => 2,

@@ -68,3 +68,11 @@ pub(super) const NEIGHBOUR_HOLDS: Duration = Duration::from_secs(60);
 pub(super) const SENT_AFTER_ASKING: Duration = Duration::from_secs(3);
 /// Echo requests without an answer that are worth a word: many hosts ignore them, and one is lost now and then.
 pub(super) const SURE_ECHOES: u64 = 3;
+/// Datagrams to a peer that had answered, and none of its own, from which on it is not just slow.
+pub(super) const ALONE: u16 = 5;
+/// How long a peer of QUIC or SRT may stay silent while it is spoken to: QUIC acknowledges within 25 ms and what the path takes (RFC 9000 section 13.2.1), SRT every 10 ms.
+pub(super) const ACKNOWLEDGED_BY: Duration = Duration::from_secs(3);
+/// A peer of WireGuard that has nothing to say answers within ten seconds, and is asked for a new handshake after five more (its paper, section 6.5).
+pub(super) const KEPT_ALIVE_BY: Duration = Duration::from_secs(15);
+/// Initial packets come in datagrams of so many bytes at least (RFC 9000 section 14.1); of those that follow, most are smaller.
+pub(super) const INITIAL: u64 = 1200;

@@ -28,6 +28,7 @@ fn flow(transport: Transport, direction: Direction) -> Flow {
         link: None,
         tcp: None,
         rejections: Default::default(),
+        alone: [0; 2],
         icmp: None,
         ended: Ended::CaptureEnd,
     }

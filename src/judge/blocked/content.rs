@@ -175,7 +175,7 @@ pub(super) fn says_first_lost(e: &Ending<'_>) -> String {
 /// away looks the same, but for one that is heard elsewhere meanwhile: it would refuse what belongs to no connection of its own.
 pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
     let gave_up = |reset: &Reset| reset.from == Side::Client;
-    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && !tcp.fins[1] && tcp.reset.as_deref().is_none_or(gave_up))?;
+    let tcp = e.tcp.filter(|tcp| (tcp.established || tcp.midstream) && !tcp.fins[1] && tcp.reset.as_deref().is_none_or(gave_up))?;
     let OpenSegment { len, again, end } = tcp.open_segment[0];
     let before = u64::try_from(end.saturating_sub(i64::from(len)).saturating_sub(1)).ok()?;
     let is_lost = len > 0 && again >= SURELY_AGAIN && !tcp.stalled[1] && (tcp.acknowledged[0]..=tcp.payload[0]).contains(&before);

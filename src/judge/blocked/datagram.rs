@@ -2,7 +2,7 @@
 
 use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
-use crate::judge::ending::{Ending, Group, Instead};
+use crate::judge::ending::{Ending, Group, Instead, stalls_in_initial};
 use crate::judge::threshold::{MANY_ATTEMPTS, REPLY_BY, SURE_ECHOES, SURE_REQUESTS};
 use crate::judge::visibility::Sight;
 use crate::net::Transport;
@@ -107,12 +107,17 @@ pub(super) fn says_asked_once(e: &Ending<'_>) -> String {
 
 /// The client has given up QUIC where it reached the same port by TCP.
 pub(super) fn quic_to_tcp(e: &Ending<'_>) -> Option<Confidence> {
-    let fell_back = e.instead == Some(Instead::Tcp) && e.is_silent_datagram() && e.speaks("quic");
+    let fell_back = e.instead == Some(Instead::Tcp) && e.speaks("quic") && (e.is_silent_datagram() || stalls_in_initial(e.identified));
     fell_back.then_some(if e.asked >= 2 { Confidence::High } else { Confidence::Medium })
 }
 
 pub(super) fn says_quic_to_tcp(e: &Ending<'_>) -> String {
     let (client, server) = (e.flow.client.endpoint.ip, e.flow.server.endpoint);
+    if e.answered {
+        return format!(
+            "the handshake of QUIC between {client} and {server} got no further than its first packets, and {client} used TCP to the same port instead"
+        );
+    }
     format!("{server} did not answer the QUIC of {client}, which used TCP to the same port instead")
 }
 

@@ -103,7 +103,7 @@ fn sender(e: &Ending<'_>) -> String {
     }
 }
 
-fn icmp(rejection: Option<&Rejection>) -> String {
+pub(super) fn icmp(rejection: Option<&Rejection>) -> String {
     let Some(rejection) = rejection else { return "ICMP".to_owned() };
     let family = if rejection.v6 { "ICMPv6" } else { "ICMP" };
     format!("{family} type {} code {}", rejection.kind, rejection.code)

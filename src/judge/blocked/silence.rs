@@ -1,7 +1,7 @@
 //! Rules on connections that never came to be: silence, and what is neither silent nor connected.
 
 use crate::judge::Confidence;
-use crate::judge::blocked::content;
+use crate::judge::blocked::{content, middle};
 use crate::judge::ending::{Ending, Instead};
 use crate::judge::threshold::{HALF_OPEN, MANY_ATTEMPTS, SURE_NEIGHBOUR, SURE_SYNS};
 use crate::judge::visibility::{Absent, Sight, sent_content};
@@ -21,7 +21,7 @@ pub(super) fn says_v6_to_v4(e: &Ending<'_>) -> String {
 
 /// What worked once is not blocked.
 pub(super) fn at_times(e: &Ending<'_>) -> Option<Confidence> {
-    if e.talked_before && content::first_lost(e).is_some() {
+    if e.talked_before && content::first_lost(e).is_some() && middle::turned_back(e).is_none() {
         return Some(Confidence::Medium);
     }
     ((e.is_silent_syn() && e.tries >= 2 || e.is_silent_datagram() && e.answers_due && e.asked >= 2) && e.worked_before).then_some(Confidence::Medium)

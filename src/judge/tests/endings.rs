@@ -99,6 +99,10 @@ fn d65_a_server_that_had_answered_and_that_nothing_reaches_any_more_is_cut_off()
     for spared in [cut(2, 6.2), cut(4, 1.0)] {
         assert_eq!(judge(spared).outcome, Outcome::Ok);
     }
+    // It is told of connections that are older than the capture, too.
+    let mut older = cut(4, 6.2);
+    (older.0.flow.tcp.as_mut().unwrap().established, older.0.flow.tcp.as_mut().unwrap().midstream) = (false, true);
+    expect(&judge(older), Outcome::ServerSilent, Confidence::Low, Some("D65"));
     let mut closed = cut(4, 6.2);
     closed.0.flow.tcp.as_mut().unwrap().fins[1] = true;
     assert_eq!(judge(closed).outcome, Outcome::Ok);

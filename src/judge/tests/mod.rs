@@ -8,6 +8,7 @@ mod groups;
 mod guide;
 mod healthy;
 mod live;
+mod middles;
 mod names_and_promises;
 mod neighbours;
 mod outcomes;

@@ -65,6 +65,7 @@ fn identified(transport: Transport, client: &str, server: &str) -> Box<Identifie
         link: None,
         tcp: None,
         rejections: Default::default(),
+        alone: [0; 2],
         icmp: None,
         ended: Ended::Idle,
     };

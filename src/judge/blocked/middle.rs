@@ -1,0 +1,125 @@
+//! Rules on sessions that had been served and that broke in their middle: a reset or an ICMP error from on the way, one direction that no longer passes, silence.
+
+use std::time::Duration;
+
+use crate::flow::{OpenSegment, Rejection, Reset, TcpStory};
+use crate::judge::Confidence;
+use crate::judge::blocked::refusal::{icmp, signs};
+use crate::judge::ending::{Ending, stalls_in_initial, weight};
+use crate::judge::threshold::{ACKNOWLEDGED_BY, AGAIN, ALONE, ANSWER_BY, KEPT_ALIVE_BY, REPLY_BY, SURE_TO_FIT, SURELY_AGAIN};
+use crate::net::Side;
+
+/// The reset that ended a connection in which both spoke, and that neither had begun to close.
+fn reset<'a>(e: &Ending<'a>) -> Option<&'a Reset> {
+    let tcp = e.tcp.filter(|tcp| (tcp.established || tcp.midstream) && tcp.fins == [false, false])?;
+    let reset = tcp.reset.as_deref().filter(|reset| !reset.answers_syn)?;
+    // Both spoke, though one of them only after the reset, of which it knew nothing.
+    let served = reset.client_payload + reset.server_payload > 0 && (tcp.midstream || e.flow.client.payload_bytes > 0 && e.flow.server.payload_bytes > 0);
+    // What it is held against must be of this very connection: another may take another path.
+    (served && tcp.ttl[reset.from as usize].is_some()).then_some(reset)
+}
+
+/// From another distance than all that its host sends; whoever forges resets often sends them both ways, and cannot keep the host from going on.
+pub(super) fn reset_by_another(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|_| reset(e).is_some() && e.foreign.is_far())?;
+    let second = tcp.resets_differ || tcp.data_after_reset > 0 || e.foreign.signs() >= 2;
+    Some(if second { Confidence::Medium } else { Confidence::Low })
+}
+
+pub(super) fn says_reset_by_another(e: &Ending<'_>) -> String {
+    let whose = match reset(e).map(|reset| reset.from) {
+        Some(Side::Client) => e.flow.client.endpoint.ip,
+        _ => e.server_ip(),
+    };
+    format!("the connection had stood for {} s when a reset in the name of {whose} ended it, but {}", e.flow.last.since(e.flow.first).as_secs(), signs(e))
+}
+
+/// An error that refuses what the client sends in a session that the server had answered.
+fn refuses(e: &Ending<'_>, rejection: &Rejection) -> bool {
+    let by_policy = weight(rejection) > 2;
+    let by_another = weight(rejection) == 2 && (e.is_tcp() || rejection.by != e.server_ip());
+    rejection.to == Side::Client && (by_policy || by_another)
+}
+
+/// The last that is kept of at least two errors, after which nothing of the client's came through.
+pub(super) fn turned_back<'a>(e: &Ending<'a>) -> Option<&'a Rejection> {
+    let first = e.flow.rejections.iter().find(|rejection| refuses(e, rejection)).filter(|_| e.answered)?;
+    let last = e.flow.rejections.iter().rfind(|rejection| refuses(e, rejection) && rejection.frame != first.frame)?;
+    let in_vain = match e.tcp {
+        Some(tcp) => tcp.open_segment[0].len > 0 && tcp.open_segment[0].again >= AGAIN && !tcp.fins[1],
+        None => e.flow.server.last.is_some_and(|heard| heard <= first.time),
+    };
+    in_vain.then_some(last)
+}
+
+pub(super) fn refused_in_between(e: &Ending<'_>) -> Option<Confidence> {
+    let rejection = turned_back(e)?;
+    Some(if weight(rejection) > 2 { Confidence::High } else { Confidence::Medium })
+}
+
+pub(super) fn says_refused_in_between(e: &Ending<'_>) -> String {
+    let rejection = turned_back(e);
+    let by = rejection.map_or_else(|| "somebody".to_owned(), |rejection| rejection.by.to_string());
+    format!("{} had answered, then {by} refused what {} sent ({})", e.server_ip(), e.flow.client.endpoint.ip, icmp(rejection))
+}
+
+/// Of the server's segments the one that it sent again and again, small enough for any path, and that the client never acknowledged.
+fn unheard(tcp: &TcpStory) -> Option<OpenSegment> {
+    let open = tcp.open_segment[1];
+    let before = u64::try_from(open.end.saturating_sub(i64::from(open.len)).saturating_sub(1)).ok()?;
+    let is_lost = (1..=SURE_TO_FIT).contains(&open.len) && open.again >= SURELY_AGAIN && !tcp.stalled[0];
+    (is_lost && (tcp.acknowledged[1]..=tcp.payload[1]).contains(&before)).then_some(open)
+}
+
+/// Both ends repeat themselves though each is heard here: what the server sends does not reach the client.
+pub(super) fn answers_lost(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp?;
+    let gave_up = tcp.reset.as_deref().is_none_or(|reset| reset.from == Side::Server);
+    let is_open = (tcp.established || tcp.midstream) && !tcp.fins[0] && gave_up;
+    (is_open && unheard(tcp).is_some() && tcp.open_segment[0].len == 0 && tcp.retransmissions[0] >= SURELY_AGAIN).then_some(Confidence::Medium)
+}
+
+pub(super) fn says_answers_lost(e: &Ending<'_>) -> String {
+    let (client, server) = (e.flow.client.endpoint.ip, e.server_ip());
+    let (len, again) = e.tcp.and_then(unheard).map_or((0, 0), |open| (open.len, open.again));
+    format!("{server} repeated {len} bytes {again} times, and {client} what had been answered: the answers do not reach it")
+}
+
+/// The client of QUIC never comes beyond its first packets, though the server answers.
+pub(super) fn quic_stalls(e: &Ending<'_>) -> Option<Confidence> {
+    (stalls_in_initial(e.identified) && e.refused.is_none()).then_some(Confidence::Low)
+}
+
+pub(super) fn says_quic_stalls(e: &Ending<'_>) -> String {
+    let (client, server) = (e.flow.client.endpoint.ip, e.flow.server.endpoint);
+    format!(
+        "{server} answered the QUIC of {client}, which sent its first packets {} times all the same: not all that was answered reaches it",
+        e.flow.client.packets
+    )
+}
+
+/// The server had answered, in a protocol in which whoever is there answers, and then the client spoke alone.
+pub(super) fn alone(e: &Ending<'_>) -> Option<Confidence> {
+    let protocol = e.identified.protocol.first().filter(|_| !e.is_tcp())?;
+    let (_, by) = ANSWERING.iter().find(|(known, _)| known == protocol)?;
+    let heard = e.flow.server.last?;
+    let alone = e.flow.client.last?.since(heard);
+    let is_there = e.heard_elsewhere.is_some_and(|elsewhere| elsewhere.since(heard) >= ANSWER_BY);
+    (e.flow.alone[0] >= ALONE && alone >= *by).then_some(if is_there { Confidence::Medium } else { Confidence::Low })
+}
+
+pub(super) fn says_alone(e: &Ending<'_>) -> String {
+    let heard = e.flow.server.last.unwrap_or(e.flow.last);
+    format!(
+        "{} answered for {} s, then {} sent {} packets over {} s and nothing came back",
+        e.server_ip(),
+        heard.since(e.flow.first).as_secs(),
+        e.flow.client.endpoint.ip,
+        e.flow.alone[0],
+        e.flow.last.since(heard).as_secs()
+    )
+}
+
+/// Protocols with the time by which whoever is spoken to is heard.
+const ANSWERING: &[(&str, Duration)] =
+    &[("ntp", REPLY_BY), ("quic", ACKNOWLEDGED_BY), ("snmp", REPLY_BY), ("srt", ACKNOWLEDGED_BY), ("wireguard", KEPT_ALIVE_BY)];

@@ -1,0 +1,169 @@
+//! Sessions that had been served and broke in their middle. One test a rule of the decision table, named after it.
+
+use super::outcomes::{CLIENT, SERVER, expect, judge};
+use super::sample::*;
+use crate::flow::{Ended, OpenSegment, Rejection};
+use crate::judge::{Confidence, Outcome, Site};
+use crate::net::Side;
+
+/// A connection in which both had spoken; the server's packets come with a time to live of 57.
+fn served() -> Sample {
+    tcp(CLIENT, SERVER).talked(300, 900)
+}
+
+// nft's `reject with tcp reset` loaded into a running connection: from the firewall, two hops nearer than the server
+#[test]
+fn d66_a_reset_from_another_distance_in_a_served_connection_was_made_on_the_way() {
+    let judged = judge(served().reset(5.0, 64));
+    expect(&judged, Outcome::ResetByMiddlebox, Confidence::Low, Some("D66"));
+    let cause = judged.cause.unwrap();
+    assert!(cause.says.contains("stood for 4 s") && cause.says.contains("(64) is 7 off"), "{}", cause.says);
+    let with = |change: fn(&mut Sample)| {
+        let mut sample = served().reset(5.0, 64);
+        change(&mut sample);
+        judge(sample)
+    };
+    // A second sign: the server goes on, or the resets contradict each other.
+    let goes_on = with(|sample| sample.0.flow.tcp.as_mut().unwrap().data_after_reset = 1);
+    expect(&goes_on, Outcome::ResetByMiddlebox, Confidence::Medium, Some("D66"));
+    // Who had begun to close may be told so by anybody; and the host's own resets, also with another initial time to live (248 of 255: seven hops, too).
+    assert_eq!(with(|sample| sample.0.flow.tcp.as_mut().unwrap().fins[0] = true).outcome, Outcome::Ok);
+    for own in [57, 248] {
+        assert_eq!(judge(served().reset(5.0, own)).outcome, Outcome::Ok);
+    }
+}
+
+// a device that cuts SSH for its banner, while that of the server is on its way
+#[test]
+fn d66_a_server_that_speaks_after_its_reset_did_not_send_it() {
+    let mut sample = tcp(CLIENT, SERVER).talked(40, 40).reset(1.15, 200);
+    let story = sample.0.flow.tcp.as_mut().unwrap();
+    (story.reset.as_mut().unwrap().server_payload, story.data_after_reset) = (0, 1);
+    expect(&judge(sample), Outcome::ResetByMiddlebox, Confidence::Medium, Some("D66"));
+}
+
+#[test]
+fn d66_a_reset_from_another_distance_is_told_of_a_connection_that_is_older_than_the_capture() {
+    let mut sample = tcp(CLIENT, SERVER).midstream().talked(300, 900).reset(5.0, 64);
+    sample.0.flow.tcp.as_mut().unwrap().ttl = [Some((64, 64)), Some((57, 57))];
+    sample.0.flow.tcp.as_mut().unwrap().reset.as_mut().unwrap().answers_syn = false;
+    expect(&judge(sample), Outcome::ResetByMiddlebox, Confidence::Low, Some("D66"));
+}
+
+fn rejection(seconds: f64, number: u64, by: &str, kind: u8, code: u8) -> Rejection {
+    let (by, time, frame) = (by.parse().unwrap(), at(seconds), frame(number));
+    Rejection { by, to: Side::Client, v6: false, kind, code, mtu: None, quoted_ttl: 60, time, frame }
+}
+
+/// What the client sent last was repeated so often, and never acknowledged.
+fn repeated(mut sample: Sample, side: Side, again: u32) -> Sample {
+    let (place, story) = (side as usize, sample.0.flow.tcp.as_mut().unwrap());
+    let before = story.acknowledged[place];
+    story.payload[place] = before + 40;
+    story.open_segment[place] = OpenSegment { len: 40, again, end: 1 + before as i64 + 40 };
+    sample
+}
+
+#[test]
+fn d67_errors_that_refuse_what_a_served_client_sends_are_the_networks() {
+    let refused = |again: u32, errors: &[Rejection]| {
+        let mut sample = repeated(served(), Side::Client, again);
+        sample.0.flow.rejections = errors.iter().copied().collect();
+        judge(sample)
+    };
+    let prohibited = |number: u64| rejection(4.0, number, "10.1.0.1", 3, 13);
+    let judged = refused(3, &[prohibited(30), prohibited(31)]);
+    expect(&judged, Outcome::RejectedByNetwork, Confidence::High, Some("D67"));
+    let cause = judged.cause.unwrap();
+    assert!(cause.says.contains("10.1.0.1 refused") && cause.by == "10.1.0.1".parse().ok(), "{cause:?}");
+    // Of TCP a port is refused by a reset: an error is a filter's, whatever address it bears.
+    let port = |number: u64| rejection(4.0, number, "203.0.113.7", 3, 3);
+    expect(&refused(3, &[port(30), port(31)]), Outcome::RejectedByNetwork, Confidence::Medium, Some("D67"));
+    // One error may be a moment's; and what came through after all was not refused.
+    assert_ne!(refused(3, &[prohibited(30)]).outcome, Outcome::RejectedByNetwork);
+    assert_eq!(refused(0, &[prohibited(30), prohibited(31)]).outcome, Outcome::Ok);
+}
+
+// nft's `reject` of what names a host, where the server talks to the client otherwise
+#[test]
+fn d67_a_first_message_that_is_refused_is_refused_though_others_pass() {
+    let mut sample = repeated(tcp(CLIENT, SERVER).talked(0, 0), Side::Client, 4);
+    sample.0.flow.client.payload_bytes = 200;
+    sample.0.flow.rejections = [30, 31].into_iter().map(|number| rejection(2.0, number, "10.1.0.1", 3, 13)).collect();
+    let talked = tcp("10.1.0.2:39999", SERVER).talked(517, 900);
+    let judged = judge_among(Site::default(), &[sample], &[talked, background()]).remove(0);
+    expect(&judged, Outcome::RejectedByNetwork, Confidence::High, Some("D67"));
+}
+
+#[test]
+fn d67_datagrams_are_refused_in_the_middle_where_nothing_came_back_after_the_errors() {
+    let refused = |seconds: f64, by: &str, code: u8| {
+        let mut sample = udp(CLIENT, "203.0.113.7:4433").talked(9000, 9000).speaks(&["quic"]);
+        sample.0.flow.server.last = Some(at(3.0));
+        sample.0.flow.rejections = [rejection(seconds, 30, by, 3, code), rejection(seconds + 1.0, 31, by, 3, code)].into_iter().collect();
+        judge(sample)
+    };
+    expect(&refused(4.0, "10.1.0.1", 13), Outcome::RejectedByNetwork, Confidence::High, Some("D67"));
+    expect(&refused(4.0, "10.1.0.1", 3), Outcome::RejectedByNetwork, Confidence::Medium, Some("D67"));
+    // The server went on; or its program has ended, which it says itself.
+    assert_eq!(refused(2.0, "10.1.0.1", 13).outcome, Outcome::Ok);
+    assert_eq!(refused(4.0, "203.0.113.7", 3).outcome, Outcome::Ok);
+}
+
+// recorded at the server's side of a firewall that drops what the server sends, once the connection stands
+#[test]
+fn d68_both_ends_that_repeat_themselves_in_a_served_connection_show_that_answers_do_not_arrive() {
+    let lost = |again: u32, by_client: u32| {
+        let mut sample = repeated(served(), Side::Server, again);
+        sample.0.flow.ended = Ended::CaptureEnd;
+        sample.0.flow.tcp.as_mut().unwrap().retransmissions = [by_client, again];
+        judge(sample)
+    };
+    let judged = lost(4, 4);
+    expect(&judged, Outcome::ReturnPathBroken, Confidence::Medium, Some("D68"));
+    assert!(judged.cause.unwrap().says.contains("repeated 40 bytes 4 times"));
+    // A client that is gone says nothing any more.
+    assert_eq!(lost(4, 0).outcome, Outcome::Ok);
+    assert_eq!(lost(2, 4).outcome, Outcome::Ok);
+}
+
+// a firewall that drops the server's datagrams of more than 600 bytes
+#[test]
+fn d69_a_quic_client_that_never_gets_beyond_its_first_packets_does_not_get_all_answers() {
+    let stalled = |packets: u64, bytes: u64, seconds: f64| {
+        let mut sample = udp(CLIENT, "203.0.113.7:443").talked(1200, 400).speaks(&["quic", "tls"]);
+        let client = &mut sample.0.flow.client;
+        (client.packets, client.payload_bytes, client.last) = (packets, bytes, Some(at(1.0 + seconds)));
+        sample.0.flow.last = at(1.0 + seconds);
+        sample
+    };
+    expect(&judge(stalled(9, 9 * 1200, 12.0)), Outcome::ReturnPathBroken, Confidence::Low, Some("D69"));
+    // What follows the handshake is smaller (RFC 9000 section 14.1); and a few may be repeated on a lossy path.
+    for passes in [stalled(9, 8 * 1200 + 40, 12.0), stalled(3, 3 * 1200, 12.0), stalled(9, 9 * 1200, 0.5)] {
+        assert_eq!(judge(passes).outcome, Outcome::Ok);
+    }
+    let mut by_tcp = tcp("10.1.0.2:41000", "203.0.113.7:443").talked(500, 900).speaks(&["tls"]);
+    by_tcp.0.flow.last = at(20.0);
+    let judged = judge_among(Site::default(), &[stalled(9, 9 * 1200, 12.0)], &[by_tcp]).remove(0);
+    assert_eq!((judged.outcome, judged.cause.map(|cause| cause.rule)), (Outcome::OkDegraded, Some("D74")));
+}
+
+#[test]
+fn d84_a_client_that_goes_on_alone_in_a_protocol_that_acknowledges_is_no_longer_heard() {
+    let alone = |protocol: &'static str, packets: u16, seconds: f64| {
+        let mut sample = udp(CLIENT, "203.0.113.7:9000").talked(9000, 9000).speaks(&[protocol]);
+        let flow = &mut sample.0.flow;
+        (flow.server.last, flow.client.last, flow.last) = (Some(at(3.0)), Some(at(3.0 + seconds)), at(3.0 + seconds));
+        flow.alone = [packets, 0];
+        judge(sample)
+    };
+    for (protocol, seconds) in [("srt", 5.0), ("quic", 4.0), ("snmp", 12.0), ("wireguard", 20.0)] {
+        let judged = alone(protocol, 9, seconds);
+        expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D84"));
+        assert!(judged.cause.unwrap().says.contains("sent 9 packets"), "{protocol}");
+    }
+    // One that says goodbye after a pause; one that waits for its answer yet; and media, whose receiver need not say anything.
+    for passes in [alone("quic", 1, 30.0), alone("srt", 9, 1.0), alone("snmp", 9, 5.0), alone("rtp", 900, 20.0)] {
+        assert_eq!(passes.outcome, Outcome::Ok);
+    }
+}
