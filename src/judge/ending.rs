@@ -97,6 +97,8 @@ pub(super) struct Ending<'a> {
     pub(super) answers_come_back: bool,
     /// Somebody outside answered the client in another flow, who is no resolver.
     pub(super) reaches_outside: bool,
+    /// The path of the client's connections loses an answer now and then.
+    pub(super) lossy: bool,
     /// The client is scanning.
     pub(super) scanning: bool,
     /// From a public address to a private one.
@@ -200,6 +202,7 @@ impl<'a> Ending<'a> {
             on_link: !answered && seen.is_on_link(flow),
             answers_come_back: !answered && (seen.is_on_link(flow) || seen.answers_come_back(flow)),
             reaches_outside: !answered && seen.reaches_outside(client.ip),
+            lossy: !answered && seen.loses_much(client.ip),
             scanning: !answered && seen.scans(client.ip),
             from_outside: false,
             loss: seen.loss(flow),

@@ -197,6 +197,11 @@ impl Seen {
         self.pairs.reaches_outside(client)
     }
 
+    /// Whether the path of the client's connections loses so much that it loses an answer now and then.
+    pub(super) fn loses_much(&self, client: IpAddr) -> bool {
+        self.pairs.loses_much(client)
+    }
+
     /// Whether the source tried many targets and hardly any answered.
     pub(super) fn scans(&self, source: IpAddr) -> bool {
         self.pairs.scans(source)

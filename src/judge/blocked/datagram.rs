@@ -19,7 +19,7 @@ fn repeated(e: &Ending<'_>) -> Option<Confidence> {
 pub(super) fn resolver(e: &Ending<'_>) -> Option<Confidence> {
     let silent = e.is_silent_datagram() && e.speaks("dns") && e.answers_due;
     // From new ports each time, as some programs ask again. Others ask anew for every connection: whoever reaches hosts outside seems to get its names.
-    let many = e.luck.again >= SURE_REQUESTS as usize && !e.worked_before && !e.reaches_outside && e.sight >= Sight::Likely;
+    let many = e.luck.again >= SURE_REQUESTS as usize && !e.worked_before && !e.reaches_outside && !e.lossy && e.sight >= Sight::Likely;
     if !silent || e.asked < 2 && !many {
         return None;
     }

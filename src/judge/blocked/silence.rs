@@ -3,7 +3,7 @@
 use crate::judge::Confidence;
 use crate::judge::blocked::{content, middle};
 use crate::judge::ending::{Ending, Instead};
-use crate::judge::threshold::{HALF_OPEN, MANY_ATTEMPTS, SURE_NEIGHBOUR, SURE_SYNS};
+use crate::judge::threshold::{HALF_OPEN, MANY_ATTEMPTS, SURE_NEIGHBOUR, SURE_REQUESTS, SURE_SYNS};
 use crate::judge::visibility::{Absent, Sight, sent_content};
 use crate::net::Side;
 use crate::signature::PromiseKind;
@@ -24,10 +24,25 @@ pub(super) fn at_times(e: &Ending<'_>) -> Option<Confidence> {
     if e.talked_before && content::first_lost(e).is_some() && middle::turned_back(e).is_none() {
         return Some(Confidence::Medium);
     }
+    if is_chance(e) {
+        return Some(Confidence::Low);
+    }
     ((e.is_silent_syn() && e.tries >= 2 || e.is_silent_datagram() && e.answers_due && e.asked >= 2) && e.worked_before).then_some(Confidence::Medium)
 }
 
+/// Asked so seldom that a path which loses much may have lost all of it.
+fn is_chance(e: &Ending<'_>) -> bool {
+    let seldom = e.is_silent_syn() && (2..SURE_SYNS).contains(&e.tries) || e.is_silent_datagram() && e.answers_due && (2..=SURE_REQUESTS).contains(&e.asked);
+    e.lossy && seldom
+}
+
 pub(super) fn says_at_times(e: &Ending<'_>) -> String {
+    if !e.worked_before && !e.talked_before && is_chance(e) {
+        return format!(
+            "{} did not answer, but much of what {} sends and gets has to come again: the path loses packets",
+            e.flow.server.endpoint, e.flow.client.endpoint.ip
+        );
+    }
     format!("not answered this time, but the same client reached {} at another time: it fails now and then", e.flow.server.endpoint)
 }
 

@@ -3,6 +3,7 @@
 use super::outcomes::{CLIENT, SERVER, expect, judge};
 use super::sample::*;
 use crate::flow::{Ended, OpenSegment, Rejection};
+use crate::identify::Fact;
 use crate::judge::{Confidence, Outcome, Site};
 use crate::net::Side;
 
@@ -166,4 +167,29 @@ fn d84_a_client_that_goes_on_alone_in_a_protocol_that_acknowledges_is_no_longer_
     for passes in [alone("quic", 1, 30.0), alone("srt", 9, 1.0), alone("snmp", 9, 5.0), alone("rtp", 900, 20.0)] {
         assert_eq!(passes.outcome, Outcome::Ok);
     }
+}
+
+/// Of the same client's connections so many packets, of which so many had to come again.
+fn path(packets: u64, again: u32) -> Sample {
+    let mut sample = tcp("10.1.0.2:41000", "203.0.113.7:443").talked(9000, 9000);
+    sample.0.flow.client.packets = packets;
+    sample.0.flow.tcp.as_mut().unwrap().retransmissions = [again, 0];
+    sample.0.flow.last = at(60.0);
+    sample
+}
+
+// 20 % of all packets lost each way: 36 of 100 questions are not answered, and 5 of 100 are not in three tries
+#[test]
+fn d32_few_questions_without_an_answer_are_chance_where_the_path_loses_much() {
+    let asked = |again: u32| {
+        let silent = udp("10.1.0.2:50000", "203.0.113.7:161").speaks(&["snmp"]).fact(Fact::Retry).fact(Fact::Retry);
+        judge_among(Site::default(), &[silent], &[path(200, again)]).remove(0)
+    };
+    let judged = asked(30);
+    expect(&judged, Outcome::Unreachable, Confidence::Low, Some("D32"));
+    assert!(judged.cause.unwrap().says.contains("loses packets"));
+    assert_eq!(asked(2).outcome, Outcome::SilentDrop);
+    let opened = |syns: &[f64]| judge_among(Site::default(), &[tcp(CLIENT, SERVER).syns(syns)], &[path(200, 30)]).remove(0);
+    assert_eq!(opened(&[1.0, 2.0]).outcome, Outcome::Unreachable);
+    assert_eq!(opened(&[1.0, 2.0, 4.0, 8.0]).outcome, Outcome::SilentDrop, "that is no chance any more");
 }

@@ -6,6 +6,7 @@ use thin_vec::ThinVec;
 
 use crate::flow::{Direction, Flow};
 use crate::judge::memory::Marked;
+use crate::judge::threshold::{MANY_PACKETS, MUCH_AGAIN};
 use crate::judge::visibility::took_part;
 use crate::limit;
 use crate::net::{Endpoint, Mac, Transport, is_private};
@@ -69,6 +70,9 @@ struct Probes {
     answered: u32,
     /// One of them by somebody outside who is no resolver.
     outside: bool,
+    /// Packets of its connections, of both sides, and how many of them came again.
+    packets: u64,
+    again: u64,
 }
 
 /// What was learned of pairs of hosts.
@@ -131,7 +135,13 @@ impl Pairs {
     fn note_probe(&mut self, flow: &Flow, took_part: bool) {
         let server = flow.server.endpoint;
         let target = self.probes.number(&server);
-        let Probes { unanswered, answered, outside } = self.probes.meet(&flow.client.endpoint.ip);
+        let Probes { unanswered, answered, outside, packets, again } = self.probes.meet(&flow.client.endpoint.ip);
+        if let Some(tcp) = flow.tcp.as_deref().filter(|tcp| tcp.established) {
+            // What never arrived may be blocked; what did after all was lost before.
+            let vain = u64::from(tcp.open_segment[0].again) + u64::from(tcp.open_segment[1].again);
+            *packets = packets.saturating_add(flow.client.packets + flow.server.packets);
+            *again = again.saturating_add(tcp.retransmissions.iter().map(|again| u64::from(*again)).sum::<u64>().saturating_sub(vain));
+        }
         if took_part {
             *answered = answered.saturating_add(1);
             *outside |= !is_private(server.ip) && !RESOLVERS.contains(&server.port);
@@ -243,6 +253,11 @@ impl Pairs {
     /// Whether somebody outside who is no resolver answered the client.
     pub(super) fn reaches_outside(&self, client: IpAddr) -> bool {
         self.probes.get(&client).is_some_and(|probes| probes.outside)
+    }
+
+    /// Whether so much of what the client's connections sent had to come again that the path loses an answer now and then.
+    pub(super) fn loses_much(&self, client: IpAddr) -> bool {
+        self.probes.get(&client).is_some_and(|Probes { packets, again, .. }| *packets >= MANY_PACKETS && again * 1000 >= packets * MUCH_AGAIN)
     }
 
     /// Whether the source tried many targets and hardly any answered.
