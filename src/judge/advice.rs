@@ -340,6 +340,10 @@ impl Advice<'_> {
                 "Let the answers of {} back to {}: by the same way as the requests, past the same stateful devices.",
                 self.ends.server, self.ends.client
             )),
+            Trouble::Failed(Outcome::TlsFailed) if self.gathered.rule == Some("D66") => Some(format!(
+                "See on which port {} speaks TLS, or switch its encryption on: it answers there, and no filter needs to be opened.",
+                self.ends.server
+            )),
             Trouble::Failed(Outcome::AppRefused | Outcome::TlsFailed | Outcome::ServerSilent) => self.service?.remedy.clone(),
             Trouble::Failed(Outcome::Unreachable) if self.gathered.rule == Some("D23") => {
                 Some(format!("See that {0} is switched on, has this address, and is on this network; no filter needs to be opened.", self.ends.server))

@@ -44,6 +44,15 @@ fn s13_a_row_of_moving_addresses_is_asked_for_by_name() {
     assert!(!remedy.contains("203.0.113.7"), "{remedy}");
 }
 
+// nginx with `listen 443` and no `ssl`
+#[test]
+fn d66_a_port_that_answers_need_not_be_opened() {
+    let clear = tcp("10.1.0.2:40000", "203.0.113.7:443").talked(517, 309).speaks(&["tls"]).sni("a.services.spinetix.com");
+    let finding = only(findings(players(), &[clear.answer(Side::Server, AnswerKind::Refused, 257, "HTTP/1.1 400 Bad Request")]));
+    let remedy = finding.remedy.unwrap();
+    assert!(remedy.contains("on which port") && !remedy.to_lowercase().contains("allow"), "{remedy}");
+}
+
 #[test]
 fn one_broken_rule_is_one_finding_however_many_players_and_retries() {
     let samples: Vec<Sample> = (2..6).flat_map(|host| (0..3).map(move |n| silent_mqtt(host, 40000 + n))).collect();
