@@ -340,7 +340,7 @@ impl Advice<'_> {
                 "Let the answers of {} back to {}: by the same way as the requests, past the same stateful devices.",
                 self.ends.server, self.ends.client
             )),
-            Trouble::Failed(Outcome::TlsFailed) if self.gathered.rule == Some("D66") => Some(format!(
+            Trouble::Failed(Outcome::TlsFailed) if self.gathered.rule == Some("D85") => Some(format!(
                 "See on which port {} speaks TLS, or switch its encryption on: it answers there, and no filter needs to be opened.",
                 self.ends.server
             )),

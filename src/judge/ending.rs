@@ -12,7 +12,7 @@ use crate::identify::{AnswerKind, Fact, Identified, Promise, Step};
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
 use crate::judge::threshold::{ALONE, ANSWER_BY, INITIAL, SURELY_AGAIN, SYN_AGAIN};
-use crate::judge::visibility::{Absent, Foreign, Opener, Seen, Sight, sent_content, stated, took_part, went_on_unanswered};
+use crate::judge::visibility::{Absent, Apart, Foreign, Opener, Seen, Sight, sent_content, stated, took_part, went_on_unanswered};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{PromiseKind, Service};
 use crate::time::Timestamp;
@@ -27,6 +27,8 @@ pub(super) struct Ending<'a> {
     pub(super) sight: Sight,
     /// The server took part.
     pub(super) answered: bool,
+    /// What came as a flow of its own instead of an answer in this one, as TFTP's does.
+    pub(super) apart: Apart,
     /// The client went on as if answered though no answer was captured.
     pub(super) went_on: bool,
     /// SYNs that were sent again only after the time that shows that no answer came, the first included.
@@ -166,6 +168,7 @@ impl<'a> Ending<'a> {
             tcp,
             sight: seen.sight(flow),
             answered,
+            apart: if !answered && identified.protocol.first() == Some(&"tftp") { seen.answered_apart(client) } else { Apart::Nothing },
             went_on: went_on_unanswered(identified),
             tries: tcp.map_or(0, spaced_syns),
             asked: asked(identified),
@@ -224,7 +227,12 @@ impl<'a> Ending<'a> {
 
     /// Whether a datagram exchange stayed without any packet of the server.
     pub(super) fn is_silent_datagram(&self) -> bool {
-        !self.is_tcp() && self.flow.transport == Transport::UDP && self.flow.server.packets == 0 && self.rejection.is_none()
+        !self.is_tcp() && self.flow.transport == Transport::UDP && self.flow.server.packets == 0 && self.rejection.is_none() && !self.is_answered_apart()
+    }
+
+    /// Whether the answer came as a flow of its own. Who asks again all the same did not get it.
+    pub(super) fn is_answered_apart(&self) -> bool {
+        self.apart == Apart::Taken || self.apart == Apart::Sent && self.asked < 2
     }
 
     /// Whether the protocol that was recognised first is this one.
@@ -440,12 +448,15 @@ const PARTING: &[(&str, &[u32])] = &[("ftp", &[421, 425, 426]), ("smtp", &[421])
 const CHALLENGES: &[u32] = &[401, 407];
 /// Protocols whose requests expect an answer from the host that was asked.
 const ASKING: &[&str] = &[
+    "bacnet",
     "coap",
     "dhcp",
     "dns",
     "dtls",
     "ike",
     "kerberos",
+    "kpasswd",
+    "l2tp",
     "ldap",
     "nfs",
     "ntp",

@@ -23,6 +23,7 @@ use crate::time::Timestamp;
 pub(super) use asked::stated;
 pub(super) use manner::Foreign;
 pub(super) use neighbours::Absent;
+pub(super) use pairs::Apart;
 pub(super) use tap::Sight;
 pub use tap::{CapturePoint, Visibility};
 pub(super) use vouchers::{Opener, owner};
@@ -59,7 +60,7 @@ impl Seen {
         self.end = self.end.max(Some(flow.last));
         self.tap.learn(identified);
         if !is_group(flow.server.endpoint.ip) {
-            self.pairs.learn(flow);
+            self.pairs.learn(identified);
             self.manners.learn(flow);
             self.asked.learn(identified);
             self.vouchers.learn(identified);
@@ -185,6 +186,11 @@ impl Seen {
     /// Whether the flow's client asked a group at the flow's port, from the very port to which the flow's server sends.
     pub(super) fn asked_group(&self, flow: &Flow) -> bool {
         self.pairs.asked_group(flow)
+    }
+
+    /// What came to that end as a flow of its own, which may answer what it asked of another port.
+    pub(super) fn answered_apart(&self, end: Endpoint) -> Apart {
+        self.pairs.answered_apart(end)
     }
 
     /// Whether the client reached anybody in a flow that it opened.

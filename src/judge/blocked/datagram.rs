@@ -97,7 +97,7 @@ pub(super) fn says_silent(e: &Ending<'_>) -> String {
 
 /// Of transports without connections an unanswered packet says nothing, unless the protocol asks for an answer.
 pub(super) fn asked_once(e: &Ending<'_>) -> Option<Confidence> {
-    let silent = !e.is_tcp() && e.flow.server.packets == 0 && e.rejection.is_none();
+    let silent = !e.is_tcp() && e.flow.server.packets == 0 && e.rejection.is_none() && !e.is_answered_apart();
     (e.is_silent_syn() || silent).then_some(Confidence::Low)
 }
 

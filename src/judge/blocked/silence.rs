@@ -4,7 +4,7 @@ use crate::judge::Confidence;
 use crate::judge::blocked::{content, middle};
 use crate::judge::ending::{Ending, Instead};
 use crate::judge::threshold::{HALF_OPEN, MANY_ATTEMPTS, SURE_NEIGHBOUR, SURE_REQUESTS, SURE_SYNS};
-use crate::judge::visibility::{Absent, Sight, sent_content};
+use crate::judge::visibility::{Absent, Apart, Sight, sent_content};
 use crate::net::Side;
 use crate::signature::PromiseKind;
 
@@ -67,7 +67,10 @@ pub(in crate::judge) fn asked_in_vain(Absent { host, by, times, since, last, .. 
 
 /// Both ends repeat themselves: the server its SYN-ACK, the client its SYN.
 pub(super) fn return_path(e: &Ending<'_>) -> Option<Confidence> {
-    let tcp = e.tcp?;
+    let Some(tcp) = e.tcp else {
+        let in_vain = e.is_silent_datagram() && e.apart == Apart::Sent && e.asked >= 2;
+        return in_vain.then_some(if e.asked >= SURE_REQUESTS { Confidence::Medium } else { Confidence::Low });
+    };
     let repeated = tcp.syn_acks >= 2 && e.tries >= 2 && !tcp.established && tcp.reset.is_none();
     (repeated && !sent_content(e.flow) && e.flow.server.payload_bytes == 0).then_some(Confidence::Medium)
 }

@@ -46,7 +46,7 @@ fn s13_a_row_of_moving_addresses_is_asked_for_by_name() {
 
 // nginx with `listen 443` and no `ssl`
 #[test]
-fn d66_a_port_that_answers_need_not_be_opened() {
+fn d85_a_port_that_answers_need_not_be_opened() {
     let clear = tcp("10.1.0.2:40000", "203.0.113.7:443").talked(517, 309).speaks(&["tls"]).sni("a.services.spinetix.com");
     let finding = only(findings(players(), &[clear.answer(Side::Server, AnswerKind::Refused, 257, "HTTP/1.1 400 Bad Request")]));
     let remedy = finding.remedy.unwrap();

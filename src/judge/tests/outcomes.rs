@@ -1,7 +1,7 @@
 //! What became of a flow: refusals, the gate, silence. One test a rule of the decision table, named after it, and one for what must not be called blocked.
 
 use super::sample::*;
-use crate::flow::Moment;
+use crate::flow::{Direction, Moment};
 use crate::identify::{Fact, Resolved, Step};
 use crate::judge::{Confidence, Judged, Outcome, Site};
 use crate::net::Transport;
@@ -260,6 +260,29 @@ fn d71_port_unreachable_for_udp_from_the_host_is_a_closed_port_and_from_another_
 fn d30_both_ends_repeating_themselves_is_a_broken_return_path() {
     let judged = judge(syns(&[1.0, 2.0, 4.0]).syn_acks(3, 4.02));
     expect(&judged, Outcome::ReturnPathBroken, Confidence::Medium, Some("D30"));
+}
+
+// RFC 1350 section 4: the server answers from a port of its own
+#[test]
+fn a_request_of_tftp_is_answered_by_a_flow_of_its_own() {
+    let request = || udp("10.1.0.2:45389", "10.1.0.9:69").speaks(&["tftp"]).asks("read", "boot.bin").fact(Fact::Retry).fact(Fact::Retry);
+    expect(&judge(request()), Outcome::SilentDrop, Confidence::Medium, Some("D70"));
+    // By content whoever asked is the client of the transfer, too; where only one block or an error came, whoever sent it opened the flow.
+    let transfer = udp("10.1.0.2:45389", "10.1.0.9:49514").speaks(&["tftp"]).talked(8, 600);
+    let upload = udp("10.1.0.9:49514", "10.1.0.2:45389").speaks(&["tftp"]).direction(Direction::Likely).talked(600, 8);
+    for answer in [transfer, upload] {
+        let judged = judge_among(Site::default(), &[request()], &[answer, background()]).remove(0);
+        expect(&judged, Outcome::Ok, Confidence::Medium, None);
+    }
+    // A single datagram is an error, and told by nothing; where the same is asked again it did not get there.
+    let alone = || udp("10.1.0.9:49514", "10.1.0.2:45389").direction(Direction::Likely);
+    let once = udp("10.1.0.2:45389", "10.1.0.9:69").speaks(&["tftp"]).asks("read", "boot.bin");
+    expect(&judge_among(Site::default(), &[once], &[alone(), background()]).remove(0), Outcome::Ok, Confidence::Medium, None);
+    let again = judge_among(Site::default(), &[request()], &[alone(), background()]).remove(0);
+    expect(&again, Outcome::ReturnPathBroken, Confidence::Medium, Some("D30"));
+    let other = udp("10.1.0.2:45390", "10.1.0.9:49514").speaks(&["tftp"]).talked(8, 600);
+    let judged = judge_among(Site::default(), &[request()], &[other, background()]).remove(0);
+    expect(&judged, Outcome::SilentDrop, Confidence::Medium, Some("D70"));
 }
 
 #[test]

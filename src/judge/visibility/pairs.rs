@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use thin_vec::ThinVec;
 
 use crate::flow::{Direction, Flow};
+use crate::identify::Identified;
 use crate::judge::memory::Marked;
 use crate::judge::threshold::{MANY_PACKETS, MUCH_AGAIN};
 use crate::judge::visibility::took_part;
@@ -30,6 +31,8 @@ struct Dealings {
 struct End {
     /// It answered as a server.
     answered: bool,
+    /// What came to it in a flow of its own that may be the answer to a datagram.
+    apart: Apart,
     /// The hosts that opened flows to it.
     openers: Many,
     /// The ends that it met in flows whose opening was not seen.
@@ -38,6 +41,18 @@ struct End {
     asked_group: u16,
     /// Datagrams came to it in a flow that others sent in alone or first.
     was_told: bool,
+}
+
+/// An answer that comes from another port than was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Apart {
+    /// None.
+    #[default]
+    Nothing,
+    /// Datagrams to the end that asked, which sent none back: an error, or what does not get there.
+    Sent,
+    /// An exchange.
+    Taken,
 }
 
 /// The number of the first that was met, zero for nobody; its lowest bit says whether there was another.
@@ -102,7 +117,8 @@ impl Default for Pairs {
 
 impl Pairs {
     /// Enters a flow between single hosts.
-    pub(super) fn learn(&mut self, flow: &Flow) {
+    pub(super) fn learn(&mut self, identified: &Identified) {
+        let flow = &identified.flow;
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
         let took_part = took_part(flow);
         let dealings = self.pairs.meet(&(client.ip, flow.transport, server));
@@ -123,6 +139,7 @@ impl Pairs {
             let told = if flow.client.packets == 0 { client } else { server };
             self.ends.meet(&(flow.transport, told)).was_told = true;
         }
+        self.note_datagrams(identified);
     }
 
     /// Enters a flow to a group.
@@ -147,6 +164,21 @@ impl Pairs {
             *outside |= !is_private(server.ip) && !RESOLVERS.contains(&server.port);
         } else if unanswered.len() < limit::TARGETS_REMEMBERED && !unanswered.contains(&target) {
             unanswered.push(target);
+        }
+    }
+
+    /// A server of TFTP answers from a port of its own (RFC 1350 section 4), so that nothing tells whose flow that is, or, of one datagram, what it is.
+    fn note_datagrams(&mut self, identified: &Identified) {
+        let flow = &identified.flow;
+        let (client, server) = (flow.client.endpoint, flow.server.endpoint);
+        let is_transfer = identified.protocol.first() == Some(&"tftp");
+        let apart = flow.transport == Transport::UDP && client.port != TFTP && server.port != TFTP;
+        if apart && (is_transfer || identified.protocol.is_empty() && flow.direction != Direction::Certain) {
+            let (how, ends) = if is_transfer && took_part(flow) { (Apart::Taken, &[server, client][..]) } else { (Apart::Sent, &[server][..]) };
+            for end in ends {
+                let end = self.ends.meet(&(flow.transport, *end));
+                end.apart = end.apart.max(how);
+            }
         }
     }
 
@@ -245,6 +277,11 @@ impl Pairs {
         self.ends.get(&(flow.transport, flow.client.endpoint)).is_some_and(|end| end.asked_group != 0 && end.asked_group == flow.server.endpoint.port)
     }
 
+    /// What came to that end as a flow of its own.
+    pub(super) fn answered_apart(&self, end: Endpoint) -> Apart {
+        self.ends.get(&(Transport::UDP, end)).map_or(Apart::Nothing, |end| end.apart)
+    }
+
     /// Whether the client reached anybody in a flow that it opened.
     pub(super) fn reaches_anybody(&self, client: IpAddr) -> bool {
         self.probes.get(&client).is_some_and(|probes| probes.answered > 0)
@@ -275,5 +312,7 @@ impl Pairs {
     }
 }
 
+/// Where requests of TFTP go (RFC 1350 section 4).
+const TFTP: u16 = 69;
 /// Ports of DNS in clear and over TLS or QUIC (RFC 7858, RFC 9250).
 const RESOLVERS: &[u16] = &[53, 853];
