@@ -3,6 +3,7 @@
 use super::outcomes::{CLIENT, SERVER, expect, judge};
 use super::sample::*;
 use crate::flow::{Moment, OpenSegment, TcpStory};
+use crate::identify::Fact;
 use crate::judge::{Confidence, Outcome, Site};
 use crate::net::Side;
 
@@ -95,6 +96,10 @@ fn d65_a_server_that_had_answered_and_that_nothing_reaches_any_more_is_cut_off()
     let among = |others: &[Sample]| judge_among(Site::default(), &[cut(4, 6.2)], others).remove(0);
     expect(&among(&[elsewhere(8.0)]), Outcome::ServerSilent, Confidence::Medium, Some("D65"));
     expect(&among(&[elsewhere(2.0)]), Outcome::ServerSilent, Confidence::Low, Some("D65"));
+    // Logs are never answered (RFC 5424), but taken.
+    let mut log = cut(4, 6.2).speaks(&["syslog"]).fact(Fact::OneWay);
+    log.0.flow.server.payload_bytes = 0;
+    expect(&judge(log), Outcome::ServerSilent, Confidence::Low, Some("D65"));
     // Two repetitions may be loss, and what was answered a moment ago may be answered yet. Who closed, or said that it takes no more, is not cut off.
     for spared in [cut(2, 6.2), cut(4, 1.0)] {
         assert_eq!(judge(spared).outcome, Outcome::Ok);
