@@ -1,5 +1,8 @@
 //! Reading whole messages of both sides, of protocols that need no memory between them.
 
+use std::hash::BuildHasher;
+
+use crate::identify::Fact;
 use crate::identify::wire::{Length, Messages};
 use crate::net::{Side, Transport};
 
@@ -18,12 +21,38 @@ pub struct Exchange {
     streams: [Messages; 2],
     /// Behind the last message of each side.
     read_to: [u64; 2],
+    /// The client's last datagram, where it is told that it comes again; nothing is any more once the server answered.
+    asked: Option<Asked>,
+}
+
+/// What a client asked last.
+#[derive(Debug)]
+enum Asked {
+    Nothing,
+    Same(u64),
 }
 
 impl Exchange {
     /// A reader with these rules.
     pub fn of(length: LengthRule, each: EachRule) -> Box<dyn Reader> {
-        Box::new(Self { length, each, streams: Default::default(), read_to: [0; 2] })
+        Box::new(Self { length, each, streams: Default::default(), read_to: [0; 2], asked: None })
+    }
+
+    /// The same, and it tells what the client asks again, byte for byte, before it was answered.
+    pub fn asking(length: LengthRule, each: EachRule) -> Box<dyn Reader> {
+        Box::new(Self { length, each, streams: Default::default(), read_to: [0; 2], asked: Some(Asked::Nothing) })
+    }
+
+    fn hear_again(&mut self, piece: &Piece<'_>, said: &mut Said<'_>) {
+        if piece.from == Side::Server {
+            self.asked = None;
+        }
+        let Some(asked) = &mut self.asked else { return };
+        let now = foldhash::fast::FixedState::default().hash_one(piece.bytes);
+        if matches!(asked, Asked::Same(last) if *last == now) {
+            said.say(Fact::Retry);
+        }
+        *asked = Asked::Same(now);
     }
 }
 
@@ -34,6 +63,7 @@ impl Reader for Exchange {
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if piece.transport == Transport::UDP {
+            self.hear_again(&piece, said);
             return (self.each)(&piece, piece.bytes, said);
         }
         if piece.missing > 0 {

@@ -70,7 +70,7 @@ pub static BACNET: Known = Known {
     ask: bacnet,
     answer: None,
     strength: Strength::Structure,
-    reader: || Confirm::of(&BACNET),
+    reader: || Confirm::asking(&BACNET, confirmed),
 };
 
 /// IEC 60870-5-104: start byte, length, control fields of the three formats (section 5).
@@ -140,6 +140,15 @@ fn bacnet(_: &Opening<'_>, bytes: &[u8]) -> Look {
             Look::when(fits && (!network || version == Some(&1)), 4, "BACnet/IP header")
         }
         _ => Look::No,
+    }
+}
+
+/// A confirmed request, which a device answers or a client asks again with its number (ASHRAE 135 clauses 5.4.4 and 20.1.2); nothing of any other message.
+fn confirmed(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        // BACnet/IP's header, version, no addresses of other networks, the kind in the upper four bits.
+        [0x81, 0x0a, _, _, 1, control, kind, ..] if control & 0xa8 == 0 && kind >> 4 == 0 => bytes,
+        _ => &[],
     }
 }
 
@@ -338,6 +347,9 @@ mod tests {
         let iam = hex("810a0014 0100 1000 c402000001 2205c4 9103 21ff");
         assert_eq!(evidence(decide(&BACNET, Transport::UDP, 47808, &who, &iam)), Evidence::BothOpenings);
         survives(&BACNET, Transport::UDP, 47808, &[(Client, &who)]);
+        // ReadProperty of device 55 (clause 20.1.2.11), sent again with its number; Who-Is need not be answered.
+        let again = |bytes: &[u8]| read(&BACNET, Transport::UDP, 47808, &[(Client, bytes), (Client, bytes)]).facts.contains(&Fact::Retry);
+        assert!(again(&hex("810a0011 0104 0005010c 0c02000037 194d")) && !again(&who));
         let (start, confirm) = (hex("680407000000"), hex("68040b000000"));
         assert_eq!(evidence(decide(&IEC104, Transport::TCP, 2404, &start, &confirm)), Evidence::BothOpenings);
         assert_eq!(evidence(decide(&IEC104, Transport::TCP, 9999, &start, &[])), Evidence::None);

@@ -18,6 +18,7 @@ mod dtls;
 mod exchange;
 mod ftp;
 mod hello;
+mod home;
 mod http;
 mod http2;
 mod http_body;
@@ -27,10 +28,12 @@ mod ike;
 mod industry;
 mod java;
 mod jsonrpc;
+mod kpasswd;
 mod ldap;
 mod llmnr;
 mod mail;
 mod mdns;
+mod messaging;
 mod mqtt;
 mod ndi;
 mod netbios;
@@ -47,8 +50,10 @@ mod snmp;
 mod sql;
 mod srt;
 mod ssdp;
+mod ssh_keys;
 mod stores;
 mod stun;
+mod supervision;
 mod syslog;
 mod talk;
 mod teatime;
@@ -59,11 +64,13 @@ mod tls;
 mod tls_chain;
 mod tls_look;
 mod upnp;
+mod versioning;
 mod websocket;
 mod windows;
 mod xmpp;
 
 pub use hello::is_alert;
+pub use home::{AT_HOME_OVER_TCP, AT_HOME_OVER_UDP};
 pub use opening::{Confirm, Known, Look};
 
 use std::net::IpAddr;
@@ -431,10 +438,13 @@ pub enum Appetite {
 pub static PROTOCOLS: &[&dyn Protocol] = &[
     &brokers::AMQP,
     &industry::BACNET,
+    &supervision::BEANSTALKD,
     &others::BGP,
     &others::BITTORRENT,
     &coap::Coap,
+    &supervision::COLLECTD,
     &crqt::CRQT,
+    &versioning::CVS,
     &windows::DCERPC,
     &dhcp::DHCP,
     &dhcpv6::DHCPV6,
@@ -445,6 +455,8 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &ike::ESP,
     &industry::ETHERNETIP,
     &ftp::FTP,
+    &supervision::GEARMAN,
+    &versioning::GIT,
     &java::HAZELCAST,
     &http::Http,
     &http2::HTTP2,
@@ -457,6 +469,8 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &jsonrpc::JSONRPC,
     &stores::KAFKA,
     &windows::KERBEROS,
+    &kpasswd::KPASSWD,
+    &pptp::L2TP,
     &ldap::LDAP,
     &llmnr::LLMNR,
     &mdns::MDNS,
@@ -465,6 +479,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &stores::MONGODB,
     &rtp::MPEGTS,
     &mqtt::MQTT,
+    &supervision::MUNIN,
     &sql::MYSQL,
     &brokers::NATS,
     &ndi::NDI,
@@ -472,6 +487,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &netbios::NETBIOS_DGM,
     &netbios::NETBIOS_NS,
     &netbios::NETBIOS_SSN,
+    &supervision::NETFLOW,
     &windows::NFS,
     &ntp::NTP,
     &industry::OPCUA,
@@ -486,6 +502,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &stores::REDIS,
     &remote::RFB,
     &windows::RPC,
+    &versioning::RSYNC,
     &rtp::RTCP,
     &others::RTMP,
     &rtp::RTP,
@@ -501,7 +518,9 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &ssdp::SSDP,
     &remote::SSH,
     &sql::SSRP,
+    &messaging::STOMP,
     &stun::Stun,
+    &versioning::SVN,
     &syslog::SYSLOG,
     &access::TACACS,
     &sql::TDS,
@@ -511,69 +530,16 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &tls::Tls,
     &access::WIREGUARD,
     &others::WSD,
+    &remote::X11,
     &xmpp::XMPP,
-];
-
-/// By port, ascending, what nearly all that is met there over TCP is. It is asked first.
-pub static AT_HOME_OVER_TCP: &[(u16, &dyn Protocol)] = &[
-    (21, &ftp::FTP),
-    (22, &remote::SSH),
-    (25, &mail::SMTP),
-    (53, &dns::DNS),
-    (80, &http::Http),
-    (102, &industry::S7COMM),
-    (110, &mail::POP3),
-    (143, &mail::IMAP),
-    (389, &ldap::LDAP),
-    (443, &tls::Tls),
-    (445, &windows::SMB),
-    (502, &industry::MODBUS),
-    (554, &calls::RTSP),
-    (587, &mail::SMTP),
-    (853, &tls::Tls),
-    (993, &tls::Tls),
-    (995, &tls::Tls),
-    (1433, &sql::TDS),
-    (3128, &http::Http),
-    (5060, &calls::SIP),
-    (5223, &tls::Tls),
-    (6379, &stores::REDIS),
-    (8000, &http::Http),
-    (8080, &http::Http),
-    (8443, &tls::Tls),
-    (8883, &tls::Tls),
-];
-
-/// The same over UDP.
-pub static AT_HOME_OVER_UDP: &[(u16, &dyn Protocol)] = &[
-    (53, &dns::DNS),
-    (67, &dhcp::DHCP),
-    (123, &ntp::NTP),
-    (137, &netbios::NETBIOS_NS),
-    (138, &netbios::NETBIOS_DGM),
-    (161, &snmp::SNMP),
-    (162, &snmp::SNMP),
-    (443, &quic::Quic),
-    (500, &ike::IKE),
-    (547, &dhcpv6::DHCPV6),
-    (1900, &ssdp::SSDP),
-    (3478, &stun::Stun),
-    (5060, &calls::SIP),
-    (5353, &mdns::MDNS),
-    (5355, &llmnr::LLMNR),
+    &supervision::ZABBIX,
+    &messaging::ZMTP,
+    &supervision::ZOOKEEPER,
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn who_is_at_home_at_a_port_runs_there_and_ports_ascend() {
-        for (homes, transport) in [(AT_HOME_OVER_TCP, Transport::TCP), (AT_HOME_OVER_UDP, Transport::UDP)] {
-            assert!(homes.is_sorted_by(|(one, _), (other, _)| one < other), "{transport:?}");
-            homes.iter().for_each(|(port, protocol)| assert!(protocol.carriers().contains(&transport), "{port} {}", protocol.name()));
-        }
-    }
 
     #[test]
     fn protocols_are_few_enough_for_a_flow_to_remember_who_said_no() {

@@ -226,7 +226,7 @@ pub struct Confirm {
     asked: Option<u64>,
 }
 
-/// Of a datagram, what is the same where it is sent again because nothing came.
+/// Of a datagram, what is the same where it is sent again because nothing came; nothing of one that need not be answered.
 pub type SameRule = fn(&[u8]) -> &[u8];
 
 impl Confirm {
@@ -243,7 +243,11 @@ impl Confirm {
     /// Whether the client's first datagram comes again.
     fn is_asked_again(&mut self, piece: &Piece<'_>) -> bool {
         let Some(same) = self.same.filter(|_| piece.from == Side::Client && piece.transport == Transport::UDP) else { return false };
-        let asks = foldhash::fast::FixedState::default().hash_one(same(piece.bytes));
+        let same = same(piece.bytes);
+        if same.is_empty() {
+            return false;
+        }
+        let asks = foldhash::fast::FixedState::default().hash_one(same);
         *self.asked.get_or_insert(asks) == asks && self.seen[0]
     }
 }

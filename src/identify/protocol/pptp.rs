@@ -1,11 +1,11 @@
-//! PPTP's control connection (RFC 2637), whose tunnel is GRE between the same hosts.
+//! PPTP's control connection (RFC 2637), whose tunnel is GRE between the same hosts, and L2TP's (RFC 2661), whose tunnel is taken apart where packets are decoded.
 
 use crate::identify::wire::{Cursor, Length, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
 use super::exchange::Exchange;
-use super::{Appetite, Gate, Known, Look, Piece, Said, Strength};
+use super::{Appetite, Confirm, Gate, Known, Look, Piece, Said, Strength};
 
 /// Told by the header of a control message: its length, type 1, the magic cookie, and a control message whose length that is.
 pub static PPTP: Known = Known {
@@ -17,6 +17,35 @@ pub static PPTP: Known = Known {
     strength: Strength::Magic,
     reader: || Exchange::of(length, message),
 };
+
+/// Told by a control message (sections 3.1 and 4.1): a length that fits, version 2, and the message's type first of all that it says.
+pub static L2TP: Known = Known {
+    name: "l2tp",
+    carriers: &[Transport::UDP],
+    gate: Gate::BytesAnd(&[0xc8..=0xc8], |bytes| matches!(bytes, [0xc8, 2, ..])),
+    ask: |_, bytes| tunnel(bytes, &[1, 3, 4, 6]),
+    answer: Some(|_, bytes| tunnel(bytes, &[2, 4, 6])),
+    strength: Strength::Structure,
+    // Whoever is not acknowledged sends the same again (section 5.8).
+    reader: || Confirm::asking(&L2TP, |bytes| bytes),
+};
+
+fn tunnel(bytes: &[u8], kinds: &[u16]) -> Look {
+    let rule = "L2TP control message";
+    let mut at = Cursor::new(bytes);
+    let (head, len) = (at.be16(), at.be16());
+    if head != Some(0xc802) || len.map(usize::from) != Some(bytes.len()) {
+        return Look::No;
+    }
+    // Tunnel, session, two numbers.
+    at.take(8);
+    match (at.be16(), at.be32(), at.be16()) {
+        (Some(0x8008), Some(0), Some(kind)) => Look::when(kinds.contains(&kind), 20, rule),
+        // An acknowledgment says nothing.
+        (None, ..) if bytes.len() == 12 => Look::Weak(0, 4, rule),
+        _ => Look::No,
+    }
+}
 
 fn look(bytes: &[u8], kinds: &[u16]) -> Look {
     match bytes.first_chunk::<12>() {
@@ -79,6 +108,18 @@ mod tests {
         message.extend(product.as_bytes());
         message.resize(156, 0);
         message
+    }
+
+    // RFC 2661 section 6.1 (SCCRQ), 6.2 (SCCRP), 5.8
+    #[test]
+    fn a_tunnel_is_asked_for_and_asked_for_again() {
+        let ask = hex("c802 001c 0000 0000 0000 0000 8008 0000 0000 0001 8008 0000 0002 0100");
+        let answer = hex("c802 0014 7a59 0000 0000 0001 8008 0000 0000 0002");
+        assert_eq!(evidence(decide(&L2TP, Transport::UDP, 1701, &ask, &answer)), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&L2TP, Transport::UDP, 1701, &ask[..27], &[])), Evidence::None);
+        assert!(read(&L2TP, Transport::UDP, 1701, &[(Client, &ask), (Client, &ask)]).says(&Fact::Retry));
+        survives(&L2TP, Transport::UDP, 1701, &[(Client, &ask), (Server, &answer)]);
+        prefixes_never_match_anything_else("l2tp", Transport::UDP, &ask, &answer);
     }
 
     #[test]

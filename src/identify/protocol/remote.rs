@@ -5,6 +5,7 @@ use crate::identify::{AnswerKind, Evidence, Fact, Lines};
 use crate::limit;
 use crate::net::{Side, Transport};
 
+use super::ssh_keys::{Packet, disagreement, packet};
 use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by the version line that both sides send first (RFC 4253 section 4.2).
@@ -38,6 +39,27 @@ pub static RFB: Known = Known {
     answer: None,
     strength: Strength::Magic,
     reader: || Box::new(Screen::default()),
+};
+
+/// X11: byte order, version 11, lengths of what shows that the client may come in; the server says the version again (X Window System Protocol, "Connection Setup").
+pub static X11: Known = Known {
+    name: "x11",
+    carriers: &[Transport::TCP],
+    gate: Gate::Any,
+    ask: |_, bytes| match bytes.first_chunk::<12>() {
+        Some([b'l', _, 11, 0, 0, 0, name, 0, data, 0, _, _] | [b'B', _, 0, 11, 0, 0, 0, name, 0, data, _, _]) => {
+            Look::when((*name == 0) == (*data == 0) && *name <= 32, 8, "X11 byte order and version")
+        }
+        None if matches!(bytes, [b'l' | b'B'] | [b'l', _] | [b'B', _] | [b'l', _, 11, ..] | [b'B', _, 0, ..]) => Look::Before(12),
+        _ => Look::No,
+    },
+    answer: Some(|_, bytes| match bytes {
+        [0..=2, _, 11, 0, 0, 0, ..] | [0..=2, _, 0, 11, 0, 0, ..] => Look::Weak(0, 6, "X11 version of the server"),
+        [0..=2, ..] if bytes.len() < 6 => Look::Short,
+        _ => Look::No,
+    }),
+    strength: Strength::Structure,
+    reader: || Box::<Display>::default(),
 };
 
 fn ssh_version(bytes: &[u8], rule: &'static str) -> Look {
@@ -111,16 +133,40 @@ fn rfb_version(_: &super::Opening<'_>, bytes: &[u8]) -> Look {
     }
 }
 
-/// The whole line that begins with `SSH-`.
-fn version_line(bytes: &[u8]) -> Option<&[u8]> {
-    bytes.split_inclusive(|byte| *byte == b'\n').find(|line| line.starts_with(b"SSH-") && line.ends_with(b"\n"))
+/// The whole line that begins with `SSH-`, and where it ends.
+fn version_line(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let mut end = 0;
+    bytes.split_inclusive(|byte| *byte == b'\n').find_map(|line| {
+        end += line.len();
+        (line.starts_with(b"SSH-") && line.ends_with(b"\n")).then_some((line, end))
+    })
 }
 
-/// Reads both version lines.
+/// Reads both version lines, and what both sides offer after them.
 #[derive(Debug, Default)]
 struct Versions {
     held: [Held; 2],
     told: [bool; 2],
+}
+
+impl Versions {
+    /// Takes the version out of what that side sent so far, so that what follows it is left; false where none will come any more.
+    fn tell(&mut self, from: Side, said: &mut Said<'_>) -> bool {
+        let held = &mut self.held[from as usize];
+        let Some((line, end)) = version_line(held.as_slice().get(..limit::SSH_VERSION_KEPT).unwrap_or(held)) else {
+            return held.len() < limit::SSH_VERSION_KEPT;
+        };
+        said.say(Fact::Software { of: from, text: printable(line.trim_ascii_end()) });
+        let rest = held.as_slice().get(end..).unwrap_or_default().to_vec();
+        held.clear();
+        held.extend_from_slice(&rest);
+        self.told[from as usize] = true;
+        if self.told == [true, true] {
+            said.believe(Evidence::BothOpenings);
+            said.say(Fact::Encrypted);
+        }
+        true
+    }
 }
 
 impl Reader for Versions {
@@ -130,28 +176,61 @@ impl Reader for Versions {
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let side = piece.from as usize;
-        if self.told[side] {
+        if piece.missing > 0 && self.told[side] {
+            return Appetite::Full;
+        }
+        hold(&mut self.held[side], piece.bytes, limit::MESSAGE_KEPT);
+        if !self.told[side] && !self.tell(piece.from, said) {
+            return Appetite::Full;
+        }
+        if self.told != [true, true] {
             return Appetite::Hungry;
         }
-        let held = &mut self.held[side];
-        // Most lie in one piece.
-        let at_once = if held.is_empty() { version_line(piece.bytes.get(..limit::SSH_VERSION_KEPT).unwrap_or(piece.bytes)) } else { None };
-        if at_once.is_none() {
-            hold(held, piece.bytes, limit::SSH_VERSION_KEPT);
+        match [0, 1].map(|side| packet(&self.held[side])) {
+            [Packet::Offer(client), Packet::Offer(server)] => {
+                said.facts.extend(disagreement(&client, &server));
+                Appetite::Full
+            }
+            [Packet::Other, _] | [_, Packet::Other] => Appetite::Full,
+            _ => Appetite::Hungry,
         }
-        if let Some(line) = at_once.or_else(|| version_line(held)) {
-            said.say(Fact::Software { of: piece.from, text: printable(line.trim_ascii_end()) });
-            self.told[side] = true;
-            self.held[side] = Held::new();
-        } else if held.len() >= limit::SSH_VERSION_KEPT {
+    }
+}
+
+/// Reads whether an X server lets its client in.
+#[derive(Debug, Default)]
+struct Display {
+    held: Held,
+}
+
+impl Reader for Display {
+    fn held(&self) -> usize {
+        self.held.capacity()
+    }
+
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if piece.from == Side::Client {
+            return Appetite::Hungry;
+        }
+        if piece.missing > 0 {
             return Appetite::Full;
         }
-        if self.told == [true, true] {
-            said.believe(Evidence::BothOpenings);
-            said.say(Fact::Encrypted);
-            return Appetite::Full;
-        }
-        Appetite::Hungry
+        hold(&mut self.held, piece.bytes, limit::LINE_KEPT + 8);
+        let held = self.held.as_slice();
+        let (Some([verdict, len, ..]), Some(_)) = (held.first_chunk::<2>(), held.get(5)) else { return Appetite::Hungry };
+        said.believe(Evidence::Dialogue);
+        let reason = match (verdict, held.get(8..8 + usize::from(*len))) {
+            // The reason follows the lengths.
+            (0, None) => return Appetite::Hungry,
+            (0, Some(reason)) => reason,
+            (2, _) => b"further authentication is wanted",
+            _ => {
+                said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "connected".into(), by: Side::Server });
+                return Appetite::Full;
+            }
+        };
+        said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: printable(reason.trim_ascii_end()), by: Side::Server });
+        Appetite::Full
     }
 }
 
@@ -266,7 +345,8 @@ fn security_name(kind: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identify::protocol::testing::{decide, evidence, read, survives};
+    use crate::identify::protocol::ssh_keys::tests::{USUAL, kexinit};
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
 
     #[test]
@@ -276,6 +356,20 @@ mod tests {
         assert!(read(&SSH, Transport::TCP, 22, dialogue).facts.contains(&Fact::Software { of: Server, text: "SSH-2.0-OpenSSH_9.6".into() }));
         assert_eq!(evidence(decide(&SSH, Transport::TCP, 22, b"SSH is not spoken here\n", b"")), Evidence::None);
         survives(&SSH, Transport::TCP, 22, dialogue);
+    }
+
+    // RFC 4253 section 7.1: without a common algorithm both sides must disconnect; neither needs to say why
+    #[test]
+    fn ssh_without_a_common_cipher_is_refused() {
+        let (mut client, server) = (USUAL, kexinit(USUAL));
+        (client[2], client[3]) = ("aes128-gcm@openssh.com", "3des-cbc");
+        let client = kexinit(client);
+        let dialogue: &[(Side, &[u8])] = &[(Server, b"SSH-2.0-OpenSSH_9.6\r\n"), (Client, b"SSH-2.0-x\r\n"), (Client, &client), (Server, &server)];
+        let told = read(&SSH, Transport::TCP, 22, dialogue);
+        assert!(told.facts.iter().any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Refused, code: 3, text, .. } if text.contains("cipher"))));
+        survives(&SSH, Transport::TCP, 22, dialogue);
+        let agreed = [dialogue[0], dialogue[1], (Client, &server), (Server, &server)];
+        assert!(!read(&SSH, Transport::TCP, 22, &agreed).facts.iter().any(|fact| matches!(fact, Fact::Answer { .. })));
     }
 
     #[test]
@@ -317,6 +411,23 @@ mod tests {
         let right: &[(Side, &[u8])] =
             &[(Server, new), (Client, new), (Server, &[1, 2]), (Client, &[2]), (Server, &[7; 16]), (Client, &[8; 16]), (Server, &[0; 4])];
         assert!(!read(&RFB, Transport::TCP, 5900, right).facts.iter().any(|fact| matches!(fact, Fact::Answer { .. })));
+    }
+
+    // X Window System Protocol, "Connection Setup": lengths of name and data, the reason's length before the version
+    #[test]
+    fn a_display_lets_in_or_says_why_not() {
+        let (little, big) = (hex("6c00 0b00 0000 0000 0000 0000"), hex("4200 000b 0000 0012 0010 0000"));
+        let welcome = hex("01 00 0b00 0000 0200 0102030405060708");
+        let refuses = [&hex("00 0e 0b00 0000 0400")[..], b"No way in here", &[0; 2]].concat();
+        for ask in [&little, &big] {
+            assert_eq!(evidence(decide(&X11, Transport::TCP, 50_001, ask, b"")), Evidence::OneOpening);
+        }
+        assert_eq!(evidence(decide(&X11, Transport::TCP, 6001, &little, &welcome)), Evidence::BothOpenings);
+        assert_eq!(evidence(decide(&X11, Transport::TCP, 6001, b"login: anyone", b"")), Evidence::None);
+        let answer = |bytes: &[u8]| read(&X11, Transport::TCP, 6001, &[(Client, &little), (Server, bytes)]).facts;
+        assert!(answer(&refuses).contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "No way in here".into(), by: Server }));
+        assert!(answer(&welcome).iter().any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Accepted, .. })));
+        survives(&X11, Transport::TCP, 6001, &[(Client, &little), (Server, &refuses)]);
     }
 
     #[test]

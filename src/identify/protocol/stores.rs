@@ -5,6 +5,7 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
 
+use super::supervision::opens_session;
 use super::talk::opens_with;
 use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
@@ -49,7 +50,7 @@ pub static KAFKA: Known = Known {
     name: "kafka",
     carriers: &[Transport::TCP],
     gate: Gate::Any,
-    ask: |opening, bytes| kafka(bytes).weak_unless_at(opening, &[9092]),
+    ask: |opening, bytes| if opens_session(bytes) { Look::No } else { kafka(bytes).weak_unless_at(opening, &[9092]) },
     answer: Some(|opening, bytes| {
         let mut at = Cursor::new(bytes);
         match (at.be32(), at.be32()) {

@@ -27,7 +27,8 @@ pub static KERBEROS: Known = Known {
     ask: |opening, bytes| kerberos(opening, bytes, &[10, 12, 14], "Kerberos request"),
     answer: Some(|opening, bytes| kerberos(opening, bytes, &[11, 13, 15, 30], "Kerberos answer")),
     strength: Strength::Structure,
-    reader: || Exchange::of(kerberos_length, kerberos_message),
+    // A client that hears nothing sends the same again (RFC 4120 section 7.2.1).
+    reader: || Exchange::asking(kerberos_length, kerberos_message),
 };
 
 /// Told by version 5 and a bind, or over UDP by version 4 (C706 chapter 12).
@@ -85,12 +86,15 @@ pub static RPC: Known = Known {
     name: "rpc",
     carriers: &[Transport::TCP, Transport::UDP],
     gate: Gate::Zeros(&[4, 5, 6]),
-    ask: |opening, bytes| rpc_call(opening, bytes, |program| (100_000..=100_999).contains(&program) && program != 100_003),
+    ask: |opening, bytes| rpc_call(opening, bytes, |program| program != 100_003 && ((100_000..=100_999).contains(&program) || program == KADMIN)),
     answer: Some(rpc_reply),
     strength: Strength::Magic,
     // The same call has the same number (RFC 5531 section 9).
     reader: || Confirm::asking(&RPC, |bytes| bytes.get(..4).unwrap_or(bytes)),
 };
+
+/// The program by which Kerberos is administered (MIT's `kadm_rpc.h`), beside those of Sun.
+const KADMIN: u32 = 2112;
 
 fn smb(_: &Opening<'_>, bytes: &[u8]) -> Look {
     match bytes {
@@ -471,6 +475,12 @@ mod tests {
         // Type, second flags, integers and characters, floating point, its reserved neighbour, variant of the interface's UUID, length.
         assert_eq!([(1, 0), (1, 8), (3, 2), (5, 1), (32, 0xbf)].map(|(at, byte)| with(at, byte)), [true; 5]);
         assert_eq!([(0, 5), (1, 11), (3, 4), (4, 0x11), (4, 0x20), (5, 4), (6, 1), (32, 0), (74, 5)].map(|(at, byte)| with(at, byte)), [false; 9]);
+    }
+
+    #[test]
+    fn kerberos_is_administered_by_calls_too() {
+        let call = hex("80000028 6a0eacfe 00000000 00000002 00000840 00000002 00000000");
+        assert_eq!(evidence(decide(&RPC, Transport::TCP, 749, &call, &hex("8000001c 6a0eacfe 00000001 00000000"))), Evidence::BothOpenings);
     }
 
     #[test]
