@@ -265,7 +265,7 @@ const TABLE: &[Rule] = &[
         content::first_lost, content::says_first_lost,
         &["a filter that reads content", "packets of that size do not get through", "what the server answers is lost on its way back",
           "a device that accepts connections in the server's place"]),
-    rule("D68", Outcome::ReturnPathBroken, "the server answers in the middle of a session, and the client repeats what was answered",
+    rule("D68", Outcome::ReturnPathBroken, "the server answers in the middle of a session, and the client repeats what was answered; or answers of datagrams are refused on the way",
         middle::answers_lost, middle::says_answers_lost, &["a lossy path", "a stateful device that forgot the session"]),
     rule("D65", Outcome::ServerSilent, "the server had answered, then it no longer acknowledges what the client sends",
         content::cut_in_between, content::says_cut_in_between,

@@ -71,9 +71,30 @@ fn unheard(tcp: &TcpStory) -> Option<OpenSegment> {
     (is_lost && (tcp.acknowledged[1]..=tcp.payload[1]).contains(&before)).then_some(open)
 }
 
+/// An error by somebody on the way who does not let through what the server answers: prohibited, or no route. A client that is no longer interested says that
+/// itself, and that its port is closed.
+pub(super) fn answers_refused<'a>(e: &Ending<'a>) -> Option<&'a Rejection> {
+    let refuses = |rejection: &&Rejection| {
+        rejection.to == Side::Server && rejection.by != e.flow.client.endpoint.ip && matches!(weight(rejection), 1 | 3) && is_no_way(rejection)
+    };
+    e.flow.rejections.iter().filter(refuses).max_by_key(|rejection| weight(rejection))
+}
+
+/// Time exceeded may be a traced route, and what is not named is not judged.
+fn is_no_way(rejection: &Rejection) -> bool {
+    weight(rejection) == 3 || matches!((rejection.v6, rejection.kind, rejection.code), (false, 3, 0 | 1) | (true, 1, 0 | 3))
+}
+
+/// Datagrams whose answers are refused on the way by policy. No route, or no such host, may be a client that was switched off meanwhile.
+fn datagrams_refused(e: &Ending<'_>) -> Option<Confidence> {
+    let by_policy = |rejection: &&Rejection| rejection.to == Side::Server && weight(rejection) == 3;
+    answers_refused(e).filter(by_policy).filter(|_| e.answered && !e.is_tcp())?;
+    Some(if e.flow.rejections.iter().filter(by_policy).count() > 1 { Confidence::High } else { Confidence::Medium })
+}
+
 /// Both ends repeat themselves though each is heard here: what the server sends does not reach the client.
 pub(super) fn answers_lost(e: &Ending<'_>) -> Option<Confidence> {
-    let tcp = e.tcp?;
+    let Some(tcp) = e.tcp else { return datagrams_refused(e) };
     let gave_up = tcp.reset.as_deref().is_none_or(|reset| reset.from == Side::Server);
     let is_open = (tcp.established || tcp.midstream) && !tcp.fins[0] && gave_up;
     (is_open && unheard(tcp).is_some() && tcp.open_segment[0].len == 0 && tcp.retransmissions[0] >= SURELY_AGAIN).then_some(Confidence::Medium)
@@ -81,13 +102,19 @@ pub(super) fn answers_lost(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn says_answers_lost(e: &Ending<'_>) -> String {
     let (client, server) = (e.flow.client.endpoint.ip, e.server_ip());
-    let (len, again) = e.tcp.and_then(unheard).map_or((0, 0), |open| (open.len, open.again));
-    format!("{server} repeated {len} bytes {again} times, and {client} what had been answered: the answers do not reach it")
+    let Some(open) = e.tcp.and_then(unheard) else { return format!("{server} answered{}", says_refuser(e)) };
+    format!("{server} repeated {} bytes {} times, and {client} what had been answered: the answers do not reach it{}", open.len, open.again, says_refuser(e))
+}
+
+/// Who does not let the answers through, in words.
+pub(super) fn says_refuser(e: &Ending<'_>) -> String {
+    let refused = answers_refused(e).map(|rejection| format!("; {} does not let through what it answers ({})", rejection.by, icmp(Some(rejection))));
+    refused.unwrap_or_default()
 }
 
 /// The client of QUIC never comes beyond its first packets, though the server answers.
 pub(super) fn quic_stalls(e: &Ending<'_>) -> Option<Confidence> {
-    (stalls_in_initial(e.identified) && e.refused.is_none()).then_some(Confidence::Low)
+    (stalls_in_initial(e.identified) && e.refused.is_none() && datagrams_refused(e).is_none()).then_some(Confidence::Low)
 }
 
 pub(super) fn says_quic_stalls(e: &Ending<'_>) -> String {

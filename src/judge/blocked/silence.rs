@@ -72,12 +72,13 @@ pub(super) fn return_path(e: &Ending<'_>) -> Option<Confidence> {
         return in_vain.then_some(if e.asked >= SURE_REQUESTS { Confidence::Medium } else { Confidence::Low });
     };
     let repeated = tcp.syn_acks >= 2 && e.tries >= 2 && !tcp.established && tcp.reset.is_none();
-    (repeated && !sent_content(e.flow) && e.flow.server.payload_bytes == 0).then_some(Confidence::Medium)
+    (repeated && !sent_content(e.flow) && e.flow.server.payload_bytes == 0)
+        .then(|| if middle::answers_refused(e).is_some() { Confidence::High } else { Confidence::Medium })
 }
 
 pub(super) fn says_return_path(e: &Ending<'_>) -> String {
     let client = e.flow.client.endpoint.ip;
-    format!("{} answered, and {client} asked again all the same: the answers do not reach it", e.server_ip())
+    format!("{} answered, and {client} asked again all the same: the answers do not reach it{}", e.server_ip(), middle::says_refuser(e))
 }
 
 /// SYNs of both ends and nothing else (RFC 9293 section 3.5 allows it, and holes through translators are opened so).

@@ -128,6 +128,41 @@ fn d68_both_ends_that_repeat_themselves_in_a_served_connection_show_that_answers
     assert_eq!(lost(2, 4).outcome, Outcome::Ok);
 }
 
+/// The error that refuses what the server sends.
+fn back(number: u64, by: &str, code: u8) -> Rejection {
+    Rejection { to: Side::Server, ..rejection(1.2, number, by, 3, code) }
+}
+
+// nft's `reject` of what comes back, seen at the server's side
+#[test]
+fn d68_answers_of_datagrams_that_somebody_refuses_on_the_way_do_not_arrive() {
+    let refused = |errors: &[Rejection]| {
+        let mut sample = udp(CLIENT, "203.0.113.7:161").talked(40, 90).speaks(&["snmp"]);
+        sample.0.flow.rejections = errors.iter().copied().collect();
+        judge(sample)
+    };
+    let judged = refused(&[back(30, "203.0.113.1", 13), back(31, "203.0.113.1", 13)]);
+    expect(&judged, Outcome::ReturnPathBroken, Confidence::High, Some("D68"));
+    assert!(judged.cause.unwrap().says.contains("203.0.113.1 does not let through what it answers (ICMP type 3 code 13)"));
+    expect(&refused(&[back(30, "203.0.113.1", 13)]), Outcome::ReturnPathBroken, Confidence::Medium, Some("D68"));
+    let without_route = refused(&[back(30, "203.0.113.1", 1), back(31, "203.0.113.1", 1)]);
+    assert_eq!(without_route.outcome, Outcome::Ok, "a client that was switched off");
+    // A client that no longer waits, or whose own filter has forgotten that it asked; a moment without a route.
+    for fine in [back(30, "10.1.0.2", 3), back(30, "10.1.0.2", 10), back(30, "203.0.113.1", 3), back(30, "203.0.113.1", 0)] {
+        assert_eq!(refused(&[fine]).outcome, Outcome::Ok, "{fine:?}");
+    }
+}
+
+#[test]
+fn d30_who_refuses_the_answers_to_a_syn_is_named() {
+    let mut sample = tcp(CLIENT, SERVER).syns(&[1.0, 2.0, 4.0]).syn_acks(4, 5.0);
+    expect(&judge(sample.clone()), Outcome::ReturnPathBroken, Confidence::Medium, Some("D30"));
+    sample.0.flow.rejections = [back(30, "203.0.113.1", 13)].into_iter().collect();
+    let judged = judge(sample);
+    expect(&judged, Outcome::ReturnPathBroken, Confidence::High, Some("D30"));
+    assert!(judged.cause.unwrap().says.contains("203.0.113.1 does not let through"));
+}
+
 // a firewall that drops the server's datagrams of more than 600 bytes
 #[test]
 fn d69_a_quic_client_that_never_gets_beyond_its_first_packets_does_not_get_all_answers() {
