@@ -343,8 +343,8 @@ fn is_unheeded(flow: &Flow) -> bool {
 pub(super) fn stalls_in_initial(identified: &Identified) -> bool {
     let client = &identified.flow.client;
     let times = client.first.zip(client.last).map_or(Duration::ZERO, |(first, last)| last.since(first));
-    let is_quic = identified.protocol.first() == Some(&"quic") && identified.flow.server.packets > 0;
-    is_quic && client.packets > u64::from(SURELY_AGAIN) && client.payload_bytes >= client.packets * INITIAL && times >= ANSWER_BY
+    let stalls = identified.protocol.first() == Some(&"quic") && identified.facts.contains(&Fact::Reached(Step::ClientHello));
+    stalls && client.packets > u64::from(SURELY_AGAIN) && client.payload_bytes >= client.packets * INITIAL && times >= ANSWER_BY
 }
 
 /// Policy says more than a closed port, and that more than a missing route; what refuses nothing weighs nothing.

@@ -9,7 +9,7 @@ use arrayvec::ArrayVec;
 use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
 use super::quic_initial::{Frame, Kind, Long, Opener, each_frame, is_known, open, version_name};
 use super::{Appetite, Evidence, Fact, Gate, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
-use crate::identify::AnswerKind;
+use crate::identify::{AnswerKind, Step};
 use crate::limit;
 
 /// QUIC.
@@ -159,8 +159,21 @@ impl Reader for QuicReader {
         if self.seen == [true, true] {
             said.believe(Evidence::BothOpenings);
         }
-        let enough = self.done == [true, true] || self.datagrams >= limit::QUIC_DATAGRAMS;
-        if enough { Appetite::Full } else { Appetite::Hungry }
+        if self.done == [true, true] {
+            return Appetite::Full;
+        }
+        if self.datagrams < limit::QUIC_DATAGRAMS {
+            return Appetite::Hungry;
+        }
+        self.finish(said);
+        Appetite::Full
+    }
+
+    /// Where the server answered and the client sent its first packets alone, this is how far the handshake came.
+    fn finish(&self, said: &mut Said<'_>) {
+        if self.seen == [true, true] && !self.done[Side::Client as usize] {
+            said.say(Fact::Reached(Step::ClientHello));
+        }
     }
 }
 
@@ -288,7 +301,7 @@ const RETRY: &str = "QUIC Retry";
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{hex, prefixes_never_match_anything_else, survives};
+    use super::super::testing::{hex, prefixes_never_match_anything_else, read_all, survives};
     use super::*;
 
     /// The header of RFC 9001 appendix A.2, unprotected bits as sent, padded to the length it claims.
@@ -333,6 +346,20 @@ mod tests {
         assert!(matches!(Quic.probe(&Opening::of(Transport::UDP, &packet, &[])), Probe::Found { client: Some(Side::Server), .. }));
         let zeros = [&[0x80][..], &[0; 40]].concat();
         assert_eq!(Quic.probe(&Opening::of(Transport::UDP, &zeros, &[])), Probe::NotForUs);
+    }
+
+    // RFC 9000 sections 17.2.4 and 17.3.1: Handshake packets, and those of short headers, follow the Initials
+    #[test]
+    fn a_client_that_sends_nothing_but_initials_came_no_further() {
+        let (initial, short) = (client_initial(), [&[0x41][..], &[7; 1300]].concat());
+        let handshake = [hex("e0000000010008f067a5502a4262b520"), vec![7; 32]].concat();
+        let stalls = |dialogue: &[(Side, &[u8])]| read_all(&Quic, dialogue).says(&Fact::Reached(Step::ClientHello));
+        let asked = (Side::Client, initial.as_slice());
+        assert!(stalls(&[asked, (Side::Server, &handshake), asked, asked]) && stalls(&[&[asked, (Side::Server, &handshake)][..], &[asked; 30]].concat()));
+        for further in [&short, &handshake] {
+            assert!(!stalls(&[asked, (Side::Server, &handshake), (Side::Client, further), asked]));
+        }
+        assert!(!stalls(&[asked, asked]), "nobody answered");
     }
 
     #[test]

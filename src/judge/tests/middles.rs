@@ -3,7 +3,7 @@
 use super::outcomes::{CLIENT, SERVER, expect, judge};
 use super::sample::*;
 use crate::flow::{Ended, OpenSegment, Rejection};
-use crate::identify::Fact;
+use crate::identify::{Fact, Step};
 use crate::judge::{Confidence, Outcome, Site};
 use crate::net::Side;
 
@@ -167,7 +167,7 @@ fn d30_who_refuses_the_answers_to_a_syn_is_named() {
 #[test]
 fn d69_a_quic_client_that_never_gets_beyond_its_first_packets_does_not_get_all_answers() {
     let stalled = |packets: u64, bytes: u64, seconds: f64| {
-        let mut sample = udp(CLIENT, "203.0.113.7:443").talked(1200, 400).speaks(&["quic", "tls"]);
+        let mut sample = udp(CLIENT, "203.0.113.7:443").talked(1200, 400).speaks(&["quic", "tls"]).fact(Fact::Reached(Step::ClientHello));
         let client = &mut sample.0.flow.client;
         (client.packets, client.payload_bytes, client.last) = (packets, bytes, Some(at(1.0 + seconds)));
         sample.0.flow.last = at(1.0 + seconds);
@@ -178,6 +178,10 @@ fn d69_a_quic_client_that_never_gets_beyond_its_first_packets_does_not_get_all_a
     for passes in [stalled(9, 8 * 1200 + 40, 12.0), stalled(3, 3 * 1200, 12.0), stalled(9, 9 * 1200, 0.5)] {
         assert_eq!(judge(passes).outcome, Outcome::Ok);
     }
+    // An upload is of full datagrams, too, but its client came further.
+    let mut upload = stalled(9, 9 * 1300, 12.0);
+    upload.0.facts.clear();
+    assert_eq!(judge(upload).outcome, Outcome::Ok);
     let mut by_tcp = tcp("10.1.0.2:41000", "203.0.113.7:443").talked(500, 900).speaks(&["tls"]);
     by_tcp.0.flow.last = at(20.0);
     let judged = judge_among(Site::default(), &[stalled(9, 9 * 1200, 12.0)], &[by_tcp]).remove(0);
