@@ -31,7 +31,7 @@ struct Dealings {
 struct End {
     /// It answered as a server.
     answered: bool,
-    /// What came to it in a flow of its own that may be the answer to a datagram.
+    /// The most that came to it in datagrams of others.
     apart: Apart,
     /// The hosts that opened flows to it.
     openers: Many,
@@ -39,16 +39,16 @@ struct End {
     met: Many,
     /// The port at which it last asked a group by datagrams, zero where it did not.
     asked_group: u16,
-    /// Datagrams came to it in a flow that others sent in alone or first.
-    was_told: bool,
 }
 
-/// An answer that comes from another port than was asked.
+/// What comes to an end from others, of which some may answer what it asked of another port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Apart {
     /// None.
     #[default]
     Nothing,
+    /// Datagrams of which it is known what they are, and that they are no such answer.
+    Told,
     /// Datagrams to the end that asked, which sent none back: an error, or what does not get there.
     Sent,
     /// An exchange.
@@ -86,8 +86,8 @@ struct Probes {
     /// One of them by somebody outside who is no resolver.
     outside: bool,
     /// Packets of its connections, of both sides, and how many of them came again.
-    packets: u64,
-    again: u64,
+    packets: u32,
+    again: u32,
 }
 
 /// What was learned of pairs of hosts.
@@ -137,7 +137,8 @@ impl Pairs {
         self.note_ends(flow, took_part);
         if flow.transport == Transport::UDP {
             let told = if flow.client.packets == 0 { client } else { server };
-            self.ends.meet(&(flow.transport, told)).was_told = true;
+            let end = self.ends.meet(&(flow.transport, told));
+            end.apart = end.apart.max(Apart::Told);
         }
         self.note_datagrams(identified);
     }
@@ -155,9 +156,10 @@ impl Pairs {
         let Probes { unanswered, answered, outside, packets, again } = self.probes.meet(&flow.client.endpoint.ip);
         if let Some(tcp) = flow.tcp.as_deref().filter(|tcp| tcp.established) {
             // What never arrived may be blocked; what did after all was lost before.
-            let vain = u64::from(tcp.open_segment[0].again) + u64::from(tcp.open_segment[1].again);
-            *packets = packets.saturating_add(flow.client.packets + flow.server.packets);
-            *again = again.saturating_add(tcp.retransmissions.iter().map(|again| u64::from(*again)).sum::<u64>().saturating_sub(vain));
+            let vain = tcp.open_segment.iter().fold(0_u32, |sum, open| sum.saturating_add(open.again));
+            let repeated = tcp.retransmissions.iter().fold(0_u32, |sum, again| sum.saturating_add(*again));
+            *packets = packets.saturating_add(u32::try_from(flow.client.packets + flow.server.packets).unwrap_or(u32::MAX));
+            *again = again.saturating_add(repeated.saturating_sub(vain));
         }
         if took_part {
             *answered = answered.saturating_add(1);
@@ -264,7 +266,7 @@ impl Pairs {
 
     /// Whether datagrams came to that end, from whomever.
     pub(super) fn was_told(&self, end: Endpoint) -> bool {
-        self.ends.get(&(Transport::UDP, end)).is_some_and(|end| end.was_told)
+        self.answered_apart(end) > Apart::Nothing
     }
 
     /// Whether that server said something to that client on this port of TCP at least once.
@@ -294,7 +296,9 @@ impl Pairs {
 
     /// Whether so much of what the client's connections sent had to come again that the path loses an answer now and then.
     pub(super) fn loses_much(&self, client: IpAddr) -> bool {
-        self.probes.get(&client).is_some_and(|Probes { packets, again, .. }| *packets >= MANY_PACKETS && again * 1000 >= packets * MUCH_AGAIN)
+        self.probes
+            .get(&client)
+            .is_some_and(|Probes { packets, again, .. }| *packets >= MANY_PACKETS && u64::from(*again) * 1000 >= u64::from(*packets) * MUCH_AGAIN)
     }
 
     /// Whether the source tried many targets and hardly any answered.
