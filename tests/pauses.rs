@@ -5,16 +5,17 @@
 
 #[path = "shared/plan.rs"]
 mod plan;
+#[path = "shared/recorded.rs"]
+mod recorded;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use portbook::capture::{self, Options, Progress, Source};
 use portbook::judge::Telling;
 use portbook::net::Transport;
 use portbook::signature::Signatures;
 
-/// When, in nanoseconds, and the bytes from the Ethernet header on.
-type Frames = Vec<(i64, Vec<u8>)>;
+use recorded::{frames_of, recorded, written};
 
 #[test]
 fn flows_in_flight_are_told_as_at_the_end_of_the_capture() {
@@ -27,7 +28,9 @@ fn flows_in_flight_are_told_as_at_the_end_of_the_capture() {
         for parts in 1..CUTS {
             let before = &frames[..frames.len() * parts / CUTS];
             let Some(last) = before.iter().map(|(time, _)| *time).max() else { continue };
-            [&alone, &paused].into_iter().for_each(|folder| written(before, &folder.join("a.pcap")));
+            for folder in [&alone, &paused] {
+                written(before, &folder.join("a.pcap"));
+            }
             let told = judged(&alone);
             for seconds in [70, 600, 86_400] {
                 written(&[(last + seconds * SECOND, stranger())], &paused.join("b.pcap"));
@@ -78,33 +81,6 @@ fn stranger() -> Vec<u8> {
     let mut bytes = Vec::new();
     frame.write(&mut bytes, b"portbook").unwrap();
     bytes
-}
-
-fn recorded() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
-    let captures = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("capture.pcap"));
-    let mut captures: Vec<_> = captures.filter(|path| path.is_file()).collect();
-    captures.sort();
-    captures
-}
-
-fn frames_of(capture: &Path) -> Frames {
-    let mut source = capture::open(&[capture.to_owned()], Options::default()).unwrap();
-    let mut frames = Frames::new();
-    while source.read(&mut |some| frames.extend(some.iter().map(|frame| (frame.time.nanos(), frame.bytes.to_vec())))).unwrap() == Progress::More {}
-    frames
-}
-
-/// Writes them as a capture with times in nanoseconds.
-fn written(frames: &[(i64, Vec<u8>)], path: &Path) {
-    let mut file: Vec<u8> = [0xa1b2_3c4d, 0x0004_0002, 0, 0, 262_144, 1].iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
-    for (time, bytes) in frames {
-        let len = bytes.len() as u32;
-        let record = [time.div_euclid(1_000_000_000) as u32, time.rem_euclid(1_000_000_000) as u32, len, len];
-        file.extend(record.iter().flat_map(|word| word.to_le_bytes()));
-        file.extend(bytes);
-    }
-    std::fs::write(path, file).unwrap();
 }
 
 /// What is said of each flow but the stranger's.

@@ -4,16 +4,16 @@
 
 #[path = "shared/plan.rs"]
 mod plan;
+#[path = "shared/recorded.rs"]
+mod recorded;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use portbook::capture::{self, Options, Progress, Source};
 use portbook::judge::Telling;
 use portbook::signature::Signatures;
 
-/// When, in nanoseconds, and the bytes from the Ethernet header on.
-type Frames = Vec<(i64, Vec<u8>)>;
+use recorded::{Frames, frames_of, recorded, written};
 
 #[test]
 fn what_both_sides_show_is_judged_as_what_one_shows() {
@@ -34,21 +34,6 @@ fn what_both_sides_show_is_judged_as_what_one_shows() {
     }
     // Outcomes of every kind, blocked ones among them.
     assert!(held > 150, "{held}");
-}
-
-/// Those of one file on one Ethernet link.
-fn recorded() -> Vec<PathBuf> {
-    let folders = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures")).unwrap();
-    let mut captures: Vec<_> = folders.map(|folder| folder.unwrap().path().join("capture.pcap")).filter(|capture| capture.exists()).collect();
-    captures.sort();
-    captures
-}
-
-fn frames_of(capture: &Path) -> Frames {
-    let mut frames = Vec::new();
-    let mut source = capture::open(&[capture.to_owned()], Options { filter: None }).unwrap();
-    while !matches!(source.read(&mut |some| frames.extend(some.iter().map(|frame| (frame.time.nanos(), frame.bytes.to_vec())))).unwrap(), Progress::End) {}
-    frames
 }
 
 /// Each TCP packet once more two microseconds later. What is added to the numbers of client and server on their way out changes what is seen outside, where other MAC addresses are.
@@ -93,19 +78,6 @@ fn tcp_of(frame: &[u8]) -> Option<usize> {
     let is_tcp = frame.get(12..14)? == [8, 0] && frame.get(23)? == &6 && frame.get(20)? & 0x3f == 0 && frame.get(21)? == &0;
     let at = 14 + usize::from(frame[14] & 15) * 4;
     (is_tcp && frame.len() >= at + 20).then_some(at)
-}
-
-/// As a pcap file with nanoseconds.
-fn written(frames: &Frames, path: &Path) -> PathBuf {
-    let mut file: Vec<u8> = [0xa1b2_3c4d, 0x0004_0002, 0, 0, 262_144, 1].iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
-    for (time, bytes) in frames {
-        let len = bytes.len() as u32;
-        let record = [time.div_euclid(1_000_000_000) as u32, time.rem_euclid(1_000_000_000) as u32, len, len];
-        file.extend(record.iter().flat_map(|word| word.to_le_bytes()));
-        file.extend(bytes);
-    }
-    std::fs::write(path, file).unwrap();
-    path.to_owned()
 }
 
 /// What is said of each flow, and how many findings of which flows there are.
