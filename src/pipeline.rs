@@ -1,6 +1,6 @@
 //! The road from captures to a report: the only file that names all the rooms.
 //!
-//! Workers share nothing on the way of a packet. Each reads the captures and keeps the packets of its shard, an address pair's
+//! Workers share nothing on the way of a packet but the bytes of the captures, which are read once. Each is lent all frames and keeps the packets of its shard, an address pair's
 //! traffic always in one; what must cross (names, announcements) is written to [`Books`] and read when flows are judged. Flows go to the
 //! judge in [rounds](ROUND) of frames: one round of all shards after the other, each in order of the flows' first packets. A flow of a round is judged
 //! once every shard has passed it. So the report does not depend on the number of workers.
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use smallvec::SmallVec;
 
 use self::shards::Back;
-use crate::capture::{self, Captures, Filter, Frame, Pause, Progress, Source, SourceError};
+use crate::capture::{self, Filter, Frame, Pause, Progress, Share, SourceError};
 use crate::decode::{self, Packet};
 use crate::flow::{self, FlowTable, Neighbour, Shard};
 use crate::identify::{Books, Identified, Identifier};
@@ -219,7 +219,7 @@ struct Read {
     losses: Losses,
 }
 
-/// Reads with as many workers as help: one, where the captures can be read only once or are compressed. That one is this thread, unless it is to be one `beside`.
+/// Reads with as many workers as there are to be. A single one is this thread, unless it is to be one `beside`.
 fn read_all<'a>(
     plan: &Plan<'a>,
     books: &Books,
@@ -227,28 +227,25 @@ fn read_all<'a>(
     progress: OnProgress<'_>,
     mut hearing: Hearing<'a, '_>,
 ) -> Result<(Judge<'a>, Read), SourceError> {
-    let first = open(plan)?;
-    let shards = if first.is_cheap_to_read_again() { plan.workers.max(1) } else { 1 };
-    if shards == 1 && !beside {
+    let filter = plan.filter.map(Filter::compile).transpose()?;
+    let captures = capture::open(plan.captures, capture::Options { filter })?;
+    let mut shares = capture::share(captures, plan.workers.max(1));
+    if let (1, false) = (shares.len(), beside)
+        && let Some(share) = shares.pop()
+    {
         let mut nowhere = Back::default();
         let mut round = |flows: &mut _, aside: Aside| hearing.round(flows, &aside, &mut nowhere);
-        let read = read_shard(plan, books, first, Shard::ALL, progress, &mut round);
+        let read = read_shard(plan, books, share, Shard::ALL, progress, &mut round);
         return Ok((hearing.close(&read, &mut nowhere), read));
     }
-    let others = (1..shards).map(|_| open(plan)).collect::<Result<Vec<_>, _>>()?;
-    Ok(shards::read(plan, books, std::iter::once(first).chain(others).collect(), progress, hearing))
-}
-
-fn open(plan: &Plan<'_>) -> Result<Captures, SourceError> {
-    let filter = plan.filter.map(Filter::compile).transpose()?;
-    capture::open(plan.captures, capture::Options { filter })
+    Ok(shards::read(plan, books, shares, progress, hearing))
 }
 
 /// Takes what ended in a round of one shard, as [`Hearing`] does that of all.
 type Ended<'a> = &'a mut dyn FnMut(&mut Vec<Box<Identified>>, Aside);
 
 /// One worker's way through the captures. What is counted of files and frames is the same for every shard; the first one's is kept.
-fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard, progress: OnProgress<'_>, sink: Ended<'_>) -> Read {
+fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Share, shard: Shard, progress: OnProgress<'_>, sink: Ended<'_>) -> Read {
     let mut read = Read::default();
     let share = share_of(plan.memory, shard.of);
     let mut table = FlowTable::new(settings_of(share, &plan.flows)).sharing(shard);
@@ -277,17 +274,17 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Captures, shard: Shard
             break;
         }
     }
+    let left = source.leave();
     hand_on(&mut identifier, aside, sink);
     table.finish_in_parts(&rounds.ends, &mut identifier, &mut |identifier| hand_on(identifier, Aside::default(), sink));
     read.losses = Losses {
         flows: table.counts().clone(),
         facts: identifier.facts_dropped(),
         given_up: identifier.given_up(),
-        files_skipped: source.skipped(),
+        files_skipped: left.skipped,
         ..Losses::default()
     };
-    read.files = source.files().to_vec();
-    read.interfaces = source.interfaces().to_vec();
+    (read.files, read.interfaces) = (left.files, left.interfaces);
     read
 }
 

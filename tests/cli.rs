@@ -346,7 +346,7 @@ fn output_goes_to_a_file_and_a_capture_that_cannot_be_read_leaves_it_alone() {
 fn a_capture_comes_through_a_pipe_as_from_its_file() {
     let demo = demo();
     let piped = Command::new(env!("CARGO_BIN_EXE_portbook"))
-        .args(["analyze", "--format", "ndjson", "-"])
+        .args(["analyze", "--format", "ndjson", "--workers", "3", "-"])
         .stdin(Stdio::from(fs::File::open(&demo).expect("the demo capture")))
         .output()
         .expect("portbook runs");

@@ -5,6 +5,7 @@
 
 mod shared;
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -44,6 +45,23 @@ fn reports_of_ten_thousand_flows_are_the_same_whoever_reads_judges_and_writes() 
     let flows = String::from_utf8_lossy(&one[2]).lines().filter(|line| line.starts_with("{\"type\":\"flow\"")).count();
     assert_eq!(flows, 10_000);
     for threads in [Threads::Beside(1), Threads::Beside(3)] {
+        let other = reports(&path, threads).expect("a capture");
+        for (format, (one, other)) in FORMATS.iter().zip(one.iter().zip(&other)) {
+            assert!(one == other, "--format {format} differs with {threads:?}:\n{}", difference(one, other));
+        }
+    }
+    std::fs::remove_file(&path).expect("it was there");
+}
+
+/// What can be read only once, or is dear to read, is shared out as well.
+#[test]
+fn reports_of_a_compressed_capture_are_the_same_for_any_number_of_workers() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ten-thousand.pcap.gz");
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&queries(10_000)).expect("memory takes everything");
+    std::fs::write(&path, encoder.finish().expect("memory takes everything")).expect("a file is written");
+    let one = reports(&path, Threads::One).expect("a capture");
+    for threads in [Threads::Workers(2), Threads::Workers(3), Threads::Beside(8)] {
         let other = reports(&path, threads).expect("a capture");
         for (format, (one, other)) in FORMATS.iter().zip(one.iter().zip(&other)) {
             assert!(one == other, "--format {format} differs with {threads:?}:\n{}", difference(one, other));

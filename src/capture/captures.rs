@@ -13,11 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::filter::Filter;
 use super::find::{Found, find};
 use super::memory::Memory;
+use super::portion::Portion;
 use super::reader::{Manner, Origin, Reader, Refusal};
-use super::{CaptureFile, Frame, FrameId, Interface, Pause, Progress, Source, SourceError};
-use crate::limit::{
-    BATCH, BLOCK_BYTES, CAPTURE_FILES, COMMENTS_KEPT, FULL_BLOCKS, INTERFACES_OF_A_RUN, OPEN_CAPTURES, OVERLAPPING_CAPTURES, SMALL_BLOCK_BYTES,
-};
+use super::{CaptureFile, Frame, Interface, Pause, Progress, Source, SourceError};
+use crate::limit::{BLOCK_BYTES, CAPTURE_FILES, COMMENTS_KEPT, FULL_BLOCKS, INTERFACES_OF_A_RUN, OPEN_CAPTURES, OVERLAPPING_CAPTURES, SMALL_BLOCK_BYTES};
 use crate::time::Timestamp;
 
 /// How captures are to be read.
@@ -106,11 +105,6 @@ impl Captures {
     /// Files in folders that were skipped because they are no captures.
     pub fn skipped(&self) -> u64 {
         self.skipped
-    }
-
-    /// Whether another reader can be opened on all of them at little cost: regular files, none compressed.
-    pub fn is_cheap_to_read_again(&self) -> bool {
-        self.total.is_some() && self.files.iter().all(|file| file.compression.is_none())
     }
 
     /// Adds a capture the user named. One that comes alone, and one that cannot be opened twice, is opened for good at once.
@@ -282,7 +276,7 @@ impl Captures {
         let Some(reader) = self.open.get_mut(place) else { return Ok(()) };
         let file = reader.file as usize;
         let (Some(about), Some(last)) = (self.files.get_mut(file), self.last.get_mut(file)) else { return Ok(()) };
-        for (declared, number) in reader.declared().iter().zip(&reader.interfaces) {
+        for (declared, (number, _)) in reader.declared().iter().zip(&reader.interfaces) {
             if let Some(known) = self.interfaces.get_mut(*number as usize) {
                 known.dropped = declared.dropped;
             }
@@ -292,8 +286,8 @@ impl Captures {
             return Err(SourceError { path: about.path.clone(), what, hint: "name fewer files at once".to_owned() });
         }
         for declared in reader.declared().get(reader.interfaces.len()..).unwrap_or_default().to_vec() {
-            reader.interfaces.push(self.interfaces.len() as u32);
             let super::record::Declared { name, link, snap_len, filter, dropped } = declared;
+            reader.interfaces.push((self.interfaces.len() as u32, link));
             self.interfaces.push(Interface { file: reader.file, name, link, snap_len, filter, dropped });
         }
         self.names.append(&mut reader.take_names());
@@ -313,10 +307,9 @@ impl Captures {
             *last = Some(record.time);
         }
         self.latest = self.latest.max(*last);
+        let block = reader.new_block();
         let Some(filter) = &mut self.filter else { return Ok(()) };
-        let links: Vec<_> = reader.declared().iter().map(|declared| declared.link).collect();
-        let link = |interface: u32| links.get(interface as usize).copied().unwrap_or(super::LinkType::NULL);
-        let (refused, error) = reader.retain(|record, bytes| filter.passes(link(record.interface), bytes));
+        let (refused, error) = block.retain(|link, bytes| filter.passes(link, bytes));
         about.filtered += refused;
         error.map_or(Ok(()), |error| Err(SourceError { path: about.path.clone(), ..error }))
     }
@@ -336,61 +329,49 @@ impl Captures {
         }
     }
 
-    /// Lends frames of all open files in order of time, until one of them needs its next block or the turn of a waiting one has come.
-    fn lend(&self, sink: &mut dyn FnMut(&[Frame<'_>])) {
-        let mut batch: Vec<Frame<'_>> = Vec::with_capacity(BATCH);
-        let waiting = self.waiting.last().copied();
+    /// Frames of all open files in order of time, until one of them needs its next block or the turn of a waiting one has come.
+    fn portion(&mut self) -> Portion {
+        let (mut runs, waiting) = (Vec::new(), self.waiting.last().copied());
         let mut heads: BinaryHeap<_> =
             self.open.iter().enumerate().filter_map(|(place, reader)| Some(Reverse((reader.head()?.time, reader.file, place)))).collect();
         while let Some(Reverse((time, file, place))) = heads.pop() {
             if waiting.is_some_and(|waiting| waiting < (time, file)) {
                 break;
             }
-            let Some(reader) = self.open.get(place) else { break };
+            let Some(reader) = self.open.get_mut(place) else { break };
             let other = heads.peek().map(|Reverse((time, file, _))| (*time, *file));
-            let bound = other.into_iter().chain(waiting).min();
-            let next = loop {
-                let Some(record) = reader.head() else { break None };
-                if bound.is_some_and(|bound| bound < (record.time, file)) {
-                    break Some(record.time);
-                }
-                batch.push(Frame {
-                    id: FrameId::new(file, record.number),
-                    interface: reader.interfaces.get(record.interface as usize).copied().unwrap_or_default(),
-                    link: reader.declared().get(record.interface as usize).map_or(super::LinkType::NULL, |declared| declared.link),
-                    time: record.time,
-                    wire_len: record.wire_len,
-                    bytes: reader.bytes_of(record),
-                });
-                reader.step();
-                if batch.len() == BATCH {
-                    sink(&batch);
-                    batch.clear();
-                }
-            };
-            match next {
-                Some(time) => heads.push(Reverse((time, file, place))),
-                None => break,
-            }
+            runs.push((place, reader.lend_until(other.into_iter().chain(waiting).min())));
+            let Some(head) = reader.head() else { break };
+            heads.push(Reverse((head.time, file, place)));
         }
-        if !batch.is_empty() {
-            sink(&batch);
-        }
+        Portion { blocks: self.open.iter().map(|reader| (reader.file, Arc::clone(reader.block()))).collect(), runs }
     }
-}
 
-impl Source for Captures {
-    fn read(&mut self, sink: &mut dyn FnMut(&[Frame<'_>])) -> Result<Progress, SourceError> {
+    /// The next frames; none at the end.
+    ///
+    /// # Errors
+    /// Those of [`Source::read`].
+    pub(super) fn next_portion(&mut self) -> Result<Option<Portion>, SourceError> {
         let is_paused = self.faults.is_empty() && self.make_ready();
         if let Some(fault) = self.faults.pop_front() {
             return Err(fault);
         }
         if self.open.is_empty() {
-            return Ok(Progress::End);
+            return Ok(None);
         }
-        if !is_paused {
-            self.lend(sink);
-        }
+        Ok(Some(if is_paused { Portion::default() } else { self.portion() }))
+    }
+
+    /// What [`Source::position`] tells, for those who have no more than a share of this.
+    pub(super) fn progress(&self) -> (Arc<AtomicU64>, Option<u64>) {
+        (Arc::clone(&self.counter), self.total)
+    }
+}
+
+impl Source for Captures {
+    fn read(&mut self, sink: &mut dyn FnMut(&[Frame<'_>])) -> Result<Progress, SourceError> {
+        let Some(portion) = self.next_portion()? else { return Ok(Progress::End) };
+        portion.lend(sink);
         Ok(Progress::More)
     }
 

@@ -15,8 +15,10 @@ mod netmon;
 mod notes;
 mod pcap;
 mod pcapng;
+mod portion;
 mod reader;
 mod record;
+mod shared;
 mod snoop;
 mod window;
 pub mod write;
@@ -28,6 +30,7 @@ use std::num::NonZeroU64;
 pub use self::captures::{Captures, Options, is_capture, open};
 pub use self::excerpt::{ExcerptError, excerpt, only_once};
 pub use self::filter::Filter;
+pub use self::shared::{Left, Share, share};
 use crate::time::Timestamp;
 
 /// One captured packet as the capture holds it.

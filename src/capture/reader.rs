@@ -1,9 +1,9 @@
 //! One capture file: opened, decompressed, read a block at a time, its records found.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom};
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,8 +12,8 @@ use super::compression::{Ahead, Compression};
 use super::format::{self, Format, HEAD_BYTES};
 use super::memory::Memory;
 use super::record::{COPY_AGAIN, Declared, Fault, Next, Record};
-use super::window::Window;
-use super::{Comment, SourceError};
+use super::window::{Block, Window};
+use super::{Comment, LinkType, SourceError};
 use crate::time::Timestamp;
 
 /// Where a capture lies.
@@ -61,8 +61,8 @@ pub(super) struct Manner {
 pub(super) struct Reader {
     /// Index into `Source::files`.
     pub file: u32,
-    /// For each declared interface its index into `Source::interfaces`.
-    pub interfaces: Vec<u32>,
+    /// For each declared interface its index into `Source::interfaces`, and its link type.
+    pub interfaces: Vec<(u32, LinkType)>,
     /// How often blocks had been read when this one's was: the least recently read is closed first.
     pub turn: u64,
     /// Comments of it that found no room.
@@ -73,10 +73,8 @@ pub(super) struct Reader {
     compression: Option<Compression>,
     format: Format,
     window: Window,
-    /// Where the window of `records` began in its buffer.
-    base: usize,
-    records: Vec<Record>,
-    next: Cell<usize>,
+    /// Records of the present block that were lent.
+    next: usize,
     wanted: Option<Next>,
 }
 
@@ -100,25 +98,20 @@ impl Reader {
             compression,
             format,
             window,
-            base: 0,
-            records: Vec::new(),
-            next: Cell::new(0),
+            next: 0,
             wanted: Some(Next::Need(1)),
         })
     }
 
     /// Finds the records of the next block; false at the end of the file. All records before must have been lent.
     pub(super) fn refill(&mut self) -> Result<bool, SourceError> {
-        self.records.clear();
-        self.next.set(0);
-        while self.records.is_empty() {
+        self.window.own().records.clear();
+        self.next = 0;
+        while self.records().is_empty() {
             if !self.advance()? {
                 return Ok(false);
             }
-            self.base = self.window.start();
-            let walked = self.format.walk(self.window.bytes(), &mut self.records);
-            self.window.consume(walked.consumed);
-            self.wanted = Some(walked.next);
+            self.wanted = Some(self.window.walk(&mut self.format));
         }
         Ok(true)
     }
@@ -181,38 +174,32 @@ impl Reader {
 
     /// The next record to lend; none where the block is exhausted.
     pub(super) fn head(&self) -> Option<&Record> {
-        self.records.get(self.next.get())
+        self.records().get(self.next)
     }
 
-    /// The next record was lent.
-    pub(super) fn step(&self) {
-        self.next.set(self.next.get() + 1);
+    /// Lends the records up to a time in a file, and says which of the block's these are.
+    pub(super) fn lend_until(&mut self, bound: Option<(Timestamp, u32)>) -> Range<usize> {
+        let (first, file) = (self.next, self.file);
+        let rest = self.records().get(first..).unwrap_or_default();
+        let behind = |record: &Record| bound.is_some_and(|bound| bound < (record.time, file));
+        self.next = first + rest.iter().position(behind).unwrap_or(rest.len());
+        first..self.next
     }
 
-    /// The bytes of a record of the current block.
-    pub(super) fn bytes_of(&self, record: &Record) -> &[u8] {
-        let start = self.base + record.start as usize;
-        self.window.buffer().get(start..start + record.len as usize).unwrap_or_default()
+    /// The present block.
+    pub(super) fn block(&self) -> &Arc<Block> {
+        self.window.block()
+    }
+
+    /// The present block, of which nothing was lent yet, to be changed; it tells the interfaces that are known by now.
+    pub(super) fn new_block(&mut self) -> &mut Block {
+        let block = self.window.own();
+        block.interfaces.clone_from(&self.interfaces);
+        block
     }
 
     pub(super) fn records(&self) -> &[Record] {
-        &self.records
-    }
-
-    /// Keeps the records for which `keep` says so, and tells how many went.
-    pub(super) fn retain<E>(&mut self, mut keep: impl FnMut(&Record, &[u8]) -> Result<bool, E>) -> (u64, Option<E>) {
-        let mut records = std::mem::take(&mut self.records);
-        let before = records.len();
-        let mut refused = None;
-        records.retain(|record| match keep(record, self.bytes_of(record)) {
-            Ok(keep) => keep,
-            Err(error) => {
-                refused.get_or_insert(error);
-                false
-            }
-        });
-        self.records = records;
-        ((before - self.records.len()) as u64, refused)
+        &self.block().records
     }
 
     pub(super) fn declared(&self) -> &[Declared] {

@@ -3,7 +3,7 @@
 use crossbeam_channel::{Receiver, Sender};
 
 use super::{Aside, Hearing, OnProgress, Plan, Read, read_shard};
-use crate::capture::Captures;
+use crate::capture::Share;
 use crate::flow::{Neighbour, Shard};
 use crate::identify::{Books, Identified};
 use crate::judge::{Judge, Judged, put_in_order};
@@ -45,12 +45,12 @@ impl Back {
     }
 }
 
-/// Reads with a worker for each of the sources, which are all the same captures. Workers that have read all stay to free flows until the last one was judged.
-pub(super) fn read<'a>(plan: &Plan<'a>, books: &Books, sources: Vec<Captures>, progress: OnProgress<'_>, mut hearing: Hearing<'a, '_>) -> (Judge<'a>, Read) {
-    let shards = sources.len();
+/// Reads with a worker for each share of the captures. Workers that have read all stay to free flows until the last one was judged.
+pub(super) fn read<'a>(plan: &Plan<'a>, books: &Books, shares: Vec<Share>, progress: OnProgress<'_>, mut hearing: Hearing<'a, '_>) -> (Judge<'a>, Read) {
+    let shards = shares.len();
     std::thread::scope(|scope| {
         let (mut rounds, mut workers, mut back) = (Vec::with_capacity(shards), Vec::with_capacity(shards), Back::default());
-        for (number, source) in sources.into_iter().enumerate() {
+        for (number, share) in shares.into_iter().enumerate() {
             let (sender, receiver) = crossbeam_channel::bounded(ROUNDS_AHEAD);
             let (giver, given_back) = crossbeam_channel::bounded(BATCHES_JUDGED_AHEAD);
             let (teller, told) = crossbeam_channel::bounded(1);
@@ -58,7 +58,7 @@ pub(super) fn read<'a>(plan: &Plan<'a>, books: &Books, sources: Vec<Captures>, p
             back.ways.push(Way { sender: giver, given: Vec::new() });
             let progress: OnProgress<'_> = if number == 0 { progress } else { &|_, _| {} };
             let worker = scope.spawn(move || {
-                let read = read_shard(plan, books, source, Shard { number, of: shards }, progress, &mut |flows, aside| {
+                let read = read_shard(plan, books, share, Shard { number, of: shards }, progress, &mut |flows, aside| {
                     given_back.try_iter().for_each(drop);
                     hand_over(&sender, flows, aside);
                 });
