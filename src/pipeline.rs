@@ -229,7 +229,7 @@ fn read_all<'a>(
 ) -> Result<(Judge<'a>, Read), SourceError> {
     let filter = plan.filter.map(Filter::compile).transpose()?;
     let captures = capture::open(plan.captures, capture::Options { filter })?;
-    let mut shares = capture::share(captures, plan.workers.max(1));
+    let mut shares = capture::share(captures, plan.workers.max(1), owner_of);
     if let (1, false) = (shares.len(), beside)
         && let Some(share) = shares.pop()
     {
@@ -239,6 +239,11 @@ fn read_all<'a>(
         return Ok((hearing.close(&read, &mut nowhere), read));
     }
     Ok(shards::read(plan, books, shares, progress, hearing))
+}
+
+/// Whose a frame is that is plainly between two ends: of which of so many shards.
+fn owner_of(frame: &Frame<'_>, shards: usize) -> Option<usize> {
+    decode::between(frame).map(|(one, other)| Shard::of_pair(one, other, shards))
 }
 
 /// Takes what ended in a round of one shard, as [`Hearing`] does that of all.
@@ -253,12 +258,17 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Share, shard: Shard, p
     let mut rounds = Rounds::default();
     let mut aside = Aside::default();
     loop {
-        let step = source.read(&mut |mut frames| {
+        let step = source.read(&mut |mut frames, mut kept| {
             read.span_and_bytes(frames);
             while !frames.is_empty() {
-                let (now, later) = frames.split_at(rounds.room().min(frames.len()));
-                push(now, &mut table, &mut identifier);
-                frames = later;
+                let room = rounds.room().min(frames.len());
+                let (now, later) = frames.split_at(room);
+                let (kept_now, kept_later) = kept.split_at(room);
+                match shard {
+                    Shard::ALL => push(now, &mut table, &mut identifier),
+                    _ => push_share(now, kept_now, &mut table, &mut identifier),
+                }
+                (frames, kept) = (later, kept_later);
                 if rounds.count(now) {
                     hand_on(&mut identifier, std::mem::take(&mut aside), sink);
                 }
@@ -303,10 +313,14 @@ fn settings_of(share: usize, wanted: &flow::Settings) -> flow::Settings {
 fn push(frames: &[Frame<'_>], table: &mut FlowTable, identifier: &mut Identifier<'_>) {
     // On the stack: an allocation of this size makes the allocator tidy up behind all the small ones, batch after batch.
     let mut packets: SmallVec<[Packet<'_>; BATCH]> = SmallVec::new();
-    match table.shard() {
-        Shard::ALL => decode::decode_batch(frames, &mut packets),
-        shard => decode::decode_share(frames, |one, other| shard.keeps_pair(one, other), &mut packets),
-    }
+    decode::decode_batch(frames, &mut packets);
+    table.push(&packets, identifier);
+}
+
+/// The same of a shard's packets; of frames that are not `kept` no more than the time is of use.
+fn push_share(frames: &[Frame<'_>], kept: &[bool], table: &mut FlowTable, identifier: &mut Identifier<'_>) {
+    let mut packets: SmallVec<[Packet<'_>; BATCH]> = SmallVec::new();
+    decode::decode_share(frames, kept, &mut packets);
     table.push(&packets, identifier);
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::portion::Portion;
 use super::{CaptureFile, Captures, Frame, Interface, Pause, Progress, Source, SourceError};
-use crate::limit::PORTIONS_AHEAD;
+use crate::limit::{BATCH, PORTIONS_AHEAD};
 
 /// One of several ways through the same captures.
 pub struct Share {
@@ -42,7 +42,12 @@ struct Common {
     changed: Condvar,
     bytes_read: Arc<AtomicU64>,
     bytes: Option<u64>,
+    owner: Owner,
+    shares: usize,
 }
+
+/// Tells which of so many shares alone has to look at a frame; none where all have to.
+pub type Owner = fn(&Frame<'_>, usize) -> Option<usize>;
 
 /// What was read, and not passed by all.
 struct Kept {
@@ -58,25 +63,27 @@ struct Kept {
 /// What one reading brought.
 struct Step {
     portion: Result<Option<Portion>, SourceError>,
+    /// For each frame the share that alone has to look at it, or [`ALL`]. Found once, by the one who has just read the bytes.
+    owners: Vec<u16>,
     names: Vec<(IpAddr, String)>,
     pauses: Vec<Pause>,
 }
 
 /// So many ways through captures of which nothing was read yet. Each is to be gone by a thread of its own: they wait for each other.
-pub fn share(captures: Captures, shares: usize) -> Vec<Share> {
+pub fn share(captures: Captures, shares: usize, owner: Owner) -> Vec<Share> {
     let (bytes_read, bytes) = captures.progress();
     let kept = Kept { steps: VecDeque::new(), first: 0, places: vec![Some(0); shares], reads: None };
-    let common = Arc::new(Common { captures: Mutex::new(captures), kept: Mutex::new(kept), changed: Condvar::new(), bytes_read, bytes });
+    let common = Arc::new(Common { captures: Mutex::new(captures), kept: Mutex::new(kept), changed: Condvar::new(), bytes_read, bytes, owner, shares });
     let share = |number| Share { common: Arc::clone(&common), number, next: 0, names: Vec::new(), pauses: Vec::new() };
     (0..shares).map(share).collect()
 }
 
 impl Share {
-    /// As [`Source::read`].
+    /// As [`Source::read`], and says of each frame whether this share has to look at it.
     ///
     /// # Errors
     /// The same, once for each share.
-    pub fn read(&mut self, sink: &mut dyn FnMut(&[Frame<'_>])) -> Result<Progress, SourceError> {
+    pub fn read(&mut self, sink: &mut dyn FnMut(&[Frame<'_>], &[bool])) -> Result<Progress, SourceError> {
         let step = self.step();
         self.names.extend_from_slice(&step.names);
         self.pauses.extend_from_slice(&step.pauses);
@@ -84,7 +91,12 @@ impl Share {
             Err(fault) => Err(fault.clone()),
             Ok(None) => Ok(Progress::End),
             Ok(Some(portion)) => {
-                portion.lend(sink);
+                let (mut owners, mut own) = (&step.owners[..], [true; BATCH]);
+                portion.lend(&mut |frames| {
+                    let its = owners.split_off(..frames.len().min(owners.len())).unwrap_or_default();
+                    own.iter_mut().zip(its).for_each(|(own, owner)| *own = [ALL, self.number as u16].contains(owner));
+                    sink(frames, own.get(..frames.len()).unwrap_or_default());
+                });
                 Ok(Progress::More)
             }
         }
@@ -149,12 +161,24 @@ impl Common {
     fn read_step(&self) -> Arc<Step> {
         let mut captures = held(&self.captures);
         let portion = captures.next_portion();
-        let step = Arc::new(Step { portion, names: captures.take_names(), pauses: captures.take_pauses() });
+        let (names, pauses) = (captures.take_names(), captures.take_pauses());
         drop(captures);
+        let owners = portion.as_ref().ok().and_then(Option::as_ref).map(|portion| self.owners(portion)).unwrap_or_default();
+        let step = Arc::new(Step { portion, owners, names, pauses });
         let mut kept = held(&self.kept);
         kept.steps.push_back(Arc::clone(&step));
         kept.reads = None;
         step
+    }
+
+    /// The owners of all frames; none where there is one share.
+    fn owners(&self, portion: &Portion) -> Vec<u16> {
+        let mut owners = Vec::new();
+        if self.shares > 1 {
+            let owner = |frame: &Frame<'_>| (self.owner)(frame, self.shares).and_then(|owner| u16::try_from(owner).ok()).unwrap_or(ALL);
+            portion.lend(&mut |frames| owners.extend(frames.iter().map(owner)));
+        }
+        owners
     }
 
     /// Notes where a share is, if it has not left, and keeps no more than what somebody still needs.
@@ -173,6 +197,9 @@ impl Common {
         self.changed.notify_all();
     }
 }
+
+/// Every share has to look at such a frame.
+const ALL: u16 = u16::MAX;
 
 /// What a thread left that panicked is as good as ever: nothing is half done when a lock is given up.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -202,7 +229,7 @@ mod tests {
 
     fn all_of(mut share: Share) -> (Lent, usize, Left) {
         let (mut frames, mut steps) = (Vec::new(), 0);
-        while share.read(&mut |batch| lent(&mut frames, batch)) != Ok(Progress::End) {
+        while share.read(&mut |batch, _| lent(&mut frames, batch)) != Ok(Progress::End) {
             steps += 1;
         }
         (frames, steps, share.leave())
@@ -215,7 +242,7 @@ mod tests {
         while alone.read(&mut |batch| lent(&mut frames, batch)) != Ok(Progress::End) {}
         assert!(frames.len() > 1_000, "{}", frames.len());
         for shares in [1, 2, 5] {
-            let threads: Vec<_> = share(fixtures(), shares).into_iter().map(|share| thread::spawn(|| all_of(share))).collect();
+            let threads: Vec<_> = share(fixtures(), shares, |_, _| None).into_iter().map(|share| thread::spawn(|| all_of(share))).collect();
             assert_eq!(threads.len(), shares);
             for thread in threads {
                 let (its, _, left) = thread.join().unwrap();
@@ -226,12 +253,32 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_is_its_owners_or_everybodys() {
+        // By length: the first one's, the second one's, everybody's.
+        let owner: Owner = |frame, shares| Some(frame.bytes.len() % 3).filter(|owner| *owner < shares);
+        let own = |mut share: Share| {
+            let mut lengths = [0; 3];
+            let mut count = |frames: &[Frame<'_>], own: &[bool]| {
+                assert_eq!(frames.len(), own.len());
+                frames.iter().zip(own).filter(|(_, own)| **own).for_each(|(frame, _)| lengths[frame.bytes.len() % 3] += 1);
+            };
+            while share.read(&mut count) != Ok(Progress::End) {}
+            lengths
+        };
+        let shared = |shares| share(fixtures(), shares, owner).into_iter().map(|share| thread::spawn(move || own(share))).collect::<Vec<_>>();
+        let [alone] = shared(1).try_into().map(|[thread]: [thread::JoinHandle<_>; 1]| [thread.join().unwrap()]).unwrap();
+        assert!(alone.iter().all(|frames| *frames > 100), "{alone:?}");
+        let both: Vec<_> = shared(2).into_iter().map(|thread| thread.join().unwrap()).collect();
+        assert_eq!(both, [[alone[0], 0, alone[2]], [0, alone[1], alone[2]]]);
+    }
+
+    #[test]
     fn who_is_too_far_ahead_waits_for_the_last_one() {
-        let mut shares = share(fixtures(), 3);
+        let mut shares = share(fixtures(), 3, |_, _| None);
         let (mut slow, common) = (shares.pop().unwrap(), Arc::clone(&shares[0].common));
         let fast: Vec<_> = shares.into_iter().map(|share| thread::spawn(|| all_of(share).1)).collect();
         let (mut steps, mut most) = (0, 0);
-        while slow.read(&mut |_| {}) != Ok(Progress::End) {
+        while slow.read(&mut |_, _| {}) != Ok(Progress::End) {
             steps += 1;
             most = most.max(held(&common.kept).steps.len());
             thread::yield_now();
@@ -244,13 +291,13 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_who_left_or_panicked() {
-        let mut shares = share(fixtures(), 3);
+        let mut shares = share(fixtures(), 3, |_, _| None);
         let (leaves, panics, goes_on) = (shares.pop().unwrap(), shares.pop().unwrap(), shares.pop().unwrap());
         let nothing = leaves.leave();
         assert!(nothing.files.len() > 100 && nothing.files.iter().all(|file| file.frames == 0));
         let panicked = thread::spawn(move || {
             let mut share = panics;
-            share.read(&mut |_| std::panic::resume_unwind(Box::new("a panic of a test"))).is_ok()
+            share.read(&mut |_, _| std::panic::resume_unwind(Box::new("a panic of a test"))).is_ok()
         });
         assert!(panicked.join().is_err());
         assert!(all_of(goes_on).1 > PORTIONS_AHEAD);
@@ -266,11 +313,11 @@ mod tests {
         };
         std::fs::write(folder.path().join("a"), capture(10, 0)).unwrap();
         std::fs::write(folder.path().join("b"), [capture(70, 0), capture(71, 2).split_off(24)].concat()).unwrap();
-        let shares = share(open(&[folder.path().to_owned()], Options::default()).unwrap(), 2);
+        let shares = share(open(&[folder.path().to_owned()], Options::default()).unwrap(), 2, |_, _| None);
         let told = |mut share: Share| {
             let (mut faults, mut pauses) = (Vec::new(), Vec::new());
             loop {
-                match share.read(&mut |_| {}) {
+                match share.read(&mut |_, _| {}) {
                     Ok(Progress::End) => return (faults, pauses),
                     Ok(Progress::More) => {}
                     Err(fault) => faults.push(fault.what),

@@ -9,7 +9,7 @@ use crate::net::Transport;
 /// Source and destination of a frame that is plainly a TCP segment or a datagram that is no tunnel's, no fragment, right behind its IP header, as most are. Whatever
 /// else is wrong with it, decoding finds these two.
 #[inline(always)]
-pub(super) fn between(frame: &Frame<'_>) -> Option<(IpAddr, IpAddr)> {
+pub fn between(frame: &Frame<'_>) -> Option<(IpAddr, IpAddr)> {
     if frame.link != LinkType::ETHERNET {
         return None;
     }

@@ -48,6 +48,7 @@ mod vxlan;
 mod wlan;
 
 pub use fault::{Fault, Layer, What};
+pub use glance::between;
 pub use icmp::{Quote, quoted};
 pub use ip::{Segment, datagram, transport};
 pub use packet::{Arp, Content, Fragment, Header, Ip, OtherKind, Packet, Tcp, TcpFlags};

@@ -1,19 +1,17 @@
 //! For those who take a share of the traffic: most frames of others are left out unread.
 
-use std::net::IpAddr;
 use std::ops::DerefMut;
 
 use super::cursor::Cursor;
-use super::{Content, Packet, glance, link};
+use super::{Content, Packet, link};
 use crate::capture::Frame;
 
-/// [`decode`](super::decode) of those frames, in order, that are kept, added to `out`. Of those that are plainly between two ends that are not kept, a few become
+/// [`decode`](super::decode) of those frames, in order, that are `kept`, which says so of each, added to `out`. Of those that are not, a few become
 /// [`Content::Elsewhere`], for their time: whoever hears the times of all that is in `out` knows as well what time it is, at each packet, as who hears all frames. Of
-/// all others, whoever takes them has to look at what was decoded.
-pub fn decode_share<'a>(frames: &[Frame<'a>], keeps: impl Fn(IpAddr, IpAddr) -> bool, out: &mut (impl Extend<Packet<'a>> + DerefMut<Target = [Packet<'a>]>)) {
-    for batch in frames.chunks(u64::BITS as usize) {
-        let is_kept = |frame: &Frame<'a>| glance::between(frame).is_none_or(|(one, other)| keeps(one, other));
-        let kept = Members::of(batch.iter().map(is_kept));
+/// those that are kept and not [plainly](super::between) between two ends, whoever takes them has to look at what was decoded.
+pub fn decode_share<'a>(frames: &[Frame<'a>], kept: &[bool], out: &mut (impl Extend<Packet<'a>> + DerefMut<Target = [Packet<'a>]>)) {
+    for (batch, kept) in frames.chunks(u64::BITS as usize).zip(kept.chunks(u64::BITS as usize)) {
+        let kept = Members::of(kept.iter().copied());
         let told = Members(kept.0 | !in_between(batch).0 & Members::first(batch.len()).0);
         let start = out.len();
         // In place, as decoding of all frames does it.

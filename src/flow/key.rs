@@ -215,12 +215,6 @@ impl Shard {
         self.of <= 1 || shard_of(packet, self.of) == Some(self.number)
     }
 
-    /// Whether it is this table that keeps what these two say to each other.
-    #[inline]
-    pub fn keeps_pair(self, one: IpAddr, other: IpAddr) -> bool {
-        self.of <= 1 || Self::of_pair(one, other, self.of) == self.number
-    }
-
     /// The number of the one that keeps what these two say to each other.
     #[inline]
     pub fn of_pair(one: IpAddr, other: IpAddr, shards: usize) -> usize {

@@ -225,11 +225,6 @@ impl FlowTable {
         self
     }
 
-    /// Its share of the traffic.
-    pub const fn shard(&self) -> Shard {
-        self.shard
-    }
-
     /// Takes packets in, in order of capture, and tells the observer what became of them.
     pub fn push(&mut self, packets: &[Packet<'_>], observer: &mut impl Observer) {
         for batch in packets.chunks(BATCH) {

@@ -60,10 +60,11 @@ fn plain_segments_and_datagrams_are_seen_at_a_glance_and_others_are_not() {
 fn what_is_plainly_between_others_is_left_unread_and_all_else_is_decoded() {
     let (plain, echo) = (ethernet(0x0800, &ipv4(6, &tcp(1000, 2000, b"hello"))), ethernet(0x0800, &ipv4(1, &[8, 0, 0, 0, 0, 1, 0, 1])));
     let frames = [frame(1, &plain), frame(1, &echo)];
+    let ends = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)].map(IpAddr::from);
+    assert_eq!(frames.each_ref().map(glance::between), [Some((ends[0], ends[1])), None]);
     let content = |keeps: bool| {
         let mut packets = Vec::new();
-        let between = |one, other| keeps && one == IpAddr::from(Ipv4Addr::new(192, 0, 2, 1)) && other == IpAddr::from(Ipv4Addr::new(192, 0, 2, 2));
-        decode_share(&frames, between, &mut packets);
+        decode_share(&frames, &[keeps, true], &mut packets);
         packets.iter().map(|packet| packet.content).collect::<Vec<_>>()
     };
     let all = [decode(&frames[0]).content, decode(&frames[1]).content];
@@ -80,7 +81,8 @@ fn heard(millis: &[i64], ours: &[usize]) -> Vec<i64> {
     };
     let frames: Vec<_> = millis.iter().enumerate().map(at).collect();
     let mut packets = Vec::new();
-    decode_share(&frames, |_, _| false, &mut packets);
+    let kept: Vec<_> = (0..frames.len()).map(|number| ours.contains(&number)).collect();
+    decode_share(&frames, &kept, &mut packets);
     let is_own = |packet: &Packet<'_>| packet.content != Content::Elsewhere;
     assert_eq!(packets.iter().filter(|packet| is_own(packet)).count(), ours.len());
     packets.iter().map(|packet| packet.time.nanos() / 1_000_000).collect()
