@@ -27,6 +27,11 @@ impl Clock {
         self.now
     }
 
+    /// Whether it was one packet alone that said it is much later.
+    pub fn is_in_doubt(&self) -> bool {
+        self.doubted != Self::NEVER
+    }
+
     /// Takes in a packet's time; whether it is believed. One that is far ahead of all before it may have a wrong date, and would end every flow: it is believed once
     /// the very next packet agrees.
     #[inline(always)]

@@ -213,11 +213,19 @@ impl Duplicates {
         }
     }
 
+    /// It was told by the next packet of all whether the last one, which was dated far ahead, has the right date. With a wrong one nothing is a copy of it, and it
+    /// must not keep all that comes after it. Not left to [`forget`](Self::forget), which is called at other packets where there are other shards.
+    pub fn doubt_is_over(&mut self, now: Timestamp) {
+        let place = self.place(self.next.wrapping_sub(1));
+        if let Some(newest) = self.ring.get_mut(place).filter(|newest| newest.time.nanos_since(now) > REMEMBERED) {
+            newest.time = Timestamp::from_nanos(i64::MIN);
+        }
+    }
+
     /// Forgets what is so old that no packet to come can be its copy; and gives room back that a burst took, which would only be walked round and round, far from any
     /// cache. To be called now and then.
     pub fn forget(&mut self, now: Timestamp) {
-        // One with a wrong date, far ahead, goes too: it would keep all that came after it.
-        let is_old = |seen: &Seen| now.nanos_since(seen.time).max(seen.time.nanos_since(now)) > REMEMBERED;
+        let is_old = |seen: &Seen| now.nanos_since(seen.time) > REMEMBERED;
         while self.first != self.next && self.ring.get(self.place(self.first)).is_some_and(is_old) {
             self.first = self.first.wrapping_add(1);
         }

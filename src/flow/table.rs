@@ -233,7 +233,11 @@ impl FlowTable {
             let mut addresses = [Address::NOWHERE; BATCH];
             for (packet, address) in batch.iter().zip(&mut addresses) {
                 (latest, earliest) = (latest.max(packet.time), earliest.min(packet.time));
+                let was_in_doubt = clock.is_in_doubt();
                 clock.hear(packet.time);
+                if was_in_doubt {
+                    self.duplicates.doubt_is_over(clock.now());
+                }
                 self.place(packet, clock.now(), address);
             }
             let is_of_flow = |address: &&mut Address| matches!(address.place, Whither::Flow);

@@ -35,6 +35,38 @@ fn copies_are_known_after_a_frame_dated_far_ahead() {
     assert_eq!((seen.flows.len(), table.counts().duplicates.total()), (2, 30));
 }
 
+/// How many copies are found where these packets come in batches that end anywhere, as those of a shard do.
+fn copies_in_any_batches(packets: &[Packet<'_>]) -> Vec<u64> {
+    let ways = (0_u32..1 << (packets.len() - 1)).map(|ends| {
+        let mut table = FlowTable::new(Settings::default());
+        let mut batch = Vec::new();
+        for (number, packet) in packets.iter().enumerate() {
+            batch.push(*packet);
+            if ends >> number & 1 == 1 || number + 1 == packets.len() {
+                table.push(&batch, &mut Seen::default());
+                batch.clear();
+            }
+        }
+        table.counts().duplicates.total()
+    });
+    ways.collect()
+}
+
+#[test]
+fn copies_do_not_depend_on_where_batches_end_when_time_leaps() {
+    let mut before = Trace::new();
+    (0..2).for_each(|_| before.client().datagram(b"before"));
+    let mut later = Trace::new().between(([192, 0, 2, 7], 50_000), ([192, 0, 2, 8], 9_999));
+    later.wait(7_200);
+    (0..2).for_each(|_| later.client().datagram(b"later"));
+    let ([one, two], [far, other]) = ([before.packets[0], before.packets[1]], [later.packets[0], later.packets[1]]);
+    let again = |micros: u64| Packet { time: far.time + Duration::from_micros(micros), ..far };
+    // The first packet of another day, captured twice: the copy shows that its date is right.
+    assert_eq!(copies_in_any_batches(&[one, far, again(5), other]), [1; 8]);
+    // Here the next packet shows that it was wrong; so it is not what the same one is a copy of when that day comes.
+    assert_eq!(copies_in_any_batches(&[one, far, two, again(5), other, again(9)]), [1; 32]);
+}
+
 #[test]
 fn time_leaps_once_two_packets_in_a_row_are_far_ahead() {
     let mut t = Trace::new();
