@@ -195,3 +195,31 @@ fn show_knows_ids_only_and_offers_the_nearest() {
     assert_eq!(shown("8883").0, Found::NotUnderstood);
     assert!(shown("cobalt-crqd").1.contains("nearest: cobalt-crqt"));
 }
+
+#[test]
+fn the_words_of_reports_are_explained() {
+    assert_tells(
+        "silent_drop",
+        &["silent_drop - an outcome", "the client tried again, nothing answered", "the host may be off", "Counts as blocked", "D20: three equal SYNs"],
+    );
+    assert_tells("Silent drop", &["silent_drop - an outcome"]);
+    assert_tells("undocumented_service", &["a finding", "no row of the documents that apply covers", "[[allow]]"]);
+    assert_tells("not_covered", &["--role"]);
+    assert_tells("never_attempted", &["coverage", "none tried"]);
+    assert_tells("intermittent", &["at another time"]);
+    // One word that stands in two places is told twice.
+    assert_tells("midstream", &["an outcome", "a reason why nothing is held against a flow"]);
+    assert!(!told("app_refused").contains("as blocked"));
+}
+
+#[test]
+fn the_rules_that_decide_are_explained() {
+    assert_tells(
+        "D20",
+        &["D20 - three equal SYNs or more, and nothing comes back", "silent_drop, which counts as blocked", "Or else", "the client tried again"],
+    );
+    assert_tells("d25", &["refused_by_host", "Is not a drop"]);
+    assert_tells("D82", &["never_attempted"]);
+    let (found, text) = answer("silent_dorp");
+    assert!(found == Found::NotUnderstood && text.contains("Nearest: silent_drop"), "{text}");
+}

@@ -420,7 +420,7 @@ pub struct Look {
 /// `portbook explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// 8883/tcp, 5684, mqtt, spinetix-out-mqtt, spinetix.player, x.services.spinetix.com ...
+    /// 8883/tcp, 5684, mqtt, spinetix-out-mqtt, spinetix.player, x.services.spinetix.com, silent_drop, D20 ...
     #[arg(value_name = "QUERY")]
     pub query: String,
     /// Which documents apply.

@@ -1,10 +1,12 @@
-//! `portbook explain QUERY`: what the documents say about a port, a protocol, a row, a host name, an address, a role or a vendor.
+//! `portbook explain QUERY`: what the documents say about a port, a protocol, a row, a host name, an address, a role or a vendor, and what the words of
+//! reports mean.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
 use crate::app::row::{brief, cite, promise, role_ids, spoken, tell, where_at};
+use crate::app::term;
 use crate::net::{self, Transport};
 use crate::report::paragraph::{count, labelled, listed, wrapped};
 use crate::signature::{MarkKind, PROTOCOL_NAMES, PortRange, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures, is_protocol_name, nearest};
@@ -16,7 +18,7 @@ pub enum Found {
     Written,
     /// The query is understood, and no document mentions it.
     Nothing,
-    /// It is no port, protocol, id, name, address, role or vendor; the nearest word was offered.
+    /// It is no port, protocol, id, name, address, role, vendor or word of reports; the nearest word was offered.
     NotUnderstood,
 }
 
@@ -48,6 +50,9 @@ pub fn explain(signatures: &Signatures, query: &str, out: &mut dyn Write) -> io:
     }
     if signatures.documents.iter().any(|document| document.vendor == word) {
         return one_vendor(signatures, &word, out);
+    }
+    if term::is_known(&word) {
+        return term::tell(&word, out).map(|()| Found::Written);
     }
     let said = ALIASES.iter().find(|(alias, _)| *alias == word).map_or(word.as_str(), |(_, name)| name);
     if is_protocol_name(said) || !signatures.speaking(&word).is_empty() {
@@ -341,13 +346,14 @@ fn one_address(all: &Signatures, address: IpAddr, out: &mut dyn Write) -> io::Re
 }
 
 fn not_understood(all: &Signatures, query: &str, word: &str, out: &mut dyn Write) -> io::Result<Found> {
+    let words: Vec<&str> = PROTOCOL_NAMES.iter().copied().chain(term::all()).collect();
     let known = all.services.iter().map(|service| service.id.as_str()).chain(all.roles.iter().map(|role| role.id.as_str()));
-    let known = known.chain(all.documents.iter().map(|document| document.vendor.as_str())).chain(PROTOCOL_NAMES.iter().copied());
-    let says = format!("\"{query}\" is no port, protocol, row, role, vendor, host name or address that the documents know.");
+    let known = known.chain(all.documents.iter().map(|document| document.vendor.as_str())).chain(words);
+    let says = format!("\"{query}\" is no port, protocol, row, role, vendor, host name or address that the documents know, and no word of reports.");
     wrapped(out, "", &says)?;
     match nearest(word, known) {
         Some(right) => writeln!(out, "Nearest: {right}")?,
-        None => wrapped(out, "", "Ask for 8883/tcp, 5684, mqtt, spinetix-out-mqtt, spinetix.player, cobalt or x.services.spinetix.com.")?,
+        None => wrapped(out, "", "Ask for 8883/tcp, 5684, mqtt, spinetix-out-mqtt, spinetix.player, cobalt, x.services.spinetix.com, silent_drop or D20.")?,
     }
     Ok(Found::NotUnderstood)
 }

@@ -16,6 +16,7 @@ mod row;
 mod rules;
 mod settings;
 pub mod signatures;
+mod term;
 mod watch;
 mod whole;
 mod why;

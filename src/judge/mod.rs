@@ -17,6 +17,7 @@ mod exhibit;
 mod filter;
 mod finding;
 mod gathered;
+pub mod glossary;
 mod handover;
 mod judging;
 pub mod learned;

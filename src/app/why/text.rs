@@ -6,6 +6,7 @@ use anstyle::Style as Paint;
 use serde_json::Value;
 
 use crate::app::row::tell;
+use crate::app::term::place_of;
 use crate::app::why::words;
 use crate::app::why::{Told, findings};
 use crate::flow::{End, community_id, community_id_of};
@@ -262,19 +263,6 @@ pub fn stated(site: &Site, judged: &Judged) -> Option<String> {
         Stated::Static(at) => return site.places.get(at).map(|place| format!("\"{}\" has static addresses, and it asks for one", place.name)),
     };
     Some(format!("{} {what}: {}", entry.written, entry.reason))
-}
-
-/// The place of a rule in the decision table, as an ordinal, and what it is about.
-fn place_of(id: &str) -> (String, &'static str) {
-    let (place, about) = (1..).zip(rules()).find(|(_, rule)| rule.id == id).map_or((0, ""), |(place, rule)| (place, rule.about));
-    let ending = match (place % 10, place % 100) {
-        (_, 11..=13) => "th",
-        (1, _) => "st",
-        (2, _) => "nd",
-        (3, _) => "rd",
-        _ => "th",
-    };
-    (format!("{place}{ending}"), about)
 }
 
 /// A value without its quotation marks.

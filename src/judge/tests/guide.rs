@@ -1,19 +1,11 @@
 //! The decision table against what is written: every rule in the guide, every rule with its test, every rule of the reference accounted for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::judge::{Outcome, rules};
-
-/// Rules of the reference that are no line of the table, with the place that knows them or the reason why a capture cannot show them.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("D03", "copies of a packet are taken out before flows are counted (`flow`), and told by kind"),
-    ("D51", "the verdict: reason `wrong_protocol`"),
-    ("D52", "the verdict: reason `undocumented_service`, with the row that has the protocol among the candidates"),
-    ("D82", "coverage: `never_attempted`"),
-    ("D83", "findings: the row that takes over is named beside the one that is blocked"),
-];
+use crate::judge::glossary::{ELSEWHERE, Place, meanings, terms};
+use crate::judge::{Coverage, FINDINGS, Outcome, Reason, Verdict, rules};
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -98,14 +90,44 @@ fn the_guide_lists_every_rule_as_the_table_has_it() {
     assert!(missing.is_empty(), "GUIDE.md lacks:\n{}", missing.join("\n"));
 }
 
+/// All values of an enum that records print, as they print them.
+fn words<T: serde::de::DeserializeOwned>() -> Vec<String> {
+    let Err(error) = serde_json::from_str::<T>("\"?\"") else { return Vec::new() };
+    error.to_string().split('`').skip(3).step_by(2).map(str::to_owned).collect()
+}
+
+fn stands(word: &str, places: &[Place]) -> bool {
+    meanings(word).any(|term| places.contains(&term.place))
+}
+
 #[test]
-fn the_guide_explains_every_outcome() {
+fn every_word_of_reports_has_its_meaning() {
+    let all = [
+        (words::<Outcome>(), &[Place::Outcome][..]),
+        (words::<Reason>(), &[Place::Finding, Place::Open]),
+        (words::<Verdict>(), &[Place::Verdict]),
+        (words::<Coverage>(), &[Place::Coverage]),
+        (FINDINGS.iter().map(|word| (*word).to_owned()).collect(), &[Place::Finding, Place::Outcome]),
+    ];
+    for (words, places) in &all {
+        assert!(words.len() > 2, "{words:?}");
+        let missing: Vec<&String> = words.iter().filter(|word| !stands(word, places)).collect();
+        assert!(missing.is_empty(), "no meaning is given for {missing:?} ({places:?})");
+    }
+    let used: BTreeSet<&String> = all.iter().flat_map(|(words, _)| words).collect();
+    let strange: Vec<&str> = terms().map(|term| term.word).filter(|word| !used.contains(&(*word).to_owned())).collect();
+    assert!(strange.is_empty(), "no report prints {strange:?}");
+    let findings: Vec<&str> = terms().filter(|term| term.place == Place::Finding).map(|term| term.word).collect();
+    assert!(findings.iter().all(|word| FINDINGS.contains(word)), "{findings:?}");
+}
+
+#[test]
+fn the_guide_explains_every_word_as_the_program_does() {
     let guide = read("GUIDE.md");
-    let rows: BTreeMap<&str, usize> = guide.lines().filter(|line| line.starts_with("| `")).map(|line| (line, line.matches('|').count())).collect();
-    let all = ["ok", "ok_degraded", "connected_no_data", "server_silent", "silent_drop", "refused_by_host", "rejected_by_network", "unreachable"];
-    let more = ["return_path_broken", "reset_by_middlebox", "blocked_by_proxy", "dns_blocked", "dns_failed", "tls_failed", "tls_intercepted", "app_refused"];
-    let rest = ["pmtu_blackhole", "idle_dropped", "one_way_by_design", "scan_noise", "midstream", "not_observable", "capture_damaged"];
-    let told = |name: &&str| rows.keys().any(|line| line.split('|').nth(1).is_some_and(|cell| cell.contains(&format!("`{name}`"))));
-    let missing: Vec<&str> = all.into_iter().chain(more).chain(rest).filter(|name| !told(name)).collect();
-    assert!(missing.is_empty(), "GUIDE.md explains no {missing:?}");
+    let due = terms().map(|term| match term.place {
+        Place::Outcome => format!("| `{}` | {} | {} | {} |", term.word, term.when, term.is_not, term.next),
+        _ => format!("| `{}` | {} | {} |", term.word, term.when, term.next),
+    });
+    let missing: Vec<String> = due.filter(|line| !guide.lines().any(|known| known == line)).collect();
+    assert!(missing.is_empty(), "GUIDE.md lacks:\n{}", missing.join("\n"));
 }
