@@ -183,7 +183,7 @@ impl Met {
             return;
         }
         let asked = |row: &ServiceId| due.rows.hold(Some(*row), roles(judged), signatures);
-        let own = judged.service.filter(asked).map(|_| Tried::of(judged));
+        let own = judged.rows().find(asked).map(|_| Tried::of(judged));
         let denied = judged.denied.filter(asked).map(|_| Tried::denied(judged.outcome));
         for tried in own.into_iter().chain(denied) {
             self.tried.merge(tried);

@@ -47,6 +47,8 @@ pub(super) struct Advice<'a> {
     pub(super) trouble: Trouble,
     pub(super) id: Option<ServiceId>,
     pub(super) service: Option<&'a Service>,
+    /// Where there is none: rows of one port, each of which may be meant.
+    pub(super) meant: &'a [ServiceId],
     pub(super) ends: &'a Ends,
     /// Roles that the site gives to client and server.
     pub(super) roles: [Option<RoleId>; 2],
@@ -66,6 +68,7 @@ impl Advice<'_> {
     pub(super) fn about(&self) -> String {
         match self.service {
             Some(service) => service.name.clone(),
+            None if !self.meant.is_empty() => self.either(),
             None if self.gathered.protocol.is_empty() => self.place(),
             None => format!("{} ({})", self.place(), self.gathered.protocol.join("/")),
         }
@@ -159,8 +162,19 @@ impl Advice<'_> {
     fn what(&self) -> String {
         match self.service {
             Some(service) => format!("{} ({})", service.name, self.place()),
+            None if !self.meant.is_empty() => format!("{} ({})", self.either(), self.place()),
             None => self.place(),
         }
+    }
+
+    /// The rows that may be meant, in order.
+    fn rows_meant(&self) -> impl Iterator<Item = &Service> {
+        self.meant.iter().filter_map(|id| self.signatures.services.get(id.0 as usize))
+    }
+
+    /// Their names: which of them it was nobody can tell.
+    fn either(&self) -> String {
+        self.rows_meant().map(|row| row.name.as_str()).collect::<Vec<_>>().join(" or ")
     }
 
     /// `8883/tcp`, or `21/tcp and 3 others`.
@@ -285,7 +299,7 @@ impl Advice<'_> {
         if !matches!(self.trouble, Trouble::Failed(_) | Trouble::Intermittent) {
             return None;
         }
-        let service = self.service?;
+        let Some(service) = self.service else { return self.consequences() };
         if let Some(rule) = self.unbearable().filter(|_| matches!(self.trouble, Trouble::Failed(Outcome::TlsIntercepted))) {
             return Some(format!("{} The document: \"{}\"", rule.says, rule.citation.quote));
         }
@@ -299,6 +313,21 @@ impl Advice<'_> {
         }
         let rule = self.rules(RuleEffect::Consequence).next()?;
         Some(format!("{} The document: \"{}\"", rule.says, rule.citation.quote))
+    }
+
+    /// What may stop working of the rows that may be meant.
+    fn consequences(&self) -> Option<String> {
+        let mut says: Vec<String> = Vec::new();
+        for told in self.rows_meant().filter_map(|row| row.consequence.as_ref()) {
+            let told = match &told.quote {
+                Some(quote) => format!("{} The document: \"{quote}\"", told.says),
+                None => format!("{} (our inference; the document does not say)", told.says),
+            };
+            if !says.contains(&told) {
+                says.push(told);
+            }
+        }
+        (!says.is_empty()).then(|| says.join(" Or: "))
     }
 
     pub(super) fn alternatives(&self) -> Vec<String> {
@@ -496,7 +525,7 @@ impl Advice<'_> {
         if let Some(rule) = self.presupposes() {
             return Some(self.cited(rule.document, &rule.citation, rule.basis));
         }
-        let service = self.service?;
+        let service = self.service.or_else(|| self.rows_meant().next())?;
         let basis = self.gathered.ports.first().and_then(|(transport, port)| service.port_basis(*transport, *port)).unwrap_or(service.basis);
         Some(self.cited(service.document, &service.citation, basis))
     }

@@ -146,6 +146,8 @@ pub(super) struct Weighed {
     basis: Basis,
     /// Its document alone claims the port, or the site moved the row there.
     pub(super) claimed: bool,
+    /// Anybody may stand at either end of the row, and the client is a host of the vendor's products: the document is about what these use.
+    pub(super) kin: bool,
     /// The site gives it other ports than the document.
     moved: bool,
     /// Sorted, worst last; empty where the row fits.
@@ -192,10 +194,10 @@ impl Weighed {
         (self.level, self.named, [stronger, weaker], weaker, self.path, word, std::cmp::Reverse(self.width))
     }
 
-    /// Whether the flow belongs to the row by more than a coincidence of numbers: a role, a name, bytes or an announcement that only one product makes, or a
+    /// Whether the flow belongs to the row by more than a coincidence of numbers: a role, a client that is of the vendor's products, a name, bytes or an announcement that only one product makes, or a
     /// port that the document alone claims, unless bytes were seen there that are not what it says.
     pub(super) fn is_grounded(&self, case: &Case<'_>) -> bool {
-        let role = self.ends.contains(&Plays::Given) && !self.lacks_its_name(case);
+        let role = (self.kin || self.ends.contains(&Plays::Given)) && !self.lacks_its_name(case);
         let port_counts = case.identified.flow.direction == Opened::Certain || case.port() < EPHEMERAL_FROM;
         let own_bytes = || case.identified.protocol.iter().any(|protocol| is_of_one_product(protocol));
         let by_content = match self.level {
@@ -357,7 +359,8 @@ fn weigh_one(case: &Case<'_>, id: ServiceId, service: &Service, roles: &Roles<'_
     let claimed = moved.is_some_and(|ports| range_of(ports, case.port()).is_some()) || claims.alone(flow.transport, case.port()) == Some(service.document);
     let (path, moved) = (path.unwrap_or(0), moved.is_some());
     let for_names = !service.hosts.is_empty();
-    Some(Weighed { service: id, level, ends, named, broadly_named, for_names, path, width, basis, claimed, moved, misses })
+    let kin = ends == [Plays::Kind; 2] && roles.has_product_of(&case.given[0], service.document);
+    Some(Weighed { service: id, level, ends, named, broadly_named, for_names, path, width, basis, claimed, kin, moved, misses })
 }
 
 /// By what the row touches the flow, and how many ports it spans; none where it does not touch it.

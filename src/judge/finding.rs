@@ -37,6 +37,8 @@ pub(super) enum Trouble {
 struct Key {
     trouble: Trouble,
     service: Option<ServiceId>,
+    /// Rows of one port, each of which may be meant.
+    tied: Vec<ServiceId>,
     /// Where no row names them: of transfers that were announced, that of the flow that announced them, as their own port is another each time.
     place: Option<(Transport, u16)>,
     announced: bool,
@@ -130,9 +132,9 @@ impl<'a> Gatherer<'a> {
 
     /// Enters what the flow says about its row, and about the one whose name a resolver denied.
     fn cover(&mut self, judged: &Judged) {
-        let own = judged.service.map(|id| (id, Tried::of(judged)));
+        let own = judged.rows().map(|id| (id, Tried::of(judged)));
         let denied = judged.denied.map(|id| (id, Tried::denied(judged.outcome)));
-        for (id, more) in own.into_iter().chain(denied) {
+        for (id, more) in own.chain(denied) {
             let Some(service) = self.signatures.services.get(id.0 as usize) else { continue };
             if let Some(tried) = self.tried.get_mut(id.0 as usize) {
                 tried.merge(more);
@@ -194,10 +196,10 @@ impl<'a> Gatherer<'a> {
         let mut whole: BTreeMap<Key, Gathered> = BTreeMap::new();
         for ((mut key, pair), mut gathered) in self.groups {
             if matches!(key.trouble, Trouble::Failed(outcome) if !FAILS_IN_PART.contains(&outcome))
-                && let Some(last) = self.worked.get(&(key.service, pair))
+                && let Some(last) = worked_at(&self.worked, &key, pair)
             {
                 key.trouble = Trouble::Intermittent;
-                gathered.stopped = gathered.has_failed_since(*last).then_some(*last);
+                gathered.stopped = gathered.has_failed_since(last).then_some(last);
             }
             if let Some(Stated::Denied(entry)) = key.stance {
                 key.service = judge.site().deny.get(entry).and_then(|entry| entry.services.first().copied());
@@ -236,7 +238,8 @@ impl<'a> Gatherer<'a> {
         let parent = judged.identified.announced.as_deref().filter(fresh).map(|promise| (promise.over, promise.parent.0.port.min(promise.parent.1.port)));
         let nameless = service.is_none() && !forbidden;
         let place = nameless.then(|| parent.unwrap_or((flow.transport, flow.server.endpoint.port)));
-        Key { trouble, service, place, announced: nameless && parent.is_some(), roles, stance }
+        let tied = if service.is_none() { judged.tied.clone() } else { Vec::new() };
+        Key { trouble, service, tied, place, announced: nameless && parent.is_some(), roles, stance }
     }
 }
 
@@ -334,7 +337,7 @@ fn finding(signatures: &Signatures, site: &Site, together: &Together, key: &Key,
     let tied = Tied::of(signatures, together, key, gathered);
     let Key { trouble, service: id, roles, stance, .. } = *key;
     let announced_over = key.place.filter(|_| key.announced);
-    let advice = Advice { signatures, site, trouble, id, service, ends: &ends, roles, optional, stance, tied, announced_over, gathered };
+    let advice = Advice { signatures, site, trouble, id, service, meant: &key.tied, ends: &ends, roles, optional, stance, tied, announced_over, gathered };
     let confidence = gathered.confidence_of(key.trouble);
     let rule = rule_name(key.trouble);
     let unknown = key.trouble == Trouble::Broke(Reason::UndocumentedService) && !gathered.is_background();
@@ -395,6 +398,12 @@ impl Tied {
             mandatory: rules(RuleEffect::Mandatory).next().is_some(),
         }
     }
+}
+
+/// When a pair last came to a good end with the row, or with one of those that may be meant.
+fn worked_at(worked: &Remembered<(Option<ServiceId>, Pair), Timestamp>, key: &Key, pair: Pair) -> Option<Timestamp> {
+    let rows = [key.service].into_iter().chain(key.tied.iter().copied().map(Some));
+    rows.filter_map(|row| worked.get(&(row, pair))).max().copied()
 }
 
 /// The contract's word: a reason's, an outcome's.

@@ -203,6 +203,7 @@ impl<'a> Judge<'a> {
             shown,
             names,
             service: decision.service,
+            tied: decision.tied,
             candidates,
             instance,
             verdict: decision.verdict,

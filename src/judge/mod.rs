@@ -86,6 +86,8 @@ pub struct Judged {
     pub names: [Vec<Named>; 2],
     /// The document row it belongs to.
     pub service: Option<ServiceId>,
+    /// Where it belongs to no single row: rows of one port of one product that all miss a connection which never stood.
+    pub tied: Vec<ServiceId>,
     /// Other rows that fit, or nearly fit, each with why.
     pub candidates: Candidates,
     /// Instance number that the port names, where the row has a formula.
@@ -112,6 +114,13 @@ pub struct Judged {
     pub direction_by: Option<&'static str>,
     /// How it was judged, where that was asked for.
     pub account: Option<Box<Account>>,
+}
+
+impl Judged {
+    /// The rows whose traffic it is, or would have been.
+    pub fn rows(&self) -> impl Iterator<Item = ServiceId> {
+        self.service.into_iter().chain(self.tied.iter().copied())
+    }
 }
 
 /// A name of a host, with its source.

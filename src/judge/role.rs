@@ -153,4 +153,10 @@ impl<'a> Roles<'a> {
     pub(super) fn is_product(&self, given: &[RoleId]) -> bool {
         given.iter().any(|role| self.signatures.roles.get(usize::from(role.0)).is_some_and(|role| role.kind == RoleKind::Product))
     }
+
+    /// Whether one of the roles is that of a product of the document.
+    pub(super) fn has_product_of(&self, given: &[RoleId], document: u16) -> bool {
+        let mut known = given.iter().filter_map(|role| self.signatures.roles.get(usize::from(role.0)));
+        known.any(|role| role.kind == RoleKind::Product && role.document == document)
+    }
 }

@@ -1,12 +1,12 @@
 //! From weighed rows to a verdict: expected, unexpected or undecided, with reasons.
 
-use crate::flow::Direction as Opened;
+use crate::flow::{Direction as Opened, Flow};
 use crate::identify::Identified;
 use crate::judge::candidate::{Case, Level, Miss, Weighed, needs_role};
 use crate::judge::role::{Plays, Roles};
 use crate::judge::{Candidate, Confidence, Reason, Verdict, version};
 use crate::net::{Side, is_group};
-use crate::signature::{PromiseKind, RoleKind, Rule, RuleEffect, Service, ServiceId, Signatures};
+use crate::signature::{PromiseKind, RoleId, RoleKind, Rule, RuleEffect, Service, ServiceId, Signatures};
 
 /// What the documents say about a flow.
 #[derive(Clone, Debug)]
@@ -16,12 +16,15 @@ pub(super) struct Decision {
     pub(super) reasons: Vec<Reason>,
     /// How sure it is that the flow belongs to the row.
     pub(super) attribution: Confidence,
+    /// Where there is no row: those of one port that all miss a connection which never stood.
+    pub(super) tied: Vec<ServiceId>,
 }
 
 impl Decision {
     /// Takes the flow from its row, which rested on the port alone: a scanner tries every port.
     pub(super) fn withdraw(&mut self) {
         self.service = None;
+        self.tied.clear();
         (self.verdict, self.reasons, self.attribution) = (Verdict::Undecided, vec![Reason::NotCovered], Confidence::Low);
     }
 
@@ -42,7 +45,7 @@ pub(super) fn decide(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>
     let mut decision = match tied.as_slice() {
         [] => without_a_row(case, signatures, roles, weighed),
         [best, rest @ ..] if rest.iter().all(|other| same_service(signatures, best.service, other.service)) => by_row(case, signatures, roles, best, answered),
-        _ => shared(),
+        [best, ..] => shared(case, signatures, best, &tied),
     };
     if decision.verdict == Verdict::Expected
         && let Some((service_id, service)) = decision.service.and_then(|id| Some((id, signatures.services.get(id.0 as usize)?)))
@@ -91,6 +94,26 @@ pub(super) fn same_service(signatures: &Signatures, one: ServiceId, other: Servi
         && (shares(&a.client, &b.client) || shares(&a.server, &b.server))
 }
 
+/// Whether a connection was begun and never stood.
+fn never_came_about(flow: &Flow) -> bool {
+    let said = flow.client.payload_bytes + flow.server.payload_bytes;
+    said == 0 && flow.tcp.as_ref().is_some_and(|tcp| !tcp.established && !tcp.midstream)
+}
+
+/// Whether two rows of a document stand at the same port of the same hosts, or of hosts with these roles: a connection that does not come about is missed by both.
+pub(super) fn same_door(signatures: &Signatures, one: ServiceId, other: ServiceId, given: [&[RoleId]; 2]) -> bool {
+    let row = |id: ServiceId| signatures.services.get(id.0 as usize);
+    let (Some(a), Some(b)) = (row(one), row(other)) else { return false };
+    let ends = [(&a.client, &b.client), (&a.server, &b.server)];
+    let meet = |(a, b): (&Vec<RoleId>, &Vec<RoleId>), given: &[RoleId]| {
+        a == b || given.iter().any(|role| a.contains(role)) && given.iter().any(|role| b.contains(role))
+    };
+    (a.document, a.direction) == (b.document, b.direction)
+        && (&a.transports, &a.ports, &a.hosts) == (&b.transports, &b.ports, &b.hosts)
+        && ends.into_iter().zip(given).all(|(ends, given)| meet(ends, given))
+        && !same_service(signatures, one, other)
+}
+
 fn by_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, row: &Weighed, answered: bool) -> Decision {
     let mut reasons = Vec::new();
     let mut verdict = Verdict::Expected;
@@ -112,7 +135,7 @@ fn by_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, row: &Wei
     if answered && !switched_on && (service.is_some_and(|service| service.default_on == Some(false)) || unasked()) {
         reasons.push(Reason::OptionalServiceActive);
     }
-    Decision { service: Some(row.service), verdict, reasons, attribution: attribution(case, signatures, row) }
+    Decision { service: Some(row.service), verdict, reasons, attribution: attribution(case, signatures, row), tied: Vec::new() }
 }
 
 /// A role given and the rest fitting leaves little else, unless bytes were seen that the document gives no format for; a port alone is a hint, with a
@@ -136,7 +159,7 @@ fn attribution(case: &Case<'_>, signatures: &Signatures, row: &Weighed) -> Confi
         (true, _) if formless && (content.is_some() || case.is_unknown_content()) => Confidence::Medium,
         (true, _) => Confidence::High,
         (false, Level::Content | Level::PortPath) => Confidence::Medium,
-        (false, _) if row.named || is_told_by_content(case) => Confidence::Medium,
+        (false, _) if row.named || row.kin || is_told_by_content(case) => Confidence::Medium,
         _ => Confidence::Low,
     }
 }
@@ -147,13 +170,22 @@ fn is_in_period(case: &Case<'_>, signatures: &Signatures, service: ServiceId) ->
     rules.filter_map(|rule| rule.period).any(|[least, most]| case.period.is_some_and(|period| (least..=most).contains(&period)))
 }
 
-fn shared() -> Decision {
-    let attribution = Confidence::Low;
-    Decision { service: None, verdict: Verdict::Undecided, reasons: vec![Reason::SharedPort], attribution }
+/// Rows between which nothing tells. Where they stand at one port of one product and the connection never stood, what was seen is sure of all of them.
+fn shared(case: &Case<'_>, signatures: &Signatures, best: &Weighed, tied: &[&Weighed]) -> Decision {
+    let given = [case.given[0].as_slice(), case.given[1].as_slice()];
+    let meant = |other: &&Weighed| other.service == best.service || same_door(signatures, best.service, other.service, given);
+    let in_vain = never_came_about(&case.identified.flow) && best.ends.contains(&Plays::Given) && tied.iter().all(meant);
+    let attribution = if in_vain { attribution(case, signatures, best) } else { Confidence::Low };
+    let tied = if in_vain { tied.iter().map(|row| row.service).collect() } else { Vec::new() };
+    Decision { tied, ..undecided(Reason::SharedPort, attribution) }
+}
+
+fn undecided(reason: Reason, attribution: Confidence) -> Decision {
+    Decision { service: None, verdict: Verdict::Undecided, reasons: vec![reason], attribution, tied: Vec::new() }
 }
 
 fn without_a_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, weighed: &[Weighed]) -> Decision {
-    let undecided = |reason| Decision { service: None, verdict: Verdict::Undecided, reasons: vec![reason], attribution: Confidence::Low };
+    let undecided = |reason| undecided(reason, Confidence::Low);
     let in_role = case.given.iter().any(|given| roles.is_product(given));
     let nearest = weighed.iter().filter(|row| concerns(case, signatures, roles, row)).min_by_key(|row| (nearness(row), row.service));
     if !in_role {
@@ -176,7 +208,7 @@ fn without_a_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, we
             let service = (!needs_role(case)).then_some(row.service);
             Decision { service, ..undecided(Reason::UnknownName) }
         }
-        Some(row) if row.fits() => shared(),
+        Some(row) if row.fits() => undecided(Reason::SharedPort),
         Some(row) if row.is_near(case) => broken(row, attribution),
         _ => Decision { verdict: Verdict::Unexpected, attribution, ..undecided(Reason::UndocumentedService) },
     };
@@ -215,7 +247,7 @@ fn broken(row: &Weighed, attribution: Confidence) -> Decision {
     // Of a row between other hosts nothing else can be broken.
     let reasons = if elsewhere { vec![Reason::WrongRole] } else { row.misses.iter().map(|miss| miss.reason()).collect() };
     let service = (!elsewhere).then_some(row.service);
-    Decision { service, verdict: Verdict::Unexpected, reasons, attribution }
+    Decision { service, verdict: Verdict::Unexpected, reasons, attribution, tied: Vec::new() }
 }
 
 /// Whether a row is about a host of this flow that the site knows: by its roles in this flow, or in the flow turned round. Without any role, whether

@@ -215,6 +215,52 @@ fn coverage_tells_seen_blocked_attempted_and_never_attempted_apart() {
     assert_eq!(mqtt(&[]), Coverage::NotVisibleHere);
 }
 
+fn gateway() -> Site {
+    site(&["cinegy.traffic-gateway=10.3.0.1/32"])
+}
+
+// A23: two endpoints of one port. Which of them was meant nobody can tell; that neither is reached is sure.
+#[test]
+fn a_port_that_two_rows_share_and_that_is_not_reached_is_told_of_both() {
+    let silent = || tcp("10.9.0.1:40000", "10.3.0.1:8097").syns(&[1.0, 2.0, 4.0]);
+    let finding = only(findings(gateway(), &[silent()]));
+    assert_eq!((finding.rule.as_str(), finding.service, finding.severity, finding.confidence), ("silent_drop", None, Severity::High, Confidence::High));
+    assert!(finding.says.contains("Traffic Gateway, main endpoint or Traffic Gateway, licence status (8097/tcp) from 10.9.0.1"), "{}", finding.says);
+    assert!(finding.citation.unwrap().quote.contains("8097"));
+    assert!(finding.consequence.is_some_and(|told| told.contains(" Or: ")));
+    let books = Books::default();
+    let mut judge = Judge::new(Signatures::built_in(), gateway(), &books);
+    judge.learn(&silent().0);
+    let mut gatherer = Gatherer::new(Signatures::built_in());
+    gatherer.add(&judge.judge(silent().0));
+    let coverage = gatherer.finish(&judge).1;
+    for row in ["cinegy-tg-main", "cinegy-tg-license"] {
+        let id = Signatures::built_in().service_id(row).unwrap();
+        assert_eq!(coverage.iter().find(|(known, _)| *known == id).unwrap().1, Coverage::Blocked, "{row}");
+    }
+}
+
+#[test]
+fn a_port_that_two_rows_share_and_that_one_of_them_reached_before_is_intermittent() {
+    let asked = |port: u16| tcp(&format!("10.9.0.1:{port}"), "10.3.0.1:8097");
+    let works = asked(40000).talked(60, 60).speaks(&["http"]).asks("GET", "/license");
+    let finding = only(findings(gateway(), &[works, asked(40001).syns(&[11.0, 12.0, 14.0])]));
+    assert_eq!(finding.rule, "intermittent", "{}", finding.says);
+}
+
+// The row of SQL Server is between anybody and anybody; that it is Cinegy which asks makes it Cinegy's.
+#[test]
+fn a_row_for_anybody_is_met_by_a_host_of_the_vendors_products() {
+    let mams = || site(&["cinegy.mams=10.3.0.2/32"]);
+    let sql = || tcp("10.3.0.2:40000", "10.3.0.9:1433");
+    assert_eq!(findings(mams(), &[sql().talked(60, 60).speaks(&["tds"])]), []);
+    let finding = only(findings(mams(), &[sql().syns(&[1.0, 2.0, 4.0])]));
+    assert_eq!((finding.rule.as_str(), finding.service.is_some(), finding.confidence), ("silent_drop", true, Confidence::Medium));
+    // Another protocol there, or another vendor's host, is not it.
+    assert_eq!(only(findings(mams(), &[sql().talked(60, 60).speaks(&["ssh"])])).rule, "undocumented_service");
+    assert_eq!(only(findings(site(&["cayin.cms=10.3.0.2/32"]), &[sql().talked(60, 60).speaks(&["tds"])])).rule, "undocumented_service");
+}
+
 #[test]
 fn a_flow_against_a_row_is_not_that_rows_traffic() {
     let inward = tcp("203.0.113.7:40000", "10.1.0.2:8883").talked(300, 300).speaks(&["tls"]);

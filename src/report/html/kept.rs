@@ -283,7 +283,6 @@ impl Kept {
 
     fn add_hosts(&mut self, judged: &Judged, signatures: &Signatures) {
         let flow = &judged.identified.flow;
-        let service = judged.service.and_then(|id| Some((id, signatures.services.get(id.0 as usize)?)));
         for (end, roles) in [&flow.client, &flow.server].into_iter().zip(&judged.roles) {
             let ip = end.endpoint.ip;
             for role in roles {
@@ -291,10 +290,11 @@ impl Kept {
                 if hosts.len() < limit::ADDRESSES_TOLD_APART {
                     hosts.insert(ip);
                 }
-                let Some((id, _)) = service.filter(|(_, service)| service.client.contains(role) || service.server.contains(role)) else { continue };
-                let key = (*role, ip, id);
-                if self.tried.len() < limit::HTML_HOST_ROWS || self.tried.contains_key(&key) {
-                    self.tried.entry(key).or_default().merge(Tried::of(judged));
+                for id in judged.rows().filter(|id| signatures.of_role(*role).contains(id)) {
+                    let key = (*role, ip, id);
+                    if self.tried.len() < limit::HTML_HOST_ROWS || self.tried.contains_key(&key) {
+                        self.tried.entry(key).or_default().merge(Tried::of(judged));
+                    }
                 }
             }
         }
