@@ -273,6 +273,18 @@ fn captures_leave_what_does_not_get_through() {
     assert_eq!(parsed(&healthy).len(), 1, "nothing is missing: {healthy}");
 }
 
+/// SQL Server may stand anywhere by Cinegy's document, so without its role no rule is made for it: that is said, and not that nothing is missing.
+#[test]
+fn what_has_no_rule_and_does_not_get_through_is_named_in_every_syntax() {
+    let site = "[[hosts]]\nname = \"mams\"\naddresses = [\"10.1.0.60\"]\nroles = [\"cinegy.mams\"]\n";
+    let capture = folder("fixtures/captures/sql-browser-instance-dropped/capture.pcap");
+    for syntax in SYNTAXES {
+        let rules = rules_of(site, syntax, &[&capture.to_string_lossy()]);
+        assert!(!rules.contains("nothing is missing"), "{rules}");
+        assert!(rules.contains("cinegy-sqlserver") && rules.contains("`cinegy.sql-server`") && rules.contains("silent_drop"), "{rules}");
+    }
+}
+
 /// A connection that another one announces is missing though its control connection passes.
 #[test]
 fn an_announced_connection_that_is_dropped_asks_for_the_helper() {

@@ -23,7 +23,7 @@ pub fn run(typed: &Rules) -> Result<Exit, Failure> {
     let Some(syntax) = Syntax::named(&typed.to) else { return Err(Failure::Usage(format!("--to {}: no such syntax", typed.to))) };
     let policy = Policy::of(&basis.signatures, &basis.site);
     if typed.captures.is_empty() {
-        print(typed, syntax, &Ruleset { policy: &policy, found: None, files: &[] })?;
+        print(typed, syntax, &Ruleset { policy: &policy, found: None, signatures: &basis.signatures, files: &[] })?;
         return Ok(Exit::Done);
     }
     let (stop, progress) = (stop_on_signal(), Progress::new(typed.quiet));
@@ -32,7 +32,7 @@ pub fn run(typed: &Rules) -> Result<Exit, Failure> {
     let report = pipeline::run(plan, &|done, all| progress.show(done, all), &mut |judged| gaps.add(judged)).map_err(Failure::Capture)?;
     progress.clear();
     let (policy, found) = gaps.finish();
-    print(typed, syntax, &Ruleset { policy: &policy, found: Some(&found), files: &report.files })?;
+    print(typed, syntax, &Ruleset { policy: &policy, found: Some(&found), signatures: &basis.signatures, files: &report.files })?;
     Ok(if tell_unread(&report) { Exit::Capture } else { Exit::Done })
 }
 

@@ -17,7 +17,7 @@ use crate::judge::role::Roles;
 use crate::net::{Transport, is_group};
 use crate::signature::{HostPattern, PortRange, RoleId, ServiceId, Signatures};
 
-pub use gaps::{Found, Gap, Gaps};
+pub use gaps::{Found, Gap, Gaps, Ruleless};
 pub use networks::{outside, outside_networks};
 
 /// The openings of a site.

@@ -4,6 +4,7 @@ mod account;
 mod answers;
 mod endings;
 mod findings;
+mod gaps;
 mod groups;
 mod guide;
 mod healthy;

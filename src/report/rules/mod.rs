@@ -9,16 +9,18 @@ mod nftables;
 mod windows;
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::capture::CaptureFile;
-use crate::judge::policy::{Found, Gap, Opening, Policy, Zone, outside_networks};
+use crate::capture::{CaptureFile, FrameId};
+use crate::judge::Outcome;
+use crate::judge::policy::{Found, Gap, Opening, Policy, Ruleless, Zone, outside_networks};
 use crate::net::Transport;
 use crate::report::frames::numbers;
 use crate::report::paragraph::shown;
 use crate::report::record::word;
-use crate::signature::PortRange;
+use crate::signature::{PortRange, Signatures};
 
 /// What the rules are written from.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,8 @@ pub struct Ruleset<'a> {
     pub policy: &'a Policy,
     /// What captures show to be missing; none where all rules are wanted.
     pub found: Option<&'a Found>,
+    /// The documents, to name rows that got no rule.
+    pub signatures: &'a Signatures,
     /// The captures, for frame numbers.
     pub files: &'a [CaptureFile],
 }
@@ -99,6 +103,9 @@ impl<'a> Ruleset<'a> {
         let site = if self.policy.site.is_empty() { String::new() } else { format!(" for \"{}\"", clean(&self.policy.site)) };
         let what = match self.found {
             None => "what the vendors' documents ask for between the hosts of the site file, and what it allows itself",
+            Some(found) if found.missing.is_empty() && !found.ruleless.is_empty() => {
+                "no rule: what the captures show not to get through is between hosts without a role (below)"
+            }
             Some(found) if found.missing.is_empty() => "nothing is missing: no documented flow was seen that does not get through",
             Some(_) => "only what the captures show to be missing; what gets through already is not repeated",
         };
@@ -125,11 +132,34 @@ impl<'a> Ruleset<'a> {
 
     /// What shows that an opening is missing.
     fn seen(&self, gap: &Gap) -> String {
-        let flows = if gap.flows == 1 { "one flow does".to_owned() } else { format!("{} flows do", gap.flows) };
-        let more = if gap.pairs > 1 { format!(" and {} more pairs of hosts", gap.pairs - 1) } else { String::new() };
-        let frames = clean(&numbers(self.files, &gap.frames));
+        self.fails(gap.flows, gap.outcome, gap.pair, gap.pairs, &gap.frames)
+    }
+
+    fn fails(&self, flows: u64, outcome: Outcome, pair: (IpAddr, IpAddr), pairs: usize, frames: &[FrameId]) -> String {
+        let flows = if flows == 1 { "one flow does".to_owned() } else { format!("{flows} flows do") };
+        let more = if pairs > 1 { format!(" and {} more pairs of hosts", pairs - 1) } else { String::new() };
+        let frames = clean(&numbers(self.files, frames));
         let frames = if frames.is_empty() { String::new() } else { format!(", frames {frames}") };
-        format!("{flows} not get through ({}): {} to {}{more}{frames}", word(&gap.outcome), gap.pair.0, gap.pair.1)
+        format!("{flows} not get through ({}): {} to {}{more}{frames}", word(&outcome), pair.0, pair.1)
+    }
+
+    /// The row's id.
+    fn row_of(&self, without: &Ruleless) -> &str {
+        self.signatures.services.get(without.service.0 as usize).map_or("", |row| &row.id)
+    }
+
+    /// What does not get through though there is no rule for it, and why there is none.
+    fn without_a_rule(&self, without: &Ruleless) -> String {
+        let fails = self.fails(without.flows, without.outcome, without.pair, without.pairs, &without.frames);
+        let id = self.row_of(without);
+        let known = self.policy.left_out.iter().find(|left| left.id == id).map(|left| left.because.clone());
+        let roles = || {
+            let row = self.signatures.services.get(without.service.0 as usize);
+            let roles = row.into_iter().flat_map(|row| row.client.iter().chain(&row.server));
+            let roles: Vec<String> = roles.filter_map(|role| self.signatures.roles.get(usize::from(role.0))).map(|role| format!("`{}`", role.id)).collect();
+            format!("give its hosts their roles ({}) to have one made", roles.join(", "))
+        };
+        format!("{fails}; no rule: {}", known.unwrap_or_else(roles))
     }
 
     /// What gets no rule, each in one line.
@@ -141,6 +171,7 @@ impl<'a> Ruleset<'a> {
                 let (from, to) = gap.pair;
                 notes.push(format!("{id}: {from} tried it with {to}; the captures do not show whether it gets through ({})", word(&gap.outcome)));
             }
+            notes.extend(found.ruleless.iter().map(|without| format!("{}: {}", self.row_of(without), clean(&self.without_a_rule(without)))));
             if found.dropped > 0 {
                 notes.push(format!("{} flows were passed over, as more pairs of hosts tried than are kept", found.dropped));
             }
