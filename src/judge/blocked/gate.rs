@@ -14,9 +14,11 @@ pub(super) fn says_scan(e: &Ending<'_>) -> String {
     format!("{} tried many hosts and ports and hardly any answered: scanning, not a service that fails", e.flow.client.endpoint.ip)
 }
 
-/// From a public address to a private one, and nobody answered: what a filter is for. Whoever awaits no answer does not knock.
+/// From a public address to a private one, and nobody answered: what a filter is for. Whoever awaits no answer does not knock, and whom a session from inside told to come
+/// (FTP's active data connection) does not come unbidden.
 pub(super) fn unsolicited(e: &Ending<'_>) -> Option<Confidence> {
-    (e.from_outside && !e.one_way && !e.answered && !e.went_on && !e.worked_before && e.flow.server.packets == 0).then_some(Confidence::Medium)
+    let knocks = e.from_outside && e.announced.is_none() && !e.one_way;
+    (knocks && !e.answered && !e.went_on && !e.worked_before && e.flow.server.packets == 0).then_some(Confidence::Medium)
 }
 
 pub(super) fn says_unsolicited(e: &Ending<'_>) -> String {

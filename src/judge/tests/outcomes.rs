@@ -507,6 +507,15 @@ fn d55_an_announced_connection_without_an_answer_names_the_one_that_announced_it
     expect(&judge(data_connection().syns(&[1.0])), Outcome::NotObservable, Confidence::Low, Some("D33"));
 }
 
+// RFC 959 section 3.2: PORT tells the server to connect to the client.
+#[test]
+fn d55_a_server_outside_that_was_told_to_come_does_not_knock_unbidden() {
+    let told = tcp("203.0.113.21:20", "10.1.0.2:49135").announced_by(crate::signature::PromiseKind::FtpActive);
+    let judged = judge(told.syns(&[1.0, 2.0, 4.0]));
+    expect(&judged, Outcome::SilentDrop, Confidence::High, Some("D55"));
+    assert!(judged.cause.unwrap().says.contains("FTP control connection"));
+}
+
 #[test]
 fn d72_a_dtls_hello_again_and_again_is_not_answered() {
     let hello = udp(CLIENT, "10.1.0.2:5684").speaks(&["dtls"]).fact(Fact::Retry).fact(Fact::Retry);
