@@ -368,6 +368,10 @@ fn lacks_receiver((from, to): (Mac, Mac)) -> bool {
 /// acknowledged, whatever broken sequence numbers say. What a snap length cut off was there: no answer is missing for it.
 fn loss_of(flow: &Flow) -> [u64; 2] {
     let Some(tcp) = &flow.tcp else { return [0; 2] };
+    // Scanners acknowledge what nobody ever sent.
+    if tcp.payload == [0, 0] && !tcp.established {
+        return [0; 2];
+    }
     let both = tcp.acknowledged.into_iter().zip(tcp.missed_bytes);
     let [all, lost] =
         both.fold([0_u64; 2], |[all, lost], (acknowledged, missed)| [all.saturating_add(acknowledged), lost.saturating_add(missed.min(acknowledged))]);
