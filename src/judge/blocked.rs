@@ -267,7 +267,7 @@ const TABLE: &[Rule] = &[
           "a device that accepts connections in the server's place"]),
     rule("D68", Outcome::ReturnPathBroken, "the server answers in the middle of a session, and the client repeats what was answered; or answers of datagrams are refused on the way",
         middle::answers_lost, middle::says_answers_lost, &["a lossy path", "a stateful device that forgot the session"]),
-    rule("D65", Outcome::ServerSilent, "the server had answered, then it no longer acknowledges what the client sends",
+    rule("D65", Outcome::ServerSilent, "the server had answered or taken a part, then it no longer acknowledges what the client sends",
         content::cut_in_between, content::says_cut_in_between,
         &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the connection", "what the server answers is lost on its way back"]),
     rule("D04", Outcome::Midstream, "open before the capture began",

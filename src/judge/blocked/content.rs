@@ -171,7 +171,7 @@ pub(super) fn says_first_lost(e: &Ending<'_>) -> String {
     )
 }
 
-/// The server had answered, and then nothing that the client sends arrives any more, without a pause in which anybody would have forgotten the connection. A server that went
+/// The server had answered, or taken a part of what the client has to say, and then nothing that the client sends arrives any more, without a pause in which anybody would have forgotten the connection. A server that went
 /// away looks the same, but for one that is heard elsewhere meanwhile: it would refuse what belongs to no connection of its own.
 pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
     let gave_up = |reset: &Reset| reset.from == Side::Client;
@@ -179,8 +179,8 @@ pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
     let OpenSegment { len, again, end } = tcp.open_segment[0];
     let before = u64::try_from(end.saturating_sub(i64::from(len)).saturating_sub(1)).ok()?;
     let is_lost = len > 0 && again >= SURELY_AGAIN && !tcp.stalled[1] && (tcp.acknowledged[0]..=tcp.payload[0]).contains(&before);
-    // Nobody answers a log; that it was taken shows that it was served.
-    let served = tcp.acknowledged[0] > 0 && (e.flow.server.payload_bytes > 0 || e.one_way);
+    // An upload is answered when it is whole, and a log never is; that a part of it was taken shows that it was served.
+    let served = tcp.acknowledged[0] > 0;
     let heard = e.flow.server.last?;
     let quiet = e.flow.client.last.is_some_and(|sent| sent.since(heard) >= ANSWER_BY);
     let is_there = e.heard_elsewhere.is_some_and(|elsewhere| elsewhere.since(heard) >= ANSWER_BY);
@@ -193,11 +193,12 @@ pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
         true => "; the server was heard in other connections meanwhile",
         false => "",
     };
-    format!(
-        "{} served for {} s, then what the client sent was repeated {again} times and never acknowledged{elsewhere}",
-        e.server_ip(),
-        heard.since(e.flow.first).as_secs()
-    )
+    let (server, seconds) = (e.server_ip(), heard.since(e.flow.first).as_secs());
+    let so_far = match (e.flow.server.payload_bytes, e.tcp.map_or(0, |tcp| tcp.acknowledged[0])) {
+        (0, taken) => format!("{server} took {} in {seconds} s and said nothing", bytes(taken)),
+        _ => format!("{server} served for {seconds} s"),
+    };
+    format!("{so_far}, then what the client sent was repeated {again} times and never acknowledged{elsewhere}")
 }
 
 /// The client got the server's hello and certificate whole, and closed without another byte: neither an alert nor the message that ends the handshake (RFC 8446 section

@@ -100,6 +100,12 @@ fn d65_a_server_that_had_answered_and_that_nothing_reaches_any_more_is_cut_off()
     let mut log = cut(4, 6.2).speaks(&["syslog"]).fact(Fact::OneWay);
     log.0.flow.server.payload_bytes = 0;
     expect(&judge(log), Outcome::ServerSilent, Confidence::Low, Some("D65"));
+    // An upload of which a part was taken, before anything was due to be answered.
+    let mut upload = cut(4, 6.2);
+    upload.0.flow.server.payload_bytes = 0;
+    let judged = judge(upload);
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D65"));
+    assert!(judged.cause.unwrap().says.contains("took 517 bytes"));
     // Two repetitions may be loss, and what was answered a moment ago may be answered yet. Who closed, or said that it takes no more, is not cut off.
     for spared in [cut(2, 6.2), cut(4, 1.0)] {
         assert_eq!(judge(spared).outcome, Outcome::Ok);
