@@ -82,6 +82,9 @@ struct Shared {
     /// An encrypted record of the client was seen; and one of the server after it, or the client closed, so that the server's next alert only answers that.
     client_went_on: bool,
     server_replied: bool,
+    /// TLS 1.3: bytes in encrypted records of the client; and an alert among them was told.
+    hidden_bytes: u16,
+    alert_told: bool,
 }
 
 /// One side's records. `left` bytes of the present one are still to come.
@@ -132,6 +135,11 @@ impl Reader for TlsReader {
         let is_silent = !client.is_encrypted() && !client.lost && client.kind == HANDSHAKE && !self.shared.client_answered;
         if self.shared.server_hello && is_silent && !server.lost && server.left == 0 {
             said.say(Fact::Reached(self.shared.step()));
+        }
+        // Whatever the client said is too short to end the handshake: some pad their alerts.
+        let too_short = (1..ENCRYPTED_FINISHED).contains(&self.shared.hidden_bytes) && client.left == 0 && !client.lost;
+        if self.shared.client_hello && self.shared.hides_alerts && too_short && !self.shared.alert_told {
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code: HIDDEN_ALERT, text: HIDDEN_ALERT_TEXT.into(), by: Side::Client });
         }
         let held = &client.held;
         if let ([CLIENT_HELLO, _, _, _, body @ ..], false) = (held.as_slice(), self.shared.client_hello)
@@ -314,9 +322,13 @@ impl Shared {
     fn hidden(&mut self, from: Side, len: u16, first: bool, said: &mut Said<'_>) {
         let is_reply = from == Side::Server && self.client_went_on && !std::mem::replace(&mut self.server_replied, self.client_went_on);
         self.client_went_on |= from == Side::Client;
+        if from == Side::Client && self.hides_alerts {
+            self.hidden_bytes = self.hidden_bytes.saturating_add(len);
+        }
         // Whoever closes is answered by closing (section 6.1), which is no refusal.
         self.server_replied |= from == Side::Client && len == ENCRYPTED_ALERT;
         if self.hides_alerts && len == ENCRYPTED_ALERT && (first || is_reply) {
+            self.alert_told = true;
             said.say(Fact::Answer { kind: AnswerKind::Refused, code: HIDDEN_ALERT, text: HIDDEN_ALERT_TEXT.into(), by: from });
         }
     }
@@ -377,6 +389,9 @@ const INTERNAL_ERROR: u8 = 80;
 const TLS_1_3: u16 = 0x0304;
 /// Length of an encrypted record that holds an alert.
 const ENCRYPTED_ALERT: u16 = 19;
+/// Length of the shortest record that holds the message with which a client ends its part of the handshake: a header of 4 bytes, a digest of 32 (RFC 8446 section 4.4.4), the
+/// inner type, the shortest tag of 8 (appendix B.4).
+const ENCRYPTED_FINISHED: u16 = 45;
 /// Stands for the code of an alert that is not visible: one more than a byte can say.
 pub(super) const HIDDEN_ALERT: u32 = 256;
 /// Its name.
@@ -471,6 +486,11 @@ mod tests {
         assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &alert)]), [(HIDDEN_ALERT, Side::Client)]);
         assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished), (Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Server)]);
         assert_eq!(told(&[(Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Server)]);
+        // Java 17 pads its alerts (RFC 8446 section 5.4); GnuTLS may send an empty certificate before.
+        let padded = sealed(35);
+        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &padded)]), [(HIDDEN_ALERT, Side::Client)]);
+        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &padded), (Side::Client, &finished), (Side::Server, &data)]), []);
+        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished)]), []);
         // psql, whom the server's name does not suit, closes right after the handshake, and the server does the same.
         assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished), (Side::Client, &alert), (Side::Server, &alert)]), []);
         assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &alert), (Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Client)]);

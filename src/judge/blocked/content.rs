@@ -201,10 +201,18 @@ pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
     format!("{so_far}, then what the client sent was repeated {again} times and never acknowledged{elsewhere}")
 }
 
+/// An alert of TLS, encrypted or not: 5 bytes of header, 2 of its own, at most 40 of what seals it.
+const FAREWELL: u32 = 47;
+
 /// The client got the server's hello and certificate whole, and closed without another byte: neither an alert nor the message that ends the handshake (RFC 8446 section
 /// 2, RFC 5246 section 7.3). Libraries that do not trust a certificate may leave so.
 pub(super) fn left_handshake(e: &Ending<'_>) -> Option<Confidence> {
-    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.missed_bytes == [0, 0] && tcp.open_segment[1].len == 0)?;
+    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.missed_bytes == [0, 0])?;
+    // The server's own farewell, to a client that is gone already. Who closed before the hello came (the slower of two ways that were tried) did not leave for it.
+    let is_gone = tcp.fins[0] && tcp.acknowledged[1] > 0 && tcp.reset.as_deref().is_some_and(|reset| reset.from == Side::Client);
+    if tcp.open_segment[1].len > if is_gone { FAREWELL } else { 0 } {
+        return None;
+    }
     let stands = e.speaks("tls") && e.refused.is_none() && matches!(e.step(), Some(Step::ServerHello | Step::ServerCertificate | Step::CertificateAsked));
     let by_client = tcp.fins[0] || tcp.reset.as_deref().is_some_and(|reset| reset.from == Side::Client);
     (stands && by_client && !server_ended_first(e)).then_some(Confidence::Medium)

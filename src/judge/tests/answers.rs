@@ -351,6 +351,16 @@ fn d86_a_client_that_leaves_after_the_servers_hello_has_not_ended_the_handshake(
         change(unsure.0.flow.tcp.as_mut().unwrap());
         assert_eq!(judge(unsure).outcome, Outcome::Ok);
     }
+    // node: the server's close_notify meets a socket that is gone.
+    let mut late = left(b"Ffr").reset(1.3, 64);
+    let story = late.0.flow.tcp.as_mut().unwrap();
+    (story.fins, story.open_segment[1]) = ([true, false], crate::flow::OpenSegment { len: 24, again: 0, end: 1402 });
+    story.reset.as_mut().unwrap().from = Side::Client;
+    expect(&judge(late.clone()), Outcome::TlsFailed, Confidence::Medium, Some("D86"));
+    // A browser that closes the slower of two connections, to which the hello comes late.
+    let story = late.0.flow.tcp.as_mut().unwrap();
+    (story.acknowledged[1], story.open_segment[1]) = (0, crate::flow::OpenSegment { len: 1377, again: 0, end: 1378 });
+    assert_eq!(judge(late).outcome, Outcome::Ok);
 }
 
 // mosquitto's WebSockets, with allow_anonymous switched off
