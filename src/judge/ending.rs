@@ -99,6 +99,8 @@ pub(super) struct Ending<'a> {
     pub(super) answers_come_back: bool,
     /// Somebody outside answered the client in another flow, who is no resolver.
     pub(super) reaches_outside: bool,
+    /// An answer would have been seen: others were, or who takes the flow's packets on was seen to speak to who sends them.
+    pub(super) would_be_seen: bool,
     /// The path of the client's connections loses an answer now and then.
     pub(super) lossy: bool,
     /// The client is scanning.
@@ -163,10 +165,11 @@ impl<'a> Ending<'a> {
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
         let speaks_teatime = known.service.is_some_and(|service| service.protocols.iter().flatten().any(|name| name == "teatime"));
         Self {
+        let sight = seen.sight(flow);
             identified,
             flow,
             tcp,
-            sight: seen.sight(flow),
+            sight,
             answered,
             apart: if !answered && identified.protocol.first() == Some(&"tftp") { seen.answered_apart(client) } else { Apart::Nothing },
             went_on: went_on_unanswered(identified),
@@ -207,6 +210,7 @@ impl<'a> Ending<'a> {
             reaches_outside: !answered && seen.reaches_outside(client.ip),
             lossy: !answered && seen.loses_much(client.ip),
             scanning: !answered && seen.scans(client.ip),
+            would_be_seen: sight >= Sight::Likely || sight == Sight::Open && !answered && seen.hears_the_link(flow),
             from_outside: false,
             loss: seen.loss(flow),
         }

@@ -87,6 +87,8 @@ pub(super) struct Luck {
     pub(super) silent: usize,
     /// How often the client asked this resolver for the flow's name in flows without an answer, each after it could have had one.
     pub(super) again: usize,
+    /// The same for whatever name.
+    pub(super) in_vain: usize,
 }
 
 impl Resolvers {
@@ -102,7 +104,8 @@ impl Resolvers {
             silent.push(resolver);
         }
         if !took_part(&identified.flow) {
-            for name in identified.facts.iter().filter_map(unanswered) {
+            // The empty name stands for all of them.
+            for name in identified.facts.iter().filter_map(unanswered).chain([""]) {
                 let times = self.asked.meet(&(client, resolver, self.asked.text(name)));
                 if times.len() < limit::QUESTIONS_TIMED {
                     times.push(identified.flow.first);
@@ -156,7 +159,8 @@ impl Resolvers {
         let again =
             if is_lookup(identified) { identified.facts.iter().filter_map(unanswered).map(|name| self.again(client, resolver, name)).max() } else { None };
         let (answered, silent) = self.clients.get(&client).map_or((false, 0), |(answered, silent)| (*answered, silent.len()));
-        Luck { answered, silent, again: again.unwrap_or(0) }
+        let in_vain = if again.is_some() { self.again(client, resolver, "") } else { 0 };
+        Luck { answered, silent, again: again.unwrap_or(0), in_vain }
     }
 
     /// Questions for one name from several ports: those that come together are for its several kinds of address (RFC 8305 section 3).

@@ -131,6 +131,12 @@ impl Seen {
     pub(super) fn worked(&self, client: IpAddr, transport: Transport, server: Endpoint) -> bool {
         self.pairs.worked(client, transport, server)
     }
+    /// Whether whoever takes the flow's packets on was seen to say something to who sends them (ARP, Neighbor Discovery): an answer, which comes the same way, would have
+    /// been seen.
+    pub(super) fn hears_the_link(&self, flow: &Flow) -> bool {
+        self.neighbours.hears(flow)
+    }
+
 
     /// Whether the flow's server said something to its client on this port at least once.
     pub(super) fn talked(&self, flow: &Flow) -> bool {

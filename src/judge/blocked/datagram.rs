@@ -19,7 +19,8 @@ fn repeated(e: &Ending<'_>) -> Option<Confidence> {
 pub(super) fn resolver(e: &Ending<'_>) -> Option<Confidence> {
     let silent = e.is_silent_datagram() && e.speaks("dns") && e.answers_due;
     // From new ports each time, as some programs ask again. Others ask anew for every connection: whoever reaches hosts outside seems to get its names.
-    let many = e.luck.again >= SURE_REQUESTS as usize && !e.worked_before && !e.reaches_outside && !e.lossy && e.sight >= Sight::Likely;
+    let often = e.luck.again >= SURE_REQUESTS as usize || e.luck.in_vain >= MANY_ATTEMPTS as usize && !e.luck.answered;
+    let many = often && !e.worked_before && !e.reaches_outside && !e.lossy && e.would_be_seen;
     if !silent || e.asked < 2 && !many {
         return None;
     }
@@ -32,18 +33,19 @@ pub(super) fn resolver(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_resolver(e: &Ending<'_>) -> String {
-    let name = e.denied.map_or_else(String::new, |denied| format!(" for {}", denied.name));
+    let again = e.asked.max(u32::try_from(e.luck.again).unwrap_or(u32::MAX));
+    let name = match e.denied {
+        Some(denied) if again >= 2 => format!(" for {}", denied.name),
+        Some(_) => " for one name or another".to_owned(),
+        None => String::new(),
+    };
+    let times = if again >= 2 { again } else { u32::try_from(e.luck.in_vain).unwrap_or(u32::MAX) };
     let others = match (e.luck.answered, e.luck.silent) {
         (true, _) => "; the client got answers at other times or from another resolver",
         (false, 2..) => "; no other resolver answered the client either",
         (false, _) => "",
     };
-    format!(
-        "{} asked resolver {}{name} {} times and nothing answered{others}",
-        e.flow.client.endpoint.ip,
-        e.flow.server.endpoint,
-        e.asked.max(u32::try_from(e.luck.again).unwrap_or(u32::MAX))
-    )
+    format!("{} asked resolver {}{name} {times} times and nothing answered{others}", e.flow.client.endpoint.ip, e.flow.server.endpoint)
 }
 
 pub(super) fn dtls(e: &Ending<'_>) -> Option<Confidence> {
@@ -76,7 +78,7 @@ pub(super) fn silent(e: &Ending<'_>) -> Option<Confidence> {
 /// every connection: what their silence means, [`resolver`] says.
 fn again_and_again(e: &Ending<'_>) -> bool {
     let asks = e.is_silent_datagram() && e.answers_due && !e.speaks("dns");
-    asks && e.attempts >= MANY_ATTEMPTS && !e.worked_before && e.sight >= Sight::Likely
+    asks && e.attempts >= MANY_ATTEMPTS && !e.worked_before && e.would_be_seen
 }
 
 fn is_silent_echo(e: &Ending<'_>) -> bool {

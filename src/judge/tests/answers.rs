@@ -470,6 +470,22 @@ fn d13_a_resolver_that_never_answers_denies_the_documented_name() {
     judge_among(Site::default(), &same, &[reached, background()]).iter().for_each(|judged| assert_eq!(judged.outcome, Outcome::NotObservable));
     let inside = tcp("10.1.0.2:45000", "10.1.0.7:443").talked(500, 900);
     judge_among(Site::default(), &same, &[inside, background()]).iter().for_each(|judged| expect(judged, Outcome::SilentDrop, Confidence::Medium, Some("D13")));
+    // Five names, one after the other, of which none is answered.
+    let many: Vec<Sample> = ["a.example", "b.example", "c.example", "d.example", "e.example"]
+        .chunks(1)
+        .zip(0..)
+        .map(|(name, place)| {
+            let mut asked = again([name[0]; 3], 5.0).remove(0);
+            asked.0.flow.client.endpoint.port += place;
+            asked.0.flow.first = at(1.0 + f64::from(place) * 3.0);
+            asked
+        })
+        .collect();
+    for judged in judge_all(Site::default(), &many) {
+        expect(&judged, Outcome::SilentDrop, Confidence::Medium, Some("D13"));
+        assert!(judged.cause.as_ref().unwrap().says.contains("one name or another 5 times"), "{judged:?}");
+    }
+    judge_all(Site::default(), &many[..4]).iter().for_each(|judged| assert_eq!(judged.outcome, Outcome::NotObservable));
     // Three names, or the kinds of address of one, are asked for at once: nothing was asked again.
     for once in [again(["a.example", "b.example", "c.example"], 5.0), again(["a.example"; 3], 0.01)] {
         judge_all(Site::default(), &once).iter().for_each(|judged| assert_eq!(judged.outcome, Outcome::NotObservable));

@@ -175,3 +175,32 @@ fn copies_of_one_question_are_one_question() {
     let said = asked_in_vain(&[6.0, 200.0]);
     assert_ne!(judge_with(&said, &syns(&[1.0]), &[]).cause.unwrap().rule, "D23");
 }
+
+// dig and ntpdig ask from a new port each time; the router's answer to ARP comes the way that theirs would have come
+#[test]
+fn d13_and_d70_what_the_link_says_shows_that_answers_would_have_been_seen() {
+    let asked = |protocol: &'static str, port: u16| {
+        let ask = move |place: u16| {
+            let mut ask = udp(&format!("10.1.0.2:{}", 40_000 + place), &format!("203.0.113.10:{port}")).speaks(&[protocol]).link(CLIENT_MAC, ROUTER_MAC);
+            (ask.0.flow.first, ask.0.flow.last) = (at(1.0 + f64::from(place) * 2.0), at(1.0 + f64::from(place) * 2.0));
+            ask.fact(Fact::Unanswered { name: format!("{place}.example").into() })
+        };
+        (0..6).map(ask).collect::<Vec<_>>()
+    };
+    // Nothing else is captured.
+    let judged = |neighbours: &[Neighbour], samples: &[Sample]| {
+        let books = Books::default();
+        let mut judge = Judge::new(Signatures::built_in(), Site::default(), &books);
+        neighbours.iter().for_each(|neighbour| judge.meet(neighbour));
+        samples.iter().for_each(|sample| judge.learn(&sample.0));
+        judge.judge(samples[0].0.clone())
+    };
+    let from_router = asked_in_vain(&[]);
+    expect(&judged(&from_router, &asked("dns", 53)), Outcome::SilentDrop, Confidence::Medium, Some("D13"));
+    expect(&judged(&from_router, &asked("ntp", 123)), Outcome::SilentDrop, Confidence::Low, Some("D70"));
+    // What the client alone says shows nothing of the other direction.
+    let one_way = [asks(0.1, CLIENT_MAC, "10.1.0.2", "10.1.0.1"), has(0.2, CLIENT_MAC, ROUTER_MAC, "10.1.0.2")];
+    for samples in [asked("dns", 53), asked("ntp", 123)] {
+        expect(&judged(&one_way, &samples), Outcome::NotObservable, Confidence::Low, Some("D33"));
+    }
+}

@@ -54,19 +54,24 @@ pub(super) struct Neighbours {
     here: Marked<IpAddr, Here>,
     /// Cards that were seen to be answered.
     answered: Marked<Mac, ()>,
+    /// Pairs of cards, the first of which was seen to say something to the second alone.
+    spoken: Marked<(Mac, Mac), ()>,
     cards: Marked<Mac, Cards>,
 }
 
 impl Default for Neighbours {
     fn default() -> Self {
         let room = limit::NEIGHBOURS_REMEMBERED;
-        Self { asked: Remembered::new(room), here: Marked::new(room), answered: Marked::new(room), cards: Marked::new(room) }
+        Self { asked: Remembered::new(room), here: Marked::new(room), answered: Marked::new(room), spoken: Marked::new(room), cards: Marked::new(room) }
     }
 }
 
 impl Neighbours {
     /// Enters what a packet says.
     pub(super) fn learn(&mut self, neighbour: &Neighbour) {
+        if let Some(to) = neighbour.to.filter(|_| !neighbour.is_to_all()) {
+            self.spoken.meet(&(neighbour.from, to));
+        }
         match neighbour.says {
             NeighbourWord::Asks { target, by } => {
                 self.is_at(by, neighbour);
@@ -146,6 +151,11 @@ impl Neighbours {
         asked.is_some_and(sent) && !self.answered.has(&card)
     }
 
+    /// Whether the card to which the flow's packets go was seen to say something to the card that they come from: what comes back that way is captured.
+    pub(super) fn hears(&self, flow: &Flow) -> bool {
+        flow.link.is_some_and(|(from, to)| self.spoken.has(&(to, from)))
+    }
+
     /// Whether the flow's server said that it is at the card to which the flow's packets go, when it could have answered the first of them or soon after the last. What it said
     /// before shows only that it was there then. A card that has several addresses may stand in for others.
     pub(super) fn is_here(&self, flow: &Flow) -> bool {
@@ -156,6 +166,6 @@ impl Neighbours {
 
     /// How many were forgotten for want of room.
     pub(super) fn forgotten(&self) -> u64 {
-        self.asked.forgotten() + self.here.forgotten() + self.answered.forgotten() + self.cards.forgotten()
+        self.asked.forgotten() + self.here.forgotten() + self.answered.forgotten() + self.spoken.forgotten() + self.cards.forgotten()
     }
 }
