@@ -318,6 +318,8 @@ impl Step {
             Self::ClientHello => "ClientHello",
             Self::CookieReturned => "the cookie came back",
             Self::ServerHello => "ServerHello",
+    /// The client ended its part of the handshake, again and again (DTLS).
+    ClientFinished,
             Self::ServerCertificate => "the server's certificate",
             Self::CertificateAsked => "it had asked for a client certificate",
             Self::ClientCertificate => "the client's certificate",
@@ -330,6 +332,7 @@ impl Step {
 pub enum AnswerKind {
     /// Served.
     Accepted,
+            Self::ClientFinished => "the client had ended its part",
     /// Refused by the service itself: credentials, policy, unknown object.
     Refused,
     /// Sent elsewhere.

@@ -193,4 +193,12 @@ const SOURCES: [NameSource; 10] = [
     NameSource::Capture,
     NameSource::Ssdp,
 ];
-const STEPS: [Step; 6] = [Step::ClientHello, Step::CookieReturned, Step::ServerHello, Step::ServerCertificate, Step::CertificateAsked, Step::ClientCertificate];
+const STEPS: [Step; 7] = [
+    Step::ClientHello,
+    Step::CookieReturned,
+    Step::ServerHello,
+    Step::ServerCertificate,
+    Step::CertificateAsked,
+    Step::ClientCertificate,
+    Step::ClientFinished,
+];

@@ -1,7 +1,7 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D92`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod answer;
@@ -224,6 +224,9 @@ const TABLE: &[Rule] = &[
     rule("D85", Outcome::TlsFailed, "the server answers a TLS hello in another protocol",
         answer::no_tls, answer::says_no_tls, &["the wrong port", "a service whose encryption is switched off", "a device in between that answers in its place"]),
 
+    rule("D92", Outcome::TlsFailed, "DTLS: the client ends the handshake again and again, and the server does not",
+        datagram::dtls_unended, datagram::says_dtls_unended,
+        &["a wrong key or key identity, which servers meet with silence", "a lossy path", "what the client ended it with, or what the server answered, does not get through"]),
     // Names.
     rule("D11", Outcome::DnsBlocked, "the resolver says that it filters, or gives an address that no host has or that many owners' names share",
         answer::dns_filtered, answer::says_dns, &["the owner of the name gave it that address", "split DNS"]),

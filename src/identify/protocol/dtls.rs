@@ -146,6 +146,10 @@ struct DtlsReader {
     /// Lengths of the connection ids that the client's and the server's records carry: each end names the one it wants to receive.
     ids: [u8; 2],
     certificates: [bool; 2],
+    /// How often the client sent its key exchange, with which its part of the handshake ends.
+    keys: u8,
+    /// The server ended its part, too.
+    server_ended: bool,
 }
 
 /// A message whose parts come in order; others are dropped, the sender will repeat them.
@@ -172,6 +176,7 @@ impl Reader for DtlsReader {
             match record.kind {
                 HANDSHAKE if record.epoch == 0 => self.handshake(record.body, piece.from, said),
                 ALERT if record.epoch == 0 => alert(record.body, piece.from, said),
+                CHANGE_CIPHER_SPEC => self.server_ended |= piece.from == Side::Server,
                 _ if record.epoch > 0 => self.encrypted(piece.from, said),
                 _ => {}
             }
@@ -179,10 +184,19 @@ impl Reader for DtlsReader {
         let enough = self.encrypted.iter().all(|many| *many >= 2) || self.datagrams >= limit::DTLS_DATAGRAMS;
         if enough { Appetite::Full } else { Appetite::Hungry }
     }
+
+    /// RFC 6347 section 4.2.4: a flight is sent again where the next one does not come. Some lose one, and hardly any lose three; but records that do not open with the
+    /// key that both should have are dropped without a word (section 4.1.2.7).
+    fn finish(&self, said: &mut Said<'_>) {
+        if self.keys > 2 && !self.server_ended {
+            said.say(Fact::Reached(Step::ClientFinished));
+        }
+    }
 }
 
 impl DtlsReader {
     fn encrypted(&mut self, from: Side, said: &mut Said<'_>) {
+        self.server_ended |= from == Side::Server;
         let many = &mut self.encrypted[from as usize];
         *many = many.saturating_add(1);
         said.say(Fact::Encrypted);
@@ -194,6 +208,12 @@ impl DtlsReader {
     fn handshake(&mut self, body: &[u8], from: Side, said: &mut Said<'_>) {
         let mut at = Cursor::new(body);
         while let Some(part) = Message::read(&mut at) {
+            if part.kind == CLIENT_KEY_EXCHANGE && part.offset == 0 && from == Side::Client {
+                self.keys = self.keys.saturating_add(1);
+                if self.keys > 1 && !self.server_ended {
+                    said.say(Fact::Retry);
+                }
+            }
             if let Some((kind, message)) = self.assembly[from as usize].add(&part) {
                 self.message(kind, &message, from, said);
             }
@@ -295,6 +315,7 @@ const SERVER_HELLO: u8 = 2;
 const HELLO_VERIFY_REQUEST: u8 = 3;
 const CERTIFICATE: u8 = 11;
 const CERTIFICATE_REQUEST: u8 = 13;
+const CLIENT_KEY_EXCHANGE: u8 = 16;
 
 #[cfg(test)]
 mod tests {
@@ -408,6 +429,25 @@ mod tests {
         let told = read_all(&Dtls, &dialogue);
         assert_eq!(told.detail("dtls", "connection_id"), Some(true.into()));
         assert_eq!(told.evidence, Evidence::Dialogue);
+    }
+
+    // openssl and GnuTLS with a wrong PSK: RFC 6347 section 4.1.2.7 has the server drop what it cannot open
+    #[test]
+    fn a_client_that_ends_the_handshake_again_and_again_is_not_understood() {
+        let cookie = b"cookie";
+        let server = record(HANDSHAKE, &part(SERVER_HELLO, 1, &[&[0xfe, 0xfd][..], &[9; 32], &[0, 0xc0, 0xa8, 0]].concat(), 0, 38));
+        let keys = record(HANDSHAKE, &part(CLIENT_KEY_EXCHANGE, 2, &[0, 2, 109, 101], 0, 4));
+        let changed = record(CHANGE_CIPHER_SPEC, &[1]);
+        let told = |rest: &[(Side, &[u8])]| {
+            let hello = client_hello(1, cookie);
+            let told = read_all(&Dtls, &[&[(Side::Client, hello.as_slice()), (Side::Server, &server)][..], rest].concat());
+            (told.says(&Fact::Reached(Step::ClientFinished)), told.facts.iter().filter(|fact| **fact == Fact::Retry).count())
+        };
+        let (keys, changed) = ((Side::Client, keys.as_slice()), changed.as_slice());
+        assert_eq!(told(&[keys, (Side::Client, changed), keys, (Side::Client, changed), keys]), (true, 2));
+        assert_eq!(told(&[keys, (Side::Client, changed), keys, keys, (Side::Server, changed)]), (false, 2));
+        assert_eq!(told(&[keys, (Side::Client, changed), keys]), (false, 1));
+        assert_eq!(told(&[keys, (Side::Client, changed)]), (false, 0));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Rules on datagrams: requests without an answer, handshakes that stall, questions and announcements to groups.
 
+use std::time::Duration;
+
 use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
 use crate::judge::ending::{Ending, Group, Instead, stalls_in_initial};
-use crate::judge::threshold::{MANY_ATTEMPTS, REPLY_BY, SURE_ECHOES, SURE_REQUESTS};
+use crate::judge::threshold::{AGAIN, MANY_ATTEMPTS, REPLY_BY, SURE_ECHOES, SURE_REQUESTS, SURELY_AGAIN};
 use crate::judge::visibility::Sight;
 use crate::net::Transport;
 
@@ -138,6 +140,28 @@ pub(super) fn says_dtls_stalls(e: &Ending<'_>) -> String {
 
 pub(super) fn srt_stalls(e: &Ending<'_>) -> Option<Confidence> {
     let concluded = e.speaks("srt") && e.reached(Step::CookieReturned);
+/// The first two repetitions of a DTLS flight come after one second and two more (RFC 6347 section 4.2.4.1); what answers the second has one more to come.
+const TWICE_AGAIN: Duration = Duration::from_secs(4);
+
+/// The server answered the hello, and what the client ended the handshake with was sent again and never answered.
+pub(super) fn dtls_unended(e: &Ending<'_>) -> Option<Confidence> {
+    let stalls = e.speaks("dtls") && e.reached(Step::ClientFinished) && e.refused.is_none();
+    match e.identified.retries {
+        AGAIN if stalls && (!e.may_go_on() || e.span >= TWICE_AGAIN) => Some(Confidence::Low),
+        SURELY_AGAIN.. if stalls => Some(Confidence::Medium),
+        _ => None,
+    }
+}
+
+pub(super) fn says_dtls_unended(e: &Ending<'_>) -> String {
+    format!(
+        "{} answered the DTLS hello of {}, which then ended its part of the handshake {} times; the server never ended its own, nor said why",
+        e.flow.server.endpoint,
+        e.flow.client.endpoint.ip,
+        e.identified.retries.saturating_add(1)
+    )
+}
+
     let answered = e.identified.facts.iter().any(|fact| matches!(fact, Fact::Answer { .. }));
     (concluded && !answered && e.flow.server.packets > 0 && e.identified.retries >= 2).then_some(Confidence::Medium)
 }

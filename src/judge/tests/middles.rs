@@ -232,3 +232,18 @@ fn d32_few_questions_without_an_answer_are_chance_where_the_path_loses_much() {
     assert_eq!(opened(&[1.0, 2.0]).outcome, Outcome::Unreachable);
     assert_eq!(opened(&[1.0, 2.0, 4.0, 8.0]).outcome, Outcome::SilentDrop, "that is no chance any more");
 }
+
+#[test]
+fn d92_a_dtls_handshake_that_only_the_client_ends_has_failed() {
+    let ended = |again: u32| {
+        let hello =
+            udp(CLIENT, "10.1.0.2:5684").talked(200, 60).speaks(&["dtls"]).fact(Fact::Reached(Step::ServerHello)).fact(Fact::Reached(Step::ClientFinished));
+        (0..again).fold(hello, |sample, _| sample.fact(Fact::Retry))
+    };
+    expect(&judge(ended(3)), Outcome::TlsFailed, Confidence::Medium, Some("D92"));
+    let judged = judge(ended(2));
+    expect(&judged, Outcome::TlsFailed, Confidence::Low, Some("D92"));
+    let cause = judged.cause.unwrap();
+    assert!(cause.says.contains("3 times") && cause.alternatives.iter().any(|other| other.contains("wrong key")), "{cause:?}");
+    assert_eq!(judge(ended(1)).outcome, Outcome::Ok);
+}
