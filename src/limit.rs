@@ -321,6 +321,8 @@ pub const PAIRS_REMEMBERED: usize = fill(16);
 pub const NEIGHBOURS_REMEMBERED: usize = fill(14);
 /// What was said of neighbours and waits for the judge: no more packets lie between two of its turns.
 pub const NEIGHBOURS_HELD: usize = 1 << 13;
+/// Hosts whose search for an address is followed in one flow: as many as start at once where the power comes back.
+pub const SEARCHES: usize = 64;
 /// Questions for one name, by one client to one resolver, whose times are remembered: enough to see that it asks again.
 pub const QUESTIONS_TIMED: usize = 8;
 /// Hellos of servers remembered of one client, and clients remembered of one name: as many as show that they are alike, or not.

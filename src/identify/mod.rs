@@ -255,6 +255,15 @@ pub enum Fact {
         /// Lower case, without port.
         host: Box<str>,
     },
+    /// A host asked everybody for an address again and again (DHCP), and was not seen to go on to take one.
+    Unserved {
+        /// Its hardware address.
+        who: Box<str>,
+        /// How often it asked.
+        times: u32,
+        /// From the first time to the last, in seconds.
+        over: u32,
+    },
     /// Messages that expect no answer (a trap, a NOTIFY, a NON, an announcement).
     OneWay,
     /// The bytes after this point are encrypted, or the protocol is one that encrypts.
@@ -309,6 +318,8 @@ pub enum Step {
     CertificateAsked,
     /// The client's certificate.
     ClientCertificate,
+    /// The client ended its part of the handshake, again and again (DTLS).
+    ClientFinished,
 }
 
 impl Step {
@@ -318,11 +329,10 @@ impl Step {
             Self::ClientHello => "ClientHello",
             Self::CookieReturned => "the cookie came back",
             Self::ServerHello => "ServerHello",
-    /// The client ended its part of the handshake, again and again (DTLS).
-    ClientFinished,
             Self::ServerCertificate => "the server's certificate",
             Self::CertificateAsked => "it had asked for a client certificate",
             Self::ClientCertificate => "the client's certificate",
+            Self::ClientFinished => "the client had ended its part",
         }
     }
 }
@@ -332,7 +342,6 @@ impl Step {
 pub enum AnswerKind {
     /// Served.
     Accepted,
-            Self::ClientFinished => "the client had ended its part",
     /// Refused by the service itself: credentials, policy, unknown object.
     Refused,
     /// Sent elsewhere.

@@ -93,7 +93,7 @@ impl Fact {
             Self::SentTo { .. } => 14,
             Self::Speaks { .. } => 15,
             Self::Certified(_) => 16,
-            Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) => return None,
+            Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) | Self::Unserved { .. } => return None,
         })
     }
 
@@ -128,7 +128,7 @@ impl Fact {
             *self = Self::blank(form);
         }
         match self {
-            Self::OneWay | Self::Retry | Self::Encrypted | Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) => {}
+            Self::OneWay | Self::Retry | Self::Encrypted | Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) | Self::Unserved { .. } => {}
             Self::Name { of, name, source } => {
                 pack_side(of, packing);
                 packing.written(name);

@@ -47,6 +47,7 @@ impl Fact {
             | Self::Unanswered { .. }
             | Self::Certified(_)
             | Self::SentTo { .. }
+            | Self::Unserved { .. }
             | Self::OneWay
             | Self::Encrypted
             | Self::Hello(_)

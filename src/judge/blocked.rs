@@ -1,7 +1,7 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D92`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D92`, `D93`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod answer;
@@ -140,6 +140,9 @@ const TABLE: &[Rule] = &[
         datagram::lonely_space, datagram::says_lonely_space, &["nobody wants it", "connections to it pass elsewhere"]),
     rule("D77", Outcome::OneWayByDesign, "a question to a group that no device answers",
         datagram::nobody_answers, datagram::says_nobody_answers, &["there is no such device", "client isolation, or a switch that does not pass the group on"]),
+    rule("D93", Outcome::ServerSilent, "a host asks for an address (DHCP) again and again and takes none, and no server is heard",
+        datagram::unserved, datagram::says_unserved,
+        &["no DHCP server, or no relay to one, in this network", "its offers do not pass here", "a search for servers that wants no address"]),
     rule("D05", Outcome::OneWayByDesign, "announcements, traps, logs and media: no answer is due",
         gate::one_way, gate::says_one_way, &["a receiver that is not there: nothing would show it"]),
 
@@ -221,12 +224,12 @@ const TABLE: &[Rule] = &[
         answer::tls_by_client, answer::says_tls, &["a device in between that opens TLS", "a missing root certificate", "a wrong clock"]),
     rule("D50", Outcome::TlsFailed, "TLS 1.3: an encrypted alert instead of data, and the end",
         answer::tls_hidden, answer::says_tls_hidden, &["a certificate that one end refuses", "a client certificate is demanded", "an application that closed without a word"]),
-    rule("D85", Outcome::TlsFailed, "the server answers a TLS hello in another protocol",
-        answer::no_tls, answer::says_no_tls, &["the wrong port", "a service whose encryption is switched off", "a device in between that answers in its place"]),
-
     rule("D92", Outcome::TlsFailed, "DTLS: the client ends the handshake again and again, and the server does not",
         datagram::dtls_unended, datagram::says_dtls_unended,
         &["a wrong key or key identity, which servers meet with silence", "a lossy path", "what the client ended it with, or what the server answered, does not get through"]),
+    rule("D85", Outcome::TlsFailed, "the server answers a TLS hello in another protocol",
+        answer::no_tls, answer::says_no_tls, &["the wrong port", "a service whose encryption is switched off", "a device in between that answers in its place"]),
+
     // Names.
     rule("D11", Outcome::DnsBlocked, "the resolver says that it filters, or gives an address that no host has or that many owners' names share",
         answer::dns_filtered, answer::says_dns, &["the owner of the name gave it that address", "split DNS"]),

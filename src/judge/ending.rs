@@ -79,6 +79,8 @@ pub(super) struct Ending<'a> {
     pub(super) awaits_media: bool,
     /// The row's document has TeaTime here.
     pub(super) speaks_teatime: bool,
+    /// A DHCP server was heard, whomever it answered.
+    pub(super) gives_leases: bool,
     /// Answers are due: a request protocol to a single host.
     pub(super) answers_due: bool,
     /// The documents or the bytes say that none are.
@@ -97,10 +99,10 @@ pub(super) struct Ending<'a> {
     pub(super) on_link: bool,
     /// Answers came over the link that this flow's packets take, or its server is on that link.
     pub(super) answers_come_back: bool,
-    /// Somebody outside answered the client in another flow, who is no resolver.
-    pub(super) reaches_outside: bool,
     /// An answer would have been seen: others were, or who takes the flow's packets on was seen to speak to who sends them.
     pub(super) would_be_seen: bool,
+    /// Somebody outside answered the client in another flow, who is no resolver.
+    pub(super) reaches_outside: bool,
     /// The path of the client's connections loses an answer now and then.
     pub(super) lossy: bool,
     /// The client is scanning.
@@ -163,9 +165,9 @@ impl<'a> Ending<'a> {
         let by_server = reset.filter(|reset| reset.from == Side::Server);
         let name = stated(identified);
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
+        let sight = seen.sight(flow);
         let speaks_teatime = known.service.is_some_and(|service| service.protocols.iter().flatten().any(|name| name == "teatime"));
         Self {
-        let sight = seen.sight(flow);
             identified,
             flow,
             tcp,
@@ -197,6 +199,7 @@ impl<'a> Ending<'a> {
             answers_group: answers_group(identified, seen),
             awaits_media: awaits_media(flow, known),
             speaks_teatime,
+            gives_leases: seen.gives_leases(),
             answers_due: due && !said_one_way && (identified.protocol.iter().any(|name| ASKING.contains(name))),
             // Of ICMP, what is no question: nobody answers an error (RFC 1122 section 3.2.2), a redirect or an advertisement.
             one_way: !due || said_one_way || is_group(server.ip) || flow.transport == Transport::IGMP || !flow.is_two_way(),
@@ -207,10 +210,10 @@ impl<'a> Ending<'a> {
             absent: if answered { None } else { seen.absent(flow) },
             on_link: !answered && seen.is_on_link(flow),
             answers_come_back: !answered && (seen.is_on_link(flow) || seen.answers_come_back(flow)),
+            would_be_seen: sight >= Sight::Likely || sight == Sight::Open && !answered && seen.hears_the_link(flow),
             reaches_outside: !answered && seen.reaches_outside(client.ip),
             lossy: !answered && seen.loses_much(client.ip),
             scanning: !answered && seen.scans(client.ip),
-            would_be_seen: sight >= Sight::Likely || sight == Sight::Open && !answered && seen.hears_the_link(flow),
             from_outside: false,
             loss: seen.loss(flow),
         }

@@ -44,6 +44,8 @@ pub(super) struct Seen {
     asked: Asked,
     vouchers: Vouchers,
     neighbours: Neighbours,
+    /// A DHCP server was heard.
+    leases: bool,
     /// Time of the first packet of all flows.
     start: Option<Timestamp>,
     /// Time of the last packet of all.
@@ -59,6 +61,8 @@ impl Seen {
         self.start = Some(self.start.map_or(flow.first, |start| start.min(flow.first)));
         self.end = self.end.max(Some(flow.last));
         self.tap.learn(identified);
+        let is_dhcp = identified.protocol.first() == Some(&"dhcp");
+        self.leases |= is_dhcp && identified.facts.iter().any(|fact| matches!(fact, Fact::Answer { .. }));
         if !is_group(flow.server.endpoint.ip) {
             self.pairs.learn(identified);
             self.manners.learn(flow);
@@ -97,6 +101,11 @@ impl Seen {
         self.tap.sight(flow, self.neighbours.hides(flow))
     }
 
+    /// Whether any DHCP server was heard.
+    pub(super) const fn gives_leases(&self) -> bool {
+        self.leases
+    }
+
     /// When the flow's server was last heard where the flow was captured, in whichever flow.
     pub(super) fn heard(&self, flow: &Flow) -> Option<Timestamp> {
         self.tap.heard(flow)
@@ -122,6 +131,12 @@ impl Seen {
         self.neighbours.is_here(flow)
     }
 
+    /// Whether whoever takes the flow's packets on was seen to say something to who sends them (ARP, Neighbor Discovery): an answer, which comes the same way, would have
+    /// been seen.
+    pub(super) fn hears_the_link(&self, flow: &Flow) -> bool {
+        self.neighbours.hears(flow)
+    }
+
     /// Lost share where the flow was captured, parts per thousand.
     pub(super) fn loss(&self, flow: &Flow) -> u64 {
         self.tap.loss(flow)
@@ -131,12 +146,6 @@ impl Seen {
     pub(super) fn worked(&self, client: IpAddr, transport: Transport, server: Endpoint) -> bool {
         self.pairs.worked(client, transport, server)
     }
-    /// Whether whoever takes the flow's packets on was seen to say something to who sends them (ARP, Neighbor Discovery): an answer, which comes the same way, would have
-    /// been seen.
-    pub(super) fn hears_the_link(&self, flow: &Flow) -> bool {
-        self.neighbours.hears(flow)
-    }
-
 
     /// Whether the flow's server said something to its client on this port at least once.
     pub(super) fn talked(&self, flow: &Flow) -> bool {

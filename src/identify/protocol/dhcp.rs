@@ -3,9 +3,13 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::identify::wire::{Cursor, host_name, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
-use crate::net::{Transport, is_group};
+use crate::limit;
+use crate::net::{Mac, Transport, is_group};
+use crate::time::Timestamp;
 
 use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
 
@@ -34,9 +38,47 @@ struct Lease {
     /// Transaction and message type of the last request that has no answer.
     open: Option<(u32, u8)>,
     answered: Option<u8>,
+    /// What hosts without an address ask is one flow, as all of them send from 0.0.0.0.
+    searches: SmallVec<[(Mac, Search); 1]>,
+}
+
+/// A host that asked everybody for an address and has not gone on to take one.
+#[derive(Clone, Copy, Debug)]
+struct Search {
+    times: u32,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Search {
+    const fn new(time: Timestamp) -> Self {
+        Self { times: 1, first: time, last: time }
+    }
+
+    /// Closer questions are copies of a mirror.
+    fn again(&mut self, time: Timestamp) {
+        if time.since(self.last) >= AGAIN {
+            (self.times, self.last) = (self.times.saturating_add(1), time);
+        }
+    }
+
+    const fn is_repeated(&self) -> bool {
+        self.times > 1
+    }
+
+    fn tell(&self, who: Mac, said: &mut Said<'_>) {
+        let over = u32::try_from(self.last.since(self.first).as_secs()).unwrap_or(u32::MAX);
+        said.say(Fact::Unserved { who: who.to_string().into(), times: self.times, over });
+    }
 }
 
 impl Reader for Lease {
+    fn finish(&self, said: &mut Said<'_>) {
+        if let Some((who, search)) = self.searches.iter().max_by_key(|(_, search)| search.times).filter(|(_, search)| search.is_repeated()) {
+            search.tell(*who, said);
+        }
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let to = piece.receiver().ip;
         if is_group(to) && !std::mem::replace(&mut self.one_way, true) {
@@ -46,8 +88,13 @@ impl Reader for Lease {
         let Some(kind) = option(options, 53).and_then(|value| value.first().copied()) else { return Appetite::Hungry };
         let number = Cursor::new(piece.bytes.get(4..).unwrap_or_default()).be32().unwrap_or_default();
         if piece.bytes.first() == Some(&1) {
+            if let Some(who) = hardware(piece.bytes) {
+                if kind == DISCOVER { self.search(who, piece.time) } else { self.searches.retain(|(known, _)| *known != who) }
+            }
             self.request(options, (number, kind), &piece, said);
         } else {
+            let who = hardware(piece.bytes);
+            self.searches.retain(|(known, _)| Some(*known) != who);
             self.reply(options, (number, kind), &piece, said);
         }
         Appetite::Hungry
@@ -55,6 +102,14 @@ impl Reader for Lease {
 }
 
 impl Lease {
+    fn search(&mut self, who: Mac, time: Timestamp) {
+        if let Some((_, search)) = self.searches.iter_mut().find(|(known, _)| *known == who) {
+            search.again(time);
+        } else if self.searches.len() < limit::SEARCHES {
+            self.searches.push((who, Search::new(time)));
+        }
+    }
+
     fn request(&mut self, options: &[u8], (number, kind): (u32, u8), piece: &Piece<'_>, said: &mut Said<'_>) {
         if self.open.replace((number, kind)) == Some((number, kind)) {
             said.say(Fact::Retry);
@@ -119,6 +174,12 @@ impl Lease {
     }
 }
 
+/// The client's hardware address (RFC 2131 section 2), of Ethernet.
+fn hardware(bytes: &[u8]) -> Option<Mac> {
+    let [_, 1, 6] = *bytes.first_chunk()? else { return None };
+    bytes.get(28..34)?.first_chunk().copied().map(Mac)
+}
+
 fn address(options: &[u8], code: u8, field: &'static str, said: &mut Said<'_>) {
     if let Some(ip) = option(options, code).and_then(ipv4) {
         said.detail("dhcp", field, ip.to_string());
@@ -152,6 +213,9 @@ fn kind_name(kind: u8) -> &'static str {
 }
 
 const COOKIE: [u8; 4] = [0x63, 0x82, 0x53, 0x63];
+/// Clients wait for some seconds before they ask again (RFC 2131 section 4.1), the fastest in use for one.
+const AGAIN: Duration = Duration::from_millis(500);
+const DISCOVER: u8 = 1;
 const OFFER: u8 = 2;
 const REQUEST: u8 = 3;
 const ACK: u8 = 5;
@@ -160,6 +224,7 @@ const KINDS: &[&str] = &["bootp", "discover", "offer", "request", "decline", "ac
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::read_spaced;
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
@@ -213,6 +278,29 @@ mod tests {
         let heard = read(&DHCP, Transport::UDP, 67, &[(Client, &discover), (Client, &discover), (Server, &message(2, "350106"))]);
         assert!(heard.facts.contains(&Fact::Retry));
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 6, text: "nak".into(), by: Server }));
+    }
+
+    // RFC 2131 sections 3.1 and 4.4.1: who is offered an address asks for it by broadcast
+    #[test]
+    fn who_asks_for_an_address_again_and_takes_none_is_unserved() {
+        let of = |host: u8, kind: &str| {
+            let mut asked = message(1, kind);
+            asked[28..34].copy_from_slice(&[2, 0, 0, 0, 0, host]);
+            asked
+        };
+        let unserved = |seconds: u64, dialogue: &[&Vec<u8>]| {
+            let dialogue: Vec<_> = dialogue.iter().map(|bytes| (Client, 0, bytes.as_slice())).collect();
+            let told = read_spaced(&DHCP, Transport::UDP, 67, Duration::from_secs(seconds), &dialogue).facts;
+            told.into_iter().filter(|fact| matches!(fact, Fact::Unserved { .. })).collect::<Vec<_>>()
+        };
+        let (one, other, takes) = (of(1, "350101"), of(2, "350101"), of(1, "350103 3204 0a000009"));
+        let again = |who: &str, times, over| vec![Fact::Unserved { who: who.into(), times, over }];
+        assert_eq!(unserved(4, &[&one, &one, &one]), again("02:00:00:00:00:01", 3, 8));
+        // Another host's request is none of its own.
+        assert_eq!(unserved(4, &[&one, &other, &one, &other, &other, &takes]), again("02:00:00:00:00:02", 3, 12));
+        assert_eq!(unserved(4, &[&one, &one, &one, &takes]), []);
+        // Copies of a mirror.
+        assert_eq!(unserved(0, &[&one, &one, &one]), []);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the protocols' tests share: probing openings, reading dialogues, cutting them everywhere.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use super::{Appetite, Opening, PROTOCOLS, Piece, Probe, Protocol, Said};
 use crate::capture::FrameId;
@@ -64,22 +65,21 @@ pub fn read(protocol: &dyn Protocol, transport: Transport, port: u16, dialogue: 
 
 /// The same, where so many bytes are missing before a piece.
 pub fn read_torn(protocol: &dyn Protocol, transport: Transport, port: u16, dialogue: &[(Side, u64, &[u8])]) -> Heard {
+    read_spaced(protocol, transport, port, Duration::ZERO, dialogue)
+}
+
+/// The same, where each piece comes so long after the one before it.
+pub fn read_spaced(protocol: &dyn Protocol, transport: Transport, port: u16, gap: Duration, dialogue: &[(Side, u64, &[u8])]) -> Heard {
     let mut reader = protocol.reader();
     let mut heard = Heard { facts: Vec::new(), details: Vec::new(), evidence: Evidence::None, appetite: Appetite::Hungry };
     let mut passed = [0_u64; 2];
+    let mut time = Timestamp::from_nanos(1);
     for (from, missing, bytes) in dialogue {
+        time = time + gap;
         let place = &mut passed[usize::from(*from == Side::Server)];
         *place += missing;
-        let piece = Piece {
-            from: *from,
-            bytes,
-            offset: *place,
-            missing: *missing,
-            time: Timestamp::from_nanos(1),
-            frame: FrameId::default(),
-            ends: &parties(transport, port),
-            transport,
-        };
+        let piece =
+            Piece { from: *from, bytes, offset: *place, missing: *missing, time, frame: FrameId::default(), ends: &parties(transport, port), transport };
         *place += if transport == Transport::UDP { 1 } else { bytes.len() as u64 };
         heard.appetite = reader.read(piece, &mut heard.said());
         if heard.appetite != Appetite::Hungry {
@@ -111,6 +111,7 @@ fn is_tame(fact: &Fact) {
             let encrypted = matches!(promise.kind, PromiseKind::FtpPassive | PromiseKind::FtpActive);
             assert!(encrypted || !promise.is_hidden(), "nobody can open {promise:?}");
         }
+        Fact::Unserved { who, .. } => text(who),
         Fact::Inner(_) | Fact::Hello(_) | Fact::Shapes { .. } | Fact::Reached(_) | Fact::Retry | Fact::OneWay | Fact::Encrypted | Fact::Speaks { .. } => {}
     }
 }

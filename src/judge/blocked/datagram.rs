@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
 use crate::judge::ending::{Ending, Group, Instead, stalls_in_initial};
-use crate::judge::threshold::{AGAIN, MANY_ATTEMPTS, REPLY_BY, SURE_ECHOES, SURE_REQUESTS, SURELY_AGAIN};
+use crate::judge::threshold::{AGAIN, ANSWER_BY, MANY_ATTEMPTS, REPLY_BY, SURE_ECHOES, SURE_REQUESTS, SURELY_AGAIN};
 use crate::judge::visibility::Sight;
-use crate::net::Transport;
+use crate::net::{Transport, is_group};
 
 /// A request that was repeated without an answer: how sure that is by how often and by what can be seen.
 fn repeated(e: &Ending<'_>) -> Option<Confidence> {
@@ -138,8 +138,6 @@ pub(super) fn says_dtls_stalls(e: &Ending<'_>) -> String {
     )
 }
 
-pub(super) fn srt_stalls(e: &Ending<'_>) -> Option<Confidence> {
-    let concluded = e.speaks("srt") && e.reached(Step::CookieReturned);
 /// The first two repetitions of a DTLS flight come after one second and two more (RFC 6347 section 4.2.4.1); what answers the second has one more to come.
 const TWICE_AGAIN: Duration = Duration::from_secs(4);
 
@@ -162,6 +160,8 @@ pub(super) fn says_dtls_unended(e: &Ending<'_>) -> String {
     )
 }
 
+pub(super) fn srt_stalls(e: &Ending<'_>) -> Option<Confidence> {
+    let concluded = e.speaks("srt") && e.reached(Step::CookieReturned);
     let answered = e.identified.facts.iter().any(|fact| matches!(fact, Fact::Answer { .. }));
     (concluded && !answered && e.flow.server.packets > 0 && e.identified.retries >= 2).then_some(Confidence::Medium)
 }
@@ -190,6 +190,27 @@ pub(super) fn nobody_answers(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn says_nobody_answers(e: &Ending<'_>) -> String {
     format!("no device was seen to answer the discovery of {}, which is no error by itself", e.flow.client.endpoint.ip)
+}
+
+/// Who is offered an address asks for it, by broadcast, and so it is heard wherever the search is (RFC 2131 section 3.1). Of IPv6 most networks have no such server, and hosts
+/// look for one all the same.
+pub(super) fn unserved(e: &Ending<'_>) -> Option<Confidence> {
+    // Who has an address already looks for servers that should not be there, or is a relay, and what comes of its question passes at its other end.
+    let seeks = is_group(e.server_ip()) && e.flow.client.endpoint.ip.is_unspecified();
+    let (_, times, over) = search(e).filter(|_| seeks && !e.gives_leases)?;
+    (times >= SURE_REQUESTS && over >= ANSWER_BY).then_some(Confidence::Low)
+}
+
+fn search<'a>(e: &Ending<'a>) -> Option<(&'a str, u32, Duration)> {
+    e.identified.facts.iter().find_map(|fact| match fact {
+        Fact::Unserved { who, times, over } => Some((&**who, *times, Duration::from_secs(u64::from(*over)))),
+        _ => None,
+    })
+}
+
+pub(super) fn says_unserved(e: &Ending<'_>) -> String {
+    let (who, times, over) = search(e).unwrap_or_default();
+    format!("{who} asked for an address (DHCP) {times} times over {} s and did not go on to take one; no DHCP server was heard", over.as_secs())
 }
 
 pub(super) fn lonely_space(e: &Ending<'_>) -> Option<Confidence> {

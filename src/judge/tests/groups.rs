@@ -80,3 +80,25 @@ fn d78_a_space_that_is_announced_and_not_visited_is_told_and_is_no_fault() {
     let judged = judge_among(Site::default(), &[announcement()], &[visit, background()]).remove(0);
     expect(&judged, Outcome::OneWayByDesign, Confidence::High, Some("D05"));
 }
+
+fn searches(times: u32, over: u32) -> Sample {
+    let asks = udp("0.0.0.0:68", "255.255.255.255:67").speaks(&["dhcp"]).fact(Fact::OneWay);
+    asks.fact(Fact::Unserved { who: "02:00:00:00:00:02".into(), times, over })
+}
+
+#[test]
+fn d93_a_host_that_asks_for_an_address_again_and_again_gets_none() {
+    let judged = judge(searches(3, 8));
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D93"));
+    assert!(judged.cause.unwrap().says.starts_with("02:00:00:00:00:02 asked for an address (DHCP) 3 times over 8 s"));
+    for few in [searches(2, 8), searches(3, 1)] {
+        expect(&judge(few), Outcome::OneWayByDesign, Confidence::High, Some("D05"));
+    }
+    // A router that looks for other servers has an address.
+    let router = udp("192.168.0.1:68", "255.255.255.255:67").speaks(&["dhcp"]).fact(Fact::OneWay);
+    let router = router.fact(Fact::Unserved { who: "02:00:00:00:00:02".into(), times: 12, over: 54 });
+    expect(&judge(router), Outcome::OneWayByDesign, Confidence::High, Some("D05"));
+    // A server is there: what it offers, and to whom, may not pass here.
+    let offers = udp("10.1.0.1:67", "10.1.0.9:68").speaks(&["dhcp"]).answer(crate::net::Side::Client, crate::identify::AnswerKind::Accepted, 2, "offer");
+    expect(&judge_among(Site::default(), &[searches(3, 8)], &[offers]).remove(0), Outcome::OneWayByDesign, Confidence::High, Some("D05"));
+}
