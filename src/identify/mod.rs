@@ -264,6 +264,8 @@ pub enum Fact {
         /// From the first time to the last, in seconds.
         over: u32,
     },
+    /// The flow ended in an answer of which so many bytes were still to come (HTTP).
+    Unfinished(u64),
     /// Messages that expect no answer (a trap, a NOTIFY, a NON, an announcement).
     OneWay,
     /// The bytes after this point are encrypted, or the protocol is one that encrypts.

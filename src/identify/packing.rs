@@ -93,7 +93,7 @@ impl Fact {
             Self::SentTo { .. } => 14,
             Self::Speaks { .. } => 15,
             Self::Certified(_) => 16,
-            Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) | Self::Unserved { .. } => return None,
+            Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) | Self::Unserved { .. } | Self::Unfinished(_) => return None,
         })
     }
 
@@ -128,7 +128,14 @@ impl Fact {
             *self = Self::blank(form);
         }
         match self {
-            Self::OneWay | Self::Retry | Self::Encrypted | Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) | Self::Unserved { .. } => {}
+            Self::OneWay
+            | Self::Retry
+            | Self::Encrypted
+            | Self::Inner(_)
+            | Self::Resolved(_)
+            | Self::Promise(_)
+            | Self::Unserved { .. }
+            | Self::Unfinished(_) => {}
             Self::Name { of, name, source } => {
                 pack_side(of, packing);
                 packing.written(name);

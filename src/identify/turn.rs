@@ -48,6 +48,7 @@ impl Fact {
             | Self::Certified(_)
             | Self::SentTo { .. }
             | Self::Unserved { .. }
+            | Self::Unfinished(_)
             | Self::OneWay
             | Self::Encrypted
             | Self::Hello(_)

@@ -1,7 +1,7 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D92`, `D93`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D92` to `D94`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod answer;
@@ -292,6 +292,9 @@ const TABLE: &[Rule] = &[
         content::stalled, content::says_stalled, &["a slow disk or a program that hangs"]),
     rule("D54", Outcome::ServerSilent, "the request arrived, and no reply came",
         content::no_reply, content::says_no_reply, &["a slow service", "a proxy that accepted in its place"]),
+    rule("D94", Outcome::ServerSilent, "an answer of HTTP stops before its end, and nothing more comes",
+        content::stops, content::says_stops,
+        &["a firewall that was loaded anew, or that cut the transfer", "a service that hangs", "the server was switched off or lost its link"]),
     rule("D59", Outcome::AppRefused, "the server took the first message and closed without a word",
         content::closed_without_reply, content::says_closed_without_reply, &["a service for which this was all", "a proxy that accepted in its place", "the service failed"]),
     rule("D34", Outcome::NotObservable, "the client's first message was neither acknowledged nor repeated",

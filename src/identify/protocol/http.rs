@@ -126,6 +126,14 @@ impl Reader for HttpReader {
         }
         Appetite::Hungry
     }
+
+    /// An answer that says how long it is (RFC 9112 section 6.3), and of which the rest never came.
+    fn finish(&self, said: &mut Said<'_>) {
+        let answers = &self.sides[usize::from(!self.reversed)];
+        if let Some(due) = answers.due().filter(|_| self.socket.is_none()) {
+            said.say(Fact::Unfinished(due));
+        }
+    }
 }
 
 impl HttpReader {
@@ -413,6 +421,19 @@ mod tests {
             assert!(told.says(&Fact::Software { of: Side::Server, text: "x-spinetix-firmware 4.7.1".into() }));
             assert_eq!(told.evidence, Evidence::Dialogue);
         }
+    }
+
+    // RFC 9112 section 6.3
+    #[test]
+    fn an_answer_that_ends_before_its_length_is_unfinished() {
+        let due = |answer: &[u8], rest: &[u8]| {
+            let told = read_all(&Http, &[(Side::Client, b"GET /big HTTP/1.1\r\nHost: a.example\r\n\r\n"), (Side::Server, answer), (Side::Server, rest)]);
+            told.facts.into_iter().find_map(|fact| if let Fact::Unfinished(due) = fact { Some(due) } else { None })
+        };
+        assert_eq!(due(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", b"123"), Some(7));
+        assert_eq!(due(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", b"1234567890"), None);
+        // What ends with the connection says nothing about its length.
+        assert_eq!(due(b"HTTP/1.1 200 OK\r\n\r\n", b"123"), None);
     }
 
     #[test]

@@ -81,6 +81,11 @@ impl Messages {
         self.head.is_empty() && self.body == Body::None && self.kept.is_none()
     }
 
+    /// Bytes of the present body that are still to come, where their number was told.
+    pub(super) fn due(&self) -> Option<u64> {
+        if let Body::Left(left) = self.body { Some(left).filter(|left| *left > 0 && !self.lost) } else { None }
+    }
+
     /// Passes a piece that lies inside a body which nobody looks at, as most do; whether it does.
     #[inline]
     pub(super) fn is_inside(&mut self, piece: &Piece<'_>) -> bool {

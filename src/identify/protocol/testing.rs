@@ -112,7 +112,15 @@ fn is_tame(fact: &Fact) {
             assert!(encrypted || !promise.is_hidden(), "nobody can open {promise:?}");
         }
         Fact::Unserved { who, .. } => text(who),
-        Fact::Inner(_) | Fact::Hello(_) | Fact::Shapes { .. } | Fact::Reached(_) | Fact::Retry | Fact::OneWay | Fact::Encrypted | Fact::Speaks { .. } => {}
+        Fact::Unfinished(_)
+        | Fact::Inner(_)
+        | Fact::Hello(_)
+        | Fact::Shapes { .. }
+        | Fact::Reached(_)
+        | Fact::Retry
+        | Fact::OneWay
+        | Fact::Encrypted
+        | Fact::Speaks { .. } => {}
     }
 }
 

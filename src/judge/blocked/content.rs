@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::flow::{Ended, Moment, OpenSegment, Reset};
-use crate::identify::Step;
+use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
 use crate::judge::blocked::refusal::signs;
 use crate::judge::ending::Ending;
@@ -199,6 +199,36 @@ pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
         _ => format!("{server} served for {seconds} s"),
     };
     format!("{so_far}, then what the client sent was repeated {again} times and never acknowledged{elsewhere}")
+}
+
+/// An answer that says how long it is stops before its end, though its reader takes more: nothing of the server's comes for longer than a service may take, until the
+/// client gives up. Some protocols put streams without an end into answers of a great length, and ask for them in words of their own (Outlook's
+/// `RPC_OUT_DATA`).
+pub(super) fn stops(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.missed_bytes == [0, 0] && !tcp.fins[1])?;
+    unfinished(e)?;
+    let asks = |fact: &Fact| fact.as_request().is_none_or(|(method, _)| matches!(method, "GET" | "POST"));
+    let gave_up = tcp.reset.as_deref().is_none_or(|reset| reset.from == Side::Client);
+    // A reader that takes no more, or that took no more for a while, may be why.
+    let takes = tcp.zero_windows[0] == 0 && tcp.open_segment[1].len == 0;
+    let [asked, answered] = tcp.last_data.map(|last| last.map(Moment::time));
+    let in_answer = asked.zip(answered).is_some_and(|(asked, answered)| asked < answered);
+    (gave_up && takes && in_answer && e.identified.facts.iter().all(asks) && silent_for(e) >= REPLY_BY).then_some(Confidence::Low)
+}
+
+fn unfinished(e: &Ending<'_>) -> Option<u64> {
+    e.identified.facts.iter().find_map(|fact| if let Fact::Unfinished(due) = fact { Some(*due) } else { None })
+}
+
+/// From the server's last payload to the client's last word, by which it gave up or showed that it still waits: what follows may not have been captured.
+fn silent_for(e: &Ending<'_>) -> Duration {
+    let said = e.tcp.and_then(|tcp| tcp.last_data[1]).map_or(e.flow.last, Moment::time);
+    e.flow.client.last.unwrap_or(said).since(said)
+}
+
+pub(super) fn says_stops(e: &Ending<'_>) -> String {
+    let due = unfinished(e).unwrap_or_default();
+    format!("{} stopped in the middle of an answer: nothing came for {} s, and {} were still to come", e.server_ip(), silent_for(e).as_secs(), bytes(due))
 }
 
 /// An alert of TLS, encrypted or not: 5 bytes of header, 2 of its own, at most 40 of what seals it.

@@ -349,3 +349,31 @@ fn d59_a_server_that_takes_the_first_message_and_closes_has_not_served() {
     (story.fins, story.missed_bytes) = ([true, true], [1, 0]);
     assert_eq!(judge(gappy).outcome, Outcome::Ok);
 }
+
+// curl, whose download a firewall cuts in its middle: there is nothing that the client could send again
+#[test]
+fn d94_a_download_that_stops_before_its_end_was_cut_or_its_server_hangs() {
+    let stopped = |left: u64, seconds: f64| {
+        let download = tcp("10.1.0.2:40000", SERVER).talked(90, 200_000).speaks(&["http"]).asks("GET", "/big.bin").fact(Fact::Unfinished(left));
+        let mut sample = download.answer(Side::Server, crate::identify::AnswerKind::Accepted, 200, "OK");
+        let flow = &mut sample.0.flow;
+        let story = flow.tcp.as_mut().unwrap();
+        story.last_data = [Some(crate::flow::Moment::new(at(1.1), frame(4))), Some(crate::flow::Moment::new(at(3.0), frame(200)))];
+        story.fins = [true, false];
+        (flow.client.last, flow.last) = (Some(at(3.0 + seconds)), at(3.0 + seconds));
+        sample
+    };
+    let judged = judge(stopped(1_800_000, 30.0));
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D94"));
+    assert!(judged.cause.unwrap().says.contains("nothing came for 30 s, and 1800000 bytes were still to come"));
+    // Who leaves at once has seen enough.
+    assert_eq!(judge(stopped(1_800_000, 2.0)).outcome, Outcome::Ok);
+    let changes: [fn(&mut crate::flow::TcpStory); 3] = [|story| story.fins[1] = true, |story| story.zero_windows[0] = 1, |story| story.missed_bytes[1] = 1448];
+    for change in changes {
+        let mut spared = stopped(1_800_000, 30.0);
+        change(spared.0.flow.tcp.as_mut().unwrap());
+        assert_eq!(judge(spared).outcome, Outcome::Ok);
+    }
+    // Outlook's stream from the server (MS-RPCH section 2.1.2.1.2) says that it is a gigabyte long.
+    assert_eq!(judge(stopped(1_073_000_000, 60.0).asks("RPC_OUT_DATA", "/rpc/rpcproxy.dll")).outcome, Outcome::Ok);
+}
