@@ -180,7 +180,8 @@ pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
     let before = u64::try_from(end.saturating_sub(i64::from(len)).saturating_sub(1)).ok()?;
     let is_lost = len > 0 && again >= SURELY_AGAIN && !tcp.stalled[1] && (tcp.acknowledged[0]..=tcp.payload[0]).contains(&before);
     // An upload is answered when it is whole, and a log never is; that a part of it was taken shows that it was served.
-    let served = tcp.acknowledged[0] > 0;
+    // Where its beginning was not seen, nobody knows whether it had ever got beyond its size.
+    let served = tcp.acknowledged[0] > 0 && (e.flow.server.payload_bytes > 0 || e.one_way || !tcp.midstream);
     let heard = e.flow.server.last?;
     let quiet = e.flow.client.last.is_some_and(|sent| sent.since(heard) >= ANSWER_BY);
     let is_there = e.heard_elsewhere.is_some_and(|elsewhere| elsewhere.since(heard) >= ANSWER_BY);

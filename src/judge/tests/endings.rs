@@ -103,6 +103,9 @@ fn d65_a_server_that_had_answered_and_that_nothing_reaches_any_more_is_cut_off()
     // An upload of which a part was taken, before anything was due to be answered.
     let mut upload = cut(4, 6.2);
     upload.0.flow.server.payload_bytes = 0;
+    let mut older = upload.clone();
+    (older.0.flow.tcp.as_mut().unwrap().established, older.0.flow.tcp.as_mut().unwrap().midstream) = (false, true);
+    assert_eq!(judge(older).outcome, Outcome::Midstream);
     let judged = judge(upload);
     expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D65"));
     assert!(judged.cause.unwrap().says.contains("took 517 bytes"));
