@@ -16,6 +16,7 @@ use self::resting::Known;
 use crate::capture::FrameId;
 use crate::flow::{Data, Direction, Flow, Neighbour, Observer, Parties, Slot, Want};
 use crate::identify::evidence::Recognised;
+use crate::identify::foreign;
 use crate::identify::gather::{Gathered, Setting};
 use crate::identify::protocol::{Appetite, Piece, Reader, Said};
 use crate::identify::{Begun, Books, Detail, Evidence, Fact, Identified, Spoken};
@@ -475,6 +476,8 @@ impl Live {
         let client = *client;
         if *midstream {
             spoken.evidence = spoken.evidence.lowered();
+        } else if flow.transport == Transport::TCP {
+            foreign::tell(spoken);
         }
         let turn = client == Some(Side::Server) && flow.direction != Direction::Certain;
         if client.is_some() && flow.direction == Direction::Unknown {

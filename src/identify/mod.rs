@@ -7,6 +7,7 @@ mod books;
 mod detail;
 mod engine;
 mod evidence;
+mod foreign;
 mod gather;
 mod ledger;
 mod names;
@@ -19,6 +20,7 @@ pub mod wire;
 pub use books::Books;
 pub use detail::{Detail, DetailValue, Lines};
 pub use engine::{Identifier, Live};
+pub use foreign::{ANOTHER_PROTOCOL, IN_CLEAR};
 
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};

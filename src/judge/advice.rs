@@ -373,6 +373,10 @@ impl Advice<'_> {
                 "See on which port {} speaks TLS, or switch its encryption on: it answers there, and no filter needs to be opened.",
                 self.ends.server
             )),
+            Trouble::Failed(Outcome::AppRefused) if self.gathered.rule == Some("D88") => Some(format!(
+                "See which service {} has at this port, and which port the client should ask: it answers there, and no filter needs to be opened.",
+                self.ends.server
+            )),
             Trouble::Failed(Outcome::AppRefused | Outcome::TlsFailed | Outcome::ServerSilent) => self.service?.remedy.clone(),
             Trouble::Failed(Outcome::Unreachable) if self.gathered.rule == Some("D23") => {
                 Some(format!("See that {0} is switched on, has this address, and is on this network; no filter needs to be opened.", self.ends.server))

@@ -230,6 +230,9 @@ const TABLE: &[Rule] = &[
     rule("D85", Outcome::TlsFailed, "the server answers a TLS hello in another protocol",
         answer::no_tls, answer::says_no_tls, &["the wrong port", "a service whose encryption is switched off", "a device in between that answers in its place"]),
 
+    rule("D88", Outcome::AppRefused, "the server speaks another protocol than the client",
+        answer::another_protocol, answer::says_another_protocol, &["the wrong port", "a device in between that answers in the server's place"]),
+
     // Names.
     rule("D11", Outcome::DnsBlocked, "the resolver says that it filters, or gives an address that no host has or that many owners' names share",
         answer::dns_filtered, answer::says_dns, &["the owner of the name gave it that address", "split DNS"]),

@@ -1,6 +1,6 @@
 //! Rules on what was answered instead of a service: by TLS, by a resolver, by the service itself.
 
-use crate::identify::{AnswerKind, Step};
+use crate::identify::{ANOTHER_PROTOCOL, AnswerKind, IN_CLEAR, Step};
 use crate::judge::Confidence;
 use crate::judge::ending::{Ending, Refusal};
 use crate::judge::resolver::{Denial, Denied};
@@ -48,7 +48,8 @@ pub(super) fn says_opened(e: &Ending<'_>) -> String {
 /// An alert that ended the handshake, of TLS from the start or of TLS that began inside another protocol.
 fn alert<'a>(e: &Ending<'a>) -> Option<Refusal<'a>> {
     let own = e.refused.filter(|refusal| matches!(outermost(e), "tls" | "dtls" | "quic") && refusal.code != CLOSE_NOTIFY);
-    own.or(e.inner_alert)
+    let foreign = e.refused.filter(|refusal| refusal.code == IN_CLEAR && refusal.by == Side::Server);
+    own.or(foreign).or(e.inner_alert)
 }
 
 /// protocol_version, insufficient_security, inappropriate_fallback.
@@ -77,7 +78,7 @@ pub(super) fn tls_hidden(e: &Ending<'_>) -> Option<Confidence> {
 /// The hello was answered, but in another protocol. Where it is not known how the server began, what was seen first may be the middle of a record.
 pub(super) fn no_tls(e: &Ending<'_>) -> Option<Confidence> {
     e.tcp.filter(|tcp| !tcp.midstream && tcp.syn_acks > 0 && tcp.missed_bytes[1] == 0)?;
-    alert(e).filter(|alert| alert.code == NO_TLS).map(|_| Confidence::High)
+    alert(e).filter(|alert| matches!(alert.code, NO_TLS | IN_CLEAR)).map(|_| Confidence::High)
 }
 
 pub(super) fn says_no_tls(e: &Ending<'_>) -> String {
@@ -158,6 +159,17 @@ pub(super) fn says_dns(e: &Ending<'_>) -> String {
     }
 }
 
+/// Neither end understands the other, whatever it says of it afterwards. Without a handshake, what was seen first may be the middle of something.
+pub(super) fn another_protocol(e: &Ending<'_>) -> Option<Confidence> {
+    e.tcp.filter(|tcp| !tcp.midstream && tcp.syn_acks > 0)?;
+    e.refused.filter(|refusal| refusal.code == ANOTHER_PROTOCOL && refusal.by == Side::Server).map(|_| Confidence::High)
+}
+
+pub(super) fn says_another_protocol(e: &Ending<'_>) -> String {
+    let text = e.refused.map_or("", |refusal| refusal.text);
+    format!("the network is fine: {} speaks another protocol than its client: it began with \"{text}\"", e.flow.server.endpoint)
+}
+
 pub(super) fn refused_by_service(e: &Ending<'_>) -> Option<Confidence> {
     let refusal = e.refused.filter(|refusal| outermost(e) != "dns" && refusal.by == Side::Server)?;
     // What was not captured of its words may have been an acceptance.
@@ -169,7 +181,8 @@ pub(super) fn app_refused(e: &Ending<'_>) -> Option<Confidence> {
     let tls = matches!(outermost(e), "tls" | "dtls" | "quic");
     // What is refused inside a WebSocket is not the word of the HTTP that it began as.
     let is_http = outermost(e) == "http" && !e.identified.protocol.contains(&"websocket");
-    refused_by_service(e).filter(|_| !is_http && !tls && e.inner_alert.is_none())
+    let foreign = e.refused.is_some_and(|refusal| refusal.code >= IN_CLEAR);
+    refused_by_service(e).filter(|_| !is_http && !tls && !foreign && e.inner_alert.is_none())
 }
 
 pub(super) fn says_app_refused(e: &Ending<'_>) -> String {

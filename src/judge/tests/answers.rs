@@ -2,7 +2,7 @@
 
 use super::outcomes::{CLIENT, SERVER, expect, judge};
 use super::sample::*;
-use crate::identify::{AnswerKind, Certified, Fact, NameSource, Resolved, Step};
+use crate::identify::{ANOTHER_PROTOCOL, AnswerKind, Certified, Fact, IN_CLEAR, NameSource, Resolved, Step};
 use crate::judge::{Confidence, Judged, Outcome, Site};
 use crate::net::Side;
 
@@ -330,6 +330,22 @@ fn d85_an_answer_that_is_no_tls_is_told_with_its_first_words() {
         change(unsure.0.flow.tcp.as_mut().unwrap());
         assert_ne!(judge(unsure).outcome, Outcome::TlsFailed);
     }
+}
+
+#[test]
+fn d88_two_ends_that_speak_different_protocols_do_not_understand_each_other() {
+    let into_ssh = || tcp(CLIENT, SERVER).talked(78, 79).speaks(&["http"]).answer(Side::Server, AnswerKind::Refused, ANOTHER_PROTOCOL, "SSH-2.0-x");
+    let judged = judge(into_ssh());
+    expect(&judged, Outcome::AppRefused, Confidence::High, Some("D88"));
+    assert!(judged.cause.unwrap().says.contains("another protocol than its client: it began with \"SSH-2.0-x\""));
+    let mut unsure = into_ssh();
+    unsure.0.flow.tcp.as_mut().unwrap().syn_acks = 0;
+    assert_ne!(judge(unsure).outcome, Outcome::AppRefused);
+    // The server greeted before the hello came.
+    let greeted = tcp(CLIENT, SERVER).talked(517, 90).speaks(&["smtp"]).answer(Side::Server, AnswerKind::Refused, IN_CLEAR, "220 mail.example");
+    let judged = judge(greeted);
+    expect(&judged, Outcome::TlsFailed, Confidence::High, Some("D85"));
+    assert!(judged.cause.unwrap().says.contains("no TLS: \"220 mail.example\""));
 }
 
 // gRPC's and Python's clients close without an alert where they do not trust a certificate
