@@ -45,6 +45,7 @@ mod profinet;
 mod quic;
 mod quic_initial;
 mod remote;
+mod rtmp;
 mod rtp;
 mod snmp;
 mod sql;
@@ -504,7 +505,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &windows::RPC,
     &versioning::RSYNC,
     &rtp::RTCP,
-    &others::RTMP,
+    &rtmp::RTMP,
     &rtp::RTP,
     &calls::RTSP,
     &industry::S7COMM,

@@ -1,4 +1,4 @@
-//! Protocols of which little more than the beginning is of use: IRC, BGP, WS-Discovery, RTMP, BitTorrent, SpinetiX Shared Variables.
+//! Protocols of which little more than the beginning is of use: IRC, BGP, WS-Discovery, BitTorrent, SpinetiX Shared Variables.
 
 use memchr::memmem;
 use smallvec::SmallVec;
@@ -54,24 +54,6 @@ pub static WSD: Known = Known {
     answer: Some(|opening, bytes| wsd(opening, bytes, &[b"ProbeMatches", b"ResolveMatches"])),
     strength: Strength::Text,
     reader: || Box::new(Discovery),
-};
-
-/// RTMP (Adobe RTMP section 5.2): version 3 and 1536 bytes from both sides.
-pub static RTMP: Known = Known {
-    name: "rtmp",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: |opening, bytes| {
-        rtmp(bytes, bytes.get(5..9).is_some_and(|zero| matches!(zero, [0, 0, 0, 0] | [9 | 10 | 0x80, 0, ..])) || opening.is_at(&[1935]))
-            .weak_unless_at(opening, &[1935])
-    },
-    answer: Some(|_, bytes| match bytes {
-        [3, _, _, _, _, _, _, _, _, ..] => Look::Weak(0, 1, "RTMP handshake"),
-        [3, ..] => Look::Short,
-        _ => Look::No,
-    }),
-    strength: Strength::Structure,
-    reader: || Confirm::of(&RTMP),
 };
 
 /// Shared Variables of SpinetiX players, the line protocol (vendors.md, sup-spinetix-sv-wire): a command and a quoted name.
@@ -144,15 +126,6 @@ fn wsd(opening: &Opening<'_>, bytes: &[u8], words: &[&[u8]]) -> Look {
     };
     let says = || words.iter().any(|word| memmem::find_iter(bytes, word).any(|at| stands(at, word)));
     Look::when(envelope && space() && (opening.is_at(&[3702]) || says()), 5, "WS-Discovery envelope")
-}
-
-fn rtmp(bytes: &[u8], sane: bool) -> Look {
-    match bytes {
-        [3] => Look::Short,
-        [3, ..] if bytes.len() >= 1537 => Look::when(sane, 9, "RTMP handshake"),
-        [3, ..] if bytes.len() < 9 || sane => Look::Short,
-        _ => Look::No,
-    }
 }
 
 /// Reads whether an answer is due.
@@ -389,16 +362,11 @@ mod tests {
     }
 
     #[test]
-    fn bgp_rtmp_and_discovery_are_told_by_their_openings() {
+    fn bgp_and_discovery_are_told_by_their_openings() {
         let open = hex("ffffffffffffffffffffffffffffffff 001d 01 04 fde8 00b4 0a000001 00");
         assert_eq!(evidence(decide(&BGP, Transport::TCP, 179, &open, &open)), Evidence::BothOpenings);
         survives(&BGP, Transport::TCP, 179, &[(Client, &open), (Side::Server, &open)]);
         assert_eq!(evidence(decide(&BGP, Transport::TCP, 179, &hex("ffffffffffffffffffffffffffffffff 0010 01"), &[])), Evidence::None);
-        let mut hello = vec![0; 1537];
-        hello[0] = 3;
-        assert_eq!(evidence(decide(&RTMP, Transport::TCP, 1936, &hello, &hello)), Evidence::BothOpenings);
-        survives(&RTMP, Transport::TCP, 1935, &[(Client, &hello), (Side::Server, &hello[..9])]);
-        assert_eq!(evidence(decide(&RTMP, Transport::TCP, 3389, &hex("0300 0013 0ee00000 0000"), &[])), Evidence::None);
         let probe = b"<?xml version=\"1.0\"?><s:Envelope xmlns:d=\"http://schemas.xmlsoap.org/ws/2005/04/discovery\"><d:Probe></d:Probe></s:Envelope>";
         assert_eq!(evidence(decide(&WSD, Transport::UDP, 3702, probe, &[])), Evidence::OneOpening);
         survives(&WSD, Transport::UDP, 3702, &[(Client, probe)]);
