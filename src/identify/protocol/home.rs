@@ -1,8 +1,7 @@
 //! Who is at home at a port, and so asked first.
 
 use super::{
-    Protocol, calls, dhcp, dhcpv6, dns, ftp, http, ike, industry, ldap, llmnr, mail, mdns, netbios, ntp, quic, remote, snmp, sql, ssdp, stores, stun, tls,
-    windows,
+    Protocol, calls, dhcp, dhcpv6, dns, ftp, http, ike, industry, ldap, llmnr, mail, mdns, netbios, ntp, quic, remote, smb, snmp, sql, ssdp, stores, stun, tls,
 };
 
 /// By port, ascending, what nearly all that is met there over TCP is. It is asked first.
@@ -17,7 +16,7 @@ pub static AT_HOME_OVER_TCP: &[(u16, &dyn Protocol)] = &[
     (143, &mail::IMAP),
     (389, &ldap::LDAP),
     (443, &tls::Tls),
-    (445, &windows::SMB),
+    (445, &smb::SMB),
     (502, &industry::MODBUS),
     (554, &calls::RTSP),
     (587, &mail::SMTP),

@@ -47,6 +47,7 @@ mod quic_initial;
 mod remote;
 mod rtmp;
 mod rtp;
+mod smb;
 mod snmp;
 mod sql;
 mod srt;
@@ -511,7 +512,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industry::S7COMM,
     &others::SHARED_VARIABLES,
     &calls::SIP,
-    &windows::SMB,
+    &smb::SMB,
     &mail::SMTP,
     &snmp::SNMP,
     &access::SOCKS,

@@ -1,23 +1,11 @@
-//! Protocols of Windows networks and their kin: SMB, Kerberos, DCE/RPC, RDP, and Sun's RPC with NFS.
+//! Protocols of Windows networks and their kin: Kerberos, DCE/RPC, RDP, and Sun's RPC with NFS.
 
-use crate::identify::wire::{Cursor, Length, may_begin, printable};
+use crate::identify::wire::{Cursor, Length, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
-use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::exchange::Exchange;
 use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Said, Strength, ber, profinet};
-
-/// Told by a session header and one of SMB's four signatures (MS-SMB2 2.1, MS-CIFS 2.2.3.1).
-pub static SMB: Known = Known {
-    name: "smb",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: smb,
-    answer: None,
-    strength: Strength::Magic,
-    reader: || Exchange::of(smb_length, smb_message),
-};
 
 /// Told by message type, version 5 and lengths (RFC 4120 section 5.4); over TCP behind a length (section 7.2.2).
 pub static KERBEROS: Known = Known {
@@ -95,86 +83,6 @@ pub static RPC: Known = Known {
 
 /// The program by which Kerberos is administered (MIT's `kadm_rpc.h`), beside those of Sun.
 const KADMIN: u32 = 2112;
-
-fn smb(_: &Opening<'_>, bytes: &[u8]) -> Look {
-    match bytes {
-        [0, _, _, _, 0xfc..=0xff, b'S', b'M', b'B', ..] => Look::Yes(4, 4, "SMB signature"),
-        [0, rest @ ..]
-            if rest.len() < 7
-                && rest.get(3..).is_none_or(|magic| {
-                    magic.is_empty() || matches!(magic.first(), Some(0xfc..=0xff)) && may_begin(magic.get(1..).unwrap_or_default(), b"SMB")
-                }) =>
-        {
-            Look::Short
-        }
-        _ => Look::No,
-    }
-}
-
-fn smb_length(_: Side, bytes: &[u8]) -> Length {
-    match Cursor::new(bytes).be32() {
-        Some(len) if len >> 24 == 0 || len >> 24 == 0x85 => Length::Is(u64::from(len & 0x00ff_ffff) + 4),
-        Some(_) => Length::Wrong,
-        None => Length::Unknown,
-    }
-}
-
-/// Negotiate (SMB 1: 0x72, SMB 2: 0) and session setup (0x73, 1) answers: dialect and status.
-fn smb_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
-    // A DCE/RPC bind or request through a named pipe, little endian, first and last fragment.
-    let before = |at: usize| at.checked_sub(3).and_then(|from| bytes.get(from..at));
-    if memchr::memmem::find_iter(bytes, &[3, 0x10, 0, 0, 0]).any(|at| matches!(before(at), Some([5, 0, 0 | 11]))) {
-        said.say(Fact::Inner("dcerpc"));
-        return Appetite::Full;
-    }
-    if piece.offset > limit::SMB_PIPES_WITHIN {
-        return Appetite::Full;
-    }
-    if piece.from == Side::Client || bytes.len() < 8 {
-        return Appetite::Hungry;
-    }
-    said.believe(Evidence::Dialogue);
-    let mut at = Cursor::new(bytes.get(8..).unwrap_or_default());
-    let (status, command) = match bytes.get(4) {
-        Some(0xff) => {
-            let command = at.u8();
-            (at.le32(), command.map(u16::from))
-        }
-        Some(0xfe) => {
-            at.take(4);
-            let status = at.le32();
-            (status, at.le16())
-        }
-        Some(0xfd) => {
-            said.say(Fact::Encrypted);
-            return Appetite::Full;
-        }
-        _ => return Appetite::Full,
-    };
-    if bytes.get(4) == Some(&0xfe) && command == Some(0) {
-        let dialect = bytes.get(4 + 64 + 4..).and_then(|body| Cursor::new(body).le16());
-        if let Some(dialect) = dialect.filter(|dialect| *dialect != 0x02ff) {
-            said.detail("smb", "dialect", format!("{}.{}.{}", dialect >> 8, dialect >> 4 & 15, dialect & 15));
-        }
-    }
-    // Of the dialects that the client offered in SMB 1 the server takes none: one word, the index 0xffff (MS-CIFS 2.2.4.52.2).
-    if let ([0xff, b'S', b'M', b'B', 0x72, ..], Some([1, 0xff, 0xff])) = (bytes.get(4..).unwrap_or_default(), bytes.get(36..39)) {
-        said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "none of the dialects that the client offers".into(), by: Side::Server });
-        return Appetite::Full;
-    }
-    let session = matches!(command, Some(1 | 0x73));
-    let kind = match status {
-        // More processing required: the login goes on.
-        Some(0xc000_0016) => return Appetite::Hungry,
-        Some(0) if !session => return Appetite::Hungry,
-        Some(0) => AnswerKind::Accepted,
-        Some(code) if code >> 30 == 3 => AnswerKind::Refused,
-        _ => return Appetite::Hungry,
-    };
-    said.say(Fact::Answer { kind, code: status.unwrap_or_default(), text: format!("NTSTATUS {:#010x}", status.unwrap_or_default()).into(), by: Side::Server });
-    // Who is refused may try again, by another name or by none, in the same connection (MS-SMB2 3.2.4.2.3).
-    Appetite::Hungry
-}
 
 fn kerberos(opening: &Opening<'_>, bytes: &[u8], kinds: &[u8], rule: &'static str) -> Look {
     let (body, at) = if opening.transport == Transport::TCP { (bytes.get(4..).unwrap_or_default(), 4) } else { (bytes, 0) };
@@ -311,7 +219,8 @@ fn dcerpc_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appet
     Appetite::Full
 }
 
-fn tpkt_length(_: Side, bytes: &[u8]) -> Length {
+/// A packet of ISO transport over TCP (RFC 1006 section 6).
+pub(super) fn tpkt_length(_: Side, bytes: &[u8]) -> Length {
     match bytes {
         [3, _, a, b, ..] => Length::Is(u64::from(u16::from_be_bytes([*a, *b])).max(4)),
         [] | [3] | [3, _] | [3, _, _] => Length::Unknown,
@@ -374,44 +283,6 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
-
-    // Samba 4.17 to smbclient -m NT1, after the negotiation of SMB 1 alone
-    #[test]
-    fn a_server_that_takes_no_dialect_of_smb_1_refuses() {
-        let ask =
-            hex("0000003e ff534d4272000000001843c80000000000000000000000000000feff00000000 00 1b00 024e54204c414e4d414e20312e3000024e54204c4d20302e313200");
-        let answer = |index: &str| hex(&format!("00000025 ff534d4272000000008803c00000000000000000000000000000feff00000000 01 {index} 0000"));
-        let refused = Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "none of the dialects that the client offers".into(), by: Server };
-        assert_eq!(read(&SMB, Transport::TCP, 445, &[(Client, &ask), (Server, &answer("ffff"))]).facts, [refused]);
-        assert!(read(&SMB, Transport::TCP, 445, &[(Client, &ask), (Server, &answer("0100"))]).facts.is_empty());
-        survives(&SMB, Transport::TCP, 445, &[(Client, &ask), (Server, &answer("ffff"))]);
-    }
-
-    // smbclient -N to Samba: its own name is refused, then nobody's is let in
-    #[test]
-    fn a_second_login_in_the_same_connection_may_be_accepted() {
-        let ask = [hex("00000040 fe534d42 4000 0000 00000000 0100"), vec![0; 50]].concat();
-        let answer = |status: &str| [hex(&format!("00000040 fe534d42 4000 0000 {status} 0100")), vec![0; 50]].concat();
-        let heard = read(&SMB, Transport::TCP, 445, &[(Client, &ask), (Server, &answer("6d0000c0")), (Client, &ask), (Server, &answer("00000000"))]);
-        let kinds: Vec<_> = heard.facts.iter().filter_map(|fact| if let Fact::Answer { kind, .. } = fact { Some(*kind) } else { None }).collect();
-        assert_eq!(kinds, [AnswerKind::Refused, AnswerKind::Accepted]);
-    }
-
-    #[test]
-    fn smb_is_told_by_its_signature_and_refuses_logins() {
-        let ask = [hex("00000040 fe534d42 4000 0000 00000000 0100"), vec![0; 50]].concat();
-        let refused = [hex("00000040 fe534d42 4000 0000 6d0000c0 0100"), vec![0; 50]].concat();
-        let dialogue: &[(Side, &[u8])] = &[(Client, &ask), (Server, &refused)];
-        assert_eq!(evidence(decide(&SMB, Transport::TCP, 445, &ask, &refused)), Evidence::BothOpenings);
-        assert!(
-            read(&SMB, Transport::TCP, 445, dialogue)
-                .facts
-                .iter()
-                .any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Refused, code: 0xc000_006d, .. }))
-        );
-        survives(&SMB, Transport::TCP, 445, dialogue);
-        assert_eq!(evidence(decide(&SMB, Transport::TCP, 445, &hex("00000040 fe534d43 40"), &[])), Evidence::None);
-    }
 
     #[test]
     fn kerberos_asks_and_is_told_to_authenticate_first() {
@@ -501,13 +372,5 @@ mod tests {
         let call = |mark: &str| hex(&format!("{mark} 00000001 00000000 00000002 000186a3 00000003 00000000"));
         let seen = ["80000018", "ae000018"].map(|mark| evidence(decide(&NFS, Transport::TCP, 50_002, &call(mark), &[])));
         assert_eq!(seen, [Evidence::OneOpening, Evidence::None]);
-    }
-
-    #[test]
-    fn a_request_through_a_pipe_that_was_bound_before_names_dcerpc() {
-        // SMB_COM_TRANSACTION to \\PIPE\\ with a DCE/RPC request, as in Zeek's "mapi".
-        let body = [hex("ff534d42 25 00000000 18 0380 ed80 000000000000 0000 0e18 8063 03e8 40b1 10 00"), hex("05000003 10000000 9001 2000 98000000")].concat();
-        let ask = [&(body.len() as u32).to_be_bytes()[..], &body].concat();
-        assert!(read(&SMB, Transport::TCP, 139, &[(Client, &ask)]).facts.contains(&Fact::Inner("dcerpc")));
     }
 }

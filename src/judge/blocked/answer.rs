@@ -190,6 +190,8 @@ pub(super) fn says_app_refused(e: &Ending<'_>) -> String {
     match code {
         // Of protocols whose refusals are words.
         0 => format!("the network is fine: the service itself answered {text}"),
+        // Of those whose numbers nobody knows but in hexadecimal, the text has it.
+        _ if text.ends_with(&format!("{code:#010x}")) => format!("the network is fine: the service itself answered {text}"),
         _ => format!("the network is fine: the service itself answered {code} {text}"),
     }
 }
