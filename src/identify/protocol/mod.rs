@@ -26,6 +26,7 @@ mod http_head;
 mod http_opening;
 mod ike;
 mod industry;
+mod irc;
 mod java;
 mod jsonrpc;
 mod kpasswd;
@@ -466,7 +467,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &java::IGNITE,
     &ike::IKE,
     &mail::IMAP,
-    &others::IRC,
+    &irc::IRC,
     &java::JAVA_RMI,
     &jsonrpc::JSONRPC,
     &stores::KAFKA,

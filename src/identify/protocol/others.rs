@@ -1,4 +1,4 @@
-//! Protocols of which little more than the beginning is of use: IRC, BGP, WS-Discovery, BitTorrent, SpinetiX Shared Variables.
+//! Protocols of which little more than the beginning is of use: BGP, WS-Discovery, BitTorrent, SpinetiX Shared Variables.
 
 use memchr::memmem;
 use smallvec::SmallVec;
@@ -10,36 +10,6 @@ use crate::net::{Side, Transport};
 
 use super::talk::opens_with;
 use super::{Appetite, Confirm, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
-
-/// IRC (RFC 2812): registration by the client, prefixed replies by the server.
-pub static IRC: Known = Known {
-    name: "irc",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: irc_ask,
-    answer: Some(|_, bytes| match bytes {
-        [b':', rest @ ..] => {
-            let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            let word = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
-            let known =
-                word.len() == 3 && word.iter().all(u8::is_ascii_digit) || [b"NOTICE".as_slice(), b"CAP", b"PONG", b"JOIN", b"PRIVMSG", b"MODE"].contains(&word);
-            if known {
-                Look::Weak(0, 1, "IRC reply")
-            } else if rest.len() < 128 && !rest.contains(&b'\n') {
-                Look::Short
-            } else {
-                Look::No
-            }
-        }
-        _ => match opens_with(bytes, &["NOTICE", "PING", "ERROR"]) {
-            Some(true) => Look::Weak(0, 4, "IRC notice"),
-            Some(false) => Look::No,
-            None => Look::Short,
-        },
-    }),
-    strength: Strength::Text,
-    reader: || Confirm::of(&IRC),
-};
 
 /// BGP (RFC 4271 section 4.1): sixteen bytes of ones, length, an open message.
 pub static BGP: Known =
@@ -88,18 +58,6 @@ pub static SHARED_VARIABLES: Known = Known {
 
 /// BitTorrent: its handshake (BEP 3), its tables (BEP 5) and its transport over UDP (BEP 29).
 pub static BITTORRENT: BitTorrent = BitTorrent;
-
-fn irc_ask(_: &Opening<'_>, bytes: &[u8]) -> Look {
-    match opens_with(bytes, &["NICK", "USER", "PASS", "CAP", "ISON", "JOIN", "PRIVMSG", "PING", "PONG", "STARTTLS"]) {
-        Some(true) => {
-            let says = |word: &[u8]| bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(word));
-            let both = says(b"NICK ") && says(b"USER ");
-            if both { Look::Yes(0, 5, "IRC registration") } else { Look::Weak(0, 4, "IRC command") }
-        }
-        Some(false) => Look::No,
-        None => Look::Short,
-    }
-}
 
 fn bgp(_: &Opening<'_>, bytes: &[u8]) -> Look {
     match bytes.first_chunk::<19>() {
@@ -339,14 +297,6 @@ mod tests {
         for other in [b"SUBSCRIBE /events HTTP/1.1\r\n".as_slice(), b"UPDATE t SET x = \"1\"\r\n"] {
             assert_eq!(evidence(decide(&SHARED_VARIABLES, Transport::TCP, 1234, other, b"")), Evidence::None);
         }
-    }
-
-    #[test]
-    fn irc_needs_both_sides_or_a_whole_registration() {
-        assert_eq!(evidence(decide(&IRC, Transport::TCP, 6667, b"NICK a\r\nUSER a 0 * :a\r\n", b"")), Evidence::OneOpening);
-        assert_eq!(evidence(decide(&IRC, Transport::TCP, 6667, b"NICK a\r\n", b":irc.x 001 a :Welcome\r\n")), Evidence::BothOpenings);
-        assert_eq!(evidence(decide(&IRC, Transport::TCP, 21, b"USER a\r\n", b"220 ready\r\n")), Evidence::None);
-        survives(&IRC, Transport::TCP, 6667, &[(Client, b"NICK a\r\nUSER a 0 * :a\r\n")]);
     }
 
     #[test]
