@@ -5,6 +5,7 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
 use super::exchange::Exchange;
+use super::windows::tpkt_length;
 use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Said, Strength};
 
 /// Modbus/TCP (Modbus Messaging on TCP/IP Implementation Guide section 3.1).
@@ -37,7 +38,7 @@ pub static S7COMM: Known = Known {
     ask: s7_ask,
     answer: Some(s7_answer),
     strength: Strength::Structure,
-    reader: || Confirm::of(&S7COMM),
+    reader: || Exchange::of(tpkt_length, s7_message),
 };
 
 /// OPC UA binary (OPC 10000-6 section 7.1).
@@ -59,7 +60,7 @@ pub static ETHERNETIP: Known = Known {
     ask: enip,
     answer: None,
     strength: Strength::Structure,
-    reader: || Confirm::of(&ETHERNETIP),
+    reader: || Exchange::of(enip_length, enip_message),
 };
 
 /// BACnet/IP (ASHRAE 135 annex J): type 0x81, function, length of the datagram, version 1 behind it.
@@ -198,6 +199,60 @@ fn s7_data(bytes: &[u8]) -> Look {
     Look::when(kinds, 9, "S7 message over ISO on TCP")
 }
 
+/// Reads until something was read or written: a PLC refuses single items, and whoever polls others is served all the same.
+fn s7_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
+    if piece.from == Side::Client {
+        return Appetite::Hungry;
+    }
+    let refused = |code: u32, text: &str| Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Side::Server };
+    match bytes {
+        [3, 0, _, _, _, 0xd0, ..] => said.believe(Evidence::BothOpenings),
+        // A disconnection instead of a confirmation (ISO 8073 section 13.5): the rack and slot that were asked for, as a rule.
+        [3, 0, _, _, _, 0x80, _, _, _, _, reason, ..] => {
+            said.believe(Evidence::Dialogue);
+            said.say(refused(u32::from(*reason), "ISO disconnect request"));
+            return Appetite::Full;
+        }
+        // Data that acknowledges: lengths of parameters and data, an error, the function, the items.
+        [3, 0, _, _, 2, 0xf0, 0x80, 0x32, 3, _, _, _, _, high, low, _, _, class, error, body @ ..] => {
+            said.believe(Evidence::Dialogue);
+            if *class != 0 {
+                said.say(refused(u32::from(u16::from_be_bytes([*class, *error])), "error class and code"));
+                return Appetite::Hungry;
+            }
+            let data = body.get(usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or_default();
+            match (body.first(), data.first()) {
+                (Some(4 | 5), Some(0xff)) => {
+                    said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "item".into(), by: Side::Server });
+                    return Appetite::Full;
+                }
+                (Some(4 | 5), Some(code)) => said.say(refused(u32::from(*code), s7_error(*code))),
+                _ => (),
+            }
+        }
+        // S7 of newer controllers says nothing in clear.
+        [3, 0, _, _, 2, 0xf0, 0x80, 0x72, ..] => {
+            said.believe(Evidence::BothOpenings);
+            return Appetite::Full;
+        }
+        _ => (),
+    }
+    Appetite::Hungry
+}
+
+/// Return codes of items, as Wireshark and snap7 name them.
+const fn s7_error(code: u8) -> &'static str {
+    match code {
+        1 => "hardware error",
+        3 => "access to the object not allowed",
+        5 => "address out of range",
+        6 => "data type not supported",
+        7 => "data type inconsistent",
+        10 => "object does not exist",
+        _ => "item refused",
+    }
+}
+
 fn opcua(bytes: &[u8], kinds: &[&[u8]]) -> Look {
     match bytes {
         [a, b, c, b'F' | b'C' | b'A', size @ ..] if size.len() >= 4 => {
@@ -261,6 +316,80 @@ fn enip(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     let looks = Look::when(fits, 24, "EtherNet/IP encapsulation header");
     if matches!(command, 0x65 | 0x6f | 0x70) { looks } else { looks.weak_unless_at(opening, &[44818]) }
 }
+
+fn enip_length(_: Side, bytes: &[u8]) -> Length {
+    match bytes {
+        [_, _, low, high, ..] => Length::Is(24 + u64::from(u16::from_le_bytes([*low, *high]))),
+        _ => Length::Unknown,
+    }
+}
+
+/// Reads until an object of the device answered: it may refuse some that not every device has.
+fn enip_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
+    let mut at = Cursor::new(bytes);
+    let (Some(command), Some(_), Some(_), Some(status)) = (at.le16(), at.le16(), at.le32(), at.le32()) else { return Appetite::Full };
+    if piece.from == Side::Client {
+        return Appetite::Hungry;
+    }
+    said.believe(Evidence::BothOpenings);
+    let refused = |code: u32, text: &str| Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Side::Server };
+    if status != 0 {
+        said.say(refused(status, enip_error(status)));
+        return Appetite::Hungry;
+    }
+    if piece.transport == Transport::UDP {
+        return Appetite::Full;
+    }
+    let Some(code) = matches!(command, SEND_RR_DATA | SEND_UNIT_DATA).then(|| cip_status(bytes)).flatten() else { return Appetite::Hungry };
+    said.believe(Evidence::Dialogue);
+    // What does not fit into one answer is served, too.
+    if matches!(code, 0 | CIP_PARTIAL) {
+        said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "CIP".into(), by: Side::Server });
+        return Appetite::Full;
+    }
+    said.say(refused(u32::from(code), "CIP general status"));
+    Appetite::Hungry
+}
+
+/// The general status of the object that answers (ODVA CIP volume 1 section 2-4.2), behind the header, handle and timeout, and the items before it (volume 2 section 2-6).
+fn cip_status(bytes: &[u8]) -> Option<u8> {
+    let mut at = Cursor::new(bytes.get(24 + 6..)?);
+    for _ in 0..at.le16()?.min(4) {
+        let (kind, len) = (at.le16()?, at.le16()?);
+        let item = at.take(usize::from(len))?;
+        let answer = match kind {
+            UNCONNECTED => item,
+            // Behind a number of its own.
+            CONNECTED => item.get(2..)?,
+            _ => continue,
+        };
+        // The service that was asked for, with the bit that makes it an answer.
+        return match answer {
+            [service, 0, status, ..] if service & 0x80 != 0 => Some(*status),
+            _ => None,
+        };
+    }
+    None
+}
+
+/// ODVA CIP volume 2 section 2-3.5.
+const fn enip_error(status: u32) -> &'static str {
+    match status {
+        1 => "unsupported command",
+        2 => "insufficient memory",
+        3 => "incorrect data",
+        0x64 => "invalid session handle",
+        0x65 => "invalid length",
+        0x69 => "unsupported protocol revision",
+        _ => "encapsulation error",
+    }
+}
+
+const SEND_RR_DATA: u16 = 0x6f;
+const SEND_UNIT_DATA: u16 = 0x70;
+const UNCONNECTED: u16 = 0xb2;
+const CONNECTED: u16 = 0xb1;
+const CIP_PARTIAL: u8 = 6;
 
 fn iec104(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     frames(bytes).weak_unless_at(opening, &[2404])
@@ -356,5 +485,47 @@ mod tests {
         // Either station may start data transfer first (IEC 60870-5-104 section 5.3): its frame does not tell whose it is, whatever a compiler makes of two equal rules.
         assert!(matches!(decide(&IEC104, Transport::TCP, 2404, &start, &[]), Probe::Found { client: None, .. }));
         survives(&IEC104, Transport::TCP, 2404, &[(Client, &start), (Server, &confirm)]);
+    }
+
+    // snap7's client and server: connection, setup, a read of a data block that is not there, and of one that is
+    #[test]
+    fn a_plc_refuses_items_and_serves_who_gets_others() {
+        let (ask, confirm) = (hex("0300001611e00000000100c1020100c2020101c0010a"), hex("0300001611d00001000100c0010ac1020100c2020101"));
+        let setup = hex("0300001b02f080320300000001000800000000f0000001000101e0");
+        let absent = hex("0300001902f08032030000000200020004000004010a000000");
+        let there = hex("0300002302f0803203000000020002000e00000401ff04005000000000000000000000");
+        let told = |answers: &[&[u8]]| {
+            let dialogue: Vec<(Side, &[u8])> = [(Client, &ask[..])].into_iter().chain(answers.iter().map(|answer| (Server, *answer))).collect();
+            survives(&S7COMM, Transport::TCP, 102, &dialogue);
+            let heard = read(&S7COMM, Transport::TCP, 102, &dialogue);
+            assert_eq!(heard.evidence, Evidence::Dialogue);
+            heard.facts
+        };
+        let refused = |code, text: &str| Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Server };
+        assert_eq!(told(&[&confirm, &setup, &absent]), [refused(10, "object does not exist")]);
+        assert!(told(&[&confirm, &setup, &absent, &there]).iter().any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Accepted, .. })));
+        assert!(told(&[&confirm, &setup]).is_empty());
+        // Error class and code (no resource available, 0x85 0x04), and ISO 8073's DR with reason 2: session entity not attached to the address.
+        assert_eq!(told(&[&confirm, &hex("0300001302f080320300000001000000008504")]), [refused(0x8504, "error class and code")]);
+        assert_eq!(told(&[&hex("0300000b06800001000002")]), [refused(2, "ISO disconnect request")]);
+    }
+
+    // cpppo's client and server; general status 5 is "path destination unknown" (ODVA CIP volume 1 appendix B)
+    #[test]
+    fn a_device_refuses_by_the_status_of_its_encapsulation_or_of_its_object() {
+        let ask = hex("65000400000000000000000000000000000000000000000001000000");
+        let session = hex("65000400cfe2ebf60000000000000000000000000000000001000000");
+        let refuses = hex("6f000000cfe2ebf603000000300000000000000000000000");
+        let object = |status: &str| hex(&format!("6f001400cfe2ebf600000000300000000000000000000000 000000000800 0200 00000000 b2000400 cd00{status}00"));
+        let told = |answers: &[&[u8]]| {
+            let dialogue: Vec<(Side, &[u8])> = [(Client, &ask[..])].into_iter().chain(answers.iter().map(|answer| (Server, *answer))).collect();
+            survives(&ETHERNETIP, Transport::TCP, 44818, &dialogue);
+            read(&ETHERNETIP, Transport::TCP, 44818, &dialogue).facts
+        };
+        let refused = |code, text: &str| Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Server };
+        assert_eq!(told(&[&session, &refuses]), [refused(3, "incorrect data")]);
+        assert_eq!(told(&[&session, &object("05")]), [refused(5, "CIP general status")]);
+        assert!(told(&[&session, &object("05"), &object("00")]).iter().any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Accepted, .. })));
+        assert!(told(&[&session]).is_empty());
     }
 }
