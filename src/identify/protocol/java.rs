@@ -120,6 +120,11 @@ impl Reader for Registry {
             }
             self.answered = true;
         }
+        if let Some(class) = thrown(&self.from_server) {
+            said.believe(Evidence::Dialogue);
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: printable(class), by: Side::Server });
+            return Appetite::Full;
+        }
         let places = references(&self.from_server);
         for (host, port) in places.iter().skip(self.promises) {
             self.promise(host, *port, &piece, said);
@@ -145,6 +150,22 @@ impl Registry {
         }
     }
 }
+
+/// The class of an exception by which the runtime itself refuses a call: behind return data, a block of fifteen bytes whose first says that it was thrown, then the object and
+/// its class by name (Java RMI specification section 10.2, Object Serialization Stream Protocol section 6.4).
+fn thrown(bytes: &[u8]) -> Option<&[u8]> {
+    const THROWN: &[u8] = &[0x51, 0xac, 0xed, 0, 5, 0x77, 15, 2];
+    memchr::memmem::find_iter(bytes, THROWN).find_map(|at| {
+        let mut object = Cursor::new(bytes.get(at + THROWN.len() + 14..)?);
+        let (0x73, 0x72) = (object.u8()?, object.u8()?) else { return None };
+        let len = object.be16()?;
+        // What a method of the application throws is its own business.
+        object.take(usize::from(len)).filter(|class| REFUSALS.contains(class))
+    })
+}
+
+/// A wrong password of JMX, and a name that nobody is known by.
+const REFUSALS: &[&[u8]] = &[b"java.lang.SecurityException", b"java.rmi.AccessException", b"java.rmi.NotBoundException"];
 
 /// Hosts and ports of the references in serialised stubs: `UnicastRef` is written as host (counted text) and port (four bytes);
 /// `UnicastRef2` has a format byte before the host (Java RMI, `java.rmi.server.RemoteRef`).
@@ -217,6 +238,22 @@ mod tests {
         let heard = read(&JAVA_RMI, Transport::TCP, 1099, dialogue);
         assert!(heard.facts.iter().any(|fact| matches!(fact, Fact::Promise(promise) if promise.server.to_string() == "10.0.0.2:40001")), "{:?}", heard.facts);
         survives(&JAVA_RMI, Transport::TCP, 1099, dialogue);
+    }
+
+    // OpenJDK's JMX agent with a password file to a client that knows a wrong one
+    #[test]
+    fn a_login_that_throws_is_refused() {
+        let client = hex("4a524d49 0002 4b");
+        let throws = |class: &str| [hex("51aced0005 770f 02 20be6672000001a21d3a5580800d 7372"), vec![0, class.len() as u8], class.into()].concat();
+        let told = |class: &str| {
+            let (hello, throws) = (hex("4e 0009 31302e302e302e312e 0000c350"), throws(class));
+            let dialogue: &[(Side, &[u8])] = &[(Client, &client), (Server, &hello), (Server, &throws)];
+            survives(&JAVA_RMI, Transport::TCP, 1098, dialogue);
+            read(&JAVA_RMI, Transport::TCP, 1098, dialogue).facts
+        };
+        let refused = Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "java.lang.SecurityException".into(), by: Server };
+        assert_eq!(told("java.lang.SecurityException"), [refused]);
+        assert!(told("com.example.OrderException").is_empty());
     }
 
     #[test]
