@@ -184,6 +184,8 @@ impl Reader for Repository {
 struct Lists {
     held: Held,
     greeted: bool,
+    /// Behind the last failure of a login that was told.
+    failed: usize,
 }
 
 impl Reader for Lists {
@@ -216,8 +218,28 @@ impl Reader for Lists {
                 }
             }
         }
+        // A login that fails may be followed by one that does not (`libsvn_ra_svn/protocol`, section 2.1: "failure" with a message alone).
+        if let Some((behind, text)) = login_failure(bytes) {
+            said.believe(Evidence::Dialogue);
+            if behind > std::mem::replace(&mut self.failed, behind) {
+                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: printable(text), by: Side::Server });
+            }
+            if bytes.get(behind..).is_some_and(|rest| memchr::memmem::find(rest, SUCCESS).is_some()) {
+                return accepted(said);
+            }
+        }
         if room < piece.bytes.len() { Appetite::Full } else { Appetite::Hungry }
     }
+}
+
+/// What follows where the last login that failed is told, and why.
+fn login_failure(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    memchr::memmem::rfind(bytes, LOGIN_FAILURE).and_then(|at| {
+        let rest = bytes.get(at + LOGIN_FAILURE.len()..)?;
+        let (digits, rest) = rest.split_at_checked(rest.iter().position(|byte| *byte == b':')?)?;
+        let len: usize = std::str::from_utf8(digits).ok()?.parse().ok()?;
+        Some((at + LOGIN_FAILURE.len(), rest.get(1..)?.get(..len.min(limit::LINE_KEPT))?))
+    })
 }
 
 /// Reads how CVS takes a login.
@@ -249,6 +271,8 @@ impl Reader for Login {
 
 const GIT_SERVICES: &[&[u8]] = &[b"git-upload-pack ", b"git-receive-pack ", b"git-upload-archive "];
 const FAILURE: &[u8] = b"( failure ( ( ";
+const LOGIN_FAILURE: &[u8] = b"( failure ( ";
+const SUCCESS: &[u8] = b"( success ( ) ) ";
 
 #[cfg(test)]
 mod tests {
@@ -314,6 +338,18 @@ mod tests {
         let told = heard(&SVN, &[(Server, greeting), (Client, client), (Server, b"( failure ( ( 210005 7:no repo 0: 0 ) ) ) ")]);
         assert!(told.says(&refusal(210_005, "no repo")));
         prefixes_never_match_anything_else("svn", Transport::TCP, client, greeting);
+    }
+
+    // svnserve 1.14 to a client that wants to commit with a wrong password, after a login without a name
+    #[test]
+    fn subversion_refuses_a_later_login_or_takes_one() {
+        let greeting: &[u8] = b"( success ( 2 2 ( ) ( edit-pipeline svndiff1 ) ) ) ";
+        let client: &[u8] = b"( 2 ( edit-pipeline svndiff1 ) 18:svn://example/none ( ) ) ";
+        let wrong: &[u8] = b"( success ( ) ) ( success ( ( CRAM-MD5 ) 1:x ) ) ( step ( 3:<1> ) ) ( failure ( 18:Password incorrect ) ) ";
+        let told = heard(&SVN, &[(Server, greeting), (Client, client), (Server, wrong)]);
+        assert!(told.says(&refusal(0, "Password incorrect")) && told.evidence == Evidence::Dialogue);
+        let again: Dialogue<'_> = &[(Server, greeting), (Client, client), (Server, wrong), (Server, b"( step ( 3:<2> ) ) ( success ( ) ) ")];
+        assert!(heard(&SVN, again).says(&Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "ok".into(), by: Server }));
     }
 
     #[test]
