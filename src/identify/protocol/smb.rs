@@ -106,7 +106,7 @@ impl Session {
                     return None;
                 }
                 let status = at.le32()?;
-                self.answer(Step::of_smb1(command?, status), status, said)
+                self.answer(Step::of_smb1(command?, status == 0 && opens_pipe_of_smb1(bytes)), status, said)
             }
             Some(0xfe) => {
                 at.take(4);
@@ -156,11 +156,11 @@ enum Step {
 }
 
 impl Step {
-    /// Session setup and tree connect (MS-CIFS 2.2.4.53, 2.2.4.55), whose answer names the kind of share in words; that a share is there then says no more than the login.
-    const fn of_smb1(command: u8, status: u32) -> Self {
+    /// Session setup and tree connect (MS-CIFS 2.2.4.53, 2.2.4.55).
+    const fn of_smb1(command: u8, opens_pipe: bool) -> Self {
         match command {
             0x73 => Self::Login,
-            0x75 if status != 0 => Self::Share,
+            0x75 if !opens_pipe => Self::Share,
             _ => Self::Other,
         }
     }
@@ -173,6 +173,12 @@ impl Step {
             _ => Self::Other,
         }
     }
+}
+
+/// Whether the answer to a tree connect names the share of pipes: behind the words, which are counted, and a length the kind of share as a text (MS-CIFS 2.2.4.55.2).
+fn opens_pipe_of_smb1(bytes: &[u8]) -> bool {
+    let words = bytes.get(4 + 32).map_or(0, |words| usize::from(*words) * 2);
+    bytes.get(4 + 33 + words + 2..).is_some_and(|text| text.starts_with(b"IPC\0"))
 }
 
 /// A DCE/RPC bind or request through a named pipe, little endian, first and last fragment.
@@ -270,6 +276,22 @@ mod tests {
         let served = kinds(&[let_in(), vec![two(0xc000_0022, 3, "0900"), two(0, 3, "1000 0100")]].concat());
         assert_eq!(served.last(), Some(&(AnswerKind::Accepted, "success".into())));
         assert_eq!(kinds(&let_in()), [(AnswerKind::Accepted, "success".into())]);
+    }
+
+    // MS-CIFS 2.2.4.55.2: three words (no command behind, its place, options), a length, the kind of share
+    #[test]
+    fn a_share_of_smb_1_is_refused_until_another_is_opened() {
+        let one = |status: &str, command: &str, service: &str| {
+            let body =
+                [hex(&format!("ff534d42 {command} {status} 00000000000000000000000000000000000000000000 00")), hex("03 ff00 0000 0000 0500"), service.into()]
+                    .concat();
+            [&(body.len() as u32).to_be_bytes()[..], &body].concat()
+        };
+        let (let_in, pipe) = (|| one("00000000", "73", ""), || one("00000000", "75", "IPC\0"));
+        let refused = kinds(&[let_in(), pipe(), one("cc0000c0", "75", "")]);
+        assert_eq!(refused, [(AnswerKind::Refused, "STATUS_BAD_NETWORK_NAME 0xc00000cc".into())]);
+        let served = kinds(&[let_in(), pipe(), one("cc0000c0", "75", ""), one("00000000", "75", "A:\0")]);
+        assert_eq!(served.last(), Some(&(AnswerKind::Accepted, "success".into())));
     }
 
     #[test]
