@@ -327,7 +327,10 @@ fn enip_length(_: Side, bytes: &[u8]) -> Length {
 /// Reads until an object of the device answered: it may refuse some that not every device has.
 fn enip_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
     let mut at = Cursor::new(bytes);
-    let (Some(command), Some(_), Some(_), Some(status)) = (at.le16(), at.le16(), at.le32(), at.le32()) else { return Appetite::Full };
+    let (Some(command @ (4 | 0x63..=0x66 | SEND_RR_DATA | SEND_UNIT_DATA)), Some(_), Some(_), Some(status)) = (at.le16(), at.le16(), at.le32(), at.le32())
+    else {
+        return Appetite::Full;
+    };
     if piece.from == Side::Client {
         return Appetite::Hungry;
     }
