@@ -78,7 +78,8 @@ fn answers(bytes: &[u8]) -> Option<Tongue> {
         [22, 3, 0..=4, _, _, 2, ..] | [21, 3, 0..=4, 0, 2, 1 | 2, _] => Some(Tongue::Tls),
         [b'S', b'S', b'H', b'-', b'1' | b'2', b'.', ..] => Some(Tongue::Ssh),
         [b'R', b'F', b'B', b' ', b'0', b'0', b'3', b'.', ..] => Some(Tongue::Rfb),
-        [_, _, 0, 0, 10, b'1'..=b'9', ..] => Some(Tongue::Mysql),
+        // The first packet of a connection: version 10 and the server's, or an error of those from 1024 on (host not allowed, too many connections).
+        [_, _, 0, 0, 10, b'1'..=b'9', ..] | [_, _, 0, 0, 0xff, _, 4, ..] => Some(Tongue::Mysql),
         // SETTINGS of the whole connection, six bytes each.
         [0, 0, len, 4, 0, 0, 0, 0, 0, ..] if len % 6 == 0 => Some(Tongue::Http2),
         [b'2', b'2', b'0', b' ' | b'-', ..] | [b'+', b'O', b'K', b' ', ..] | [b'*', b' ', b'O', b'K', b' ', ..] => Some(Tongue::Greeting),
@@ -111,6 +112,8 @@ mod tests {
         assert_eq!(told(SSH, b"HTTP/1.1 400 Bad Request\r\nServer"), Some((ANOTHER_PROTOCOL, "HTTP/1.1 400 Bad Request".into())));
         assert_eq!(told(HELLO, b"220 mail.example ESMTP\r\n"), Some((IN_CLEAR, "220 mail.example ESMTP".into())));
         assert_eq!(told(HELLO, &[0x4a, 0, 0, 0, 10, b'8', b'.', b'0']), Some((IN_CLEAR, "MySQL".into())));
+        // MariaDB 10.11 to a host that may not come in: error 1130.
+        assert_eq!(told(GET, b"\x43\0\0\0\xff\x6a\x04Host '192.0.2.1' is not al"), Some((ANOTHER_PROTOCOL, "MySQL".into())));
         // An alert of TLS in clear: fatal, protocol_version.
         assert_eq!(told(GET, &[21, 3, 1, 0, 2, 2, 70]), Some((ANOTHER_PROTOCOL, "TLS".into())));
         let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100];

@@ -10,7 +10,7 @@ use super::http_opening::{Look, is_document, is_request, is_status, later, line_
 use super::upnp;
 use super::websocket::WebSocket;
 use super::{Appetite, Evidence, Fact, Hit, NameSource, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport, Waiting};
-use crate::identify::AnswerKind;
+use crate::identify::{ANOTHER_PROTOCOL, AnswerKind};
 use crate::limit;
 
 /// HTTP/1.0 and HTTP/1.1.
@@ -254,19 +254,27 @@ impl HttpReader {
             _ => {}
         }
         let without = interim || matches!(code, 101 | 204 | 304) || asked.is_some_and(|asked| asked.head);
-        self.sides[from as usize].body = if without { Body::None } else { headers.body(Body::ToTheEnd) };
+        let side = &mut self.sides[from as usize];
+        side.body = if without { Body::None } else { headers.body(Body::ToTheEnd) };
+        side.kept = (code == 400 && side.body != Body::None).then(|| Box::new((BodyKind::BadRequest, Held::new())));
         Appetite::Hungry
     }
 
     fn body_is_there(&mut self, piece: &Piece<'_>, said: &mut Said<'_>) {
         let side = &mut self.sides[piece.from as usize];
         let over = side.body == Body::None;
-        let Some(kept) = side.kept.take_if(|kept| over || kept.1.len() >= limit::HTTP_BODY) else { return };
+        let wants_tls = |kept: &(BodyKind, Held)| kept.0 == BodyKind::BadRequest && WANT_TLS.iter().any(|words| memchr::memmem::find(&kept.1, words).is_some());
+        let Some(kept) = side.kept.take_if(|kept| over || kept.1.len() >= limit::HTTP_BODY || wants_tls(kept)) else { return };
         let (kind, body) = &*kept;
         match kind {
             BodyKind::Upnp => upnp::port_mapping(body, piece, said),
             BodyKind::Json if is_json_rpc(body) => said.say(Fact::Inner("jsonrpc")),
-            BodyKind::Json => {}
+            // The server speaks TLS, and answers what came in clear in its sender's language.
+            BodyKind::BadRequest if wants_tls(&kept) => {
+                let text = "HTTP/1.1 400, and asks for HTTPS".into();
+                said.say(Fact::Answer { kind: AnswerKind::Refused, code: ANOTHER_PROTOCOL, text, by: piece.from });
+            }
+            BodyKind::Json | BodyKind::BadRequest => {}
         }
     }
 }
@@ -386,6 +394,13 @@ const EVERYBODYS: &[&str] = &[
     "x-permitted", "x-powered-by", "x-ratelimit", "x-request", "x-robots", "x-served", "x-squid", "x-timer", "x-token", "x-trace", "x-ua-",
     "x-varnish", "x-xss",
 ];
+/// What nginx, Apache, Go and Tomcat say where HTTP comes to a port of HTTPS.
+const WANT_TLS: &[&[u8]] = &[
+    b"The plain HTTP request was sent to HTTPS port",
+    b"speaking plain HTTP to an SSL-enabled server port",
+    b"sent an HTTP request to an HTTPS server",
+    b"requires TLS",
+];
 const REQUEST: &str = "HTTP/1 request line";
 const SIMPLE: &str = "HTTP/0.9 request, answered with a document";
 const RESPONSE: &str = "HTTP/1 status line";
@@ -408,6 +423,20 @@ mod tests {
 
     fn request(method: &str, path: &str) -> Fact {
         Fact::request(method, path)
+    }
+
+    // nginx 1.22 with its length, Go's net/http without
+    #[test]
+    fn a_server_of_https_says_so_to_who_speaks_in_clear() {
+        let page = "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>";
+        let nginx = format!("HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}", page.len());
+        let told = |answer: &str| {
+            let dialogue: &[(Side, &[u8])] = &[(Side::Client, GET), (Side::Server, answer.as_bytes())];
+            survives(&Http, Transport::TCP, 443, dialogue);
+            read_all(&Http, dialogue).facts.iter().any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Refused, code: ANOTHER_PROTOCOL, .. }))
+        };
+        assert!(told(&nginx) && told("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"));
+        assert!(!told("HTTP/1.1 400 Bad Request\r\nContent-Length: 9\r\n\r\nbad field") && !told(&nginx.replace(" 400 Bad", " 200 OK")));
     }
 
     #[test]

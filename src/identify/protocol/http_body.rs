@@ -67,6 +67,8 @@ pub(super) enum Body {
 pub(super) enum BodyKind {
     Upnp,
     Json,
+    /// The page behind a 400.
+    BadRequest,
 }
 
 impl Messages {
