@@ -1,6 +1,7 @@
 //! One file a protocol; this file says what one is and lists them.
 
 mod access;
+mod agents;
 mod ber;
 mod brokers;
 mod calls;
@@ -441,6 +442,7 @@ pub enum Appetite {
 pub static PROTOCOLS: &[&dyn Protocol] = &[
     &brokers::AMQP,
     &industry::BACNET,
+    &agents::BACULA,
     &supervision::BEANSTALKD,
     &others::BGP,
     &others::BITTORRENT,
@@ -460,6 +462,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &ftp::FTP,
     &supervision::GEARMAN,
     &versioning::GIT,
+    &agents::GRAPHITE,
     &java::HAZELCAST,
     &http::Http,
     &http2::HTTP2,
@@ -492,6 +495,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &netbios::NETBIOS_SSN,
     &supervision::NETFLOW,
     &windows::NFS,
+    &agents::NRPE,
     &ntp::NTP,
     &industry::OPCUA,
     &access::OPENVPN,
@@ -521,6 +525,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &ssdp::SSDP,
     &remote::SSH,
     &sql::SSRP,
+    &agents::STATSD,
     &messaging::STOMP,
     &stun::Stun,
     &versioning::SVN,

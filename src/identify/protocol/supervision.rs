@@ -72,8 +72,18 @@ pub static ZOOKEEPER: Known = Known {
     name: "zookeeper",
     carriers: &[Transport::TCP],
     gate: Gate::Any,
-    ask: |_, bytes| session(bytes, false),
-    answer: Some(|_, bytes| session(bytes, true).weak()),
+    ask: |_, bytes| match FOUR_LETTERS.iter().find(|word| may_begin(bytes, word) && bytes.len() <= 4 || is_word(bytes, word)) {
+        Some(_) if bytes.len() < 4 => Look::Short,
+        Some(_) => Look::Weak(0, 4, "ZooKeeper word of four letters"),
+        None => session(bytes, false),
+    },
+    answer: Some(|_, bytes| match FOUR_LETTER_ANSWERS.iter().find(|answer| begins(bytes, answer)) {
+        Some(answer) => Look::Weak(0, answer.len() as u32, "ZooKeeper answer to four letters"),
+        None if FOUR_LETTER_ANSWERS.iter().any(|answer| may_begin(bytes, answer)) => Look::Short,
+        // A word that is switched off is told so.
+        None if bytes.get(4..).is_some_and(|rest| begins(rest, NOT_LISTED)) => Look::Weak(4, 16, "ZooKeeper refusal of four letters"),
+        None => session(bytes, true).weak(),
+    }),
     strength: Strength::Structure,
     reader: || Confirm::of(&ZOOKEEPER),
 };
@@ -166,6 +176,11 @@ fn netflow(_: &Opening<'_>, bytes: &[u8]) -> Look {
     Look::when(fits, 4, rule)
 }
 
+/// Alone in its connection, perhaps with the end of a line.
+fn is_word(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.strip_prefix(word).is_some_and(|rest| matches!(rest, [] | [b'\n'] | [b'\r', b'\n']))
+}
+
 /// Length, version of the protocol (zero), then of a request the last transaction, timeout, session, and a password of 16 bytes; of its answer the same
 /// without the transaction. A flag for a read-only session may follow.
 fn session(bytes: &[u8], answers: bool) -> Look {
@@ -195,6 +210,22 @@ fn gearman(bytes: &[u8], magic: &[u8; 4]) -> Look {
         _ => Look::No,
     }
 }
+
+/// What is asked in clear, and how answers begin (ZooKeeper Administrator's Guide, "The Four Letter Words").
+const FOUR_LETTERS: &[&[u8]] = &[b"ruok", b"stat", b"srvr", b"mntr", b"conf", b"cons", b"envi", b"dump", b"isro", b"wchs"];
+const FOUR_LETTER_ANSWERS: &[&[u8]] = &[
+    b"imok",
+    b"Zookeeper version: ",
+    b"zk_version\t",
+    b"clientPort=",
+    b"Environment:\n",
+    b"SessionTracker dump:",
+    b"This ZooKeeper instance",
+    b"rw",
+    b"ro",
+    b"null",
+];
+const NOT_LISTED: &[u8] = b" is not executed because it is not in the whitelist";
 
 /// Nobody answers.
 #[derive(Debug)]
@@ -226,6 +257,19 @@ mod tests {
         assert_eq!(evidence(decide(&ZOOKEEPER, Transport::TCP, 2181, &old, &[])), Evidence::OneOpening);
         assert_eq!(evidence(decide(&ZOOKEEPER, Transport::TCP, 2181, &old[..40], &[])), Evidence::None);
         survives(&ZOOKEEPER, Transport::TCP, 2181, &[(Client, &ask), (Server, &answer)]);
+    }
+
+    #[test]
+    fn four_letters_need_their_answer() {
+        for (word, answer) in
+            [(&b"ruok"[..], &b"imok"[..]), (b"mntr\n", b"zk_version\t3.8.0-1\n"), (b"stat", b"stat is not executed because it is not in the whitelist.\n")]
+        {
+            assert_eq!(evidence(decide(&ZOOKEEPER, Transport::TCP, 2181, word, answer)), Evidence::BothOpenings);
+            assert_eq!(evidence(decide(&ZOOKEEPER, Transport::TCP, 2181, word, b"")), Evidence::None);
+            survives(&ZOOKEEPER, Transport::TCP, 2181, &[(Client, word), (Server, answer)]);
+            prefixes_never_match_anything_else("zookeeper", Transport::TCP, word, answer);
+        }
+        assert_eq!(evidence(decide(&ZOOKEEPER, Transport::TCP, 2181, b"stats\r\n", b"STAT pid 1\r\n")), Evidence::None);
     }
 
     #[test]
