@@ -1,6 +1,6 @@
 //! IRC: whether the server takes who registers (RFC 2812).
 
-use crate::identify::wire::printable;
+use crate::identify::wire::{begins, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
@@ -60,6 +60,8 @@ struct Registration {
     /// Behind the last line of each side.
     read_to: [u64; 2],
     heard: [bool; 2],
+    /// The client was heard to register: in the middle of a session `ERROR` is a farewell.
+    registers: bool,
 }
 
 impl Reader for Registration {
@@ -69,11 +71,16 @@ impl Reader for Registration {
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let side = piece.from as usize;
+        // The welcome may have been in what is missing.
+        if piece.missing > 0 && piece.from == Side::Server && self.registers {
+            return Appetite::Full;
+        }
         for (line, end) in self.talk.hear(&piece) {
             (self.read_to[side], self.heard[side]) = (end, true);
             if self.heard == [true, true] {
                 said.believe(Evidence::BothOpenings);
             }
+            self.registers |= piece.from == Side::Client && begins(&line, b"USER ");
             if piece.from == Side::Server
                 && let appetite @ (Appetite::Full | Appetite::HandOver { .. }) = self.reply(line.trim_ascii_end(), said)
             {
@@ -102,7 +109,7 @@ impl Registration {
             b"464" => answer(AnswerKind::Refused, 464),
             b"465" => answer(AnswerKind::Refused, 465),
             // What ends a connection (section 3.7.4).
-            b"ERROR" => answer(AnswerKind::Refused, 0),
+            b"ERROR" if self.registers => answer(AnswerKind::Refused, 0),
             // TLS begins (IRCv3 "tls Extension").
             b"670" => return Appetite::HandOver { client: self.read_to[0], server: self.read_to[1] },
             _ => return Appetite::Hungry,
@@ -116,7 +123,7 @@ impl Registration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identify::protocol::testing::{decide, evidence, read, survives};
+    use crate::identify::protocol::testing::{decide, evidence, read, read_torn, survives};
     use crate::net::Side::{Client, Server};
 
     const REGISTERS: &[u8] = b"NICK bob\r\nUSER bob 0 * :bob\r\n";
@@ -145,6 +152,13 @@ mod tests {
         assert_eq!(told(b":irc.x 465 bob :You are banned\r\n"), [answer(AnswerKind::Refused, 465, "You are banned")]);
         assert_eq!(told(b"ERROR :Access denied: Bad password?\r\n"), [answer(AnswerKind::Refused, 0, "Access denied: Bad password?")]);
         assert!(told(b":irc.x 433 * bob :Nickname is already in use\r\n").is_empty());
+    }
+
+    #[test]
+    fn a_farewell_in_a_session_whose_welcome_was_not_captured_refuses_nothing() {
+        let farewell: &[u8] = b":irc.x 372 bob :- news\r\nERROR :Closing connection\r\n";
+        assert!(read(&IRC, Transport::TCP, 6667, &[(Client, b"QUIT\r\n"), (Server, farewell)]).facts.is_empty());
+        assert!(read_torn(&IRC, Transport::TCP, 6667, &[(Client, 0, REGISTERS), (Server, 120, farewell)]).facts.is_empty());
     }
 
     #[test]

@@ -254,6 +254,10 @@ impl Reader for Login {
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        // What is missing may have been the answer; errors that follow it are everyday.
+        if piece.from == Side::Server && piece.missing > 0 {
+            return Appetite::Full;
+        }
         for (line, _) in self.talk.hear(&piece) {
             if piece.from == Side::Client {
                 continue;
@@ -278,7 +282,7 @@ const SUCCESS: &[u8] = b"( success ( ) ) ";
 mod tests {
     use super::*;
     use crate::identify::protocol::Protocol;
-    use crate::identify::protocol::testing::{Heard, decide, evidence, prefixes_never_match_anything_else, read, survives};
+    use crate::identify::protocol::testing::{Heard, decide, evidence, prefixes_never_match_anything_else, read, read_torn, survives};
     use crate::net::Side::{Client, Server};
 
     type Dialogue<'a> = &'a [(Side, &'a [u8])];
@@ -358,6 +362,8 @@ mod tests {
         assert_eq!(evidence(decide(&CVS, Transport::TCP, 50_001, ask, b"I LOVE YOU\n")), Evidence::BothOpenings);
         let told = heard(&CVS, &[(Client, ask), (Server, b"I HATE YOU\n")]);
         assert!(told.says(&refusal(0, "I HATE YOU")));
+        let torn = read_torn(&CVS, Transport::TCP, 2401, &[(Client, 0, ask), (Server, 11, b"E cvs rls: listing\nok\n")]);
+        assert!(torn.facts.is_empty());
         let told = heard(&CVS, &[(Client, ask), (Server, b"error 0 root not allowed\n")]);
         assert!(told.says(&refusal(0, "0 root not allowed")));
         prefixes_never_match_anything_else("cvs", Transport::TCP, ask, b"I HATE YOU\n");
