@@ -44,7 +44,7 @@ pub static STATSD: Known = Known {
     gate: Gate::BytesAnd(&[b'A'..=b'Z', b'a'..=b'z', b'_'..=b'_'], |bytes| memchr::memchr(b'|', bytes).is_some()),
     ask: |_, bytes| {
         let lines = || bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
-        let holds = lines().any(|line| !line.is_empty()) && lines().all(|line| line.is_empty() || is_measurement(line));
+        let holds = bytes.first().is_some_and(|byte| begins_name(*byte)) && lines().all(|line| line.is_empty() || is_measurement(line));
         Look::when(holds, 4, "StatsD measurements")
     },
     answer: Some(|_, _| Look::No),
@@ -58,6 +58,7 @@ pub static GRAPHITE: Known = Known {
     carriers: &[Transport::TCP, Transport::UDP],
     gate: Gate::BytesAnd(&[b'0'..=b'9', b'A'..=b'Z', b'a'..=b'z', b'_'..=b'_'], |bytes| memchr::memchr2(b'\n', b' ', bytes).is_some()),
     ask: |_, bytes| match bytes.split_inclusive(|byte| *byte == b'\n').next() {
+        Some([first, ..]) if !(first.is_ascii_digit() || begins_name(*first)) => Look::No,
         Some([line @ .., b'\n']) => Look::when(is_point(line.trim_ascii_end()), 4, "Graphite path, value and time"),
         Some(line) if line.len() < LONGEST_POINT && line.iter().take_while(|byte| **byte != b' ').all(|byte| is_path(*byte)) => Look::Short,
         _ => Look::No,
@@ -176,10 +177,14 @@ fn is_measurement(line: &[u8]) -> bool {
     let (name, rest) = (line.get(..at).unwrap_or_default(), line.get(at + 1..).unwrap_or_default());
     let mut parts = rest.split(|byte| *byte == b'|');
     let (value, kind) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let named = name.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_') && name.iter().all(u8::is_ascii_graphic);
+    let named = name.first().is_some_and(|byte| begins_name(*byte)) && name.iter().all(u8::is_ascii_graphic);
     // A set counts whatever it is given.
     let valued = is_number(value.strip_prefix(b"+").unwrap_or(value)) || kind == b"s" && !value.is_empty();
     named && valued && [&b"c"[..], b"g", b"ms", b"h", b"s", b"m", b"d"].contains(&kind) && parts.all(|part| matches!(part, [b'@' | b'#' | b'c' | b'T', ..]))
+}
+
+const fn begins_name(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_'
 }
 
 fn is_number(text: &[u8]) -> bool {

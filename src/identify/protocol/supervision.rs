@@ -49,7 +49,7 @@ pub static MUNIN: Known = Known {
 pub static COLLECTD: Known = Known {
     name: "collectd",
     carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[0..=0], |bytes| matches!(bytes, [0, 0 | 1 | 8, 0, 5..=100, ..])),
+    gate: Gate::BytesAnd(&[0..=0], begins_with_source),
     ask: collectd,
     answer: Some(|_, _| Look::No),
     strength: Strength::Structure,
@@ -128,8 +128,16 @@ pub static BEANSTALKD: Known = Known {
     reader: || Confirm::of(&BEANSTALKD),
 };
 
+/// A host, or a time, comes first; names of hosts are not long.
+fn begins_with_source(bytes: &[u8]) -> bool {
+    matches!(bytes, [0, 0 | 1 | 8, 0, 5..=100, ..])
+}
+
 /// Types and lengths of all parts (collectd's "Binary protocol"): texts end with a zero, times take eight bytes, values are counted.
 fn collectd(_: &Opening<'_>, bytes: &[u8]) -> Look {
+    if !begins_with_source(bytes) {
+        return Look::No;
+    }
     let (mut at, mut parts) = (Cursor::new(bytes), 0);
     while !at.is_empty() {
         let (Some(kind), Some(len)) = (at.be16(), at.be16()) else { return Look::No };
@@ -308,6 +316,9 @@ mod tests {
         let measured = hex("0000 0006 6800  0008 000c 16d0000000000000  0006 000f 0001 01 3ff0000000000000");
         assert_eq!(evidence(decide(&COLLECTD, Transport::UDP, 50_001, &measured, &[])), Evidence::OneOpening);
         assert_eq!(evidence(decide(&COLLECTD, Transport::UDP, 25826, &measured[..18], &[])), Evidence::None);
+        // A message first, which is no measurement's source: the gate does not let it pass either.
+        let message = hex("0100 0006 6800  0008 000c 16d0000000000000  0006 000f 0001 01 3ff0000000000000");
+        assert_eq!(evidence(decide(&COLLECTD, Transport::UDP, 25826, &message, &[])), Evidence::None);
         assert!(read(&COLLECTD, Transport::UDP, 25826, &[(Client, &measured)]).says(&Fact::OneWay));
         survives(&COLLECTD, Transport::UDP, 25826, &[(Client, &measured)]);
         prefixes_never_match_anything_else("collectd", Transport::UDP, &measured, &[]);
