@@ -321,6 +321,8 @@ pub const PAIRS_REMEMBERED: usize = fill(16);
 pub const NEIGHBOURS_REMEMBERED: usize = fill(14);
 /// What was said of neighbours and waits for the judge: no more packets lie between two of its turns.
 pub const NEIGHBOURS_HELD: usize = 1 << 13;
+/// Where a capture has no frame for so long, two may have been joined to it: hardly any network is so quiet.
+pub const GAP_IN_A_CAPTURE: Duration = Duration::from_secs(3_600);
 /// Hosts whose search for an address is followed in one flow: as many as start at once where the power comes back.
 pub const SEARCHES: usize = 64;
 /// Questions for one name, by one client to one resolver, whose times are remembered: enough to see that it asks again.

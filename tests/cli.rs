@@ -177,6 +177,15 @@ fn a_question_that_is_not_understood_is_told_on_standard_error_alone() {
     }
 }
 
+/// Headings of reports have blanks in their words, and nobody quotes them.
+#[test]
+fn a_question_of_several_words_needs_no_quotation_marks() {
+    for (words, says) in [(["silent", "drop"], "silent_drop - an outcome"), (["tcp", "8883"], "spinetix-out-mqtt")] {
+        let run = portbook(&[&["explain"][..], &words].concat());
+        assert!(run.status.success() && String::from_utf8_lossy(&run.stdout).contains(says), "{words:?}: {}", stderr(&run));
+    }
+}
+
 #[test]
 fn a_report_is_never_printed_over_a_file_that_is_read() {
     let folder = tempfile::tempdir().expect("a folder");

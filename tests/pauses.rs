@@ -75,6 +75,27 @@ fn the_source_tells_when_nothing_was_captured() {
     assert_eq!((told, lent), (vec![(20, 50, 4)], 8));
 }
 
+#[test]
+fn a_gap_of_an_hour_in_a_file_is_a_pause() {
+    // The times of frames, and the pause that is told, with how many frames are lent before. One frame alone may have a wrong date.
+    let gaps: [(&[i64], _); 3] = [
+        (&[10, 20, 3_619, 7_219, 7_220], Some((3_619, 7_219, 3))),
+        (&[10, 20, 3_619, 7_218, 7_220], None),
+        (&[10, 20, 900_000, 30, 3_629, 7_229, 7_230], Some((3_629, 7_229, 5))),
+    ];
+    for (times, gap) in gaps {
+        let file = tempfile::tempdir().unwrap();
+        let frames: Vec<_> = times.iter().map(|seconds| (seconds * SECOND, stranger())).collect();
+        written(&frames, &file.path().join("a.pcap"));
+        let mut source = capture::open(&[file.path().to_owned()], Options::default()).unwrap();
+        let (mut told, mut lent) = (Vec::new(), 0);
+        while source.read(&mut |frames| lent += frames.len()).unwrap() == Progress::More {
+            told.extend(source.take_pauses().into_iter().map(|pause| (pause.from.nanos() / SECOND, pause.to.nanos() / SECOND, lent)));
+        }
+        assert_eq!((told, lent), (Vec::from_iter(gap), times.len()));
+    }
+}
+
 /// A datagram between two hosts that no recorded capture knows, to the discard service (RFC 863).
 fn stranger() -> Vec<u8> {
     let frame = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]).ipv4([203, 0, 113, 201], [203, 0, 113, 202], 64).udp(40_000, 9);

@@ -421,8 +421,8 @@ pub struct Look {
 #[derive(Debug, Args)]
 pub struct Explain {
     /// 8883/tcp, 5684, mqtt, spinetix-out-mqtt, spinetix.player, x.services.spinetix.com, silent_drop, D20 ...
-    #[arg(value_name = "QUERY")]
-    pub query: String,
+    #[arg(value_name = "QUERY", required = true)]
+    pub query: Vec<String>,
     /// Which documents apply.
     #[command(flatten)]
     pub documents: Documents,

@@ -14,7 +14,7 @@ use crate::app::{Exit, Failure, explain as answers, settings, signatures as list
 /// `portbook explain QUERY`.
 pub fn explain(typed: &Explain) -> Result<Exit, Failure> {
     let loaded = settings::documents(&typed.documents)?.of_vendors(&typed.documents.product);
-    answer(typed.look.color, |mut out| answers::explain(&loaded, &typed.query, &mut out))
+    answer(typed.look.color, |mut out| answers::explain(&loaded, &typed.query.join(" "), &mut out))
 }
 
 /// `portbook signatures ...`.

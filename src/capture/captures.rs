@@ -15,8 +15,11 @@ use super::find::{Found, find};
 use super::memory::Memory;
 use super::portion::Portion;
 use super::reader::{Manner, Origin, Reader, Refusal};
+use super::record::Record;
 use super::{CaptureFile, Frame, Interface, Pause, Progress, Source, SourceError};
-use crate::limit::{BLOCK_BYTES, CAPTURE_FILES, COMMENTS_KEPT, FULL_BLOCKS, INTERFACES_OF_A_RUN, OPEN_CAPTURES, OVERLAPPING_CAPTURES, SMALL_BLOCK_BYTES};
+use crate::limit::{
+    BLOCK_BYTES, CAPTURE_FILES, COMMENTS_KEPT, FULL_BLOCKS, GAP_IN_A_CAPTURE, INTERFACES_OF_A_RUN, OPEN_CAPTURES, OVERLAPPING_CAPTURES, SMALL_BLOCK_BYTES,
+};
 use crate::time::Timestamp;
 
 /// How captures are to be read.
@@ -43,6 +46,8 @@ pub struct Captures {
     filter: Option<Filter>,
     names: Vec<(IpAddr, String)>,
     pauses: Vec<Pause>,
+    /// Time of the latest frame that was lent.
+    lent: Option<Timestamp>,
     /// Comments kept of all files.
     comments: usize,
     counter: Arc<AtomicU64>,
@@ -73,6 +78,7 @@ pub fn open(paths: &[PathBuf], options: Options) -> Result<Captures, SourceError
         filter: options.filter,
         names: Vec::new(),
         pauses: Vec::new(),
+        lent: None,
         comments: 0,
         counter: Arc::default(),
         memory: Memory::default(),
@@ -244,6 +250,7 @@ impl Captures {
     fn pause_until(&mut self, head: Timestamp) {
         if let Some(from) = self.latest.filter(|latest| *latest < head) {
             self.pauses.push(Pause { from, to: head });
+            self.lent = Some(head);
         }
     }
 
@@ -329,7 +336,7 @@ impl Captures {
         }
     }
 
-    /// Frames of all open files in order of time, until one of them needs its next block or the turn of a waiting one has come.
+    /// Frames of all open files in order of time, until one of them needs its next block, the turn of a waiting one has come, or there is a gap, which is noted.
     fn portion(&mut self) -> Portion {
         let (mut runs, waiting) = (Vec::new(), self.waiting.last().copied());
         let mut heads: BinaryHeap<_> =
@@ -340,7 +347,16 @@ impl Captures {
             }
             let Some(reader) = self.open.get_mut(place) else { break };
             let other = heads.peek().map(|Reverse((time, file, _))| (*time, *file));
-            runs.push((place, reader.lend_until(other.into_iter().chain(waiting).min())));
+            let records = reader.lend_until(other.into_iter().chain(waiting).min());
+            // What a filter does not pass was captured all the same.
+            let is_whole = self.filter.is_none();
+            if let Some((last, pause)) = is_whole.then(|| gap_in(reader.records().get(records.clone()).unwrap_or_default(), &mut self.lent)).flatten() {
+                runs.push((place, records.start..records.start + last));
+                reader.take_back(records.start + last);
+                self.pauses.push(pause);
+                break;
+            }
+            runs.push((place, records));
             let Some(head) = reader.head() else { break };
             heads.push(Reverse((head.time, file, place)));
         }
@@ -366,6 +382,22 @@ impl Captures {
     pub(super) fn progress(&self) -> (Arc<AtomicU64>, Option<u64>) {
         (Arc::clone(&self.counter), self.total)
     }
+}
+
+/// The first gap of so long a time that two captures may have been joined there: the records before it, and the pause. `lent` is the time of the latest frame before.
+fn gap_in(records: &[Record], lent: &mut Option<Timestamp>) -> Option<(usize, Pause)> {
+    for (place, record) in records.iter().enumerate() {
+        let before = *lent;
+        let is_behind = |record: &Record| before.is_some_and(|before| record.time.since(before) >= GAP_IN_A_CAPTURE);
+        if !is_behind(record) {
+            *lent = before.max(Some(record.time));
+        // One frame alone that is far ahead may have a wrong date.
+        } else if records.get(place + 1).is_some_and(is_behind) {
+            *lent = Some(record.time);
+            return before.map(|from| (place, Pause { from, to: record.time }));
+        }
+    }
+    None
 }
 
 impl Source for Captures {

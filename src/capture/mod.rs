@@ -180,7 +180,7 @@ pub enum Progress {
     End,
 }
 
-/// Nothing was captured for a while: all files that begin before had ended, and none had begun.
+/// Nothing was captured for a while: all files that begin before had ended, and none had begun; or there is so long a gap in one that two may have been joined to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause {
     /// Time of the latest frame before.
@@ -209,7 +209,7 @@ pub trait Source {
         Vec::new()
     }
 
-    /// Pauses between files met since the last call; before any frame behind them is lent.
+    /// Pauses between files, and gaps in them, met since the last call; before any frame behind them is lent.
     fn take_pauses(&mut self) -> Vec<Pause> {
         Vec::new()
     }

@@ -186,6 +186,11 @@ impl Reader {
         first..self.next
     }
 
+    /// Lends the records from this one on once more.
+    pub(super) fn take_back(&mut self, next: usize) {
+        self.next = self.next.min(next);
+    }
+
     /// The present block.
     pub(super) fn block(&self) -> &Arc<Block> {
         self.window.block()

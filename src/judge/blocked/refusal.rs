@@ -90,9 +90,23 @@ pub(super) fn closed_tcp(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn says_closed(e: &Ending<'_>) -> String {
     let how = if e.refusal.is_some() { "a reset".to_owned() } else { icmp(e.rejection) };
-    let whose =
-        if e.refusal.is_some() && e.foreign.hops_off.is_none() { " (nothing else of it was seen, so a filter cannot be told from the host)" } else { "" };
+    let whose = if e.refusal.is_some() { doubt(e) } else { String::new() };
     format!("{} answered with {how}: it is there, but nothing listens on {}/{}{whose}", e.server_ip(), e.flow.server.endpoint.port, e.flow.transport)
+}
+
+/// What leaves open whether a reset like the host's own is the host's.
+fn doubt(e: &Ending<'_>) -> String {
+    let ttl = e.tcp.and_then(|tcp| tcp.reset.as_ref()).map_or(0, |reset| reset.ttl);
+    match (e.foreign.hops_off, e.foreign.early) {
+        (None, _) => " (nothing else of it was seen, so a filter cannot be told from the host)".to_owned(),
+        // Between segments of one site the filter often is the hop before the host; and who forwards some ports answers for the others.
+        (Some(1..), _) => format!(
+            " (unless a filter one hop away says so in its name: the time to live of the reset, {ttl}, is one off all that the host sent otherwise. A host that forwards its other ports \
+             to somebody behind it looks the same)"
+        ),
+        (Some(0), true) => " (unless a filter says so in its name: it came sooner than the host ever answered)".to_owned(),
+        (Some(0), false) => String::new(),
+    }
 }
 
 fn sender(e: &Ending<'_>) -> String {

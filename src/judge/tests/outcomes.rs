@@ -437,6 +437,21 @@ fn d25_where_nothing_else_of_the_host_was_seen_a_filter_cannot_be_told_from_it()
     assert!(judge(syns(&[1.0]).reset(1.02, 57)).cause.unwrap().says.contains("cannot be told"));
 }
 
+// A router between two segments of one site rejects by reset: one hop nearer than the host. A host that publishes ports of containers looks the same.
+#[test]
+fn d25_a_reset_that_is_one_hop_off_or_early_says_so() {
+    let mut alive = tcp("10.1.0.3:40000", "203.0.113.7:443").talked(100, 100);
+    let judged = judge_among(Site::default(), &[syns(&[1.0]).reset(1.02, 58)], &[alive.clone()]).remove(0);
+    expect(&judged, Outcome::RefusedByHost, Confidence::Medium, Some("D25"));
+    let says = judged.cause.unwrap().says;
+    assert!(says.contains("a filter one hop away") && says.contains("58"), "{says}");
+    let own = judge_among(Site::default(), &[syns(&[1.0]).reset(1.02, 57)], &[alive.clone()]).remove(0);
+    assert!(!own.cause.unwrap().says.contains("filter"));
+    alive.0.flow.tcp.as_mut().unwrap().syn_ack_delay = std::num::NonZeroU64::new(20_000_000);
+    let early = judge_among(Site::default(), &[syns(&[1.0]).reset(1.001, 57)], &[alive]).remove(0);
+    assert!(early.cause.unwrap().says.contains("sooner"));
+}
+
 // The host answers in 20 ms; what answers in 1 ms stands nearer.
 #[test]
 fn d26_a_reset_from_another_distance_that_also_comes_too_early_is_surely_not_the_hosts() {
