@@ -21,6 +21,7 @@ pub use books::Books;
 pub use detail::{Detail, DetailValue, Lines};
 pub use engine::{Identifier, Live};
 pub use foreign::{ANOTHER_PROTOCOL, IN_CLEAR};
+pub use protocol::{HIDDEN_ALERT, NO_TLS};
 
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};

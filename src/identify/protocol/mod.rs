@@ -76,6 +76,7 @@ mod xmpp;
 pub use hello::is_alert;
 pub use home::{AT_HOME_OVER_TCP, AT_HOME_OVER_UDP};
 pub use opening::{Confirm, Known, Look};
+pub use tls::{HIDDEN_ALERT, NO_TLS};
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;

@@ -393,12 +393,12 @@ const ENCRYPTED_ALERT: u16 = 19;
 /// inner type, the shortest tag of 8 (appendix B.4).
 const ENCRYPTED_FINISHED: u16 = 45;
 /// Stands for the code of an alert that is not visible: one more than a byte can say.
-pub(super) const HIDDEN_ALERT: u32 = 256;
+pub const HIDDEN_ALERT: u32 = 256;
 /// Its name.
 pub(super) const HIDDEN_ALERT_TEXT: &str = "an encrypted alert";
 
 /// Stands for the code of an alert where the server answers in another protocol.
-pub(super) const NO_TLS: u32 = 257;
+pub const NO_TLS: u32 = 257;
 
 pub(super) const CLIENT_HELLO_RULE: &str = "TLS handshake record with ClientHello";
 pub(super) const SERVER_HELLO: &str = "TLS handshake record with ServerHello";

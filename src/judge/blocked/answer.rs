@@ -1,6 +1,6 @@
 //! Rules on what was answered instead of a service: by TLS, by a resolver, by the service itself.
 
-use crate::identify::{ANOTHER_PROTOCOL, AnswerKind, IN_CLEAR, Step};
+use crate::identify::{ANOTHER_PROTOCOL, AnswerKind, HIDDEN_ALERT, IN_CLEAR, NO_TLS, Step};
 use crate::judge::Confidence;
 use crate::judge::ending::{Ending, Refusal};
 use crate::judge::resolver::{Denial, Denied};
@@ -63,16 +63,16 @@ pub(super) fn tls_name(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn tls_by_client(e: &Ending<'_>) -> Option<Confidence> {
-    alert(e).filter(|alert| alert.by == Side::Client && alert.code < HIDDEN).map(|_| Confidence::High)
+    alert(e).filter(|alert| alert.by == Side::Client && alert.code < HIDDEN_ALERT).map(|_| Confidence::High)
 }
 
 pub(super) fn tls_by_server(e: &Ending<'_>) -> Option<Confidence> {
-    alert(e).filter(|alert| alert.by == Side::Server && alert.code < HIDDEN).map(|_| Confidence::High)
+    alert(e).filter(|alert| alert.by == Side::Server && alert.code < HIDDEN_ALERT).map(|_| Confidence::High)
 }
 
 /// The length of the record shows that it is an alert; which, and whether it ended the connection by itself, does not.
 pub(super) fn tls_hidden(e: &Ending<'_>) -> Option<Confidence> {
-    alert(e).filter(|alert| alert.code == HIDDEN && e.flow.ended == crate::flow::Ended::Closed).map(|_| Confidence::Medium)
+    alert(e).filter(|alert| alert.code == HIDDEN_ALERT && e.flow.ended == crate::flow::Ended::Closed).map(|_| Confidence::Medium)
 }
 
 /// The hello was answered, but in another protocol. Where it is not known how the server began, what was seen first may be the middle of a record.
@@ -211,7 +211,3 @@ pub(super) fn says_parted(e: &Ending<'_>) -> String {
 
 /// The TLS alert that ends a connection in good order (RFC 8446 section 6.1).
 const CLOSE_NOTIFY: u32 = 0;
-/// Codes that a byte cannot say stand for alerts that are not visible ...
-const HIDDEN: u32 = 256;
-/// ... and for answers that are none.
-const NO_TLS: u32 = 257;

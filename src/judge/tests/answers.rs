@@ -2,7 +2,7 @@
 
 use super::outcomes::{CLIENT, SERVER, expect, judge};
 use super::sample::*;
-use crate::identify::{ANOTHER_PROTOCOL, AnswerKind, Certified, Fact, IN_CLEAR, NameSource, Resolved, Step};
+use crate::identify::{ANOTHER_PROTOCOL, AnswerKind, Certified, Fact, HIDDEN_ALERT, IN_CLEAR, NO_TLS, NameSource, Resolved, Step};
 use crate::judge::{Confidence, Judged, Outcome, Site};
 use crate::net::Side;
 
@@ -22,7 +22,12 @@ fn an_alert_inside_another_protocol_ended_the_handshake_whatever_was_served_befo
     let secured = || tcp(CLIENT, SERVER).talked(300, 900).speaks(&["ldap", "tls"]).answer(Side::Server, AnswerKind::Accepted, 0, "success");
     expect(&judge(secured().answer(Side::Client, AnswerKind::Refused, 48, "unknown_ca")), Outcome::TlsFailed, Confidence::High, Some("D46"));
     expect(&judge(secured().answer(Side::Server, AnswerKind::Refused, 70, "protocol_version")), Outcome::TlsFailed, Confidence::High, Some("D48"));
-    expect(&judge(secured().answer(Side::Server, AnswerKind::Refused, 256, "an encrypted alert")), Outcome::TlsFailed, Confidence::Medium, Some("D50"));
+    expect(
+        &judge(secured().answer(Side::Server, AnswerKind::Refused, HIDDEN_ALERT, "an encrypted alert")),
+        Outcome::TlsFailed,
+        Confidence::Medium,
+        Some("D50"),
+    );
     // Its own refusals are no alerts, though the numbers be alike.
     expect(&judge(secured().answer(Side::Server, AnswerKind::Refused, 48, "inappropriateAuthentication")), Outcome::Ok, Confidence::High, None);
 }
@@ -309,7 +314,7 @@ fn d47_a_client_certificate_that_is_demanded_is_named() {
 
 #[test]
 fn d50_an_alert_that_is_not_visible_is_told_as_that() {
-    let hidden = || tcp(CLIENT, SERVER).talked(300, 900).speaks(&["tls"]).answer(Side::Client, AnswerKind::Refused, 256, "an encrypted alert");
+    let hidden = || tcp(CLIENT, SERVER).talked(300, 900).speaks(&["tls"]).answer(Side::Client, AnswerKind::Refused, HIDDEN_ALERT, "an encrypted alert");
     let judged = judge(hidden());
     expect(&judged, Outcome::TlsFailed, Confidence::Medium, Some("D50"));
     assert!(judged.cause.unwrap().says.contains("not visible"));
@@ -320,13 +325,13 @@ fn d50_an_alert_that_is_not_visible_is_told_as_that() {
 
 #[test]
 fn d85_an_answer_that_is_no_tls_is_told_with_its_first_words() {
-    let judged = judge(tcp(CLIENT, SERVER).talked(517, 309).speaks(&["tls"]).answer(Side::Server, AnswerKind::Refused, 257, "HTTP/1.1 400 Bad Request"));
+    let judged = judge(tcp(CLIENT, SERVER).talked(517, 309).speaks(&["tls"]).answer(Side::Server, AnswerKind::Refused, NO_TLS, "HTTP/1.1 400 Bad Request"));
     expect(&judged, Outcome::TlsFailed, Confidence::High, Some("D85"));
     assert!(judged.cause.unwrap().says.contains("no TLS: \"HTTP/1.1 400 Bad Request\""));
     // How the server began was not captured.
     let changes: [fn(&mut crate::flow::TcpStory); 3] = [|story| story.midstream = true, |story| story.syn_acks = 0, |story| story.missed_bytes = [0, 900]];
     for change in changes {
-        let mut unsure = tcp(CLIENT, SERVER).talked(517, 309).speaks(&["tls"]).answer(Side::Server, AnswerKind::Refused, 257, "x");
+        let mut unsure = tcp(CLIENT, SERVER).talked(517, 309).speaks(&["tls"]).answer(Side::Server, AnswerKind::Refused, NO_TLS, "x");
         change(unsure.0.flow.tcp.as_mut().unwrap());
         assert_ne!(judge(unsure).outcome, Outcome::TlsFailed);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::slice::from_ref;
 
 use super::sample::*;
-use crate::identify::{AnswerKind, Books, Certified, Fact};
+use crate::identify::{AnswerKind, Books, Certified, Fact, NO_TLS};
 use crate::judge::{Confidence, Coverage, Finding, Gatherer, Judge, Severity, Site};
 use crate::net::Side;
 use crate::signature::{Basis, Signatures};
@@ -48,7 +48,7 @@ fn s13_a_row_of_moving_addresses_is_asked_for_by_name() {
 #[test]
 fn d85_a_port_that_answers_need_not_be_opened() {
     let clear = tcp("10.1.0.2:40000", "203.0.113.7:443").talked(517, 309).speaks(&["tls"]).sni("a.services.spinetix.com");
-    let finding = only(findings(players(), &[clear.answer(Side::Server, AnswerKind::Refused, 257, "HTTP/1.1 400 Bad Request")]));
+    let finding = only(findings(players(), &[clear.answer(Side::Server, AnswerKind::Refused, NO_TLS, "HTTP/1.1 400 Bad Request")]));
     let remedy = finding.remedy.unwrap();
     assert!(remedy.contains("on which port") && !remedy.to_lowercase().contains("allow"), "{remedy}");
 }
