@@ -150,6 +150,8 @@ struct DtlsReader {
     keys: u8,
     /// The server ended its part, too.
     server_ended: bool,
+    /// Who greets is on the server's side of the flow: an answer was captured before its question, so who is the client is not known yet.
+    turned: bool,
 }
 
 /// A message whose parts come in order; others are dropped, the sender will repeat them.
@@ -176,7 +178,7 @@ impl Reader for DtlsReader {
             match record.kind {
                 HANDSHAKE if record.epoch == 0 => self.handshake(record.body, piece.from, said),
                 ALERT if record.epoch == 0 => alert(record.body, piece.from, said),
-                CHANGE_CIPHER_SPEC => self.server_ended |= piece.from == Side::Server,
+                CHANGE_CIPHER_SPEC => self.server_ended |= self.role(piece.from) == Side::Server,
                 _ if record.epoch > 0 => self.encrypted(piece.from, said),
                 _ => {}
             }
@@ -195,8 +197,13 @@ impl Reader for DtlsReader {
 }
 
 impl DtlsReader {
+    /// What a side of the flow is in the handshake.
+    fn role(&self, from: Side) -> Side {
+        if self.turned { from.other() } else { from }
+    }
+
     fn encrypted(&mut self, from: Side, said: &mut Said<'_>) {
-        self.server_ended |= from == Side::Server;
+        self.server_ended |= self.role(from) == Side::Server;
         let many = &mut self.encrypted[from as usize];
         *many = many.saturating_add(1);
         said.say(Fact::Encrypted);
@@ -208,7 +215,12 @@ impl DtlsReader {
     fn handshake(&mut self, body: &[u8], from: Side, said: &mut Said<'_>) {
         let mut at = Cursor::new(body);
         while let Some(part) = Message::read(&mut at) {
-            if part.kind == CLIENT_KEY_EXCHANGE && part.offset == 0 && from == Side::Client {
+            match part.kind {
+                CLIENT_HELLO => self.turned = from == Side::Server,
+                SERVER_HELLO | HELLO_VERIFY_REQUEST => self.turned = from == Side::Client,
+                _ => {}
+            }
+            if part.kind == CLIENT_KEY_EXCHANGE && part.offset == 0 && self.role(from) == Side::Client {
                 self.keys = self.keys.saturating_add(1);
                 if self.keys > 1 && !self.server_ended {
                     said.say(Fact::Retry);
@@ -249,7 +261,7 @@ impl DtlsReader {
                 }
             }
             CERTIFICATE if !self.certificates[from as usize] => self.certificates[from as usize] = certificate::tell("dtls", body, from, said),
-            CERTIFICATE_REQUEST if from == Side::Server => said.detail("dtls", "client_certificate_requested", true),
+            CERTIFICATE_REQUEST if self.role(from) == Side::Server => said.detail("dtls", "client_certificate_requested", true),
             _ => {}
         }
     }
@@ -259,7 +271,7 @@ impl DtlsReader {
         self.ids[from.other() as usize] = hello.connection_id.unwrap_or_default();
         let random = hello.random.first_chunk().copied();
         match (self.hello, hello.cookie.is_empty()) {
-            (None, _) => hello.tell("dtls", Carrier::Dtls, said),
+            (None, _) => hello.tell("dtls", Carrier::Dtls, from, said),
             // The cookie came back: whatever was seen of the answer, it arrived.
             (Some(_), false) if !self.cookie => {
                 self.cookie = true;
@@ -448,6 +460,11 @@ mod tests {
         assert_eq!(told(&[keys, (Side::Client, changed), keys, keys, (Side::Server, changed)]), (false, 2));
         assert_eq!(told(&[keys, (Side::Client, changed), keys]), (false, 1));
         assert_eq!(told(&[keys, (Side::Client, changed)]), (false, 0));
+        // The server's answers were captured first, so who is the client is not known until they are read.
+        let hello = client_hello(1, cookie);
+        let turned = [&[(Side::Client, server.as_slice()), (Side::Server, &hello)][..], &[(Side::Server, keys.1), (Side::Server, changed)].repeat(3)].concat();
+        let told = read_all(&Dtls, &turned);
+        assert!(told.says(&Fact::Reached(Step::ClientFinished)) && told.says(&Fact::Retry));
     }
 
     #[test]

@@ -142,15 +142,15 @@ impl<'a> ClientHello<'a> {
         [letter, version, named, few_ciphers, few_extensions, &alpn, "_", &digest(&ciphers, &[]), "_", &digest(&kept, &algorithms)].concat()
     }
 
-    /// Says what it states under the protocol's name.
-    pub(super) fn tell(&self, protocol: &'static str, carrier: Carrier, said: &mut Said<'_>) {
+    /// Says what it states under the protocol's name. It is from the side `from`.
+    pub(super) fn tell(&self, protocol: &'static str, carrier: Carrier, from: Side, said: &mut Said<'_>) {
         said.say(Fact::Encrypted);
         // Old clients put the time into the first bytes (RFC 5246 section 7.4.1.2): the last ones are random in all.
         if let Some(mark) = self.random.last_chunk() {
             said.say(Fact::Hello(u64::from_be_bytes(*mark)));
         }
         if let Some(name) = self.server_name.and_then(host_name) {
-            said.named(Side::Server, name, NameSource::Sni);
+            said.named(from.other(), name, NameSource::Sni);
         }
         if said.wants_details() {
             self.describe(protocol, carrier, said);

@@ -255,7 +255,7 @@ fn tell(message: &[u8], role: Side, said: &mut Said<'_>) {
             if let Some(hello) = ClientHello::read(body, Carrier::Quic) {
                 // The handshake inside QUIC is that of TLS (RFC 9001).
                 said.say(Fact::Inner("tls"));
-                hello.tell("quic", Carrier::Quic, said);
+                hello.tell("quic", Carrier::Quic, role, said);
             }
         }
         Side::Server => {

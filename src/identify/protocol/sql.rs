@@ -177,7 +177,7 @@ fn tds_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite
         said.say(Fact::Inner("tls"));
         said.say(Fact::Encrypted);
         if let Some(hello) = inside.strip_prefix(&[1]).and_then(|rest| ClientHello::read(rest.get(3..)?, Carrier::Tls)) {
-            hello.tell("tls", Carrier::Tls, said);
+            hello.tell("tls", Carrier::Tls, Side::Client, said);
         }
     }
     if piece.from == Side::Client {

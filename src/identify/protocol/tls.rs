@@ -145,7 +145,7 @@ impl Reader for TlsReader {
         if let ([CLIENT_HELLO, _, _, _, body @ ..], false) = (held.as_slice(), self.shared.client_hello)
             && let Some(hello) = ClientHello::read(body, Carrier::Tls)
         {
-            hello.tell("tls", Carrier::Tls, said);
+            hello.tell("tls", Carrier::Tls, Side::Client, said);
         }
     }
 }
@@ -339,7 +339,7 @@ impl Shared {
             CLIENT_HELLO if !self.client_hello => {
                 if let Some(hello) = ClientHello::read(body, Carrier::Tls) {
                     self.client_hello = true;
-                    hello.tell("tls", Carrier::Tls, said);
+                    hello.tell("tls", Carrier::Tls, from, said);
                     self.offer = hello.shape();
                     self.offered = hello.ciphers.0.into();
                 }

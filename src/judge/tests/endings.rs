@@ -380,3 +380,13 @@ fn d94_a_download_that_stops_before_its_end_was_cut_or_its_server_hangs() {
     // Outlook's stream from the server (MS-RPCH section 2.1.2.1.2) says that it is a gigabyte long.
     assert_eq!(judge(stopped(1_073_000_000, 60.0).asks("RPC_OUT_DATA", "/rpc/rpcproxy.dll")).outcome, Outcome::Ok);
 }
+
+/// As `nmap -O` asks an open port and a closed one: an acknowledgment of what nobody sent, answered with a reset.
+#[test]
+fn d02_what_a_scanners_probes_acknowledge_was_not_lost() {
+    let mut probe = tcp("10.1.0.3:40000", "203.0.113.8:443").syns(&[1.0]).reset(1.1, 64);
+    let story = probe.0.flow.tcp.as_mut().unwrap();
+    (story.acknowledged, story.missed_bytes) = ([0, 1 << 30], [0, 1 << 30]);
+    let judged = judge_among(Site::default(), &[tcp(CLIENT, SERVER).syns(&[1.0, 2.0])], &[probe, background()]).remove(0);
+    expect(&judged, Outcome::SilentDrop, Confidence::Medium, Some("D21"));
+}

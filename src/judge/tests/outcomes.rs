@@ -148,16 +148,6 @@ fn d02_a_capture_that_lost_too_much_explains_silence() {
     expect(&judged, Outcome::SilentDrop, Confidence::Low, Some("D20"));
 }
 
-/// As `nmap -O` asks an open port and a closed one: an acknowledgment of what nobody sent, answered with a reset.
-#[test]
-fn d02_what_a_scanners_probes_acknowledge_was_not_lost() {
-    let mut probe = tcp("10.1.0.3:40000", "203.0.113.8:443").syns(&[1.0]).reset(1.1, 64);
-    let story = probe.0.flow.tcp.as_mut().unwrap();
-    (story.acknowledged, story.missed_bytes) = ([0, 1 << 30], [0, 1 << 30]);
-    let judged = judge_among(Site::default(), &[syns(&[1.0, 2.0])], &[probe, background()]).remove(0);
-    expect(&judged, Outcome::SilentDrop, Confidence::Medium, Some("D21"));
-}
-
 #[test]
 fn d06_a_syn_at_the_very_end_was_not_given_time() {
     let mut late = tcp(CLIENT, SERVER).syns(&[60.5]).cut_by_the_end();
