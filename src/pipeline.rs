@@ -219,7 +219,7 @@ struct Read {
     losses: Losses,
 }
 
-/// Reads with as many workers as there are to be. A single one is this thread, unless it is to be one `beside`.
+/// Reads with as many workers as there are to be, one less where a thread decompresses. A single one is this thread, unless it is to be one `beside`.
 fn read_all<'a>(
     plan: &Plan<'a>,
     books: &Books,
@@ -229,7 +229,9 @@ fn read_all<'a>(
 ) -> Result<(Judge<'a>, Read), SourceError> {
     let filter = plan.filter.map(Filter::compile).transpose()?;
     let captures = capture::open(plan.captures, capture::Options { filter })?;
-    let mut shares = capture::share(captures, plan.workers.max(1), owner_of);
+    // Decompression keeps a thread of its own busy.
+    let workers = plan.workers.saturating_sub(captures.is_compressed().into()).max(1);
+    let mut shares = capture::share(captures, workers, owner_of);
     if let (1, false) = (shares.len(), beside)
         && let Some(share) = shares.pop()
     {

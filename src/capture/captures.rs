@@ -113,6 +113,11 @@ impl Captures {
         self.skipped
     }
 
+    /// Whether any of them is compressed.
+    pub fn is_compressed(&self) -> bool {
+        self.files.iter().any(|file| file.compression.is_some())
+    }
+
     /// Adds a capture the user named. One that comes alone, and one that cannot be opened twice, is opened for good at once.
     fn add_named(&mut self, origin: Origin, alone: bool) -> Result<(), SourceError> {
         let file = self.add(&origin)?;
