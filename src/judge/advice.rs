@@ -574,7 +574,7 @@ fn failed(outcome: Outcome) -> &'static str {
         Outcome::PmtuBlackhole => "lost its large packets",
         Outcome::IdleDropped => "was cut after idling",
         Outcome::AppRefused => "was refused by the service",
-        Outcome::ServerSilent => "got no reply from the service",
+        Outcome::ServerSilent => "was left waiting by the service",
         _ => "failed",
     }
 }
