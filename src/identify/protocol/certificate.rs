@@ -27,13 +27,14 @@ pub(super) struct Certificate {
     pub(super) public: bool,
 }
 
-/// Says what the sender's own certificate states, the first of the list in a Certificate message (RFC 5246 section 7.4.2); whether there was one.
-pub(super) fn tell(protocol: &'static str, message: &[u8], from: Side, said: &mut Said<'_>) -> bool {
+/// Says what the sender's own certificate states, the first of the list in a Certificate message (RFC 5246 section 7.4.2); whether there was one. `from` is the side of the flow, `role` what it is in
+/// the handshake.
+pub(super) fn tell(protocol: &'static str, message: &[u8], from: Side, role: Side, said: &mut Said<'_>) -> bool {
     let mut at = Cursor::new(message);
     let first = at.be24().and_then(|_| at.be24()).and_then(|len| at.take(len as usize));
     let Some(certificate) = first.and_then(|der| Certificate::read(der, said.wants_details())) else { return false };
     let Certificate { subject, issuer, names, not_after, key, whole, public } = certificate;
-    let field = if from == Side::Server { "certificate" } else { "client_certificate" };
+    let field = if role == Side::Server { "certificate" } else { "client_certificate" };
     if said.wants_details() {
         let names: Lines = names.iter().collect();
         let fields = [("subject", subject.into()), ("issuer", issuer.clone().into()), ("names", names.into()), ("not_after", not_after.into())];
@@ -42,7 +43,7 @@ pub(super) fn tell(protocol: &'static str, message: &[u8], from: Side, said: &mu
     for name in names.into_iter().filter(|name| !name.is_empty() && !name.starts_with("*.")) {
         said.named(from, name, NameSource::Certificate);
     }
-    if from == Side::Server {
+    if role == Side::Server {
         said.say(Fact::Certified(Box::new(Certified { issuer, key, whole, public })));
     }
     true
@@ -344,10 +345,11 @@ mod tests {
         let sample = sample();
         let three = |len: usize| [(len >> 16) as u8, (len >> 8) as u8, len as u8];
         let message = [&three(sample.len() + 3)[..], &three(sample.len()), &sample].concat();
-        let marked = |wants_details: bool, from| {
+        let marked = |wants_details: bool, role: Side| {
             let (mut facts, mut details, mut evidence) = (Vec::new(), Vec::new(), crate::identify::Evidence::None);
             let details = wants_details.then_some(&mut details);
-            tell("tls", &message, from, &mut Said { facts: &mut facts, evidence: &mut evidence, details });
+            // The role decides, not the side of the flow.
+            tell("dtls", &message, Side::Client, role, &mut Said { facts: &mut facts, evidence: &mut evidence, details });
             facts.into_iter().filter(|fact| matches!(fact, Fact::Certified(_))).collect::<Vec<_>>()
         };
         let certificate = Certificate::read(&sample, true).unwrap();

@@ -260,7 +260,7 @@ impl DtlsReader {
                     None => self.ids = [0; 2],
                 }
             }
-            CERTIFICATE if !self.certificates[from as usize] => self.certificates[from as usize] = certificate::tell("dtls", body, from, said),
+            CERTIFICATE if !self.certificates[from as usize] => self.certificates[from as usize] = certificate::tell("dtls", body, from, self.role(from), said),
             CERTIFICATE_REQUEST if self.role(from) == Side::Server => said.detail("dtls", "client_certificate_requested", true),
             _ => {}
         }

@@ -363,7 +363,7 @@ impl Shared {
                     self.offered = Box::default();
                 }
             }
-            CERTIFICATE if !self.certificates[from as usize] => self.certificates[from as usize] = certificate::tell("tls", body, from, said),
+            CERTIFICATE if !self.certificates[from as usize] => self.certificates[from as usize] = certificate::tell("tls", body, from, from, said),
             CERTIFICATE_REQUEST => {
                 self.asked = true;
                 said.detail("tls", "client_certificate_requested", true);
