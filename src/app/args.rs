@@ -368,7 +368,7 @@ pub struct Reading {
     /// Count copies that a mirror port makes of one packet as packets of their own
     #[arg(long)]
     pub keep_duplicates: bool,
-    /// Threads that classify [default: one a core]; the report does not depend on it
+    /// Threads that classify, one less where another one decompresses [default: one a core]; the report does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,
     /// Memory to use at most, e.g. 512M, 2G [default: 512M]: beyond it the flows nearest to their timeout are put out, and counted

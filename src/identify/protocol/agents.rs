@@ -5,7 +5,8 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
 use super::exchange::Exchange;
-use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
+use super::supervision::Sent;
+use super::{Appetite, Gate, Known, Look, Piece, Said, Strength};
 
 /// Nagios's remote executor: packets with a version, a kind, and a checksum over all of it (NRPE's `common.h`).
 pub static NRPE: Known = Known {
@@ -203,17 +204,6 @@ fn is_point(line: &[u8]) -> bool {
     pathed
         && (is_number(value) || value == b"nan")
         && (time == b"-1" || matches!(time, [b'1'..=b'9', ..] if time.len() == 10 && time.iter().all(u8::is_ascii_digit)))
-}
-
-/// Nobody answers.
-#[derive(Debug)]
-struct Sent;
-
-impl Reader for Sent {
-    fn read(&mut self, _: Piece<'_>, said: &mut Said<'_>) -> Appetite {
-        said.say(Fact::OneWay);
-        Appetite::Full
-    }
 }
 
 /// A packet of version 2, and as many bytes of a later one as are tried.

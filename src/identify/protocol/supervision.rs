@@ -235,9 +235,9 @@ const FOUR_LETTER_ANSWERS: &[&[u8]] = &[
 ];
 const NOT_LISTED: &[u8] = b" is not executed because it is not in the whitelist";
 
-/// Nobody answers.
+/// What is sent to who keeps it: nobody answers.
 #[derive(Debug)]
-struct Sent;
+pub(super) struct Sent;
 
 impl Reader for Sent {
     fn read(&mut self, _: Piece<'_>, said: &mut Said<'_>) -> Appetite {
