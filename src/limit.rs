@@ -289,6 +289,10 @@ pub const ROUNDS_AHEAD: usize = 8;
 /// Ended flows that wait for their judgement, at some 1.2 KB each: an office's half hour. What is learned later than that of a tap, a server or a pair of
 /// hosts comes too late for them.
 pub const FLOWS_AWAITING: usize = 8_192;
+/// Flows that are judged at once when their turn comes: a millisecond of work, worth sharing.
+pub const FLOWS_CALLED: usize = 256;
+/// Of these, flows that one thread judges before it takes the next ones: little enough that no other waits for it long.
+pub const FLOWS_JUDGED_APART: usize = 16;
 /// Frames cited of one flow: the opening, the answer, the end, and a few retries.
 pub const FRAMES_CITED: usize = 8;
 /// Hosts of which a draft of a site file is made: a large site's; at some 400 bytes each.

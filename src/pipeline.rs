@@ -5,6 +5,7 @@
 //! judge in [rounds](ROUND) of frames: one round of all shards after the other, each in order of the flows' first packets. A flow of a round is judged
 //! once every shard has passed it. So the report does not depend on the number of workers.
 
+mod panel;
 pub mod recent;
 mod shards;
 pub mod stretch;
@@ -14,10 +15,12 @@ pub mod watch;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
+use self::panel::Panel;
 use self::shards::Back;
 use crate::capture::{self, Filter, Frame, Pause, Progress, Share, SourceError};
 use crate::decode::{self, Packet};
@@ -117,7 +120,7 @@ fn judge_all<'a>(
     beside: bool,
     progress: OnProgress<'_>,
     each: &mut dyn FnMut(Judged, &mut Back),
-) -> Result<(Judge<'a>, Read), SourceError> {
+) -> Result<(Arc<Judge<'a>>, Read), SourceError> {
     let docket = Docket::new(Judge::new(plan.signatures, plan.site.clone(), books).telling(plan.telling).with_accounts(plan.accounts));
     read_all(plan, books, beside, progress, Hearing { books, docket, now: Timestamp::from_nanos(i64::MIN), each })
 }
@@ -146,7 +149,7 @@ struct Aside {
 impl<'a> Hearing<'a, '_> {
     /// Takes flows, and what was learned beside them. It empties the list and leaves it its room: some hundred kilobytes, given back and asked
     /// for again round after round, would keep the allocator and the kernel busy.
-    fn round(&mut self, flows: &mut Vec<Box<Identified>>, aside: &Aside, back: &mut Back) {
+    fn round(&mut self, flows: &mut Vec<Box<Identified>>, aside: &Aside, panel: &Panel<'a>, back: &mut Back) {
         let Self { books, docket, now, each } = self;
         aside.names.iter().for_each(|(ip, name)| books.record_name(*ip, name));
         aside.pauses.iter().for_each(|pause| docket.pause(*pause));
@@ -154,16 +157,18 @@ impl<'a> Hearing<'a, '_> {
         // The flows of a round are the same for any number of shards, and so is their latest moment.
         *now = flows.iter().map(|identified| identified.flow.last).max().map_or(*now, |last| last.max(*now));
         books.settle(*now);
-        flows.drain(..).for_each(|identified| docket.hear(identified, &mut |judged| each(judged, back)));
+        flows.drain(..).filter_map(|identified| docket.hear(identified)).for_each(|called| panel.judge(called, &mut |judged| each(judged, back)));
     }
 
     /// All was read: what still waits is judged.
-    fn close(self, read: &Read, back: &mut Back) -> Judge<'a> {
+    fn close(self, read: &Read, panel: &Panel<'a>, back: &mut Back) -> Arc<Judge<'a>> {
         let Self { mut docket, each, .. } = self;
         for (number, interface) in (0..).zip(&read.interfaces) {
             docket.capture_lost(number, interface.dropped.unwrap_or(0));
         }
-        docket.close(&mut |judged| each(judged, back))
+        let (called, judge) = docket.close();
+        called.into_iter().for_each(|called| panel.judge(called, &mut |judged| each(judged, back)));
+        judge
     }
 }
 
@@ -183,7 +188,7 @@ impl<'a> Gathered<'a> {
         self.gatherer.add(judged);
     }
 
-    fn report(self, plan: &Plan<'a>, books: &Books, (judge, read): (Judge<'_>, Read)) -> Report<'a> {
+    fn report(self, plan: &Plan<'a>, books: &Books, (judge, read): (Arc<Judge<'_>>, Read)) -> Report<'a> {
         let Self { digest, gatherer } = self;
         let losses = Losses { names_and_promises: books.lost(), findings: gatherer.dropped(), ..read.losses };
         let coverage_by_role = gatherer.coverage_by_role(&judge);
@@ -226,7 +231,7 @@ fn read_all<'a>(
     beside: bool,
     progress: OnProgress<'_>,
     mut hearing: Hearing<'a, '_>,
-) -> Result<(Judge<'a>, Read), SourceError> {
+) -> Result<(Arc<Judge<'a>>, Read), SourceError> {
     let filter = plan.filter.map(Filter::compile).transpose()?;
     let captures = capture::open(plan.captures, capture::Options { filter })?;
     // Decompression keeps a thread of its own busy.
@@ -235,10 +240,10 @@ fn read_all<'a>(
     if let (1, false) = (shares.len(), beside)
         && let Some(share) = shares.pop()
     {
-        let mut nowhere = Back::default();
-        let mut round = |flows: &mut _, aside: Aside| hearing.round(flows, &aside, &mut nowhere);
+        let (alone, mut nowhere) = (Panel::default(), Back::default());
+        let mut round = |flows: &mut _, aside: Aside| hearing.round(flows, &aside, &alone, &mut nowhere);
         let read = read_shard(plan, books, share, Shard::ALL, progress, &mut round);
-        return Ok((hearing.close(&read, &mut nowhere), read));
+        return Ok((hearing.close(&read, &alone, &mut nowhere), read));
     }
     Ok(shards::read(plan, books, shares, progress, hearing))
 }

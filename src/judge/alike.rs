@@ -3,11 +3,10 @@
 //! Reports that print every flow show the rows that nearly fit, though most flows of a network go to one of a handful of ports, with the same protocol,
 //! between hosts of the same kind. What is kept changes nothing that is told: [`Likeness`] holds all that weighing asks of a flow.
 
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
@@ -85,13 +84,13 @@ impl Weighing {
 #[derive(Debug)]
 pub(super) struct Alike {
     asked: Arc<Asked>,
-    known: RefCell<HashMap<Likeness, Arc<Weighing>, RandomState>>,
+    known: RwLock<HashMap<Likeness, Arc<Weighing>, RandomState>>,
 }
 
 /// A copy begins anew: nothing it tells depends on what was kept.
 impl Clone for Alike {
     fn clone(&self) -> Self {
-        Self { asked: Arc::clone(&self.asked), known: RefCell::default() }
+        Self { asked: Arc::clone(&self.asked), known: RwLock::default() }
     }
 }
 
@@ -113,7 +112,7 @@ impl Alike {
             client_ports: rows().flat_map(|row| row.client_ports.iter().copied()).collect(),
             each_address: !site.moved.is_empty() || site.places.iter().any(|place| place.is_segment),
         };
-        Self { asked: Arc::new(asked), known: RefCell::default() }
+        Self { asked: Arc::new(asked), known: RwLock::default() }
     }
 
     /// How the rows were weighed that touch a flow like this; `weigh` does it where there was none. Of announced flows nothing is kept, as each has its own
@@ -124,11 +123,11 @@ impl Alike {
             return anew();
         }
         let likeness = self.asked.likeness(case, signatures, roles);
-        let mut known = self.known.borrow_mut();
-        if let Some(weighing) = known.get(&likeness) {
+        if let Some(weighing) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&likeness) {
             return Arc::clone(weighing);
         }
         let weighing = anew();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KINDS_WEIGHED {
             known.clear();
         }

@@ -46,7 +46,7 @@ pub use alike::Candidates;
 pub use blocked::{RuleText, rules};
 pub use bulletin::{Bulletin, Phase};
 pub use coverage::Tried;
-pub use docket::{Docket, order, put_in_order};
+pub use docket::{Called, Docket, order, put_in_order};
 pub use filter::{Ends, Selection, display_filter};
 pub use finding::Gatherer;
 pub use handover::{Covered, Handover};

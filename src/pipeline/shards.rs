@@ -1,7 +1,10 @@
 //! Workers on threads of their own, and the thread that takes what they found: rounds go one way, flows that were judged the other.
 
-use crossbeam_channel::{Receiver, Sender};
+use std::sync::Arc;
 
+use crossbeam_channel::{Receiver, Sender, select};
+
+use super::panel::{Panel, Part, send_or_judge};
 use super::{Aside, Hearing, OnProgress, Plan, Read, read_shard};
 use crate::capture::Share;
 use crate::flow::{Neighbour, Shard};
@@ -45,11 +48,12 @@ impl Back {
     }
 }
 
-/// Reads with a worker for each share of the captures. Workers that have read all stay to free flows until the last one was judged.
-pub(super) fn read<'a>(plan: &Plan<'a>, books: &Books, shares: Vec<Share>, progress: OnProgress<'_>, mut hearing: Hearing<'a, '_>) -> (Judge<'a>, Read) {
+/// Reads with a worker for each share of the captures. Workers that have read all stay to judge and to free flows until the last one was judged.
+pub(super) fn read<'a>(plan: &Plan<'a>, books: &Books, shares: Vec<Share>, progress: OnProgress<'_>, mut hearing: Hearing<'a, '_>) -> (Arc<Judge<'a>>, Read) {
     let shards = shares.len();
     std::thread::scope(|scope| {
         let (mut rounds, mut workers, mut back) = (Vec::with_capacity(shards), Vec::with_capacity(shards), Back::default());
+        let (panel, parts) = Panel::with_others();
         for (number, share) in shares.into_iter().enumerate() {
             let (sender, receiver) = crossbeam_channel::bounded(ROUNDS_AHEAD);
             let (giver, given_back) = crossbeam_channel::bounded(BATCHES_JUDGED_AHEAD);
@@ -57,18 +61,19 @@ pub(super) fn read<'a>(plan: &Plan<'a>, books: &Books, shares: Vec<Share>, progr
             rounds.push(receiver);
             back.ways.push(Way { sender: giver, given: Vec::new() });
             let progress: OnProgress<'_> = if number == 0 { progress } else { &|_, _| {} };
+            let parts = parts.clone();
             let worker = scope.spawn(move || {
                 let read = read_shard(plan, books, share, Shard { number, of: shards }, progress, &mut |flows, aside| {
                     given_back.try_iter().for_each(drop);
-                    hand_over(&sender, flows, aside);
+                    send_or_judge(&sender, (std::mem::take(flows), aside), &parts);
                 });
                 drop(sender);
                 let _ = teller.send(read);
-                given_back.iter().for_each(drop);
+                stay(&parts, &given_back);
             });
             workers.push((worker, told));
         }
-        take_rounds(&rounds, &mut back, &mut hearing);
+        take_rounds(&rounds, &panel, &mut back, &mut hearing);
         let mut all = Read::default();
         for (number, (worker, told)) in workers.into_iter().enumerate() {
             // Who tells nothing has panicked.
@@ -78,18 +83,29 @@ pub(super) fn read<'a>(plan: &Plan<'a>, books: &Books, shares: Vec<Share>, progr
                 _ => all.losses.merge(read.losses),
             }
         }
-        (hearing.close(&all, &mut back), all)
+        (hearing.close(&all, &panel, &mut back), all)
     })
 }
 
-/// Where the taker is gone it has panicked, and its panic is the one to tell.
-fn hand_over(sender: &Sender<Round>, flows: &mut Vec<Box<Identified>>, aside: Aside) {
-    let _ = sender.send((std::mem::take(flows), aside));
+/// What a worker does that has read all: judges, and frees what it made, until the last flow was judged.
+fn stay(parts: &Receiver<Part<'_>>, given_back: &Receiver<Vec<Box<Identified>>>) {
+    loop {
+        select! {
+            recv(parts) -> part => match part {
+                Ok(part) => part.judge(),
+                Err(_) => return,
+            },
+            recv(given_back) -> flows => match flows {
+                Ok(flows) => drop(flows),
+                Err(_) => return,
+            },
+        }
+    }
 }
 
 /// Takes one round of every shard after the other, and hands its flows on as if one shard had had them all. All have the same number of rounds, unless
 /// reading was ended early.
-fn take_rounds(shards: &[Receiver<Round>], back: &mut Back, hearing: &mut Hearing<'_, '_>) {
+fn take_rounds<'a>(shards: &[Receiver<Round>], panel: &Panel<'a>, back: &mut Back, hearing: &mut Hearing<'a, '_>) {
     let mut flows = Vec::new();
     loop {
         let rounds: Vec<Round> = shards.iter().filter_map(|shard| shard.recv().ok()).collect();
@@ -105,6 +121,6 @@ fn take_rounds(shards: &[Receiver<Round>], back: &mut Back, hearing: &mut Hearin
         }
         put_in_order(&mut flows);
         aside.neighbours.sort_by_key(Neighbour::order);
-        hearing.round(&mut flows, &aside, back);
+        hearing.round(&mut flows, &aside, panel, back);
     }
 }
