@@ -91,10 +91,10 @@ impl Share {
             Err(fault) => Err(fault.clone()),
             Ok(None) => Ok(Progress::End),
             Ok(Some(portion)) => {
-                let (mut owners, mut own) = (&step.owners[..], [true; BATCH]);
+                let (number, mut owners, mut own) = (self.number as u16, &step.owners[..], [true; BATCH]);
                 portion.lend(&mut |frames| {
                     let its = owners.split_off(..frames.len().min(owners.len())).unwrap_or_default();
-                    own.iter_mut().zip(its).for_each(|(own, owner)| *own = [ALL, self.number as u16].contains(owner));
+                    own.iter_mut().zip(its).for_each(|(own, owner)| *own = *owner == number || *owner == ALL);
                     sink(frames, own.get(..frames.len()).unwrap_or_default());
                 });
                 Ok(Progress::More)
