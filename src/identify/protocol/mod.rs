@@ -42,6 +42,7 @@ mod netbios;
 mod ntp;
 mod opening;
 mod others;
+mod port_mapping;
 mod pptp;
 mod profinet;
 mod quic;
@@ -488,6 +489,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &mqtt::MQTT,
     &supervision::MUNIN,
     &sql::MYSQL,
+    &port_mapping::NAT_PMP,
     &brokers::NATS,
     &ndi::NDI,
     &dotnet::NET_TCP,
@@ -501,6 +503,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industry::OPCUA,
     &access::OPENVPN,
     &sql::ORACLE_TNS,
+    &port_mapping::PCP,
     &mail::POP3,
     &sql::POSTGRESQL,
     &pptp::PPTP,
