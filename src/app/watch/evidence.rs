@@ -4,11 +4,14 @@
 //! told when it was written.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::alone;
+use super::rotation::{Rotation, put_aside};
 use crate::capture::FrameId;
+use crate::capture::live::Clock;
 use crate::capture::write::Writer;
 use crate::judge::Finding;
 use crate::limit::{EVIDENCE_BYTES, EVIDENCE_REMEMBERED};
@@ -41,12 +44,12 @@ struct Blocks {
 }
 
 impl Evidence {
-    /// Makes the file anew. Packets will be taken from `recent`.
+    /// Makes the file anew; one with packets of an earlier run gets the time into its name. Packets will be taken from `recent`.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Those of the system, and a file that another watch writes to.
     pub fn create(path: &Path, recent: Recent) -> io::Result<Self> {
-        let blocks = Blocks { file: File::create(path)?, len: 0 };
+        let blocks = Blocks { file: made_anew(path)?, len: 0 };
         let about = "packets that findings of portbook watch cite; each says in its comment which it shows";
         let writer = Writer::with_comment(blocks, concat!("portbook ", env!("CARGO_PKG_VERSION")), about)?;
         let (interfaces, known) = (BTreeMap::new(), BTreeSet::new());
@@ -115,6 +118,23 @@ impl Evidence {
     }
 }
 
+fn made_anew(path: &Path) -> io::Result<File> {
+    let made = || OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    let mut file = made()?;
+    let known = file.metadata()?;
+    if !known.is_file() {
+        return Ok(file);
+    }
+    alone::claim(&file)?;
+    if known.len() > WITHOUT_PACKETS {
+        put_aside(path, Clock::start().now(), Rotation::default())?;
+        file = made()?;
+        alone::claim(&file)?;
+    }
+    file.set_len(0)?;
+    Ok(file)
+}
+
 impl Write for Blocks {
     /// Takes a block whole: the writer above hands over one at a time.
     fn write(&mut self, block: &[u8]) -> io::Result<usize> {
@@ -129,5 +149,30 @@ impl Write for Blocks {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// The header of a file that begins, and stays without packets, has fewer bytes.
+const WITHOUT_PACKETS: u64 = 512;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn packets_of_an_earlier_run_are_put_aside_and_a_file_without_any_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ticket.pcapng");
+        let recent = || Recent::of(1, 1 << 20);
+        drop(Evidence::create(&path, recent()).unwrap());
+        drop(Evidence::create(&path, recent()).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let before = vec![7; 4096];
+        fs::write(&path, &before).unwrap();
+        drop(Evidence::create(&path, recent()).unwrap());
+        let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
+        assert!(files.len() == 2 && files.contains(&before));
     }
 }

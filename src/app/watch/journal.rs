@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::alone;
 use crate::judge::{Covered, Phase};
 use crate::time::Timestamp;
 
@@ -43,9 +44,15 @@ impl Journal {
     /// Opens the journal in a folder, with what it holds.
     ///
     /// # Errors
-    /// It cannot be read or written.
+    /// It cannot be read or written, or another watch keeps it.
     pub fn open(folder: &Path) -> io::Result<(Self, Held)> {
         let path = folder.join(NAME);
+        let before = OpenOptions::new().append(true).open(&path).and_then(|file| alone::claim(&file).map(|()| file));
+        if let Err(error) = before
+            && error.kind() == io::ErrorKind::ResourceBusy
+        {
+            return Err(error);
+        }
         let held = match fs::read(&path) {
             Ok(bytes) => read(&bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Held::default(),
@@ -110,7 +117,9 @@ fn write_anew(path: &Path, findings: &BTreeMap<String, Value>, covered: &Covered
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&part, path)?;
-    Ok((OpenOptions::new().append(true).open(path)?, text.len() as u64))
+    let file = OpenOptions::new().append(true).open(path)?;
+    alone::claim(&file)?;
+    Ok((file, text.len() as u64))
 }
 
 fn rows(covered: &Covered) -> Value {
@@ -201,6 +210,8 @@ mod tests {
         let (mut journal, _) = Journal::open(folder.path()).unwrap();
         journal.told(Phase::New, "a", json!({}));
         journal.save(&Covered::default(), second(1)).unwrap();
+        assert_eq!(Journal::open(folder.path()).err().unwrap().kind(), io::ErrorKind::ResourceBusy, "two watches do not keep one journal");
+        drop(journal);
         let whole = fs::read(folder.path().join(NAME)).unwrap();
         let last = line(&json!({ "finding": "b", "record": {} }));
         for torn in 1..last.len() {

@@ -1,5 +1,6 @@
 //! `portbook watch`: interfaces in, findings out as they become certain.
 
+mod alone;
 mod evidence;
 mod journal;
 mod metrics;
@@ -113,7 +114,7 @@ fn target(typed: &Typed, paints: bool) -> io::Result<Target> {
             fit(typed.look.color);
             Target::Standard(color)
         }
-        Some(path) => Target::File(Rotating::create(path, rotation, paints && color != ColorChoice::Always)?),
+        Some(path) => Target::File(Rotating::open(path, rotation, paints && color != ColorChoice::Always)?),
     })
 }
 
