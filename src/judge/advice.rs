@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::judge::elsewhere::Elsewhere;
 use crate::judge::finding::{Tied, Trouble};
 use crate::judge::gathered::Gathered;
 use crate::judge::{Cited, Outcome, Reason, Severity, Site, Stance, Stated};
@@ -194,7 +195,10 @@ impl Advice<'_> {
             Reason::UndocumentedService if self.gathered.is_background() => {
                 format!("{client} {} {server} on {what} ({seen}), which every host does; no row of the document mentions it", self.everyday())
             }
-            Reason::UndocumentedService => format!("{client} uses {what} of {server} ({seen}{}), which no document that applies here mentions", self.told_by()),
+            Reason::UndocumentedService => {
+                let mentioned = self.elsewhere().map_or_else(|| "which no document that applies here mentions".to_owned(), |other| other.says(self.signatures));
+                format!("{client} uses {what} of {server} ({seen}{}), {mentioned}", self.told_by())
+            }
             Reason::WrongDirection => format!("{client} opened {what} to {server}, but the document has it opened from the other end"),
             Reason::WrongProtocol => format!("{what} from {client} to {server} carries {seen}, not {}", self.documented_protocol()),
             Reason::NotEncrypted => format!("{what} from {client} to {server} is in clear ({seen}), documented as encrypted"),
@@ -247,6 +251,11 @@ impl Advice<'_> {
             None if self.gathered.guessed => "; which end asks is guessed by the ports".to_owned(),
             None => String::new(),
         }
+    }
+
+    /// The row of their own products' documents that would fit if an end played one role more.
+    fn elsewhere(&self) -> Option<Elsewhere<'_>> {
+        Elsewhere::of(self.signatures, self.site, self.gathered, self.roles)
     }
 
     fn whence(&self) -> &'static str {
@@ -462,13 +471,14 @@ impl Advice<'_> {
             Reason::NotEncrypted => format!("Switch encryption on at both ends of {}.", self.place()),
             Reason::UndocumentedService if self.gathered.is_background() => self.leave_open(),
             Reason::UndocumentedService => format!(
-                "Find out what it is for. If it is wanted, give it a row in a signature file of your own (--signatures; -v prints a draft); if not, close {} from {client} to \
-                 {server}.",
+                "{} If it is wanted, give it a row in a signature file of your own (--signatures; -v prints a draft); if not, close {} from {client} to {server}.",
+                self.elsewhere().map_or_else(|| "Find out what it is for.".to_owned(), |other| other.remedy(self.ends)),
                 self.place()
             ),
-            Reason::WrongRole => {
-                format!("Give both ends their roles (--role), if they play one; else find out what it is for before closing {}.", self.place())
-            }
+            Reason::WrongRole => match self.elsewhere() {
+                Some(other) => format!("{} Do so before closing {}.", other.remedy(self.ends), self.place()),
+                None => format!("Give both ends their roles (--role), if they play one; else find out what it is for before closing {}.", self.place()),
+            },
             Reason::UnsupportedByProduct if self.gathered.answered => {
                 format!("Find out what answers there and who uses it from {client}; close {} to {server} if nobody does.", self.place())
             }

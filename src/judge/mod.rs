@@ -12,6 +12,7 @@ mod claim;
 mod coverage;
 mod direction;
 mod docket;
+mod elsewhere;
 mod ending;
 mod exhibit;
 mod filter;

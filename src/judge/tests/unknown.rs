@@ -2,7 +2,7 @@
 
 use super::sample::*;
 use crate::identify::Books;
-use crate::judge::{Finding, Gatherer, Judge, Site, Verdict};
+use crate::judge::{Finding, Gatherer, Judge, Severity, Site, Verdict};
 use crate::signature::{Only, Signatures};
 
 fn players() -> Site {
@@ -78,4 +78,27 @@ fn a_finding_has_the_same_name_whenever_it_is_seen() {
     assert_eq!(one, "silent_drop/spinetix-out-mqtt/spinetix.player>any");
     assert_eq!(only(findings(players(), &[silent(3), silent(9)])).id, one);
     assert_eq!(only(findings(players(), &[database(3306)])).id, "undocumented_service/3306-tcp/spinetix.player>any");
+}
+
+/// A host with one product's role that asks for another product of the same vendor: its document has the port, and says whose it is.
+#[test]
+fn a_port_that_the_vendors_own_document_has_at_another_product_is_not_said_to_be_mentioned_nowhere() {
+    let asked = tcp("10.5.0.11:40000", "10.5.0.5:8989").talked(60, 60).speaks(&["http"]);
+    let engine = site(&["cinegy.playout-engine=10.5.0.11/32"]);
+    let found = only(findings(engine, std::slice::from_ref(&asked)));
+    assert_eq!((found.rule.as_str(), found.severity), ("undocumented_service", Severity::Medium));
+    assert!(found.says.contains("Cinegy License Service") && !found.says.contains("no document"), "{}", found.says);
+    assert!(found.remedy.as_ref().unwrap().contains("--role cinegy.license-service=10.5.0.5"), "{:?}", found.remedy);
+    let told = only(findings(site(&["cinegy.playout-engine=10.5.0.11/32", "cinegy.agent=10.5.0.5/32"]), std::slice::from_ref(&asked)));
+    assert!(told.remedy.as_ref().unwrap().contains("add cinegy.license-service to its roles in the site file"), "{:?}", told.remedy);
+    // One server of a cluster has its role and the other one not.
+    let cluster = tcp("10.6.0.1:40000", "10.6.0.2:5701").syns(&[1.0, 2.0, 4.0]);
+    let found = only(findings(site(&["spotfire.server=10.6.0.1/32"]), &[cluster]));
+    assert!(found.remedy.as_ref().unwrap().contains("--role spotfire.server=10.6.0.2"), "{found:#?}");
+    // Who has the role already, as its second, is not told to take it.
+    let named = site(&["cinegy.playout-engine=10.5.0.11/32", "cinegy.agent=10.5.0.5/32", "cinegy.license-service=10.5.0.5/32"]);
+    assert_eq!(findings(named, &[asked]), []);
+    // Any program asks any web server.
+    let web = tcp("10.6.0.1:40000", "10.6.0.9:443").talked(60, 60).speaks(&["tls"]);
+    assert!(only(findings(site(&["spotfire.node-manager=10.6.0.1/32"]), &[web])).says.contains("no document"));
 }

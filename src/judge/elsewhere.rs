@@ -1,0 +1,90 @@
+//! A port that no row has between these hosts, and the documents of their own products have between others: most often a host plays one role more than the site
+//! says.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::judge::Site;
+use crate::judge::advice::Ends;
+use crate::judge::claim::{CLAIMED_AT_ONCE, is_background, is_web};
+use crate::judge::gathered::Gathered;
+use crate::net::Side;
+use crate::signature::{Basis, Role, RoleId, RoleKind, Service, Signatures};
+
+/// What would be documented if an end played one role more.
+pub(super) struct Elsewhere<'a> {
+    row: &'a Service,
+    side: Side,
+    /// The roles that would do, in the document's order, at most [`ROLES_TOLD`].
+    roles: Vec<&'a Role>,
+    /// Whether the site gives the end another role already.
+    plays_another: bool,
+}
+
+impl<'a> Elsewhere<'a> {
+    /// By the first port of what was gathered. Ports that every host uses, wide ranges, and what other sources than the document say, tell nothing here.
+    pub(super) fn of(signatures: &'a Signatures, site: &Site, gathered: &Gathered, roles: [Option<RoleId>; 2]) -> Option<Self> {
+        let &(transport, port) = gathered.ports.first().filter(|(transport, port)| !is_web(*transport, *port) && !is_background(*port, &[]))?;
+        let role = |id: RoleId| signatures.roles.get(usize::from(id.0));
+        let products = roles.into_iter().flatten().filter_map(role).filter(|role| role.kind == RoleKind::Product);
+        let documents: Vec<u16> = products.map(|role| role.document).collect();
+        let has_it = |row: &&Service| {
+            documents.contains(&row.document)
+                && row.port_basis(transport, port) == Some(Basis::Document)
+                && row.accepts(&gathered.protocol)
+                && row.ports.iter().all(|range| range.width() <= CLAIMED_AT_ONCE)
+        };
+        let lacks = |row: &Service, side: Side| {
+            let (wanted, hosts) = if side == Side::Client { (&row.client, &gathered.clients) } else { (&row.server, &gathered.servers) };
+            let given = roles[side as usize].is_some_and(|given| wanted.contains(&given)) || plays(site, hosts, wanted);
+            !given && !wanted.is_empty() && wanted.iter().all(|id| role(*id).is_some_and(|role| role.kind == RoleKind::Product))
+        };
+        let mut found: Option<Self> = None;
+        for row in signatures.services.iter().filter(has_it) {
+            let side = match (lacks(row, Side::Client), lacks(row, Side::Server)) {
+                (true, false) => Side::Client,
+                (false, true) => Side::Server,
+                _ => continue,
+            };
+            let wanted = if side == Side::Client { &row.client } else { &row.server };
+            let known = found.get_or_insert(Self { row, side, roles: Vec::new(), plays_another: roles[side as usize].is_some() });
+            for role in wanted.iter().filter_map(|id| role(*id)).filter(|_| known.side == side) {
+                if known.roles.len() < ROLES_TOLD && !known.roles.iter().any(|told| told.id == role.id) {
+                    known.roles.push(role);
+                }
+            }
+        }
+        found
+    }
+
+    /// What stands behind `10.5.0.11 uses 8989/tcp of 10.5.0.5 (http)`.
+    pub(super) fn says(&self, signatures: &Signatures) -> String {
+        let vendor = signatures.documents.get(usize::from(self.row.document)).map_or("its vendor", |document| document.vendor_name.as_str());
+        let end = if self.side == Side::Client { "from" } else { "at" };
+        format!("which the document of {vendor} does not have between these two, but {end} a {}: \"{}\"", self.names(), self.row.name)
+    }
+
+    /// What to do first.
+    pub(super) fn remedy(&self, ends: &Ends) -> String {
+        let end = if self.side == Side::Client { &ends.client } else { &ends.server };
+        let ids: Vec<&str> = self.roles.iter().map(|role| role.id.as_str()).collect();
+        let how = match (self.plays_another, end.parse::<IpAddr>()) {
+            (true, _) => format!("add {} to its roles in the site file", ids.join(" or ")),
+            (false, Ok(host)) => format!("give it that role (--role {}={host}, or in the site file)", ids.join(" or ")),
+            (false, Err(_)) => format!("give them that role ({}, in the site file)", ids.join(" or ")),
+        };
+        format!("If {end} is a {}, {how}; else find out what it is for.", self.names())
+    }
+
+    fn names(&self) -> String {
+        self.roles.iter().map(|role| role.name.as_str()).collect::<Vec<_>>().join(" or ")
+    }
+}
+
+/// Whether the site gives each of the hosts one of the roles, which may not be the first of its roles.
+fn plays(site: &Site, hosts: &BTreeSet<IpAddr>, wanted: &[RoleId]) -> bool {
+    hosts.iter().all(|host| site.roles.iter().any(|(role, network)| wanted.contains(role) && network.contains(host)))
+}
+
+/// More roles than this are no hint.
+const ROLES_TOLD: usize = 3;
