@@ -180,6 +180,7 @@ impl<'a> Learner<'a> {
             heard.host.shown = std::mem::take(&mut heard.shown).into_values().collect();
             heard.host.shown.sort_by(|a, b| b.confidence.cmp(&a.confidence).then(a.role.cmp(&b.role)).then(a.by.cmp(b.by)).then(a.what.cmp(&b.what)));
         }
+        self.switched_on();
         let (networks, mut groups) = (self.networks(), self.groups());
         let sure = || groups.iter().filter(|group| group.sure);
         let role_of: BTreeMap<IpAddr, Vec<RoleId>> = sure().flat_map(|group| group.hosts.keys().map(|ip| (*ip, group.roles.clone()))).collect();
@@ -192,6 +193,25 @@ impl<'a> Learner<'a> {
         noise.truncate(limit::LEARNED_ENTRIES);
         let lasted = self.span.map_or(Duration::ZERO, |(first, last)| last.since(first));
         Learned { networks, groups, moved: self.moving.into_iter().collect(), unknown, noise, vendors, outside, lasted, dropped: self.dropped }
+    }
+
+    /// Rows that are off unless switched on, at hosts whose role is sure only now that all was heard: their flows were judged before, as no document's.
+    fn switched_on(&mut self) {
+        let mut on = Vec::new();
+        for stranger in self.strangers.values().filter(|stranger| !stranger.protocol.is_empty()) {
+            let rows = self.signatures.at(stranger.place.0, stranger.place.1).map(|id| (id, self.signatures.service(id)));
+            let off: Vec<_> = rows.filter(|(_, row)| row.default_on == Some(false) && row.accepts(&stranger.protocol)).collect();
+            for ip in stranger.servers.iter().filter(|_| !off.is_empty()) {
+                let sure = self.hosts.get(ip).map_or_else(Vec::new, |heard| self.roles(*ip, heard).0);
+                let served = off.iter().filter(|(_, row)| row.server.iter().any(|role| sure.contains(role)));
+                on.extend(served.map(|(id, _)| (*ip, *id, stranger.frame)));
+            }
+        }
+        for (ip, id, frame) in on {
+            if let Some(heard) = self.hosts.get_mut(&ip) {
+                heard.host.on.entry(id).or_insert(frame);
+            }
+        }
     }
 
     /// Whether a host is one of the site's: by the operator's word, by its address, or as an appliance whose own hardware address is seen here.

@@ -2,6 +2,7 @@
 
 use super::sample::{Sample, background, judge_among, judge_one, row, site, tcp, udp};
 use crate::identify::{Fact, NameSource};
+use crate::judge::learned::Learner;
 use crate::judge::{Confidence, Judged, Reason, Site, Verdict};
 use crate::net::{Mac, Side};
 use crate::signature::Signatures;
@@ -140,4 +141,25 @@ fn a_row_that_one_document_claims_is_a_hint_at_what_answers_there() {
     let mut unanswered = stream;
     unanswered.0.flow.server.packets = 0;
     assert!(judge_one(Site::default(), unanswered).shown[1].is_empty());
+}
+
+/// The role is sure only once all was heard, by signs that no flow is judged by: what is off unless switched on was heard before.
+#[test]
+fn what_is_on_at_a_host_whose_role_is_learned_is_in_its_draft() {
+    let at = |port: u16| format!("{PLAYER}:{port}");
+    let samples = [
+        pages(PLAYER, "x-raperca-version 2.1.0"),
+        udp("10.1.0.7:50001", &at(161)).talked(60, 60).speaks(&["snmp"]),
+        tcp("10.1.0.7:50002", &at(1234)).talked(60, 60).speaks(&["shared_variables"]),
+        tcp("10.1.0.7:50003", &at(5684)).talked(60, 60).speaks(&["ssh"]),
+        // Who shows nothing is no player, though he answers there, too.
+        udp("10.1.0.7:50004", "10.1.0.9:161").talked(60, 60).speaks(&["snmp"]),
+    ];
+    let mut learner = Learner::new(Signatures::built_in(), Site::default());
+    judge_among(Site::default(), &samples, &[background()]).iter().for_each(|judged| learner.add(judged));
+    let learned = learner.finish();
+    let sure: Vec<_> = learned.groups.iter().filter(|group| group.sure).collect();
+    assert_eq!(sure.len(), 1, "{:#?}", learned.groups);
+    let on: Vec<&str> = sure[0].on.iter().map(|id| Signatures::built_in().service(*id).id.as_str()).collect();
+    assert_eq!(on, ["spinetix-player-sharedvar", "spinetix-player-snmp"]);
 }
