@@ -87,7 +87,8 @@ pub struct Judged {
     pub names: [Vec<Named>; 2],
     /// The document row it belongs to.
     pub service: Option<ServiceId>,
-    /// Where it belongs to no single row: rows of one port of one product that all miss a connection which never stood.
+    /// The other rows that tell the same service from another side. Where it belongs to no single row: rows of one port of one product that all miss a
+    /// connection which never stood.
     pub tied: Vec<ServiceId>,
     /// Other rows that fit, or nearly fit, each with why.
     pub candidates: Candidates,

@@ -16,7 +16,7 @@ pub(super) struct Decision {
     pub(super) reasons: Vec<Reason>,
     /// How sure it is that the flow belongs to the row.
     pub(super) attribution: Confidence,
-    /// Where there is no row: those of one port that all miss a connection which never stood.
+    /// The other rows that tell the same service. Where there is no row: those of one port that all miss a connection which never stood.
     pub(super) tied: Vec<ServiceId>,
 }
 
@@ -44,7 +44,10 @@ pub(super) fn decide(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>
     let tied: Vec<&Weighed> = fitting.iter().copied().take_while(|row| fitting.first().is_some_and(|best| best.rank() == row.rank())).collect();
     let mut decision = match tied.as_slice() {
         [] => without_a_row(case, signatures, roles, weighed),
-        [best, rest @ ..] if rest.iter().all(|other| same_service(signatures, best.service, other.service)) => by_row(case, signatures, roles, best, answered),
+        [best, rest @ ..] if rest.iter().all(|other| same_service(signatures, best.service, other.service)) => {
+            // What is seen, or blocked, of a service is so of each row that tells it.
+            Decision { tied: rest.iter().map(|row| row.service).collect(), ..by_row(case, signatures, roles, best, answered) }
+        }
         [best, ..] => shared(case, signatures, best, &tied),
     };
     if decision.verdict == Verdict::Expected

@@ -113,7 +113,9 @@ fn row_case((id, coverage): (ServiceId, Coverage), report: &Report<'_>, least: S
     let end = match (failing.as_slice(), coverage) {
         ([worst, ..], _) => failure(worst, &failing, report),
         ([], Coverage::Seen) => End::Passed,
-        ([], Coverage::Blocked) => End::Skipped("blocked; the finding that tells it is about other rows of the port, too, or not severe enough to fail"),
+        ([], Coverage::Blocked) => {
+            End::Skipped("blocked; the finding that tells it names another row of the port, or several, or is not severe enough to fail")
+        }
         ([], Coverage::Attempted) => End::Skipped("attempted; neither worked nor shown to be blocked"),
         ([], Coverage::NeverAttempted) => End::Skipped("never attempted in these captures"),
         ([], Coverage::NotVisibleHere) => End::Skipped("cannot be seen from this capture point"),

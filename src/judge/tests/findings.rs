@@ -1,6 +1,6 @@
 //! Flows gathered into sentences.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::slice::from_ref;
 
 use super::sample::*;
@@ -413,4 +413,26 @@ fn a_documented_name_that_no_resolver_answers_is_a_finding_of_its_service() {
     let found = findings(players(), &[asked]);
     let finding = found.iter().find(|finding| finding.rule == "dns_failed").unwrap();
     assert!(finding.service.is_some() && finding.says.contains("feeds.services.spinetix.com"), "{}", finding.says);
+}
+
+/// Elementi's list and the player's list both have publishing on 81: who holds the capture against Elementi's list must not read there that nobody tried.
+#[test]
+fn a_service_that_two_products_lists_have_is_seen_or_blocked_in_both() {
+    let coverage = |sample: Sample, roles: &[&str]| {
+        let (books, whole) = (Books::default(), Signatures::built_in());
+        let mut judge = Judge::new(whole, site(roles), &books);
+        let healthy = background();
+        [&sample, &healthy].into_iter().for_each(|sample| judge.learn(&sample.0));
+        let mut gatherer = Gatherer::new(whole);
+        gatherer.add(&judge.judge(sample.0.clone()));
+        let of: BTreeMap<_, _> = gatherer.finish(&judge).1.into_iter().collect();
+        ["spinetix-player-webdav", "spinetix-elementi-webdav"].map(|row| of[&whole.service_id(row).unwrap()])
+    };
+    let publishes = || tcp("10.2.0.5:40000", "10.1.0.2:81");
+    let roles = ["spinetix.player=10.1.0.0/24", "spinetix.elementi=10.2.0.5/32"];
+    assert_eq!(coverage(publishes().talked(90, 90).speaks(&["http"]), &roles), [Coverage::Seen; 2]);
+    assert_eq!(coverage(publishes().syns(&[1.0, 2.0, 4.0]), &roles), [Coverage::Blocked; 2]);
+    // A browser is no Elementi.
+    let [player, elementi] = coverage(publishes().talked(90, 90).speaks(&["http"]), &roles[..1]);
+    assert!(player == Coverage::Seen && elementi != Coverage::Seen, "{elementi:?}");
 }
