@@ -292,7 +292,24 @@ pub(super) fn weigh(
 ) -> Vec<Weighed> {
     let touching = touching(case, signatures, roles, claims, told);
     let rows = touching.into_iter().filter_map(|id| Some((id, signatures.services.get(id.0 as usize)?))).filter(|(_, service)| applies(service));
-    rows.filter_map(|(id, service)| weigh_one(case, id, service, roles, claims)).collect()
+    let mut rows: Vec<Weighed> = rows.filter_map(|(id, service)| weigh_one(case, id, service, roles, claims)).collect();
+    lend_names(signatures, &mut rows);
+    rows
+}
+
+/// Names are the server's, whoever asks: a host that is given a product's role asks by the product's own row, though its document writes the names beside the
+/// row that is anybody's (ARYA from Elementi and from a browser).
+fn lend_names(signatures: &Signatures, rows: &mut [Weighed]) {
+    let row = |weighed: &Weighed| signatures.services.get(weighed.service.0 as usize);
+    let Some(anybodys) = rows.iter().find(|row| row.named && row.fits() && row.ends[0] == Plays::Kind) else { return };
+    let (level, Some(lender)) = (anybodys.level, row(anybodys)) else { return };
+    if rows.iter().any(|own| own.named && own.fits() && own.ends[0] == Plays::Given) {
+        return;
+    }
+    let alike = |own: &Weighed| row(own).is_some_and(|own| own.document == lender.document && own.server.iter().any(|role| lender.server.contains(role)));
+    for own in rows.iter_mut().filter(|own| own.fits() && own.level == level && own.ends[0] == Plays::Given && alike(own)) {
+        own.named = true;
+    }
 }
 
 /// Rows that the flow's port, announcement, names, protocol or roles lead to, in document order.

@@ -91,3 +91,12 @@ fn what_a_document_alone_speaks_is_its_row_where_the_port_was_told_before_the_ca
     assert_eq!((row(&judged), judged.verdict), (Some("cobalt-upnp-soap"), Verdict::Expected));
     assert_eq!(judge_one(site(&["cobalt.peer=10.7.0.0/24"]), soap(&["http"])).reasons, [Reason::UndocumentedService]);
 }
+
+/// The names of ARYA stand beside the row for browsers; Elementi's own list has "publishing to ARYA", and its host is not a browser alone.
+#[test]
+fn a_documented_name_asked_for_by_elementi_is_elementis_row_and_by_a_browser_the_browsers() {
+    let asked = || tcp("10.2.0.5:40000", "203.0.113.7:443").talked(90, 90).speaks(&["tls"]).sni("arya.services.spinetix.com");
+    assert_eq!(row(&judge_one(site(&["spinetix.elementi=10.2.0.5/32"]), asked())), Some("spinetix-elementi-https"));
+    assert_eq!(row(&judge_one(Site::default(), asked())), Some("spinetix-arya-webclient"));
+    assert_eq!(row(&judge_one(site(&["spinetix.player=10.2.0.5/32"]), asked())), Some("spinetix-arya-player-https"));
+}
