@@ -233,6 +233,10 @@ fn what_cannot_be_read_is_told_in_one_line_that_says_what_to_do() {
     file(&at("folder"), "readme", b"no captures here");
     let mut version = pcapng(&[]);
     version[12] = 2;
+    let mut tar = b"captures/monday.pcap".to_vec();
+    tar.resize(100, 0);
+    tar.extend(b"0000644\0");
+    tar.resize(512, 0);
     let cases = [
         (at("missing"), "cannot be opened: there is no such file (check the path)"),
         (at("folder"), "holds no captures (1 other files)"),
@@ -241,6 +245,8 @@ fn what_cannot_be_read_is_told_in_one_line_that_says_what_to_do() {
         (file(folder.path(), "text", b"Dear customer"), "begins with the text \"Dear customer\""),
         (file(folder.path(), "noise", &[1, 2, 3, 4]), "begins with the bytes 01 02 03 04"),
         (file(folder.path(), "zip", b"PK\x03\x04...."), "is a ZIP archive"),
+        (file(folder.path(), "tar", &tar), "is a tar archive"),
+        (file(folder.path(), "utf16", b"\xff\xfe{\0\"\0"), "is text in UTF-16"),
         (file(folder.path(), "text.gz", &gzip(b"Dear customer")), "once gzip is undone, it is not a capture: it begins with the text"),
         (file(folder.path(), "head", &pcap(&[])[..20]), "is cut off in its file header"),
     ];

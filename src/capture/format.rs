@@ -89,6 +89,9 @@ pub(super) fn describe(head: &[u8]) -> (String, &'static str) {
     if let Some((_, looks, hint)) = LOOKS.iter().find(|(magic, ..)| head.starts_with(magic)) {
         return ((*looks).to_owned(), hint);
     }
+    if is_tar(head) {
+        return ("is a tar archive".to_owned(), UNPACK);
+    }
     let head = head.get(..SHOWN_BYTES).unwrap_or(head);
     let text: String = String::from_utf8_lossy(head).chars().take_while(|letter| !letter.is_control()).collect();
     if text.trim_start().starts_with('<') {
@@ -99,6 +102,14 @@ pub(super) fn describe(head: &[u8]) -> (String, &'static str) {
     }
     let bytes: Vec<String> = head.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     (format!("is not a capture: it begins with the bytes {}", bytes.join(" ")), GIVE)
+}
+
+/// Whether it begins as a tar archive does (POSIX, `ustar` and older): a name filled up with zeros, then the file's mode in octal digits.
+fn is_tar(head: &[u8]) -> bool {
+    let (Some(name), Some(mode)) = (head.get(..100), head.get(100..107)) else { return false };
+    let text = name.iter().take_while(|byte| **byte != 0).count();
+    let printable = name[..text].iter().all(|byte| *byte >= b' ');
+    text > 0 && printable && name[text..].iter().all(|byte| *byte == 0) && mode.iter().all(u8::is_ascii_digit)
 }
 
 /// Whether the bytes are the beginning of a capture file's header that was cut off.
@@ -117,6 +128,7 @@ const SHOWN_BYTES: usize = 24;
 const GIVE: &str = "give a pcap or pcapng file, plain or compressed with gzip, zstd, lz4 or xz";
 const CONVERT: &str = "convert it with: editcap -F pcapng FILE NEW";
 const UNPACK: &str = "unpack it first and give the captures in it";
+const UTF_16: &str = "a report that diff is to read is written by --output FILE";
 const PCAP_MAGICS: [[u8; 4]; 6] = [
     [0xa1, 0xb2, 0xc3, 0xd4],
     [0xd4, 0xc3, 0xb2, 0xa1],
@@ -133,6 +145,8 @@ const LOOKS: &[(&[u8], &str, &str)] = &[
     (b"\xfd7zXZ\0", "is compressed twice", "decompress it once: xz -dk FILE"),
     (b"PK\x03\x04", "is a ZIP archive", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "is a 7-Zip archive", UNPACK),
+    (b"\xff\xfe", "is text in UTF-16, as PowerShell's > writes it", UTF_16),
+    (b"\xfe\xff", "is text in UTF-16", UTF_16),
     (b"GMBU", "is a capture of Microsoft Network Monitor that is unfinished, or of a version or medium that is not read", CONVERT),
     (b"RTSS", "is a capture of Microsoft Network Monitor that is unfinished, or of a version or medium that is not read", CONVERT),
     (b"\x1c\0\x01\xac", "is a capture of Ixia's, which is not read", CONVERT),

@@ -132,14 +132,31 @@ pub fn text_of(path: &Path) -> io::Result<String> {
     text_within(path, limit::SIGNATURE_FILE_BYTES)
 }
 
-/// The text of a file of at most so many bytes.
+/// The text of a file of at most so many bytes. UTF-16 with its mark is read, too: PowerShell's `>` and Windows' editors write it.
 pub fn text_within(path: &Path, bytes: u64) -> io::Result<String> {
-    let mut text = String::new();
-    let read = File::open(path)?.take(bytes + 1).read_to_string(&mut text)?;
-    if read as u64 > bytes {
+    let mut read = Vec::new();
+    File::open(path)?.take(bytes + 1).read_to_end(&mut read)?;
+    if read.len() as u64 > bytes {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {bytes} bytes is no such file")));
     }
-    Ok(text)
+    let wide = |text: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units = text.chunks(2).map(|pair| unit([pair[0], pair.get(1).copied().unwrap_or(0)]));
+        char::decode_utf16(units).collect::<Result<String, _>>().map_err(|_| not_text("it begins as text in UTF-16, and does not go on so"))
+    };
+    match read.as_slice() {
+        [0xff, 0xfe, text @ ..] => wide(text, u16::from_le_bytes),
+        [0xfe, 0xff, text @ ..] => wide(text, u16::from_be_bytes),
+        _ => String::from_utf8(read).map_err(|error| {
+            let (before, rest) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let column = String::from_utf8_lossy(before).rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            not_text(&format!("line {line}, column {column}: the byte {:02x} is no UTF-8", rest.first().copied().unwrap_or(0)))
+        }),
+    }
+}
+
+fn not_text(says: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{says} (save the file as UTF-8)"))
 }
 
 /// The built-in files by name, in the order of their documents.
@@ -160,5 +177,21 @@ mod tests {
         if let Err(error) = Signatures::from_texts(BUILT_IN.iter().copied(), Only::TheseOnly) {
             panic!("{error}");
         }
+    }
+
+    #[test]
+    fn a_file_in_utf_16_reads_and_one_in_latin_1_is_refused_with_the_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("own.toml");
+        let text = "name = \"café\"\r\n";
+        let units: Vec<u16> = text.encode_utf16().collect();
+        for (mark, bytes) in [([0xff, 0xfe], u16::to_le_bytes as fn(u16) -> [u8; 2]), ([0xfe, 0xff], u16::to_be_bytes)] {
+            std::fs::write(&path, [mark.to_vec(), units.iter().flat_map(|unit| bytes(*unit)).collect()].concat()).unwrap();
+            assert_eq!(text_of(&path).unwrap(), text);
+        }
+        std::fs::write(&path, b"# \xc3\xa9\nname = \"caf\xe9\"\n").unwrap();
+        assert_eq!(text_of(&path).unwrap_err().to_string(), "line 2, column 12: the byte e9 is no UTF-8 (save the file as UTF-8)");
+        std::fs::write(&path, b"\xff\xfe\x00\xd8").unwrap();
+        assert!(text_of(&path).unwrap_err().to_string().contains("UTF-16"));
     }
 }
