@@ -412,8 +412,10 @@ impl Advice<'_> {
         if self.rules(RuleEffect::NamesNotAddresses).next().is_some() {
             words.push("Allow it by name: its addresses change.".to_owned());
         }
-        words.extend(self.service.and_then(|service| service.remedy.clone()));
-        let firewall = self.service.and_then(|service| service.firewall.as_ref());
+        let rows: Vec<&Service> = self.service.into_iter().chain(self.rows_meant()).collect();
+        let remedies: BTreeSet<&String> = rows.iter().filter_map(|row| row.remedy.as_ref()).collect();
+        words.extend(remedies.into_iter().cloned());
+        let firewall = rows.iter().find_map(|row| row.firewall.as_ref());
         words.extend(firewall.map(|firewall| format!("The document on firewalls: \"{firewall}\".")));
         // Where the row itself is silent on firewalls, a sentence about all that goes out may not be.
         let outbound = self.rules(RuleEffect::OutboundOpen).next().filter(|_| firewall.is_none());
@@ -430,7 +432,8 @@ impl Advice<'_> {
     /// `TCP 8883`, `TCP 5321-5336`; the ports that were seen, where the row was moved to others.
     fn rule_place(&self) -> String {
         let documented = |service: &&Service| self.gathered.ports.iter().all(|(transport, port)| service.port_basis(*transport, *port).is_some());
-        let Some(service) = self.service.filter(documented) else { return self.place() };
+        // Rows that may each be meant stand at the same ports.
+        let Some(service) = self.service.or_else(|| self.rows_meant().next()).filter(documented) else { return self.place() };
         let transports: Vec<String> = service.transports.iter().map(|transport| transport.to_string().to_uppercase()).collect();
         let ports: Vec<String> = service.ports.iter().map(ToString::to_string).collect();
         format!("{} {}", transports.join("/"), ports.join(", ")).trim().to_owned()

@@ -1,5 +1,6 @@
 //! One run of `watch`, tick by tick: news, summaries, changes of the documents, the end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -174,7 +175,9 @@ impl Times {
 
     /// A line on standard error for each interface that cannot be captured on any more, and for each that can again.
     fn tell_faults(&mut self, state: &State) {
-        let now: Vec<SourceError> = state.faults.iter().chain(&state.down).cloned().collect();
+        let mut paths = BTreeSet::new();
+        // Each of the workers that share an interface tells of it.
+        let now: Vec<SourceError> = state.faults.iter().chain(&state.down).filter(|fault| paths.insert(fault.path.clone())).cloned().collect();
         for fault in now.iter().filter(|fault| !self.faults.iter().any(|known| known.path == fault.path)) {
             anstream::eprintln!("portbook: {}; trying again", shown(&fault.to_string()));
         }

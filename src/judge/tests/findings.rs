@@ -240,6 +240,16 @@ fn a_port_that_two_rows_share_and_that_is_not_reached_is_told_of_both() {
     }
 }
 
+// A firewall that is opened for the one port that was tried stops the next engine, as one row of a range would not.
+#[test]
+fn the_rule_to_ask_for_has_the_whole_range_also_where_two_rows_share_it() {
+    let silent = tcp("10.9.0.1:40000", "10.3.0.1:8001").syns(&[1.0, 2.0, 4.0]);
+    let finding = only(findings(site(&["cinegy.capture-engine=10.3.0.1/32"]), &[silent]));
+    let remedy = finding.remedy.unwrap();
+    assert!(finding.service.is_none() && remedy.contains("allow TCP 8001-8099 from 10.9.0.1 to 10.3.0.1"), "{remedy}");
+    assert_eq!(remedy.matches("Allow TCP 8001-8099 from its clients to the Capture Engine.").count(), 1, "{remedy}");
+}
+
 #[test]
 fn a_port_that_two_rows_share_and_that_one_of_them_reached_before_is_intermittent() {
     let asked = |port: u16| tcp(&format!("10.9.0.1:{port}"), "10.3.0.1:8097");
