@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
 const PLAYERS: [&str; 2] = ["--role", "spinetix.player=10.1.0.0/24"];
@@ -26,7 +28,10 @@ fn a_capture_and_its_reports_are_the_same() {
         let pretty = folder.path().join("pretty.json");
         let value: Value = serde_json::from_slice(&fs::read(&json).expect("the report")).expect("a document");
         fs::write(&pretty, serde_json::to_string_pretty(&value).expect("JSON")).expect("the file can be written");
-        for (old, new) in [(&capture, &json), (&json, &ndjson), (&ndjson, &pretty), (&pretty, &capture)] {
+        let gzipped = folder.path().join("report.ndjson.gz");
+        let mut encoder = GzEncoder::new(fs::File::create(&gzipped).expect("a file"), Compression::default());
+        std::io::copy(&mut fs::File::open(&ndjson).expect("the report"), &mut encoder).and_then(|_| encoder.finish()).expect("the file can be written");
+        for (old, new) in [(&capture, &json), (&json, &ndjson), (&ndjson, &pretty), (&pretty, &gzipped), (&gzipped, &capture)] {
             let run = diff(&["--fail-on-change"], old, new);
             assert_eq!(run.status.code(), Some(0), "{case}, {} and {}: {}", old.display(), new.display(), stdout(&run));
             assert!(stdout(&run).contains("No differences."));

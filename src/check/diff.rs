@@ -9,6 +9,7 @@ use std::io::{self, BufRead, BufReader};
 use std::net::IpAddr;
 use std::path::Path;
 
+use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -108,7 +109,7 @@ impl<'a> View<'a> {
         self.tell_state(broken.map(str::to_owned).collect(), report.interrupted);
     }
 
-    /// Whether a file holds a report: JSON begins with a brace, and no capture does.
+    /// Whether a file holds a report, plain or gzipped: JSON begins with a brace, and no capture does.
     ///
     /// # Errors
     /// Those of the system.
@@ -116,8 +117,7 @@ impl<'a> View<'a> {
         if !path.is_file() {
             return Ok(false);
         }
-        let mut file = BufReader::new(File::open(path)?);
-        Ok(file.fill_buf()?.trim_ascii_start().starts_with(b"{"))
+        Ok(opened(path)?.fill_buf()?.trim_ascii_start().starts_with(b"{"))
     }
 
     /// Reads a report that was kept: what `--format json` or `ndjson` printed.
@@ -127,7 +127,7 @@ impl<'a> View<'a> {
     pub fn read(path: &Path, site: &'a Site) -> Result<Self, Unread> {
         let says =
             |error: &dyn fmt::Display| Unread { says: format!("{}: {error}; diff reads what --format json or ndjson printed, and captures", path.display()) };
-        let open = || File::open(path).map(BufReader::new).map_err(|error| says(&error));
+        let open = || opened(path).map_err(|error| says(&error));
         let mut view = Self::new(path.display().to_string(), site);
         let mut first = String::new();
         // A line of a report is some kilobytes; a longer first line is no record, and the document is read as one.
@@ -283,6 +283,13 @@ impl<'a> View<'a> {
             only_in(before, self).into_iter().map(|row| difference(Kind::Gone, about(row), String::new(), "no longer in the documents".to_owned(), Vec::new()));
         changed.chain(new).chain(gone).collect()
     }
+}
+
+/// A report that was kept: plain, or as `gzip` and `watch --gzip` leave it.
+fn opened(path: &Path) -> io::Result<Box<dyn BufRead>> {
+    let mut file = BufReader::new(File::open(path)?);
+    let gzipped = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    Ok(if gzipped { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) })
 }
 
 /// The fields of the records that tell what lasts; everything else is passed over.
