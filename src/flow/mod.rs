@@ -307,7 +307,11 @@ pub struct TcpStory {
     pub resets_differ: bool,
     /// Payload segments by the end that had sent a RST: the RST was not its own.
     pub data_after_reset: u16,
-    /// How long the connection had been silent when that segment was first sent, in nanoseconds.
+    /// Segments of client, of server that came again by timeout, one after the other, though the other end had acknowledged them; none where its sender showed since that it had heard of it.
+    pub in_vain: [u8; 2],
+    /// Keep-alives, and repetitions of a FIN, by client, by server since the other end was last heard.
+    pub unheard: [u8; 2],
+    /// How long the connection had been silent when that segment, or the first of what is not heard, was sent, in nanoseconds.
     pub silence_before: [u64; 2],
     /// Identification of the last packet of client, of server that was no RST; zero where it had none (IPv6) or sets none.
     pub ident: [u16; 2],
@@ -353,6 +357,13 @@ pub struct OpenSegment {
 }
 
 impl TcpStory {
+    /// Whether what lies behind so many bytes of that side's stream is not acknowledged, and near enough to what was to be on its way still. A mirror that shows a connection
+    /// twice, once with other sequence numbers, leaves segments far beyond all that was sent; one that loses packets did not show all of it.
+    pub fn is_next(&self, side: Side, before: u64) -> bool {
+        let (acknowledged, sent) = (self.acknowledged[side as usize], self.payload[side as usize]);
+        (acknowledged..=sent.max(acknowledged).saturating_add(IN_FLIGHT)).contains(&before)
+    }
+
     fn flip(&mut self) {
         self.fins.swap(0, 1);
         self.retransmissions.swap(0, 1);
@@ -367,6 +378,8 @@ impl TcpStory {
         self.largest_acknowledged.swap(0, 1);
         self.open_segment.swap(0, 1);
         self.silence_before.swap(0, 1);
+        self.in_vain.swap(0, 1);
+        self.unheard.swap(0, 1);
         self.ident.swap(0, 1);
         if let Some(reset) = &mut self.reset {
             reset.from = reset.from.other();
@@ -374,6 +387,9 @@ impl TcpStory {
         }
     }
 }
+
+/// More than most windows are.
+const IN_FLIGHT: u64 = 4 << 20;
 
 /// A RST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

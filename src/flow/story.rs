@@ -75,6 +75,8 @@ struct Trouble {
     cut_bytes: u32,
     zero_windows: [u32; 2],
     data_after_reset: u16,
+    in_vain: [u8; 2],
+    unheard: [u8; 2],
     resets_differ: bool,
 }
 
@@ -150,6 +152,8 @@ impl Story {
             open_segment: self.open_segment,
             resets_differ: trouble.resets_differ,
             data_after_reset: trouble.data_after_reset,
+            in_vain: trouble.in_vain,
+            unheard: trouble.unheard,
             silence_before: self.silence_before,
             ident: self.ident,
             last: self.last,
@@ -240,11 +244,29 @@ impl Story {
 
 impl Trouble {
     fn pack(&mut self, packing: &mut impl Packing) {
-        let Self { letters, rst, more_syns, reset, missed_bytes, resets, retransmissions, cut_bytes, zero_windows, data_after_reset, resets_differ } = self;
+        let Self {
+            letters,
+            rst,
+            more_syns,
+            reset,
+            missed_bytes,
+            resets,
+            retransmissions,
+            cut_bytes,
+            zero_windows,
+            data_after_reset,
+            in_vain,
+            unheard,
+            resets_differ,
+        } = self;
         let (mut has_letters, mut is_reset) = (letters.is_some(), reset.is_some());
         // A reset that comes once comes mostly alone.
         let mut is_plain = *missed_bytes == [0; 2] && *retransmissions == [0; 2] && *zero_windows == [0; 2] && (*cut_bytes, *data_after_reset) == (0, 0);
-        packing.flags([&mut has_letters, &mut is_reset, resets_differ, &mut is_plain]);
+        let mut is_heard = (*in_vain, *unheard) == ([0; 2], [0; 2]);
+        packing.flags([&mut has_letters, &mut is_reset, resets_differ, &mut is_plain, &mut is_heard]);
+        if !is_heard {
+            in_vain.iter_mut().chain(unheard).for_each(|count| packing.byte(count));
+        }
         for letters in present(has_letters, letters, Box::default).into_iter().flat_map(|both| both.iter_mut()) {
             letters.pack(packing);
         }
@@ -329,6 +351,8 @@ pub(super) struct Told<'a> {
     pub advance: i64,
     /// The position of the other end's stream that it acknowledges.
     pub peer_position: i64,
+    /// Up to where the other end has acknowledged its sender's stream so far.
+    pub acknowledged: i64,
 }
 
 /// Adds a segment to the story.
@@ -354,6 +378,7 @@ pub(super) fn tell(story: &mut Story, told: &Told<'_>) {
             *windows = windows.saturating_add(1);
         }
         note_content(story, told, silence);
+        note_again(story, told, silence);
     }
     story.fins[side] |= flags.has(TcpFlags::FIN);
 }
@@ -362,6 +387,34 @@ pub(super) fn tell(story: &mut Story, told: &Told<'_>) {
 pub(super) fn tell_next(story: &mut Story, told: &Told<'_>) {
     let silence = note_time(story, told);
     note_content(story, told, silence);
+    note_again(story, told, silence);
+}
+
+/// What an end says once more: content that was acknowledged, which it did not hear; or what only asks whether the other end is there (a keep-alive, RFC 9293 section 3.8.4), or
+/// tells it good-bye. Whoever goes on has heard of the one, and whoever is heard is there.
+fn note_again(story: &mut Story, told: &Told<'_>, silence: u64) {
+    let (side, len, flags) = (told.side as usize, told.packet.payload_len, told.tcp.flags);
+    if let Some(trouble) = &mut story.trouble {
+        trouble.unheard[1 - side] = 0;
+        if told.advance > 0 {
+            trouble.in_vain[side] = 0;
+        }
+    }
+    if told.advance > 0 || flags.has(TcpFlags::SYN) {
+        return;
+    }
+    let is_keep_alive = len <= 1 && told.advance == i64::from(len) - 1 && !flags.has(TcpFlags::FIN);
+    if is_keep_alive || (flags.has(TcpFlags::FIN) && len == 0) {
+        let unheard = &mut story.trouble().unheard[side];
+        let is_first = *unheard == 0;
+        *unheard = unheard.saturating_add(1);
+        if is_first && story.open_segment[side].len == 0 {
+            story.silence_before[side] = silence;
+        }
+    } else if len > 0 && silence >= TIMED_OUT && told.at.saturating_add(i64::from(len)) <= told.acknowledged {
+        let in_vain = &mut story.trouble().in_vain[side];
+        *in_vain = in_vain.saturating_add(1);
+    }
 }
 
 /// What any segment but a reset says.
@@ -465,6 +518,10 @@ fn note_acknowledgment(story: &mut Story, told: &Told<'_>) {
     if len > 0 && told.peer_position >= end {
         story.largest_acknowledged[peer] = story.largest_acknowledged[peer].max(len);
         story.open_segment[peer] = OpenSegment::default();
+        // Who acknowledges something new has heard what was said to it.
+        if let Some(trouble) = &mut story.trouble {
+            trouble.in_vain[told.side as usize] = 0;
+        }
     }
     let goes_on = !flags.has(TcpFlags::SYN) && told.tcp.acknowledgment != 0;
     let shows = match told.side {
@@ -473,6 +530,9 @@ fn note_acknowledgment(story: &mut Story, told: &Told<'_>) {
     };
     story.established |= goes_on && shows;
 }
+
+/// Who sends again so long after anything was heard has run into a timeout, of which 200 ms is the shortest in wide use; what reordering makes a sender repeat comes at once.
+const TIMED_OUT: u64 = 100_000_000;
 
 #[cfg(test)]
 mod tests {

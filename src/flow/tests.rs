@@ -1,5 +1,6 @@
 //! Traces in words, and what becomes of them. States and letters are those that Zeek's documentation gives for such traces.
 
+mod again;
 mod ahead;
 mod dates;
 mod fragments;

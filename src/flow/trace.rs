@@ -51,6 +51,11 @@ impl Trace {
         self.client().ack();
     }
 
+    /// The sequence number that this end goes on with.
+    pub fn next(&self, side: Side) -> u32 {
+        self.next[side as usize]
+    }
+
     pub fn wait(&mut self, seconds: u64) {
         self.time = self.time + Duration::from_secs(seconds);
     }

@@ -1,7 +1,7 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D92` to `D94`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D92` to `D94`, `D97`, `D98`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod answer;
@@ -88,7 +88,7 @@ fn worked(ending: &Ending<'_>) -> Fate {
     let goes_on = ending.may_go_on();
     let whole = ending.tcp.is_none_or(|tcp| tcp.missed_bytes == [0, 0] && tcp.resets == 0 && !tcp.midstream);
     // What was never acknowledged may never have arrived.
-    let hangs = flow.ended != Ended::Closed && ending.tcp.is_some_and(|tcp| tcp.open_segment.iter().any(|open| open.len > 0));
+    let hangs = flow.ended != Ended::Closed && ending.tcp.is_some_and(|tcp| tcp.open_segment.iter().any(|open| open.len > 0) || tcp.unheard != [0, 0]);
     // A documented name that was not to be had may be denied, though nothing shows it.
     let denied = ending.denied.is_some_and(|denied| denied.row.is_some());
     let sure = talked && whole && !hangs && !goes_on && !denied;
@@ -276,6 +276,11 @@ const TABLE: &[Rule] = &[
           "a device that accepts connections in the server's place"]),
     rule("D68", Outcome::ReturnPathBroken, "the server answers in the middle of a session, and the client repeats what was answered; or answers of datagrams are refused on the way",
         middle::answers_lost, middle::says_answers_lost, &["a lossy path", "a stateful device that forgot the session"]),
+    rule("D98", Outcome::ReturnPathBroken, "the server repeats in the middle of a session what the client has acknowledged",
+        middle::acknowledgments_lost, middle::says_acknowledgments_lost, &["a stateful device that forgot the session", "a lossy path"]),
+    rule("D97", Outcome::ReturnPathBroken, "the server repeats what it sends in the middle of a session, and the client says nothing any more",
+        middle::client_fell_silent, middle::says_client_fell_silent,
+        &["the client was switched off, fell asleep or moved to another network", "a firewall that was loaded anew forgot the connection"]),
     rule("D65", Outcome::ServerSilent, "the server had answered or taken a part, then it no longer acknowledges what the client sends",
         content::cut_in_between, content::says_cut_in_between,
         &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the connection", "what the server answers is lost on its way back"]),

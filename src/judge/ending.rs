@@ -342,7 +342,8 @@ fn asked(identified: &Identified) -> u32 {
 
 /// Whether the client repeats what nobody acknowledges, or goes on alone.
 fn is_unheeded(flow: &Flow) -> bool {
-    flow.alone[0] >= ALONE || flow.tcp.as_deref().is_some_and(|tcp| tcp.open_segment[0].again >= SURELY_AGAIN)
+    let repeats = |tcp: &TcpStory| tcp.open_segment[0].again >= SURELY_AGAIN || u32::from(tcp.unheard[0]) >= SURELY_AGAIN;
+    flow.alone[0] >= ALONE || flow.tcp.as_deref().is_some_and(repeats)
 }
 
 /// Whether the client of QUIC got answers and never came beyond its Initial packets, each in a datagram of its full size: what it acknowledges and asks later is

@@ -88,7 +88,7 @@ const TERMS: &[Term] = &[
         "the service's own refusal", "whoever runs the device that is named: a rule, as `do` words it"),
     outcome("unreachable", "a router knows no route, or the host did not answer ARP; or it fails now and then",
         "policy", "is the host on and its address right; then routes, gateways, cables"),
-    outcome("return_path_broken", "the server answered and the client did not hear it, or not all of it",
+    outcome("return_path_broken", "the server answered and the client did not hear it, or not all of it; or in the middle of a session one end repeats what the other has acknowledged",
         "a fault of the service", "whoever runs routers and firewalls: answers must come back by the way of the requests"),
     outcome("reset_by_middlebox", "a reset right after the client named what it wants, from another distance or for this name alone; or one from another distance in a connection that had been served",
         "the server's own reset", "whoever runs content filters: an exemption; the port is open"),

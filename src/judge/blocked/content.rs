@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::flow::{Ended, Moment, OpenSegment, Reset};
+use crate::flow::{Ended, Moment, OpenSegment, Reset, TcpStory};
 use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
 use crate::judge::blocked::refusal::signs;
@@ -106,10 +106,8 @@ fn lost(e: &Ending<'_>, side: Side) -> Option<Lost> {
     let (OpenSegment { len, again, end }, passed) = (tcp.open_segment[place], tcp.largest_acknowledged[place]);
     // Bytes of the stream before it: positions count from 1 (the SYN is at 0).
     let before = u64::try_from(end.saturating_sub(i64::from(len)).saturating_sub(1)).ok()?;
-    // A mirror that shows a connection twice, once with other sequence numbers, leaves segments far beyond all that was sent.
-    let is_wild = before > tcp.payload[place];
     let other_end_heard = if side == Side::Client { e.flow.server.packets > 0 } else { e.flow.client.packets > 0 };
-    (other_end_heard && !is_wild && len > passed && tcp.acknowledged[place] <= before && again >= AGAIN).then_some(Lost { side, len, again, passed })
+    (other_end_heard && tcp.is_next(side, before) && len > passed && again >= AGAIN).then_some(Lost { side, len, again, passed })
 }
 
 /// Larger than any path must carry, and smaller ones pass. Where nothing but the handshake passed, content is as likely a reason.
@@ -177,11 +175,12 @@ pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
     let gave_up = |reset: &Reset| reset.from == Side::Client;
     let tcp = e.tcp.filter(|tcp| (tcp.established || tcp.midstream) && !tcp.fins[1] && tcp.reset.as_deref().is_none_or(gave_up))?;
     let OpenSegment { len, again, end } = tcp.open_segment[0];
-    let before = u64::try_from(end.saturating_sub(i64::from(len)).saturating_sub(1)).ok()?;
-    let is_lost = len > 0 && again >= SURELY_AGAIN && !tcp.stalled[1] && (tcp.acknowledged[0]..=tcp.payload[0]).contains(&before);
+    let follows = u64::try_from(end.saturating_sub(i64::from(len)).saturating_sub(1)).is_ok_and(|before| tcp.is_next(Side::Client, before));
+    let is_lost = len > 0 && again >= SURELY_AGAIN && !tcp.stalled[1] && follows || is_alone(tcp);
     // An upload is answered when it is whole, and a log never is; that a part of it was taken shows that it was served.
     // Where its beginning was not seen, nobody knows whether it had ever got beyond its size.
-    let served = tcp.acknowledged[0] > 0 && (e.flow.server.payload_bytes > 0 || e.one_way || !tcp.midstream);
+    let served =
+        tcp.acknowledged[0] > 0 && (e.flow.server.payload_bytes > 0 || e.one_way || !tcp.midstream) || is_alone(tcp) && e.flow.server.payload_bytes > 0;
     let heard = e.flow.server.last?;
     let quiet = e.flow.client.last.is_some_and(|sent| sent.since(heard) >= ANSWER_BY);
     let is_there = e.heard_elsewhere.is_some_and(|elsewhere| elsewhere.since(heard) >= ANSWER_BY);
@@ -189,7 +188,7 @@ pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
-    let (again, heard) = (e.tcp.map_or(0, |tcp| tcp.open_segment[0].again), e.flow.server.last.unwrap_or(e.flow.last));
+    let heard = e.flow.server.last.unwrap_or(e.flow.last);
     let elsewhere = match e.heard_elsewhere.is_some_and(|elsewhere| elsewhere.since(heard) >= ANSWER_BY) {
         true => "; the server was heard in other connections meanwhile",
         false => "",
@@ -199,7 +198,22 @@ pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
         (0, taken) => format!("{server} took {} in {seconds} s and said nothing", bytes(taken)),
         _ => format!("{server} served for {seconds} s"),
     };
-    format!("{so_far}, then what the client sent was repeated {again} times and never acknowledged{elsewhere}")
+    format!("{so_far}, then {}{elsewhere}", e.tcp.map_or_else(String::new, |tcp| repeated(tcp, Side::Client)))
+}
+
+/// Whether the client asks again and again whether the server is there, or takes its leave, and nothing comes back.
+fn is_alone(tcp: &TcpStory) -> bool {
+    u32::from(tcp.unheard[0]) >= SURELY_AGAIN
+}
+
+/// What one side repeats, and nobody acknowledges, in words.
+fn repeated(tcp: &TcpStory, side: Side) -> String {
+    let (again, unheard) = (tcp.open_segment[side as usize].again, tcp.unheard[side as usize]);
+    match u32::from(unheard) >= SURELY_AGAIN {
+        true if tcp.fins[side as usize] => format!("the {side} closed, {unheard} times over, and was never answered"),
+        true => format!("the {side} asked {unheard} times whether the other end is there (keep-alives) and was never answered"),
+        false => format!("what the {side} sent was repeated {again} times and never acknowledged"),
+    }
 }
 
 /// An answer that says how long it is stops before its end, though its reader takes more: nothing of the server's comes for longer than a service may take, until the
@@ -221,10 +235,12 @@ fn unfinished(e: &Ending<'_>) -> Option<u64> {
     e.identified.facts.iter().find_map(|fact| if let Fact::Unfinished(due) = fact { Some(*due) } else { None })
 }
 
-/// From the server's last payload to the client's last word, by which it gave up or showed that it still waits: what follows may not have been captured.
+/// From the server's last payload to the client's last word, by which it gave up or showed that it still waits: what follows may not have been captured. Where other traffic was
+/// for long enough, a server that goes on would have been seen, too.
 fn silent_for(e: &Ending<'_>) -> Duration {
     let said = e.tcp.and_then(|tcp| tcp.last_data[1]).map_or(e.flow.last, Moment::time);
-    e.flow.client.last.unwrap_or(said).since(said)
+    let waited = e.flow.client.last.unwrap_or(said).since(said);
+    if e.left >= IDLE && e.tcp.is_some_and(|tcp| !tcp.fins[0] && tcp.reset.is_none()) { waited.max(e.left) } else { waited }
 }
 
 pub(super) fn says_stops(e: &Ending<'_>) -> String {
@@ -354,6 +370,14 @@ pub(super) fn idle(e: &Ending<'_>) -> Option<Confidence> {
     if foreign {
         return Some(Confidence::High);
     }
+    let unheard = |side: Side| {
+        // Servers close at last on clients that were gone long ago.
+        let asks = side == Side::Client || !tcp.fins[1];
+        asks && u32::from(tcp.unheard[side as usize]) >= SURELY_AGAIN && !tcp.fins[side.other() as usize] && tcp.silence_before[side as usize] >= nanos(IDLE)
+    };
+    if (unheard(Side::Client) || unheard(Side::Server)) && tcp.reset.is_none() {
+        return Some(Confidence::Low);
+    }
     let unanswered = |side: Side| {
         let (place, other) = (side as usize, side.other());
         let sent = tcp.last_data[place].map(Moment::time);
@@ -377,7 +401,7 @@ pub(super) fn says_idle(e: &Ending<'_>) -> String {
     let silence = tcp.silence_before[0].max(tcp.silence_before[1]).max(reset.map_or(0, |reset| reset.after_silence));
     let then = match reset {
         Some(_) => format!("a reset came, but {}", signs(e)),
-        None => format!("what was sent then was repeated {} times and never acknowledged", tcp.open_segment[0].again.max(tcp.open_segment[1].again)),
+        None => repeated(tcp, [Side::Client, Side::Server].into_iter().max_by_key(|side| tcp.silence_before[*side as usize]).unwrap_or(Side::Client)),
     };
     format!("the connection was silent for {} s; {then}", silence / 1_000_000_000)
 }

@@ -63,12 +63,22 @@ pub(super) fn says_refused_in_between(e: &Ending<'_>) -> String {
     format!("{} had answered, then {by} refused what {} sent ({})", e.server_ip(), e.flow.client.endpoint.ip, icmp(rejection))
 }
 
-/// Of the server's segments the one that it sent again and again, small enough for any path, and that the client never acknowledged.
-fn unheard(tcp: &TcpStory) -> Option<OpenSegment> {
+/// Of the server's segments the one that it sent again and again, and that the client, who takes more, never acknowledged.
+fn unacknowledged(tcp: &TcpStory) -> Option<OpenSegment> {
     let open = tcp.open_segment[1];
     let before = u64::try_from(open.end.saturating_sub(i64::from(open.len)).saturating_sub(1)).ok()?;
-    let is_lost = (1..=SURE_TO_FIT).contains(&open.len) && open.again >= SURELY_AGAIN && !tcp.stalled[0];
-    (is_lost && (tcp.acknowledged[1]..=tcp.payload[1]).contains(&before)).then_some(open)
+    let is_lost = open.len > 0 && open.again >= SURELY_AGAIN && !tcp.stalled[0];
+    (is_lost && tcp.is_next(Side::Server, before)).then_some(open)
+}
+
+/// The same, where it is small enough for any path.
+fn unheard(tcp: &TcpStory) -> Option<OpenSegment> {
+    unacknowledged(tcp).filter(|open| open.len <= SURE_TO_FIT)
+}
+
+/// Whether that side repeated to the end what the other had acknowledged.
+fn in_vain(tcp: &TcpStory, side: Side) -> bool {
+    u32::from(tcp.in_vain[side as usize]) >= SURELY_AGAIN && !tcp.fins[side as usize] && (tcp.established || tcp.midstream)
 }
 
 /// An error by somebody on the way who does not let through what the server answers: prohibited, or no route. A client that is no longer interested says that
@@ -97,13 +107,48 @@ pub(super) fn answers_lost(e: &Ending<'_>) -> Option<Confidence> {
     let Some(tcp) = e.tcp else { return datagrams_refused(e) };
     let gave_up = tcp.reset.as_deref().is_none_or(|reset| reset.from == Side::Server);
     let is_open = (tcp.established || tcp.midstream) && !tcp.fins[0] && gave_up;
-    (is_open && unheard(tcp).is_some() && tcp.open_segment[0].len == 0 && tcp.retransmissions[0] >= SURELY_AGAIN).then_some(Confidence::Medium)
+    let both_repeat = unheard(tcp).is_some() && tcp.open_segment[0].len == 0 && tcp.retransmissions[0] >= SURELY_AGAIN;
+    (is_open && (both_repeat || in_vain(tcp, Side::Client))).then_some(Confidence::Medium)
 }
 
 pub(super) fn says_answers_lost(e: &Ending<'_>) -> String {
     let (client, server) = (e.flow.client.endpoint.ip, e.server_ip());
+    if let Some(tcp) = e.tcp.filter(|tcp| in_vain(tcp, Side::Client)) {
+        let times = tcp.in_vain[0];
+        return format!("{client} repeated {times} times what {server} had acknowledged: what {server} sends no longer reaches it{}", says_refuser(e));
+    }
     let Some(open) = e.tcp.and_then(unheard) else { return format!("{server} answered{}", says_refuser(e)) };
     format!("{server} repeated {} bytes {} times, and {client} what had been answered: the answers do not reach it{}", open.len, open.again, says_refuser(e))
+}
+
+/// The client acknowledges, and goes on to do so, and the server repeats all the same: what the client sends no longer reaches it.
+pub(super) fn acknowledgments_lost(e: &Ending<'_>) -> Option<Confidence> {
+    e.tcp.filter(|tcp| in_vain(tcp, Side::Server)).map(|_| Confidence::Medium)
+}
+
+pub(super) fn says_acknowledgments_lost(e: &Ending<'_>) -> String {
+    let (client, server, times) = (e.flow.client.endpoint.ip, e.server_ip(), e.tcp.map_or(0, |tcp| tcp.in_vain[1]));
+    format!("{server} repeated {times} times what {client} had acknowledged: what {client} sends no longer reaches it")
+}
+
+/// What the server says, or asks to learn whether anybody is there, is repeated, and the client says nothing any more, not even good-bye.
+pub(super) fn client_fell_silent(e: &Ending<'_>) -> Option<Confidence> {
+    let gave_up = |reset: &Reset| reset.from == Side::Server;
+    let tcp = e.tcp.filter(|tcp| (tcp.established || tcp.midstream) && !tcp.fins[0] && tcp.reset.as_deref().is_none_or(gave_up))?;
+    let asks = u32::from(tcp.unheard[1]) >= SURELY_AGAIN && !tcp.fins[1];
+    let quiet = e.flow.server.last.zip(e.flow.client.last).is_some_and(|(sent, heard)| sent.since(heard) >= ANSWER_BY);
+    let refused = answers_refused(e).is_some();
+    (quiet && (asks || unacknowledged(tcp).is_some())).then_some(if refused { Confidence::Medium } else { Confidence::Low })
+}
+
+pub(super) fn says_client_fell_silent(e: &Ending<'_>) -> String {
+    let (client, server) = (e.flow.client.endpoint.ip, e.server_ip());
+    let heard = e.flow.client.last.unwrap_or(e.flow.last).since(e.flow.first).as_secs();
+    let what = match e.tcp.and_then(unacknowledged) {
+        Some(open) => format!("{} bytes of {server} were sent again {} times", open.len, open.again),
+        None => format!("{server} asked {} times whether it is there (keep-alives)", e.tcp.map_or(0, |tcp| tcp.unheard[1])),
+    };
+    format!("{client} was heard for {heard} s, then {what} and nothing came back{}", says_refuser(e))
 }
 
 /// Who does not let the answers through, in words.

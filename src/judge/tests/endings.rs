@@ -122,6 +122,41 @@ fn d65_a_server_that_had_answered_and_that_nothing_reaches_any_more_is_cut_off()
     assert_eq!(judge(closed).outcome, Outcome::Ok);
 }
 
+/// Keep-alives of the client, or its close, that came so often and met nobody, so long after anything was heard.
+fn unheard(times: u8, silence: u64, closes: bool) -> Sample {
+    let mut sample = tcp(CLIENT, SERVER).talked(90, 900).cut_by_the_end();
+    let flow = &mut sample.0.flow;
+    (flow.client.last, flow.last) = (Some(at(20.0)), at(20.0));
+    let story = flow.tcp.as_mut().unwrap();
+    (story.unheard, story.silence_before, story.fins) = ([times, 0], [silence * 1_000_000_000, 0], [closes, false]);
+    sample
+}
+
+// the laboratory pulls the cable of a connection that a program keeps alive
+#[test]
+fn d65_keep_alives_and_closes_that_nobody_answers_show_that_the_server_is_gone() {
+    for (closes, words) in [(false, "asked 5 times whether the other end is there"), (true, "closed, 5 times over")] {
+        let judged = judge(unheard(5, 4, closes));
+        expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D65"));
+        let says = judged.cause.unwrap().says;
+        assert!(says.contains(words), "{says}");
+        expect(&judge(unheard(2, 4, closes)), Outcome::Ok, Confidence::Medium, None);
+        // Who has closed itself need not be there any more.
+        let mut left = unheard(5, 4, closes);
+        left.0.flow.tcp.as_mut().unwrap().fins[1] = true;
+        assert_eq!(judge(left).outcome, Outcome::Ok);
+    }
+}
+
+#[test]
+fn d62_keep_alives_after_a_minute_that_nobody_answers_come_to_a_forgotten_connection() {
+    for closes in [false, true] {
+        let judged = judge(unheard(3, 120, closes));
+        expect(&judged, Outcome::IdleDropped, Confidence::Low, Some("D62"));
+        assert!(judged.cause.unwrap().says.contains("silent for 120 s"));
+    }
+}
+
 // a mirror that shows a connection a second time with other sequence numbers
 #[test]
 fn d60_a_segment_far_beyond_all_that_was_sent_is_not_lost() {
@@ -369,6 +404,13 @@ fn d94_a_download_that_stops_before_its_end_was_cut_or_its_server_hangs() {
     let judged = judge(stopped(1_800_000, 30.0));
     expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D94"));
     assert!(judged.cause.unwrap().says.contains("nothing came for 30 s, and 1800000 bytes were still to come"));
+    // Where nothing more is heard of the client either, but of others for a minute.
+    let mut hangs = stopped(1_800_000, 0.0).cut_by_the_end();
+    hangs.0.flow.tcp.as_mut().unwrap().fins[0] = false;
+    let mut later = background();
+    later.0.flow.last = at(70.0);
+    expect(&judge_among(Site::default(), std::slice::from_ref(&hangs), &[later]).remove(0), Outcome::ServerSilent, Confidence::Low, Some("D94"));
+    assert_eq!(judge(hangs).outcome, Outcome::Ok);
     // Who leaves at once has seen enough.
     assert_eq!(judge(stopped(1_800_000, 2.0)).outcome, Outcome::Ok);
     let changes: [fn(&mut crate::flow::TcpStory); 3] = [|story| story.fins[1] = true, |story| story.zero_windows[0] = 1, |story| story.missed_bytes[1] = 1448];

@@ -247,3 +247,77 @@ fn d92_a_dtls_handshake_that_only_the_client_ends_has_failed() {
     assert!(cause.says.contains("3 times") && cause.alternatives.iter().any(|other| other.contains("wrong key")), "{cause:?}");
     assert_eq!(judge(ended(1)).outcome, Outcome::Ok);
 }
+
+// curl's upload, before a firewall that drops what the server answers
+#[test]
+fn d68_content_that_is_repeated_though_it_was_acknowledged_shows_that_acknowledgments_do_not_arrive() {
+    let repeated = |times: u8| {
+        let mut sample = served().cut_by_the_end();
+        sample.0.flow.tcp.as_mut().unwrap().in_vain = [times, 0];
+        sample
+    };
+    let judged = judge(repeated(3));
+    expect(&judged, Outcome::ReturnPathBroken, Confidence::Medium, Some("D68"));
+    assert!(judged.cause.unwrap().says.contains("10.1.0.2 repeated 3 times what 203.0.113.7 had acknowledged"));
+    assert_eq!(judge(repeated(2)).outcome, Outcome::Ok);
+    // Who has closed listens no longer.
+    let mut closed = repeated(3);
+    closed.0.flow.tcp.as_mut().unwrap().fins[0] = true;
+    assert_eq!(judge(closed).outcome, Outcome::Ok);
+}
+
+// curl's download, whose acknowledgments a firewall drops
+#[test]
+fn d98_a_server_that_repeats_what_was_acknowledged_does_not_hear_its_client() {
+    let repeated = |times: u8| {
+        let mut sample = served().cut_by_the_end();
+        sample.0.flow.tcp.as_mut().unwrap().in_vain = [0, times];
+        judge(sample)
+    };
+    let judged = repeated(5);
+    expect(&judged, Outcome::ReturnPathBroken, Confidence::Medium, Some("D98"));
+    assert!(judged.cause.unwrap().says.contains("what 10.1.0.2 sends no longer reaches it"));
+    assert_eq!(repeated(2).outcome, Outcome::Ok);
+}
+
+// curl's download cut both ways, recorded beside the server
+#[test]
+fn d97_a_server_that_repeats_itself_to_a_client_that_says_nothing_more_is_not_heard() {
+    let cut = |again: u32, seconds: f64| {
+        let mut sample = repeated(served(), Side::Server, again).cut_by_the_end();
+        sample.0.flow.server.last = Some(at(1.2 + seconds));
+        sample
+    };
+    let judged = judge(cut(4, 6.0));
+    expect(&judged, Outcome::ReturnPathBroken, Confidence::Low, Some("D97"));
+    let cause = judged.cause.unwrap();
+    assert!(
+        cause.says.contains("40 bytes of 203.0.113.7 were sent again 4 times") && cause.alternatives.iter().any(|other| other.contains("switched off")),
+        "{cause:?}"
+    );
+    // Loss; a moment's silence; a client that takes no more, that has closed, or that has reset.
+    assert_eq!(judge(cut(2, 6.0)).outcome, Outcome::Ok);
+    assert_eq!(judge(cut(4, 1.0)).outcome, Outcome::Ok);
+    let changes: [fn(&mut crate::flow::TcpStory); 2] = [|story| story.stalled[0] = true, |story| story.fins[0] = true];
+    for change in changes {
+        let mut spared = cut(4, 6.0);
+        change(spared.0.flow.tcp.as_mut().unwrap());
+        assert_eq!(judge(spared).outcome, Outcome::Ok);
+    }
+}
+
+#[test]
+fn d97_keep_alives_of_a_server_that_nobody_answers_show_that_its_client_is_gone() {
+    let asked = |closed: bool| {
+        let mut sample = served().cut_by_the_end();
+        sample.0.flow.server.last = Some(at(12.0));
+        let story = sample.0.flow.tcp.as_mut().unwrap();
+        (story.unheard, story.fins) = ([0, 5], [false, closed]);
+        judge(sample)
+    };
+    let judged = asked(false);
+    expect(&judged, Outcome::ReturnPathBroken, Confidence::Low, Some("D97"));
+    assert!(judged.cause.unwrap().says.contains("asked 5 times whether it is there"));
+    // A server that takes its leave of a client that has gone already: everyday.
+    expect(&asked(true), Outcome::Ok, Confidence::Medium, None);
+}

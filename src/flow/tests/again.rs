@@ -1,0 +1,77 @@
+//! What one end says again and again though the other has heard it, or is not heard any more.
+
+use super::super::trace::Trace;
+use super::story;
+
+/// A connection in which both have spoken.
+fn served() -> Trace {
+    let mut t = Trace::new();
+    t.handshake();
+    t.client().data(b"GET / HTTP/1.1\r\n\r\n");
+    t.server().data(b"HTTP/1.1 200 OK\r\n\r\n");
+    t.client().ack();
+    t
+}
+
+/// As recorded before a firewall that drops what the server answers: the upload is acknowledged and comes again by timeout.
+#[test]
+fn content_that_comes_again_by_timeout_though_it_was_acknowledged_is_said_in_vain() {
+    let repeated = |wait: u64, hears: bool| {
+        let mut t = served();
+        t.client().data(b"upload");
+        t.server().ack();
+        let next = t.next(crate::net::Side::Client);
+        for again in 0..3 {
+            t.wait(wait << again);
+            t.client().at(next.wrapping_sub(6)).data(b"upload");
+            t.server().ack();
+        }
+        if hears {
+            t.client().data(b"more");
+        }
+        story(&t.run()).in_vain
+    };
+    assert_eq!(repeated(1, false), [3, 0]);
+    // Who goes on has heard the acknowledgment; and what reordering makes a sender repeat comes at once.
+    assert_eq!(repeated(1, true), [0, 0]);
+    assert_eq!(repeated(0, false), [0, 0]);
+}
+
+// RFC 9293 section 3.8.4: the number before the next, with or without a byte of garbage
+#[test]
+fn keep_alives_count_until_the_other_end_is_heard() {
+    for garbage in [&b""[..], b"\0"] {
+        let mut t = served();
+        let next = t.next(crate::net::Side::Client);
+        let asks = |t: &mut Trace| {
+            t.wait(3);
+            t.client().at(next.wrapping_sub(1)).data(garbage);
+        };
+        asks(&mut t);
+        t.server().ack();
+        (0..4).for_each(|_| asks(&mut t));
+        let seen = t.run();
+        assert_eq!(story(&seen).unheard, [4, 0]);
+        assert_eq!(story(&seen).retransmissions, [0, 0]);
+        // Until the first of them that was not answered.
+        assert!((3_000_000_000..3_100_000_000).contains(&story(&seen).silence_before[0]), "{:?}", story(&seen).silence_before);
+    }
+}
+
+#[test]
+fn a_fin_that_comes_again_counts_until_it_is_answered() {
+    let mut t = served();
+    t.client().fin();
+    let next = t.next(crate::net::Side::Client);
+    for again in 0..3 {
+        t.wait(1 << again);
+        t.client().at(next.wrapping_sub(1)).fin();
+    }
+    assert_eq!(story(&t.run()).unheard, [3, 0]);
+    let mut t = served();
+    t.client().fin();
+    t.wait(1);
+    t.client().at(next.wrapping_sub(1)).fin();
+    t.server().ack();
+    assert_eq!(story(&t.run()).unheard, [0, 0]);
+}
