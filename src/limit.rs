@@ -320,6 +320,8 @@ pub const PATHS_OF_A_KIND: usize = 256;
 pub const CANDIDATES_SHOWN: usize = 8;
 /// Hosts of which it is remembered that they were heard or reached, by capture point: a large site's, at some 60 bytes each.
 pub const HOSTS_REMEMBERED: usize = fill(17);
+/// Pairs of client and server port of which it is remembered which ICMP error refused them, at some 120 bytes each: few are refused, but for a scanner's.
+pub const REFUSALS_REMEMBERED: usize = fill(13);
 /// Pairs of client and server port of which it is remembered whether they worked, at some 80 bytes each.
 pub const PAIRS_REMEMBERED: usize = fill(16);
 /// Who was asked for on a link by whom, and which hosts said that they are there: a large site's, at some 100 bytes each.

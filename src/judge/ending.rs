@@ -41,6 +41,8 @@ pub(super) struct Ending<'a> {
     pub(super) left: Duration,
     /// The ICMP error that refused the client's packet, if the server never took part.
     pub(super) rejection: Option<&'a Rejection>,
+    /// That error was about another flow of the same client to the same end: of this one none came, as they are sent only so often.
+    pub(super) refused_alike: bool,
     /// A reset by the server that answered a SYN.
     pub(super) refusal: Option<&'a Reset>,
     /// How the first reset differs from what its host sends otherwise.
@@ -166,6 +168,8 @@ impl<'a> Ending<'a> {
         let name = stated(identified);
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
         let sight = seen.sight(flow);
+        let own = flow.rejections.iter().filter(|rejection| rejection.to == Side::Client && !answered && weight(rejection) > 0).max_by_key(|r| weight(r));
+        let alike = if own.is_none() && flow.server.packets == 0 && !went_on_unanswered(identified) { seen.refused_alike(flow) } else { None };
         let speaks_teatime = known.service.is_some_and(|service| service.protocols.iter().flatten().any(|name| name == "teatime"));
         Self {
             identified,
@@ -179,7 +183,8 @@ impl<'a> Ending<'a> {
             asked: asked(identified),
             span: flow.client.last.unwrap_or(flow.last).since(flow.client.first.unwrap_or(flow.first)),
             left: seen.end_after(flow.last).since(flow.last),
-            rejection: flow.rejections.iter().filter(|rejection| rejection.to == Side::Client && !answered && weight(rejection) > 0).max_by_key(|r| weight(r)),
+            rejection: own.or(alike),
+            refused_alike: own.is_none() && alike.is_some(),
             refusal: by_server.filter(|reset| reset.answers_syn),
             foreign: reset.map_or_else(Foreign::default, |reset| seen.foreign(flow, reset, tcp.and_then(|tcp| waited(tcp, reset)))),
             syn_ack_off: if flow.server.payload_bytes == 0 { seen.syn_ack_off(flow) } else { None },
@@ -272,7 +277,7 @@ impl<'a> Ending<'a> {
                 frames.push(frame);
             }
         };
-        self.rejection.or(self.flow.rejections.first()).into_iter().for_each(|rejection| cite(rejection.frame));
+        self.rejection.filter(|_| !self.refused_alike).or(self.flow.rejections.first()).into_iter().for_each(|rejection| cite(rejection.frame));
         self.absent.iter().for_each(|absent| absent.frames.iter().for_each(|frame| cite(*frame)));
         if let Some(tcp) = self.tcp {
             tcp.reset.iter().for_each(|reset| cite(reset.frame));

@@ -73,6 +73,9 @@ pub(super) const MANY_PACKETS: u32 = 50;
 /// Such a share, in parts per thousand: where one packet in five is lost, acknowledgments included, about a tenth of all is sent again, and three questions in
 /// twenty remain without an answer twice.
 pub(super) const MUCH_AGAIN: u64 = 70;
+/// What an error says of one packet it says of others to the same end that were sent so shortly before or after: errors are sent only so often (RFC 4443 section 2.4 (f); Linux sends each host a few and
+/// then one a second).
+pub(super) const REFUSED_ALIKE: Duration = Duration::from_secs(60);
 /// Datagrams to a peer that had answered, and none of its own, from which on it is not just slow.
 pub(super) const ALONE: u16 = 5;
 /// How long a peer of QUIC or SRT may stay silent while it is spoken to: QUIC acknowledges within 25 ms and what the path takes (RFC 9000 section 13.2.1), SRT every 10 ms.

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::capture::Pause;
-use crate::flow::{Flow, Neighbour, Reset};
+use crate::flow::{Flow, Neighbour, Rejection, Reset};
 use crate::identify::{Fact, Identified, Step};
 use crate::judge::threshold::{ANSWER_BY, DATAGRAMS_PAUSE};
 use crate::net::{Endpoint, Mac, Transport, is_group};
@@ -150,6 +150,11 @@ impl Seen {
     /// Whether the flow's server said something to its client on this port at least once.
     pub(super) fn talked(&self, flow: &Flow) -> bool {
         self.pairs.talked(flow)
+    }
+
+    /// The ICMP error that refused others of this client's packets to this server and port at about the same time, where it never answered.
+    pub(super) fn refused_alike(&self, flow: &Flow) -> Option<&Rejection> {
+        self.pairs.refused(flow)
     }
 
     /// Flows of this client to this server and port that nothing answered, this one included.

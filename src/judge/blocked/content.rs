@@ -209,7 +209,7 @@ fn is_alone(tcp: &TcpStory) -> bool {
 /// What one side repeats, and nobody acknowledges, in words.
 fn repeated(tcp: &TcpStory, side: Side) -> String {
     let (again, unheard) = (tcp.open_segment[side as usize].again, tcp.unheard[side as usize]);
-    match u32::from(unheard) >= SURELY_AGAIN {
+    match again < SURELY_AGAIN && u32::from(unheard) >= SURELY_AGAIN {
         true if tcp.fins[side as usize] => format!("the {side} closed, {unheard} times over, and was never answered"),
         true => format!("the {side} asked {unheard} times whether the other end is there (keep-alives) and was never answered"),
         false => format!("what the {side} sent was repeated {again} times and never acknowledged"),
@@ -235,12 +235,10 @@ fn unfinished(e: &Ending<'_>) -> Option<u64> {
     e.identified.facts.iter().find_map(|fact| if let Fact::Unfinished(due) = fact { Some(*due) } else { None })
 }
 
-/// From the server's last payload to the client's last word, by which it gave up or showed that it still waits: what follows may not have been captured. Where other traffic was
-/// for long enough, a server that goes on would have been seen, too.
+/// From the server's last payload to the client's last word, by which it gave up or showed that it still waits: what follows may not have been captured.
 fn silent_for(e: &Ending<'_>) -> Duration {
     let said = e.tcp.and_then(|tcp| tcp.last_data[1]).map_or(e.flow.last, Moment::time);
-    let waited = e.flow.client.last.unwrap_or(said).since(said);
-    if e.left >= IDLE && e.tcp.is_some_and(|tcp| !tcp.fins[0] && tcp.reset.is_none()) { waited.max(e.left) } else { waited }
+    e.flow.client.last.unwrap_or(said).since(said)
 }
 
 pub(super) fn says_stops(e: &Ending<'_>) -> String {

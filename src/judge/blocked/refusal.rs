@@ -7,11 +7,25 @@ use crate::judge::ending::Ending;
 /// Administratively prohibited, by the code's own words (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1).
 pub(super) fn by_policy(e: &Ending<'_>) -> Option<Confidence> {
     e.rejection.filter(|r| matches!((r.v6, r.kind, r.code), (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6)))?;
-    Some(Confidence::High)
+    Some(sure(e, Confidence::High))
+}
+
+/// What an error says of other packets is likely for this one.
+fn sure(e: &Ending<'_>, sure: Confidence) -> Confidence {
+    if e.refused_alike { sure.min(Confidence::Medium) } else { sure }
+}
+
+/// Whose packets the error quotes, where they are others, in words.
+fn others(e: &Ending<'_>) -> &'static str {
+    if e.refused_alike {
+        "; so it said of other packets to this end at that time, and of these nothing came back: such errors are sent only so often"
+    } else {
+        ""
+    }
 }
 
 pub(super) fn says_policy(e: &Ending<'_>) -> String {
-    format!("{} refused it by policy ({})", sender(e), icmp(e.rejection))
+    format!("{} refused it by policy ({}){}", sender(e), icmp(e.rejection), others(e))
 }
 
 pub(super) fn closed_udp(e: &Ending<'_>) -> Option<Confidence> {
@@ -19,24 +33,24 @@ pub(super) fn closed_udp(e: &Ending<'_>) -> Option<Confidence> {
     let rejection = e.rejection.filter(from_host)?;
     let closed = matches!((rejection.v6, rejection.kind, rejection.code), (false, 3, 3) | (true, 1, 4)) && !e.is_tcp();
     let unsupported = matches!((rejection.v6, rejection.kind, rejection.code), (false, 3, 2));
-    (closed || unsupported).then_some(Confidence::High)
+    (closed || unsupported).then_some(sure(e, Confidence::High))
 }
 
 /// Port unreachable: of TCP only a filter sends it, as hosts reset instead; of UDP one that is not the host itself.
 pub(super) fn port_unreachable(e: &Ending<'_>) -> Option<Confidence> {
     e.rejection.filter(|r| matches!((r.v6, r.kind, r.code), (false, 3, 2 | 3) | (true, 1, 4)))?;
-    Some(if e.is_tcp() { Confidence::High } else { Confidence::Medium })
+    Some(sure(e, if e.is_tcp() { Confidence::High } else { Confidence::Medium }))
 }
 
 pub(super) fn says_reject(e: &Ending<'_>) -> String {
-    format!("{} rejected it ({}), as the REJECT rule of a Linux packet filter does by default", sender(e), icmp(e.rejection))
+    format!("{} rejected it ({}), as the REJECT rule of a Linux packet filter does by default{}", sender(e), icmp(e.rejection), others(e))
 }
 
 /// No route, no such host, no way on. Codes about sizes, redirects and header errors refuse nothing.
 pub(super) fn no_route(e: &Ending<'_>) -> Option<Confidence> {
     let rejection = e.rejection?;
     match (rejection.v6, rejection.kind, rejection.code) {
-        (false, 3, 0 | 1) | (true, 1, 0 | 3) => Some(Confidence::High),
+        (false, 3, 0 | 1) | (true, 1, 0 | 3) => Some(sure(e, Confidence::High)),
         (false, 3, 5..=8 | 11 | 12 | 14 | 15) | (true, 1, _) => Some(Confidence::Medium),
         // Time exceeded: a loop, or somebody tracing the route.
         (false, 11, 0) | (true, 3, 0) => Some(Confidence::Low),
@@ -45,7 +59,7 @@ pub(super) fn no_route(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_no_route(e: &Ending<'_>) -> String {
-    format!("{} reports that {} cannot be reached ({})", sender(e), e.server_ip(), icmp(e.rejection))
+    format!("{} reports that {} cannot be reached ({}){}", sender(e), e.server_ip(), icmp(e.rejection), others(e))
 }
 
 /// Fragment reassembly time exceeded (RFC 792 type 11 code 1, RFC 4443 section 3.3).
@@ -91,7 +105,13 @@ pub(super) fn closed_tcp(e: &Ending<'_>) -> Option<Confidence> {
 pub(super) fn says_closed(e: &Ending<'_>) -> String {
     let how = if e.refusal.is_some() { "a reset".to_owned() } else { icmp(e.rejection) };
     let whose = if e.refusal.is_some() { doubt(e) } else { String::new() };
-    format!("{} answered with {how}: it is there, but nothing listens on {}/{}{whose}", e.server_ip(), e.flow.server.endpoint.port, e.flow.transport)
+    format!(
+        "{} answered with {how}: it is there, but nothing listens on {}/{}{whose}{}",
+        e.server_ip(),
+        e.flow.server.endpoint.port,
+        e.flow.transport,
+        others(e)
+    )
 }
 
 /// What leaves open whether a reset like the host's own is the host's.

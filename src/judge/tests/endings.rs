@@ -404,13 +404,6 @@ fn d94_a_download_that_stops_before_its_end_was_cut_or_its_server_hangs() {
     let judged = judge(stopped(1_800_000, 30.0));
     expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D94"));
     assert!(judged.cause.unwrap().says.contains("nothing came for 30 s, and 1800000 bytes were still to come"));
-    // Where nothing more is heard of the client either, but of others for a minute.
-    let mut hangs = stopped(1_800_000, 0.0).cut_by_the_end();
-    hangs.0.flow.tcp.as_mut().unwrap().fins[0] = false;
-    let mut later = background();
-    later.0.flow.last = at(70.0);
-    expect(&judge_among(Site::default(), std::slice::from_ref(&hangs), &[later]).remove(0), Outcome::ServerSilent, Confidence::Low, Some("D94"));
-    assert_eq!(judge(hangs).outcome, Outcome::Ok);
     // Who leaves at once has seen enough.
     assert_eq!(judge(stopped(1_800_000, 2.0)).outcome, Outcome::Ok);
     let changes: [fn(&mut crate::flow::TcpStory); 3] = [|story| story.fins[1] = true, |story| story.zero_windows[0] = 1, |story| story.missed_bytes[1] = 1448];

@@ -13,6 +13,7 @@ mod middles;
 mod names_and_promises;
 mod neighbours;
 mod outcomes;
+mod refusals;
 mod rows;
 pub(in crate::judge) mod sample;
 mod semantics;

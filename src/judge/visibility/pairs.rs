@@ -4,13 +4,15 @@ use std::net::IpAddr;
 
 use thin_vec::ThinVec;
 
-use crate::flow::{Direction, Flow};
+use crate::flow::{Direction, Flow, Rejection};
 use crate::identify::Identified;
+use crate::judge::ending::weight;
 use crate::judge::memory::Marked;
-use crate::judge::threshold::{MANY_PACKETS, MUCH_AGAIN};
+use crate::judge::threshold::{MANY_PACKETS, MUCH_AGAIN, REFUSED_ALIKE};
 use crate::judge::visibility::took_part;
 use crate::limit;
-use crate::net::{Endpoint, Mac, Transport, is_private};
+use crate::net::{Endpoint, Mac, Side, Transport, is_private};
+use crate::time::Timestamp;
 
 /// A client and what it wanted.
 type Pair = (IpAddr, Transport, Endpoint);
@@ -24,6 +26,14 @@ struct Dealings {
     talked: bool,
     /// Flows without any answer.
     unanswered: u32,
+}
+
+/// What ICMP says of the packets of a pair: the error that weighs most, and when the first and the last came.
+#[derive(Clone, Debug)]
+struct Refused {
+    error: Rejection,
+    first: Timestamp,
+    last: Timestamp,
 }
 
 /// What was learned of one end.
@@ -94,6 +104,7 @@ struct Probes {
 #[derive(Clone, Debug)]
 pub(super) struct Pairs {
     pairs: Marked<Pair, Dealings>,
+    refused: Marked<Pair, Option<Box<Refused>>>,
     ends: Marked<(Transport, Endpoint), End>,
     /// Of each host the two lowest ports on which it answered, by transport; equal where there is but one.
     answering: Marked<(Transport, IpAddr), Option<[u16; 2]>>,
@@ -107,6 +118,7 @@ impl Default for Pairs {
         let room = limit::PAIRS_REMEMBERED;
         Self {
             pairs: Marked::new(room),
+            refused: Marked::new(limit::REFUSALS_REMEMBERED),
             ends: Marked::new(room),
             answering: Marked::new(limit::HOSTS_REMEMBERED),
             from_link: Marked::new(room),
@@ -127,6 +139,7 @@ impl Pairs {
         // A refusal is an answer: whoever met one knows why the next of its connections is not to be had.
         let silent = flow.server.packets == 0 && flow.rejections.is_empty();
         dealings.unanswered = dealings.unanswered.saturating_add(u32::from(silent));
+        self.note_errors(flow, took_part);
         if took_part {
             self.answers_on(flow.transport, server);
             if let Some(mac) = flow.client.mac.filter(|_| server.ip.is_ipv4()) {
@@ -147,6 +160,19 @@ impl Pairs {
     pub(super) fn learn_group(&mut self, flow: &Flow) {
         if flow.transport == Transport::UDP {
             self.ends.meet(&(flow.transport, flow.client.endpoint)).asked_group = flow.server.endpoint.port;
+        }
+    }
+
+    /// Time exceeded may be a traced route, and says nothing about the packets that are not to trace it.
+    fn note_errors(&mut self, flow: &Flow, took_part: bool) {
+        let refuses = |error: &&Rejection| error.to == Side::Client && weight(error) > 0 && !matches!((error.v6, error.kind), (false, 11) | (true, 3));
+        for error in flow.rejections.iter().filter(refuses).filter(|_| !took_part) {
+            let known = self.refused.meet(&(flow.client.endpoint.ip, flow.transport, flow.server.endpoint));
+            let refused = known.get_or_insert_with(|| Box::new(Refused { error: *error, first: error.time, last: error.time }));
+            (refused.first, refused.last) = (refused.first.min(error.time), refused.last.max(error.time));
+            if weight(error) > weight(&refused.error) {
+                refused.error = *error;
+            }
         }
     }
 
@@ -229,6 +255,14 @@ impl Pairs {
     /// Flows of this client to this server and port that nothing answered, this one included.
     pub(super) fn unanswered(&self, flow: &Flow) -> u32 {
         self.dealings(flow).unanswered
+    }
+
+    /// The error that refused others of this client's packets to this server and port while the flow went on, or shortly before or after, where it never answered.
+    pub(super) fn refused(&self, flow: &Flow) -> Option<&Rejection> {
+        let pair = (flow.client.endpoint.ip, flow.transport, flow.server.endpoint);
+        let refused = self.refused.get(&pair)?.as_deref().filter(|_| !self.dealings(flow).worked)?;
+        let is_near = flow.first.since(refused.last) <= REFUSED_ALIKE && refused.first.since(flow.last) <= REFUSED_ALIKE;
+        is_near.then_some(&refused.error)
     }
 
     fn dealings(&self, flow: &Flow) -> Dealings {

@@ -1,0 +1,50 @@
+//! Refusals that were seen of some of many attempts: errors are sent only so often (RFC 4443 section 2.4 (f), RFC 1812 section 4.3.2.8).
+
+use super::outcomes::{CLIENT, SERVER, expect, judge};
+use super::sample::*;
+use crate::judge::{Confidence, Judged, Outcome, Site};
+
+/// Judged beside another attempt of the same client at the same end, which an ICMP error met at second 1.1.
+fn beside(silent: Sample, refused: Sample) -> Judged {
+    judge_among(Site::default(), &[silent], &[refused, background()]).remove(0)
+}
+
+fn refused(kind: u8, code: u8) -> Sample {
+    tcp("10.1.0.2:40001", SERVER).icmp("10.1.0.1", kind, code)
+}
+
+// curl, thirty times at once, before nft's `reject with icmpx type admin-prohibited`: the kernel tells six of them
+#[test]
+fn of_many_attempts_those_that_no_error_met_are_refused_like_the_others() {
+    let silent = || tcp(CLIENT, SERVER).syns(&[1.0, 2.0, 4.0]);
+    for (code, rule, outcome) in [(13, "D27", Outcome::RejectedByNetwork), (3, "D28", Outcome::RejectedByNetwork), (1, "D29", Outcome::Unreachable)] {
+        let judged = beside(silent(), refused(3, code));
+        expect(&judged, outcome, Confidence::Medium, Some(rule));
+        let cause = judged.cause.unwrap();
+        assert!(cause.says.contains("sent only so often") && cause.by == "10.1.0.1".parse().ok(), "{cause:?}");
+    }
+    // A traced route says nothing of others; nor does what was refused long before, or at another port.
+    expect(&beside(silent(), refused(11, 0)), Outcome::SilentDrop, Confidence::High, Some("D20"));
+    let mut later = tcp(CLIENT, SERVER).syns(&[70.0, 71.0, 73.0]);
+    later.0.flow.first = at(70.0);
+    let judged = judge_among(Site::default(), &[later], &[refused(3, 13), tcp("10.1.0.9:50000", "198.51.100.9:443").syns(&[200.0])]).remove(0);
+    assert_eq!(judged.outcome, Outcome::SilentDrop);
+    expect(&beside(silent(), tcp("10.1.0.2:40001", "203.0.113.7:8884").icmp("10.1.0.1", 3, 13)), Outcome::SilentDrop, Confidence::High, Some("D20"));
+}
+
+// a device that is polled by SNMP forty times and answers that nothing listens thirteen times
+#[test]
+fn of_many_questions_at_a_closed_port_those_that_no_error_met_are_no_drop() {
+    let ask = |port: u16| udp(&format!("10.1.0.2:{port}"), "10.1.0.9:161").speaks(&["snmp"]);
+    let judged = beside(ask(40000), ask(40001).icmp("10.1.0.9", 3, 3));
+    expect(&judged, Outcome::RefusedByHost, Confidence::Medium, Some("D71"));
+}
+
+#[test]
+fn what_works_otherwise_was_not_refused_for_an_error_that_met_another_attempt() {
+    let worked = tcp("10.1.0.2:40002", SERVER).talked(300, 900);
+    let silent = tcp(CLIENT, SERVER).syns(&[1.0, 2.0, 4.0]);
+    let judged = judge_among(Site::default(), &[silent], &[refused(3, 13), worked, background()]).remove(0);
+    expect(&judged, Outcome::Unreachable, Confidence::Medium, Some("D32"));
+    assert_eq!(judge(tcp(CLIENT, SERVER).talked(300, 900)).outcome, Outcome::Ok);
+}
