@@ -27,8 +27,13 @@ pub(super) fn segment(at: Cursor<'_>) -> Segment<'_> {
     if let Some(tcp) = whole(at) {
         return Segment::whole(Header::Tcp(tcp), usize::from(tcp.header_len), at);
     }
-    let Some(header) = at.head::<20>() else { return Segment::short(ports(at), Layer::Tcp, 20, at) };
-    let mut tcp = fixed(header);
+    let mut head = [0xff; 20];
+    let captured = at.bytes.get(..20).unwrap_or(at.bytes);
+    head.iter_mut().zip(captured).for_each(|(to, from)| *to = *from);
+    if captured.len() < FLAGS_END {
+        return Segment::short(ports(at), Layer::Tcp, 20, at);
+    }
+    let mut tcp = fixed(&head);
     if tcp.header_len < 20 || u32::from(tcp.header_len) > at.wire {
         let fault = Some(Fault { layer: Layer::Tcp, what: What::BadLength, offset: at.offset });
         return Segment { header: ports(at), payload: &[], payload_len: 0, fault };
@@ -70,6 +75,9 @@ fn options(bytes: &[u8]) -> (Option<u16>, Option<u8>) {
     (size, scale)
 }
 
+/// Up to here a header names its sequence numbers, its length and its flags: what a snap length of 68 leaves of a segment over IPv6. A window that was not captured counts as open.
+const FLAGS_END: usize = 14;
+
 fn ports(at: Cursor<'_>) -> Header {
     match at.head::<4>() {
         Some([a, b, c, d]) => Header::Ports { source: u16::from_be_bytes([*a, *b]), destination: u16::from_be_bytes([*c, *d]) },
@@ -104,6 +112,16 @@ mod tests {
             assert_eq!(part.fault.map(|fault| (fault.layer, fault.what)), Some((Layer::Tcp, What::Truncated)));
         }
         assert_eq!(segment(Cursor::new(&SYN[..3], 3)).fault.map(|fault| fault.what), Some(What::TooShort));
+    }
+
+    /// `tcpdump -s 68` leaves 14 bytes of it behind Ethernet and IPv6.
+    #[test]
+    fn a_header_cut_behind_its_flags_is_a_segment_whose_window_counts_as_open() {
+        let part = segment(Cursor::new(&SYN[..14], 28));
+        let Header::Tcp(tcp) = part.header else { panic!("{part:?}") };
+        assert_eq!((tcp.sequence, tcp.acknowledgment, tcp.header_len, tcp.window), (1, 0, 28, 0xffff));
+        assert!(tcp.flags.is_syn() && part.fault.is_some() && part.payload_len == 0);
+        assert!(matches!(segment(Cursor::new(&SYN[..13], 28)).header, Header::Ports { .. }));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::decode::{Content, Header, Packet, Quote, quoted};
 use crate::flow::Rejection;
+use crate::flow::key::Key;
 use crate::net::{Side, Transport};
 
 /// An ICMP error with what it quotes.
@@ -30,11 +31,16 @@ pub(super) fn of_packet(packet: &Packet<'_>) -> Option<Failure> {
 }
 
 impl Failure {
-    /// What to keep of it with the flow whose packet, sent by `to`, it quotes; none where it quotes nothing.
+    /// Whether what it quotes was cut off by the snap length before it named its ends.
+    pub fn is_cut(&self, packet: &Packet<'_>) -> bool {
+        self.quote.and_then(|quote| Key::of_quote(&quote)).is_none() && (packet.payload.len() as u64) < u64::from(packet.payload_len)
+    }
+
+    /// What to keep of it with the flow whose packet, sent by `to`, it quotes.
     pub fn rejection(&self, packet: &Packet<'_>, to: Side) -> Option<Rejection> {
         let Content::Ip(ip, _) = packet.content else { return None };
         let v6 = ip.transport == Transport::ICMP6;
-        let (kind, code, quoted_ttl) = (self.kind, self.code, self.quote?.ttl);
+        let (kind, code, quoted_ttl) = (self.kind, self.code, self.quote.map_or(0, |quote| quote.ttl));
         Some(Rejection { by: ip.source, to, v6, kind, code, mtu: self.next_hop_mtu(v6), quoted_ttl, time: packet.time, frame: packet.frame })
     }
 

@@ -43,6 +43,8 @@ pub(super) struct Ending<'a> {
     pub(super) rejection: Option<&'a Rejection>,
     /// That error was about another flow of the same client to the same end: of this one none came, as they are sent only so often.
     pub(super) refused_alike: bool,
+    /// An ICMP error came to the client meanwhile, of which the snap length left not what it is about.
+    pub(super) unreadable: bool,
     /// A reset by the server that answered a SYN.
     pub(super) refusal: Option<&'a Reset>,
     /// How the first reset differs from what its host sends otherwise.
@@ -184,6 +186,7 @@ impl<'a> Ending<'a> {
             span: flow.client.last.unwrap_or(flow.last).since(flow.client.first.unwrap_or(flow.first)),
             left: seen.end_after(flow.last).since(flow.last),
             rejection: own.or(alike),
+            unreadable: !answered && own.is_none() && alike.is_none() && seen.meets_unreadable(flow),
             refused_alike: own.is_none() && alike.is_some(),
             refusal: by_server.filter(|reset| reset.answers_syn),
             foreign: reset.map_or_else(Foreign::default, |reset| seen.foreign(flow, reset, tcp.and_then(|tcp| waited(tcp, reset)))),

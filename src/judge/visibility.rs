@@ -157,6 +157,11 @@ impl Seen {
         self.pairs.refused(flow)
     }
 
+    /// Whether an ICMP error of which the snap length left too little came to the flow's client meanwhile.
+    pub(super) fn meets_unreadable(&self, flow: &Flow) -> bool {
+        self.pairs.meets_unreadable(flow)
+    }
+
     /// Flows of this client to this server and port that nothing answered, this one included.
     pub(super) fn unanswered(&self, flow: &Flow) -> u32 {
         self.pairs.unanswered(flow)

@@ -8,6 +8,7 @@ use crate::flow::Observer;
 use crate::flow::key::{Key, Keyed};
 use crate::flow::unreachable::{self, Failure};
 use crate::limit::{CLOCKS_APART, ERRORS_AHEAD, QUEUES_APART};
+use crate::net::Side;
 use crate::time::Timestamp;
 
 /// Errors that quote no live flow: what they quote may have been captured after them.
@@ -48,8 +49,8 @@ impl Unclaimable {
 }
 
 impl FlowTable {
-    /// Ties an ICMP error to the flow that it quotes.
-    pub(super) fn take_error(&mut self, packet: &Packet<'_>, observer: &mut impl Observer) {
+    /// Ties an ICMP error to the flow that it quotes; where the snap length cut off which that is, to the flow of the error itself, which lies at `own` and has the error's receiver at `to`.
+    pub(super) fn take_error(&mut self, own: u32, to: Side, packet: &Packet<'_>, observer: &mut impl Observer) {
         let Some(failure) = unreachable::of_packet(packet) else { return };
         let quoted = failure.quote.and_then(|quote| Key::of_quote(&quote));
         let slot = quoted.and_then(|quoted| self.find(quoted.key.tag(&self.seed), &quoted.key)).and_then(|slot| self.wake(slot, observer));
@@ -60,7 +61,13 @@ impl FlowTable {
                 self.unclaimed.errors.truncate(ERRORS_AHEAD - 1);
                 self.unclaimed.errors.push_front(Unclaimable { quoted, failure, packet: Packet { payload: &[], ..*packet } });
             }
-            (_, None) => self.counts.errors_without_flow += 1,
+            (_, None) => {
+                self.counts.errors_without_flow += 1;
+                let cut = Some(failure).filter(|failure| failure.is_cut(packet)).and_then(|failure| failure.rejection(packet, to));
+                if let (Some(rejection), Some(flow)) = (cut, self.awake_mut(own)) {
+                    flow.reject(rejection);
+                }
+            }
         }
     }
 

@@ -50,7 +50,7 @@ impl FlowTable {
             Header::Tcp(tcp) => is_to_be_entered |= self.take_segment(slot, side, packet, ip, tcp, observer),
             Header::Udp { .. } | Header::Sctp { .. } => self.take_datagram(slot, side, packet, ip, observer),
             Header::Icmp { .. } => {
-                self.take_error(packet, observer);
+                self.take_error(slot, side.other(), packet, observer);
                 Neighbour::of_packet(packet).iter().for_each(|neighbour| observer.neighbour(neighbour));
             }
             Header::Ports { .. } | Header::None => {}

@@ -4,7 +4,7 @@ use crate::judge::Confidence;
 use crate::judge::ending::Ending;
 use crate::judge::threshold::{HEAVY_LOSS, SCAN_PACKETS, SURE_REQUESTS, SURE_SYNS};
 use crate::judge::visibility::Sight;
-use crate::net::Side;
+use crate::net::{Side, Transport};
 
 pub(super) fn scan(e: &Ending<'_>) -> Option<Confidence> {
     (e.scanning && !e.answered && !e.worked_before && e.flow.client.packets <= SCAN_PACKETS).then_some(Confidence::High)
@@ -57,11 +57,36 @@ pub(super) fn says_unseen(e: &Ending<'_>) -> String {
 }
 
 pub(super) fn damaged(e: &Ending<'_>) -> Option<Confidence> {
+    if is_headless(e) {
+        return Some(Confidence::High);
+    }
+    if is_refused_unreadably(e) {
+        return Some(Confidence::Medium);
+    }
     let silent = e.is_silent_syn() || e.is_silent_datagram();
     (silent && e.loss > HEAVY_LOSS && e.tries < SURE_SYNS && e.asked < SURE_REQUESTS).then_some(Confidence::High)
 }
 
+/// Whether an error that may have refused it was captured, but not what the error is about.
+fn is_refused_unreadably(e: &Ending<'_>) -> bool {
+    e.unreadable && (e.is_silent_syn() || e.is_silent_datagram()) && !e.one_way
+}
+
+/// Whether of no segment more than its ports was captured.
+fn is_headless(e: &Ending<'_>) -> bool {
+    e.flow.transport == Transport::TCP && e.tcp.is_none()
+}
+
 pub(super) fn says_damaged(e: &Ending<'_>) -> String {
+    if is_headless(e) {
+        return "of no packet more than its ports was captured: the snap length cut off what shows how the connection went".to_owned();
+    }
+    if is_refused_unreadably(e) {
+        return format!(
+            "an ICMP error came to {} meanwhile, and the snap length cut off what it is about: it may have refused this",
+            e.flow.client.endpoint.ip
+        );
+    }
     format!("{}.{} % of what passed this capture point was not captured; the missing answer may be capture loss", e.loss / 10, e.loss % 10)
 }
 

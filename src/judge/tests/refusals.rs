@@ -2,7 +2,9 @@
 
 use super::outcomes::{CLIENT, SERVER, expect, judge};
 use super::sample::*;
+use crate::flow::Rejection;
 use crate::judge::{Confidence, Judged, Outcome, Site};
+use crate::net::{Side, Transport};
 
 /// Judged beside another attempt of the same client at the same end, which an ICMP error met at second 1.1.
 fn beside(silent: Sample, refused: Sample) -> Judged {
@@ -47,4 +49,32 @@ fn what_works_otherwise_was_not_refused_for_an_error_that_met_another_attempt() 
     let judged = judge_among(Site::default(), &[silent], &[refused(3, 13), worked, background()]).remove(0);
     expect(&judged, Outcome::Unreachable, Confidence::Medium, Some("D32"));
     assert_eq!(judge(tcp(CLIENT, SERVER).talked(300, 900)).outcome, Outcome::Ok);
+}
+
+/// An error of which the snap length left nothing of the packet that it quotes.
+fn unreadable(seconds: f64) -> Sample {
+    let mut error = udp("10.1.0.1:0", "10.1.0.2:0");
+    let flow = &mut error.0.flow;
+    (flow.transport, flow.icmp) = (Transport::ICMP, Some((3, 13)));
+    let (by, to) = (flow.client.endpoint.ip, Side::Server);
+    flow.rejections.push(Rejection { by, to, v6: false, kind: 3, code: 13, mtu: None, quoted_ttl: 0, time: at(seconds), frame: frame(8) });
+    error
+}
+
+// `tcpdump -s 68` of a SYN over IPv6 that a router rejects
+#[test]
+fn d02_silence_beside_an_error_that_cannot_be_read_may_be_a_refusal() {
+    let silent = || tcp(CLIENT, SERVER).syns(&[1.0, 2.0, 4.0]);
+    let judged = beside(silent(), unreadable(2.1));
+    expect(&judged, Outcome::CaptureDamaged, Confidence::Medium, Some("D02"));
+    assert!(judged.cause.unwrap().says.contains("snap length"));
+    // An error after the last attempt would have come before another was due.
+    expect(&beside(silent(), unreadable(6.0)), Outcome::SilentDrop, Confidence::High, Some("D20"));
+}
+
+#[test]
+fn d02_a_connection_of_which_only_ports_were_captured_is_not_said_to_work() {
+    let mut headless = tcp(CLIENT, SERVER).talked(0, 0);
+    headless.0.flow.tcp = None;
+    expect(&judge(headless), Outcome::CaptureDamaged, Confidence::High, Some("D02"));
 }

@@ -8,7 +8,7 @@ use crate::flow::{Direction, Flow, Rejection};
 use crate::identify::Identified;
 use crate::judge::ending::weight;
 use crate::judge::memory::Marked;
-use crate::judge::threshold::{MANY_PACKETS, MUCH_AGAIN, REFUSED_ALIKE};
+use crate::judge::threshold::{MANY_PACKETS, MUCH_AGAIN, REFUSED_ALIKE, SYN_AGAIN};
 use crate::judge::visibility::took_part;
 use crate::limit;
 use crate::net::{Endpoint, Mac, Side, Transport, is_private};
@@ -111,6 +111,8 @@ pub(super) struct Pairs {
     /// Ends that answered somebody whose packets come from that MAC address.
     from_link: Marked<(Mac, Transport, Endpoint), ()>,
     probes: Marked<IpAddr, Probes>,
+    /// Hosts to which ICMP errors came of which the snap length left not what they are about, and when they did.
+    unreadable: Marked<IpAddr, ThinVec<Timestamp>>,
 }
 
 impl Default for Pairs {
@@ -123,6 +125,7 @@ impl Default for Pairs {
             answering: Marked::new(limit::HOSTS_REMEMBERED),
             from_link: Marked::new(room),
             probes: Marked::new(limit::SOURCES_REMEMBERED),
+            unreadable: Marked::new(limit::REFUSALS_REMEMBERED),
         }
     }
 }
@@ -140,6 +143,9 @@ impl Pairs {
         let silent = flow.server.packets == 0 && flow.rejections.is_empty();
         dealings.unanswered = dealings.unanswered.saturating_add(u32::from(silent));
         self.note_errors(flow, took_part);
+        if matches!(flow.transport, Transport::ICMP | Transport::ICMP6) {
+            self.note_unreadable(flow);
+        }
         if took_part {
             self.answers_on(flow.transport, server);
             if let Some(mac) = flow.client.mac.filter(|_| server.ip.is_ipv4()) {
@@ -172,6 +178,16 @@ impl Pairs {
             (refused.first, refused.last) = (refused.first.min(error.time), refused.last.max(error.time));
             if weight(error) > weight(&refused.error) {
                 refused.error = *error;
+            }
+        }
+    }
+
+    fn note_unreadable(&mut self, flow: &Flow) {
+        for error in &flow.rejections {
+            let host = if error.to == Side::Client { flow.client.endpoint.ip } else { flow.server.endpoint.ip };
+            let times = self.unreadable.meet(&host);
+            if times.len() < limit::TARGETS_REMEMBERED {
+                times.push(error.time);
             }
         }
     }
@@ -263,6 +279,12 @@ impl Pairs {
         let refused = self.refused.get(&pair)?.as_deref().filter(|_| !self.dealings(flow).worked)?;
         let is_near = flow.first.since(refused.last) <= REFUSED_ALIKE && refused.first.since(flow.last) <= REFUSED_ALIKE;
         is_near.then_some(&refused.error)
+    }
+
+    /// Whether an ICMP error that nobody can read came to the flow's client while it went on, or before it would have asked once more.
+    pub(super) fn meets_unreadable(&self, flow: &Flow) -> bool {
+        let errors = self.unreadable.get(&flow.client.endpoint.ip);
+        errors.is_some_and(|times| times.iter().any(|time| *time >= flow.first && time.since(flow.last) < SYN_AGAIN))
     }
 
     fn dealings(&self, flow: &Flow) -> Dealings {
