@@ -92,6 +92,11 @@ impl Story {
         self.syns == 0 && self.syn_acks == 0
     }
 
+    /// When it was last heard.
+    pub const fn heard(&self) -> Timestamp {
+        self.last
+    }
+
     /// Whether a SYN of the client was seen.
     pub const fn has_syn(&self) -> bool {
         self.syns > 0

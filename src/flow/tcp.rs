@@ -6,6 +6,7 @@
 mod ahead;
 mod letters;
 mod packing;
+mod stragglers;
 
 use std::num::NonZeroI64;
 

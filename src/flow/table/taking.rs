@@ -60,11 +60,12 @@ impl FlowTable {
         }
     }
 
-    /// Whether the connection has closed with it.
+    /// Whether it changed when the connection is over.
     fn take_segment(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, tcp_header: &Tcp, observer: &mut impl Observer) -> bool {
         let Some(flow) = self.flows.awake_mut(slot) else { return false };
         let Live { ends, tcp, cold, wanted, .. } = flow;
         let Some(connection) = tcp else { return false };
+        let before = connection.heard();
         let effect =
             if connection.goes_on(side, packet, ip, tcp_header) { None } else { Some(connection.segment(side, packet, ip, tcp_header, &mut cold.history)) };
         let midstream = connection.is_midstream();
@@ -79,12 +80,9 @@ impl FlowTable {
             connection.release(&mut self.budget);
         }
         *wanted = still_wanted;
-        let closes = effect.is_some_and(|effect| effect.finished) && connection.closed.is_none();
-        if closes {
-            connection.closed = Some(packet.time + self.settings.tcp_linger);
-            self.moved = true;
-        }
-        closes
+        let changes = connection.straggle(effect.is_some_and(|effect| effect.finished), before, packet.time, self.settings.tcp_linger);
+        self.moved |= changes;
+        changes
     }
 
     fn take_datagram(&mut self, slot: u32, side: Side, packet: &Packet<'_>, ip: &Ip, observer: &mut impl Observer) {

@@ -75,3 +75,29 @@ fn a_fin_that_comes_again_counts_until_it_is_answered() {
     t.server().ack();
     assert_eq!(story(&t.run()).unheard, [0, 0]);
 }
+
+/// The last acknowledgment does not get through: the server repeats its FIN, and waits twice as long each time, up to two minutes.
+#[test]
+fn what_is_repeated_after_a_connection_is_over_is_its_own() {
+    let mut t = served();
+    t.server().fin();
+    t.client().fin();
+    let next = t.next(crate::net::Side::Server);
+    for wait in [1, 2, 4, 8, 16, 32, 64] {
+        t.wait(wait);
+        t.server().at(next.wrapping_sub(1)).fin();
+        t.client().ack();
+    }
+    assert_eq!(t.run().flows.len(), 1);
+    // Who takes the port again opens another connection; and what comes much later belongs to none that is known.
+    let mut t = served();
+    t.server().fin();
+    t.client().fin();
+    t.wait(3);
+    t.server().at(next.wrapping_sub(1)).fin();
+    t.wait(2);
+    t.client().at(500_000).syn();
+    t.wait(100);
+    t.server().at(next.wrapping_sub(1)).fin();
+    assert_eq!(t.run().flows.len(), 3);
+}
