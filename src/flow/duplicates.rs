@@ -277,7 +277,8 @@ impl Sighting {
     /// a probe that counts its time to live down would pass otherwise. A mirror may deliver the two in either order.
     fn is_before_router(&self, later: &Self, told_apart: bool) -> bool {
         let both_changed = match (self.mac, later.mac) {
-            (Some((from, to)), Some((later_from, later_to))) => from != later_from && to != later_to,
+            // `tcpdump -i any` notes whence a packet came, and not whither.
+            (Some((from, to)), Some((later_from, later_to))) => from != later_from && (to != later_to || to == Mac::UNKNOWN),
             _ => false,
         };
         let forwarded = later.ttl.checked_add(1) == Some(self.ttl);
@@ -428,6 +429,20 @@ mod tests {
         let up: Vec<_> = (1..5).map(|ttl| with_ttl(packet(0, b"", i64::from(ttl)), ttl, 1)).collect();
         let down: Vec<_> = (1..5).map(|ttl| with_ttl(packet(0, b"", i64::from(ttl)), 9 - ttl, 1)).collect();
         assert_eq!((kinds(&up), kinds(&down)), (vec![None; 4], vec![None; 4]));
+    }
+
+    // IPv6, and what Linux answers a SYN with, have no identification
+    #[test]
+    fn a_router_that_records_both_its_sides_shows_each_packet_once() {
+        let by = |ttl: u8, from: u8, micros: i64| {
+            let mut cooked = with_ttl(packet(0, b"data", micros), ttl, from);
+            cooked.mac = cooked.mac.map(|(from, _)| (from, Mac::UNKNOWN));
+            cooked
+        };
+        assert_eq!(kinds(&[by(64, 1, 0), by(63, 2, 10)]), [None, Some(DuplicateKind::Routed)]);
+        // A probe of the same host, and what it sends again.
+        assert_eq!(kinds(&[by(64, 1, 0), by(63, 1, 10)]), [None, None]);
+        assert_eq!(kinds(&[by(64, 1, 0), by(64, 1, 10)]), [None, None]);
     }
 
     #[test]
