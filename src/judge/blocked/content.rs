@@ -129,7 +129,22 @@ pub(super) fn says_ignores_mtu(e: &Ending<'_>) -> String {
     format!("{by} says that no more than {mtu} bytes pass, but the {side} sent its segment of {len} bytes again {again} times")
 }
 
+/// What a black hole leaves for the receiver's side: small segments of the server, and before them more bytes than any path must carry at once that never came, as the client,
+/// which waited for them, never acknowledged them. What the capture alone lost would have been acknowledged. The bytes, and the length of the largest segment that came.
+fn hole(e: &Ending<'_>) -> Option<(u64, u32)> {
+    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && !tcp.fins[1])?;
+    let OpenSegment { len, end, .. } = tcp.open_segment[1];
+    let before = u64::try_from(end.saturating_sub(i64::from(len)).saturating_sub(1)).ok()?;
+    let (hole, largest) = (before.checked_sub(tcp.acknowledged[1])?, len.max(tcp.largest_acknowledged[1]));
+    let is_large = hole > u64::from(SURE_TO_FIT) && tcp.missed_bytes[1] >= hole && tcp.is_next(Side::Server, before);
+    let waited = e.flow.client.last?.since(tcp.last_data[1]?.time());
+    (len > 0 && is_large && largest <= SURE_TO_FIT && waited >= ANSWER_BY).then_some((hole, largest))
+}
+
 pub(super) fn large_lost(e: &Ending<'_>) -> Option<Confidence> {
+    if hole(e).is_some() {
+        return Some(Confidence::Low);
+    }
     let lost = too_large(e)?;
     let told_by_router = e.flow.rejections.iter().any(|rejection| rejection.mtu.is_some());
     Some(match lost.passed > 0 || lost.side == Side::Server || told_by_router {
@@ -139,6 +154,9 @@ pub(super) fn large_lost(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_large_lost(e: &Ending<'_>) -> String {
+    if let Some((hole, largest)) = hole(e) {
+        return format!("segments of the server of up to {largest} bytes came, but {hole} bytes before them never did, and the client never acknowledged them");
+    }
     let Some(Lost { side, len, again, .. }) = too_large(e) else { return "large segments were lost".to_owned() };
     let told = e.flow.rejections.iter().find_map(|rejection| Some((rejection.by, rejection.mtu?)));
     let router = match told {

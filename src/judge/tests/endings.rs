@@ -157,6 +157,27 @@ fn d62_keep_alives_after_a_minute_that_nobody_answers_come_to_a_forgotten_connec
     }
 }
 
+// curl at a TLS server behind a narrow link, recorded beside curl: of the server's certificate only the last piece comes
+#[test]
+fn d60_what_never_came_before_a_small_segment_was_too_large() {
+    let narrow = |hole: u64, missed: u64, piece: u32, waited: f64| {
+        let mut sample = tcp(CLIENT, SERVER).talked(517, 0).speaks(&["tls"]);
+        let flow = &mut sample.0.flow;
+        (flow.client.last, flow.last, flow.server.payload_bytes) = (Some(at(2.0 + waited)), at(2.0 + waited), u64::from(piece));
+        let story = flow.tcp.as_mut().unwrap();
+        (story.payload[1], story.missed_bytes, story.last_data[1]) = (u64::from(piece), [0, missed], Some(Moment::new(at(2.0), frame(7))));
+        story.open_segment[1] = OpenSegment { len: piece, again: 0, end: 1 + (hole + u64::from(piece)) as i64 };
+        judge(sample)
+    };
+    let judged = narrow(2896, 2896, 600, 18.0);
+    expect(&judged, Outcome::PmtuBlackhole, Confidence::Low, Some("D60"));
+    assert!(judged.cause.unwrap().says.contains("2896 bytes before them never did"));
+    // One small packet lost; large ones pass; a moment's wait; what was captured and is not acknowledged yet.
+    for spared in [narrow(600, 600, 600, 18.0), narrow(2896, 2896, 1448, 18.0), narrow(2896, 2896, 600, 0.5), narrow(2896, 0, 600, 18.0)] {
+        assert_ne!(spared.outcome, Outcome::PmtuBlackhole);
+    }
+}
+
 // a mirror that shows a connection a second time with other sequence numbers
 #[test]
 fn d60_a_segment_far_beyond_all_that_was_sent_is_not_lost() {
