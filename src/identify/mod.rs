@@ -269,6 +269,8 @@ pub enum Fact {
     },
     /// The flow ended in an answer of which so many bytes were still to come (HTTP).
     Unfinished(u64),
+    /// The flow ended after a whole request, while others had been answered, and nothing of its answer was seen (HTTP).
+    Awaited,
     /// Messages that expect no answer (a trap, a NOTIFY, a NON, an announcement).
     OneWay,
     /// The bytes after this point are encrypted, or the protocol is one that encrypts.

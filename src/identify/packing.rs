@@ -93,7 +93,7 @@ impl Fact {
             Self::SentTo { .. } => 14,
             Self::Speaks { .. } => 15,
             Self::Certified(_) => 16,
-            Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) | Self::Unserved { .. } | Self::Unfinished(_) => return None,
+            Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) | Self::Unserved { .. } | Self::Unfinished(_) | Self::Awaited => return None,
         })
     }
 
@@ -135,7 +135,8 @@ impl Fact {
             | Self::Resolved(_)
             | Self::Promise(_)
             | Self::Unserved { .. }
-            | Self::Unfinished(_) => {}
+            | Self::Unfinished(_)
+            | Self::Awaited => {}
             Self::Name { of, name, source } => {
                 pack_side(of, packing);
                 packing.written(name);

@@ -49,6 +49,7 @@ impl Fact {
             | Self::SentTo { .. }
             | Self::Unserved { .. }
             | Self::Unfinished(_)
+            | Self::Awaited
             | Self::OneWay
             | Self::Encrypted
             | Self::Hello(_)

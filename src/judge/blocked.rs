@@ -299,7 +299,7 @@ const TABLE: &[Rule] = &[
     rule("D58", Outcome::ServerSilent, "the server's receive window stays closed",
         content::stalled, content::says_stalled, &["a slow disk or a program that hangs"]),
     rule("D54", Outcome::ServerSilent, "the request arrived, and no reply came",
-        content::no_reply, content::says_no_reply, &["a slow service", "a proxy that accepted in its place"]),
+        content::no_reply, content::says_no_reply, &["a slow service", "a proxy that accepted in its place", "a request that is held on purpose, until there is news"]),
     rule("D94", Outcome::ServerSilent, "an answer of HTTP stops before its end, and nothing more comes",
         content::stops, content::says_stops,
         &["a firewall that was loaded anew, or that cut the transfer", "a service that hangs", "the server was switched off or lost its link"]),

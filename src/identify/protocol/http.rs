@@ -132,6 +132,8 @@ impl Reader for HttpReader {
         let answers = &self.sides[usize::from(!self.reversed)];
         if let Some(due) = answers.due().filter(|_| self.socket.is_none()) {
             said.say(Fact::Unfinished(due));
+        } else if !self.asked.is_empty() && self.messages > 0 && self.socket.is_none() && self.sides.iter().all(|side| side.is_between() && !side.lost) {
+            said.say(Fact::Awaited);
         }
     }
 }
@@ -463,6 +465,8 @@ mod tests {
         assert_eq!(due(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", b"1234567890"), None);
         // What ends with the connection says nothing about its length.
         assert_eq!(due(b"HTTP/1.1 200 OK\r\n\r\n", b"123"), None);
+        let awaits = |parts: &[(Side, &[u8])]| read_all(&Http, parts).says(&Fact::Awaited);
+        assert!(awaits(&[(Side::Client, GET), (Side::Server, OK), (Side::Client, GET)]) && !awaits(&[(Side::Client, GET), (Side::Server, OK)]));
     }
 
     #[test]

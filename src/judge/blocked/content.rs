@@ -319,7 +319,7 @@ pub(super) fn no_reply(e: &Ending<'_>) -> Option<Confidence> {
     // Without the SYN-ACK it is not known where the server's stream begins, and so whether a part of it was acknowledged.
     e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.syn_acks > 0 && tcp.acknowledged[0] > 0)?;
     if !is_one_sided_talk(e) {
-        return None;
+        return awaited(e);
     }
     let waited = e.flow.last.since(e.flow.client.last.unwrap_or(e.flow.last)).max(e.left);
     if e.flow.ended != Ended::Closed && waited >= REPLY_BY {
@@ -337,6 +337,15 @@ fn gave_up(e: &Ending<'_>) -> Option<Confidence> {
     (asks && waited >= ANSWER_BY).then_some(if waited >= REPLY_BY { Confidence::Medium } else { Confidence::Low })
 }
 
+/// The same of a later request: the connection had served others.
+fn awaited(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|tcp| tcp.missed_bytes == [0, 0] && tcp.open_segment[0].len == 0 && !tcp.fins[1])?;
+    let by_client = tcp.reset.as_deref().map_or(tcp.fins[0], |reset| reset.from == Side::Client);
+    let asks = |fact: &Fact| fact.as_request().is_none_or(|(method, _)| matches!(method, "GET" | "POST"));
+    let awaits = e.identified.facts.contains(&Fact::Awaited) && e.identified.facts.iter().all(asks) && tcp.last_data[0] > tcp.last_data[1];
+    (awaits && by_client && patience(e)? >= REPLY_BY).then_some(Confidence::Low)
+}
+
 /// From the client's last message to its last packet.
 fn patience(e: &Ending<'_>) -> Option<Duration> {
     Some(e.flow.client.last?.since(e.tcp?.last_data[0]?.time()))
@@ -349,6 +358,9 @@ pub(super) fn says_no_reply(e: &Ending<'_>) -> String {
         }
         _ => String::new(),
     };
+    if e.flow.server.payload_bytes > 0 {
+        return format!("{} had answered, took another request and did not reply{gave_up}", e.server_ip());
+    }
     format!("{} accepted the connection and took {} but did not reply{gave_up}", e.server_ip(), bytes(e.flow.client.payload_bytes))
 }
 

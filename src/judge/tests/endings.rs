@@ -446,3 +446,31 @@ fn d02_what_a_scanners_probes_acknowledge_was_not_lost() {
     let judged = judge_among(Site::default(), &[tcp(CLIENT, SERVER).syns(&[1.0, 2.0])], &[probe, background()]).remove(0);
     expect(&judged, Outcome::SilentDrop, Confidence::Medium, Some("D21"));
 }
+
+// a program whose server is stopped (SIGSTOP) between two requests on one connection: its kernel goes on to acknowledge
+#[test]
+fn d54_a_later_request_that_is_taken_and_never_answered_met_a_server_that_hangs() {
+    let awaiting = |seconds: f64, method: &str| {
+        let answered = tcp("10.1.0.2:40000", SERVER).talked(180, 900).speaks(&["http"]).asks(method, "/status").fact(Fact::Awaited);
+        let mut sample = answered.answer(Side::Server, crate::identify::AnswerKind::Accepted, 200, "OK");
+        let flow = &mut sample.0.flow;
+        let story = flow.tcp.as_mut().unwrap();
+        story.last_data = [Some(Moment::new(at(3.0), frame(8))), Some(Moment::new(at(1.2), frame(6)))];
+        story.fins = [true, false];
+        (flow.client.last, flow.last) = (Some(at(3.0 + seconds)), at(3.0 + seconds));
+        sample
+    };
+    let judged = judge(awaiting(25.0, "GET"));
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D54"));
+    let cause = judged.cause.unwrap();
+    assert!(cause.says.contains("had answered, took another request") && cause.says.contains("25 s later"), "{}", cause.says);
+    assert!(cause.alternatives.iter().any(|other| other.contains("held on purpose")));
+    // Who leaves soon, or asks for a stream, or was closed upon, or waits yet.
+    let mut closed = awaiting(25.0, "GET");
+    closed.0.flow.tcp.as_mut().unwrap().fins[1] = true;
+    let mut waits = awaiting(25.0, "GET").cut_by_the_end();
+    waits.0.flow.tcp.as_mut().unwrap().fins[0] = false;
+    for spared in [awaiting(4.0, "GET"), awaiting(25.0, "RPC_IN_DATA"), closed, waits] {
+        assert_eq!(judge(spared).outcome, Outcome::Ok);
+    }
+}
