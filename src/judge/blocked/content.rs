@@ -7,7 +7,7 @@ use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
 use crate::judge::blocked::refusal::signs;
 use crate::judge::ending::Ending;
-use crate::judge::threshold::{AGAIN, ANSWER_BY, FOREIGN_HOPS, IDLE, LEAST_HEADERS, REPLY_BY, SESSION_ID, STALLED, SURE_TO_FIT, SURELY_AGAIN};
+use crate::judge::threshold::{AGAIN, ANSWER_BY, FOREIGN_HOPS, IDLE, LEAST_HEADERS, REPLY_BY, SESSION_ID, SOME_LOSS, STALLED, SURE_TO_FIT, SURELY_AGAIN};
 use crate::limit::CLOCKS_APART;
 use crate::net::Side;
 
@@ -323,7 +323,8 @@ pub(super) fn no_reply(e: &Ending<'_>) -> Option<Confidence> {
     }
     let waited = e.flow.last.since(e.flow.client.last.unwrap_or(e.flow.last)).max(e.left);
     if e.flow.ended != Ended::Closed && waited >= REPLY_BY {
-        return Some(Confidence::Medium);
+        // A capture that loses packets may have lost the reply with all that came after it.
+        return Some(if e.loss > SOME_LOSS { Confidence::Low } else { Confidence::Medium });
     }
     gave_up(e)
 }
