@@ -5,6 +5,7 @@ mod kinds;
 mod resting;
 #[cfg(test)]
 mod tests;
+mod turned;
 
 use std::hint::black_box;
 use std::{fmt, mem};
@@ -13,6 +14,7 @@ use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
 use self::resting::Known;
+use self::turned::Turned;
 use crate::capture::FrameId;
 use crate::flow::{Data, Direction, Flow, Neighbour, Observer, Parties, Slot, Want};
 use crate::identify::evidence::Recognised;
@@ -21,7 +23,7 @@ use crate::identify::gather::{Gathered, Setting};
 use crate::identify::protocol::{Appetite, Piece, Reader, Said};
 use crate::identify::{Begun, Books, Detail, Evidence, Fact, Identified, Spoken};
 use crate::limit;
-use crate::net::{Side, Transport};
+use crate::net::{Side, Transport, is_group};
 use crate::time::Timestamp;
 
 /// Identifies the flows of one shard.
@@ -340,7 +342,7 @@ impl Live {
     fn begin(&mut self, piece: &Piece<'_>, setting: &Setting<'_>, desk: &mut Desk<'_>) {
         match Gathered::ask_first(piece, setting) {
             Ok(found) => {
-                self.stage = Stage::Read(self.enter(found, piece.frame));
+                self.stage = Stage::Read(self.enter(found, piece.frame, setting.transport));
                 let whole = self.of_flow(piece);
                 self.read(*piece, desk);
                 if matches!(self.stage, Stage::Fresh) {
@@ -363,7 +365,7 @@ impl Live {
         let newest_frame = newest.filter(|piece| setting.transport != Transport::TCP && piece.from == found.hit.side).map(|piece| piece.frame);
         let frame = newest_frame.or_else(|| gathered.frame_of(found.hit.side, found.hit.offset)).or(newest.map(|piece| piece.frame)).unwrap_or_default();
         let base = self.base.map(u64::from);
-        self.stage = Stage::Read(self.enter(found, frame));
+        self.stage = Stage::Read(self.enter(found, frame, setting.transport));
         let mut last = None;
         for piece in gathered.pieces(setting) {
             last = Some((piece.frame, piece.offset, piece.bytes.len()));
@@ -383,7 +385,7 @@ impl Live {
         }
     }
 
-    fn enter(&mut self, found: Recognised, frame: FrameId) -> Box<dyn Reader> {
+    fn enter(&mut self, found: Recognised, frame: FrameId, transport: Transport) -> Box<dyn Reader> {
         let Recognised { protocol, evidence, mut hit, client } = found;
         hit.offset = hit.offset.saturating_add(self.base[hit.side as usize]);
         self.read_to = [0; 2];
@@ -392,7 +394,9 @@ impl Live {
         spoken.matches.push(hit.at(frame));
         spoken.evidence = if spoken.protocol.len() == 1 { evidence } else { spoken.evidence.max(evidence) };
         self.client = self.client.or(client);
-        protocol.reader()
+        let reader = protocol.reader();
+        // A stream says by its handshake who opened it, and readers of one whose start was not seen find out for themselves.
+        if transport != Transport::TCP && self.client == Some(Side::Server) { Box::new(Turned(reader)) } else { reader }
     }
 
     /// What becomes of the flow once its reader has said how much more it wants.
@@ -479,8 +483,10 @@ impl Live {
         } else if flow.transport == Transport::TCP {
             foreign::tell(spoken);
         }
-        let turn = client == Some(Side::Server) && flow.direction != Direction::Certain;
-        if client.is_some() && flow.direction == Direction::Unknown {
+        // That a datagram's sender is the client rests on ports, and who asks may have any: what it says tells more. What goes to a group answers nobody there.
+        let is_proven = flow.direction == Direction::Certain && (flow.transport == Transport::TCP || is_group(flow.server.endpoint.ip));
+        let turn = client == Some(Side::Server) && !is_proven;
+        if turn || client.is_some() && flow.direction == Direction::Unknown {
             flow.direction = Direction::Likely;
         }
         // Where no opening tells, the judge weighs other flows and ports; content is better than these.

@@ -23,7 +23,7 @@ impl Match {
 }
 
 impl Detail {
-    fn turn(&mut self) {
+    pub(super) fn turn(&mut self) {
         if let DetailValue::End(side) = &mut self.value {
             *side = side.other();
         }
@@ -31,7 +31,7 @@ impl Detail {
 }
 
 impl Fact {
-    fn turn(&mut self) {
+    pub(super) fn turn(&mut self) {
         let side: &mut Side = match self {
             Self::Name { of, .. } | Self::Software { of, .. } | Self::Offers { of, .. } => of,
             Self::Answer { by, .. } => by,

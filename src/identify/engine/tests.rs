@@ -295,3 +295,28 @@ fn details_of_a_protocol_and_a_field_lie_together_in_the_order_they_were_first_s
     let many = (0..2 * limit::DETAILS_KEPT).filter(|n| spoken.keep_detail(Detail { key: ("dns", "query"), value: n.to_string().into() })).count();
     assert_eq!((many + kept.len(), spoken.details.len()), (limit::DETAILS_KEPT, limit::DETAILS_KEPT));
 }
+
+#[test]
+fn who_answers_datagrams_is_the_server_whatever_was_captured_first_and_whatever_its_port() {
+    // A kiss of death (RFC 5905 section 7.4), and what it answers.
+    let (mut request, mut kiss) = ([0_u8; 48], [0_u8; 48]);
+    (request[0], kiss[0]) = (0x23, 0xe4);
+    request[40..].fill(7);
+    kiss[24..32].fill(7);
+    kiss[12..16].copy_from_slice(b"RATE");
+    for direction in [Direction::Certain, Direction::Likely, Direction::Unknown] {
+        let mut first = flow(Transport::UDP, direction);
+        (first.client.endpoint.port, first.server.endpoint.port) = (123, 123);
+        let server = first.client.endpoint;
+        for rests in [false, true] {
+            let (told, ..) = run_with(&first, false, &[(Side::Client, &kiss), (Side::Server, &request)], rests);
+            let refused = Fact::Answer { kind: crate::identify::AnswerKind::Refused, code: 0, text: "RATE".into(), by: Side::Server };
+            assert_eq!((told.flow.server.endpoint, told.flow.direction, told.facts.contains(&refused)), (server, Direction::Likely, true), "{direction:?}");
+            assert_eq!(told.evidence, Evidence::Dialogue);
+        }
+        // What goes to a group was asked by nobody there.
+        first.server.endpoint.ip = std::net::IpAddr::from([224, 0, 1, 1]);
+        let (told, ..) = run(&first, false, &[(Side::Client, &kiss)]);
+        assert_eq!(told.flow.client.endpoint == server, direction == Direction::Certain, "{direction:?}");
+    }
+}

@@ -71,15 +71,23 @@ fn has_ike_version(bytes: &[u8]) -> bool {
 fn ike(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
     let body = if opening.is_at(&[4500]) { bytes.strip_prefix(&[0; 4]).unwrap_or(bytes) } else { bytes };
     let mut at = Cursor::new(body);
-    let (Some(initiator), Some(responder), Some(_next), Some(version), Some(exchange), Some(flags)) =
+    let (Some(initiator), Some(responder), Some(next), Some(version), Some(exchange), Some(flags)) =
         (at.array::<8>(), at.array::<8>(), at.u8(), at.u8(), at.u8(), at.u8())
     else {
         return Look::No;
     };
     let (Some(_message), Some(len)) = (at.be32(), at.be32()) else { return Look::No };
+    let is_first = responder == [0; 8];
     let known = match version {
-        0x20 => (34..=44).contains(&exchange) && flags & 0xc7 == 0 && (flags & 0x20 != 0) == response,
-        0x10 => matches!(exchange, 1..=6 | 32..=34) && flags & 0xf8 == 0 && (responder == [0; 8]) != response || exchange > 4 && version == 0x10 && !response,
+        // Either end may ask; the flag says who began (RFC 7296 section 3.1).
+        0x20 => (34..=44).contains(&exchange) && flags & 0xc7 == 0 && (flags & INITIATOR == 0) == response,
+        // The first two messages offer and choose, the first one to nobody's cookie (RFC 2408 section 4); what follows, from another port where addresses are
+        // translated (RFC 3947 section 4), is either end's.
+        0x10 => {
+            let is_chosen = next == ASSOCIATION && exchange < INFORMATIONAL && flags & 1 == 0;
+            let sent = if response { !is_first } else { is_first || !is_chosen };
+            matches!(exchange, 1..=INFORMATIONAL | 6 | 32..=34) && flags & 0xf8 == 0 && (sent || exchange == INFORMATIONAL)
+        }
         _ => false,
     };
     // Non-ESP marker or not, the length covers header and payloads; a fragment of the kernel's may be cut.
@@ -140,6 +148,11 @@ impl Reader for Payload {
     }
 }
 
+/// The flag of who sent the first message (RFC 7296 section 3.1).
+const INITIATOR: u8 = 8;
+/// Version 1: the payload of what is offered and chosen, and the exchange that either side begins (RFC 2408 section 3.1).
+const ASSOCIATION: u8 = 1;
+const INFORMATIONAL: u8 = 5;
 /// Payload types of notifications of version 2 and 1.
 const NOTIFY: u8 = 41;
 const NOTIFY_1: u8 = 11;
@@ -158,6 +171,22 @@ mod tests {
         assert_eq!(evidence(decide(&IKE, Transport::UDP, 500, &init, &[])), Evidence::OneOpening);
         assert_eq!(evidence(decide(&IKE, Transport::UDP, 500, &init[..27], &[])), Evidence::None);
         survives(&IKE, Transport::UDP, 500, &[(Client, &init)]);
+    }
+
+    #[test]
+    fn who_began_is_the_client_whatever_was_captured_first() {
+        let began = |first: &str| match decide(&IKE, Transport::UDP, 4500, &hex(first), &[]) {
+            Probe::Found { client, .. } => client,
+            probe => panic!("{probe:?}"),
+        };
+        // Version 2: the responder's answer, what the initiator asks, and what the responder does (RFC 7296 section 1.4).
+        assert_eq!(began("0102030405060708 1112131415161718 21 20 22 20 00000000 0000001c"), Some(Server));
+        assert_eq!(began("0102030405060708 1112131415161718 2e 20 25 08 00000002 0000001c"), Some(Client));
+        assert_eq!(began("0102030405060708 1112131415161718 2e 20 25 00 00000000 0000001c"), Some(Server));
+        // Version 1, main mode: what is offered, what is chosen, and the fifth message, the first one at port 4500 (RFC 3947 section 4), or the sixth.
+        assert_eq!(began("0102030405060708 0000000000000000 01 10 02 00 00000000 0000001c"), Some(Client));
+        assert_eq!(began("0102030405060708 1112131415161718 01 10 02 00 00000000 0000001c"), Some(Server));
+        assert_eq!(began("0102030405060708 1112131415161718 05 10 02 01 00000000 0000001c"), None);
     }
 
     // RFC 7296 section 2.1: bit for bit the same; the next request has another number, or the cookie that it was asked for.

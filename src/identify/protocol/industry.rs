@@ -68,8 +68,8 @@ pub static BACNET: Known = Known {
     name: "bacnet",
     carriers: &[Transport::UDP],
     gate: Gate::Bytes(&[0x81..=0x81]),
-    ask: bacnet,
-    answer: None,
+    ask: |opening, bytes| if apdu(bytes).is_some_and(|kind| kind > UNCONFIRMED) { Look::No } else { bacnet(opening, bytes) },
+    answer: Some(|opening, bytes| if apdu(bytes).is_some_and(|kind| kind == CONFIRMED) { Look::No } else { bacnet(opening, bytes) }),
     strength: Strength::Structure,
     reader: || Confirm::asking(&BACNET, confirmed),
 };
@@ -146,10 +146,15 @@ fn bacnet(_: &Opening<'_>, bytes: &[u8]) -> Look {
 
 /// A confirmed request, which a device answers or a client asks again with its number (ASHRAE 135 clauses 5.4.4 and 20.1.2); nothing of any other message.
 fn confirmed(bytes: &[u8]) -> &[u8] {
+    if apdu(bytes) == Some(CONFIRMED) { bytes } else { &[] }
+}
+
+/// The kind of an application's message (ASHRAE 135 clause 20.1.1), in the upper four bits behind BACnet/IP's header and a version, where it has no addresses of other
+/// networks.
+fn apdu(bytes: &[u8]) -> Option<u8> {
     match bytes {
-        // BACnet/IP's header, version, no addresses of other networks, the kind in the upper four bits.
-        [0x81, 0x0a, _, _, 1, control, kind, ..] if control & 0xa8 == 0 && kind >> 4 == 0 => bytes,
-        _ => &[],
+        [0x81, 0x0a, _, _, 1, control, kind, ..] if control & 0xa8 == 0 => Some(kind >> 4),
+        _ => None,
     }
 }
 
@@ -422,6 +427,9 @@ fn frames(bytes: &[u8]) -> Look {
         _ => Look::No,
     }
 }
+/// Kinds of BACnet's messages: who asks sends these two, and a device that tells of itself the second; every other answers.
+const CONFIRMED: u8 = 0;
+const UNCONFIRMED: u8 = 1;
 
 #[cfg(test)]
 mod tests {
@@ -481,7 +489,15 @@ mod tests {
         survives(&BACNET, Transport::UDP, 47808, &[(Client, &who)]);
         // ReadProperty of device 55 (clause 20.1.2.11), sent again with its number; Who-Is need not be answered.
         let again = |bytes: &[u8]| read(&BACNET, Transport::UDP, 47808, &[(Client, bytes), (Client, bytes)]).facts.contains(&Fact::Retry);
-        assert!(again(&hex("810a0011 0104 0005010c 0c02000037 194d")) && !again(&who));
+        let ask = hex("810a0011 0104 0005010c 0c02000037 194d");
+        assert!(again(&ask) && !again(&who));
+        // Its answer, a ComplexACK (clause 20.1.5), is the device's, whichever was captured first; either may say who it is.
+        let answer = hex("810a0017 0100 30010c 0c02000037 194d 3e 44 42c80000 3f");
+        let client = |first: &[u8]| match decide(&BACNET, Transport::UDP, 47808, first, &[]) {
+            Probe::Found { client, .. } => client,
+            probe => panic!("{probe:?}"),
+        };
+        assert_eq!([&ask, &answer, &iam].map(|first| client(first)), [Some(Client), Some(Server), None]);
         let (start, confirm) = (hex("680407000000"), hex("68040b000000"));
         assert_eq!(evidence(decide(&IEC104, Transport::TCP, 2404, &start, &confirm)), Evidence::BothOpenings);
         assert_eq!(evidence(decide(&IEC104, Transport::TCP, 9999, &start, &[])), Evidence::None);

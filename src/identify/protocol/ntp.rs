@@ -1,5 +1,6 @@
 //! Network time protocol (RFC 5905; control messages RFC 9327).
 
+use crate::identify::wire::{Cursor, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
@@ -51,22 +52,34 @@ fn is_private(bytes: &[u8]) -> bool {
     *code <= 63 && size_high & 0xf0 == 0 && error_and_many >> 4 <= 7 && many * size <= data.len()
 }
 
-/// Reads modes, and pairs answers with requests.
+/// Reads modes, and pairs answers with requests, whichever was captured first.
 #[derive(Debug, Default)]
 struct Clock {
-    told: bool,
+    /// Version and mode of the first packet, of who asks where there is one.
+    told: Option<(u8, u8)>,
     /// Transmit timestamp of the last request.
     asked: Option<[u8; 8]>,
+    /// An answer to what was not asked yet.
+    early: Option<Told>,
     answered: bool,
+}
+
+/// What an answer says.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    /// The transmit timestamp of what it answers.
+    origin: [u8; 8],
+    stratum: u8,
+    reference: [u8; 4],
 }
 
 impl Reader for Clock {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let Some(first) = piece.bytes.first() else { return Appetite::Hungry };
-        let mode = first & 7;
-        if !std::mem::replace(&mut self.told, true) {
-            said.detail("ntp", "version", first >> 3 & 7);
-            said.detail("ntp", "mode", MODES.get(usize::from(mode)).copied().unwrap_or_default());
+        let (version, mode) = (first >> 3 & 7, first & 7);
+        let answers = matches!(mode, 2 | 4);
+        if self.told.is_none_or(|(_, mode)| matches!(mode, 2 | 4) && !answers) {
+            self.told = Some((version, mode));
             if mode == 5 {
                 said.say(Fact::OneWay);
             }
@@ -81,28 +94,48 @@ impl Reader for Clock {
                 }
                 self.asked = sent;
             }
-            2 | 4 => self.answer(stamp(24), piece, said),
+            _ if answers => self.early = Told::read(piece.bytes),
             _ => (),
         }
-        if self.answered { Appetite::Full } else { Appetite::Hungry }
+        if let Some(told) = self.early.filter(|told| self.asked == Some(told.origin)) {
+            told.tell(said);
+            self.answered = true;
+        }
+        if !self.answered {
+            return Appetite::Hungry;
+        }
+        self.finish(said);
+        Appetite::Full
+    }
+
+    fn finish(&self, said: &mut Said<'_>) {
+        if let Some((version, mode)) = self.told {
+            said.detail("ntp", "version", version);
+            said.detail("ntp", "mode", MODES.get(usize::from(mode)).copied().unwrap_or_default());
+        }
     }
 }
 
-impl Clock {
-    fn answer(&mut self, origin: Option<[u8; 8]>, piece: Piece<'_>, said: &mut Said<'_>) {
-        if self.asked.is_none() || self.asked != origin {
-            return;
-        }
-        said.believe(Evidence::Dialogue);
-        self.answered = true;
-        let stratum = piece.bytes.get(1).copied().unwrap_or_default();
-        // Stratum 0 in an answer is a kiss of death: its reference id says why (RFC 5905 section 7.4).
-        let (kind, text) = match stratum {
-            0 => (AnswerKind::Refused, crate::identify::wire::printable(piece.bytes.get(12..16).unwrap_or_default())),
+impl Told {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let mut at = Cursor::new(bytes);
+        at.u8()?;
+        let stratum = at.u8()?;
+        at.take(10)?;
+        let reference = at.array()?;
+        at.take(8)?;
+        Some(Self { origin: at.array()?, stratum, reference })
+    }
+
+    /// Stratum 0 in an answer is a kiss of death: its reference id says why (RFC 5905 section 7.4).
+    fn tell(self, said: &mut Said<'_>) {
+        let (kind, text) = match self.stratum {
+            0 => (AnswerKind::Refused, printable(&self.reference)),
             16 => (AnswerKind::Failed, "unsynchronised".into()),
-            _ => (AnswerKind::Accepted, format!("stratum {stratum}").into()),
+            stratum => (AnswerKind::Accepted, format!("stratum {stratum}").into()),
         };
-        said.say(Fact::Answer { kind, code: u32::from(stratum), text, by: Side::Server });
+        said.believe(Evidence::Dialogue);
+        said.say(Fact::Answer { kind, code: u32::from(self.stratum), text, by: Side::Server });
     }
 }
 
@@ -151,7 +184,12 @@ mod tests {
         let mut kiss = message(0xe4, 0, 7, 9);
         kiss[12..16].copy_from_slice(b"RATE");
         let heard = read(&NTP, Transport::UDP, 123, &[(Client, &message(0x23, 0, 0, 7)), (Server, &kiss)]);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "RATE".into(), by: Server }));
+        let refused = Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "RATE".into(), by: Server };
+        assert!(heard.facts.contains(&refused));
+        // Also where the answer was captured first; one to nobody's request says nothing.
+        let early = |transmit| read(&NTP, Transport::UDP, 123, &[(Server, &kiss), (Client, &message(0x23, 0, 0, transmit))]);
+        assert!(early(7).facts.contains(&refused) && early(7).evidence == Evidence::Dialogue);
+        assert!(!early(8).facts.contains(&refused));
     }
 
     #[test]
