@@ -218,8 +218,8 @@ pub const SRV_ADDRESSES: usize = 4;
 pub const PREAMBLE_KEPT: usize = 1024;
 /// Announcements read of one FTP control connection: a mirror run opens thousands, of which nobody needs more names than this.
 pub const FTP_PROMISES: u32 = 4096;
-/// HTTP/2 frames after which nothing more is to be learned without reading compressed header fields.
-pub const HTTP2_FRAMES: u8 = 32;
+/// HTTP/2 frames that are read of a connection that has not served yet: a service refuses one of its first requests.
+pub const HTTP2_FRAMES: u16 = 256;
 /// Bytes of a Java RMI registry's answer that are held: it holds one stub; JMX stubs are about 400 bytes.
 pub const REGISTRY_KEPT: usize = 2048;
 /// LDAP results stated of one connection; a busy one gives thousands.

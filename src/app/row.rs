@@ -219,6 +219,7 @@ const LONGEST_FLAG: usize = 3;
 const SPOKEN: &[(&str, &str)] = &[
     ("coap", "CoAP"),
     ("dotnet_remoting", ".NET Remoting"),
+    ("grpc", "gRPC"),
     ("hazelcast", "Hazelcast"),
     ("ignite", "Apache Ignite"),
     ("java_rmi", "Java RMI"),

@@ -1,7 +1,7 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D92` to `D94`, `D97`, `D98`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D92` to `D95`, `D97`, `D98`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod answer;
@@ -210,6 +210,9 @@ const TABLE: &[Rule] = &[
     rule("D84", Outcome::ServerSilent, "datagrams: the server had answered, then the client sends alone",
         middle::alone, middle::says_alone,
         &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the session", "the client moved to another network"]),
+
+    rule("D95", Outcome::ReturnPathBroken, "what the server says is sent again and again, and the client, which is heard meanwhile, acknowledges none of it",
+        middle::unheard_by_client, middle::says_unheard_by_client, &["a filter that reads content", "a lossy path", "a device that accepts connections in the client's place"]),
 
     // TLS, by alert and by certificate.
     rule("D45", Outcome::TlsIntercepted, "certificates of unrelated owners share a private issuer, or one key; or a proxy sends a hello of its own instead of its client's; or all servers answer one client alike, and another not",

@@ -31,6 +31,7 @@ pub const PROTOCOL_NAMES: &[&str] = &[
     "gearman",
     "git",
     "graphite",
+    "grpc",
     "hazelcast",
     "http",
     "iec104",

@@ -364,14 +364,14 @@ fn split_target<'a>(method: &str, target: &'a str) -> (Option<&'a str>, &'a str)
 }
 
 /// A host name without its port; none for an address.
-fn host_only(host: &str) -> Option<Box<str>> {
+pub(super) fn host_only(host: &str) -> Option<Box<str>> {
     let name = memchr::memrchr(b'@', host.as_bytes()).and_then(|at| host.get(at + 1..)).unwrap_or(host);
     let name = memchr::memrchr(b':', name.as_bytes()).and_then(|at| name.get(..at)).unwrap_or(name);
     let address = name.starts_with('[') || name.parse::<std::net::Ipv4Addr>().is_ok();
     host_name_of(name).filter(|_| !address)
 }
 
-fn answer_kind(code: u16) -> AnswerKind {
+pub(super) fn answer_kind(code: u16) -> AnswerKind {
     match code {
         300..400 => AnswerKind::Redirected,
         400..500 => AnswerKind::Refused,

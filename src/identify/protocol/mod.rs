@@ -20,6 +20,7 @@ mod exchange;
 mod ftp;
 mod hello;
 mod home;
+mod hpack;
 mod http;
 mod http2;
 mod http_body;

@@ -179,8 +179,8 @@ pub(super) fn refused_by_service(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn app_refused(e: &Ending<'_>) -> Option<Confidence> {
     let tls = matches!(outermost(e), "tls" | "dtls" | "quic");
-    // What is refused inside a WebSocket is not the word of the HTTP that it began as.
-    let is_http = outermost(e) == "http" && !e.identified.protocol.contains(&"websocket");
+    // What is refused inside a WebSocket, or by gRPC, is not the word of the HTTP that carries it.
+    let is_http = outermost(e) == "http" && !e.identified.protocol.iter().any(|name| matches!(*name, "grpc" | "websocket"));
     let foreign = e.refused.is_some_and(|refusal| refusal.code >= IN_CLEAR);
     refused_by_service(e).filter(|_| !is_http && !tls && !foreign && e.inner_alert.is_none())
 }

@@ -443,9 +443,14 @@ pub(super) fn nothing_said(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_nothing_said(e: &Ending<'_>) -> String {
-    let server = e.server_ip();
-    match e.tcp {
-        Some(tcp) if tcp.established && server_ended_first(e) && e.span < REPLY_BY => format!("{server} accepted the connection and closed it at once"),
+    let (server, seconds) = (e.server_ip(), e.span.as_secs());
+    let ended = e.tcp.filter(|tcp| tcp.established && (tcp.fins != [false, false] || tcp.reset.is_some()));
+    match (ended, server_ended_first(e)) {
+        (Some(_), true) if seconds == 0 => format!("{server} accepted the connection and closed it at once"),
+        (Some(_), true) => format!("{server} accepted the connection and closed it after {seconds} s, in which neither side sent anything"),
+        (Some(_), false) if e.span >= ANSWER_BY => {
+            format!("{server} accepted the connection, and neither side sent anything; the client left after {seconds} s")
+        }
         _ => format!("{server} accepted the connection, and neither side sent anything"),
     }
 }

@@ -1,5 +1,6 @@
 //! The gate: what is nobody's failure, and what cannot be judged from here.
 
+use crate::flow::TcpStory;
 use crate::judge::Confidence;
 use crate::judge::ending::Ending;
 use crate::judge::threshold::{HEAVY_LOSS, SCAN_PACKETS, SURE_REQUESTS, SURE_SYNS};
@@ -93,7 +94,10 @@ pub(super) fn says_damaged(e: &Ending<'_>) -> String {
 pub(super) fn cut_off(e: &Ending<'_>) -> Option<Confidence> {
     // Who closed or reset has answered.
     let open = e.tcp.is_some_and(|tcp| tcp.established && !tcp.fins[1] && tcp.reset.as_ref().is_none_or(|reset| reset.from == Side::Client));
-    let waiting = open && e.flow.client.payload_bytes > 0 && e.flow.server.payload_bytes == 0;
+    // A greeting may be due, too, as long as the client is there.
+    let is_new = |tcp: &TcpStory| tcp.syn_acks > 0 && !tcp.midstream && !tcp.fins[0] && tcp.reset.is_none() && tcp.missed_bytes == [0, 0];
+    let spoke = e.flow.client.payload_bytes > 0 || e.tcp.is_some_and(is_new);
+    let waiting = open && spoke && e.flow.server.payload_bytes == 0;
     let silent = e.is_silent_syn() || e.is_silent_datagram() || waiting;
     (silent && e.is_cut_by_the_end()).then_some(Confidence::High)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::flow::{OpenSegment, Rejection, Reset, TcpStory};
+use crate::flow::{Moment, OpenSegment, Rejection, Reset, TcpStory};
 use crate::judge::Confidence;
 use crate::judge::blocked::refusal::{icmp, signs};
 use crate::judge::ending::{Ending, stalls_in_initial, weight};
@@ -149,6 +149,30 @@ pub(super) fn says_client_fell_silent(e: &Ending<'_>) -> String {
         None => format!("{server} asked {} times whether it is there (keep-alives)", e.tcp.map_or(0, |tcp| tcp.unheard[1])),
     };
     format!("{client} was heard for {heard} s, then {what} and nothing came back{}", says_refuser(e))
+}
+
+/// What the server says comes again and again, and the client, which is heard after that, acknowledges none of it: a filter let the handshake pass, and cuts what follows. A client
+/// that is no longer there is not heard, and one that is no longer interested says so by a reset.
+pub(super) fn unheard_by_client(e: &Ending<'_>) -> Option<Confidence> {
+    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.missed_bytes == [0, 0])?;
+    let gave_up = tcp.reset.as_deref().is_none_or(|reset| reset.from == Side::Server);
+    unheard(tcp).filter(|_| gave_up)?;
+    let (heard, [first, last]) = (e.flow.client.last?, [tcp.first_data[1]?, tcp.last_data[1]?].map(Moment::time));
+    match tcp.acknowledged[1] {
+        0 if heard.since(first) >= ANSWER_BY => Some(if e.lossy { Confidence::Low } else { Confidence::Medium }),
+        // One lost segment of many is less sure: the last copy may have arrived.
+        _ => (heard > last && !e.lossy).then_some(Confidence::Low),
+    }
+}
+
+pub(super) fn says_unheard_by_client(e: &Ending<'_>) -> String {
+    let (client, server) = (e.flow.client.endpoint.ip, e.server_ip());
+    let again = e.tcp.and_then(unheard).map_or(0, |open| open.again);
+    let what = if e.tcp.is_some_and(|tcp| tcp.acknowledged[1] == 0) { "the first that it said" } else { "what it said" };
+    format!(
+        "the connection stands, but {server} repeated {what} {again} times, and {client}, which was heard after that, acknowledged none of it{}",
+        says_refuser(e)
+    )
 }
 
 /// Who does not let the answers through, in words.

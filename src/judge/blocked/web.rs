@@ -71,9 +71,9 @@ pub(super) fn says_block_page(e: &Ending<'_>) -> String {
 }
 
 /// A page that is not there, or a method not allowed, is everyday HTTP; a login refused, or a server that fails, is not. Who wrote the answer, the server
-/// or something before it, HTTP does not show.
+/// or something before it, HTTP does not show. Numbers that no status has are errors of HTTP/2 (RFC 9113 section 7).
 pub(super) fn refused(e: &Ending<'_>) -> Option<Confidence> {
-    refused_by_service(e).filter(|_| matches!(code(e), Some(401 | 403 | 407 | 451 | 500..=999))).map(|_| Confidence::Medium)
+    refused_by_service(e).filter(|_| matches!(code(e), Some(1..=13 | 401 | 403 | 407 | 451 | 500..=999))).map(|_| Confidence::Medium)
 }
 
 pub(super) fn says_refused(e: &Ending<'_>) -> String {

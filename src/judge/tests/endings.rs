@@ -477,3 +477,68 @@ fn d54_a_later_request_that_is_taken_and_never_answered_met_a_server_that_hangs(
         assert_eq!(judge(spared).outcome, Outcome::Ok);
     }
 }
+
+// a firewall that lets sshd's handshake pass and drops all that it says: recorded at the server
+#[test]
+fn d95_what_the_server_repeats_to_a_client_that_is_heard_and_acknowledges_none_of_it_does_not_arrive() {
+    let repeated = |again: u32, before: u32, seconds: f64| {
+        let mut sample = unacknowledged(Side::Server, 800, again, before).speaks(&["ssh"]);
+        let flow = &mut sample.0.flow;
+        let story = flow.tcp.as_mut().unwrap();
+        story.first_data[1] = Some(Moment::new(at(1.2), frame(5)));
+        story.last_data[1] = Some(Moment::new(at(4.5), frame(9)));
+        story.fins = [true, false];
+        (flow.client.last, flow.last) = (Some(at(1.2 + seconds)), at(1.2 + seconds).max(at(4.5)));
+        sample
+    };
+    let judged = judge(repeated(4, 0, 5.0));
+    expect(&judged, Outcome::ReturnPathBroken, Confidence::Medium, Some("D95"));
+    assert!(judged.cause.unwrap().says.contains("4 times"));
+    expect(&judge(repeated(3, 600, 5.0)), Outcome::ReturnPathBroken, Confidence::Low, Some("D95"));
+    // Loss; a client that is not heard any more; one that left as the last copy was on its way.
+    for spared in [repeated(2, 0, 5.0), repeated(4, 0, 1.0), repeated(4, 600, 3.0)] {
+        assert_eq!(judge(spared).outcome, Outcome::Ok);
+    }
+    // Who resets is there, and wants no more; what was not captured may have been acknowledged.
+    let changes: [fn(&mut TcpStory); 2] = [|story| story.missed_bytes[0] = 90, |story| story.stalled[0] = true];
+    for change in changes {
+        let mut spared = repeated(4, 0, 5.0);
+        change(spared.0.flow.tcp.as_mut().unwrap());
+        assert_eq!(judge(spared).outcome, Outcome::Ok);
+    }
+    let reset = repeated(4, 0, 5.0).reset(6.2, 64);
+    let by_client = |mut sample: Sample| {
+        sample.0.flow.tcp.as_mut().unwrap().reset.as_mut().unwrap().from = Side::Client;
+        sample
+    };
+    assert_ne!(judge(by_client(reset)).outcome, Outcome::ReturnPathBroken);
+}
+
+#[test]
+fn d36_who_left_a_connection_in_which_nobody_spoke_and_when() {
+    let silent = |fins: [bool; 2], letters: &str, seconds: f64| {
+        let mut sample = tcp(CLIENT, SERVER).connected();
+        let flow = &mut sample.0.flow;
+        flow.tcp.as_mut().unwrap().fins = fins;
+        letters.bytes().for_each(|letter| flow.history.push(letter));
+        flow.ended = crate::flow::Ended::Closed;
+        (flow.client.last, flow.last) = (Some(at(1.0 + seconds)), at(1.0 + seconds));
+        let judged = judge(sample);
+        expect(&judged, Outcome::ConnectedNoData, Confidence::High, Some("D36"));
+        judged.cause.unwrap().says
+    };
+    assert!(silent([true, false], "F", 4.2).ends_with("; the client left after 4 s"));
+    assert!(silent([true, false], "F", 0.2).ends_with("neither side sent anything"));
+    assert!(silent([true, true], "fF", 5.1).contains("closed it after 5 s"));
+    assert!(silent([true, true], "fF", 0.1).ends_with("closed it at once"));
+}
+
+#[test]
+fn d06_a_connection_that_stands_when_the_capture_ends_may_have_been_greeted_later() {
+    let open = |left: f64| {
+        let sample = tcp(CLIENT, SERVER).connected().cut_by_the_end();
+        judge_among(Site::default(), &[sample], &[tcp("10.1.0.9:40000", "10.9.0.9:9999").syns(&[1.1 + left])]).remove(0)
+    };
+    expect(&open(0.5), Outcome::NotObservable, Confidence::High, Some("D06"));
+    expect(&open(5.0), Outcome::ConnectedNoData, Confidence::High, Some("D36"));
+}
