@@ -259,7 +259,7 @@ const TABLE: &[Rule] = &[
         content::unknown_session, content::says_unknown_session, &["another program on that port"]),
     rule("D53", Outcome::AppRefused, "the service answers and refuses in its own protocol",
         answer::app_refused, answer::says_app_refused, &["a wrong password, key or name", "a version that the service does not take"]),
-    rule("D64", Outcome::AppRefused, "the service served, and then took its leave, or says that its data connection does not come about",
+    rule("D64", Outcome::AppRefused, "the service served or let the client in, and then took its leave, grants nothing, or says that its data connection does not come about",
         answer::parted, answer::says_parted, &["a device on the way that does not follow FTP", "the service was shut down, or its patience ran out"]),
     rule("D56", Outcome::AppRefused, "HTTP: a login refused, a request forbidden, a server that fails",
         web::refused, web::says_refused, &["the service itself refused", "a filter or proxy in between that answers in its place without saying so"]),

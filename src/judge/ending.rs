@@ -385,7 +385,7 @@ fn inner_alert(identified: &Identified) -> Option<Refusal<'_>> {
 }
 
 /// A page that is not there, a file that may not be read: in a session that goes on, refusals are everyday. What ends it, or says that its data does not get
-/// through, is not.
+/// through, is not; nor is a broker that grants a client nothing.
 fn parted(identified: &Identified) -> Option<Refusal<'_>> {
     let served = answers(identified).any(|answer| is_served(&answer));
     let last = answers(identified).next_back().filter(|last| served && last.by == Side::Server && !is_served(last))?;
@@ -459,7 +459,11 @@ fn group(identified: &Identified, seen: &Seen) -> Option<Group> {
 
 /// Replies that end a session that was served, or say that its data does not get through: FTP's 421, 425 and 426 (RFC 959 section 4.2.2), SMTP's 421 (RFC 5321
 /// section 3.8).
-const PARTING: &[(&str, &[u32])] = &[("ftp", &[421, 425, 426]), ("smtp", &[421])];
+const PARTING: &[(&str, &[u32])] = &[
+    ("ftp", &[421, 425, 426]),
+    ("mqtt", &[0x80, 0x82, 0x83, 0x87, 0x89, 0x8a, 0x8b, 0x8d, 0x8e, 0x8f, 0x90, 0x95, 0x97, 0x98, 0x99, 0x9b, 0x9d, 0x9e, 0x9f, 0xa1, 0xa2]),
+    ("smtp", &[421]),
+];
 /// HTTP's, SIP's and RTSP's demands for a login (RFC 9110 section 15.5.2, RFC 3261 section 22), which clients answer by asking again.
 const CHALLENGES: &[u32] = &[401, 407];
 /// Protocols whose requests expect an answer from the host that was asked.

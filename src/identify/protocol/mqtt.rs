@@ -86,6 +86,9 @@ struct MqttReader {
     sides: [Messages; 2],
     level: u8,
     connected: bool,
+    /// The client was let in; what it asks for may be refused all the same.
+    accepted: bool,
+    refused: bool,
 }
 
 impl Reader for MqttReader {
@@ -96,14 +99,13 @@ impl Reader for MqttReader {
         }
         while let Some(packet) = self.sides[piece.from as usize].next(&mut rest, length) {
             let mut at = Cursor::new(&packet);
-            let kind = at.u8().unwrap_or_default() >> 4;
+            let first = at.u8().unwrap_or_default();
+            let kind = first >> 4;
             remaining_length(&mut at);
             match kind {
                 1 => self.connect(&mut at, said).unwrap_or_default(),
-                2 => {
-                    self.connack(at, piece.from, said);
-                    return Appetite::Full;
-                }
+                2 if !self.connack(&mut at, piece.from, said) => return Appetite::Full,
+                3..=5 | 9 | 12 | 14 if self.accepted && self.goes_on(first, at, piece.from, said) == Appetite::Full => return Appetite::Full,
                 _ => {}
             }
         }
@@ -137,8 +139,9 @@ impl MqttReader {
         Some(())
     }
 
-    fn connack(&self, mut at: Cursor<'_>, from: Side, said: &mut Said<'_>) {
-        let (Some(_flags), Some(code)) = (at.u8(), at.u8()) else { return };
+    /// Whether the client was let in.
+    fn connack(&mut self, at: &mut Cursor<'_>, from: Side, said: &mut Said<'_>) -> bool {
+        let (Some(_flags), Some(code)) = (at.u8(), at.u8()) else { return false };
         let kind = match code {
             0 => AnswerKind::Accepted,
             3 if self.level < 5 => AnswerKind::Failed,
@@ -148,6 +151,43 @@ impl MqttReader {
         };
         said.say(Fact::Answer { kind, code: u32::from(code), text: reason(self.level, code).into(), by: from });
         said.believe(if self.connected { Evidence::Dialogue } else { Evidence::OneOpening });
+        self.accepted = code == 0 && self.connected;
+        self.accepted
+    }
+
+    /// What becomes of the first thing that a client asks for once it was let in: a broker that grants or delivers anything serves, one that refuses says why
+    /// (MQTT 3.1.1 section 3.9.3, MQTT 5 section 2.4). Who publishes without an answer, or only keeps the connection open, learns nothing.
+    fn goes_on(&mut self, first: u8, mut at: Cursor<'_>, from: Side, said: &mut Said<'_>) -> Appetite {
+        let (what, code) = match (first >> 4, from) {
+            (3, Side::Server) => ("delivered", Some(0)),
+            (4 | 5, Side::Server) => {
+                at.be16();
+                ("publication refused", at.u8().or(Some(0)))
+            }
+            (9, Side::Server) => {
+                at.be16();
+                if self.level == 5 {
+                    remaining_length(&mut at).flatten().and_then(|properties| at.take(properties as usize));
+                }
+                ("subscription refused", at.rest().iter().min().copied())
+            }
+            (14, Side::Server) => ("disconnected", at.u8().filter(|code| *code >= REFUSES)),
+            // With a quality of service that is answered, it waits for that.
+            (3, Side::Client) if first & 6 != 0 => return Appetite::Hungry,
+            (4 | 5, Side::Client) => return Appetite::Hungry,
+            _ => return Appetite::Full,
+        };
+        let Some(code) = code else { return Appetite::Full };
+        if code >= REFUSES {
+            self.refused = true;
+            let text = format!("{what} ({})", reason(self.level, code));
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code: u32::from(code), text: text.into(), by: from });
+            return Appetite::Hungry;
+        }
+        if self.refused {
+            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "granted".into(), by: from });
+        }
+        Appetite::Full
     }
 }
 
@@ -166,6 +206,10 @@ fn reason(level: u8, code: u8) -> &'static str {
         (_, 0x83) => "implementation specific error",
         (_, 0x89) => "server busy",
         (_, 0x8a) => "banned",
+        (_, 0x8b) => "server shutting down",
+        (_, 0x8d) => "keep alive timeout",
+        (_, 0x8e) => "session taken over",
+        (_, 0x8f) => "topic filter invalid",
         (_, 0x8c) => "bad authentication method",
         (_, 0x90) => "topic name invalid",
         (_, 0x95) => "packet too large",
@@ -176,6 +220,9 @@ fn reason(level: u8, code: u8) -> &'static str {
         _ => "unknown reason",
     }
 }
+
+/// Reason codes from which on nothing was done; so is the only failure that MQTT 3.1.1 has for a subscription.
+const REFUSES: u8 = 0x80;
 
 #[cfg(test)]
 mod tests {
@@ -198,6 +245,33 @@ mod tests {
             assert_eq!(told.evidence, Evidence::Dialogue);
             survives(&MQTT, Transport::TCP, 1883, &[(Side::Client, &packet(level)), (Side::Server, connack)]);
         }
+    }
+
+    // mosquitto with an access list: MQTT 5 names the reason, 3.1.1 has one failure for all (its section 3.9.3).
+    #[test]
+    fn a_broker_that_lets_in_and_grants_nothing_refuses_until_it_grants_or_delivers() {
+        let refusals: [(u8, &[u8], u32, &str); 4] = [
+            (5, &[0x90, 4, 0, 1, 0, 0x87], 0x87, "subscription refused (not authorized)"),
+            (4, &[0x90, 3, 0, 1, 0x80], 0x80, "subscription refused (unspecified error)"),
+            (5, &[0x40, 3, 0, 1, 0x87], 0x87, "publication refused (not authorized)"),
+            (5, &[0xe0, 2, 0x8e, 0], 0x8e, "disconnected (session taken over)"),
+        ];
+        for (level, refusal, code, text) in refusals {
+            let connack: &[u8] = if level == 5 { &[0x20, 3, 0, 0, 0] } else { &[0x20, 2, 0, 0] };
+            let connect = packet(level);
+            let begun = [(Side::Client, &connect[..]), (Side::Server, connack), (Side::Client, &[0x82, 6, 0, 1, 0, 1, b'a', 1]), (Side::Server, refusal)];
+            let refused = Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Side::Server };
+            let told = read_all(&MQTT, &begun);
+            assert_eq!((told.facts.last(), told.appetite), (Some(&refused), Appetite::Hungry));
+            survives(&MQTT, Transport::TCP, 1883, &begun);
+            // A message that comes shows that something was granted; one of two topics is enough.
+            let granted = read_all(&MQTT, &[&begun[..], &[(Side::Server, &[0x30, 4, 0, 1, b'a', b'x'])]].concat());
+            assert!(matches!(granted.facts.last(), Some(Fact::Answer { kind: AnswerKind::Accepted, .. })) && granted.appetite == Appetite::Full);
+        }
+        let some = read_all(&MQTT, &[(Side::Client, &packet(4)), (Side::Server, &[0x20, 2, 0, 0]), (Side::Server, &[0x90, 4, 0, 1, 0x80, 0])]);
+        assert!(some.facts.iter().all(|fact| !matches!(fact, Fact::Answer { kind: AnswerKind::Refused, .. })));
+        // Who only keeps the connection open is left in peace.
+        assert_eq!(read_all(&MQTT, &[(Side::Client, &packet(4)), (Side::Server, &[0x20, 2, 0, 0]), (Side::Client, &[0xc0, 0])]).appetite, Appetite::Full);
     }
 
     #[test]

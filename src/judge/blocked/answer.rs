@@ -205,6 +205,7 @@ pub(super) fn says_parted(e: &Ending<'_>) -> String {
     let (code, text) = e.parted.map_or((0, ""), |refusal| (refusal.code, refusal.text));
     match code {
         425 | 426 => format!("the control connection works, but {} says that the data connection does not: {code} {text}", e.server_ip()),
+        _ if outermost(e) == "mqtt" => format!("{} let the client in, and then answered {code} {text}", e.server_ip()),
         _ => format!("{} served and then took its leave: {code} {text}", e.server_ip()),
     }
 }

@@ -447,7 +447,7 @@ pub(super) fn says_nothing_said(e: &Ending<'_>) -> String {
     let ended = e.tcp.filter(|tcp| tcp.established && (tcp.fins != [false, false] || tcp.reset.is_some()));
     match (ended, server_ended_first(e)) {
         (Some(_), true) if seconds == 0 => format!("{server} accepted the connection and closed it at once"),
-        (Some(_), true) => format!("{server} accepted the connection and closed it after {seconds} s, in which neither side sent anything"),
+        (Some(_), true) => format!("{server} accepted the connection and closed it within {} s; neither side sent anything", seconds + 1),
         (Some(_), false) if e.span >= ANSWER_BY => {
             format!("{server} accepted the connection, and neither side sent anything; the client left after {seconds} s")
         }

@@ -529,7 +529,7 @@ fn d36_who_left_a_connection_in_which_nobody_spoke_and_when() {
     };
     assert!(silent([true, false], "F", 4.2).ends_with("; the client left after 4 s"));
     assert!(silent([true, false], "F", 0.2).ends_with("neither side sent anything"));
-    assert!(silent([true, true], "fF", 5.1).contains("closed it after 5 s"));
+    assert!(silent([true, true], "fF", 5.1).contains("closed it within 6 s"));
     assert!(silent([true, true], "fF", 0.1).ends_with("closed it at once"));
 }
 
