@@ -1,8 +1,8 @@
 //! What watches over machines and hands out work: Zabbix, Munin, collectd, NetFlow and IPFIX; ZooKeeper, Gearman, beanstalkd.
 
-use crate::identify::Fact;
-use crate::identify::wire::{Cursor, begins, may_begin};
-use crate::net::Transport;
+use crate::identify::wire::{Cursor, Held, begins, hold, may_begin, printable};
+use crate::identify::{AnswerKind, Evidence, Fact};
+use crate::net::{Side, Transport};
 
 use super::talk::opens_with;
 use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
@@ -85,7 +85,7 @@ pub static ZOOKEEPER: Known = Known {
         None => session(bytes, true).weak(),
     }),
     strength: Strength::Structure,
-    reader: || Confirm::of(&ZOOKEEPER),
+    reader: || Box::new(FourLetters { openings: Some(Confirm::of(&ZOOKEEPER)), answer: Some(Held::new()) }),
 };
 
 /// Gearman's binary protocol: a zero and three letters, a known type, a length (Gearman's PROTOCOL, "Binary Packet").
@@ -233,7 +233,47 @@ const FOUR_LETTER_ANSWERS: &[&[u8]] = &[
     b"ro",
     b"null",
 ];
+const LONGEST_REFUSAL: usize = 80;
+const NOT_SERVING: &[u8] = b"This ZooKeeper instance is not currently serving requests";
 const NOT_LISTED: &[u8] = b" is not executed because it is not in the whitelist";
+
+/// Confirms the openings, and hears why a word got no answer: it is switched off, or the server is alone (its `FourLetterCommands`, `AbstractFourLetterCommand`).
+struct FourLetters {
+    openings: Option<Box<dyn Reader>>,
+    /// How the server answers, until its line is whole, or is none of these.
+    answer: Option<Held>,
+}
+
+impl Reader for FourLetters {
+    fn held(&self) -> usize {
+        self.openings.as_ref().map_or(0, |openings| openings.held()) + self.answer.as_ref().map_or(0, Held::capacity)
+    }
+
+    fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        if piece.from == Side::Server
+            && let Some(mut line) = self.answer.take()
+        {
+            hold(&mut line, piece.bytes, LONGEST_REFUSAL);
+            let may_be = |at: usize, words: &[u8]| line.get(at..).is_none_or(|rest| begins(rest, words) || may_begin(rest, words));
+            if memchr::memchr(b'\n', &line).is_none() && (may_be(4, NOT_LISTED) || may_be(0, NOT_SERVING)) && line.len() < LONGEST_REFUSAL {
+                self.answer = Some(line);
+            } else if let Some(kind) = refusal(&line) {
+                said.believe(Evidence::Dialogue);
+                said.say(Fact::Answer { kind, code: 0, text: printable(line.trim_ascii_end()), by: piece.from });
+            }
+        }
+        let appetite = self.openings.as_mut().map_or(Appetite::Full, |openings| openings.read(piece, said));
+        if appetite == Appetite::Full {
+            self.openings = None;
+        }
+        if self.openings.is_none() && self.answer.is_none() { Appetite::Full } else { Appetite::Hungry }
+    }
+}
+
+fn refusal(line: &[u8]) -> Option<AnswerKind> {
+    let is_off = line.get(4..).is_some_and(|rest| begins(rest, NOT_LISTED));
+    if is_off { Some(AnswerKind::Refused) } else { begins(line, NOT_SERVING).then_some(AnswerKind::Failed) }
+}
 
 /// What is sent to who keeps it: nobody answers.
 #[derive(Debug)]
@@ -249,7 +289,6 @@ impl Reader for Sent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identify::Evidence;
     use crate::identify::protocol::stores::KAFKA;
     use crate::identify::protocol::testing::{decide, evidence, hex, prefixes_never_match_anything_else, read, survives};
     use crate::net::Side::{Client, Server};
@@ -265,6 +304,19 @@ mod tests {
         assert_eq!(evidence(decide(&ZOOKEEPER, Transport::TCP, 2181, &old, &[])), Evidence::OneOpening);
         assert_eq!(evidence(decide(&ZOOKEEPER, Transport::TCP, 2181, &old[..40], &[])), Evidence::None);
         survives(&ZOOKEEPER, Transport::TCP, 2181, &[(Client, &ask), (Server, &answer)]);
+    }
+
+    // Recorded of ZooKeeper 3.8: "dump", which is not on its list; the other one is what it says without a quorum.
+    #[test]
+    fn a_zookeeper_that_does_not_answer_a_word_says_why() {
+        for (kind, answer) in [
+            (AnswerKind::Refused, &b"dump is not executed because it is not in the whitelist.\n"[..]),
+            (AnswerKind::Failed, b"This ZooKeeper instance is not currently serving requests\n"),
+        ] {
+            let told = read(&ZOOKEEPER, Transport::TCP, 2181, &[(Client, b"dump\n"), (Server, answer)]);
+            assert!(matches!(told.facts.as_slice(), [Fact::Answer { kind: said, code: 0, by: Server, .. }] if *said == kind), "{:?}", told.facts);
+        }
+        assert!(read(&ZOOKEEPER, Transport::TCP, 2181, &[(Client, b"ruok"), (Server, b"imok")]).facts.is_empty());
     }
 
     #[test]
