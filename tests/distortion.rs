@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use portbook::flow;
+use portbook::identify::Fact;
 use portbook::judge::{Confidence, Judged, Outcome, Site, Telling, Verdict, Visibility};
 use portbook::net::{Endpoint, Transport, is_group};
 use portbook::pipeline::{self, Plan};
@@ -44,6 +45,42 @@ fn distorted_traffic_is_never_falsely_blocked_nor_falsely_fine() {
     let learned: Vec<_> = AWAITS.iter().filter(|known| !found.known.iter().any(|what| what.starts_with(**known))).collect();
     assert!(learned.is_empty(), "take away what has been learned: {learned:?}");
     assert!(found.wrong.is_empty(), "{} of {} flows:\n{}", found.wrong.len(), found.flows, found.wrong.iter().cloned().collect::<Vec<_>>().join("\n"));
+}
+
+/// Nothing but the bytes tells then who asked.
+#[test]
+fn answers_of_datagrams_that_were_captured_before_their_questions_are_told_like_others() {
+    let mut compared = 0;
+    for case in cases() {
+        let due: Value = serde_json::from_str(&std::fs::read_to_string(case.join("expected.json")).unwrap()).unwrap();
+        let whole = Traffic::read(&case.join("capture.pcap"));
+        let told = |traffic: &Traffic| -> BTreeMap<Ends, String> {
+            let (flows, _) = judge(traffic, &due);
+            flows.iter().filter(|flow| has_sides(flow)).map(|flow| (ends(flow), sides_and_all(flow))).collect()
+        };
+        let known = told(&whole);
+        for micros in [20_000, -20_000].into_iter().filter(|_| !known.is_empty()) {
+            let Some(early) = whole.distorted(Distortion::Apart { micros }) else { continue };
+            compared += known.len();
+            assert_eq!(told(&early), known, "{}, {micros}", case.display());
+        }
+    }
+    assert!(compared > 80, "{compared}");
+}
+
+/// Whether it is an exchange of datagrams between two that do not play the same part, as senders of media do.
+fn has_sides(judged: &Judged) -> bool {
+    let flow = &judged.identified.flow;
+    let is_media = judged.identified.protocol.iter().any(|name| matches!(*name, "rtp" | "rtcp" | "mpegts"));
+    flow.transport == Transport::UDP && flow.client.payload_bytes > 0 && flow.server.payload_bytes > 0 && !is_media
+}
+
+/// Who is the client, what they speak, what became of it, and all that was read, in whichever order.
+fn sides_and_all(judged: &Judged) -> String {
+    let identified = &judged.identified;
+    let details: BTreeSet<String> = identified.details.iter().map(|detail| format!("{detail:?}")).collect();
+    let names: BTreeSet<String> = identified.facts.iter().filter(|fact| matches!(fact, Fact::Name { .. })).map(|fact| format!("{fact:?}")).collect();
+    format!("{} {:?} {:?} {details:?} {names:?}", identified.flow.client.endpoint, identified.protocol, judged.outcome)
 }
 
 #[derive(Default)]

@@ -483,8 +483,9 @@ impl Live {
         } else if flow.transport == Transport::TCP {
             foreign::tell(spoken);
         }
-        // That a datagram's sender is the client rests on ports, and who asks may have any: what it says tells more. What goes to a group answers nobody there.
-        let is_proven = flow.direction == Direction::Certain && (flow.transport == Transport::TCP || is_group(flow.server.endpoint.ip));
+        // That a datagram's sender is the client rests on ports, and who asks may have any: what both say tells more. What goes to a group answers nobody there.
+        let is_proven =
+            flow.direction == Direction::Certain && (flow.transport == Transport::TCP || flow.server.packets == 0 || is_group(flow.server.endpoint.ip));
         let turn = client == Some(Side::Server) && !is_proven;
         if turn || client.is_some() && flow.direction == Direction::Unknown {
             flow.direction = Direction::Likely;
