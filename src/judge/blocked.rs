@@ -211,8 +211,8 @@ const TABLE: &[Rule] = &[
         middle::alone, middle::says_alone,
         &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the session", "the client moved to another network"]),
 
-    rule("D95", Outcome::ReturnPathBroken, "what the server says is sent again and again, and the client, which is heard meanwhile, acknowledges none of it",
-        middle::unheard_by_client, middle::says_unheard_by_client, &["a filter that reads content", "a lossy path", "a device that accepts connections in the client's place"]),
+    rule("D95", Outcome::ReturnPathBroken, "what the server says is sent again and again, or its beginning never comes, and the client, which is heard after that, acknowledges none of it",
+        middle::unheard_by_client, middle::says_unheard_by_client, &["a filter that reads content", "packets of that size do not get through", "a lossy path"]),
 
     // TLS, by alert and by certificate.
     rule("D45", Outcome::TlsIntercepted, "certificates of unrelated owners share a private issuer, or one key; or a proxy sends a hello of its own instead of its client's; or all servers answer one client alike, and another not",

@@ -8,11 +8,14 @@ use crate::identify::wire::Cursor;
 /// The fields that the other end keeps, newest first; without the first block of a stream nothing of it can be told.
 #[derive(Debug)]
 pub(super) struct Fields {
-    kept: VecDeque<(Box<[u8]>, Box<[u8]>)>,
+    kept: VecDeque<Field>,
     /// As section 4.1 counts them.
     size: usize,
     most: usize,
 }
+
+/// Name and value.
+type Field = (Box<[u8]>, Box<[u8]>);
 
 impl Default for Fields {
     fn default() -> Self {

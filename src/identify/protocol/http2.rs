@@ -77,12 +77,8 @@ impl Reader for Http2Reader {
                 _ if frame.starts_with(PREFACE) => said.detail("http", "version", "2"),
                 Some(&SETTINGS) => self.settled[side] = true,
                 Some(&HEADERS) if piece.from == Side::Client => self.request(&frame, said),
-                Some(&HEADERS) => {
-                    if self.answer(&frame, said).is_none() {
-                        return Appetite::Full;
-                    }
-                }
-                // A block in several frames is not put together.
+                // A block in several frames is not put together, and without it no later one can be read.
+                Some(&HEADERS) if self.answer(&frame, said).is_none() => return Appetite::Full,
                 Some(&(PUSH_PROMISE | CONTINUATION)) if piece.from == Side::Server => return Appetite::Full,
                 Some(&RST_STREAM) if piece.from == Side::Server => failed("RST_STREAM", code(9), piece.from, said),
                 Some(&GO_AWAY) => {
@@ -284,7 +280,7 @@ mod tests {
     fn grpc_says_behind_its_content_that_it_refuses() {
         let begins = [&[0x88][..], &literal("content-type", "application/grpc")].concat();
         let refused = headers(1, &[&begins[..], &literal("grpc-status", "7"), &literal("grpc-message", "no way")].concat());
-        let heard = told(Some("application/grpc"), &[refused.clone()]);
+        let heard = told(Some("application/grpc"), std::slice::from_ref(&refused));
         let answer = |kind, code, text: &str| Fact::Answer { kind, code, text: text.into(), by: Side::Server };
         assert!(
             heard.says(&answer(AnswerKind::Refused, 7, "PERMISSION_DENIED no way"))

@@ -151,28 +151,44 @@ pub(super) fn says_client_fell_silent(e: &Ending<'_>) -> String {
     format!("{client} was heard for {heard} s, then {what} and nothing came back{}", says_refuser(e))
 }
 
-/// What the server says comes again and again, and the client, which is heard after that, acknowledges none of it: a filter let the handshake pass, and cuts what follows. A client
-/// that is no longer there is not heard, and one that is no longer interested says so by a reset.
+/// How often the server sent again what nobody acknowledged; of its first message, which may have come in several segments, any of them.
+fn repeated(tcp: &TcpStory) -> Option<u32> {
+    let of_first = (tcp.acknowledged[1] == 0 && (1..=SURE_TO_FIT).contains(&tcp.open_segment[1].len)).then_some(tcp.retransmissions[1]);
+    unheard(tcp).map(|open| open.again).or(of_first.filter(|again| *again >= SURELY_AGAIN))
+}
+
+/// The first bytes that the server said, which never came here, though what follows them did: the client waits for them, so they were lost on the way.
+fn never_came(tcp: &TcpStory) -> Option<u64> {
+    let open = tcp.open_segment[1];
+    let before = u64::try_from(open.end.saturating_sub(i64::from(open.len)).saturating_sub(1)).ok()?;
+    (open.len > 0 && tcp.acknowledged[1] == 0 && tcp.retransmissions[1] == 0 && (1..=tcp.payload[1]).contains(&before)).then_some(before)
+}
+
+/// What the server says comes again and again, or without its beginning, and the client, which is heard after that, acknowledges none of it: a filter let the
+/// handshake pass, and cuts what follows. A client that is no longer there is not heard, and one that is no longer interested says so by a reset.
 pub(super) fn unheard_by_client(e: &Ending<'_>) -> Option<Confidence> {
-    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.missed_bytes == [0, 0])?;
+    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.missed_bytes == [0, 0] && !tcp.stalled[0])?;
     let gave_up = tcp.reset.as_deref().is_none_or(|reset| reset.from == Side::Server);
-    unheard(tcp).filter(|_| gave_up)?;
+    let (again, torn) = (repeated(tcp).is_some(), never_came(tcp).is_some());
     let (heard, [first, last]) = (e.flow.client.last?, [tcp.first_data[1]?, tcp.last_data[1]?].map(Moment::time));
     match tcp.acknowledged[1] {
+        _ if !gave_up || !again && !torn => None,
         0 if heard.since(first) >= ANSWER_BY => Some(if e.lossy { Confidence::Low } else { Confidence::Medium }),
         // One lost segment of many is less sure: the last copy may have arrived.
-        _ => (heard > last && !e.lossy).then_some(Confidence::Low),
+        _ => (again && heard > last && !e.lossy).then_some(Confidence::Low),
     }
 }
 
 pub(super) fn says_unheard_by_client(e: &Ending<'_>) -> String {
     let (client, server) = (e.flow.client.endpoint.ip, e.server_ip());
-    let again = e.tcp.and_then(unheard).map_or(0, |open| open.again);
-    let what = if e.tcp.is_some_and(|tcp| tcp.acknowledged[1] == 0) { "the first that it said" } else { "what it said" };
-    format!(
-        "the connection stands, but {server} repeated {what} {again} times, and {client}, which was heard after that, acknowledged none of it{}",
-        says_refuser(e)
-    )
+    let said = match (e.tcp.and_then(repeated), e.tcp.and_then(never_came)) {
+        (None, Some(len)) => format!("the first {len} bytes that {server} said did not come this far"),
+        (again, _) => {
+            let what = if e.tcp.is_some_and(|tcp| tcp.acknowledged[1] == 0) { "the first that it said" } else { "what it said" };
+            format!("{server} repeated {what} {} times", again.unwrap_or_default())
+        }
+    };
+    format!("the connection stands, but {said}, and {client}, which was heard after that, acknowledged none of it{}", says_refuser(e))
 }
 
 /// Who does not let the answers through, in words.

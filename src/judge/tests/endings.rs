@@ -495,6 +495,13 @@ fn d95_what_the_server_repeats_to_a_client_that_is_heard_and_acknowledges_none_o
     expect(&judged, Outcome::ReturnPathBroken, Confidence::Medium, Some("D95"));
     assert!(judged.cause.unwrap().says.contains("4 times"));
     expect(&judge(repeated(3, 600, 5.0)), Outcome::ReturnPathBroken, Confidence::Low, Some("D95"));
+    // The same at the client: what follows the first 600 bytes came, and these did not.
+    let mut torn = repeated(0, 600, 5.0);
+    let story = torn.0.flow.tcp.as_mut().unwrap();
+    (story.acknowledged[1], story.payload[1]) = (0, 800);
+    let judged = judge(torn);
+    expect(&judged, Outcome::ReturnPathBroken, Confidence::Medium, Some("D95"));
+    assert!(judged.cause.unwrap().says.contains("the first 600 bytes that 203.0.113.7 said did not come"));
     // Loss; a client that is not heard any more; one that left as the last copy was on its way.
     for spared in [repeated(2, 0, 5.0), repeated(4, 0, 1.0), repeated(4, 600, 3.0)] {
         assert_eq!(judge(spared).outcome, Outcome::Ok);
