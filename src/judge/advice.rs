@@ -579,7 +579,7 @@ fn failed(outcome: Outcome) -> &'static str {
         Outcome::RefusedByHost => "was refused by the host",
         Outcome::RejectedByNetwork => "was rejected on the way",
         Outcome::Unreachable => "did not reach the host",
-        Outcome::ReturnPathBroken => "got answers that did not arrive",
+        Outcome::ReturnPathBroken => "was answered, but not all gets through",
         Outcome::ResetByMiddlebox => "was cut on the way",
         Outcome::BlockedByProxy => "was stopped by a proxy",
         Outcome::TlsFailed => "failed in the TLS handshake",

@@ -194,11 +194,12 @@ pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| (tcp.established || tcp.midstream) && !tcp.fins[1] && tcp.reset.as_deref().is_none_or(gave_up))?;
     let OpenSegment { len, again, end } = tcp.open_segment[0];
     let follows = u64::try_from(end.saturating_sub(i64::from(len)).saturating_sub(1)).is_ok_and(|before| tcp.is_next(Side::Client, before));
-    let is_lost = len > 0 && again >= SURELY_AGAIN && !tcp.stalled[1] && follows || is_alone(tcp);
+    // An answer that stops before its end says more than that its reader left.
+    let is_gone = is_alone(tcp) && !(tcp.fins[0] && unfinished(e).is_some());
+    let is_lost = len > 0 && again >= SURELY_AGAIN && !tcp.stalled[1] && follows || is_gone;
     // An upload is answered when it is whole, and a log never is; that a part of it was taken shows that it was served.
     // Where its beginning was not seen, nobody knows whether it had ever got beyond its size.
-    let served =
-        tcp.acknowledged[0] > 0 && (e.flow.server.payload_bytes > 0 || e.one_way || !tcp.midstream) || is_alone(tcp) && e.flow.server.payload_bytes > 0;
+    let served = tcp.acknowledged[0] > 0 && (e.flow.server.payload_bytes > 0 || e.one_way || !tcp.midstream) || is_gone && e.flow.server.payload_bytes > 0;
     let heard = e.flow.server.last?;
     let quiet = e.flow.client.last.is_some_and(|sent| sent.since(heard) >= ANSWER_BY);
     let is_there = e.heard_elsewhere.is_some_and(|elsewhere| elsewhere.since(heard) >= ANSWER_BY);
@@ -430,7 +431,13 @@ pub(super) fn says_idle(e: &Ending<'_>) -> String {
     let silence = tcp.silence_before[0].max(tcp.silence_before[1]).max(reset.map_or(0, |reset| reset.after_silence));
     let then = match reset {
         Some(_) => format!("a reset came, but {}", signs(e)),
-        None => repeated(tcp, [Side::Client, Side::Server].into_iter().max_by_key(|side| tcp.silence_before[*side as usize]).unwrap_or(Side::Client)),
+        None => {
+            let side = if tcp.silence_before[1] > tcp.silence_before[0] { Side::Server } else { Side::Client };
+            match tcp.open_segment[0].again.max(tcp.open_segment[1].again) {
+                again @ SURELY_AGAIN.. => format!("what was sent then was repeated {again} times and never acknowledged"),
+                _ => repeated(tcp, side),
+            }
+        }
     };
     format!("the connection was silent for {} s; {then}", silence / 1_000_000_000)
 }

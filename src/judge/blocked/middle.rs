@@ -121,9 +121,11 @@ pub(super) fn says_answers_lost(e: &Ending<'_>) -> String {
     format!("{server} repeated {} bytes {} times, and {client} what had been answered: the answers do not reach it{}", open.len, open.again, says_refuser(e))
 }
 
-/// The client acknowledges, and goes on to do so, and the server repeats all the same: what the client sends no longer reaches it.
+/// The client acknowledges, and goes on to do so, and the server repeats all the same: what the client sends no longer reaches it. A client that does not repeat what is not acknowledged is
+/// not captured any more.
 pub(super) fn acknowledgments_lost(e: &Ending<'_>) -> Option<Confidence> {
-    e.tcp.filter(|tcp| in_vain(tcp, Side::Server)).map(|_| Confidence::Medium)
+    let is_shown = |tcp: &&TcpStory| tcp.open_segment[0].len == 0 || tcp.open_segment[0].again > 0;
+    e.tcp.filter(|tcp| in_vain(tcp, Side::Server)).filter(is_shown).map(|_| Confidence::Medium)
 }
 
 pub(super) fn says_acknowledgments_lost(e: &Ending<'_>) -> String {

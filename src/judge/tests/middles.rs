@@ -278,6 +278,11 @@ fn d98_a_server_that_repeats_what_was_acknowledged_does_not_hear_its_client() {
     expect(&judged, Outcome::ReturnPathBroken, Confidence::Medium, Some("D98"));
     assert!(judged.cause.unwrap().says.contains("what 10.1.0.2 sends no longer reaches it"));
     assert_eq!(repeated(2).outcome, Outcome::Ok);
+    // Who does not repeat what nobody acknowledged is not captured any more.
+    let mut lost = served().cut_by_the_end();
+    let story = lost.0.flow.tcp.as_mut().unwrap();
+    (story.in_vain, story.open_segment[0]) = ([0, 6], OpenSegment { len: 513, again: 0, end: 900 });
+    assert_eq!(judge(lost).outcome, Outcome::Ok);
 }
 
 // curl's download cut both ways, recorded beside the server
