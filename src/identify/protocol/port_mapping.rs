@@ -46,7 +46,7 @@ fn is_pcp(bytes: &[u8], operations: RangeInclusive<u8>) -> bool {
     // RFC 6887 section 7: a multiple of four, 1,100 bytes at most.
     bytes.first() == Some(&2)
         && bytes.get(1).is_some_and(|operation| operations.contains(operation))
-        && bytes.len() % 4 == 0
+        && bytes.len().is_multiple_of(4)
         && (least..=1_100).contains(&bytes.len())
 }
 
