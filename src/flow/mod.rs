@@ -356,12 +356,21 @@ pub struct OpenSegment {
     pub end: i64,
 }
 
+impl OpenSegment {
+    /// How many bytes of the stream lie before it; none where it begins before the stream does.
+    pub fn before(&self) -> Option<u64> {
+        // The initial sequence number is the SYN's.
+        u64::try_from(self.end.saturating_sub(i64::from(self.len)).saturating_sub(1)).ok()
+    }
+}
+
 impl TcpStory {
-    /// Whether what lies behind so many bytes of that side's stream is not acknowledged, and near enough to what was to be on its way still. A mirror that shows a connection
+    /// Whether that side's open segment lies behind what was acknowledged, and near enough to what was to be on its way still. A mirror that shows a connection
     /// twice, once with other sequence numbers, leaves segments far beyond all that was sent; one that loses packets did not show all of it.
-    pub fn is_next(&self, side: Side, before: u64) -> bool {
+    pub fn is_next(&self, side: Side) -> bool {
         let (acknowledged, sent) = (self.acknowledged[side as usize], self.payload[side as usize]);
-        (acknowledged..=sent.max(acknowledged).saturating_add(IN_FLIGHT)).contains(&before)
+        let near = acknowledged..=sent.max(acknowledged).saturating_add(IN_FLIGHT);
+        self.open_segment[side as usize].before().is_some_and(|before| near.contains(&before))
     }
 
     fn flip(&mut self) {

@@ -103,11 +103,9 @@ fn lost(e: &Ending<'_>, side: Side) -> Option<Lost> {
     let gave_up = |reset: &Reset| reset.from == side;
     let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.reset.as_deref().is_none_or(gave_up))?;
     let place = side as usize;
-    let (OpenSegment { len, again, end }, passed) = (tcp.open_segment[place], tcp.largest_acknowledged[place]);
-    // Bytes of the stream before it: positions count from 1 (the SYN is at 0).
-    let before = u64::try_from(end.saturating_sub(i64::from(len)).saturating_sub(1)).ok()?;
+    let (OpenSegment { len, again, .. }, passed) = (tcp.open_segment[place], tcp.largest_acknowledged[place]);
     let other_end_heard = if side == Side::Client { e.flow.server.packets > 0 } else { e.flow.client.packets > 0 };
-    (other_end_heard && tcp.is_next(side, before) && len > passed && again >= AGAIN).then_some(Lost { side, len, again, passed })
+    (other_end_heard && tcp.is_next(side) && len > passed && again >= AGAIN).then_some(Lost { side, len, again, passed })
 }
 
 /// Larger than any path must carry, and smaller ones pass. Where nothing but the handshake passed, content is as likely a reason.
@@ -133,12 +131,11 @@ pub(super) fn says_ignores_mtu(e: &Ending<'_>) -> String {
 /// which waited for them, never acknowledged them. What the capture alone lost would have been acknowledged. The bytes, and the length of the largest segment that came.
 fn hole(e: &Ending<'_>) -> Option<(u64, u32)> {
     let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && !tcp.fins[1])?;
-    let OpenSegment { len, end, .. } = tcp.open_segment[1];
-    let before = u64::try_from(end.saturating_sub(i64::from(len)).saturating_sub(1)).ok()?;
-    let (hole, largest) = (before.checked_sub(tcp.acknowledged[1])?, len.max(tcp.largest_acknowledged[1]));
-    let is_large = hole > u64::from(SURE_TO_FIT) && tcp.missed_bytes[1] >= hole && tcp.is_next(Side::Server, before);
+    let open = tcp.open_segment[1];
+    let (hole, largest) = (open.before()?.checked_sub(tcp.acknowledged[1])?, open.len.max(tcp.largest_acknowledged[1]));
+    let is_large = hole > u64::from(SURE_TO_FIT) && tcp.missed_bytes[1] >= hole && tcp.is_next(Side::Server);
     let waited = e.flow.client.last?.since(tcp.last_data[1]?.time());
-    (len > 0 && is_large && largest <= SURE_TO_FIT && waited >= ANSWER_BY).then_some((hole, largest))
+    (open.len > 0 && is_large && largest <= SURE_TO_FIT && waited >= ANSWER_BY).then_some((hole, largest))
 }
 
 pub(super) fn large_lost(e: &Ending<'_>) -> Option<Confidence> {
@@ -192,11 +189,10 @@ pub(super) fn says_first_lost(e: &Ending<'_>) -> String {
 pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
     let gave_up = |reset: &Reset| reset.from == Side::Client;
     let tcp = e.tcp.filter(|tcp| (tcp.established || tcp.midstream) && !tcp.fins[1] && tcp.reset.as_deref().is_none_or(gave_up))?;
-    let OpenSegment { len, again, end } = tcp.open_segment[0];
-    let follows = u64::try_from(end.saturating_sub(i64::from(len)).saturating_sub(1)).is_ok_and(|before| tcp.is_next(Side::Client, before));
+    let OpenSegment { len, again, .. } = tcp.open_segment[0];
     // An answer that stops before its end says more than that its reader left.
     let is_gone = is_alone(tcp) && !(tcp.fins[0] && unfinished(e).is_some());
-    let is_lost = len > 0 && again >= SURELY_AGAIN && !tcp.stalled[1] && follows || is_gone;
+    let is_lost = len > 0 && again >= SURELY_AGAIN && !tcp.stalled[1] && tcp.is_next(Side::Client) || is_gone;
     // An upload is answered when it is whole, and a log never is; that a part of it was taken shows that it was served.
     // Where its beginning was not seen, nobody knows whether it had ever got beyond its size.
     let served = tcp.acknowledged[0] > 0 && (e.flow.server.payload_bytes > 0 || e.one_way || !tcp.midstream) || is_gone && e.flow.server.payload_bytes > 0;

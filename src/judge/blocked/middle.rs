@@ -66,9 +66,8 @@ pub(super) fn says_refused_in_between(e: &Ending<'_>) -> String {
 /// Of the server's segments the one that it sent again and again, and that the client, who takes more, never acknowledged.
 fn unacknowledged(tcp: &TcpStory) -> Option<OpenSegment> {
     let open = tcp.open_segment[1];
-    let before = u64::try_from(open.end.saturating_sub(i64::from(open.len)).saturating_sub(1)).ok()?;
     let is_lost = open.len > 0 && open.again >= SURELY_AGAIN && !tcp.stalled[0];
-    (is_lost && tcp.is_next(Side::Server, before)).then_some(open)
+    (is_lost && tcp.is_next(Side::Server)).then_some(open)
 }
 
 /// The same, where it is small enough for any path.
@@ -162,7 +161,7 @@ fn repeated(tcp: &TcpStory) -> Option<u32> {
 /// The first bytes that the server said, which never came here, though what follows them did: the client waits for them, so they were lost on the way.
 fn never_came(tcp: &TcpStory) -> Option<u64> {
     let open = tcp.open_segment[1];
-    let before = u64::try_from(open.end.saturating_sub(i64::from(open.len)).saturating_sub(1)).ok()?;
+    let before = open.before()?;
     (open.len > 0 && tcp.acknowledged[1] == 0 && tcp.retransmissions[1] == 0 && (1..=tcp.payload[1]).contains(&before)).then_some(before)
 }
 
