@@ -340,8 +340,26 @@ fn finish((target, port): (&[u8], u16), (accepted, code): (bool, u32), (client, 
         said.say(Fact::Name { of: Side::Server, name, source: NameSource::Host });
     }
     let kind = if accepted { AnswerKind::Accepted } else { AnswerKind::Refused };
-    said.say(Fact::Answer { kind, code, text: "connect".into(), by: Side::Server });
+    said.say(Fact::Answer { kind, code, text: socks_reply(code).into(), by: Side::Server });
     if accepted { Appetite::HandOver { client: client as u64, server: server as u64 } } else { Appetite::Full }
+}
+
+/// What a reply says, of version 5 (RFC 1928 section 6) and of version 4.
+const fn socks_reply(code: u32) -> &'static str {
+    match code {
+        0 | 90 => "connect",
+        2 => "connection not allowed by ruleset",
+        3 => "network unreachable",
+        4 => "host unreachable",
+        5 => "connection refused",
+        6 => "TTL expired",
+        7 => "command not supported",
+        8 => "address type not supported",
+        91 => "request rejected or failed",
+        92 => "no identd at the client",
+        93 => "identd names another user",
+        _ => "general SOCKS server failure",
+    }
 }
 
 #[cfg(test)]
@@ -360,6 +378,18 @@ mod tests {
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 3, text: "reject".into(), by: Server }));
         survives(&RADIUS, Transport::UDP, 1812, &[(Client, &ask), (Server, &reject)]);
         assert_eq!(evidence(decide(&RADIUS, Transport::UDP, 1812, &hex("01 07 0017 000102030405060708090a0b0c0d0e0f 01 04 61"), &[])), Evidence::None);
+    }
+
+    // RFC 1928 section 6: the proxy reached the host, and there nothing listened.
+    #[test]
+    fn what_a_proxy_could_not_do_is_told_in_words() {
+        let refused = |reply: &[u8]| {
+            let dialogue: &[(Side, &[u8])] = &[(Client, &[5, 1, 0]), (Server, &[5, 0]), (Client, b"\x05\x01\0\x03\x03a.b\0\x50"), (Server, reply)];
+            read(&SOCKS, Transport::TCP, 1080, dialogue)
+        };
+        let told = |code: u32, text: &str| Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Server };
+        assert!(refused(&[5, 5, 0, 1, 0, 0, 0, 0, 0, 0]).says(&told(5, "connection refused")));
+        assert!(refused(&[5, 2, 0, 1, 0, 0, 0, 0, 0, 0]).says(&told(2, "connection not allowed by ruleset")));
     }
 
     #[test]
