@@ -189,7 +189,7 @@ pub struct Watch {
     /// How to print: text for people, ndjson for machines (flows, findings with their phase, summaries)
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "ndjson"])]
     pub format: String,
-    /// Print to a file instead of standard output
+    /// Print to a file instead of standard output; what an earlier run left there stays
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Begin the output file anew when it has so many bytes, e.g. 100M; the full one gets its time into its name

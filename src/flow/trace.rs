@@ -45,6 +45,16 @@ impl Trace {
         Actor { trace: self, side: Side::Server }
     }
 
+    /// A connection in which both have spoken, and the client has heard what the server said.
+    pub fn served() -> Self {
+        let mut trace = Self::new();
+        trace.handshake();
+        trace.client().data(b"GET / HTTP/1.1\r\n\r\n");
+        trace.server().data(b"HTTP/1.1 200 OK\r\n\r\n");
+        trace.client().ack();
+        trace
+    }
+
     pub fn handshake(&mut self) {
         self.client().syn();
         self.server().syn_ack();

@@ -70,7 +70,7 @@ impl<'a> Elsewhere<'a> {
         let ids: Vec<&str> = self.roles.iter().map(|role| role.id.as_str()).collect();
         let how = match (self.plays_another, end.parse::<IpAddr>()) {
             (true, _) => format!("add {} to its roles in the site file", ids.join(" or ")),
-            (false, Ok(host)) => format!("give it that role (--role {}={host}, or in the site file)", ids.join(" or ")),
+            (false, Ok(host)) => format!("give it that role ({}, or in the site file)", arguments(&ids, host)),
             (false, Err(_)) => format!("give them that role ({}, in the site file)", ids.join(" or ")),
         };
         format!("If {end} is a {}, {how}; else find out what it is for.", self.names())
@@ -81,6 +81,11 @@ impl<'a> Elsewhere<'a> {
     }
 }
 
+/// The arguments that give the host one of these roles, each as it is to be written.
+fn arguments(ids: &[&str], host: IpAddr) -> String {
+    ids.iter().map(|id| format!("--role {id}={host}")).collect::<Vec<_>>().join(" or ")
+}
+
 /// Whether the site gives each of the hosts one of the roles, which may not be the first of its roles.
 fn plays(site: &Site, hosts: &BTreeSet<IpAddr>, wanted: &[RoleId]) -> bool {
     hosts.iter().all(|host| site.roles.iter().any(|(role, network)| wanted.contains(role) && network.contains(host)))
@@ -88,3 +93,14 @@ fn plays(site: &Site, hosts: &BTreeSet<IpAddr>, wanted: &[RoleId]) -> bool {
 
 /// More roles than this are no hint.
 const ROLES_TOLD: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_several_roles_is_an_argument_of_its_own() {
+        let host = "10.5.0.5".parse().unwrap();
+        assert_eq!(arguments(&["cinegy.a", "cinegy.b"], host), "--role cinegy.a=10.5.0.5 or --role cinegy.b=10.5.0.5");
+    }
+}

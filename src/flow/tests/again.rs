@@ -3,21 +3,11 @@
 use super::super::trace::Trace;
 use super::story;
 
-/// A connection in which both have spoken.
-fn served() -> Trace {
-    let mut t = Trace::new();
-    t.handshake();
-    t.client().data(b"GET / HTTP/1.1\r\n\r\n");
-    t.server().data(b"HTTP/1.1 200 OK\r\n\r\n");
-    t.client().ack();
-    t
-}
-
 /// As recorded before a firewall that drops what the server answers: the upload is acknowledged and comes again by timeout.
 #[test]
 fn content_that_comes_again_by_timeout_though_it_was_acknowledged_is_said_in_vain() {
     let repeated = |wait: u64, hears: bool| {
-        let mut t = served();
+        let mut t = Trace::served();
         t.client().data(b"upload");
         t.server().ack();
         let next = t.next(crate::net::Side::Client);
@@ -41,7 +31,7 @@ fn content_that_comes_again_by_timeout_though_it_was_acknowledged_is_said_in_vai
 #[test]
 fn keep_alives_count_until_the_other_end_is_heard() {
     for garbage in [&b""[..], b"\0"] {
-        let mut t = served();
+        let mut t = Trace::served();
         let next = t.next(crate::net::Side::Client);
         let asks = |t: &mut Trace| {
             t.wait(3);
@@ -60,7 +50,7 @@ fn keep_alives_count_until_the_other_end_is_heard() {
 
 #[test]
 fn a_fin_that_comes_again_counts_until_it_is_answered() {
-    let mut t = served();
+    let mut t = Trace::served();
     t.client().fin();
     let next = t.next(crate::net::Side::Client);
     for again in 0..3 {
@@ -68,7 +58,7 @@ fn a_fin_that_comes_again_counts_until_it_is_answered() {
         t.client().at(next.wrapping_sub(1)).fin();
     }
     assert_eq!(story(&t.run()).unheard, [3, 0]);
-    let mut t = served();
+    let mut t = Trace::served();
     t.client().fin();
     t.wait(1);
     t.client().at(next.wrapping_sub(1)).fin();
@@ -79,7 +69,7 @@ fn a_fin_that_comes_again_counts_until_it_is_answered() {
 /// The last acknowledgment does not get through: the server repeats its FIN, and waits twice as long each time, up to two minutes.
 #[test]
 fn what_is_repeated_after_a_connection_is_over_is_its_own() {
-    let mut t = served();
+    let mut t = Trace::served();
     t.server().fin();
     t.client().fin();
     let next = t.next(crate::net::Side::Server);
@@ -90,7 +80,7 @@ fn what_is_repeated_after_a_connection_is_over_is_its_own() {
     }
     assert_eq!(t.run().flows.len(), 1);
     // Who takes the port again opens another connection; and what comes much later belongs to none that is known.
-    let mut t = served();
+    let mut t = Trace::served();
     t.server().fin();
     t.client().fin();
     t.wait(3);

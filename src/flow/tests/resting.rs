@@ -45,21 +45,12 @@ fn wrapped(mut t: Trace, v6: bool) -> Trace {
     t
 }
 
-fn exchange() -> Trace {
-    let mut t = Trace::new();
-    t.handshake();
-    t.client().data(b"GET / HTTP/1.1\r\n\r\n");
-    t.server().data(b"HTTP/1.1 200 OK\r\n\r\n");
-    t.client().ack();
-    t
-}
-
 #[test]
 fn connections_datagrams_and_errors_rest_between_any_two_packets() {
-    is_told_the_same(&exchange());
-    is_told_the_same(&wrapped(exchange(), false));
-    is_told_the_same(&wrapped(exchange(), true));
-    let mut t = exchange();
+    is_told_the_same(&Trace::served());
+    is_told_the_same(&wrapped(Trace::served(), false));
+    is_told_the_same(&wrapped(Trace::served(), true));
+    let mut t = Trace::served();
     t.wait(40);
     t.server().fin();
     t.client().fin();
@@ -91,7 +82,7 @@ fn connections_datagrams_and_errors_rest_between_any_two_packets() {
 
 #[test]
 fn what_a_live_flow_is_asked_is_answered_without_taking_it_out() {
-    let mut t = exchange();
+    let mut t = Trace::served();
     t.wait(10);
     t.client().datagram(b"x");
     let look = |awake_flows| {
@@ -108,7 +99,7 @@ fn what_a_live_flow_is_asked_is_answered_without_taking_it_out() {
 #[test]
 fn a_connection_that_rests_takes_a_fifth_of_its_room() {
     let mut table = FlowTable::new(Settings { awake_flows: 0, ..Settings::default() });
-    exchange().packets.chunks(1).for_each(|packet| table.push(packet, &mut Seen::default()));
+    Trace::served().packets.chunks(1).for_each(|packet| table.push(packet, &mut Seen::default()));
     let bytes = table.resting_bytes();
     assert!((80..=128).contains(&bytes), "{bytes}");
 }
