@@ -475,6 +475,7 @@ const ASKING: &[&str] = &[
     "dtls",
     "ike",
     "kerberos",
+    "knxnet_ip",
     "kpasswd",
     "l2tp",
     "ldap",

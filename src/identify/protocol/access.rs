@@ -110,9 +110,20 @@ fn radius(opening: &Opening<'_>, bytes: &[u8], codes: &[u8]) -> Look {
         many += 1;
     }
     // Requests name a user or a server: they have attributes (RFC 2865 section 4.1, RFC 2866 section 4.1).
-    Look::when(attributes.is_empty() && (many > 0 || !matches!(code, 1 | 4)), 20, "RADIUS header and attributes")
-        .weak_unless_at(opening, if many > 1 { &[1812, 1813, 1645, 1646, 3799] } else { &[1812, 1813] })
+    Look::when(attributes.is_empty() && (many > 0 || !matches!(code, 1 | 4)), 20, "RADIUS header and attributes").weak_unless_at(
+        opening,
+        if (40..=45).contains(&code) {
+            DYNAMIC
+        } else if many > 1 {
+            &[1812, 1813, 1645, 1646]
+        } else {
+            &[1812, 1813]
+        },
+    )
 }
+
+/// Where servers change and end sessions (RFC 5176 section 2.3, and Cisco's port for it).
+const DYNAMIC: &[u16] = &[3799, 1700];
 
 /// Reads how a request was answered.
 #[derive(Debug, Default)]
@@ -377,6 +388,12 @@ mod tests {
         let heard = read(&RADIUS, Transport::UDP, 1812, &[(Client, &ask), (Server, &reject)]);
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 3, text: "reject".into(), by: Server }));
         survives(&RADIUS, Transport::UDP, 1812, &[(Client, &ask), (Server, &reject)]);
+        // RFC 5176 section 2.3: a session is to be changed, its user named.
+        let change = hex("2b a6 0019 7fbf02c6662b5990838a5e6e331b3ff0 01 05 626f62");
+        for port in [3799, 1700] {
+            assert_eq!(evidence(decide(&RADIUS, Transport::UDP, port, &change, &[])), Evidence::OneOpening);
+        }
+        assert_eq!(evidence(decide(&RADIUS, Transport::UDP, 9_999, &change, &[])), Evidence::None);
         assert_eq!(evidence(decide(&RADIUS, Transport::UDP, 1812, &hex("01 07 0017 000102030405060708090a0b0c0d0e0f 01 04 61"), &[])), Evidence::None);
     }
 

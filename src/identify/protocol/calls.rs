@@ -181,7 +181,7 @@ impl Call {
         if let Some(transport) = transport {
             media_of_rtsp(transport, piece, said);
         }
-        media_of_sdp(body, piece, said);
+        media_of_sdp(body, piece, MEDIA_WITHIN, said);
     }
 
     fn request(&mut self, method: &[u8], target: &[u8], sequence: &[u8], said: &mut Said<'_>) {
@@ -249,7 +249,7 @@ fn headers<'a, const N: usize>(head: &'a [u8], names: [&[u8]; N]) -> [Option<&'a
 
 /// `c=IN IP4 address`, then `m=kind port ...`: whoever sends this accepts media there (RFC 8866 sections 5.7 and 5.14), and its control messages at the
 /// next port or where `a=rtcp:` says (RFC 3605). Behind address translation the address is not the one that peers use: then the sender's is announced, too.
-fn media_of_sdp(body: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
+pub(super) fn media_of_sdp(body: &[u8], piece: &Piece<'_>, lasts: Duration, said: &mut Said<'_>) {
     let sender = piece.sender().ip;
     let (mut session, mut place, mut port) = (sender, sender, None);
     let (mut ports, mut control_ports): (Vec<Endpoint>, Vec<Endpoint>) = Default::default();
@@ -271,9 +271,9 @@ fn media_of_sdp(body: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
         }
     }
     let seen = |place: Endpoint| std::iter::once(place).chain((place.ip != sender && !is_group(place.ip)).then_some(Endpoint { ip: sender, ..place }));
-    ports.into_iter().take(limit::MEDIA_KEPT).flat_map(seen).for_each(|server| promise(server, None, piece, said));
+    ports.into_iter().take(limit::MEDIA_KEPT).flat_map(seen).for_each(|server| promise(server, None, lasts, piece, said));
     for server in control_ports.into_iter().take(limit::MEDIA_KEPT).flat_map(seen) {
-        said.promise(piece, PromiseKind::Media, Transport::UDP, server, None, MEDIA_WITHIN);
+        said.promise(piece, PromiseKind::Media, Transport::UDP, server, None, lasts);
     }
 }
 
@@ -282,18 +282,18 @@ fn media_of_rtsp(transport: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
     let Ok(text) = std::str::from_utf8(transport) else { return };
     let find = |name: &str| text.split([';', ',']).find_map(|part| part.trim().strip_prefix(name)?.split('-').next()?.parse::<u16>().ok());
     if let Some(port) = find("client_port=") {
-        promise(Endpoint { ip: piece.ends.client.ip, port }, Some(piece.ends.server.ip), piece, said);
+        promise(Endpoint { ip: piece.ends.client.ip, port }, Some(piece.ends.server.ip), MEDIA_WITHIN, piece, said);
     }
     if let Some(port) = find("server_port=") {
-        promise(Endpoint { ip: piece.ends.server.ip, port }, Some(piece.ends.client.ip), piece, said);
+        promise(Endpoint { ip: piece.ends.server.ip, port }, Some(piece.ends.client.ip), MEDIA_WITHIN, piece, said);
     }
 }
 
 /// Media at this port, and its control at the next one.
-fn promise(server: Endpoint, client: Option<IpAddr>, piece: &Piece<'_>, said: &mut Said<'_>) {
+fn promise(server: Endpoint, client: Option<IpAddr>, lasts: Duration, piece: &Piece<'_>, said: &mut Said<'_>) {
     let places = [server.port, server.port.saturating_add(1)];
     for server in places.into_iter().filter(|_| server.port != 0).map(|port| Endpoint { port, ..server }) {
-        said.promise(piece, PromiseKind::Media, Transport::UDP, server, client, MEDIA_WITHIN);
+        said.promise(piece, PromiseKind::Media, Transport::UDP, server, client, lasts);
     }
 }
 

@@ -49,6 +49,7 @@ mod profinet;
 mod quic;
 mod quic_initial;
 mod remote;
+mod routers;
 mod rtmp;
 mod rtp;
 mod smb;
@@ -57,7 +58,9 @@ mod sql;
 mod srt;
 mod ssdp;
 mod ssh_keys;
+mod stage;
 mod stores;
+mod studio;
 mod stun;
 mod supervision;
 mod syslog;
@@ -444,9 +447,11 @@ pub enum Appetite {
 /// The protocols, sorted by name. HTTP/2 shares its name with HTTP/1.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
     &brokers::AMQP,
+    &stage::ARTNET,
     &industry::BACNET,
     &agents::BACULA,
     &supervision::BEANSTALKD,
+    &routers::BFD,
     &others::BGP,
     &others::BITTORRENT,
     &coap::Coap,
@@ -467,6 +472,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &versioning::GIT,
     &agents::GRAPHITE,
     &java::HAZELCAST,
+    &routers::HSRP,
     &http::Http,
     &http2::HTTP2,
     &industry::IEC104,
@@ -478,6 +484,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &jsonrpc::JSONRPC,
     &stores::KAFKA,
     &windows::KERBEROS,
+    &stage::KNXNET_IP,
     &kpasswd::KPASSWD,
     &pptp::L2TP,
     &ldap::LDAP,
@@ -504,15 +511,19 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industry::OPCUA,
     &access::OPENVPN,
     &sql::ORACLE_TNS,
+    &stage::OSC,
     &port_mapping::PCP,
     &mail::POP3,
     &sql::POSTGRESQL,
     &pptp::PPTP,
+    &studio::PTP,
     &quic::Quic,
     &access::RADIUS,
     &windows::RDP,
     &stores::REDIS,
     &remote::RFB,
+    &routers::RIP,
+    &routers::RIPNG,
     &windows::RPC,
     &versioning::RSYNC,
     &rtp::RTCP,
@@ -520,6 +531,9 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &rtp::RTP,
     &calls::RTSP,
     &industry::S7COMM,
+    &stage::SACN,
+    &studio::SAP,
+    &routers::SFLOW,
     &others::SHARED_VARIABLES,
     &calls::SIP,
     &smb::SMB,

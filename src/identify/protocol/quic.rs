@@ -7,7 +7,7 @@ use std::ops::Range;
 use arrayvec::ArrayVec;
 
 use super::hello::{Carrier, ClientHello, ServerHello, alert_name};
-use super::quic_initial::{Frame, Kind, Long, Opener, each_frame, is_known, open, version_name};
+use super::quic_initial::{Frame, Kind, Long, Opener, each_frame, is_known, is_reserved, open, version_name};
 use super::{Appetite, Evidence, Fact, Gate, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Strength, Transport};
 use crate::identify::{AnswerKind, Step};
 use crate::limit;
@@ -80,7 +80,9 @@ fn look(bytes: &[u8], wire_len: usize) -> Option<(&'static str, Sender)> {
         Kind::Initial if fits && wire_len >= 1200 && header.destination.len() >= 8 => {
             Some(("QUIC long header, Initial of 1200 bytes or more", Sender::Unknown))
         }
-        Kind::Initial if fits && (is_standard(header.version) || wire_len >= 1000) => Some(("QUIC long header, Initial", Sender::Unknown)),
+        Kind::Initial if fits && !is_reserved(header.version) && (is_standard(header.version) || wire_len >= 1000) => {
+            Some(("QUIC long header, Initial", Sender::Unknown))
+        }
         Kind::Handshake | Kind::ZeroRtt if fits => Some(("QUIC long header", Sender::Unknown)),
         Kind::Retry => Some((RETRY, Sender::Server)),
         Kind::Negotiation if all_versions(bytes, &header) => Some(("QUIC Version Negotiation", Sender::Server)),
@@ -96,14 +98,14 @@ fn is_standard(version: u32) -> bool {
 fn all_versions(bytes: &[u8], header: &Long<'_>) -> bool {
     let list = bytes.get(7 + header.destination.len() + header.source.len()..).unwrap_or_default();
     let versions = list.chunks_exact(4).map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]));
-    let known = |version: u32| is_known(version) || version & 0x0f0f_0f0f == 0x0a0a_0a0a || version >> 24 == u32::from(b'Q');
-    versions.clone().count() > 0 && versions.clone().all(known) && versions.clone().any(|version| version & 0x0f0f_0f0f != 0x0a0a_0a0a)
+    let known = |version: u32| is_known(version) || is_reserved(version) || version >> 24 == u32::from(b'Q');
+    versions.clone().count() > 0 && versions.clone().all(known) && versions.clone().any(|version| !is_reserved(version))
 }
 
-/// Whether a version stands where it should: one that is known, none at all of a Version Negotiation, or Google's.
+/// Whether a version stands where it should: one that is known or reserved, none at all of a Version Negotiation, or Google's.
 fn has_version(bytes: &[u8]) -> bool {
     match bytes {
-        [0x80..=0xff, a, b, c, d, ..] => matches!(u32::from_be_bytes([*a, *b, *c, *d]), version if version == 0 || is_known(version)),
+        [0x80..=0xff, a, b, c, d, ..] => matches!(u32::from_be_bytes([*a, *b, *c, *d]), version if version == 0 || is_known(version) || is_reserved(version)),
         _ => matches!(bytes.get(9..), Some([b'Q', b'0', ..])),
     }
 }
@@ -320,6 +322,18 @@ mod tests {
             wrong[place] = value;
             assert_eq!(Quic.probe(&Opening::of(Transport::UDP, &wrong, &[])), Probe::NotForUs, "byte {place}");
         }
+    }
+
+    // RFC 9000 sections 6.3 and 15
+    #[test]
+    fn a_client_may_open_with_a_version_that_nobody_has() {
+        let mut packet = client_initial();
+        packet[1..5].copy_from_slice(&[0x0a; 4]);
+        assert!(matches!(Quic.probe(&Opening::of(Transport::UDP, &packet, &[])), Probe::Found { evidence: Evidence::OneOpening, .. }));
+        // Nothing but an Initial of full length.
+        assert_eq!(Quic.probe(&Opening::of(Transport::UDP, &packet[..1199], &[])), Probe::NotForUs);
+        packet[0] |= 0x20;
+        assert_eq!(Quic.probe(&Opening::of(Transport::UDP, &packet, &[])), Probe::NotForUs);
     }
 
     #[test]

@@ -61,8 +61,9 @@ impl<'a> Long<'a> {
                 len: bytes.len(),
             });
         }
-        (first & 0x40 != 0 && is_known(version)).then_some(())?;
         let kind = kind_of(first, version);
+        // Of a version that nobody has there is nothing to read but what a client opens with.
+        (first & 0x40 != 0 && (is_known(version) || is_reserved(version) && kind == Kind::Initial)).then_some(())?;
         if kind == Kind::Retry {
             return (at.rest().len() >= 16).then_some(Self { version, kind, destination, source, number_at: 0, len: bytes.len() });
         }
@@ -82,9 +83,15 @@ pub(super) fn is_known(version: u32) -> bool {
     matches!(version, 1 | V2 | 0xff00_0001..=0xff00_00ff | 0xface_b000..=0xface_b0ff | 0x5130_3436 | 0x5130_3530 | 0x5430_3530..=0x5430_3532)
 }
 
+/// Whether nobody has this version: clients send it to learn which ones a server has (RFC 9000 sections 6.3 and 15).
+pub(super) const fn is_reserved(version: u32) -> bool {
+    version & 0x0f0f_0f0f == 0x0a0a_0a0a
+}
+
 /// `1`, `2`, `draft-29`, `Q050` ...
 pub(super) fn version_name(version: u32) -> String {
     match version {
+        _ if is_reserved(version) => format!("reserved ({version:#010x})"),
         1 => "1".into(),
         V2 => "2".into(),
         0xff00_0001..=0xff00_00ff => format!("draft-{}", version & 0xff),
