@@ -248,7 +248,7 @@ fn mistakes(report: &Value, finding: &Value, all: &[Frame], capture: &Path) -> V
     wrong
 }
 
-/// The frames of the finding's flows, by their ends and times alone: the innermost packet is theirs, or the one that an ICMP error quotes. Where it cites questions of the
+/// The frames of the finding's flows, by their ends and times alone: the innermost packet is theirs, or the one that an ICMP error quotes, also behind the last of them. Where it cites questions of the
 /// link for a host, all questions for that host.
 fn due(report: &Value, evidence: &Value, all: &[Frame]) -> BTreeSet<u64> {
     let cited: BTreeSet<u64> = numbers(&evidence["frames"], "number");
@@ -265,7 +265,10 @@ fn due(report: &Value, evidence: &Value, all: &[Frame]) -> BTreeSet<u64> {
         }
         let ends = ends_of(flow);
         let (first, last) = (flow["frames"]["first"].as_u64().unwrap(), flow["frames"]["last"].as_u64().unwrap().max(own.last().copied().unwrap_or(0)));
-        due.extend(all.iter().filter(|frame| (first..=last).contains(&frame.number) && frame.ends == ends).map(|frame| frame.number));
+        let mine = || all.iter().filter(|frame| frame.ends == ends);
+        due.extend(mine().filter(|frame| (first..=last).contains(&frame.number)).map(|frame| frame.number));
+        // Errors that answer its last packet come behind it.
+        due.extend(mine().skip_while(|frame| frame.number <= last).take_while(|frame| frame.is_error).map(|frame| frame.number));
     }
     due
 }

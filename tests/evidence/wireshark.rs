@@ -14,6 +14,8 @@ pub type Ends = (String, BTreeSet<(String, u64)>);
 pub struct Frame {
     pub number: u64,
     pub ends: Ends,
+    /// Whether it is an ICMP error, whose ends are those of the packet that it quotes.
+    pub is_error: bool,
     /// Whom it asks the link for, in ARP or Neighbor Discovery.
     pub asks_for: Option<String>,
 }
@@ -80,7 +82,8 @@ fn frame(line: &str) -> Frame {
         }
     }
     let asks_for = next().next().or_else(|| next().next());
-    Frame { number: number.parse().unwrap(), ends, asks_for }
+    let is_error = protocols.split(':').skip_while(|protocol| !protocol.starts_with("icmp")).any(|protocol| ["tcp", "udp", "sctp"].contains(&protocol));
+    Frame { number: number.parse().unwrap(), ends, is_error, asks_for }
 }
 
 /// Number and protocols, then source and destination on each layer that tells ends, then whom the link is asked for.
