@@ -17,6 +17,9 @@ pub(super) const MANY_ATTEMPTS: u32 = 5;
 pub(super) const SCAN_PACKETS: u64 = 3;
 /// A reset this many hops off comes from elsewhere; one hop may be a route that changed.
 pub(super) const FOREIGN_HOPS: u8 = 2;
+/// Up to this time to live a program chose it, and it tells no distance: routing protocols send to neighbours with 1 (RFC 4271 and RFC 5082 section 1), or little more.
+/// What systems begin with by themselves, 32 and more, has no such rest on any route.
+pub(super) const CHOSEN_TTL: u8 = 8;
 /// A reset that comes in less than half the time of the host's fastest answer is early if it is also this much faster: hosts answer within fractions of
 /// a millisecond, and below two nothing can be told.
 pub(super) const CLEARLY_EARLIER: Duration = Duration::from_millis(2);

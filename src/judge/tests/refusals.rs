@@ -78,3 +78,16 @@ fn d02_a_connection_of_which_only_ports_were_captured_is_not_said_to_work() {
     headless.0.flow.tcp = None;
     expect(&judge(headless), Outcome::CaptureDamaged, Confidence::High, Some("D02"));
 }
+
+// Routers speak BGP to neighbours with a time to live of 1 (RFC 4271, RFC 5082 section 1), and refuse with their system's own
+#[test]
+fn a_time_to_live_that_a_program_chose_tells_no_distance() {
+    let alive = |ttl: u8| {
+        let mut alive = tcp("10.1.0.3:40000", "203.0.113.7:179").talked(100, 100);
+        alive.0.flow.tcp.as_mut().unwrap().ttl[1] = Some((ttl, ttl));
+        alive
+    };
+    let beside = |ttl: u8| judge_among(Site::default(), &[tcp(CLIENT, SERVER).syns(&[1.0]).reset(1.02, 64)], &[alive(ttl)]).remove(0);
+    expect(&beside(1), Outcome::RefusedByHost, Confidence::Medium, Some("D25"));
+    expect(&beside(60), Outcome::RejectedByNetwork, Confidence::Medium, Some("D26"));
+}

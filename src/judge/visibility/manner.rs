@@ -62,6 +62,7 @@ impl Manners {
     pub(super) fn learn(&mut self, flow: &Flow) {
         let Some(tcp) = &flow.tcp else { return };
         for (end, ttls, delay) in [(&flow.client, tcp.ttl[0], None), (&flow.server, tcp.ttl[1], tcp.syn_ack_delay)] {
+            let ttls = ttls.filter(|(low, _)| *low > threshold::CHOSEN_TTL);
             if ttls.is_none() && delay.is_none() {
                 continue;
             }
