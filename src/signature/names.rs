@@ -37,6 +37,7 @@ pub const PROTOCOL_NAMES: &[&str] = &[
     "hazelcast",
     "hsrp",
     "http",
+    "ice",
     "iec104",
     "ignite",
     "ike",

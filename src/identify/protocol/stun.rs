@@ -222,6 +222,10 @@ impl StunReader {
                 if self.asked == Some((from, id)) {
                     said.say(Fact::Retry);
                 }
+                // A check of one pair of addresses among several (RFC 8445 section 7.1.1).
+                if message.attribute(PRIORITY).is_some() {
+                    said.say(Fact::Inner("ice"));
+                }
                 self.asked = Some((from, id));
                 self.signed = message.attribute(MESSAGE_INTEGRITY).or(message.attribute(MESSAGE_INTEGRITY_SHA256)).is_some();
             }
@@ -281,6 +285,7 @@ const CLASSIC: &str = "STUN request and answer with the same identifier (RFC 348
 const ERROR_CODE: u16 = 0x0009;
 const MESSAGE_INTEGRITY: u16 = 0x0008;
 const MESSAGE_INTEGRITY_SHA256: u16 = 0x001c;
+const PRIORITY: u16 = 0x0024;
 const SOFTWARE: u16 = 0x8022;
 
 #[cfg(test)]
@@ -311,6 +316,8 @@ mod tests {
         let told = read_all(&Stun, &[(Side::Client, &request), (Side::Server, &answer)]);
         assert_eq!(told.evidence, Evidence::Dialogue);
         assert!(told.says(&Fact::Software { of: Side::Client, text: "STUN test client".into() }));
+        // RFC 5769 section 2.1: it has a priority, and so is a check of ICE.
+        assert!(told.says(&Fact::Inner("ice")) && !read_all(&Stun, &[(Side::Client, &message(1, ""))]).says(&Fact::Inner("ice")));
         survives(&Stun, Transport::UDP, 3478, &[(Side::Client, &request), (Side::Server, &answer)]);
         survives(&Stun, Transport::TCP, 3478, &[(Side::Client, &request), (Side::Server, &answer)]);
         prefixes_never_match_anything_else("stun", Transport::UDP, &request, &answer);

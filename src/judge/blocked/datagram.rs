@@ -14,7 +14,13 @@ fn repeated(e: &Ending<'_>) -> Option<Confidence> {
     if !e.is_silent_datagram() || !e.answers_due || e.asked < 2 {
         return None;
     }
-    Some(if e.asked >= SURE_REQUESTS && e.sight >= Sight::Likely { Confidence::Medium } else { Confidence::Low })
+    // Of the pairs of addresses that ICE checks most lead nowhere, and one is enough (RFC 8445 section 2.2).
+    Some(if e.asked >= SURE_REQUESTS && e.sight >= Sight::Likely && !is_one_of_many(e) { Confidence::Medium } else { Confidence::Low })
+}
+
+/// Whether it checks one pair of addresses among several.
+fn is_one_of_many(e: &Ending<'_>) -> bool {
+    e.identified.protocol.contains(&"ice")
 }
 
 /// Nothing came for three questions or from two resolvers, and no other answers the client either: as sure as it gets.
@@ -96,7 +102,13 @@ pub(super) fn says_silent(e: &Ending<'_>) -> String {
     if e.asked < 2 {
         return format!("{} asked {} ({name}) {} times, each time anew, and nothing answered", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.attempts);
     }
-    format!("{} sent the same {name} request to {} {} times and nothing answered", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.asked)
+    let (client, server, times) = (e.flow.client.endpoint.ip, e.flow.server.endpoint, e.asked);
+    if is_one_of_many(e) {
+        return format!(
+            "{client} checked {times} times whether it reaches {server} (ICE) and nothing answered; that is no harm where another pair of addresses answers"
+        );
+    }
+    format!("{client} sent the same {name} request to {server} {times} times and nothing answered")
 }
 
 /// Of transports without connections an unanswered packet says nothing, unless the protocol asks for an answer.

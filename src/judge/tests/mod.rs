@@ -2,6 +2,7 @@
 
 mod account;
 mod answers;
+mod datagrams;
 mod endings;
 mod findings;
 mod gaps;
