@@ -83,15 +83,55 @@ struct Call {
     held: [Held; 2],
     /// Bytes of a body still to pass.
     skip: [usize; 2],
-    asked: Vec<Vec<u8>>,
-    /// The sequence number of the last RTSP request that asked for nothing but what the server can do.
-    inquiry: Option<Box<[u8]>>,
+    asked: Vec<Asked>,
     answers: u32,
+    /// What let the client in, or prepared what it wants, and was not followed by a refusal: said where nothing more comes.
+    let_in: Option<(u32, Box<str>, Side)>,
+    /// A call was refused that no challenge explains, and none was taken since.
+    turned_away: bool,
+    served: bool,
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+struct Asked {
+    sequence: Box<[u8]>,
+    step: Step,
+}
+
+/// What a request is to whoever wants a call or a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Asks what the other end can do, or whether it is there.
+    Ability,
+    /// Lets in, describes, sets up: to have it is not yet to be served.
+    Before,
+    /// The call or the stream itself.
+    Served,
+    /// Good-bye to a stream.
+    After,
+    /// What is asked besides, and may be unknown to the other end.
+    Beside,
+    Other,
+}
+
+impl Step {
+    /// RFC 2326 section 10; RFC 3261, 3903, 6665.
+    fn of(name: &str, method: &[u8]) -> Self {
+        match (name, method) {
+            (_, b"OPTIONS") => Self::Ability,
+            ("rtsp", b"DESCRIBE" | b"ANNOUNCE" | b"SETUP") | ("sip", b"REGISTER") => Self::Before,
+            ("rtsp", b"PLAY" | b"RECORD") | ("sip", b"INVITE") => Self::Served,
+            ("rtsp", b"TEARDOWN") => Self::After,
+            ("rtsp", b"PAUSE" | b"GET_PARAMETER" | b"SET_PARAMETER") | ("sip", b"SUBSCRIBE" | b"NOTIFY" | b"PUBLISH") => Self::Beside,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl Call {
     fn of(name: &'static str) -> Self {
-        Self { name, held: Default::default(), skip: [0; 2], asked: Vec::new(), inquiry: None, answers: 0 }
+        Self { name, held: Default::default(), skip: [0; 2], asked: Vec::new(), answers: 0, let_in: None, turned_away: false, served: false }
     }
 }
 
@@ -109,6 +149,7 @@ impl Reader for Call {
         }
         let side = piece.from as usize;
         if piece.missing > 0 {
+            self.finish(said);
             return Appetite::Full;
         }
         let mut rest = piece.bytes;
@@ -121,10 +162,17 @@ impl Reader for Call {
             self.held[side].extend_from_slice(taken);
             rest = after;
             if !self.whole_messages(side, &piece, said) {
+                self.finish(said);
                 return Appetite::Full;
             }
         }
         Appetite::Hungry
+    }
+
+    fn finish(&self, said: &mut Said<'_>) {
+        if let Some((code, text, by)) = &self.let_in {
+            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: *code, text: text.clone(), by: *by });
+        }
     }
 }
 
@@ -186,24 +234,25 @@ impl Call {
 
     fn request(&mut self, method: &[u8], target: &[u8], sequence: &[u8], said: &mut Said<'_>) {
         let sequence = kept(sequence);
-        if self.name == "rtsp" && method == b"OPTIONS" {
-            self.inquiry = Some(sequence.into());
-        }
-        if self.asked.iter().any(|asked| asked == sequence) && self.name == "sip" {
+        if self.asked.iter().any(|asked| *asked.sequence == *sequence) && self.name == "sip" {
             if method != b"ACK" {
                 said.say(Fact::Retry);
             }
             return;
         }
         if self.asked.len() < limit::QUESTIONS_OPEN {
-            self.asked.push(sequence.to_vec());
+            self.asked.push(Asked { sequence: sequence.into(), step: Step::of(self.name, method) });
             said.say(Fact::request(&shown(method), &shown(target.split(|byte| *byte == b'?').next().unwrap_or(target))));
         }
     }
 
     fn response(&mut self, code: &[u8], reason: &[u8], sequence: &[u8], by: Side, said: &mut Said<'_>) {
-        if let Some(place) = self.asked.iter().position(|asked| asked == kept(sequence)) {
+        // SIP's sequence numbers have the method behind them (RFC 3261 section 20.16).
+        let method = sequence.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+        let mut step = Step::of(self.name, method);
+        if let Some(place) = self.asked.iter().rposition(|asked| *asked.sequence == *kept(sequence)) {
             said.believe(Evidence::Dialogue);
+            step = self.asked.get(place).map_or(step, |asked| asked.step);
             if code.first() > Some(&b'1') {
                 self.asked.swap_remove(place);
             }
@@ -211,20 +260,64 @@ impl Call {
         let Some(code) = std::str::from_utf8(code).ok().and_then(|code| code.parse().ok()) else { return };
         let kind = match code {
             ..200 => return,
-            // What the server can do it tells everybody (RFC 2326 section 10.1): that is not to be served.
-            200..=299 if self.inquiry.as_deref() == Some(kept(sequence)) => return,
-            200..=299 => AnswerKind::Accepted,
+            200..=299 => match self.granted(step) {
+                Granted::Nothing => return,
+                Granted::Entry => {
+                    self.let_in = Some((code, printable(reason), by));
+                    return;
+                }
+                Granted::Service => AnswerKind::Accepted,
+            },
             300..=399 => AnswerKind::Redirected,
-            // A challenge is the beginning of a login, and no more than that (RFC 3261 section 22).
-            401 | 407 if self.answers == 0 => AnswerKind::Refused,
+            // Who was called was reached (RFC 3261 sections 21.4.24 and 21.6), or the caller thought better of it.
+            486 | 487 | 600 | 603 if self.name == "sip" && step == Step::Served => AnswerKind::Accepted,
+            // Who is let in is asked for the password again and again, which says nothing of the call that was refused.
+            401 | 407 if self.turned_away && step != Step::Served => return,
+            _ if self.is_everyday(step, code) => return,
             500..=599 => AnswerKind::Failed,
             _ => AnswerKind::Refused,
         };
+        let refuses = matches!(kind, AnswerKind::Refused | AnswerKind::Failed);
+        // A challenge is the beginning of a login (RFC 3261 section 22).
+        self.turned_away = refuses && (self.turned_away || step == Step::Served && self.name == "sip" && !matches!(code, 401 | 407));
+        self.let_in = None;
         self.answers = self.answers.saturating_add(1);
-        if self.answers <= limit::CALL_ANSWERS {
+        // Whether anything was granted is told however late it was.
+        if self.answers <= limit::CALL_ANSWERS || !refuses && !self.served {
             said.say(Fact::Answer { kind, code, text: printable(reason), by });
         }
+        self.served |= !refuses;
     }
+
+    /// What a success grants: what an RTSP server can do it tells everybody (RFC 2326 section 10.1), and good-byes are heard by all.
+    fn granted(&self, step: Step) -> Granted {
+        match (step, self.name) {
+            (Step::Ability, "rtsp") | (Step::After, _) => Granted::Nothing,
+            (Step::Beside, "rtsp") | (Step::Served | Step::Other, _) => Granted::Service,
+            // Who is let in, and whose call is refused, is let in as before.
+            _ if self.served || self.turned_away => Granted::Nothing,
+            // Whoever is refused may still be told that somebody is there.
+            (Step::Ability, _) if self.answers > 0 => Granted::Nothing,
+            _ => Granted::Entry,
+        }
+    }
+
+    /// Refusals that say nothing about the service: good-byes to what is gone, questions besides where the client was let in, and then numbers that nobody has.
+    fn is_everyday(&self, step: Step, code: u32) -> bool {
+        match step {
+            Step::After => true,
+            Step::Ability | Step::Beside => self.let_in.is_some(),
+            Step::Served => self.name == "sip" && self.let_in.is_some() && matches!(code, 404 | 410 | 480 | 481 | 484 | 485 | 491),
+            _ => false,
+        }
+    }
+}
+
+/// What a success is worth.
+enum Granted {
+    Nothing,
+    Entry,
+    Service,
 }
 
 /// What is kept of a sequence number, to know it again: a number and a method.
@@ -309,22 +402,81 @@ mod tests {
     use crate::net::Side::{Client, Server};
 
     const INVITE: &[u8] = b"INVITE sip:bob@biloxi.com SIP/2.0\r\nCSeq: 1 INVITE\r\nUser-Agent: phone\r\nContent-Length: 54\r\n\r\nv=0\r\nc=IN IP4 192.0.2.9\r\nm=audio 49170 RTP/AVP 0 8\r\n\r\n";
-    const BUSY: &[u8] = b"SIP/2.0 486 Busy Here\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
+    const REFUSED: &[u8] = b"SIP/2.0 488 Not Acceptable Here\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
 
     fn promised(facts: &[Fact]) -> Vec<String> {
         let told = |fact: &Fact| if let Fact::Promise(promise) = fact { Some(promise.server.to_string()) } else { None };
         facts.iter().filter_map(told).collect()
     }
 
+    /// The kinds and codes of what is told of a dialogue: each answer to a request with that first line.
+    fn told(known: &'static Known, dialogue: &[(&str, &str)]) -> Vec<(AnswerKind, u32)> {
+        let version = if known.name == "sip" { "SIP/2.0" } else { "RTSP/1.0" };
+        let whole = |number: usize, ask: &str, answer: &str| {
+            let method = ask.split(' ').next().unwrap_or_default();
+            let sequence = if known.name == "sip" { format!("{number} {method}") } else { number.to_string() };
+            let fields = format!("\r\nCSeq: {sequence}\r\nContent-Length: 0\r\n\r\n");
+            [format!("{ask} {version}{fields}"), format!("{version} {answer}{fields}")]
+        };
+        let all: Vec<[String; 2]> = dialogue.iter().enumerate().map(|(number, (ask, answer))| whole(number + 1, ask, answer)).collect();
+        let pieces: Vec<(Side, &[u8])> = all.iter().flat_map(|[ask, answer]| [(Client, ask.as_bytes()), (Server, answer.as_bytes())]).collect();
+        survives(known, Transport::TCP, 5060, &pieces);
+        let facts = read(known, Transport::TCP, 5060, &pieces).facts;
+        facts.iter().filter_map(|fact| if let Fact::Answer { kind, code, .. } = fact { Some((*kind, *code)) } else { None }).collect()
+    }
+
+    // ffmpeg, rtspsrc and GStreamer's server, which has only TCP for its media, or a session for one client alone
+    #[test]
+    fn a_described_stream_that_is_not_set_up_or_not_played_is_refused() {
+        use AnswerKind::{Accepted, Failed, Refused};
+        let begins = [("OPTIONS rtsp://a/b", "200 OK"), ("DESCRIBE rtsp://a/b", "401 Unauthorized"), ("DESCRIBE rtsp://a/b", "200 OK")];
+        let goes_on = |rest: &[(&'static str, &'static str)]| told(&RTSP, &[&begins[..], rest].concat()).split_off(1);
+        assert_eq!(goes_on(&[]), [(Accepted, 200)]);
+        assert_eq!(goes_on(&[("SETUP rtsp://a/b", "461 Unsupported transport")]), [(Refused, 461)]);
+        assert_eq!(goes_on(&[("SETUP rtsp://a/b", "461 Unsupported transport"), ("TEARDOWN rtsp://a/b", "454 Session Not Found")]), [(Refused, 461)]);
+        assert_eq!(
+            goes_on(&[("SETUP rtsp://a/b", "200 OK"), ("PLAY rtsp://a/b", "503 Service Unavailable"), ("TEARDOWN rtsp://a/b", "200 OK")]),
+            [(Failed, 503)]
+        );
+        // Over TCP then, as clients try what servers have.
+        let at_last = [("SETUP rtsp://a/b", "461 Unsupported transport"), ("SETUP rtsp://a/b", "200 OK"), ("PLAY rtsp://a/b", "200 OK")];
+        assert_eq!(goes_on(&at_last).last(), Some(&(Accepted, 200)));
+        // What a server need not know is asked besides.
+        assert_eq!(goes_on(&[("SETUP rtsp://a/b", "200 OK"), ("GET_PARAMETER rtsp://a/b", "451 Parameter Not Understood")]), [(Accepted, 200)]);
+        assert_eq!(goes_on(&[("SETUP rtsp://a/b", "200 OK"), ("PLAY rtsp://a/b", "200 OK"), ("PAUSE rtsp://a/b", "501 Not Implemented")])[0], (Accepted, 200));
+    }
+
+    // RFC 3261 sections 21.4.24 and 21.6: "the callee's end system was contacted successfully"
+    #[test]
+    fn a_call_that_reached_who_was_called_is_served_and_one_that_the_service_refuses_to_a_registered_phone_is_not() {
+        use AnswerKind::{Accepted, Failed, Refused};
+        let register = [("REGISTER sip:a", "401 Unauthorized"), ("REGISTER sip:a", "200 OK")];
+        let goes_on = |rest: &[(&'static str, &'static str)]| told(&SIP, &[&register[..], rest].concat()).split_off(1);
+        assert_eq!(goes_on(&[]), [(Accepted, 200)]);
+        for reached in ["486 Busy Here", "487 Request Terminated", "600 Busy Everywhere", "603 Decline"] {
+            assert_eq!(told(&SIP, &[("INVITE sip:b@a", reached)])[0].0, Accepted);
+        }
+        assert_eq!(goes_on(&[("INVITE sip:b@a", "503 Service Unavailable")]), [(Failed, 503)]);
+        let later = [("INVITE sip:b@a", "403 Forbidden"), ("REGISTER sip:a", "401 Unauthorized"), ("REGISTER sip:a", "200 OK"), ("OPTIONS sip:a", "200 OK")];
+        assert_eq!(goes_on(&later), [(Refused, 403)]);
+        // A number that nobody has, and events that the server does not know.
+        assert_eq!(goes_on(&[("INVITE sip:none@a", "404 Not Found"), ("SUBSCRIBE sip:a", "489 Bad Event")]), [(Accepted, 200)]);
+        assert_eq!(goes_on(&[("INVITE sip:b@a", "403 Forbidden"), ("INVITE sip:c@a", "200 OK")]).last(), Some(&(Accepted, 200)));
+        assert_eq!(told(&SIP, &[("OPTIONS sip:a", "200 OK"), ("REGISTER sip:a", "403 Forbidden"), ("OPTIONS sip:a", "200 OK")]), [(Refused, 403)]);
+        // However long it took.
+        let tries = [&[("REGISTER sip:a", "401 Unauthorized"); 20][..], &[("REGISTER sip:a", "200 OK")]].concat();
+        assert_eq!(told(&SIP, &tries).last(), Some(&(Accepted, 200)));
+    }
+
     #[test]
     fn an_invitation_announces_its_media_and_may_be_refused() {
-        assert_eq!(evidence(decide(&SIP, Transport::UDP, 5060, INVITE, BUSY)), Evidence::BothOpenings);
-        let heard = read(&SIP, Transport::UDP, 5060, &[(Client, INVITE), (Server, BUSY)]);
+        assert_eq!(evidence(decide(&SIP, Transport::UDP, 5060, INVITE, REFUSED)), Evidence::BothOpenings);
+        let heard = read(&SIP, Transport::UDP, 5060, &[(Client, INVITE), (Server, REFUSED)]);
         // Whoever sends this is 10.0.0.1, so a translator may stand between: both addresses may be meant.
         assert_eq!(promised(&heard.facts), ["192.0.2.9:49170", "192.0.2.9:49171", "10.0.0.1:49170", "10.0.0.1:49171"]);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 486, text: "Busy Here".into(), by: Server }));
-        survives(&SIP, Transport::UDP, 5060, &[(Client, INVITE), (Server, BUSY)]);
-        survives(&SIP, Transport::TCP, 5060, &[(Client, INVITE), (Server, BUSY)]);
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 488, text: "Not Acceptable Here".into(), by: Server }));
+        survives(&SIP, Transport::UDP, 5060, &[(Client, INVITE), (Server, REFUSED)]);
+        survives(&SIP, Transport::TCP, 5060, &[(Client, INVITE), (Server, REFUSED)]);
     }
 
     #[test]
@@ -372,7 +524,7 @@ mod tests {
         let mut call = Call::of("sip");
         let mut facts = Vec::new();
         call.request(b"OPTIONS", b"sip:a", &[b'7'; 60_000], &mut Said { facts: &mut facts, evidence: &mut Evidence::None, details: None });
-        assert!(call.asked[0].len() <= limit::TEXT_KEPT);
+        assert!(call.asked[0].sequence.len() <= limit::TEXT_KEPT);
     }
 
     #[test]
