@@ -59,6 +59,30 @@ struct Directory {
     /// Offset behind a StartTLS request.
     secure: Option<u64>,
     results: u32,
+    /// What the last request asks for, as clients mostly wait for the answer.
+    asks: Asks,
+    /// A login was refused, and nothing was granted since.
+    shut_out: bool,
+    /// What nobody need log in for, or another login was not asked for: said where nothing more comes and no login was refused.
+    granted: Option<Grant>,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Asks {
+    /// To be let in by name.
+    Login,
+    /// What every server gives everybody: no name (RFC 4513 section 5.1.1), and what the server can do (RFC 4512 section 5.1).
+    Open,
+    #[default]
+    Content,
+}
+
+/// What was granted before anybody logged in, or to somebody without a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Grant {
+    Open,
+    Content,
 }
 
 impl Reader for Directory {
@@ -72,11 +96,22 @@ impl Reader for Directory {
         while let Some(whole) = self.streams[side].next(&mut rest, |bytes| ber::length(bytes, ber::SEQUENCE)) {
             let end = piece.offset + (piece.bytes.len() - rest.len()) as u64;
             if let Some(over) = self.message(&whole, end, piece.from, said) {
+                self.finish(said);
                 return over;
             }
         }
         let done = self.streams[side].is_broken() || piece.missing > 0 || self.results >= limit::LDAP_RESULTS;
-        if done { Appetite::Full } else { Appetite::Hungry }
+        if done {
+            self.finish(said);
+            return Appetite::Full;
+        }
+        Appetite::Hungry
+    }
+
+    fn finish(&self, said: &mut Said<'_>) {
+        if self.granted.is_some() {
+            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: name(0).into(), by: Side::Server });
+        }
     }
 }
 
@@ -93,6 +128,7 @@ impl Directory {
             if !std::mem::replace(&mut self.told, true) {
                 said.say(Fact::request(operation(tag), &target(tag, body).unwrap_or_default()));
             }
+            self.asks = asks(tag, body);
             if tag == EXTENDED && ber::next_of(&mut body, 0x80) == Some(START_TLS) {
                 self.secure = Some(end);
             }
@@ -113,16 +149,53 @@ impl Directory {
         Some(Appetite::HandOver { client, server: end })
     }
 
-    fn result(&self, code: u32, diagnostic: &str, by: Side, said: &mut Said<'_>) {
-        let name = CODES.iter().find(|(known, _)| *known == code).map_or("other", |(_, name)| *name);
+    fn result(&mut self, code: u32, diagnostic: &str, by: Side, said: &mut Said<'_>) {
         let kind = match code {
-            0 | 5 | 6 | 14 => AnswerKind::Accepted,
+            // The login goes on (RFC 4511 section 4.2.1).
+            14 => return,
+            0 | 5 | 6 => AnswerKind::Accepted,
             10 => AnswerKind::Redirected,
             1 | 2 | 3 | 51..=54 | 80 => AnswerKind::Failed,
             _ => AnswerKind::Refused,
         };
-        let text = if diagnostic.is_empty() { name.to_owned() } else { format!("{name}: {diagnostic}") };
+        let refuses = matches!(kind, AnswerKind::Refused | AnswerKind::Failed);
+        match self.asks {
+            Asks::Login => self.shut_out = refuses,
+            // What is open to all is also to whoever was refused.
+            Asks::Open | Asks::Content if kind == AnswerKind::Accepted && !self.shut_out => {
+                let grant = if self.asks == Asks::Open { Grant::Open } else { Grant::Content };
+                self.granted = self.granted.max(Some(grant));
+                return;
+            }
+            Asks::Open if !refuses => return,
+            // An entry that is not there, a request that is too large: everyday, but where only a login, or another, would help.
+            Asks::Open | Asks::Content if refuses && (self.granted == Some(Grant::Content) || self.granted.is_some() && !FOR_OTHERS.contains(&code)) => return,
+            Asks::Open | Asks::Content => {}
+        }
+        self.granted = None;
+        let text = if diagnostic.is_empty() { name(code).to_owned() } else { format!("{}: {diagnostic}", name(code)) };
         said.say(Fact::Answer { kind, code, text: text.into(), by });
+    }
+}
+
+fn name(code: u32) -> &'static str {
+    CODES.iter().find(|(known, _)| *known == code).map_or("other", |(_, name)| *name)
+}
+
+/// Version, name and password of a bind (RFC 4511 section 4.2); base and scope of a search (section 4.5.1).
+fn asks(tag: u8, mut body: &[u8]) -> Asks {
+    match tag {
+        BIND => {
+            let name = ber::next_int(&mut body).and_then(|_| ber::next_of(&mut body, ber::OCTETS));
+            if name == Some(&[]) && matches!(body, [0x80, 0, ..]) { Asks::Open } else { Asks::Login }
+        }
+        SEARCH => {
+            let base = ber::next_of(&mut body, ber::OCTETS);
+            if base == Some(&[]) && body.starts_with(&[0x0a, 1, 0]) { Asks::Open } else { Asks::Content }
+        }
+        // StartTLS and who the client is (RFC 4532) are no content either.
+        EXTENDED => Asks::Open,
+        _ => Asks::Content,
     }
 }
 
@@ -164,6 +237,8 @@ const PORTS: &[u16] = &[389, 1389, 3268];
 const CONTROLS: u64 = 4096;
 /// 1.3.6.1.4.1.1466.20037, RFC 4511 section 4.14.
 const START_TLS: &[u8] = b"1.3.6.1.4.1.1466.20037";
+/// What is refused to who has no name, and would be given to others: operationsError is how domain controllers say it.
+const FOR_OTHERS: &[u32] = &[1, 8, 13, 48, 49, 50, 53];
 /// RFC 4511 appendix A.
 const CODES: &[(u32, &str)] = &[
     (0, "success"),
@@ -205,6 +280,56 @@ mod tests {
         assert!(heard.facts.contains(&Fact::request("bind", "cn=a")));
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 49, text: "invalidCredentials".into(), by: Server }));
         survives(&LDAP, Transport::TCP, 1389, &[(Client, &bind), (Server, &refused)]);
+    }
+
+    /// The code of each answer that is told of a dialogue of requests and the code that each is answered with.
+    fn told(dialogue: &[(&str, u8)]) -> Vec<u32> {
+        let whole = |tag: u8, content: Vec<u8>| [&[tag, content.len() as u8][..], &content].concat();
+        let numbered = |number: u8, operation: Vec<u8>| whole(0x30, [vec![2, 1, number], operation].concat());
+        let pieces: Vec<(Side, Vec<u8>)> = (1..)
+            .zip(dialogue)
+            .flat_map(|(number, (ask, code))| {
+                let ask = hex(ask);
+                let answer = if ask[0] == SEARCH { 0x65 } else { (ask[0] + 1) | 0x20 };
+                [(Client, numbered(number, ask)), (Server, numbered(number, whole(answer, vec![0x0a, 1, *code, 4, 0, 4, 0])))]
+            })
+            .collect();
+        let pieces: Vec<(Side, &[u8])> = pieces.iter().map(|(side, bytes)| (*side, &bytes[..])).collect();
+        survives(&LDAP, Transport::TCP, 389, &pieces);
+        let facts = read(&LDAP, Transport::TCP, 389, &pieces).facts;
+        facts.iter().filter_map(|fact| if let Fact::Answer { code, .. } = fact { Some(*code) } else { None }).collect()
+    }
+
+    const NO_NAME: &str = "6007 020103 0400 8000";
+    const BY_NAME: &str = "600d 020103 0404 636e3d61 8002 7878";
+    /// GSS-SPNEGO without a name, as clients of domain controllers do.
+    const BY_SASL: &str = "6013 020103 0400 a30c 040a 4753532d53504e45474f";
+    /// What the server can do; what is below "dc=a"; "cn=a" is to be deleted.
+    const ABILITIES: &str = "6319 0400 0a0100 0a0100 020100 020100 010100 8701 61 3000";
+    const BELOW: &str = "631d 0404 64633d61 0a0102 0a0100 020100 020100 010100 8701 61 3000";
+    const DELETE: &str = "4a04 636e3d61";
+
+    // Windows and JNDI read what a server can do before they log in, and a login by SASL takes several steps.
+    #[test]
+    fn a_refused_login_is_not_outweighed_by_what_everybody_may_ask() {
+        assert_eq!(told(&[(ABILITIES, 0), (BY_SASL, 14), (BY_SASL, 49)]), [49]);
+        assert_eq!(told(&[(NO_NAME, 0), (BELOW, 0), (BY_NAME, 49)]), [49]);
+        assert_eq!(told(&[(BY_NAME, 49), (NO_NAME, 0), (ABILITIES, 0)]), [49]);
+        assert_eq!(told(&[(BY_NAME, 49), (BELOW, 0)]), [49, 0], "who goes on without a name is served");
+        assert_eq!(told(&[(BY_NAME, 49), (BY_NAME, 0), (BELOW, 32)])[1], 0);
+        assert_eq!(told(&[(BY_SASL, 14), (BY_SASL, 0)]), [0]);
+        // Who asks for others' passwords logs in by its own name first.
+        assert_eq!(told(&[(BY_NAME, 0), (BELOW, 0), (BY_NAME, 49)])[0], 0);
+    }
+
+    // slapd: "modifications require authentication"; a domain controller: "a successful bind must be completed"
+    #[test]
+    fn what_needs_a_login_is_refused_to_who_has_no_name_and_an_entry_that_is_not_there_is_everyday() {
+        assert_eq!(told(&[(NO_NAME, 0), (DELETE, 8)]), [8]);
+        assert_eq!(told(&[(NO_NAME, 0), (ABILITIES, 0), (BELOW, 1)]), [1]);
+        assert_eq!(told(&[(NO_NAME, 0), (BELOW, 32)]), [0]);
+        assert_eq!(told(&[(NO_NAME, 0), (BELOW, 0), (BELOW, 50)]), [0]);
+        assert_eq!(told(&[(BELOW, 0)]), [0]);
     }
 
     #[test]
