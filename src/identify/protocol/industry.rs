@@ -125,12 +125,33 @@ fn modbus_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appet
         return Appetite::Hungry;
     }
     said.believe(Evidence::Dialogue);
-    if function & 0x80 != 0 {
-        let code = bytes.get(8).copied().unwrap_or_default();
-        said.say(Fact::Answer { kind: AnswerKind::Refused, code: u32::from(code), text: "exception".into(), by: Side::Server });
+    if function & 0x80 == 0 {
+        said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "answer".into(), by: Side::Server });
+        return Appetite::Full;
     }
-    Appetite::Full
+    // One register that a device does not have says nothing of the others; each kind of exception is told once.
+    let code = bytes.get(8).copied().unwrap_or_default();
+    let text = MODBUS_EXCEPTIONS.iter().find(|(known, _)| *known == code).map_or("exception", |(_, name)| *name);
+    let answer = Fact::Answer { kind: AnswerKind::Refused, code: u32::from(code), text: text.into(), by: Side::Server };
+    if code != ACKNOWLEDGE && !said.facts.contains(&answer) {
+        said.say(answer);
+    }
+    Appetite::Hungry
 }
+
+/// That a request takes long (MODBUS Application Protocol V1.1b3 section 7).
+const ACKNOWLEDGE: u8 = 5;
+/// The same section.
+const MODBUS_EXCEPTIONS: &[(u8, &str)] = &[
+    (1, "illegal function"),
+    (2, "illegal data address"),
+    (3, "illegal data value"),
+    (4, "server device failure"),
+    (6, "server device busy"),
+    (8, "memory parity error"),
+    (10, "gateway path unavailable"),
+    (11, "gateway target device failed to respond"),
+];
 
 fn bacnet(_: &Opening<'_>, bytes: &[u8]) -> Look {
     match bytes {
@@ -448,6 +469,20 @@ mod tests {
         assert_eq!(evidence(decide(&MODBUS, Transport::TCP, 502, &hex("0001 0000 0007 01 03 0000 000a"), &[])), Evidence::None);
         assert_eq!(evidence(decide(&MODBUS, Transport::TCP, 9000, &ask, &[])), Evidence::None);
         survives(&MODBUS, Transport::TCP, 502, &[(Client, &ask), (Server, &refused)]);
+    }
+
+    // pymodbus: a register that the device does not have, then one that it has
+    #[test]
+    fn a_modbus_device_that_answers_one_of_several_questions_serves() {
+        let (ask, refused, read_it) = (hex("0001 0000 0006 01 03 0384 0002"), hex("0001 0000 0003 01 83 02"), hex("0002 0000 0007 01 03 04 00010001"));
+        let kinds = |dialogue: &[(Side, &[u8])]| {
+            survives(&MODBUS, Transport::TCP, 502, dialogue);
+            let facts = read(&MODBUS, Transport::TCP, 502, dialogue).facts;
+            facts.iter().filter_map(|fact| if let Fact::Answer { kind, text, .. } = fact { Some((*kind, text.to_string())) } else { None }).collect::<Vec<_>>()
+        };
+        let no = (AnswerKind::Refused, "illegal data address".to_owned());
+        assert_eq!(kinds(&[(Client, &ask), (Server, &refused), (Client, &ask), (Server, &refused)]), std::slice::from_ref(&no));
+        assert_eq!(kinds(&[(Client, &ask), (Server, &refused), (Client, &ask), (Server, &read_it)]), [no, (AnswerKind::Accepted, "answer".into())]);
     }
 
     #[test]

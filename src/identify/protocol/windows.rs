@@ -236,18 +236,36 @@ fn rdp_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite
         return Appetite::Hungry;
     }
     said.believe(Evidence::Dialogue);
+    // Instead of taking the client in, the server takes its leave (T.125 section 7: DisconnectProviderUltimatum, behind the header of X.224 data).
+    if let Some([2, 0xf0, 0x80, 0x20 | 0x21]) = bytes.get(4..8) {
+        said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "by ending the connection, as where it wants TLS".into(), by: Side::Server });
+        return Appetite::Full;
+    }
     let mut answer = Cursor::new(bytes.get(11..).unwrap_or_default());
     let (kind, _, _, code) = (answer.u8(), answer.u8(), answer.le16(), answer.le32());
     match (kind, code) {
         // TLS or CredSSP follows (MS-RDPBCGR 2.2.1.2.1).
         (Some(2), Some(1 | 2 | 8 | 16)) => Appetite::HandOver { client: 0, server: 0 },
         (Some(3), Some(code)) => {
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code, text: "negotiation failure".into(), by: Side::Server });
+            let reason = RDP_FAILURES.iter().find(|(known, _)| *known == code).map_or("negotiation failure", |(_, name)| *name);
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code, text: reason.into(), by: Side::Server });
             Appetite::Full
         }
+        // Confirmed without a word on security, as it was asked for.
+        _ if bytes.get(5) == Some(&0xd0) => Appetite::Hungry,
         _ => Appetite::Full,
     }
 }
+
+/// MS-RDPBCGR 2.2.1.2.2. CredSSP is what its users know as network level authentication.
+const RDP_FAILURES: &[(u32, &str)] = &[
+    (1, "SSL_REQUIRED_BY_SERVER"),
+    (2, "SSL_NOT_ALLOWED_BY_SERVER"),
+    (3, "SSL_CERT_NOT_ON_SERVER"),
+    (4, "INCONSISTENT_FLAGS"),
+    (5, "HYBRID_REQUIRED_BY_SERVER (network level authentication)"),
+    (6, "SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER"),
+];
 
 /// Transaction, call (0), RPC version 2, program, version; over TCP behind a record mark (RFC 5531 section 11).
 fn rpc_call(opening: &Opening<'_>, bytes: &[u8], program: fn(u32) -> bool) -> Look {
@@ -296,6 +314,23 @@ mod tests {
         );
         survives(&KERBEROS, Transport::UDP, 88, dialogue);
         assert_eq!(evidence(decide(&KERBEROS, Transport::UDP, 88, &hex("6a0e 300c a103020104 a20302010a 3000"), &[])), Evidence::None);
+    }
+
+    // A server that wants network level authentication (MS-RDPBCGR 4.1.2 with a failure of 2.2.1.2.2); xrdp, which has TLS alone, to FreeRDP without it
+    #[test]
+    fn rdp_that_is_refused_for_its_security_is_told_why() {
+        let ask = hex("0300001f 1ae00000000000 436f6f6b69653a206d737473686173683d780d0a");
+        let told = |answers: &[&str]| {
+            let answers: Vec<Vec<u8>> = answers.iter().map(|answer| hex(answer)).collect();
+            let dialogue: Vec<(Side, &[u8])> = std::iter::once((Client, &ask[..])).chain(answers.iter().map(|answer| (Server, &answer[..]))).collect();
+            survives(&RDP, Transport::TCP, 3389, &dialogue);
+            let facts = read(&RDP, Transport::TCP, 3389, &dialogue).facts;
+            facts.iter().filter_map(|fact| if let Fact::Answer { code, text, .. } = fact { Some((*code, text.to_string())) } else { None }).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&["03000013 0ed00000123400 03000800 05000000"]), [(5, "HYBRID_REQUIRED_BY_SERVER (network level authentication)".into())]);
+        assert_eq!(told(&["0300000b 06d00000123400", "03000009 02f080 2180"])[0].0, 0);
+        // MCS Connect-Response: taken in.
+        assert!(told(&["0300000b 06d00000123400", "0300000a 02f080 7f6600"]).is_empty());
     }
 
     #[test]

@@ -40,6 +40,8 @@ fn look(_: &Opening<'_>, bytes: &[u8]) -> Look {
 struct Stream {
     held: [Held; 2],
     named: bool,
+    /// Behind the last refusal that was told, in the server's stream: another password may be tried (RFC 6120 section 6.4.5).
+    told: usize,
 }
 
 impl Reader for Stream {
@@ -73,16 +75,23 @@ impl Reader for Stream {
             said.believe(Evidence::Dialogue);
             return Appetite::HandOver { client, server };
         }
-        if memmem::find(server, b"<success").is_some() {
+        let news = server.get(self.told..).unwrap_or_default();
+        if memmem::find(news, b"<success").is_some() {
             said.believe(Evidence::Dialogue);
+            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "success".into(), by: Side::Server });
             return Appetite::Full;
         }
         for (tag, end) in [(&b"<stream:error"[..], &b"</stream:error>"[..]), (b"<failure", b"</failure>")] {
-            let (start, end) = (memmem::find(server, tag), memmem::find(server, end));
-            if let (Some(start), Some(end)) = (start, end) {
-                let text = printable(server.get(start..end).and_then(condition).unwrap_or_default());
+            let (start, close) = (memmem::find(news, tag), memmem::find(news, end));
+            if let (Some(start), Some(close)) = (start, close) {
+                let text = printable(news.get(start..close).and_then(condition).unwrap_or_default());
                 said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text, by: Side::Server });
-                return Appetite::Full;
+                // An error ends the stream, a failure only the attempt (RFC 6120 section 4.9.1.1).
+                if tag != b"<failure" {
+                    return Appetite::Full;
+                }
+                self.told += close + end.len();
+                break;
             }
         }
         Appetite::Hungry
@@ -135,6 +144,24 @@ mod tests {
         assert_eq!(heard.appetite, Appetite::HandOver { client: (HELLO.len() + START.len()) as u64, server: (HELLO.len() + PROCEED.len()) as u64 });
         assert!(heard.facts.contains(&Fact::Name { of: Server, name: "im.example.com".into(), source: NameSource::Host }));
         survives(&XMPP, Transport::TCP, 5222, dialogue);
+    }
+
+    // A client of prosody that asks for the password again
+    #[test]
+    fn a_login_that_fails_may_be_tried_again_in_the_same_stream() {
+        let kinds = |answers: &[&[u8]]| {
+            let dialogue: Vec<(Side, &[u8])> = [(Client, HELLO), (Server, HELLO)].into_iter().chain(answers.iter().map(|bytes| (Server, *bytes))).collect();
+            survives(&XMPP, Transport::TCP, 5222, &dialogue);
+            let facts = read(&XMPP, Transport::TCP, 5222, &dialogue).facts;
+            facts.iter().filter_map(|fact| if let Fact::Answer { kind, text, .. } = fact { Some((*kind, text.to_string())) } else { None }).collect::<Vec<_>>()
+        };
+        let refused = b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>".as_slice();
+        let closed = b"<stream:error><policy-violation xmlns='x'/></stream:error>".as_slice();
+        let let_in = b"<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>".as_slice();
+        let no = |text: &str| (AnswerKind::Refused, text.to_owned());
+        assert_eq!(kinds(&[refused, let_in]), [no("not-authorized"), (AnswerKind::Accepted, "success".into())]);
+        assert_eq!(kinds(&[refused, refused, closed]), [no("not-authorized"), no("not-authorized"), no("policy-violation")]);
+        assert_eq!(kinds(&[refused]), [no("not-authorized")]);
     }
 
     #[test]
