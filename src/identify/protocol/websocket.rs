@@ -1,6 +1,7 @@
 //! WebSocket (RFC 6455) behind its upgrade: takes the payload out of its frames and reads the protocol that it carries.
 
-use crate::identify::wire::{Cursor, Held, hold};
+use crate::identify::AnswerKind;
+use crate::identify::wire::{Cursor, Held, hold, printable};
 use crate::limit;
 
 use super::{Appetite, Fact, Opening, PROTOCOLS, Piece, Probe, Protocol, Reader, Said, Side, Transport};
@@ -14,6 +15,8 @@ pub(super) struct WebSocket {
     /// Payload bytes handed to the inner reader.
     handed: [u64; 2],
     messages: u16,
+    /// The server sent a message.
+    served: bool,
 }
 
 /// What the payload is.
@@ -31,7 +34,7 @@ impl WebSocket {
     pub(super) fn of(subprotocol: &str, said: &mut Said<'_>) -> Self {
         said.say(Fact::Inner("websocket"));
         let carries = SUBPROTOCOLS.iter().find(|(known, _)| subprotocol.trim().eq_ignore_ascii_case(known)).and_then(|(_, name)| enter(name, said));
-        Self { sides: Default::default(), carries: carries.unwrap_or(Carries::Unknown), held: Default::default(), handed: [0; 2], messages: 0 }
+        Self { sides: Default::default(), carries: carries.unwrap_or(Carries::Unknown), held: Default::default(), handed: [0; 2], messages: 0, served: false }
     }
 
     fn message(&mut self, payload: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -69,6 +72,25 @@ impl WebSocket {
         }
     }
 
+    /// A server that closes before it sent anything, for another reason than that it is done, does not serve. What protocols inside say has been told.
+    fn closed(&self, code: u16, why: &[u8], by: Side, said: &mut Said<'_>) {
+        let kind = match code {
+            1011 => AnswerKind::Failed,
+            1002 | 1003 | 1007..=1010 | 1012..=1014 | 3000..=4999 => AnswerKind::Refused,
+            _ => return,
+        };
+        if self.served || by == Side::Client {
+            return;
+        }
+        let name = CLOSES.iter().find(|(known, _)| *known == code).map(|(_, name)| *name);
+        let text = match (name, why) {
+            (name, []) => name.unwrap_or("close").into(),
+            (Some(name), why) => format!("{name}: {}", printable(why)).into(),
+            (None, why) => printable(why),
+        };
+        said.say(Fact::Answer { kind, code: u32::from(code), text, by });
+    }
+
     fn recognise(&self, said: &mut Said<'_>) -> Option<Carries> {
         let [client, server] = &self.held;
         let opening = Opening::of(Transport::TCP, client, server);
@@ -91,14 +113,24 @@ impl Reader for WebSocket {
             match self.sides[piece.from as usize].next(&mut rest) {
                 Step::More => return Appetite::Hungry,
                 Step::Broken => return Appetite::Full,
-                Step::Closed(code) => {
+                Step::Closed(code, why) => {
                     // 1000 and 1001 are ordinary ends (RFC 6455 section 7.4.1).
                     if let Some(code) = code.filter(|code| *code > 1001) {
                         said.detail("websocket", "close_code", code);
+                        self.closed(code, &why, piece.from, said);
                     }
                     return Appetite::Full;
                 }
+                Step::Unreadable => {
+                    self.served |= piece.from == Side::Server;
+                    self.messages = self.messages.saturating_add(1);
+                    // Nothing is to be learned any more but how a connection ends in which nobody was served.
+                    if self.served || matches!(self.carries, Carries::Stream(_) | Carries::Coap(_)) || self.messages >= limit::WEBSOCKET_MESSAGES {
+                        return Appetite::Full;
+                    }
+                }
                 Step::Message(payload) => {
+                    self.served |= piece.from == Side::Server;
                     if self.message(&payload, &piece, said) == Appetite::Full {
                         return Appetite::Full;
                     }
@@ -140,6 +172,8 @@ struct Frames {
     turned: usize,
     last: bool,
     code: u8,
+    /// The present message is compressed (RFC 7692 section 6).
+    packed: bool,
     payload: Vec<u8>,
     control: Vec<u8>,
 }
@@ -147,7 +181,10 @@ struct Frames {
 enum Step {
     More,
     Message(Vec<u8>),
-    Closed(Option<u16>),
+    /// A compressed message.
+    Unreadable,
+    /// With which number and reason.
+    Closed(Option<u16>, Vec<u8>),
     Broken,
 }
 
@@ -169,8 +206,9 @@ impl Frames {
             match head(&self.header) {
                 Head::Short => {}
                 Head::Wrong => return Step::Broken,
-                Head::Whole { last, code, mask, len } => {
+                Head::Whole { last, code, packed, mask, len } => {
                     self.header.clear();
+                    self.packed |= packed;
                     (self.left, self.mask, self.turned, self.last) = (len, mask, 0, last);
                     // A continuation goes on with the kind that its message began with.
                     self.code = if code == 0 { self.code } else { code };
@@ -199,13 +237,16 @@ impl Frames {
     /// The frame is whole: so is its message, if it was the last one.
     fn end(&mut self) -> Option<Step> {
         match self.code {
-            CLOSE => Some(Step::Closed(Cursor::new(&self.control).be16())),
+            CLOSE => Some(Step::Closed(Cursor::new(&self.control).be16(), self.control.get(2..).unwrap_or_default().to_vec())),
             PING | PONG => {
                 self.control = Vec::new();
                 self.code = 0;
                 None
             }
-            _ if self.last => Some(Step::Message(std::mem::take(&mut self.payload))),
+            _ if self.last => {
+                let payload = std::mem::take(&mut self.payload);
+                Some(if std::mem::take(&mut self.packed) { Step::Unreadable } else { Step::Message(payload) })
+            }
             _ => None,
         }
     }
@@ -214,15 +255,16 @@ impl Frames {
 enum Head {
     Short,
     Wrong,
-    Whole { last: bool, code: u8, mask: [u8; 4], len: u64 },
+    Whole { last: bool, code: u8, packed: bool, mask: [u8; 4], len: u64 },
 }
 
-/// RFC 6455 section 5.2. A compressed message (RFC 7692) cannot be read; other reserved bits are nobody's.
+/// RFC 6455 section 5.2. The first part of a compressed message has a bit set (RFC 7692 section 6); other reserved bits are nobody's.
 fn head(bytes: &[u8]) -> Head {
     let mut at = Cursor::new(bytes);
     let (Some(first), Some(second)) = (at.u8(), at.u8()) else { return Head::Short };
     let code = first & 15;
-    if first & 0x70 != 0 || !matches!(code, 0..=2 | CLOSE | PING | PONG) {
+    let packed = first & 0x40 != 0;
+    if first & 0x30 != 0 || !matches!(code, 0..=2 | CLOSE | PING | PONG) || packed && !matches!(code, 1 | 2) {
         return Head::Wrong;
     }
     let len = match second & 0x7f {
@@ -232,7 +274,7 @@ fn head(bytes: &[u8]) -> Head {
     };
     let mask = if second & 0x80 == 0 { Some([0; 4]) } else { at.array() };
     match (len, mask) {
-        (Some(len), Some(mask)) => Head::Whole { last: first & 0x80 != 0, code, mask, len },
+        (Some(len), Some(mask)) => Head::Whole { last: first & 0x80 != 0, code, packed, mask, len },
         _ => Head::Short,
     }
 }
@@ -240,6 +282,22 @@ fn head(bytes: &[u8]) -> Head {
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
+/// RFC 6455 section 7.4.1, and IANA's "WebSocket Close Code Number Registry".
+const CLOSES: &[(u16, &str)] = &[
+    (1002, "protocol error"),
+    (1003, "unsupported data"),
+    (1007, "invalid payload"),
+    (1008, "policy violation"),
+    (1009, "message too big"),
+    (1010, "an extension is missing"),
+    (1011, "internal error"),
+    (1012, "service restart"),
+    (1013, "try again later"),
+    (1014, "bad gateway"),
+    (3000, "unauthorized"),
+    (3003, "forbidden"),
+    (3008, "timeout"),
+];
 
 /// IANA "WebSocket Subprotocol Name Registry", and the names that MQTT 3.1 was used with.
 const SUBPROTOCOLS: &[(&str, &str)] = &[("amqp", "amqp"), ("coap", "coap"), ("mqtt", "mqtt"), ("mqttv3.1", "mqtt"), ("sip", "sip"), ("xmpp", "xmpp")];
@@ -283,6 +341,28 @@ mod tests {
         }
     }
 
+    // websockets (Python) with its compression on: "hi", and the server's close, before and after an answer
+    #[test]
+    fn a_server_that_closes_before_it_sent_anything_refuses() {
+        let (hi, answer) = (hex("c1 84 01020304 cbcb0304"), hex("c1 04 cac90400"));
+        let close = |code: u16| [&[0x88, 9][..], &code.to_be_bytes(), b"no seat"].concat();
+        let told = |frames: &[(Side, &[u8])]| {
+            let facts = read_all(&Http, &[&[(Side::Client, ASK), (Side::Server, SWITCH)], frames].concat()).facts;
+            let refusal = |fact: &Fact| match fact {
+                Fact::Answer { kind: AnswerKind::Refused | AnswerKind::Failed, code, text, by } => Some((*code, text.to_string(), *by)),
+                _ => None,
+            };
+            facts.iter().find_map(refusal)
+        };
+        let closed = |code: u16| told(&[(Side::Client, &hi), (Side::Server, &close(code))]);
+        assert_eq!(closed(1008), Some((1008, "policy violation: no seat".into(), Side::Server)));
+        assert_eq!(closed(4401), Some((4401, "no seat".into(), Side::Server)));
+        assert_eq!(told(&[(Side::Server, &close(1013))]), Some((1013, "try again later: no seat".into(), Side::Server)));
+        assert_eq!((closed(1000), closed(1001)), (None, None), "ordinary ends");
+        assert_eq!(told(&[(Side::Client, &hi), (Side::Server, &answer), (Side::Server, &close(1008))]), None, "who was served");
+        assert_eq!(told(&[(Side::Client, &frame(b"hi", true)), (Side::Server, &frame(b"yes", false)), (Side::Server, &close(1011))]), None);
+    }
+
     #[test]
     fn the_first_frame_may_come_with_the_answer() {
         let both = [SWITCH, &frame(b"{\"jsonrpc\":\"2.0\",\"method\":\"tick\"}", false)].concat();
@@ -318,7 +398,7 @@ mod tests {
         let mut rest = stream.as_slice();
         assert!(matches!(frames.next(&mut rest), Step::Message(text) if text == b"foo"));
         assert!(matches!(frames.next(&mut rest), Step::Message(long) if long.len() == limit::WEBSOCKET_KEPT));
-        assert!(matches!(frames.next(&mut rest), Step::Closed(Some(1008))));
+        assert!(matches!(frames.next(&mut rest), Step::Closed(Some(1008), why) if why.is_empty()));
         assert!(matches!(Frames::default().next(&mut b"HTTP/1.1 200".as_slice()), Step::Broken));
     }
 }
