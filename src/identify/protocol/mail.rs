@@ -113,12 +113,14 @@ struct Mail {
     leaves: bool,
     /// The client asked to send a message.
     data: bool,
+    /// What an SMTP server said who let the client in and refused nothing since: said where nothing more comes.
+    let_in: Option<Box<str>>,
     enough: bool,
 }
 
 impl Mail {
     const fn new(kind: Kind, talk: Talk) -> Self {
-        Self { kind, talk, greeted: false, asked: false, spoken: false, secure: None, login: None, leaves: false, data: false, enough: false }
+        Self { kind, talk, greeted: false, asked: false, spoken: false, secure: None, login: None, leaves: false, data: false, let_in: None, enough: false }
     }
 
     fn of(kind: Kind) -> Self {
@@ -139,7 +141,17 @@ impl Reader for Mail {
                 return over;
             }
         }
-        if self.enough { Appetite::Full } else { Appetite::Hungry }
+        if self.enough {
+            self.finish(said);
+            return Appetite::Full;
+        }
+        Appetite::Hungry
+    }
+
+    fn finish(&self, said: &mut Said<'_>) {
+        if let Some(text) = &self.let_in {
+            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: LET_IN, text: text.clone(), by: Side::Server });
+        }
     }
 }
 
@@ -182,11 +194,17 @@ impl Mail {
             Kind::Smtp => {
                 let (code, last) = reply(line)?;
                 let text = line.get(4..).unwrap_or(line);
+                let weighs = code == 354 || code == 421 || (450..=454).contains(&code) || code == 521 || (530..=554).contains(&code);
+                if weighs {
+                    self.let_in = None;
+                }
                 match code {
+                    // Who is let in may still have every message refused.
+                    LET_IN => self.let_in = Some(printable(text)),
                     // The message may come: of several recipients at least one was taken (RFC 5321 section 3.3).
-                    235 | 354 => {
+                    354 => {
                         said.say(answer(AnswerKind::Accepted, code, text));
-                        self.enough |= code == 354;
+                        self.enough = true;
                     }
                     421 | 450..=454 => said.say(answer(AnswerKind::Failed, code, text)),
                     521 | 530..=554 => said.say(answer(AnswerKind::Refused, code, text)),
@@ -227,6 +245,9 @@ impl Mail {
     }
 }
 
+/// Authentication succeeded (RFC 4954 section 6).
+const LET_IN: u32 = 235;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,6 +271,23 @@ mod tests {
         assert_eq!(heard.appetite, Appetite::HandOver { client: sent(Client), server: sent(Server) });
         assert_eq!(heard.evidence, Evidence::Dialogue);
         survives(&SMTP, Transport::TCP, 25, STARTTLS);
+    }
+
+    // smtplib to aiosmtpd
+    #[test]
+    fn a_login_does_not_outweigh_that_every_recipient_is_refused() {
+        let told = |rest: &[(Side, &'static [u8])]| {
+            let login: &[(Side, &[u8])] = &[(Client, b"AUTH PLAIN AGEAYg==\r\n"), (Server, b"235 2.7.0 Authentication successful\r\n")];
+            let dialogue = [&STARTTLS[..3], login, rest].concat();
+            survives(&SMTP, Transport::TCP, 25, &dialogue);
+            let facts = read(&SMTP, Transport::TCP, 25, &dialogue).facts;
+            facts.iter().filter_map(|fact| if let Fact::Answer { code, .. } = fact { Some(*code) } else { None }).collect::<Vec<_>>()
+        };
+        let to = |answer: &'static [u8]| [(Client, b"RCPT TO:<c@d>\r\n".as_slice()), (Server, answer)];
+        let (no, yes) = (to(b"550 5.7.1 relaying denied\r\n"), to(b"250 OK\r\n"));
+        assert_eq!(told(&[]), [235]);
+        assert_eq!(told(&no), [550]);
+        assert_eq!(told(&[&no[..], &yes, &[(Client, b"DATA\r\n"), (Server, b"354 go on\r\n")]].concat()), [550, 354]);
     }
 
     #[test]
