@@ -209,7 +209,8 @@ const TABLE: &[Rule] = &[
         middle::quic_stalls, middle::says_quic_stalls, &["large datagrams do not get through", "a lossy path", "a client that lost interest"]),
     rule("D84", Outcome::ServerSilent, "datagrams: the server had answered, then the client sends alone",
         middle::alone, middle::says_alone,
-        &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the session", "the client moved to another network"]),
+        &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the session", "the client moved to another network",
+            "a privacy password or a context that an agent of SNMPv3 does not know, which it meets with silence"]),
 
     rule("D95", Outcome::ReturnPathBroken, "what the server says is sent again and again, or its beginning never comes, and the client, which is heard after that, acknowledges none of it",
         middle::unheard_by_client, middle::says_unheard_by_client, &["a filter that reads content", "packets of that size do not get through", "a lossy path"]),
@@ -258,9 +259,9 @@ const TABLE: &[Rule] = &[
     rule("D79", Outcome::AppRefused, "TeaTime: session id taken, then closed",
         content::unknown_session, content::says_unknown_session, &["another program on that port"]),
     rule("D53", Outcome::AppRefused, "the service answers and refuses in its own protocol",
-        answer::app_refused, answer::says_app_refused, &["a wrong password, key or name", "a version that the service does not take"]),
+        answer::app_refused, answer::says_app_refused, &["a wrong password, key or name", "a version or a request that the service does not take", "a service that is full or not ready"]),
     rule("D64", Outcome::AppRefused, "the service served or let the client in, and then took its leave, grants nothing, or says that its data connection does not come about",
-        answer::parted, answer::says_parted, &["a device on the way that does not follow FTP", "the service was shut down, or its patience ran out"]),
+        answer::parted, answer::says_parted, &["of FTP, a device on the way that does not follow it", "of MQTT, a topic that the broker does not grant", "the service was shut down, or its patience ran out"]),
     rule("D56", Outcome::AppRefused, "HTTP: a login refused, a request forbidden, a server that fails",
         web::refused, web::says_refused, &["the service itself refused", "a filter or proxy in between that answers in its place without saying so"]),
 

@@ -83,6 +83,8 @@ pub(super) const REFUSED_ALIKE: Duration = Duration::from_secs(60);
 pub(super) const ALONE: u16 = 5;
 /// How long a peer of QUIC or SRT may stay silent while it is spoken to: QUIC acknowledges within 25 ms and what the path takes (RFC 9000 section 13.2.1), SRT every 10 ms.
 pub(super) const ACKNOWLEDGED_BY: Duration = Duration::from_secs(3);
+/// For how long an agent of SNMP that answered at once may be asked in vain: managers ask again each second or two (Net-SNMP five times).
+pub(super) const ASKED_BY: Duration = Duration::from_secs(4);
 /// A peer of WireGuard that has nothing to say answers within ten seconds, and is asked for a new handshake after five more (its paper, section 6.5).
 pub(super) const KEPT_ALIVE_BY: Duration = Duration::from_secs(15);
 /// Initial packets come in datagrams of so many bytes at least (RFC 9000 section 14.1); of those that follow, most are smaller.

@@ -325,6 +325,10 @@ impl Shared {
         if from == Side::Client && self.hides_alerts {
             self.hidden_bytes = self.hidden_bytes.saturating_add(len);
         }
+        // Only who was asked for a certificate, and has none, says that.
+        if from == Side::Client && self.hides_alerts && first && len == EMPTY_CERTIFICATE {
+            said.say(Fact::Reached(Step::ClientCertificate));
+        }
         // Whoever closes is answered by closing (section 6.1), which is no refusal.
         self.server_replied |= from == Side::Client && len == ENCRYPTED_ALERT;
         if self.hides_alerts && len == ENCRYPTED_ALERT && (first || is_reply) {
@@ -389,6 +393,8 @@ const INTERNAL_ERROR: u8 = 80;
 const TLS_1_3: u16 = 0x0304;
 /// Length of an encrypted record that holds an alert.
 const ENCRYPTED_ALERT: u16 = 19;
+/// Length of one that holds a Certificate without any: a header of 4 bytes, no context, an empty list (RFC 8446 section 4.4.2), the inner type, a tag of 16.
+const EMPTY_CERTIFICATE: u16 = 25;
 /// Length of the shortest record that holds the message with which a client ends its part of the handshake: a header of 4 bytes, a digest of 32 (RFC 8446 section 4.4.4), the
 /// inner type, the shortest tag of 8 (appendix B.4).
 const ENCRYPTED_FINISHED: u16 = 45;
@@ -486,6 +492,10 @@ mod tests {
         assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &alert)]), [(HIDDEN_ALERT, Side::Client)]);
         assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished), (Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Server)]);
         assert_eq!(told(&[(Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Server)]);
+        // mosquitto_sub without a certificate, at a broker that requires one.
+        let none = [(Side::Client, client.as_slice()), (Side::Server, hello.as_slice()), (Side::Client, &sealed(25)), (Side::Client, &finished)];
+        assert!(read_all(&Tls, &none).says(&Fact::Reached(Step::ClientCertificate)));
+        assert_eq!(told(&[(Side::Client, &sealed(25)), (Side::Client, &finished), (Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Server)]);
         // Java 17 pads its alerts (RFC 8446 section 5.4); GnuTLS may send an empty certificate before.
         let padded = sealed(35);
         assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &padded)]), [(HIDDEN_ALERT, Side::Client)]);

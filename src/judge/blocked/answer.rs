@@ -110,6 +110,10 @@ pub(super) fn says_tls_server(e: &Ending<'_>) -> String {
 
 pub(super) fn says_tls_hidden(e: &Ending<'_>) -> String {
     let who = alert(e).map_or(Side::Server, |refusal| refusal.by);
+    // In TLS 1.3 a client's certificate is not seen, only that it has none.
+    if who == Side::Server && e.reached(Step::ClientCertificate) {
+        return "the server ended the TLS 1.3 handshake with an encrypted alert after it had asked for a client certificate and got none".to_owned();
+    }
     format!("the {who} ended the TLS 1.3 handshake with an encrypted alert; its reason is not visible, an end's own log has it")
 }
 

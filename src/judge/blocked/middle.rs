@@ -6,7 +6,7 @@ use crate::flow::{Moment, OpenSegment, Rejection, Reset, TcpStory};
 use crate::judge::Confidence;
 use crate::judge::blocked::refusal::{icmp, signs};
 use crate::judge::ending::{Ending, stalls_in_initial, weight};
-use crate::judge::threshold::{ACKNOWLEDGED_BY, AGAIN, ALONE, ANSWER_BY, KEPT_ALIVE_BY, REPLY_BY, SURE_TO_FIT, SURELY_AGAIN};
+use crate::judge::threshold::{ACKNOWLEDGED_BY, AGAIN, ALONE, ANSWER_BY, ASKED_BY, KEPT_ALIVE_BY, REPLY_BY, SURE_TO_FIT, SURELY_AGAIN};
 use crate::net::Side;
 
 /// The reset that ended a connection in which both spoke, and that neither had begun to close.
@@ -217,12 +217,24 @@ pub(super) fn alone(e: &Ending<'_>) -> Option<Confidence> {
     let (_, by) = ANSWERING.iter().find(|(known, _)| known == protocol)?;
     let heard = e.flow.server.last?;
     let alone = e.flow.client.last?.since(heard);
+    if tells_its_engine_alone(e) {
+        return (u32::from(e.flow.alone[0]) >= SURELY_AGAIN && alone >= ASKED_BY).then_some(Confidence::Low);
+    }
     let is_there = e.heard_elsewhere.is_some_and(|elsewhere| elsewhere.since(heard) >= ANSWER_BY);
     (e.flow.alone[0] >= ALONE && alone >= *by).then_some(if is_there { Confidence::Medium } else { Confidence::Low })
 }
 
+/// Whether an agent of SNMPv3 told who it is, which it does for everybody (RFC 3414 section 4: a get of nothing), and said nothing else.
+fn tells_its_engine_alone(e: &Ending<'_>) -> bool {
+    e.speaks("snmp") && e.flow.server.packets == 1 && e.identified.facts.iter().any(|fact| fact.as_request() == Some(("get", "")))
+}
+
 pub(super) fn says_alone(e: &Ending<'_>) -> String {
     let heard = e.flow.server.last.unwrap_or(e.flow.last);
+    if tells_its_engine_alone(e) {
+        let (server, times, seconds) = (e.server_ip(), e.flow.alone[0], e.flow.last.since(heard).as_secs());
+        return format!("{server} told its SNMP engine, and answered none of the {times} requests that followed over {seconds} s");
+    }
     format!(
         "{} answered for {} s, then {} sent {} packets over {} s and nothing came back",
         e.server_ip(),

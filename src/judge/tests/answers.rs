@@ -318,6 +318,9 @@ fn d50_an_alert_that_is_not_visible_is_told_as_that() {
     let judged = judge(hidden());
     expect(&judged, Outcome::TlsFailed, Confidence::Medium, Some("D50"));
     assert!(judged.cause.unwrap().says.contains("not visible"));
+    let bare = tcp(CLIENT, SERVER).talked(300, 900).speaks(&["tls"]).fact(Fact::Reached(Step::ClientCertificate));
+    let judged = judge(bare.answer(Side::Server, AnswerKind::Refused, HIDDEN_ALERT, "an encrypted alert"));
+    assert!(judged.cause.unwrap().says.contains("asked for a client certificate and got none"));
     let mut open = hidden();
     open.0.flow.ended = crate::flow::Ended::CaptureEnd;
     assert_ne!(judge(open).outcome, Outcome::TlsFailed);

@@ -208,6 +208,25 @@ fn d84_a_client_that_goes_on_alone_in_a_protocol_that_acknowledges_is_no_longer_
     }
 }
 
+// Net-SNMP with a wrong privacy password: the agent tells its engine to everybody, and does not answer what it cannot decrypt.
+#[test]
+fn d84_an_agent_of_snmp_3_that_tells_its_engine_and_nothing_else_does_not_know_the_client() {
+    let asked = |times: u16, seconds: f64, answers: u64| {
+        let mut sample = udp(CLIENT, "203.0.113.7:161").talked(900, 105).speaks(&["snmp"]).fact(Fact::request("get", ""));
+        let flow = &mut sample.0.flow;
+        (flow.server.last, flow.client.last, flow.last) = (Some(at(0.0)), Some(at(seconds)), at(seconds));
+        (flow.alone, flow.server.packets) = ([times, 0], answers);
+        judge(sample)
+    };
+    let judged = asked(6, 5.0, 1);
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D84"));
+    assert!(judged.cause.unwrap().says.contains("told its SNMP engine, and answered none of the 6 requests"));
+    // One that takes its time, and one that had answered other questions.
+    for passes in [asked(2, 5.0, 1), asked(6, 2.0, 1), asked(6, 5.0, 2)] {
+        assert_eq!(passes.outcome, Outcome::Ok);
+    }
+}
+
 /// Of the same client's connections so many packets, of which so many had to come again.
 fn path(packets: u64, again: u32) -> Sample {
     let mut sample = tcp("10.1.0.2:41000", "203.0.113.7:443").talked(9000, 9000);
