@@ -43,6 +43,7 @@ pub const PROTOCOL_NAMES: &[&str] = &[
     "ike",
     "imap",
     "irc",
+    "iscsi",
     "java_rmi",
     "jsonrpc",
     "kafka",

@@ -29,6 +29,7 @@ mod http_opening;
 mod ike;
 mod industry;
 mod irc;
+mod iscsi;
 mod java;
 mod jsonrpc;
 mod kpasswd;
@@ -480,6 +481,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &ike::IKE,
     &mail::IMAP,
     &irc::IRC,
+    &iscsi::ISCSI,
     &java::JAVA_RMI,
     &jsonrpc::JSONRPC,
     &stores::KAFKA,
