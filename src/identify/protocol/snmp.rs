@@ -86,6 +86,8 @@ struct Manager {
     retried: bool,
     /// Whether the agent was asked for its engine.
     discovers: bool,
+    /// Whether the last question was asked in a user's name, by a key (RFC 3412 section 6.4).
+    by_key: bool,
     /// The last answer stated, so that a polled agent states it once.
     answered: Option<u32>,
 }
@@ -106,10 +108,20 @@ impl Manager {
                 self.paired(number, said);
                 self.answer(&message, from, said);
             }
-            Some(tag) => self.question(tag, &message, number, said),
-            // Encrypted: the same message number comes back from the other side.
-            None if number.is_some_and(|number| self.open.contains(&number)) => self.paired(number, said),
-            None => self.asked(number, said),
+            // Encrypted: the same message number comes back from the other side, who let the user in.
+            None if number.is_some_and(|number| self.open.contains(&number)) => {
+                self.paired(number, said);
+                if from == Side::Server {
+                    self.state(0, "noError or another status, encrypted", from, said);
+                }
+            }
+            pdu => {
+                self.by_key = message.header.is_some_and(|(_, flags)| flags & 1 != 0);
+                match pdu {
+                    Some(tag) => self.question(tag, &message, number, said),
+                    None => self.asked(number, said),
+                }
+            }
         }
     }
 
@@ -162,6 +174,8 @@ impl Manager {
             let known = REPORTS.iter().find(|(known, ..)| oid.starts_with(known));
             // An unknown engine and its time are what discovery asks for (RFC 3414 section 4): neither a failure, nor is anything served yet.
             match known {
+                // Who asks by a key names the engine that it takes the agent for.
+                Some((_, 0, text @ "usmStatsUnknownEngineIDs")) if self.by_key => (1004, *text),
                 Some((_, 0, _)) => return,
                 known => known.map_or((0, "report"), |(_, code, text)| (*code, *text)),
             }
@@ -171,6 +185,10 @@ impl Manager {
             let Some(status) = status.and_then(|status| u32::try_from(status).ok()) else { return };
             (status, ERRORS.get(status as usize).copied().unwrap_or("error"))
         };
+        self.state(code, text, by, said);
+    }
+
+    fn state(&mut self, code: u32, text: &str, by: Side, said: &mut Said<'_>) {
         if self.answered.replace(code) != Some(code) {
             let kind = match code {
                 0 => AnswerKind::Accepted,
@@ -314,6 +332,32 @@ mod tests {
         let facts = read(&SNMP, Transport::UDP, 161, &[(Client, &discovery), (Server, &engine), (Client, &ask), (Server, &wrong)]).facts;
         let answers: Vec<&Fact> = facts.iter().filter(|fact| matches!(fact, Fact::Answer { .. })).collect();
         assert!(matches!(answers[..], [Fact::Answer { kind: AnswerKind::Refused, code: 1005, .. }]), "{answers:?}");
+    }
+
+    // Net-SNMP's snmpget with the engine of an agent that was replaced (-e), then with the right one; its snmpd encrypts what it answers
+    #[test]
+    fn who_takes_an_agent_for_another_engine_is_refused_until_an_encrypted_answer_comes() {
+        let stale =
+            hex("3075020103301102041eab6f5d020300ffe3040107020103042f302d040880000000010203040201000201000403626f62040c90d0827878adf1ed48e620380408f5a9db27\
+             28d16782042c2ce60581713c2722e4c91f311d743cfda14119ee3c702383770f48ce1dede63c4a66e479465c274b164af0dd");
+        let unknown =
+            hex("3071020103301102041eab6f5d020300ffe304010002010304243022041180001f8880eaec9553660e0a6b000000000201010201130403626f62040004003033041180001f\
+             8880eaec9553660e0a6b000000000400a81c0201000201000201003011300f060a2b060106030f01010400410109");
+        let ask =
+            hex("3081870201033011020414fe1fab020300ffe304010702010304383036041180001f8880eaec9553660e0a6b000000000201010201030403626f62040ccd19999fae3c9c\
+             f9651630d5040855a53946de9e894b043591a2adf10d2e2333f10bc427e686f5ff3d11e368ea8cea28408ba9052c3f581b9da6c18ce7be5ba4d146239ccbe69b945e71cce15e");
+        let answer =
+            hex("3081c00201033011020414fe1fab020300ffe304010302010304383036041180001f8880eaec9553660e0a6b000000000201010201030403626f62040ce989c8620d8a9\
+             8cfd6004ee104080340e3874170f117046ece7ea77c7fb3331b78594761448081426e1493267a32424eeecc973e5ddcd572d252f1076f0ee02b92f438d588cd5d424f0c34766417\
+             e5e549f3e24f83503bfe0bf6198478b9b7f35206fa0b1fdb2bf983b9b556038518c21aa79dd8b3ed511627b9d6b1ef18229a4fefcd420cb3");
+        let kinds = |dialogue: &[(Side, &[u8])]| {
+            survives(&SNMP, Transport::UDP, 161, dialogue);
+            let facts = read(&SNMP, Transport::UDP, 161, dialogue).facts;
+            facts.iter().filter_map(|fact| if let Fact::Answer { kind, code, .. } = fact { Some((*kind, *code)) } else { None }).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(&[(Client, &stale), (Server, &unknown), (Client, &stale), (Server, &unknown)]), [(AnswerKind::Refused, 1004)]);
+        let at_last = [(Client, &stale[..]), (Server, &unknown), (Client, &ask), (Server, &answer)];
+        assert_eq!(kinds(&at_last), [(AnswerKind::Refused, 1004), (AnswerKind::Accepted, 0)]);
     }
 
     #[test]
