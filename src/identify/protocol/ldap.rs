@@ -169,12 +169,19 @@ impl Directory {
             }
             Asks::Open if !refuses => return,
             // An entry that is not there, a request that is too large: everyday, but where only a login, or another, would help.
-            Asks::Open | Asks::Content if refuses && (self.granted == Some(Grant::Content) || self.granted.is_some() && !FOR_OTHERS.contains(&code)) => return,
+            Asks::Open | Asks::Content if refuses && (self.granted == Some(Grant::Content) || self.is_everyday(code, kind)) => return,
             Asks::Open | Asks::Content => {}
         }
         self.granted = None;
         let text = if diagnostic.is_empty() { name(code).to_owned() } else { format!("{}: {diagnostic}", name(code)) };
         said.say(Fact::Answer { kind, code, text: text.into(), by });
+    }
+}
+
+impl Directory {
+    /// What says nothing of the service: refusals that another login would not help; and what failed where something else had been answered.
+    fn is_everyday(&self, code: u32, kind: AnswerKind) -> bool {
+        !FOR_OTHERS.contains(&code) && (kind == AnswerKind::Refused || self.granted.is_some())
     }
 }
 
@@ -330,6 +337,9 @@ mod tests {
         assert_eq!(told(&[(NO_NAME, 0), (BELOW, 32)]), [0]);
         assert_eq!(told(&[(NO_NAME, 0), (BELOW, 0), (BELOW, 50)]), [0]);
         assert_eq!(told(&[(BELOW, 0)]), [0]);
+        // Of a session that was joined late nothing is known but this.
+        assert!(told(&[(BELOW, 32)]).is_empty());
+        assert_eq!(told(&[(BELOW, 52)]), [52]);
     }
 
     #[test]
