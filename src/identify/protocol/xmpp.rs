@@ -40,8 +40,8 @@ fn look(_: &Opening<'_>, bytes: &[u8]) -> Look {
 struct Stream {
     held: [Held; 2],
     named: bool,
-    /// Behind the last refusal that was told, in the server's stream: another password may be tried (RFC 6120 section 6.4.5).
-    told: usize,
+    /// Behind the last login that failed, in the server's stream, and why: another password may be tried (RFC 6120 section 6.4.5).
+    failed: Option<(usize, Box<str>)>,
 }
 
 impl Reader for Stream {
@@ -54,6 +54,8 @@ impl Reader for Stream {
         let held = &mut self.held[side];
         hold(held, piece.bytes, limit::XMPP_KEPT);
         if piece.missing > 0 || held.len() >= limit::XMPP_KEPT {
+            // What is not there may have let the client in.
+            self.failed = None;
             return Appetite::Full;
         }
         let [client, server] = &self.held;
@@ -75,26 +77,34 @@ impl Reader for Stream {
             said.believe(Evidence::Dialogue);
             return Appetite::HandOver { client, server };
         }
-        let news = server.get(self.told..).unwrap_or_default();
+        let known = self.failed.as_ref().map_or(0, |(behind, _)| *behind);
+        let news = server.get(known..).unwrap_or_default();
         if memmem::find(news, b"<success").is_some() {
             said.believe(Evidence::Dialogue);
-            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "success".into(), by: Side::Server });
+            self.failed = None;
             return Appetite::Full;
         }
         for (tag, end) in [(&b"<stream:error"[..], &b"</stream:error>"[..]), (b"<failure", b"</failure>")] {
             let (start, close) = (memmem::find(news, tag), memmem::find(news, end));
             if let (Some(start), Some(close)) = (start, close) {
                 let text = printable(news.get(start..close).and_then(condition).unwrap_or_default());
-                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text, by: Side::Server });
-                // An error ends the stream, a failure only the attempt (RFC 6120 section 4.9.1.1).
-                if tag != b"<failure" {
-                    return Appetite::Full;
+                // A failure ends the attempt, an error the stream (RFC 6120 section 4.9.1.1).
+                if tag == b"<failure" {
+                    self.failed = Some((known + close + end.len(), text));
+                    break;
                 }
-                self.told += close + end.len();
-                break;
+                self.failed = None;
+                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text, by: Side::Server });
+                return Appetite::Full;
             }
         }
         Appetite::Hungry
+    }
+
+    fn finish(&self, said: &mut Said<'_>) {
+        if let Some((_, text)) = &self.failed {
+            said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: text.clone(), by: Side::Server });
+        }
     }
 }
 
@@ -159,8 +169,8 @@ mod tests {
         let closed = b"<stream:error><policy-violation xmlns='x'/></stream:error>".as_slice();
         let let_in = b"<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>".as_slice();
         let no = |text: &str| (AnswerKind::Refused, text.to_owned());
-        assert_eq!(kinds(&[refused, let_in]), [no("not-authorized"), (AnswerKind::Accepted, "success".into())]);
-        assert_eq!(kinds(&[refused, refused, closed]), [no("not-authorized"), no("not-authorized"), no("policy-violation")]);
+        assert!(kinds(&[refused, let_in]).is_empty());
+        assert_eq!(kinds(&[refused, refused, closed]), [no("policy-violation")]);
         assert_eq!(kinds(&[refused]), [no("not-authorized")]);
     }
 
