@@ -367,8 +367,11 @@ pub const AGAIN_AND_AGAIN: usize = 3;
 pub const NEAREST_SHOWN: usize = 4;
 /// Ports on which the same hosts speak the same undocumented protocol that are findings of their own; more are one finding.
 pub const PORTS_TOLD_APART: usize = 4;
-/// Pairs of hosts kept apart while findings are gathered, at some 1 KB each.
+/// Pairs of hosts between which something fails that are kept apart while findings are gathered, at some 1 KB each, as one that worked at another time is told otherwise. The
+/// first pair of each kind of failure finds room beyond it.
 pub const PAIRS_GATHERED: usize = 1 << 14;
+/// Kinds of what should not be that are kept apart while findings are gathered, at some 1 KB each; of what no document mentions a kind is a port, until there are too many.
+pub const KINDS_GATHERED: usize = 1 << 14;
 /// Hosts, ports and names told apart in one finding; more are a number.
 pub const HOSTS_OF_A_FINDING: usize = 64;
 /// Minutes remembered in which flows of one finding between two hosts began: half an hour of retries, or three days of hourly ones.

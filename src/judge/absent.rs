@@ -78,6 +78,7 @@ fn finding(by: IpAddr, asked: &[&Absent], severity: Severity, says: String) -> F
         rule: RULE.to_owned(),
         severity,
         service: None,
+        rows: Vec::new(),
         client: by.to_string(),
         server: String::new(),
         hosts: [vec![by], hosts.into_iter().take(limit::HOSTS_OF_A_FINDING).collect()],

@@ -24,15 +24,17 @@ impl Ends {
         let vendors = service.filter(|service| service.server.iter().all(|role| is_external(signatures, *role)));
         let outside = vendors.and_then(|service| service.server.first().copied());
         let [client, server] = roles;
-        Self { client: end(signatures, &gathered.clients, client), server: end(signatures, &gathered.servers, server.or(outside)) }
+        let [more_clients, more_servers, _] = gathered.more;
+        Self { client: end(signatures, &gathered.clients, more_clients, client), server: end(signatures, &gathered.servers, more_servers, server.or(outside)) }
     }
 }
 
-/// One host is named by its address; several by their role, if they have one.
-fn end(signatures: &Signatures, hosts: &BTreeSet<IpAddr>, role: Option<RoleId>) -> String {
+/// One host is named by its address; several by their role, if they have one. `more`: there were others that are not among them.
+fn end(signatures: &Signatures, hosts: &BTreeSet<IpAddr>, more: bool, role: Option<RoleId>) -> String {
     match (hosts.len(), hosts.first(), role.and_then(|role| signatures.roles.get(usize::from(role.0)))) {
         (1, Some(host), _) => host.to_string(),
         (_, _, Some(role)) => role.id.clone(),
+        (many, ..) if more => format!("more than {many} hosts"),
         (many, ..) => format!("{many} hosts"),
     }
 }
@@ -184,6 +186,7 @@ impl Advice<'_> {
         let first = self.gathered.ports.first().copied().map(named).unwrap_or_default();
         match self.gathered.ports.len() {
             0 | 1 => first,
+            many if self.gathered.more[2] => format!("{first} and more than {} others", many - 1),
             many => format!("{first} and {} more", many - 1),
         }
     }

@@ -11,6 +11,7 @@ use crate::identify::Promise;
 use crate::judge::advice::{Advice, Ends};
 use crate::judge::claim::is_background;
 use crate::judge::coverage::{self, Tried};
+use crate::judge::failures::Failures;
 use crate::judge::filter::Ends as Met;
 use crate::judge::gathered::Gathered;
 use crate::judge::memory::Remembered;
@@ -34,9 +35,9 @@ pub(super) enum Trouble {
 
 /// What makes flows alike.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+pub(super) struct Key {
     trouble: Trouble,
-    service: Option<ServiceId>,
+    pub(super) service: Option<ServiceId>,
     /// Rows of one port, each of which may be meant.
     tied: Vec<ServiceId>,
     /// Where no row names them: of transfers that were announced, that of the flow that announced them, as their own port is another each time.
@@ -49,6 +50,11 @@ struct Key {
 }
 
 impl Key {
+    /// The same of another row.
+    pub(super) fn of_row(&self, row: ServiceId) -> Self {
+        Self { service: Some(row), ..self.clone() }
+    }
+
     /// `silent_drop/spinetix-out-mqtt/spinetix.player>any`: what is alike has one name, whenever it is seen.
     fn name(&self, signatures: &Signatures, rule: &str) -> String {
         let role = |role: Option<RoleId>| role.and_then(|role| signatures.roles.get(usize::from(role.0))).map_or("any", |role| &role.id);
@@ -67,13 +73,17 @@ impl Key {
 }
 
 /// A client and what it wanted.
-type Pair = (IpAddr, Transport, Endpoint);
+pub(super) type Pair = (IpAddr, Transport, Endpoint);
 
 /// Gathers judged flows.
 #[derive(Clone, Debug)]
 pub struct Gatherer<'a> {
     signatures: &'a Signatures,
-    groups: BTreeMap<(Key, Pair), Gathered>,
+    failed: Failures,
+    /// What should not be: it is so whether or not the same pair behaves at another time.
+    broke: BTreeMap<Key, Gathered>,
+    /// Nothing is gained any more by folding them.
+    crowded: bool,
     /// When each pair last came to a good end.
     worked: Remembered<(Option<ServiceId>, Pair), Timestamp>,
     tried: Vec<Tried>,
@@ -92,7 +102,9 @@ impl<'a> Gatherer<'a> {
         let tried = vec![Tried::default(); signatures.services.len()];
         Self {
             signatures,
-            groups: BTreeMap::new(),
+            failed: Failures::default(),
+            broke: BTreeMap::new(),
+            crowded: false,
             worked: Remembered::new(limit::PAIRS_REMEMBERED),
             tried,
             by_role: BTreeMap::new(),
@@ -117,17 +129,31 @@ impl<'a> Gatherer<'a> {
         }
         for (trouble, service, attribution) in troubles(judged) {
             let key = self.key(judged, trouble, service);
-            if self.groups.len() >= limit::PAIRS_GATHERED && !self.groups.contains_key(&(key.clone(), pair)) {
-                self.dropped += 1;
-                continue;
-            }
             let mut gathered = Gathered::of(judged);
             gathered.attribution = attribution;
-            match self.groups.entry((key, pair)) {
-                Entry::Occupied(mut known) => known.get_mut().merge(gathered),
-                Entry::Vacant(empty) => _ = empty.insert(gathered),
+            gathered.rows = if service == judged.service { judged.rows().collect() } else { service.into_iter().collect() };
+            let has_room = match trouble {
+                Trouble::Failed(_) | Trouble::Intermittent => self.failed.add(key, pair, gathered),
+                Trouble::Broke(_) => self.broke_also(key, gathered),
+            };
+            self.dropped += u64::from(!has_room);
+        }
+    }
+
+    /// Adds what should not be; false where there is no room for one more kind of it.
+    fn broke_also(&mut self, key: Key, gathered: Gathered) -> bool {
+        if self.broke.len() >= limit::KINDS_GATHERED && !self.broke.contains_key(&key) {
+            // What is one finding in the end needs the room of one. Where that gains little it is not tried for each flow again.
+            if !self.crowded {
+                self.broke = fold(std::mem::take(&mut self.broke));
+                self.crowded = self.broke.len() > limit::KINDS_GATHERED / 4 * 3;
+            }
+            if self.broke.len() >= limit::KINDS_GATHERED {
+                return false;
             }
         }
+        add_to(&mut self.broke, key, gathered);
+        true
     }
 
     /// Enters what the flow says about its row, and about the one whose name a resolver denied.
@@ -180,8 +206,10 @@ impl<'a> Gatherer<'a> {
 
     /// Where little room is left, forgets what did not go on after `before`: a run of months keeps the present troubles.
     pub fn make_room(&mut self, before: Timestamp) {
-        if self.groups.len() >= limit::PAIRS_GATHERED / 4 * 3 {
-            self.groups.retain(|_, gathered| gathered.last >= before);
+        self.failed.make_room(before);
+        if self.broke.len() >= limit::KINDS_GATHERED / 4 * 3 {
+            self.broke.retain(|_, gathered| gathered.last >= before);
+            self.crowded = false;
         }
     }
 
@@ -194,20 +222,20 @@ impl<'a> Gatherer<'a> {
     pub fn finish(self, judge: &Judge<'_>) -> (Vec<Finding>, Vec<(ServiceId, Coverage)>) {
         let coverage = coverage::of_all(&self.signatures.services, &self.tried, &judge.visibility(), judge.presence());
         let mut whole: BTreeMap<Key, Gathered> = BTreeMap::new();
-        for ((mut key, pair), mut gathered) in self.groups {
+        for (mut key, pair, mut gathered) in self.failed.told_once(self.signatures) {
             if matches!(key.trouble, Trouble::Failed(outcome) if !FAILS_IN_PART.contains(&outcome))
-                && let Some(last) = worked_at(&self.worked, &key, pair)
+                && let Some(last) = worked_at(&self.worked, self.signatures, &key, pair, &gathered)
             {
                 key.trouble = Trouble::Intermittent;
                 gathered.stopped = gathered.has_failed_since(last).then_some(last);
             }
+            add_to(&mut whole, key, gathered);
+        }
+        for (mut key, gathered) in self.broke {
             if let Some(Stated::Denied(entry)) = key.stance {
                 key.service = judge.site().deny.get(entry).and_then(|entry| entry.services.first().copied());
             }
-            match whole.entry(key) {
-                Entry::Occupied(mut known) => known.get_mut().merge(gathered),
-                Entry::Vacant(empty) => _ = empty.insert(gathered),
-            }
+            add_to(&mut whole, key, gathered);
         }
         let mut whole = fold(whole);
         for (key, gathered) in &mut whole {
@@ -262,8 +290,8 @@ fn fold(whole: BTreeMap<Key, Gathered>) -> BTreeMap<Key, Gathered> {
         undocumented.then(|| (key.roles, key.stance, key.announced, key.place.map(|(transport, _)| transport), gathered.protocol.clone()))
     };
     let mut many: BTreeMap<_, usize> = BTreeMap::new();
-    for kind in whole.iter().filter_map(|(key, gathered)| kind(key, gathered)) {
-        *many.entry(kind).or_default() += 1;
+    for (kind, places) in whole.iter().filter_map(|(key, gathered)| Some((kind(key, gathered)?, gathered.places))) {
+        *many.entry(kind).or_default() += places;
     }
     let mut first: BTreeMap<_, Key> = BTreeMap::new();
     let mut folded: BTreeMap<Key, Gathered> = BTreeMap::new();
@@ -273,11 +301,22 @@ fn fold(whole: BTreeMap<Key, Gathered>) -> BTreeMap<Key, Gathered> {
             None => key,
         };
         match folded.entry(key) {
-            Entry::Occupied(mut known) => known.get_mut().merge(gathered),
+            Entry::Occupied(mut known) => {
+                known.get_mut().places += gathered.places;
+                known.get_mut().merge(gathered);
+            }
             Entry::Vacant(empty) => _ = empty.insert(gathered),
         }
     }
     folded
+}
+
+/// Enters what was gathered, to what is there of its kind.
+pub(super) fn add_to<K: Ord>(all: &mut BTreeMap<K, Gathered>, key: K, gathered: Gathered) {
+    match all.entry(key) {
+        Entry::Occupied(mut known) => known.get_mut().merge(gathered),
+        Entry::Vacant(empty) => _ = empty.insert(gathered),
+    }
 }
 
 /// What is worth saying about a flow, each with the row it is about and how sure that is: the flow's own row, or the one whose name a resolver denied.
@@ -347,6 +386,7 @@ fn finding(signatures: &Signatures, site: &Site, together: &Together, key: &Key,
         severity: site.severity(&rule, key.service).unwrap_or_else(|| advice.severity(severity(key, gathered, optional, tied))),
         rule,
         service: key.service,
+        rows: gathered.rows.iter().copied().collect(),
         client: ends.client.clone(),
         server: ends.server.clone(),
         hosts: [&gathered.clients, &gathered.servers].map(|hosts| hosts.iter().copied().collect()),
@@ -400,9 +440,18 @@ impl Tied {
     }
 }
 
-/// When a pair last came to a good end with the row, or with one of those that may be meant.
-fn worked_at(worked: &Remembered<(Option<ServiceId>, Pair), Timestamp>, key: &Key, pair: Pair) -> Option<Timestamp> {
-    let rows = [key.service].into_iter().chain(key.tied.iter().copied().map(Some));
+/// When a pair last came to a good end with the row, or with one of those that may be meant. Connections that never stood asked for nothing: whatever row the port was
+/// taken for when it worked, it is the same port.
+fn worked_at(
+    worked: &Remembered<(Option<ServiceId>, Pair), Timestamp>,
+    signatures: &Signatures,
+    key: &Key,
+    pair: Pair,
+    gathered: &Gathered,
+) -> Option<Timestamp> {
+    let (_, transport, server) = pair;
+    let others = signatures.at(transport, server.port).map(Some).chain([None]).filter(|_| !gathered.stood);
+    let rows = [key.service].into_iter().chain(key.tied.iter().copied().map(Some)).chain(others);
     rows.filter_map(|row| worked.get(&(row, pair))).max().copied()
 }
 

@@ -22,6 +22,12 @@ pub(super) struct Gathered {
     pub(super) flows: u64,
     pub(super) attempts: u64,
     pub(super) answered: bool,
+    /// One of them was more than an opening, so that a name or a path may have been asked for.
+    pub(super) stood: bool,
+    /// The rows whose traffic they are, or would have been.
+    pub(super) rows: BTreeSet<ServiceId>,
+    /// Kinds that were made one (see [`fold`](super::finding::fold)).
+    pub(super) places: usize,
     /// Somebody got through: the server answered, or its client went on as it only does after an answer.
     pub(super) reached: bool,
     /// Of none of them more is known than the numbers of its ports tell of who asked whom.
@@ -39,6 +45,8 @@ pub(super) struct Gathered {
     pub(super) clients: BTreeSet<IpAddr>,
     pub(super) servers: BTreeSet<IpAddr>,
     pub(super) ports: BTreeSet<(Transport, u16)>,
+    /// Of clients, servers and ports: there were more than are kept.
+    pub(super) more: [bool; 3],
     pub(super) server_names: BTreeSet<String>,
     /// What was recognised, of the flow that tells most.
     pub(super) protocol: Vec<&'static str>,
@@ -70,6 +78,9 @@ impl Gathered {
             flows: 1,
             attempts: requests,
             answered,
+            stood: flow.tcp.as_ref().is_none_or(|tcp| tcp.established || tcp.midstream),
+            rows: BTreeSet::new(),
+            places: 1,
             reached: answered || flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream || sent_content(flow)),
             guessed: direction::is_guess(judged.direction_by),
             expected: judged.verdict != Verdict::Unexpected,
@@ -83,6 +94,7 @@ impl Gathered {
             clients: BTreeSet::from([flow.client.endpoint.ip]),
             servers: BTreeSet::from([flow.server.endpoint.ip]),
             ports: BTreeSet::from([(flow.transport, flow.server.endpoint.port)]),
+            more: [false; 3],
             server_names: judged.names[1].iter().map(|named| named.name.clone()).collect(),
             protocol: judged.identified.protocol.to_vec(),
             instead: None,
@@ -106,13 +118,15 @@ impl Gathered {
         self.attempts = self.attempts.saturating_add(other.attempts);
         self.answered |= other.answered;
         self.reached |= other.reached;
+        self.stood |= other.stood;
+        self.rows.extend(other.rows);
         self.guessed &= other.guessed;
         self.expected &= other.expected;
         (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
         (self.confidence, self.attribution) = (self.confidence.max(other.confidence), self.attribution.max(other.attribution));
-        take(&mut self.clients, other.clients, limit::HOSTS_OF_A_FINDING);
-        take(&mut self.servers, other.servers, limit::HOSTS_OF_A_FINDING);
-        take(&mut self.ports, other.ports, limit::HOSTS_OF_A_FINDING);
+        self.more[0] |= take(&mut self.clients, other.clients, limit::HOSTS_OF_A_FINDING) || other.more[0];
+        self.more[1] |= take(&mut self.servers, other.servers, limit::HOSTS_OF_A_FINDING) || other.more[1];
+        self.more[2] |= take(&mut self.ports, other.ports, limit::HOSTS_OF_A_FINDING) || other.more[2];
         take(&mut self.server_names, other.server_names, limit::HOSTS_OF_A_FINDING);
         self.minutes.extend(other.minutes);
         while self.minutes.len() > limit::MINUTES_OF_A_FINDING {
@@ -164,10 +178,12 @@ fn minute_of(time: Timestamp) -> i64 {
     time.nanos().div_euclid(60_000_000_000)
 }
 
-/// Keeps the lowest, so that what is kept does not depend on the order.
-fn take<T: Ord>(set: &mut BTreeSet<T>, more: BTreeSet<T>, bound: usize) {
+/// Keeps the lowest, so that what is kept does not depend on the order. Whether there were more.
+fn take<T: Ord>(set: &mut BTreeSet<T>, more: BTreeSet<T>, bound: usize) -> bool {
     set.extend(more);
+    let too_many = set.len() > bound;
     while set.len() > bound {
         set.pop_last();
     }
+    too_many
 }

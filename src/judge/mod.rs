@@ -15,6 +15,7 @@ mod docket;
 mod elsewhere;
 mod ending;
 mod exhibit;
+mod failures;
 mod filter;
 mod finding;
 mod gathered;
@@ -353,6 +354,8 @@ pub struct Finding {
     pub severity: Severity,
     /// The row it is about.
     pub service: Option<ServiceId>,
+    /// All rows whose traffic it is about, in order: of a service that its document has in two lists both, of a port that several rows share each that may be meant.
+    pub rows: Vec<ServiceId>,
     /// The client: an address, a network or a role.
     pub client: String,
     /// The server, likewise.

@@ -298,6 +298,7 @@ impl Told {
             rule: rule.id.clone(),
             severity: self.severity,
             service: Some(self.service),
+            rows: vec![self.service],
             client: hosts(self.clients.iter().copied()),
             server: hosts(self.servers.iter().copied()),
             hosts: [&self.clients, &self.servers].map(|hosts| hosts.iter().copied().take(limit::HOSTS_OF_A_FINDING).collect()),

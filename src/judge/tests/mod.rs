@@ -6,6 +6,7 @@ mod datagrams;
 mod endings;
 mod findings;
 mod gaps;
+mod gathering;
 mod groups;
 mod guide;
 mod healthy;
