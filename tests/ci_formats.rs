@@ -57,10 +57,25 @@ fn each_documented_row_is_a_case_and_what_fails_is_what_fail_on_asks_for() {
     let findings = report["findings"].as_array().expect("findings");
     let about_no_row = findings.iter().filter(|finding| finding["service"].is_null()).count();
     let of = |severities: &[&str]| findings.iter().filter(|finding| severities.iter().any(|severity| finding["severity"] == *severity)).count();
-    // The demo's findings are about different rows, so each fails a case of its own.
-    assert_eq!(counts(&arguments(&[])).1[..2], [rows + about_no_row + 1, of(&["high", "medium"])]);
-    assert_eq!(counts(&arguments(&["--fail-on", "high"])), (Some(1), [rows + about_no_row + 1, of(&["high"]), 0, counts(&arguments(&[])).1[3]]));
-    assert_eq!(counts(&arguments(&["--fail-on", "info"])).1[1], findings.len());
+    // The demo's findings are about different rows, so each fails a case of its own; MQTT, which is blocked, has a second row: ARYA's broker.
+    assert_eq!(counts(&arguments(&[])).1[..2], [rows + about_no_row + 1, of(&["high", "medium"]) + 1]);
+    assert_eq!(counts(&arguments(&["--fail-on", "high"])), (Some(1), [rows + about_no_row + 1, of(&["high"]) + 1, 0, counts(&arguments(&[])).1[3]]));
+    assert_eq!(counts(&arguments(&["--fail-on", "info"])).1[1], findings.len() + 1);
+}
+
+#[test]
+fn a_service_that_its_document_lists_twice_fails_in_both_rows_where_it_is_blocked() {
+    let (code, text) = portbook(&[&["--format", "junit", "fixtures/captures/mqtt-tls-dropped/capture.pcap"], ROLE].concat());
+    let ends: Vec<&str> = ["spinetix-out-mqtt: ", "spinetix-arya-player-mqtt: "]
+        .iter()
+        .map(|row| {
+            text.split(&format!("name=\"{row}")).nth(1).and_then(|case| case.split(['<', ' ']).find(|word| ["failure", "skipped", "/testcase"].contains(word)))
+        })
+        .map(|end| end.expect("a case with an end"))
+        .collect();
+    assert_eq!((code, ends.as_slice()), (Some(0), &["failure", "failure"][..]), "{text}");
+    // What two cases tell is not told a third time among what is about no row.
+    assert!(!text.contains("findings about no row"), "{text}");
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn suites(report: &Report<'_>, least: Severity) -> Vec<Suite> {
             roles.iter().map(|(role, of_role)| Suite { name: name(*role), cases: rows(of_role) }).collect()
         }
     };
-    let told = |finding: &Finding| finding.service.is_some_and(|id| is_listed(report, id));
+    let told = |finding: &Finding| listed(report).any(|row| is_about(finding, row));
     let others = report.findings.iter().filter(|finding| !told(finding)).map(|finding| finding_case(finding, report, least)).collect();
     suites.push(Suite { name: format!("{place}: findings about no row of these"), cases: others });
     suites.push(Suite { name: "captures".to_owned(), cases: report.files.iter().map(capture_case).collect() });
@@ -95,27 +95,27 @@ fn suites(report: &Report<'_>, least: Severity) -> Vec<Suite> {
     suites
 }
 
-/// Whether a row has a case of its own.
-fn is_listed(report: &Report<'_>, id: ServiceId) -> bool {
-    let has = |rows: &[(ServiceId, Coverage)]| rows.iter().any(|(row, _)| *row == id);
-    match report.coverage_by_role.as_slice() {
-        [] => has(&report.coverage),
-        roles => roles.iter().any(|(_, rows)| has(rows)),
-    }
+/// The rows that have a case of their own, with what was seen of each.
+fn listed<'r>(report: &'r Report<'_>) -> impl Iterator<Item = (ServiceId, Coverage)> + 'r {
+    let whole = report.coverage.iter().filter(|_| report.coverage_by_role.is_empty());
+    whole.chain(report.coverage_by_role.iter().flat_map(|(_, rows)| rows)).copied()
+}
+
+/// Whether a finding tells what became of a row: it names it, or the row is blocked, and the finding is of its traffic though it names another row of the port, or none.
+fn is_about(finding: &Finding, (id, coverage): (ServiceId, Coverage)) -> bool {
+    finding.service == Some(id) || coverage == Coverage::Blocked && finding.rows.contains(&id)
 }
 
 /// A documented row: failed by the worst finding about it, passed where it was seen to work.
 fn row_case((id, coverage): (ServiceId, Coverage), report: &Report<'_>, least: Severity) -> Option<Case> {
     let service = report.signatures.services.get(id.0 as usize)?;
     let vendor = report.signatures.documents.get(usize::from(service.document)).map_or("", |document| &document.vendor);
-    let about: Vec<&Finding> = report.findings.iter().filter(|finding| finding.service == Some(id)).collect();
+    let about: Vec<&Finding> = report.findings.iter().filter(|finding| is_about(finding, (id, coverage))).collect();
     let (failing, minor): (Vec<&Finding>, Vec<&Finding>) = about.into_iter().partition(|finding| finding.severity >= least);
     let end = match (failing.as_slice(), coverage) {
         ([worst, ..], _) => failure(worst, &failing, report),
         ([], Coverage::Seen) => End::Passed,
-        ([], Coverage::Blocked) => {
-            End::Skipped("blocked; the finding that tells it names another row of the port, or several, or is not severe enough to fail")
-        }
+        ([], Coverage::Blocked) => End::Skipped("blocked; no finding about it is severe enough to fail"),
         ([], Coverage::Attempted) => End::Skipped("attempted; neither worked nor shown to be blocked"),
         ([], Coverage::NeverAttempted) => End::Skipped("never attempted in these captures"),
         ([], Coverage::NotVisibleHere) => End::Skipped("cannot be seen from this capture point"),
