@@ -2,7 +2,7 @@
 
 use crate::judge::{CapturePoint, Visibility};
 use crate::report::Report;
-use crate::report::text::grouped;
+use crate::report::text::{grouped, number};
 
 /// What the tap could not see, as far as it bears on the findings, in a word each; the whole account explains them.
 pub(super) fn warnings(visibility: &Visibility) -> Vec<&'static str> {
@@ -49,8 +49,11 @@ pub(super) fn told(report: &Report<'_>) -> Vec<(String, String)> {
 fn directions(two_way: u64, one_way: u64) -> String {
     match (two_way, one_way) {
         (0, 0) => "no flow between single hosts was seen".to_owned(),
+        (0, 1) => "the one flow between single hosts was heard from one end; whether anything was answered cannot be told from here".to_owned(),
         (0, one) => format!("all {} flows between single hosts were heard from one end; whether anything was answered cannot be told from here", grouped(one)),
+        (1, 0) => "the one flow between single hosts was heard from both ends".to_owned(),
         (both, 0) => format!("all {} flows between single hosts were heard from both ends", grouped(both)),
+        (1, one) => format!("1 flow between single hosts was heard from both ends, {} from one", grouped(one)),
         (both, one) => format!("{} flows between single hosts were heard from both ends, {} from one", grouped(both), grouped(one)),
     }
 }
@@ -81,11 +84,15 @@ fn cut_short(report: &Report<'_>) -> Option<String> {
 fn start_and_end(visibility: &Visibility) -> Option<String> {
     let (before, after) = (visibility.began_before, visibility.cut_by_the_end);
     let parts = [
-        (before > 0).then(|| format!("{} connections were open before the capture began", grouped(before))),
-        (after > 0).then(|| format!("{} flows were still open when it ended", grouped(after))),
+        (before > 0).then(|| format!("{} {} open before the capture began", number(before, "connection"), were(before))),
+        (after > 0).then(|| format!("{} {} still open when it ended", number(after, "flow"), were(after))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn were(many: u64) -> &'static str {
+    if many == 1 { "was" } else { "were" }
 }
 
 /// `eth0 vlan 10`.
@@ -98,12 +105,12 @@ fn name(report: &Report<'_>, place: &CapturePoint) -> String {
 }
 
 fn point(place: &CapturePoint) -> String {
-    let mut parts = vec![format!("{} flows from both ends, {} from one", grouped(place.two_way), grouped(place.one_way))];
+    let mut parts = vec![format!("{} from both ends, {} from one", number(place.two_way, "flow"), grouped(place.one_way))];
     if place.unseen_answers > 0 {
         parts.push(format!("answers to {} pass elsewhere", grouped(place.unseen_answers)));
     }
     if place.missed_bytes > 0 {
-        parts.push(format!("{} bytes missed", grouped(place.missed_bytes)));
+        parts.push(format!("{} missed", number(place.missed_bytes, "byte")));
     }
     if place.links_one_way > 0 {
         parts.push(format!("{} of {} links in one direction only", place.links_one_way, place.links_one_way + place.links_two_way));
@@ -117,3 +124,17 @@ const POINTS_SHOWN: usize = 12;
 const HOSTS_SHOWN: usize = 8;
 /// A snap length that no packet of an ordinary network reaches.
 const WHOLE_PACKETS: u32 = 9_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capture_of_one_flow_is_told_in_the_singular() {
+        assert_eq!(directions(1, 0), "the one flow between single hosts was heard from both ends");
+        assert_eq!(directions(1, 2_000), "1 flow between single hosts was heard from both ends, 2,000 from one");
+        assert!(directions(0, 1).starts_with("the one flow between single hosts was heard from one end;"));
+        let cut = Visibility { began_before: 1, cut_by_the_end: 1_200, ..Visibility::default() };
+        assert_eq!(start_and_end(&cut).as_deref(), Some("1 connection was open before the capture began, 1,200 flows were still open when it ended"));
+    }
+}

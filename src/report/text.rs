@@ -381,7 +381,7 @@ pub(super) fn clock(rfc3339: &str) -> String {
 
 /// `1 flow`, `12 flows`.
 pub(super) fn number(many: u64, noun: &str) -> String {
-    if many == 1 { format!("1 {noun}") } else { format!("{many} {noun}s") }
+    if many == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(many)) }
 }
 
 pub(super) fn length(seconds: f64) -> String {
@@ -432,6 +432,7 @@ mod tests {
     #[test]
     fn numbers_times_and_sizes_read_well() {
         assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
+        assert_eq!([0, 1, 16_380].map(|many| number(many, "flow")), ["0 flows", "1 flow", "16,380 flows"]);
         assert_eq!(clock("2026-11-20T15:24:54.277296000Z"), "2026-11-20 15:24:54 UTC");
         assert_eq!([0.0123, 61.0, 600.0, 9_000.0].map(length), ["12 ms", "61.0 s", "10 min", "2.5 h"]);
         assert_eq!([512, 20_480, 50_000_000].map(bytes), ["512 bytes", "20.5 kB", "50.0 MB"]);
