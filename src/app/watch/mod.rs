@@ -5,6 +5,7 @@ mod evidence;
 mod journal;
 mod metrics;
 mod output;
+mod reader;
 mod reload;
 mod rights;
 mod rotation;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 
+use super::reader;
 use super::rotation::Rotating;
 use crate::limit::LIVE_LINES_AWAITING;
 
@@ -38,8 +39,8 @@ impl Output {
         let count = Arc::clone(&refused);
         std::thread::spawn(move || {
             let answer = match target {
-                Target::Standard(color) if paints => write_all(&received, &mut AutoStream::new(io::stdout(), color)),
-                Target::Standard(_) => write_all(&received, &mut io::stdout()),
+                Target::Standard(color) if paints => write_all(&received, &mut AutoStream::new(io::stdout(), color), || reader::is_gone(&io::stdout())),
+                Target::Standard(_) => write_all(&received, &mut io::stdout(), || reader::is_gone(&io::stdout())),
                 Target::File(mut file) => file.take_all(&received, &count),
             };
             // Nobody may be left to be told.
@@ -72,6 +73,11 @@ impl Output {
         }
     }
 
+    /// Whether nothing is written any more, because it failed or nobody reads it.
+    pub fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
     /// Records that found no room, or no disk.
     pub fn dropped(&self) -> u64 {
         self.dropped + self.refused.load(Ordering::Relaxed)
@@ -93,16 +99,20 @@ impl Output {
     }
 }
 
-/// Writes what comes, and flushes when nothing more waits: a reader at the other end sees each record as soon as it is there.
-fn write_all(lines: &Receiver<Vec<u8>>, out: &mut dyn Write) -> io::Result<()> {
+/// Writes what comes, and flushes when nothing more waits: a reader at the other end sees each record as soon as it is there. `is_unread`: nobody is there any more.
+fn write_all(lines: &Receiver<Vec<u8>>, out: &mut dyn Write, is_unread: impl Fn() -> bool) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
-    while let Ok(line) = lines.recv() {
-        out.write_all(&line)?;
+    loop {
+        match lines.recv_timeout(reader::LOOK) {
+            Ok(line) => out.write_all(&line)?,
+            Err(RecvTimeoutError::Timeout) if is_unread() => return Err(io::ErrorKind::BrokenPipe.into()),
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return out.flush(),
+        }
         if lines.is_empty() {
             out.flush()?;
         }
     }
-    out.flush()
 }
 
 fn stalled() -> io::Error {
@@ -111,3 +121,19 @@ fn stalled() -> io::Error {
 
 /// How long an output that stands still is waited for at the end.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_that_nobody_reads_any_more_ends_though_nothing_is_to_be_written() {
+        let (read, mut write) = io::pipe().unwrap();
+        let end = write.try_clone().unwrap();
+        let (lines, received) = crossbeam_channel::bounded::<Vec<u8>>(1);
+        let writer = std::thread::spawn(move || write_all(&received, &mut write, || reader::is_gone(&end)));
+        drop(read);
+        assert_eq!(writer.join().unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        drop(lines);
+    }
+}

@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::alone;
+use super::{alone, reader};
 use crate::capture::live::Clock;
 use crate::time::Timestamp;
 
@@ -72,12 +72,20 @@ impl Rotating {
     /// Those of the system. A disk that is full is one only where it did not take the last record: that one tells how all ended.
     pub fn take_all(&mut self, records: &Receiver<Vec<u8>>, refused: &AtomicU64) -> io::Result<()> {
         let mut last = Ok(());
-        while let Ok(record) = records.recv() {
+        loop {
+            // Where nothing is to be written a file grows old, is moved away, and a named pipe loses its reader all the same.
+            let record = match records.recv_timeout(LOOK) {
+                Ok(record) => Some(record),
+                Err(RecvTimeoutError::Timeout) if reader::is_gone(&self.file) => return Err(io::ErrorKind::BrokenPipe.into()),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             let now = self.clock.now();
             if let Err(error) = self.tend(now) {
                 anstream::eprintln!("portbook: {}: cannot be rotated: {error}; trying again in {} s", self.path.display(), PATIENCE.as_secs());
                 self.patience = now + PATIENCE;
             }
+            let Some(record) = record else { continue };
             let before = refused.load(Ordering::Relaxed);
             last = self.take(&record, refused)?;
             if let (0, Err(error)) = (before, &last) {
@@ -315,6 +323,24 @@ mod tests {
         let mut file = Rotating::open(&path, Rotation::default(), false).unwrap();
         file.take(b"{\"n\":1}\n", &AtomicU64::new(0)).unwrap().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"n\":0}\n{\"n\":\n{\"n\":1}\n");
+    }
+
+    #[test]
+    fn a_file_that_is_old_enough_is_put_aside_though_nothing_more_is_to_be_written() {
+        let (folder, path) = named("");
+        let mut file = Rotating::open(&path, Rotation { age: Some(Duration::from_millis(10)), ..Rotation::default() }, false).unwrap();
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        sender.send(b"{\"n\":0}\n".to_vec()).unwrap();
+        let writer = std::thread::spawn(move || file.take_all(&receiver, &AtomicU64::new(0)));
+        let files = || fs::read_dir(folder.path()).unwrap().count();
+        let waited = (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            files() == 2
+        });
+        drop(sender);
+        writer.join().unwrap().unwrap();
+        // An empty file is not put aside in its turn.
+        assert!(waited && files() == 2 && fs::read(&path).unwrap().is_empty());
     }
 
     #[test]

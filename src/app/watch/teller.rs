@@ -37,8 +37,8 @@ impl Teller {
     }
 
     /// Whether the output has failed for good.
-    pub const fn has_failed(&self) -> bool {
-        self.failed.is_some()
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_some() || self.output.has_ended()
     }
 
     /// Records that found no room, or no disk.
