@@ -1,47 +1,14 @@
 //! The words of a finding: what is the matter, what it breaks, what to ask for, and who says so.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use crate::judge::elsewhere::Elsewhere;
+use crate::judge::ends::Ends;
 use crate::judge::finding::{Tied, Trouble};
 use crate::judge::gathered::Gathered;
 use crate::judge::{Cited, Outcome, Reason, Severity, Site, Stance, Stated};
 use crate::net::Transport;
-use crate::signature::{Basis, Citation, RoleId, RoleKind, Rule, RuleEffect, Service, ServiceId, Signatures};
-
-/// The ends of a finding as people name them.
-#[derive(Clone, Debug)]
-pub(super) struct Ends {
-    /// An address, a role, or how many hosts.
-    pub(super) client: String,
-    pub(super) server: String,
-}
-
-impl Ends {
-    pub(super) fn of(signatures: &Signatures, service: Option<&Service>, roles: [Option<RoleId>; 2], gathered: &Gathered) -> Self {
-        // A row that is for any server too does not say that these are the vendor's.
-        let vendors = service.filter(|service| service.server.iter().all(|role| is_external(signatures, *role)));
-        let outside = vendors.and_then(|service| service.server.first().copied());
-        let [client, server] = roles;
-        let [more_clients, more_servers, _] = gathered.more;
-        Self { client: end(signatures, &gathered.clients, more_clients, client), server: end(signatures, &gathered.servers, more_servers, server.or(outside)) }
-    }
-}
-
-/// One host is named by its address; several by their role, if they have one. `more`: there were others that are not among them.
-fn end(signatures: &Signatures, hosts: &BTreeSet<IpAddr>, more: bool, role: Option<RoleId>) -> String {
-    match (hosts.len(), hosts.first(), role.and_then(|role| signatures.roles.get(usize::from(role.0)))) {
-        (1, Some(host), _) => host.to_string(),
-        (_, _, Some(role)) => role.id.clone(),
-        (many, ..) if more => format!("more than {many} hosts"),
-        (many, ..) => format!("{many} hosts"),
-    }
-}
-
-fn is_external(signatures: &Signatures, role: RoleId) -> bool {
-    signatures.roles.get(usize::from(role.0)).is_some_and(|role| role.kind == RoleKind::External)
-}
+use crate::signature::{Basis, Citation, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures};
 
 /// What there is to say from.
 pub(super) struct Advice<'a> {
@@ -84,11 +51,11 @@ impl Advice<'_> {
                 format!("{} cannot be reached by name from {}{}", self.whose(), self.ends.client, self.because())
             }
             Trouble::Failed(outcome) => {
-                let (what, Ends { client, server }) = (self.what(), self.ends);
+                let (what, Ends { client, server, .. }) = (self.what(), self.ends);
                 format!("{what} from {client} to {server} {}{}{}{}", failed(outcome), self.how_often(), self.because(), self.beside())
             }
             Trouble::Intermittent if self.gathered.stopped.is_some() => {
-                let (what, Ends { client, server }) = (self.what(), self.ends);
+                let (what, Ends { client, server, .. }) = (self.what(), self.ends);
                 format!(
                     "{what} from {client} to {server} has not worked since {}: {} attempts failed after that",
                     self.gathered.stopped.unwrap_or_default(),
@@ -196,11 +163,11 @@ impl Advice<'_> {
         let seen = self.seen();
         match reason {
             Reason::UndocumentedService if self.gathered.is_background() => {
-                format!("{client} {} {server} on {what} ({seen}), which every host does; no row of the document mentions it", self.everyday())
+                format!("{} {server} on {what} ({seen}), which every host does; no row of the document mentions it", self.everyday())
             }
             Reason::UndocumentedService => {
                 let mentioned = self.elsewhere().map_or_else(|| "which no document that applies here mentions".to_owned(), |other| other.says(self.signatures));
-                format!("{client} uses {what} of {server} ({seen}{}), {mentioned}", self.told_by())
+                format!("{} {what} of {server} ({seen}{}), {mentioned}", self.ends.client_does("use"), self.told_by())
             }
             Reason::WrongDirection => format!("{client} opened {what} to {server}, but the document has it opened from the other end"),
             Reason::WrongProtocol => format!("{what} from {client} to {server} carries {seen}, not {}", self.documented_protocol()),
@@ -216,7 +183,7 @@ impl Advice<'_> {
             Reason::OutsideAnnouncedRange if self.gathered.expected => {
                 format!("{what} of {server} was opened by a port mapping, away from the documented range")
             }
-            Reason::OutsideAnnouncedRange => format!("{client} was sent to {} of {server}, outside the documented range", self.place()),
+            Reason::OutsideAnnouncedRange => format!("{server} sent {client} to {}, outside the documented range", self.place()),
             Reason::NotAnnounced => {
                 format!("{client} opened {} to {server}, a port of the range for announced transfers, but nothing announced it", self.place())
             }
@@ -270,21 +237,22 @@ impl Advice<'_> {
     }
 
     fn denied(&self) -> String {
-        let (client, server, what) = (&self.ends.client, &self.ends.server, self.what());
+        let (server, what) = (&self.ends.server, self.what());
         match self.forbidding() {
-            Some(_) => format!("{client} uses {what} of {server}, which the site forbids{}", self.answered()),
-            None => format!("{client} asks for an address ({what}), though the site says that its address is static"),
+            Some(_) => format!("{} {what} of {server}, which the site forbids{}", self.ends.client_does("use"), self.answered()),
+            None => format!("{} for an address ({what}), though the site says that its address is static", self.ends.client_does("ask")),
         }
     }
 
     /// What a host does by name lookup, time, addresses or discovery.
-    fn everyday(&self) -> &'static str {
-        match self.gathered.ports.first().map_or(0, |(_, port)| *port) {
-            53 => "looks up names at",
-            67 | 68 | 546 | 547 => "asks for its address at",
-            123 => "takes the time from",
-            _ => "looks for neighbours at",
-        }
+    fn everyday(&self) -> String {
+        let (does, where_) = match self.gathered.ports.first().map_or(0, |(_, port)| *port) {
+            53 => ("look", "up names at"),
+            67 | 68 | 546 | 547 => ("ask", "for addresses at"),
+            123 => ("take", "the time from"),
+            _ => ("look", "for neighbours at"),
+        };
+        format!("{} {where_}", self.ends.client_does(does))
     }
 
     /// The rule about requests that the row's product does not take.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::judge::Site;
-use crate::judge::advice::Ends;
 use crate::judge::claim::{CLAIMED_AT_ONCE, is_background, is_web};
+use crate::judge::ends::Ends;
 use crate::judge::gathered::Gathered;
 use crate::net::Side;
 use crate::signature::{Basis, Role, RoleId, RoleKind, Service, Signatures};

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::identify::Promise;
-use crate::judge::advice::{Advice, Ends};
+use crate::judge::advice::Advice;
 use crate::judge::claim::is_background;
 use crate::judge::coverage::{self, Tried};
+use crate::judge::ends::Ends;
 use crate::judge::failures::Failures;
 use crate::judge::filter::Ends as Met;
 use crate::judge::gathered::Gathered;

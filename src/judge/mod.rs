@@ -14,6 +14,7 @@ mod direction;
 mod docket;
 mod elsewhere;
 mod ending;
+mod ends;
 mod exhibit;
 mod failures;
 mod filter;

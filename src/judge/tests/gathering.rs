@@ -78,6 +78,15 @@ fn hosts_and_ports_beyond_those_kept_are_not_said_to_be_all() {
     assert!(exact[0].says.contains("of 64 hosts"), "{}", exact[0].says);
 }
 
+#[test]
+fn several_hosts_use_what_one_uses() {
+    let one = judge_one(site(&["spinetix.player=10.1.0.0/16"]), tcp("10.9.0.3:40000", "10.1.0.2:7070").talked(20, 20));
+    let asks = |number: u8| elsewhere(&one, |flow| flow.client.endpoint.ip = [10, 9, 0, number].into());
+    let says = |many: u8| gathered((1..=many).map(asks)).0[0].says.clone();
+    assert!(says(1).starts_with("10.9.0.1 uses 7070/tcp of 10.1.0.2"), "{}", says(1));
+    assert!(says(3).starts_with("3 hosts use 7070/tcp of 10.1.0.2"), "{}", says(3));
+}
+
 /// Three SYNs without an answer, and what the client was told of the server's name before.
 fn silent_https(port: u16, name: Option<&str>) -> Sample {
     let silent = tcp(&format!("10.1.0.2:{port}"), "203.0.113.7:443").syns(&[1.0, 2.0, 4.0]);
