@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::capture::Pause;
 use crate::flow::{Ended, Flow, Neighbour};
 use crate::identify::Identified;
 use crate::judge::docket::put_in_order;
@@ -80,6 +81,11 @@ impl<'a> Vigil<'a> {
     /// Learns how many packets were lost at an interface so far.
     pub fn capture_lost(&mut self, interface: u32, packets: u64) {
         self.judge.capture_lost(interface, packets);
+    }
+
+    /// Learns when nobody captured.
+    pub fn pause(&mut self, pause: Pause) {
+        self.judge.pause(pause);
     }
 
     /// Judges for good the flows that have waited long enough by `now`.

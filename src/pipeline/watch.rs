@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use super::recent::Recent;
 use super::{LEAST_SHARE, push};
 use crate::capture::live::{Cards, Clock, Live};
-use crate::capture::{CaptureFile, Interface, Source, SourceError};
+use crate::capture::{CaptureFile, Interface, Pause, Source, SourceError};
 use crate::count::Tally;
 use crate::flow::{self, FlowTable, Neighbour};
 use crate::identify::{Books, Identified, Identifier};
@@ -485,6 +485,10 @@ impl<'a> Watch<'a> {
 
     fn take(&mut self, tick: Tick) {
         let Tick { now, ended, live, mut neighbours, state, .. } = tick;
+        // What was in flight when the machine fell asleep is told as at the end of a capture.
+        if self.now > Timestamp::default() && now.since(self.now) >= ASLEEP {
+            self.vigil.pause(Pause { from: self.now, to: now });
+        }
         self.now = self.now.max(now);
         self.books.settle(self.now);
         if let Some(live) = live {
@@ -542,6 +546,8 @@ const TICK: i64 = 500_000_000;
 const LOOKED_AT_EACH_TICK: usize = 4_096;
 /// However many there are.
 const LEAST_OFTEN: usize = 8;
+/// Ticks so far apart: nobody captured meanwhile, as the machine slept. However busy it is, they come every few seconds.
+const ASLEEP: Duration = Duration::from_secs(10);
 /// Ends of ticks remembered.
 const TICKS_REMEMBERED: usize = 512;
 /// Ticks that a worker may be ahead of the judge.

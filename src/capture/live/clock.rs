@@ -2,8 +2,12 @@
 //!
 //! The kernel stamps packets with the wall clock. When that is stepped, by an hour say, timeouts would all fire at once, or never: the step is taken out of
 //! the packets' times, and given back slowly, a tenth of the time that passes, until the times are the clock's again.
+//!
+//! A machine that slept has not been stepped: that time has passed for everybody else, too.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+#[cfg(not(target_os = "linux"))]
+use std::time::Instant;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::time::Timestamp;
 
@@ -11,7 +15,7 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub struct Clock {
     /// When the two clocks were last looked at: the steady one, and the one on the wall, in nanoseconds since the epoch.
-    looked: (Instant, i64),
+    looked: (i64, i64),
     correction: Correction,
 }
 
@@ -29,13 +33,13 @@ struct Correction {
 impl Clock {
     /// A clock that agrees with the one on the wall.
     pub fn start() -> Self {
-        Self { looked: (Instant::now(), wall()), correction: Correction::default() }
+        Self { looked: (steady(), wall()), correction: Correction::default() }
     }
 
     /// Looks at the clocks; the time.
     pub fn now(&mut self) -> Timestamp {
-        let (steady, on_the_wall) = (Instant::now(), wall());
-        let passed = i64::try_from(steady.duration_since(self.looked.0).as_nanos()).unwrap_or(i64::MAX);
+        let (steady, on_the_wall) = (steady(), wall());
+        let passed = steady.saturating_sub(self.looked.0);
         self.looked.0 = steady;
         self.moved(passed, on_the_wall.saturating_sub(self.looked.1))
     }
@@ -50,7 +54,7 @@ impl Clock {
     /// A clock for tests, whose wall clock shows that time.
     #[cfg(test)]
     pub(crate) fn standing_at(wall: i64) -> Self {
-        Self { looked: (Instant::now(), wall), ..Self::start() }
+        Self { looked: (steady(), wall), ..Self::start() }
     }
 
     /// The time of a packet that the kernel stamped with `nanos`.
@@ -82,6 +86,21 @@ impl Correction {
         let times = [self.ahead, self.before].map(|correction| nanos.saturating_sub(correction));
         times.into_iter().min_by_key(|time| time.abs_diff(now)).unwrap_or(nanos)
     }
+}
+
+/// A clock that nobody steps, and that goes on while the machine sleeps. Nanoseconds since whenever.
+#[cfg(target_os = "linux")]
+fn steady() -> i64 {
+    use rustix::time::{ClockId, clock_gettime};
+    let time = clock_gettime(ClockId::Boottime);
+    time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec)
+}
+
+/// Elsewhere whether it goes on while the machine sleeps is the system's affair.
+#[cfg(not(target_os = "linux"))]
+fn steady() -> i64 {
+    static BEGUN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    i64::try_from(BEGUN.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(i64::MAX)
 }
 
 fn wall() -> i64 {
@@ -120,6 +139,20 @@ mod tests {
             (0..36_000).for_each(|_| correction.pass(SECOND, SECOND));
             assert_eq!(correction.ahead, 0);
         }
+    }
+
+    // `suspend` stops CLOCK_MONOTONIC and not CLOCK_BOOTTIME (clock_gettime(2)).
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_time_that_a_machine_sleeps_passes() {
+        use rustix::time::{ClockId, clock_gettime};
+        let boot = || clock_gettime(ClockId::Boottime);
+        let (before, now, after) = (boot(), steady(), boot());
+        let nanos = |time: rustix::time::Timespec| time.tv_sec * SECOND + time.tv_nsec;
+        assert!((nanos(before)..=nanos(after)).contains(&now));
+        let mut correction = Correction::default();
+        correction.pass(8 * HOUR, 8 * HOUR);
+        assert_eq!((correction.ahead, correction.steps), (0, 0));
     }
 
     #[test]

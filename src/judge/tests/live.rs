@@ -1,6 +1,8 @@
 //! What is told of live traffic, and when.
 
 use super::sample::*;
+use crate::capture::Pause;
+use crate::flow::Ended;
 use crate::identify::{Books, Identified};
 use crate::judge::{Bulletin, Finding, Gatherer, Judge, Outcome, Phase, Severity, Vigil};
 use crate::signature::Signatures;
@@ -41,6 +43,28 @@ fn a_rejected_port_is_told_at_once() {
 #[test]
 fn a_syn_that_is_still_on_its_way_is_not_told() {
     assert_eq!(told(&[asking(&[1.0]), talking()], 2.0), [""; 0]);
+}
+
+#[test]
+fn what_was_asked_right_before_the_machine_fell_asleep_is_not_called_unanswered() {
+    let outcome = |sleeps: bool| {
+        let books = Books::default();
+        let mut vigil = vigil(&books);
+        if sleeps {
+            vigil.pause(Pause { from: at(1.5), to: at(4000.0) });
+        }
+        let mut asked = tcp("10.1.0.2:40001", "203.0.113.7:443").talked(100, 0).speaks(&["tls"]);
+        asked.0.flow.ended = Ended::Idle;
+        let mut awake = talking();
+        (awake.0.flow.first, awake.0.flow.last) = (at(4001.0), at(4002.0));
+        vigil.hear(asked.0, at(4003.0));
+        vigil.hear(awake.0, at(4003.0));
+        let mut outcomes = Vec::new();
+        vigil.settle(at(5000.0), &mut |judged| outcomes.push(judged.outcome));
+        outcomes
+    };
+    assert_eq!(outcome(false)[0], Outcome::ServerSilent);
+    assert_eq!(outcome(true)[0], Outcome::NotObservable);
 }
 
 #[test]
