@@ -228,6 +228,60 @@ fn a_wrong_date_and_a_wrong_table_are_shown_where_they_stand() {
 }
 
 #[test]
+fn a_value_of_another_kind_is_answered_with_how_to_write_it() {
+    let text = "[[hosts]]\nname = \"lobby\"\naddresses = \"10.1.0.2\"\nversion = 4.6\nstatic_addresses = \"yes\"\n";
+    insta::assert_snapshot!(told(text), @r#"
+    error: a text where a list belongs
+     --> office.toml:3:13
+      |
+    3 | addresses = "10.1.0.2"
+      |             ^^^^^^^^^^
+      |
+      = help: write it in brackets: ["10.1.0.2"]
+
+    error: a number where a text belongs
+     --> office.toml:4:11
+      |
+    4 | version = 4.6
+      |           ^^^
+      |
+      = help: write it in quotes: "4.6"
+
+    error: a text where `true` or `false` belongs
+     --> office.toml:5:20
+      |
+    5 | static_addresses = "yes"
+      |                    ^^^^^
+      |
+      = help: write one of them, without quotes
+    "#);
+}
+
+#[test]
+fn a_host_with_the_length_of_its_network_may_mean_either() {
+    insta::assert_snapshot!(told("[[hosts]]\nname = \"lobby\"\naddresses = [\"10.1.0.5/24\"]\n"), @r#"
+    error: `10.1.0.5/24` is one address of a network: write "10.1.0.5" for that host, "10.1.0.0/24" for all of them
+     --> office.toml:3:14
+      |
+    3 | addresses = ["10.1.0.5/24"]
+      |              ^^^^^^^^^^^^^
+    "#);
+}
+
+#[test]
+fn no_network_is_called_what_means_something_else() {
+    insta::assert_snapshot!(told("[[networks]]\nname = \"internet\"\naddresses = [\"192.0.2.0/24\"]\n"), @r#"
+    error: `internet` is no name for it
+     --> office.toml:2:8
+      |
+    2 | name = "internet"
+      |        ^^^^^^^^^^
+      |
+      = help: `local`, `internet` and addresses mean themselves wherever an entry names its ends: give it a name of its own
+    "#);
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_shown_where_it_stops_being_it() {
     insta::assert_snapshot!(told("[site]\nname = office\n"), @r#"
     error: this is not TOML: string values must be quoted, expected literal string

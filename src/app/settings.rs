@@ -95,9 +95,7 @@ fn role(text: &str, signatures: &Signatures) -> Result<(RoleId, IpNet), Failure>
         let hint = if near.is_empty() { "portbook signatures list prints them".to_owned() } else { format!("{vendor} has {}", near.join(", ")) };
         usage(format!("no such role; {hint}"))
     })?;
-    judge::network(network)
-        .map(|network| (id, network))
-        .ok_or_else(|| usage("the part after = is no address or network, e.g. 10.1.0.2 or 10.1.0.0/24".to_owned()))
+    judge::network(network).map(|network| (id, network)).map_err(|what| usage(format!("the part after =: {what}")))
 }
 
 /// Threads to use: as typed, else one a core.

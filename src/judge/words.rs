@@ -71,7 +71,7 @@ pub fn who<'a>(word: &str, named: impl Iterator<Item = (&'a str, &'a [IpNet])> +
     if let Some((_, networks)) = named.clone().find(|(name, _)| *name == word) {
         return Ok(networks.iter().map(|network| Who::Network(*network)).collect());
     }
-    let one = signatures.role_id(word).map(Who::Role).or_else(|| network(word).map(Who::Network)).or(match word {
+    let one = signatures.role_id(word).map(Who::Role).or_else(|| network(word).ok().map(Who::Network)).or(match word {
         "local" => Some(Who::Local),
         "internet" => Some(Who::Internet),
         _ => None,

@@ -172,9 +172,41 @@ fn explained(source: &Source, place: Range<usize>, message: &str) -> Mistake {
     if message.starts_with("unknown variant") {
         return source.mistake(place, format!("`{wrong}` is no word for this key"), Some(instead(wrong, &known)));
     }
-    let says = message.replace("invalid type: ", "wrong type: ").replace("invalid value: ", "wrong value: ");
-    source.mistake(place, says, None)
+    if let Some((found, wanted)) = message.strip_prefix("invalid type: ").and_then(|types| types.split_once(", expected ")) {
+        let written = source.text.get(place.clone()).unwrap_or_default();
+        let (wanted, help) = belongs(wanted, written);
+        return source.mistake(place, format!("{} where {wanted} belongs", kind_of(found)), help);
+    }
+    source.mistake(place, message.replace("invalid value: ", "wrong value: "), None)
 }
+
+/// What stands there, from serde's word for it with the value behind.
+fn kind_of(found: &str) -> &str {
+    let kinds = [
+        ("string", "a text"),
+        ("integer", "a number"),
+        ("floating point", "a number"),
+        ("boolean", "`true` or `false`"),
+        ("sequence", "a list"),
+        ("map", "a table"),
+    ];
+    kinds.into_iter().find(|(word, _)| found.starts_with(word)).map_or(found, |(_, kind)| kind)
+}
+
+/// What should stand there, from serde's word for it, and how to write it.
+fn belongs<'w>(wanted: &'w str, written: &str) -> (&'w str, Option<String>) {
+    let is_short = !written.is_empty() && !written.contains('\n') && written.len() <= LONGEST_REPEATED;
+    match wanted {
+        "a sequence" => ("a list", is_short.then(|| format!("write it in brackets: [{written}]"))),
+        "a string" => ("a text", is_short.then(|| format!("write it in quotes: \"{}\"", written.trim_matches('\'')))),
+        "a boolean" => ("`true` or `false`", Some("write one of them, without quotes".to_owned())),
+        "a map" => ("a table", None),
+        other => (other, None),
+    }
+}
+
+/// Bytes of a value that are repeated in advice.
+const LONGEST_REPEATED: usize = 60;
 
 /// The known key that the unknown one of serde's message was probably meant to be.
 fn right_key(message: &str) -> Option<&str> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use ipnet::IpNet;
 
 use crate::judge::site::toml_file::{MovedEntry, PlaceEntry, SeverityEntry, SiteEntry, StanceEntry};
-use crate::judge::site::{Moved, Place, Site, Stance, Weight, Who};
+use crate::judge::site::{Moved, Place, Site, Stance, Weight, Who, network};
 use crate::judge::words::{self, Wrong};
 use crate::signature::form::{At, Read, Source, entries, entry, tables, unknown_table};
 use crate::signature::{LoadError, Mistake, RoleId, ServiceId, Signatures, nearest, text_of};
@@ -119,6 +119,12 @@ impl Desk<'_> {
         if self.named.insert(entry.name.value.clone(), networks.clone()).is_some() {
             let help = "give each network and host a name of its own".to_owned();
             self.complain(&entry.name.span, format!("the name `{}` is there twice", entry.name.value), Some(help));
+        }
+        // A network may be called by its own address, as drafts do.
+        let is_taken = network(&entry.name.value).is_ok_and(|means| !networks.contains(&means));
+        if is_taken || ["local", "internet"].contains(&entry.name.value.as_str()) {
+            let help = "`local`, `internet` and addresses mean themselves wherever an entry names its ends: give it a name of its own".to_owned();
+            self.complain(&entry.name.span, format!("`{}` is no name for it", entry.name.value), Some(help));
         }
         if let Some(version) = &entry.version
             && !version.value.starts_with(|first: char| first.is_ascii_digit())

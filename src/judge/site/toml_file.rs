@@ -178,15 +178,22 @@ impl Entry for SeverityEntry {
 pub struct NetWord(pub IpNet);
 
 /// The network of a text: `10.1.0.0/24`, `10.1.0.2`, `2001:db8::/48`.
-pub fn network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)).map(|network: IpNet| network.trunc())
+///
+/// # Errors
+/// What is wrong with it, and what would be right. A host written with the length of its network (`10.1.0.5/24`) may mean either, and one of them makes a whole network play
+/// the part of one host.
+pub fn network(text: &str) -> Result<IpNet, String> {
+    let parsed: Option<IpNet> = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    let network = parsed.ok_or_else(|| format!("`{text}` is no address or network: write \"10.1.0.2\" or \"10.1.0.0/24\""))?;
+    if network != network.trunc() {
+        return Err(format!("`{text}` is one address of a network: write \"{}\" for that host, \"{}\" for all of them", network.addr(), network.trunc()));
+    }
+    Ok(network)
 }
 
 impl<'de> Deserialize<'de> for NetWord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Word("an address or network such as \"10.1.0.0/24\"", |text| {
-            network(text).map(NetWord).ok_or_else(|| format!("`{text}` is no address or network: write \"10.1.0.2\" or \"10.1.0.0/24\""))
-        }))
+        deserializer.deserialize_str(Word("an address or network such as \"10.1.0.0/24\"", |text| network(text).map(NetWord)))
     }
 }
 
