@@ -4,7 +4,7 @@
 
 use portbook::app::explain::{Found, explain};
 use portbook::app::signatures::{list, show};
-use portbook::signature::{Basis, PROTOCOL_NAMES, Signatures};
+use portbook::signature::{Basis, Only, PROTOCOL_NAMES, Signatures};
 
 fn answer(query: &str) -> (Found, String) {
     let mut out = Vec::new();
@@ -86,6 +86,24 @@ fn rivals_on_one_port_are_told_apart_by_their_paths() {
 fn the_narrower_row_is_told_before_the_range_around_it() {
     let (_, text) = answer("8097/tcp");
     assert!(text.find("cinegy-tg-main -") < text.find("cinegy-capture-soap -"));
+}
+
+#[test]
+fn of_rows_that_the_wire_does_not_tell_apart_the_narrower_range_goes_first_as_it_does_for_the_judge() {
+    let row = |id: &str, ports: &str| {
+        format!(
+            "[[services]]\nid = \"{id}\"\nname = \"{id}\"\nclient = [\"acme.box\"]\nserver = [\"acme.box\"]\ndirection = \"internal\"\ntransports = [\"tcp\"]\nports = [\"{ports}\"]\n\
+             protocol_name = \"raw\"\nquote = \"{ports}\"\n"
+        )
+    };
+    let head = "[document]\nvendor = \"acme\"\nname = \"Acme\"\ntitle = \"Ports\"\n[[roles]]\nid = \"acme.box\"\nname = \"box\"\nkind = \"product\"\n";
+    let file = [head, &row("acme-wide", "9000-9250"), &row("acme-print", "9100-9110"), &row("acme-scan", "9105-9115")].concat();
+    let signatures = Signatures::from_texts([("acme.toml", file.as_str())], Only::TheseOnly).expect("a signature file");
+    let mut out = Vec::new();
+    explain(&signatures, "9107/tcp", &mut out).expect("writing to memory");
+    let text = String::from_utf8(out).expect("text").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("then the narrower range: acme-print or acme-scan, then acme-wide"), "{text}");
+    assert!(text.contains("Nothing on the wire tells acme-print and acme-scan apart"), "{text}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `portbook explain QUERY`: what the documents say about a port, a protocol, a row, a host name, an address, a role or a vendor, and what the words of
 //! reports mean.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use crate::app::row::{brief, cite, promise, role_ids, spoken, tell, where_at};
 use crate::app::term;
 use crate::net::{self, Transport};
 use crate::report::paragraph::{count, labelled, listed, wrapped};
-use crate::signature::{MarkKind, PROTOCOL_NAMES, PortRange, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures, is_protocol_name, nearest};
+use crate::signature::{Basis, MarkKind, PROTOCOL_NAMES, PortRange, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures, is_protocol_name, nearest};
 
 /// How a query was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,14 +129,14 @@ fn one_port(all: &Signatures, transport: Option<Transport>, port: u16, out: &mut
         writeln!(out)?;
         tell(all, all.service(*id), Some(port), out)?;
     }
-    told_apart(all, &rows, out)?;
+    told_apart(all, &rows, port, out)?;
     near(all, transport, port, &found, out)?;
     rules_of(all, &rows, |rule| rule.ports.iter().any(|range| range.contains(port)), out)?;
     Ok(if rows.is_empty() { Found::Nothing } else { Found::Written })
 }
 
 /// How rivals on one port are told apart.
-fn told_apart(all: &Signatures, rows: &[ServiceId], out: &mut dyn Write) -> io::Result<()> {
+fn told_apart(all: &Signatures, rows: &[ServiceId], port: u16, out: &mut dyn Write) -> io::Result<()> {
     if rows.len() < 2 {
         return Ok(());
     }
@@ -166,10 +166,25 @@ fn told_apart(all: &Signatures, rows: &[ServiceId], out: &mut dyn Write) -> io::
         }
     }
     for (nth, row) in rows.iter().enumerate() {
-        let alike: Vec<&str> = rows.iter().filter(|other| key(other) == key(row)).map(|other| other.id.as_str()).collect();
+        let alike: Vec<&Service> = rows.iter().copied().filter(|other| key(other) == key(row)).collect();
         if alike.len() > 1 && rows.iter().position(|other| key(other) == key(row)) == Some(nth) {
-            labelled(out, "Nothing", &format!("on the wire tells {} apart", listed(&alike, "and")))?;
+            tell_alike(&alike, port, out)?;
         }
+    }
+    Ok(())
+}
+
+/// Of rows that nothing on the wire tells apart, which goes first: yours, then the document's, then the narrower range.
+fn tell_alike(alike: &[&Service], port: u16, out: &mut dyn Write) -> io::Result<()> {
+    let place = |row: &Service| (row.basis != Basis::User, row.basis, row.range_of(port).map(|range| range.width()));
+    let mut steps: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    alike.iter().for_each(|row| steps.entry(place(row)).or_default().push(&row.id));
+    if steps.len() > 1 {
+        let order: Vec<String> = steps.values().map(|ids| listed(ids, "or")).collect();
+        labelled(out, "Else", &format!("your own row goes first, then the document's, then the narrower range: {}", order.join(", then ")))?;
+    }
+    for ids in steps.values().filter(|ids| ids.len() > 1) {
+        labelled(out, "Nothing", &format!("on the wire tells {} apart", listed(ids, "and")))?;
     }
     Ok(())
 }
