@@ -45,6 +45,17 @@ fn mqtts_port_is_explained_with_its_direction_consequence_and_sentence() {
 }
 
 #[test]
+fn what_findings_are_headed_with_is_understood() {
+    assert_eq!(told("MQTT to the SpinetiX cloud"), told("spinetix-out-mqtt"));
+    assert_eq!(told("22/tcp (ssh)"), told("22/tcp"));
+    assert_eq!(told("silent drop"), told("silent_drop"));
+    // Rows of one name are told one after the other.
+    for row in Signatures::built_in().services.iter() {
+        assert_tells(&row.name, &[&row.id]);
+    }
+}
+
+#[test]
 fn a_port_without_a_transport_is_looked_for_on_all() {
     assert_tells("5684", &["spinetix-player-coap", "spinetix-elementi-coap", "TLS over TCP, DTLS over UDP", "off by default", "Elementi 2018 X only"]);
     assert_eq!(told(":5684"), told("5684"));

@@ -61,7 +61,20 @@ pub fn explain(signatures: &Signatures, query: &str, out: &mut dyn Write) -> io:
     if word.contains('.') && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
         return one_host(signatures, &word, out);
     }
-    not_understood(signatures, query, &word, out)
+    let named: Vec<ServiceId> = signatures.services().filter(|(_, row)| row.name.to_ascii_lowercase() == word).map(|(id, _)| id).collect();
+    if let [first, rest @ ..] = named.as_slice() {
+        one_row(signatures, *first, out)?;
+        for id in rest {
+            writeln!(out)?;
+            one_row(signatures, *id, out)?;
+        }
+        return Ok(Found::Written);
+    }
+    // `22/tcp (ssh)`, as findings are headed that are about no row.
+    match word.split_once(" (") {
+        Some((place, _)) if port(place).is_some() => explain(signatures, place, out),
+        _ => not_understood(signatures, query, &word, out),
+    }
 }
 
 /// `8883/tcp`, `tcp/8883`, `8883`, `:8883`.
