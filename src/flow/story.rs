@@ -368,6 +368,8 @@ pub(super) fn tell(story: &mut Story, told: &Told<'_>) {
         story.same_isn = true;
     }
     let silence = note_time(story, told);
+    // By its own clock: what answers a repetition may bear an earlier time than it.
+    let paused = story.last_data[side].is_none_or(|last| told.packet.time.nanos_since(last.time()) >= TIMED_OUT);
     if flags.has(TcpFlags::SYN) {
         note_syn(story, told);
     }
@@ -383,7 +385,7 @@ pub(super) fn tell(story: &mut Story, told: &Told<'_>) {
             *windows = windows.saturating_add(1);
         }
         note_content(story, told, silence);
-        note_again(story, told, silence);
+        note_again(story, told, silence, paused);
     }
     story.fins[side] |= flags.has(TcpFlags::FIN);
 }
@@ -392,12 +394,13 @@ pub(super) fn tell(story: &mut Story, told: &Told<'_>) {
 pub(super) fn tell_next(story: &mut Story, told: &Told<'_>) {
     let silence = note_time(story, told);
     note_content(story, told, silence);
-    note_again(story, told, silence);
+    // What comes in order is no repetition, however long its sender paused.
+    note_again(story, told, silence, false);
 }
 
 /// What an end says once more: content that was acknowledged, which it did not hear; or what only asks whether the other end is there (a keep-alive, RFC 9293 section 3.8.4), or
-/// tells it good-bye. Whoever goes on has heard of the one, and whoever is heard is there.
-fn note_again(story: &mut Story, told: &Told<'_>, silence: u64) {
+/// tells it good-bye. Whoever goes on has heard of the one, and whoever is heard is there. `paused`: so long after the content before it that a timeout made its sender repeat it.
+fn note_again(story: &mut Story, told: &Told<'_>, silence: u64, paused: bool) {
     let (side, len, flags) = (told.side as usize, told.packet.payload_len, told.tcp.flags);
     if let Some(trouble) = &mut story.trouble {
         trouble.unheard[1 - side] = 0;
@@ -416,7 +419,7 @@ fn note_again(story: &mut Story, told: &Told<'_>, silence: u64) {
         if is_first && story.open_segment[side].len == 0 {
             story.silence_before[side] = silence;
         }
-    } else if len > 0 && silence >= TIMED_OUT && told.at.saturating_add(i64::from(len)) <= told.acknowledged {
+    } else if len > 0 && paused && told.at.saturating_add(i64::from(len)) <= told.acknowledged {
         let in_vain = &mut story.trouble().in_vain[side];
         *in_vain = in_vain.saturating_add(1);
     }
@@ -536,7 +539,7 @@ fn note_acknowledgment(story: &mut Story, told: &Told<'_>) {
     story.established |= goes_on && shows;
 }
 
-/// Who sends again so long after anything was heard has run into a timeout, of which 200 ms is the shortest in wide use; what reordering makes a sender repeat comes at once.
+/// Who sends content again so long after it sent any has run into a timeout, of which 200 ms is the shortest in wide use; what reordering makes a sender repeat comes in the midst of more.
 const TIMED_OUT: u64 = 100_000_000;
 
 #[cfg(test)]

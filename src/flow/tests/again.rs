@@ -27,6 +27,21 @@ fn content_that_comes_again_by_timeout_though_it_was_acknowledged_is_said_in_vai
     assert_eq!(repeated(0, false), [0, 0]);
 }
 
+/// A tap's two sides on two cards, one of whose clocks goes two milliseconds behind: what answers each repetition bears an earlier time than it.
+#[test]
+fn content_is_said_in_vain_also_where_clocks_put_its_acknowledgment_before_it() {
+    let mut t = Trace::served();
+    t.server().data(b"news");
+    t.client().ack();
+    let next = t.next(crate::net::Side::Server);
+    for again in 0..3 {
+        t.wait(1 << again);
+        t.client().ack();
+        t.server().at(next.wrapping_sub(4)).data(b"news");
+    }
+    assert_eq!(story(&t.run()).in_vain, [0, 3]);
+}
+
 // RFC 9293 section 3.8.4: the number before the next, with or without a byte of garbage
 #[test]
 fn keep_alives_count_until_the_other_end_is_heard() {
