@@ -299,9 +299,9 @@ pub struct TcpStory {
     pub last_data: [Option<Moment>; 2],
     /// Lowest and highest time to live of the client's, of the server's packets other than RSTs: what a forged RST is held against.
     pub ttl: [Option<(u8, u8)>; 2],
-    /// Largest payload segment of client, of server that was acknowledged.
+    /// Largest payload segment of client, of server that was acknowledged, or more: what was acknowledged at once behind one that had come again.
     pub largest_acknowledged: [u32; 2],
-    /// Of the payload segments of client, of server that are not acknowledged, the first of the largest; of length zero where there is none.
+    /// Of the payload segments of client, of server that are not acknowledged, the one that comes again, or else the first of the largest; of length zero where there is none.
     pub open_segment: [OpenSegment; 2],
     /// Whether a later RST came from the other end or with another sequence number than the first: forgers send several.
     pub resets_differ: bool,

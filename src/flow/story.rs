@@ -504,15 +504,27 @@ fn note_payload(story: &mut Story, told: &Told<'_>, silence: u64) {
         let again = &mut story.trouble().retransmissions[side];
         *again = again.saturating_add(1);
     }
-    let (end, open) = (told.at.saturating_add(i64::from(len)), &mut story.open_segment[side]);
+    note_open(story, told, len, silence);
+}
+
+/// Of what is not acknowledged the first of the largest segments, as paths may carry smaller ones only; once something comes again, what comes again, which is what the other end waits for.
+fn note_open(story: &mut Story, told: &Told<'_>, len: u32, silence: u64) {
+    let side = told.side as usize;
+    let (end, open, silence_before) = (told.at.saturating_add(i64::from(len)), &mut story.open_segment[side], &mut story.silence_before[side]);
+    let begin = open.end.saturating_sub(i64::from(open.len));
+    let is_awaited = |at: i64| at == told.acknowledged;
     if (open.len, open.end) == (len, end) {
         open.again = open.again.saturating_add(1);
-    } else if told.advance <= 0 && len < open.len && told.at == open.end.saturating_sub(i64::from(open.len)) {
+    } else if told.advance <= 0 && is_awaited(told.at) {
+        // Another length than before: its sender put together, or its card took apart, what it sends again.
+        let before = if begin == told.at { open.again } else { 0 };
+        *open = OpenSegment { len, end, again: before.saturating_add(1) };
+    } else if told.advance <= 0 && len < open.len && told.at == begin {
         // Captured on its host, before the card took it apart: what is sent again is its first piece.
         *open = OpenSegment { len, end, again: 1 };
-    } else if len > open.len {
+    } else if len > open.len && !(open.again > 0 && is_awaited(begin)) {
+        *silence_before = if open.len == 0 { silence } else { silence.max(*silence_before) };
         *open = OpenSegment { len, end, again: 0 };
-        story.silence_before[side] = silence;
     }
 }
 
@@ -522,9 +534,11 @@ fn note_acknowledgment(story: &mut Story, told: &Told<'_>) {
         return;
     }
     let peer = told.side.other() as usize;
-    let OpenSegment { len, end, .. } = story.open_segment[peer];
+    let OpenSegment { len, end, again } = story.open_segment[peer];
     if len > 0 && told.peer_position >= end {
-        story.largest_acknowledged[peer] = story.largest_acknowledged[peer].max(len);
+        // Behind what came again there may have been larger ones.
+        let behind = if again > 0 { u32::try_from(told.peer_position.saturating_sub(end)).unwrap_or(0) } else { 0 };
+        story.largest_acknowledged[peer] = story.largest_acknowledged[peer].max(len).max(behind);
         story.open_segment[peer] = OpenSegment::default();
         // Who acknowledges something new has heard what was said to it.
         if let Some(trouble) = &mut story.trouble {

@@ -2,6 +2,8 @@
 
 use super::super::trace::Trace;
 use super::story;
+use crate::flow::OpenSegment;
+use crate::net::Side;
 
 /// As recorded before a firewall that drops what the server answers: the upload is acknowledged and comes again by timeout.
 #[test]
@@ -10,7 +12,7 @@ fn content_that_comes_again_by_timeout_though_it_was_acknowledged_is_said_in_vai
         let mut t = Trace::served();
         t.client().data(b"upload");
         t.server().ack();
-        let next = t.next(crate::net::Side::Client);
+        let next = t.next(Side::Client);
         for again in 0..3 {
             t.wait(wait << again);
             t.client().at(next.wrapping_sub(6)).data(b"upload");
@@ -33,7 +35,7 @@ fn content_is_said_in_vain_also_where_clocks_put_its_acknowledgment_before_it() 
     let mut t = Trace::served();
     t.server().data(b"news");
     t.client().ack();
-    let next = t.next(crate::net::Side::Server);
+    let next = t.next(Side::Server);
     for again in 0..3 {
         t.wait(1 << again);
         t.client().ack();
@@ -42,12 +44,44 @@ fn content_is_said_in_vain_also_where_clocks_put_its_acknowledgment_before_it() 
     assert_eq!(story(&t.run()).in_vain, [0, 3]);
 }
 
+// OpenSSH behind a filter that drops what it sends: its version of 41 bytes comes again, the larger message that it had sent after it does not.
+#[test]
+fn of_what_is_not_acknowledged_that_counts_which_comes_again_whatever_is_larger() {
+    let mut t = Trace::served();
+    let next = t.next(Side::Client);
+    t.wait(70);
+    t.client().data(b"version");
+    t.client().data(b"all that this end can speak");
+    let again = |t: &mut Trace, payload: &'static [u8], seconds: u64| {
+        t.wait(seconds);
+        let further = t.next(Side::Client);
+        t.client().at(next).data(payload);
+        t.client().at(further);
+    };
+    (0..3).for_each(|times| again(&mut t, b"version", 1 << times));
+    t.client().data(b"and what it has to say after that, which is longer still");
+    again(&mut t, b"version", 8);
+    let open = |t: &Trace| {
+        let seen = t.run();
+        (story(&seen).open_segment[0], story(&seen).silence_before[0] / 1_000_000_000, story(&seen).largest_acknowledged[0])
+    };
+    let begin = 1 + b"GET / HTTP/1.1\r\n\r\n".len() as i64;
+    assert_eq!(open(&t), (OpenSegment { len: 7, again: 4, end: begin + 7 }, 70, 18));
+    // A sender may put together what it repeats.
+    again(&mut t, b"versionall that", 16);
+    assert_eq!(open(&t).0, OpenSegment { len: 15, again: 5, end: begin + 15 });
+    // What was acknowledged with it passed, too.
+    t.server().ack();
+    let (left, _, largest) = open(&t);
+    assert_eq!((left.len, largest >= 56), (0, true));
+}
+
 // RFC 9293 section 3.8.4: the number before the next, with or without a byte of garbage
 #[test]
 fn keep_alives_count_until_the_other_end_is_heard() {
     for garbage in [&b""[..], b"\0"] {
         let mut t = Trace::served();
-        let next = t.next(crate::net::Side::Client);
+        let next = t.next(Side::Client);
         let asks = |t: &mut Trace| {
             t.wait(3);
             t.client().at(next.wrapping_sub(1)).data(garbage);
@@ -67,7 +101,7 @@ fn keep_alives_count_until_the_other_end_is_heard() {
 fn a_fin_that_comes_again_counts_until_it_is_answered() {
     let mut t = Trace::served();
     t.client().fin();
-    let next = t.next(crate::net::Side::Client);
+    let next = t.next(Side::Client);
     for again in 0..3 {
         t.wait(1 << again);
         t.client().at(next.wrapping_sub(1)).fin();
@@ -87,7 +121,7 @@ fn what_is_repeated_after_a_connection_is_over_is_its_own() {
     let mut t = Trace::served();
     t.server().fin();
     t.client().fin();
-    let next = t.next(crate::net::Side::Server);
+    let next = t.next(Side::Server);
     for wait in [1, 2, 4, 8, 16, 32, 64] {
         t.wait(wait);
         t.server().at(next.wrapping_sub(1)).fin();
