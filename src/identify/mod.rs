@@ -269,7 +269,9 @@ pub enum Fact {
     },
     /// The flow ended in an answer of which so many bytes were still to come (HTTP).
     Unfinished(u64),
-    /// The flow ended after a whole request, while others had been answered, and nothing of its answer was seen (HTTP).
+    /// The flow ended in a request of which so many bytes were still to come (HTTP).
+    HalfAsked(u64),
+    /// The flow ended after a whole request, and nothing of its answer was seen: others had been answered (HTTP), or the handshake had ended (TLS).
     Awaited,
     /// Messages that expect no answer (a trap, a NOTIFY, a NON, an announcement).
     OneWay,

@@ -49,6 +49,7 @@ impl Fact {
             | Self::SentTo { .. }
             | Self::Unserved { .. }
             | Self::Unfinished(_)
+            | Self::HalfAsked(_)
             | Self::Awaited
             | Self::OneWay
             | Self::Encrypted

@@ -18,6 +18,7 @@ pub(super) use silence::asked_in_vain;
 use std::net::IpAddr;
 
 use crate::flow::Ended;
+use crate::identify::Fact;
 use crate::judge::ending::Ending;
 use crate::judge::threshold::{HEAVY_LOSS, SOME_LOSS};
 use crate::judge::{Cause, Confidence, Outcome};
@@ -91,7 +92,8 @@ fn worked(ending: &Ending<'_>) -> Fate {
     let hangs = flow.ended != Ended::Closed && ending.tcp.is_some_and(|tcp| tcp.open_segment.iter().any(|open| open.len > 0) || tcp.unheard != [0, 0]);
     // A documented name that was not to be had may be denied, though nothing shows it.
     let denied = ending.denied.is_some_and(|denied| denied.row.is_some());
-    let sure = talked && whole && !hangs && !goes_on && !denied;
+    let awaits = ending.identified.facts.contains(&Fact::Awaited);
+    let sure = talked && whole && !hangs && !goes_on && !denied && !awaits;
     Fate { outcome: Outcome::Ok, confidence: if sure { Confidence::High } else { Confidence::Medium }, cause: None }
 }
 
@@ -302,7 +304,7 @@ const TABLE: &[Rule] = &[
         &["a device in between cut it after it had read the first bytes", "the service failed"]),
     rule("D58", Outcome::ServerSilent, "the server's receive window stays closed",
         content::stalled, content::says_stalled, &["a slow disk or a program that hangs"]),
-    rule("D54", Outcome::ServerSilent, "the request arrived, and no reply came",
+    rule("D54", Outcome::ServerSilent, "the request arrived, and no reply came, or only when the client had left",
         content::no_reply, content::says_no_reply, &["a slow service", "a proxy that accepted in its place", "a request that is held on purpose, until there is news"]),
     rule("D94", Outcome::ServerSilent, "an answer of HTTP stops before its end, and nothing more comes",
         content::stops, content::says_stops,
@@ -311,7 +313,7 @@ const TABLE: &[Rule] = &[
         content::closed_without_reply, content::says_closed_without_reply, &["a service for which this was all", "a proxy that accepted in its place", "the service failed"]),
     rule("D34", Outcome::NotObservable, "the client's first message was neither acknowledged nor repeated",
         content::unacknowledged, content::says_unacknowledged, &["the client gave up", "the answer was not captured"]),
-    rule("D36", Outcome::ConnectedNoData, "connected, and neither side said anything",
+    rule("D36", Outcome::ConnectedNoData, "connected, and neither side said anything, or the client nothing to what the server said first",
         content::nothing_said, content::says_nothing_said,
         &["a connection test", "a proxy that accepted in the server's place"]),
     rule("D39", Outcome::NotObservable, "a handshake that was begun, and of which nothing more was captured",

@@ -313,9 +313,13 @@ impl<'a> Ending<'a> {
 
     /// Whether the flow was cut off by the end of the capture, or by a pause in it, before an answer could be expected. What was said first had all the time since.
     pub(super) fn is_cut_by_the_end(&self) -> bool {
+        self.waited_for_an_answer().is_some_and(|waited| waited < ANSWER_BY) && self.tries < 2 && self.asked < 2
+    }
+
+    /// How long the client had waited for an answer to what it said first when the capture ended, or a pause in it began; none where the flow ended before.
+    pub(super) fn waited_for_an_answer(&self) -> Option<Duration> {
         let first_said = self.tcp.and_then(|tcp| tcp.first_data[0]).map_or(self.flow.last, Moment::time);
-        let waited = self.flow.last.since(first_said).saturating_add(self.left);
-        self.is_open() && waited < ANSWER_BY && self.tries < 2 && self.asked < 2
+        self.is_open().then(|| self.flow.last.since(first_said).saturating_add(self.left))
     }
 }
 

@@ -127,13 +127,11 @@ impl Reader for HttpReader {
         Appetite::Hungry
     }
 
-    /// An answer that says how long it is (RFC 9112 section 6.3), and of which the rest never came.
     fn finish(&self, said: &mut Said<'_>) {
-        let answers = &self.sides[usize::from(!self.reversed)];
-        if let Some(due) = answers.due().filter(|_| self.socket.is_none()) {
-            said.say(Fact::Unfinished(due));
-        } else if !self.asked.is_empty() && self.messages > 0 && self.socket.is_none() && self.sides.iter().all(|side| side.is_between() && !side.lost) {
-            said.say(Fact::Awaited);
+        let awaits = || !self.asked.is_empty() && self.messages > 0 && self.sides.iter().all(|side| side.is_between() && !side.lost);
+        let left = || Messages::unfinished(&self.sides, self.reversed).or_else(|| awaits().then_some(Fact::Awaited));
+        if self.socket.is_none() {
+            left().into_iter().for_each(|fact| said.say(fact));
         }
     }
 }
@@ -467,6 +465,8 @@ mod tests {
         assert_eq!(due(b"HTTP/1.1 200 OK\r\n\r\n", b"123"), None);
         let awaits = |parts: &[(Side, &[u8])]| read_all(&Http, parts).says(&Fact::Awaited);
         assert!(awaits(&[(Side::Client, GET), (Side::Server, OK), (Side::Client, GET)]) && !awaits(&[(Side::Client, GET), (Side::Server, OK)]));
+        let upload = b"PUT /big HTTP/1.1\r\nContent-Length: 10\r\n\r\n123".as_slice();
+        assert!(read_all(&Http, &[(Side::Client, upload)]).says(&Fact::HalfAsked(7)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::identify::wire::{Held, hold};
 use crate::limit;
 
-use super::Piece;
+use super::{Fact, Piece};
 
 /// A request that waits for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +86,12 @@ impl Messages {
     /// Bytes of the present body that are still to come, where their number was told.
     pub(super) fn due(&self) -> Option<u64> {
         if let Body::Left(left) = self.body { Some(left).filter(|left| *left > 0 && !self.lost) } else { None }
+    }
+
+    /// An answer, or a request, that says how long it is (RFC 9112 section 6.3), and of which the rest never came. `reversed`: the server asks.
+    pub(super) fn unfinished(sides: &[Self; 2], reversed: bool) -> Option<Fact> {
+        let due = |side: usize| sides[side].due();
+        due(usize::from(!reversed)).map(Fact::Unfinished).or_else(|| due(usize::from(reversed)).map(Fact::HalfAsked))
     }
 
     /// Passes a piece that lies inside a body which nobody looks at, as most do; whether it does.

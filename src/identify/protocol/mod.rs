@@ -73,6 +73,7 @@ mod tftp;
 mod tls;
 mod tls_chain;
 mod tls_look;
+mod tls_turns;
 mod upnp;
 mod versioning;
 mod websocket;

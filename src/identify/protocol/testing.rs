@@ -113,6 +113,7 @@ fn is_tame(fact: &Fact) {
         }
         Fact::Unserved { who, .. } => text(who),
         Fact::Unfinished(_)
+        | Fact::HalfAsked(_)
         | Fact::Awaited
         | Fact::Inner(_)
         | Fact::Hello(_)

@@ -8,6 +8,7 @@ use super::certificate;
 use super::hello::{Carrier, ClientHello, Numbers, ServerHello, alert_name};
 use super::tls_chain::chain;
 use super::tls_look::{Look, is_record, look, tell_if_no_tls};
+use super::tls_turns::Turns;
 use super::{Appetite, Evidence, Fact, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
 use crate::identify::{AnswerKind, Step};
 use crate::limit;
@@ -85,6 +86,7 @@ struct Shared {
     /// TLS 1.3: bytes in encrypted records of the client; and an alert among them was told.
     hidden_bytes: u16,
     alert_told: bool,
+    turns: Turns,
 }
 
 /// One side's records. `left` bytes of the present one are still to come.
@@ -120,7 +122,7 @@ impl Reader for TlsReader {
             said.believe(Evidence::Dialogue);
         }
         let through = |side: &Records| side.lost || side.encrypted >= limit::TLS_RECORDS;
-        let replied = self.shared.server_replied || !self.shared.hides_alerts;
+        let replied = self.shared.server_replied && self.shared.turns.is_over() || !self.shared.hides_alerts;
         if through(client) && through(server) && replied || client.encrypted >= limit::TLS_RECORDS_ONE_SIDED || server.encrypted >= limit::TLS_RECORDS_ONE_SIDED
         {
             return Appetite::Full;
@@ -135,6 +137,11 @@ impl Reader for TlsReader {
         let is_silent = !client.is_encrypted() && !client.lost && client.kind == HANDSHAKE && !self.shared.client_answered;
         if self.shared.server_hello && is_silent && !server.lost && server.left == 0 {
             said.say(Fact::Reached(self.shared.step()));
+        }
+        // Up to TLS 1.2 each side's first encrypted record ends the handshake.
+        let awaits = if self.shared.hides_alerts { self.shared.turns.awaits() } else { client.encrypted > 1 && server.changed && server.encrypted == 1 };
+        if self.shared.server_hello && awaits && self.sides.iter().all(|side| !side.lost && side.left == 0) {
+            said.say(Fact::Awaited);
         }
         // Whatever the client said is too short to end the handshake: some pad their alerts.
         let too_short = (1..ENCRYPTED_FINISHED).contains(&self.shared.hidden_bytes) && client.left == 0 && !client.lost;
@@ -322,6 +329,7 @@ impl Shared {
     fn hidden(&mut self, from: Side, len: u16, first: bool, said: &mut Said<'_>) {
         let is_reply = from == Side::Server && self.client_went_on && !std::mem::replace(&mut self.server_replied, self.client_went_on);
         self.client_went_on |= from == Side::Client;
+        self.turns.hidden(from, len);
         if from == Side::Client && self.hides_alerts {
             self.hidden_bytes = self.hidden_bytes.saturating_add(len);
         }

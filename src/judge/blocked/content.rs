@@ -167,7 +167,8 @@ pub(super) fn says_large_lost(e: &Ending<'_>) -> String {
 /// it is about the name.
 pub(super) fn first_lost(e: &Ending<'_>) -> Option<Confidence> {
     let lost = lost(e, Side::Client).filter(|lost| lost.len <= SURE_TO_FIT)?;
-    let first = e.tcp.is_some_and(|tcp| tcp.acknowledged[0] == 0) && is_one_sided_talk(e);
+    // Who speaks first (SSH, FTP, mail) has nothing acknowledged by that.
+    let first = e.tcp.is_some_and(|tcp| tcp.acknowledged[0] == 0 && tcp.missed_bytes[1] == 0) && !e.one_way;
     first.then_some(match lost.again >= SURELY_AGAIN {
         true if e.control.is_some() => Confidence::High,
         true => Confidence::Medium,
@@ -188,8 +189,13 @@ pub(super) fn says_first_lost(e: &Ending<'_>) -> String {
 /// away looks the same, but for one that is heard elsewhere meanwhile: it would refuse what belongs to no connection of its own.
 pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
     let gave_up = |reset: &Reset| reset.from == Side::Client;
-    let tcp = e.tcp.filter(|tcp| (tcp.established || tcp.midstream) && !tcp.fins[1] && tcp.reset.as_deref().is_none_or(gave_up))?;
+    let tcp = e.tcp.filter(|tcp| (tcp.established || tcp.midstream) && tcp.reset.as_deref().is_none_or(gave_up))?;
     let OpenSegment { len, again, .. } = tcp.open_segment[0];
+    // A server that waits for the rest of what it is told closes in the end. One that had said something may be through with its client.
+    let closes = tcp.fins[1] && again >= SURELY_AGAIN && e.flow.server.payload_bytes == 0;
+    if tcp.fins[1] && !closes {
+        return None;
+    }
     // An answer that stops before its end says more than that its reader left.
     let is_gone = is_alone(tcp) && !(tcp.fins[0] && unfinished(e).is_some());
     let is_lost = len > 0 && again >= SURELY_AGAIN && !tcp.stalled[1] && tcp.is_next(Side::Client) || is_gone;
@@ -199,13 +205,14 @@ pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
     let heard = e.flow.server.last?;
     let quiet = e.flow.client.last.is_some_and(|sent| sent.since(heard) >= ANSWER_BY);
     let is_there = e.heard_elsewhere.is_some_and(|elsewhere| elsewhere.since(heard) >= ANSWER_BY);
-    (is_lost && served && quiet).then_some(if is_there { Confidence::Medium } else { Confidence::Low })
+    (is_lost && served && (quiet || closes)).then_some(if is_there { Confidence::Medium } else { Confidence::Low })
 }
 
 pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
     let heard = e.flow.server.last.unwrap_or(e.flow.last);
     let elsewhere = match e.heard_elsewhere.is_some_and(|elsewhere| elsewhere.since(heard) >= ANSWER_BY) {
         true => "; the server was heard in other connections meanwhile",
+        false if e.tcp.is_some_and(|tcp| tcp.fins[1]) => "; the server waited for the rest, and closed",
         false => "",
     };
     let (server, seconds) = (e.server_ip(), heard.since(e.flow.first).as_secs());
@@ -248,6 +255,14 @@ pub(super) fn stops(e: &Ending<'_>) -> Option<Confidence> {
 
 fn unfinished(e: &Ending<'_>) -> Option<u64> {
     e.identified.facts.iter().find_map(|fact| if let Fact::Unfinished(due) = fact { Some(*due) } else { None })
+}
+
+/// So many bytes of a request were still to come when nothing more of it came.
+pub(super) fn half_asked(e: &Ending<'_>) -> Option<u64> {
+    // A client that waits for leave to send the rest (RFC 9110 section 10.1.1) has sent one segment.
+    let [first, last] = e.tcp.map(|tcp| [tcp.first_data[0], tcp.last_data[0]])?;
+    let due = e.identified.facts.iter().find_map(|fact| if let Fact::HalfAsked(due) = fact { Some(*due) } else { None });
+    due.filter(|_| first < last && e.flow.server.payload_bytes == 0)
 }
 
 /// From the server's last payload to the client's last word, by which it gave up or showed that it still waits: what follows may not have been captured.
@@ -315,8 +330,14 @@ pub(super) fn says_unknown_session(e: &Ending<'_>) -> String {
 pub(super) fn no_reply(e: &Ending<'_>) -> Option<Confidence> {
     // Without the SYN-ACK it is not known where the server's stream begins, and so whether a part of it was acknowledged.
     e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.syn_acks > 0 && tcp.acknowledged[0] > 0)?;
+    if let Some(waited) = too_late(e) {
+        return Some(if waited >= REPLY_BY { Confidence::Medium } else { Confidence::Low });
+    }
     if !is_one_sided_talk(e) {
         return awaited(e);
+    }
+    if half_asked(e).is_some() {
+        return None;
     }
     let waited = e.flow.last.since(e.flow.client.last.unwrap_or(e.flow.last)).max(e.left);
     if e.flow.ended != Ended::Closed && waited >= REPLY_BY {
@@ -331,17 +352,33 @@ fn gave_up(e: &Ending<'_>) -> Option<Confidence> {
     let waited = patience(e)?;
     // What is open still may be answered.
     e.tcp.filter(|tcp| tcp.fins[0] || e.flow.ended == Ended::Closed)?;
-    let asks = e.identified.protocol.first().is_some_and(|protocol| ANSWERED.contains(protocol)) && !server_ended_first(e);
-    (asks && waited >= ANSWER_BY).then_some(if waited >= REPLY_BY { Confidence::Medium } else { Confidence::Low })
+    (is_answered(e.identified.protocol.first()) && !server_ended_first(e) && waited >= ANSWER_BY).then_some(if waited >= REPLY_BY { Confidence::Medium } else { Confidence::Low })
 }
 
-/// The same of a later request: the connection had served others.
+fn is_answered(protocol: Option<&&'static str>) -> bool {
+    protocol.is_some_and(|protocol| ANSWERED.contains(protocol))
+}
+
+/// The reply came when the client had left: its host refuses all of it. How long the client's message lay there.
+fn too_late(e: &Ending<'_>) -> Option<Duration> {
+    let tcp = e.tcp.filter(|tcp| tcp.fins[0] && tcp.acknowledged[1] == 0 && tcp.missed_bytes == [0, 0] && !server_ended_first(e))?;
+    tcp.reset.as_deref().filter(|reset| reset.from == Side::Client && reset.server_payload > 0)?;
+    let waited = tcp.first_data[1]?.time().since(tcp.last_data[0]?.time());
+    (is_answered(e.identified.protocol.first()) && waited >= ANSWER_BY).then_some(waited)
+}
+
+/// The same of a later request, where the connection had served others, and of the first one behind a TLS handshake.
 fn awaited(e: &Ending<'_>) -> Option<Confidence> {
-    let tcp = e.tcp.filter(|tcp| tcp.missed_bytes == [0, 0] && tcp.open_segment[0].len == 0 && !tcp.fins[1])?;
+    let tcp = e.tcp.filter(|tcp| tcp.missed_bytes == [0, 0] && tcp.open_segment[0].len == 0 && !server_ended_first(e))?;
     let by_client = tcp.reset.as_deref().map_or(tcp.fins[0], |reset| reset.from == Side::Client);
     let asks = |fact: &Fact| fact.as_request().is_none_or(|(method, _)| matches!(method, "GET" | "POST"));
     let awaits = e.identified.facts.contains(&Fact::Awaited) && e.identified.facts.iter().all(asks) && tcp.last_data[0] > tcp.last_data[1];
-    (awaits && by_client && patience(e)? >= REPLY_BY).then_some(Confidence::Low)
+    // TLS takes its leave in a message of its own; and what is inside must be known to be answered.
+    let (waited, is_due) = match e.speaks("tls") {
+        true => (silent_for(e), is_answered(e.identified.protocol.get(1))),
+        false => (patience(e)?, true),
+    };
+    (awaits && by_client && is_due && waited >= REPLY_BY).then_some(Confidence::Low)
 }
 
 /// From the client's last message to its last packet.
@@ -350,6 +387,14 @@ fn patience(e: &Ending<'_>) -> Option<Duration> {
 }
 
 pub(super) fn says_no_reply(e: &Ending<'_>) -> String {
+    if let Some(waited) = too_late(e) {
+        let (server, taken, seconds) = (e.server_ip(), bytes(e.flow.client.payload_bytes), waited.as_secs());
+        return format!("{server} accepted the connection and took {taken}, and replied {seconds} s later, when the client had left");
+    }
+    if e.speaks("tls") && e.flow.server.payload_bytes > 0 {
+        let seconds = silent_for(e).as_secs();
+        return format!("{} ended the TLS handshake, took a request and did not reply; nothing had come when the client left, {seconds} s later", e.server_ip());
+    }
     let gave_up = match patience(e) {
         Some(waited) if e.flow.ended == Ended::Closed || e.tcp.is_some_and(|tcp| tcp.fins[0]) => {
             format!("; nothing had come when the client left, {} s later", waited.as_secs())
@@ -367,7 +412,8 @@ pub(super) fn closed_without_reply(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.reset.is_none() && tcp.acknowledged[0] > 0)?;
     // Where a part is missing, the client may have closed first, or got its word.
     let whole = tcp.missed_bytes == [0, 0];
-    (whole && is_one_sided_talk(e) && tcp.fins[1] && server_ended_first(e)).then_some(Confidence::Low)
+    let is_lost = tcp.open_segment[0].again >= SURELY_AGAIN;
+    (whole && !is_lost && is_one_sided_talk(e) && tcp.fins[1] && server_ended_first(e)).then_some(Confidence::Low)
 }
 
 pub(super) fn says_closed_without_reply(e: &Ending<'_>) -> String {
@@ -441,12 +487,28 @@ pub(super) fn says_idle(e: &Ending<'_>) -> String {
 pub(super) fn nothing_said(e: &Ending<'_>) -> Option<Confidence> {
     // What was acknowledged or skipped was said, though it was not captured.
     let tcp = e.tcp.filter(|tcp| !tcp.midstream && tcp.syn_acks > 0 && tcp.missed_bytes == [0, 0])?;
+    if greeted(e).is_some() {
+        return Some(Confidence::Low);
+    }
     let silent = e.flow.client.payload_bytes == 0 && e.flow.server.payload_bytes == 0;
     silent.then_some(if tcp.established { Confidence::High } else { Confidence::Medium })
 }
 
+/// The client took what the server said first, and is silent for longer than any client of that protocol takes: what it says may be lost on its way. One that
+/// closes itself wanted no more. How long.
+fn greeted(e: &Ending<'_>) -> Option<Duration> {
+    let tcp = e.tcp.filter(|tcp| tcp.established && tcp.acknowledged[1] > 0 && tcp.open_segment[1].len == 0)?;
+    let speaks_at_once = e.identified.protocol.first().is_some_and(|protocol| GREETED.contains(protocol));
+    let stays = (tcp.fins == [false, false] && tcp.reset.is_none()) || server_ended_first(e);
+    let waited = e.flow.last.since(tcp.last_data[1]?.time()).saturating_add(if e.flow.ended == Ended::Closed { Duration::ZERO } else { e.left });
+    (e.flow.client.payload_bytes == 0 && speaks_at_once && stays && waited >= REPLY_BY).then_some(waited)
+}
+
 pub(super) fn says_nothing_said(e: &Ending<'_>) -> String {
     let (server, seconds) = (e.server_ip(), e.span.as_secs());
+    if let Some(waited) = greeted(e) {
+        return format!("{server} said who it is, and {}, which took that, said nothing for {} s", e.flow.client.endpoint.ip, waited.as_secs());
+    }
     let ended = e.tcp.filter(|tcp| tcp.established && (tcp.fins != [false, false] || tcp.reset.is_some()));
     match (ended, server_ended_first(e)) {
         (Some(_), true) if seconds == 0 => format!("{server} accepted the connection and closed it at once"),
@@ -462,6 +524,8 @@ fn bytes(count: u64) -> String {
     format!("{count} byte{}", if count == 1 { "" } else { "s" })
 }
 
+/// Protocols in which the server speaks first, and programs, not people, go on at once.
+const GREETED: &[&str] = &["mysql", "rfb", "smtp", "ssh"];
 /// Protocols whose clients speak first, or without waiting, and are always answered.
 const ANSWERED: &[&str] =
     &["amqp", "dns", "http", "kerberos", "ldap", "mqtt", "oracle_tns", "postgresql", "rdp", "redis", "rtsp", "sip", "smb", "ssh", "tds", "tls", "xmpp"];

@@ -2,8 +2,9 @@
 
 use crate::flow::TcpStory;
 use crate::judge::Confidence;
+use crate::judge::blocked::content::{accepted_in_place, half_asked};
 use crate::judge::ending::Ending;
-use crate::judge::threshold::{HEAVY_LOSS, SCAN_PACKETS, SURE_REQUESTS, SURE_SYNS};
+use crate::judge::threshold::{ANSWER_BY, HEAVY_LOSS, REPLY_BY, SCAN_PACKETS, SURE_REQUESTS, SURE_SYNS, SURELY_AGAIN};
 use crate::judge::visibility::Sight;
 use crate::net::{Side, Transport};
 
@@ -99,7 +100,24 @@ pub(super) fn cut_off(e: &Ending<'_>) -> Option<Confidence> {
     let spoke = e.flow.client.payload_bytes > 0 || e.tcp.is_some_and(is_new);
     let waiting = open && spoke && e.flow.server.payload_bytes == 0;
     let silent = e.is_silent_syn() || e.is_silent_datagram() || waiting;
-    (silent && e.is_cut_by_the_end()).then_some(Confidence::High)
+    (silent && e.is_cut_by_the_end() || waiting && may_be_answered(e) || greets(e)).then_some(Confidence::High)
+}
+
+/// What the client asked was taken, and its answer may still come; or it is not whole, so that none is due.
+fn may_be_answered(e: &Ending<'_>) -> bool {
+    let is_taken = |tcp: &&TcpStory| tcp.acknowledged[0] > 0 && tcp.open_segment[0].len == 0 && !tcp.stalled[1] && tcp.missed_bytes == [0, 0];
+    let stands = |tcp: &TcpStory| !tcp.midstream && !tcp.fins[0] && tcp.reset.is_none() && u32::from(tcp.unheard[1]) < SURELY_AGAIN;
+    let is_early = e.waited_for_an_answer().is_some_and(|waited| waited < REPLY_BY || half_asked(e).is_some());
+    is_early && !e.one_way && accepted_in_place(e).is_none() && e.tcp.filter(is_taken).is_some_and(stands)
+}
+
+/// What the server said first is on its way, and may be acknowledged yet.
+fn greets(e: &Ending<'_>) -> bool {
+    let is_new = |tcp: &TcpStory| tcp.established && !tcp.midstream && tcp.fins == [false, false] && tcp.reset.is_none() && tcp.missed_bytes == [0, 0];
+    // Who repeats what was acknowledged tells more than the greeting does.
+    let hangs = |tcp: &&TcpStory| is_new(tcp) && tcp.acknowledged[1] == 0 && tcp.open_segment[1].len > 0 && u32::from(tcp.in_vain[0]) < SURELY_AGAIN;
+    let said = e.tcp.filter(hangs).and_then(|tcp| tcp.first_data[1]);
+    e.may_go_on() && said.is_some_and(|said| e.flow.last.since(said.time()).saturating_add(e.left) < ANSWER_BY)
 }
 
 pub(super) fn says_cut_off(_: &Ending<'_>) -> String {

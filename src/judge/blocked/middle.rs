@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::flow::{Moment, OpenSegment, Rejection, Reset, TcpStory};
 use crate::judge::Confidence;
+use crate::judge::blocked::content::half_asked;
 use crate::judge::blocked::refusal::{icmp, signs};
 use crate::judge::ending::{Ending, stalls_in_initial, weight};
 use crate::judge::threshold::{ACKNOWLEDGED_BY, AGAIN, ALONE, ANSWER_BY, ASKED_BY, KEPT_ALIVE_BY, REPLY_BY, SURE_TO_FIT, SURELY_AGAIN};
@@ -70,9 +71,9 @@ fn unacknowledged(tcp: &TcpStory) -> Option<OpenSegment> {
     (is_lost && tcp.is_next(Side::Server)).then_some(open)
 }
 
-/// The same, where it is small enough for any path.
+/// The same, where it is small enough for any path, or for this one.
 fn unheard(tcp: &TcpStory) -> Option<OpenSegment> {
-    unacknowledged(tcp).filter(|open| open.len <= SURE_TO_FIT)
+    unacknowledged(tcp).filter(|open| open.len <= SURE_TO_FIT || open.len <= tcp.largest_acknowledged[1])
 }
 
 /// Whether that side repeated to the end what the other had acknowledged.
@@ -136,7 +137,8 @@ pub(super) fn says_acknowledgments_lost(e: &Ending<'_>) -> String {
 pub(super) fn client_fell_silent(e: &Ending<'_>) -> Option<Confidence> {
     let gave_up = |reset: &Reset| reset.from == Side::Server;
     let tcp = e.tcp.filter(|tcp| (tcp.established || tcp.midstream) && !tcp.fins[0] && tcp.reset.as_deref().is_none_or(gave_up))?;
-    let asks = u32::from(tcp.unheard[1]) >= SURELY_AGAIN && !tcp.fins[1];
+    // Servers take their leave of clients that have gone already, but not of one that is telling them something.
+    let asks = u32::from(tcp.unheard[1]) >= SURELY_AGAIN && (!tcp.fins[1] || half_asked(e).is_some());
     let quiet = e.flow.server.last.zip(e.flow.client.last).is_some_and(|(sent, heard)| sent.since(heard) >= ANSWER_BY);
     let refused = answers_refused(e).is_some();
     (quiet && (asks || unacknowledged(tcp).is_some())).then_some(if refused { Confidence::Medium } else { Confidence::Low })
@@ -147,6 +149,10 @@ pub(super) fn says_client_fell_silent(e: &Ending<'_>) -> String {
     let heard = e.flow.client.last.unwrap_or(e.flow.last).since(e.flow.first).as_secs();
     let what = match e.tcp.and_then(unacknowledged) {
         Some(open) => format!("{} bytes of {server} were sent again {} times", open.len, open.again),
+        None if e.tcp.is_some_and(|tcp| tcp.fins[1]) => {
+            let due = half_asked(e).unwrap_or_default();
+            format!("nothing came of the last {due} bytes of its request, {server} closed {} times over", e.tcp.map_or(0, |tcp| tcp.unheard[1]))
+        }
         None => format!("{server} asked {} times whether it is there (keep-alives)", e.tcp.map_or(0, |tcp| tcp.unheard[1])),
     };
     format!("{client} was heard for {heard} s, then {what} and nothing came back{}", says_refuser(e))

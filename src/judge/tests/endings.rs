@@ -470,6 +470,7 @@ fn d54_a_later_request_that_is_taken_and_never_answered_met_a_server_that_hangs(
     assert!(cause.alternatives.iter().any(|other| other.contains("held on purpose")));
     // Who leaves soon, or asks for a stream, or was closed upon, or waits yet.
     let mut closed = awaiting(25.0, "GET");
+    b"fF".iter().for_each(|letter| closed.0.flow.history.push(*letter));
     closed.0.flow.tcp.as_mut().unwrap().fins[1] = true;
     let mut waits = awaiting(25.0, "GET").cut_by_the_end();
     waits.0.flow.tcp.as_mut().unwrap().fins[0] = false;

@@ -9,6 +9,7 @@ mod gaps;
 mod gathering;
 mod groups;
 mod guide;
+mod hangs;
 mod healthy;
 mod live;
 mod middles;

@@ -1,0 +1,178 @@
+//! Servers that hang, clients that leave, and messages that are lost on the way behind a greeting. One test a rule of the decision table, named after it.
+
+use super::outcomes::{CLIENT, SERVER, expect, judge};
+use super::sample::*;
+use crate::flow::{Ended, Moment, OpenSegment, TcpStory};
+use crate::identify::Fact;
+use crate::judge::{Confidence, Judged, Outcome, Site};
+use crate::net::Side;
+
+/// Of the sample's connection, changed.
+fn with(mut sample: Sample, change: impl FnOnce(&mut TcpStory)) -> Sample {
+    change(sample.0.flow.tcp.as_mut().unwrap());
+    sample
+}
+
+/// The letters of who closed, in order.
+fn closed(mut sample: Sample, letters: &[u8]) -> Sample {
+    letters.iter().for_each(|letter| sample.0.flow.history.push(*letter));
+    let fins = [b'F', b'f'].map(|fin| letters.contains(&fin));
+    sample.0.flow.ended = if fins == [true, true] { Ended::Closed } else { Ended::CaptureEnd };
+    with(sample, |story| story.fins = fins)
+}
+
+/// The capture ends so many seconds after the last packet of the sample's flow.
+fn judge_until(sample: Sample, left: f64) -> Judged {
+    let end = sample.0.flow.last.since(at(0.0)).as_secs_f64() + left;
+    judge_among(Site::default(), &[sample.cut_by_the_end()], &[tcp("10.1.0.9:40000", "10.9.0.9:9999").syns(&[end])]).remove(0)
+}
+
+fn moment(seconds: f64, number: u64) -> Moment {
+    Moment::new(at(seconds), frame(number))
+}
+
+// sshd behind a filter that drops what its client says: its version comes, the client's never arrives
+#[test]
+fn d41_the_first_message_to_a_server_that_greets_is_lost_like_any_other() {
+    let lost = |again: u32| {
+        let greeted = tcp(CLIENT, SERVER).talked(41, 41).speaks(&["ssh"]).cut_by_the_end();
+        judge(with(greeted, |story| {
+            (story.acknowledged, story.retransmissions) = ([0, 41], [again, 0]);
+            story.open_segment = [OpenSegment { len: 41, again, end: 42 }, OpenSegment::default()];
+        }))
+    };
+    expect(&lost(5), Outcome::SilentDrop, Confidence::Medium, Some("D41"));
+    assert_eq!(lost(1).outcome, Outcome::Ok);
+}
+
+// the same at the server
+#[test]
+fn d36_a_client_that_takes_a_greeting_and_says_nothing_was_not_heard() {
+    let greeted = |protocol: &'static str| {
+        let sample = tcp(CLIENT, SERVER).talked(0, 41).speaks(&[protocol]);
+        with(sample, |story| (story.acknowledged, story.last_data) = ([0, 41], [None, Some(moment(1.2, 5))]))
+    };
+    let judged = judge_until(greeted("ssh"), 30.0);
+    expect(&judged, Outcome::ConnectedNoData, Confidence::Low, Some("D36"));
+    assert!(judged.cause.unwrap().says.contains("said who it is, and 10.1.0.2, which took that, said nothing for 30 s"));
+    // Who types a name takes a while; whoever looks at the greeting alone closes.
+    for (spared, left) in [(greeted("ssh"), 5.0), (greeted("ftp"), 30.0), (closed(greeted("ssh"), b"F"), 30.0)] {
+        assert_eq!(judge_until(spared, left).outcome, Outcome::Ok);
+    }
+}
+
+#[test]
+fn d06_what_was_asked_may_be_answered_for_ten_seconds() {
+    let asked = || with(tcp(CLIENT, SERVER).talked(300, 0).speaks(&["http"]), |story| story.acknowledged = [300, 0]);
+    expect(&judge_until(asked(), 5.0), Outcome::NotObservable, Confidence::High, Some("D06"));
+    expect(&judge_until(asked(), 12.0), Outcome::ServerSilent, Confidence::Medium, Some("D54"));
+    // What is sent again is not on its way any more.
+    let lost = with(tcp(CLIENT, SERVER).talked(300, 0), |story| {
+        (story.acknowledged, story.open_segment[0]) = ([0, 0], OpenSegment { len: 300, again: 4, end: 301 });
+    });
+    expect(&judge_until(lost, 5.0), Outcome::SilentDrop, Confidence::Medium, Some("D41"));
+}
+
+#[test]
+fn d06_a_greeting_that_was_just_sent_may_be_acknowledged_yet() {
+    let greeted = || {
+        with(tcp(CLIENT, SERVER).talked(41, 41).speaks(&["ssh"]), |story| {
+            (story.acknowledged, story.open_segment[1]) = ([41, 0], OpenSegment { len: 41, again: 1, end: 42 });
+            (story.first_data[1], story.last_data[1]) = (Some(moment(1.2, 5)), Some(moment(1.2, 5)));
+        })
+    };
+    expect(&judge_until(greeted(), 0.5), Outcome::NotObservable, Confidence::High, Some("D06"));
+    assert_eq!(judge_until(greeted(), 5.0).outcome, Outcome::Ok);
+    let deaf = with(greeted(), |story| story.in_vain[0] = 3);
+    expect(&judge_until(deaf, 0.5), Outcome::ReturnPathBroken, Confidence::Medium, Some("D68"));
+}
+
+// nginx that was stopped (SIGSTOP) while curl waited, and goes on when curl has left
+#[test]
+fn d54_a_reply_that_comes_when_the_client_has_left_came_too_late() {
+    let late = |seconds: f64| {
+        let mut sample = closed(tcp(CLIENT, SERVER).talked(80, 200).speaks(&["http"]), b"F").reset(1.2 + seconds, 64);
+        sample.0.flow.ended = Ended::Closed;
+        with(sample, |story| {
+            (story.acknowledged, story.last_data[0], story.first_data[1]) = ([80, 0], Some(moment(1.2, 4)), Some(moment(1.2 + seconds, 9)));
+            let reset = story.reset.as_mut().unwrap();
+            (reset.from, reset.server_payload, reset.answers_syn) = (Side::Client, 200, false);
+        })
+    };
+    let judged = judge(late(5.0));
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D54"));
+    assert!(judged.cause.unwrap().says.contains("replied 5 s later, when the client had left"));
+    expect(&judge(late(12.0)), Outcome::ServerSilent, Confidence::Medium, Some("D54"));
+    // Who leaves at once; whoever took a part of the reply; a client that had only ended its own part.
+    let took = with(late(12.0), |story| story.acknowledged[1] = 100);
+    let half = with(late(12.0), |story| story.reset = None);
+    for spared in [late(0.5), took, half] {
+        assert_eq!(judge(spared).outcome, Outcome::Ok);
+    }
+}
+
+// a web server whose program hangs behind the handshake
+#[test]
+fn d54_a_request_behind_a_tls_handshake_that_is_never_answered_met_a_server_that_hangs() {
+    let awaiting = |protocol: &[&'static str], seconds: f64, letters: &[u8]| {
+        let mut sample = closed(tcp(CLIENT, SERVER).talked(700, 1300).speaks(protocol).fact(Fact::Awaited), letters);
+        let end = 1.2 + seconds;
+        (sample.0.flow.client.last, sample.0.flow.last) = (Some(at(end)), at(end));
+        with(sample, |story| story.last_data = [Some(moment(end, 19)), Some(moment(1.2, 6))])
+    };
+    let judged = judge(awaiting(&["tls", "http"], 12.0, b"Ff"));
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D54"));
+    assert!(judged.cause.unwrap().says.contains("took a request and did not reply; nothing had come when the client left, 12 s later"));
+    // Nobody knows what is inside; who leaves soon; the server closes, as it does with whom it has not heard for long.
+    for spared in [awaiting(&["tls"], 12.0, b"Ff"), awaiting(&["tls", "http"], 4.0, b"Ff"), awaiting(&["tls", "http"], 12.0, b"fF")] {
+        expect(&judge(spared), Outcome::Ok, Confidence::Medium, None);
+    }
+}
+
+/// An upload of which so much was taken.
+fn upload(due: u64) -> Sample {
+    let sample = tcp(CLIENT, SERVER).talked(65_641, 0).speaks(&["http"]).asks("PUT", "/report").fact(Fact::HalfAsked(due));
+    with(sample, |story| (story.acknowledged, story.last_data[0]) = ([65_641, 0], Some(moment(3.0, 90))))
+}
+
+// nginx behind a firewall that cuts an upload in its middle: it waits, closes, and closes again, and nothing answers
+#[test]
+fn d97_a_client_that_stops_in_its_request_and_answers_no_close_is_not_heard() {
+    let mut sample = closed(upload(334_359), b"f");
+    (sample.0.flow.server.last, sample.0.flow.last) = (Some(at(40.0)), at(40.0));
+    let judged = judge(with(sample, |story| story.unheard = [0, 5]));
+    expect(&judged, Outcome::ReturnPathBroken, Confidence::Low, Some("D97"));
+    assert!(judged.cause.unwrap().says.contains("the last 334359 bytes of its request"));
+    // No reply is due to half a request.
+    expect(&judge_until(upload(334_359), 20.0), Outcome::NotObservable, Confidence::High, Some("D06"));
+    // What waits for leave to be sent (`Expect: 100-continue`) was not cut.
+    let waits = with(upload(334_359), |story| story.last_data[0] = story.first_data[0]);
+    expect(&judge_until(waits, 20.0), Outcome::ServerSilent, Confidence::Medium, Some("D54"));
+}
+
+// the same at the client, where the server's close still comes
+#[test]
+fn d65_a_server_that_closes_while_its_client_repeats_itself_was_not_told_the_rest() {
+    let mut sample = closed(upload(334_359), b"f");
+    sample.0.flow.server.last = sample.0.flow.client.last;
+    let repeats = OpenSegment { len: 1448, again: 6, end: 65_642 + 1448 };
+    let judged = judge(with(sample, |story| (story.open_segment[0], story.largest_acknowledged) = (repeats, [1448, 0])));
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D65"));
+    assert!(judged.cause.unwrap().says.contains("the server waited for the rest, and closed"));
+}
+
+// curl's download through a firewall that drops what the server sends from then on, recorded beside the server
+#[test]
+fn d95_a_size_that_has_passed_before_is_no_reason_for_what_is_lost() {
+    let lost = |passed: u32| {
+        let mut sample = closed(tcp(CLIENT, SERVER).talked(90, 40_000).speaks(&["http"]), b"F");
+        (sample.0.flow.client.last, sample.0.flow.last) = (Some(at(20.0)), at(20.0));
+        judge(with(sample, |story| {
+            (story.acknowledged, story.largest_acknowledged) = ([90, 20_000], [90, passed]);
+            story.open_segment[1] = OpenSegment { len: 1448, again: 6, end: 20_001 + 1448 };
+            (story.first_data[1], story.last_data) = (Some(moment(1.2, 5)), [Some(moment(1.1, 4)), Some(moment(12.0, 80))]);
+        }))
+    };
+    expect(&lost(1448), Outcome::ReturnPathBroken, Confidence::Low, Some("D95"));
+    assert_eq!(lost(500).outcome, Outcome::PmtuBlackhole);
+}
