@@ -103,6 +103,12 @@ impl Flow {
         self.icmp.is_none_or(|(kind, code)| key::icmp_ports(self.transport, kind, code).2)
     }
 
+    /// Whether of what the server sent only fragments came that never became a datagram.
+    pub fn is_torn(&self) -> bool {
+        let nothing_whole = self.server.packets > 0 && self.server.payload_bytes == 0 && !self.history.has('d');
+        self.transport == Transport::UDP && nothing_whole && self.history.has('D')
+    }
+
     /// Swaps client and server and all that is told by side; the history says so. For whoever learns from content that the guess was wrong.
     pub fn flip(&mut self) {
         std::mem::swap(&mut self.client, &mut self.server);

@@ -78,6 +78,8 @@ struct Trouble {
     in_vain: [u8; 2],
     unheard: [u8; 2],
     resets_differ: bool,
+    /// Whose packet came last, where it was an acknowledgment alone.
+    acknowledged_by: Option<Side>,
 }
 
 impl Story {
@@ -263,12 +265,15 @@ impl Trouble {
             in_vain,
             unheard,
             resets_differ,
+            acknowledged_by,
         } = self;
         let (mut has_letters, mut is_reset) = (letters.is_some(), reset.is_some());
         // A reset that comes once comes mostly alone.
         let mut is_plain = *missed_bytes == [0; 2] && *retransmissions == [0; 2] && *zero_windows == [0; 2] && (*cut_bytes, *data_after_reset) == (0, 0);
         let mut is_heard = (*in_vain, *unheard) == ([0; 2], [0; 2]);
-        packing.flags([&mut has_letters, &mut is_reset, resets_differ, &mut is_plain, &mut is_heard]);
+        let [mut by_client, mut by_server] = [Side::Client, Side::Server].map(|side| *acknowledged_by == Some(side));
+        packing.flags([&mut has_letters, &mut is_reset, resets_differ, &mut is_plain, &mut is_heard, &mut by_client, &mut by_server]);
+        *acknowledged_by = by_client.then_some(Side::Client).or(by_server.then_some(Side::Server));
         if !is_heard {
             in_vain.iter_mut().chain(unheard).for_each(|count| packing.byte(count));
         }
@@ -368,8 +373,7 @@ pub(super) fn tell(story: &mut Story, told: &Told<'_>) {
         story.same_isn = true;
     }
     let silence = note_time(story, told);
-    // By its own clock: what answers a repetition may bear an earlier time than it.
-    let paused = story.last_data[side].is_none_or(|last| told.packet.time.nanos_since(last.time()) >= TIMED_OUT);
+    let paused = silence >= TIMED_OUT || is_answered_early(story, told);
     if flags.has(TcpFlags::SYN) {
         note_syn(story, told);
     }
@@ -399,10 +403,12 @@ pub(super) fn tell_next(story: &mut Story, told: &Told<'_>) {
 }
 
 /// What an end says once more: content that was acknowledged, which it did not hear; or what only asks whether the other end is there (a keep-alive, RFC 9293 section 3.8.4), or
-/// tells it good-bye. Whoever goes on has heard of the one, and whoever is heard is there. `paused`: so long after the content before it that a timeout made its sender repeat it.
+/// tells it good-bye. Whoever goes on has heard of the one, and whoever is heard is there. `paused`: it comes by timeout, if it is content that came before.
 fn note_again(story: &mut Story, told: &Told<'_>, silence: u64, paused: bool) {
     let (side, len, flags) = (told.side as usize, told.packet.payload_len, told.tcp.flags);
     if let Some(trouble) = &mut story.trouble {
+        let is_alone = len == 0 && !flags.has(TcpFlags::SYN | TcpFlags::FIN);
+        trouble.acknowledged_by = is_alone.then_some(told.side);
         trouble.unheard[1 - side] = 0;
         if told.advance > 0 {
             trouble.in_vain[side] = 0;
@@ -553,7 +559,13 @@ fn note_acknowledgment(story: &mut Story, told: &Told<'_>) {
     story.established |= goes_on && shows;
 }
 
-/// Who sends content again so long after it sent any has run into a timeout, of which 200 ms is the shortest in wide use; what reordering makes a sender repeat comes in the midst of more.
+/// Whether nobody had sent content for long, but an acknowledgment came just before: where the clocks of two cards differ, what answers a repetition bears an earlier time than it.
+fn is_answered_early(story: &Story, told: &Told<'_>) -> bool {
+    let by_other = story.trouble.as_ref().is_some_and(|trouble| trouble.acknowledged_by == Some(told.side.other()));
+    by_other && story.last_data.iter().flatten().all(|last| told.packet.time.nanos_since(last.time()) >= TIMED_OUT)
+}
+
+/// Who sends again so long after anything was heard has run into a timeout, of which 200 ms is the shortest in wide use; what reordering makes a sender repeat comes at once.
 const TIMED_OUT: u64 = 100_000_000;
 
 #[cfg(test)]

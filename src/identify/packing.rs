@@ -93,7 +93,9 @@ impl Fact {
             Self::SentTo { .. } => 14,
             Self::Speaks { .. } => 15,
             Self::Certified(_) => 16,
-            Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) | Self::Unserved { .. } | Self::Unfinished(_) | Self::HalfAsked(_) | Self::Awaited => return None,
+            Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) | Self::Unserved { .. } | Self::Unfinished(_) | Self::HalfAsked(_) | Self::Awaited => {
+                return None;
+            }
         })
     }
 

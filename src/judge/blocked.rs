@@ -128,7 +128,7 @@ const TABLE: &[Rule] = &[
         refusal::port_unreachable, refusal::says_reject, &["address translation without a target"]),
     rule("D29", Outcome::Unreachable, "no route, no such host, or time exceeded on the way",
         refusal::no_route, refusal::says_no_route, &["a filter that answers like a missing route", "the host is switched off"]),
-    rule("D63", Outcome::PmtuBlackhole, "the host waited in vain for the fragments of a datagram",
+    rule("D63", Outcome::PmtuBlackhole, "the host waited in vain for the fragments of a datagram, or is asked again as only parts of its answers come",
         refusal::fragments, refusal::says_fragments, &["a filter that drops fragments", "packet loss"]),
     rule("D26", Outcome::RejectedByNetwork, "a reset of the SYN that differs from what the host sends: distance, time, identification",
         refusal::foreign_reset, refusal::says_foreign_reset, &["a load balancer", "a route that changed"]),

@@ -103,7 +103,7 @@ impl Resolvers {
         if !took_part(&identified.flow) && silent.len() < limit::NAMES_AT_AN_END && !silent.contains(&resolver) {
             silent.push(resolver);
         }
-        if !took_part(&identified.flow) {
+        if !took_part(&identified.flow) || identified.flow.is_torn() {
             // The empty name stands for all of them.
             for name in identified.facts.iter().filter_map(unanswered).chain([""]) {
                 let times = self.asked.meet(&(client, resolver, self.asked.text(name)));

@@ -35,6 +35,19 @@ fn run(packets: Vec<Packet<'static>>) -> (Seen, FlowTable) {
 }
 
 #[test]
+fn a_server_of_which_only_parts_of_datagrams_came_is_torn() {
+    let torn = |places: &[usize]| {
+        let mut trace = Trace::new().between(([192, 0, 2, 2], 8_883), ([192, 0, 2, 1], 50_000));
+        trace.client().datagram(b"question");
+        let begun = trace.packets[0].time;
+        trace.packets.extend(places.iter().zip(2..).map(|(place, number)| Packet { time: begun, ..fragment(7, *place, number) }));
+        let seen = trace.run();
+        (seen.only().server.packets, seen.only().is_torn())
+    };
+    assert_eq!([torn(&[]), torn(&[0]), torn(&[0, 1]), torn(&[0, 1, 2])], [(0, false), (1, true), (2, true), (3, false)]);
+}
+
+#[test]
 fn a_datagram_in_fragments_is_one_flow_whose_payload_comes_once_whatever_their_order() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let (seen, table) = run(order.into_iter().zip(1..).map(|(place, number)| fragment(7, place, number)).collect());

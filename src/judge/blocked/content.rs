@@ -168,7 +168,8 @@ pub(super) fn says_large_lost(e: &Ending<'_>) -> String {
 pub(super) fn first_lost(e: &Ending<'_>) -> Option<Confidence> {
     let lost = lost(e, Side::Client).filter(|lost| lost.len <= SURE_TO_FIT)?;
     // Who speaks first (SSH, FTP, mail) has nothing acknowledged by that.
-    let first = e.tcp.is_some_and(|tcp| tcp.acknowledged[0] == 0 && tcp.missed_bytes[1] == 0) && !e.one_way;
+    let stands = |tcp: &TcpStory| e.flow.server.payload_bytes == 0 || !tcp.fins[1];
+    let first = e.tcp.is_some_and(|tcp| tcp.acknowledged[0] == 0 && tcp.missed_bytes[1] == 0 && stands(tcp)) && !e.one_way;
     first.then_some(match lost.again >= SURELY_AGAIN {
         true if e.control.is_some() => Confidence::High,
         true => Confidence::Medium,
@@ -352,7 +353,11 @@ fn gave_up(e: &Ending<'_>) -> Option<Confidence> {
     let waited = patience(e)?;
     // What is open still may be answered.
     e.tcp.filter(|tcp| tcp.fins[0] || e.flow.ended == Ended::Closed)?;
-    (is_answered(e.identified.protocol.first()) && !server_ended_first(e) && waited >= ANSWER_BY).then_some(if waited >= REPLY_BY { Confidence::Medium } else { Confidence::Low })
+    (is_answered(e.identified.protocol.first()) && !server_ended_first(e) && waited >= ANSWER_BY).then_some(if waited >= REPLY_BY {
+        Confidence::Medium
+    } else {
+        Confidence::Low
+    })
 }
 
 fn is_answered(protocol: Option<&&'static str>) -> bool {
@@ -361,7 +366,8 @@ fn is_answered(protocol: Option<&&'static str>) -> bool {
 
 /// The reply came when the client had left: its host refuses all of it. How long the client's message lay there.
 fn too_late(e: &Ending<'_>) -> Option<Duration> {
-    let tcp = e.tcp.filter(|tcp| tcp.fins[0] && tcp.acknowledged[1] == 0 && tcp.missed_bytes == [0, 0] && !server_ended_first(e))?;
+    let is_taken = |tcp: &&TcpStory| tcp.acknowledged[0] > 0 && tcp.open_segment[0].len == 0 && tcp.missed_bytes == [0, 0];
+    let tcp = e.tcp.filter(is_taken).filter(|tcp| tcp.fins[0] && tcp.acknowledged[1] == 0 && !server_ended_first(e))?;
     tcp.reset.as_deref().filter(|reset| reset.from == Side::Client && reset.server_payload > 0)?;
     let waited = tcp.first_data[1]?.time().since(tcp.last_data[0]?.time());
     (is_answered(e.identified.protocol.first()) && waited >= ANSWER_BY).then_some(waited)
@@ -393,7 +399,10 @@ pub(super) fn says_no_reply(e: &Ending<'_>) -> String {
     }
     if e.speaks("tls") && e.flow.server.payload_bytes > 0 {
         let seconds = silent_for(e).as_secs();
-        return format!("{} ended the TLS handshake, took a request and did not reply; nothing had come when the client left, {seconds} s later", e.server_ip());
+        return format!(
+            "{} ended the TLS handshake, took a request and did not reply; nothing had come when the client left, {seconds} s later",
+            e.server_ip()
+        );
     }
     let gave_up = match patience(e) {
         Some(waited) if e.flow.ended == Ended::Closed || e.tcp.is_some_and(|tcp| tcp.fins[0]) => {

@@ -114,10 +114,13 @@ pub(super) fn says_silent(e: &Ending<'_>) -> String {
 /// Of transports without connections an unanswered packet says nothing, unless the protocol asks for an answer.
 pub(super) fn asked_once(e: &Ending<'_>) -> Option<Confidence> {
     let silent = !e.is_tcp() && e.flow.server.packets == 0 && e.rejection.is_none() && !e.is_answered_apart();
-    (e.is_silent_syn() || silent).then_some(Confidence::Low)
+    (e.is_silent_syn() || silent || e.flow.is_torn()).then_some(Confidence::Low)
 }
 
 pub(super) fn says_asked_once(e: &Ending<'_>) -> String {
+    if e.flow.is_torn() {
+        return format!("of what {} answered only parts were captured (fragments), and it was not asked the same again", e.server_ip());
+    }
     format!("{} was not seen to answer, but it was not asked the same again either: nothing follows from that", e.server_ip())
 }
 

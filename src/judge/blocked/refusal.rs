@@ -3,6 +3,7 @@
 use crate::flow::Rejection;
 use crate::judge::Confidence;
 use crate::judge::ending::Ending;
+use crate::judge::threshold::AGAIN;
 
 /// Administratively prohibited, by the code's own words (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1).
 pub(super) fn by_policy(e: &Ending<'_>) -> Option<Confidence> {
@@ -62,13 +63,26 @@ pub(super) fn says_no_route(e: &Ending<'_>) -> String {
     format!("{} reports that {} cannot be reached ({}){}", sender(e), e.server_ip(), icmp(e.rejection), others(e))
 }
 
-/// Fragment reassembly time exceeded (RFC 792 type 11 code 1, RFC 4443 section 3.3).
+/// Fragment reassembly time exceeded (RFC 792 type 11 code 1, RFC 4443 section 3.3); or of what the server answers only a part comes, and the client asks again: a
+/// capture filter that names ports leaves such parts, too, but whoever got the answer does not ask again.
 pub(super) fn fragments(e: &Ending<'_>) -> Option<Confidence> {
+    if e.flow.is_torn() {
+        return (times_asked(e) >= AGAIN as usize).then_some(Confidence::Low);
+    }
     e.rejection.filter(|r| matches!((r.v6, r.kind, r.code), (false, 11, 1) | (true, 3, 1)))?;
     Some(Confidence::Medium)
 }
 
+/// The same, from one port or from new ones.
+fn times_asked(e: &Ending<'_>) -> usize {
+    e.luck.again.max(e.asked as usize)
+}
+
 pub(super) fn says_fragments(e: &Ending<'_>) -> String {
+    if e.flow.is_torn() {
+        let (client, server, times) = (e.flow.client.endpoint.ip, e.flow.server.endpoint, times_asked(e));
+        return format!("{client} asked {server} {times} times, and of what was answered only parts came (fragments)");
+    }
     format!("{} waited in vain for the fragments of a datagram of {} ({})", sender(e), e.flow.client.endpoint.ip, icmp(e.rejection))
 }
 

@@ -43,6 +43,10 @@ fn d41_the_first_message_to_a_server_that_greets_is_lost_like_any_other() {
     };
     expect(&lost(5), Outcome::SilentDrop, Confidence::Medium, Some("D41"));
     assert_eq!(lost(1).outcome, Outcome::Ok);
+    // A server that has said all it will say, and closed before it heard a word, hears none.
+    let closed = closed(tcp(CLIENT, SERVER).talked(41, 41).speaks(&["http"]), b"f");
+    let judged = judge(with(closed, |story| (story.acknowledged, story.open_segment[0]) = ([0, 41], OpenSegment { len: 41, again: 5, end: 42 })));
+    assert_eq!(judged.outcome, Outcome::Ok);
 }
 
 // the same at the server

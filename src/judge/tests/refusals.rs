@@ -3,6 +3,7 @@
 use super::outcomes::{CLIENT, SERVER, expect, judge};
 use super::sample::*;
 use crate::flow::Rejection;
+use crate::identify::Fact;
 use crate::judge::{Confidence, Judged, Outcome, Site};
 use crate::net::{Side, Transport};
 
@@ -90,4 +91,29 @@ fn a_time_to_live_that_a_program_chose_tells_no_distance() {
     let beside = |ttl: u8| judge_among(Site::default(), &[tcp(CLIENT, SERVER).syns(&[1.0]).reset(1.02, 64)], &[alive(ttl)]).remove(0);
     expect(&beside(1), Outcome::RefusedByHost, Confidence::Medium, Some("D25"));
     expect(&beside(60), Outcome::RejectedByNetwork, Confidence::Medium, Some("D26"));
+}
+
+// dig, whose long answer passes a filter that drops all fragments but the first
+#[test]
+fn d63_a_resolver_of_whose_answers_only_parts_come_is_asked_again() {
+    let asked = |times: u8| -> Vec<Sample> {
+        let ask = |place: u8| {
+            let name = Fact::Unanswered { name: "big.example".into() };
+            let mut sample = udp(&format!("10.1.0.2:{}", 40_001 + u16::from(place)), "10.9.0.53:53").speaks(&["dns"]).fact(name);
+            let flow = &mut sample.0.flow;
+            (flow.client.packets, flow.client.payload_bytes, flow.server.packets) = (1, 60, 1);
+            let time = at(1.0 + 2.0 * f64::from(place));
+            (flow.first, flow.last, flow.client.first, flow.client.last) = (time, time, Some(time), Some(time));
+            flow.history.push(b'D');
+            sample
+        };
+        (0..times).map(ask).collect()
+    };
+    let judged = judge_among(Site::default(), &asked(3), &[]);
+    for torn in judged {
+        expect(&torn, Outcome::PmtuBlackhole, Confidence::Low, Some("D63"));
+        assert!(torn.cause.unwrap().says.contains("10.1.0.2 asked 10.9.0.53:53 3 times, and of what was answered only parts came"));
+    }
+    // A capture filter that names a port leaves such a part of every long answer.
+    expect(&judge_among(Site::default(), &asked(1), &[])[0], Outcome::NotObservable, Confidence::Low, Some("D33"));
 }
