@@ -297,6 +297,8 @@ pub struct TcpStory {
     pub midstream: bool,
     /// Payload bytes of the client, of the server that the other end acknowledged.
     pub acknowledged: [u64; 2],
+    /// Payload bytes that a FIN of client, of server says were sent, and that neither came nor were acknowledged.
+    pub untold: [u64; 2],
     /// Payload bytes sent by client, by server, retransmissions included.
     pub payload: [u64; 2],
     /// The first payload segment of client, of server.
@@ -387,6 +389,7 @@ impl TcpStory {
         self.stalled.swap(0, 1);
         self.acknowledged.swap(0, 1);
         self.payload.swap(0, 1);
+        self.untold.swap(0, 1);
         self.first_data.swap(0, 1);
         self.last_data.swap(0, 1);
         self.ttl.swap(0, 1);

@@ -151,6 +151,7 @@ impl Story {
             stalled: self.stalled,
             midstream: self.midstream,
             acknowledged,
+            untold: [0; 2],
             payload: self.payload,
             first_data: self.first_data,
             last_data: self.last_data,

@@ -141,6 +141,12 @@ impl Stream {
         self.next == position && self.broken.is_none()
     }
 
+    /// How many bytes before `position` did not come; none where some wait for others.
+    pub fn short_of(&self, position: i64) -> u64 {
+        let short = if self.broken.is_none() { position.saturating_sub(self.next) } else { 0 };
+        u64::try_from(short).unwrap_or(0)
+    }
+
     /// Whether the other side's acknowledgment of all before `position` tells nothing new: that came, in order and whole.
     pub fn is_whole_from(&self, position: i64) -> bool {
         self.next >= position && self.broken.is_none()

@@ -332,7 +332,7 @@ impl Connection {
 
     /// The story as it stands.
     pub fn story(&self) -> TcpStory {
-        self.story.told(self.acknowledged_payload())
+        TcpStory { untold: self.untold(), ..self.story.told(self.acknowledged_payload()) }
     }
 
     fn acknowledged_payload(&self) -> [u64; 2] {

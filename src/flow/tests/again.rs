@@ -127,6 +127,20 @@ fn a_fin_that_comes_again_counts_until_it_is_answered() {
     assert_eq!(story(&t.run()).unheard, [0, 0]);
 }
 
+#[test]
+fn a_fin_tells_of_content_before_it_that_never_came() {
+    let untold = |acknowledged: bool| {
+        let mut t = Trace::served();
+        t.server().lost(b"a long answer");
+        let next = t.next(Side::Server);
+        t.server().fin();
+        t.server().at(next.wrapping_sub(if acknowledged { 0 } else { 13 }));
+        t.client().ack();
+        story(&t.run()).untold
+    };
+    assert_eq!([untold(false), untold(true)], [[0, 13], [0, 0]]);
+}
+
 /// The last acknowledgment does not get through: the server repeats its FIN, and waits twice as long each time, up to two minutes.
 #[test]
 fn what_is_repeated_after_a_connection_is_over_is_its_own() {

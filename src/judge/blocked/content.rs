@@ -166,6 +166,9 @@ pub(super) fn says_large_lost(e: &Ending<'_>) -> String {
 /// The client's first message, small enough for any path, vanishes after a handshake that passed. Another name that is served at the same place shows that
 /// it is about the name.
 pub(super) fn first_lost(e: &Ending<'_>) -> Option<Confidence> {
+    if never_came(e).is_some() {
+        return Some(Confidence::Low);
+    }
     let lost = lost(e, Side::Client).filter(|lost| lost.len <= SURE_TO_FIT)?;
     // Who speaks first (SSH, FTP, mail) has nothing acknowledged by that.
     let stands = |tcp: &TcpStory| e.flow.server.payload_bytes == 0 || !tcp.fins[1];
@@ -177,7 +180,17 @@ pub(super) fn first_lost(e: &Ending<'_>) -> Option<Confidence> {
     })
 }
 
+/// All that the client said never came, but for the word that it was all, and the server, which is heard for long enough after, does not acknowledge that.
+fn never_came(e: &Ending<'_>) -> Option<u64> {
+    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.missed_bytes == [0, 0] && tcp.reset.is_none())?;
+    let silent = e.flow.client.payload_bytes == 0 && tcp.acknowledged[0] == 0 && tcp.untold[0] > 0;
+    (silent && !e.one_way && e.flow.server.last?.since(e.flow.first) >= ANSWER_BY).then_some(tcp.untold[0])
+}
+
 pub(super) fn says_first_lost(e: &Ending<'_>) -> String {
+    if let Some(untold) = never_came(e) {
+        return format!("the handshake passed, and of {} that the client said none came this far, only that it closed", bytes(untold));
+    }
     let (len, again) = lost(e, Side::Client).map_or((0, 0), |lost| (lost.len, lost.again));
     format!(
         "the handshake passed, but the client's first message ({}) was sent again {again} times and never acknowledged{}",
@@ -495,7 +508,7 @@ pub(super) fn says_idle(e: &Ending<'_>) -> String {
 
 pub(super) fn nothing_said(e: &Ending<'_>) -> Option<Confidence> {
     // What was acknowledged or skipped was said, though it was not captured.
-    let tcp = e.tcp.filter(|tcp| !tcp.midstream && tcp.syn_acks > 0 && tcp.missed_bytes == [0, 0])?;
+    let tcp = e.tcp.filter(|tcp| !tcp.midstream && tcp.syn_acks > 0 && (tcp.missed_bytes, tcp.untold) == ([0, 0], [0, 0]))?;
     if greeted(e).is_some() {
         return Some(Confidence::Low);
     }

@@ -166,6 +166,9 @@ fn repeated(tcp: &TcpStory) -> Option<u32> {
 
 /// The first bytes that the server said, which never came here, though what follows them did: the client waits for them, so they were lost on the way.
 fn never_came(tcp: &TcpStory) -> Option<u64> {
+    if tcp.untold[1] > 0 && tcp.first_data[1].is_none() {
+        return Some(tcp.untold[1]);
+    }
     let open = tcp.open_segment[1];
     let before = open.before()?;
     (open.len > 0 && tcp.acknowledged[1] == 0 && tcp.retransmissions[1] == 0 && (1..=tcp.payload[1]).contains(&before)).then_some(before)
@@ -177,7 +180,12 @@ pub(super) fn unheard_by_client(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.missed_bytes == [0, 0] && !tcp.stalled[0])?;
     let gave_up = tcp.reset.as_deref().is_none_or(|reset| reset.from == Side::Server);
     let (again, torn) = (repeated(tcp).is_some(), never_came(tcp).is_some());
-    let (heard, [first, last]) = (e.flow.client.last?, [tcp.first_data[1]?, tcp.last_data[1]?].map(Moment::time));
+    let heard = e.flow.client.last?;
+    if tcp.untold[1] > 0 && e.flow.server.payload_bytes == 0 {
+        // Of all that it said only that it was all came.
+        return (gave_up && !e.lossy && heard.since(e.flow.first) >= ANSWER_BY).then_some(Confidence::Low);
+    }
+    let [first, last] = [tcp.first_data[1]?, tcp.last_data[1]?].map(Moment::time);
     match tcp.acknowledged[1] {
         _ if !gave_up || !again && !torn => None,
         0 if heard.since(first) >= ANSWER_BY => Some(if e.lossy { Confidence::Low } else { Confidence::Medium }),

@@ -165,6 +165,27 @@ fn d65_a_server_that_closes_while_its_client_repeats_itself_was_not_told_the_res
     assert!(judged.cause.unwrap().says.contains("the server waited for the rest, and closed"));
 }
 
+// vsftpd behind a filter that passes small packets: of a file only the close that follows it comes, and curl waits
+#[test]
+fn d95_and_d41_a_close_tells_of_content_that_never_came() {
+    let left = |side: usize, seconds: f64| {
+        let mut sample = closed(tcp(CLIENT, "203.0.113.7:40009").connected(), b"fF");
+        let flow = &mut sample.0.flow;
+        let end = at(1.0 + seconds);
+        (flow.client.last, flow.server.last, flow.last) = (Some(end), Some(end), end);
+        judge(with(sample, |story| story.untold[side] = 10_240))
+    };
+    let judged = left(1, 20.0);
+    expect(&judged, Outcome::ReturnPathBroken, Confidence::Low, Some("D95"));
+    assert!(judged.cause.unwrap().says.contains("the first 10240 bytes that 203.0.113.7 said did not come this far"));
+    let judged = left(0, 20.0);
+    expect(&judged, Outcome::SilentDrop, Confidence::Low, Some("D41"));
+    assert!(judged.cause.unwrap().says.contains("of 10240 bytes that the client said none came"));
+    for soon in [left(0, 0.5), left(1, 0.5)] {
+        assert_eq!(soon.outcome, Outcome::Ok);
+    }
+}
+
 // curl's download through a firewall that drops what the server sends from then on, recorded beside the server
 #[test]
 fn d95_a_size_that_has_passed_before_is_no_reason_for_what_is_lost() {
