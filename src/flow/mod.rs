@@ -263,7 +263,7 @@ impl History {
 /// What a TCP connection did, as far as an outcome rests on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TcpStory {
-    /// SYNs by the client, first to last, at most [`limit::SYNS_KEPT`](crate::limit::SYNS_KEPT) kept; `syns` counts all.
+    /// SYNs by the client, first to last, without copies that came late, at most [`limit::SYNS_KEPT`](crate::limit::SYNS_KEPT) kept; `syns` counts all.
     pub syn_times: SmallVec<[(Timestamp, FrameId); 1]>,
     /// SYNs by the client, retransmissions included.
     pub syns: u32,

@@ -364,10 +364,13 @@ pub(super) struct Told<'a> {
     pub peer_position: i64,
     /// Up to where the other end has acknowledged its sender's stream so far.
     pub acknowledged: i64,
+    /// It was sent before others of its sender that came earlier: a copy that another tap took, whose clock is another, or one that was overtaken.
+    pub late: bool,
 }
 
 /// Adds a segment to the story.
 pub(super) fn tell(story: &mut Story, told: &Told<'_>) {
+    let told = &Told { late: is_late(story, told), ..*told };
     let (side, flags) = (told.side as usize, told.tcp.flags);
     if !story.begun {
         story.midstream = !flags.has(TcpFlags::SYN);
@@ -415,7 +418,7 @@ fn note_again(story: &mut Story, told: &Told<'_>, silence: u64, paused: bool) {
             trouble.in_vain[side] = 0;
         }
     }
-    if told.advance > 0 || flags.has(TcpFlags::SYN) {
+    if told.advance > 0 || flags.has(TcpFlags::SYN) || told.late {
         return;
     }
     let is_keep_alive = len <= 1 && told.advance == i64::from(len) - 1 && !flags.has(TcpFlags::FIN);
@@ -436,7 +439,9 @@ fn note_again(story: &mut Story, told: &Told<'_>, silence: u64, paused: bool) {
 fn note_content(story: &mut Story, told: &Told<'_>, silence: u64) {
     let (side, ttl) = (told.side as usize, told.ip.ttl);
     story.ttl[side] = Some(story.ttl[side].map_or((ttl, ttl), |(low, high)| (low.min(ttl), high.max(ttl))));
-    story.ident[side] = told.ip.ident as u16;
+    if !told.late {
+        story.ident[side] = told.ip.ident as u16;
+    }
     story.stalled[side] = told.tcp.window == 0;
     note_payload(story, told, silence);
     note_acknowledgment(story, told);
@@ -467,7 +472,7 @@ fn note_syn(story: &mut Story, told: &Told<'_>) {
             let refusal = story.trouble.as_mut().and_then(|trouble| trouble.reset.as_mut()).filter(|reset| reset.from == Side::Server);
             refusal.into_iter().for_each(|reset| reset.answers_syn |= reset.with_ack && reset.sequence == 0);
             story.syn = Some(Moment::new(time, frame));
-        } else if story.syns as usize <= SYNS_KEPT {
+        } else if story.syns as usize <= SYNS_KEPT && !told.late {
             story.trouble().more_syns.push(Moment::new(time, frame));
         }
     }
@@ -507,11 +512,13 @@ fn note_payload(story: &mut Story, told: &Told<'_>, silence: u64) {
     story.first_data[side].get_or_insert(moment);
     story.last_data[side] = Some(moment);
     let is_keep_alive = len == 1 && told.advance == 0;
-    if told.advance <= 0 && !is_keep_alive {
+    if told.advance <= 0 && !is_keep_alive && !told.late {
         let again = &mut story.trouble().retransmissions[side];
         *again = again.saturating_add(1);
     }
-    note_open(story, told, len, silence);
+    if !told.late {
+        note_open(story, told, len, silence);
+    }
 }
 
 /// Of what is not acknowledged the first of the largest segments, as paths may carry smaller ones only; once something comes again, what comes again, which is what the other end waits for.
@@ -560,12 +567,21 @@ fn note_acknowledgment(story: &mut Story, told: &Told<'_>) {
     story.established |= goes_on && shows;
 }
 
+/// Whether what says nothing new bears an identification that its sender had used before: whoever sends again counts on (RFC 6864 section 4). Where none is set, as in IPv6, nothing tells it.
+fn is_late(story: &Story, told: &Told<'_>) -> bool {
+    let (before, ident) = (story.ident[told.side as usize], told.ip.ident as u16);
+    let says_again = told.packet.payload_len > 0 || told.tcp.flags.has(TcpFlags::SYN | TcpFlags::FIN);
+    says_again && told.advance <= 0 && before != 0 && ident != 0 && before.wrapping_sub(ident) < COUNTED
+}
+
 /// Whether nobody had sent content for long, but an acknowledgment came just before: where the clocks of two cards differ, what answers a repetition bears an earlier time than it.
 fn is_answered_early(story: &Story, told: &Told<'_>) -> bool {
     let by_other = story.trouble.as_ref().is_some_and(|trouble| trouble.acknowledged_by == Some(told.side.other()));
     by_other && story.last_data.iter().flatten().all(|last| told.packet.time.nanos_since(last.time()) >= TIMED_OUT)
 }
 
+/// Packets of one sender, or of all that its host sends where it counts them together, between a packet and its copy.
+const COUNTED: u16 = 4096;
 /// Who sends again so long after anything was heard has run into a timeout, of which 200 ms is the shortest in wide use; what reordering makes a sender repeat comes at once.
 const TIMED_OUT: u64 = 100_000_000;
 

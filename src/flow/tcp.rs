@@ -212,7 +212,10 @@ impl Connection {
         }
         peer.acknowledged = position;
         me.last = at.saturating_add(i64::from(len));
-        story::tell_next(story, &story::Told { side, packet, ip, tcp, at, advance: i64::from(len), peer_position: position, acknowledged: me.acknowledged });
+        story::tell_next(
+            story,
+            &story::Told { side, packet, ip, tcp, at, advance: i64::from(len), peer_position: position, acknowledged: me.acknowledged, late: false },
+        );
         true
     }
 
@@ -459,7 +462,7 @@ impl Connection {
     fn tell(&mut self, side: Side, packet: &Packet<'_>, ip: &Ip, tcp: &Tcp, at: i64, advance: i64) {
         let other = &self.ends[side.other() as usize];
         let (peer_position, acknowledged) = (other.relative(tcp.acknowledgment, other.acknowledged), self.ends[side as usize].acknowledged);
-        let told = story::Told { side, packet, ip, tcp, at, advance, peer_position, acknowledged };
+        let told = story::Told { side, packet, ip, tcp, at, advance, peer_position, acknowledged, late: false };
         story::tell(&mut self.story, &told);
     }
 

@@ -2,6 +2,7 @@
 
 use super::super::trace::Trace;
 use super::story;
+use crate::decode::Content;
 use crate::flow::OpenSegment;
 use crate::net::Side;
 
@@ -165,4 +166,28 @@ fn what_is_repeated_after_a_connection_is_over_is_its_own() {
     t.wait(100);
     t.server().at(next.wrapping_sub(1)).fin();
     assert_eq!(t.run().flows.len(), 3);
+}
+
+/// Two taps whose clocks are far apart: each packet comes again as it was, its identification included.
+#[test]
+fn a_copy_that_comes_late_is_nothing_that_was_said_again() {
+    let told = |late: bool| {
+        let mut t = Trace::served();
+        t.server().data(b"news");
+        t.client().ack();
+        let copied = t.packets.len();
+        let next = t.next(Side::Server);
+        for _ in 0..4 {
+            t.wait(1);
+            t.server().at(next.wrapping_sub(4)).data(b"news");
+            let news = t.packets[copied - 2];
+            if late && let (Content::Ip(ip, _), Content::Ip(first, _)) = (&mut t.packets.last_mut().unwrap().content, news.content) {
+                ip.ident = first.ident;
+            }
+        }
+        let seen = t.run();
+        (story(&seen).in_vain, story(&seen).retransmissions)
+    };
+    assert_eq!(told(false), ([0, 4], [0, 4]));
+    assert_eq!(told(true), ([0, 0], [0, 0]));
 }

@@ -111,11 +111,11 @@ fn may_be_answered(e: &Ending<'_>) -> bool {
     is_early && !e.one_way && accepted_in_place(e).is_none() && e.tcp.filter(is_taken).is_some_and(stands)
 }
 
-/// What the server said first is on its way, and may be acknowledged yet.
+/// What the server said first is on its way once more, and may be acknowledged yet.
 fn greets(e: &Ending<'_>) -> bool {
     let is_new = |tcp: &TcpStory| tcp.established && !tcp.midstream && tcp.fins == [false, false] && tcp.reset.is_none() && tcp.missed_bytes == [0, 0];
     // Who repeats what was acknowledged tells more than the greeting does.
-    let hangs = |tcp: &&TcpStory| is_new(tcp) && tcp.acknowledged[1] == 0 && tcp.open_segment[1].len > 0 && u32::from(tcp.in_vain[0]) < SURELY_AGAIN;
+    let hangs = |tcp: &&TcpStory| is_new(tcp) && tcp.acknowledged[1] == 0 && tcp.open_segment[1].again > 0 && u32::from(tcp.in_vain[0]) < SURELY_AGAIN;
     let said = e.tcp.filter(hangs).and_then(|tcp| tcp.first_data[1]);
     e.may_go_on() && said.is_some_and(|said| e.flow.last.since(said.time()).saturating_add(e.left) < ANSWER_BY)
 }

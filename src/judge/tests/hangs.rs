@@ -87,6 +87,8 @@ fn d06_a_greeting_that_was_just_sent_may_be_acknowledged_yet() {
     };
     expect(&judge_until(greeted(), 0.5), Outcome::NotObservable, Confidence::High, Some("D06"));
     assert_eq!(judge_until(greeted(), 5.0).outcome, Outcome::Ok);
+    let once = with(greeted(), |story| story.open_segment[1].again = 0);
+    assert_eq!(judge_until(once, 0.5).outcome, Outcome::Ok, "nothing speaks against it");
     let deaf = with(greeted(), |story| story.in_vain[0] = 3);
     expect(&judge_until(deaf, 0.5), Outcome::ReturnPathBroken, Confidence::Medium, Some("D68"));
 }
