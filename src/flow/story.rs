@@ -570,7 +570,8 @@ fn note_acknowledgment(story: &mut Story, told: &Told<'_>) {
 /// Whether what says nothing new bears an identification that its sender had used before: whoever sends again counts on (RFC 6864 section 4). Where none is set, as in IPv6, nothing tells it.
 fn is_late(story: &Story, told: &Told<'_>) -> bool {
     let (before, ident) = (story.ident[told.side as usize], told.ip.ident as u16);
-    let says_again = told.packet.payload_len > 0 || told.tcp.flags.has(TcpFlags::SYN | TcpFlags::FIN);
+    // Content, SYN, FIN, or a keep-alive without garbage.
+    let says_again = told.packet.payload_len > 0 || told.advance < 0 || told.tcp.flags.has(TcpFlags::SYN | TcpFlags::FIN);
     says_again && told.advance <= 0 && before != 0 && ident != 0 && before.wrapping_sub(ident) < COUNTED
 }
 
