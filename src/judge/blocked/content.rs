@@ -180,10 +180,10 @@ pub(super) fn first_lost(e: &Ending<'_>) -> Option<Confidence> {
     })
 }
 
-/// All that the client said never came, but for the word that it was all, and the server, which is heard for long enough after, does not acknowledge that.
+/// All that the client said never came, but for the word that it was all, and the server, which closed after that, did not acknowledge it.
 fn never_came(e: &Ending<'_>) -> Option<u64> {
     let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.missed_bytes == [0, 0] && tcp.reset.is_none())?;
-    let silent = e.flow.client.payload_bytes == 0 && tcp.acknowledged[0] == 0 && tcp.untold[0] > 0;
+    let silent = e.flow.client.payload_bytes == 0 && tcp.acknowledged[0] == 0 && tcp.untold[0] > 0 && tcp.fins[1] && !server_ended_first(e);
     (silent && !e.one_way && e.flow.server.last?.since(e.flow.first) >= ANSWER_BY).then_some(tcp.untold[0])
 }
 
@@ -329,7 +329,7 @@ pub(super) fn unknown_session(e: &Ending<'_>) -> Option<Confidence> {
     (asked && server_ended_first(e)).then_some(Confidence::High)
 }
 
-fn server_ended_first(e: &Ending<'_>) -> bool {
+pub(super) fn server_ended_first(e: &Ending<'_>) -> bool {
     let letters = e.flow.history.as_str();
     let by_server = letters.find(['f', 'r']);
     let by_client = letters.find(['F', 'R']);

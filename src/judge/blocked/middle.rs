@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::flow::{Moment, OpenSegment, Rejection, Reset, TcpStory};
 use crate::judge::Confidence;
-use crate::judge::blocked::content::half_asked;
+use crate::judge::blocked::content::{half_asked, server_ended_first};
 use crate::judge::blocked::refusal::{icmp, signs};
 use crate::judge::ending::{Ending, stalls_in_initial, weight};
 use crate::judge::threshold::{ACKNOWLEDGED_BY, AGAIN, ALONE, ANSWER_BY, ASKED_BY, KEPT_ALIVE_BY, REPLY_BY, SURE_TO_FIT, SURELY_AGAIN};
@@ -182,8 +182,9 @@ pub(super) fn unheard_by_client(e: &Ending<'_>) -> Option<Confidence> {
     let (again, torn) = (repeated(tcp).is_some(), never_came(tcp).is_some());
     let heard = e.flow.client.last?;
     if tcp.untold[1] > 0 && e.flow.server.payload_bytes == 0 {
-        // Of all that it said only that it was all came.
-        return (gave_up && !e.lossy && heard.since(e.flow.first) >= ANSWER_BY).then_some(Confidence::Low);
+        // Of all that it said only that it was all came, before the client closed, too.
+        let waits = tcp.fins[0] && server_ended_first(e) && heard.since(e.flow.first) >= ANSWER_BY;
+        return (gave_up && !e.lossy && waits).then_some(Confidence::Low);
     }
     let [first, last] = [tcp.first_data[1]?, tcp.last_data[1]?].map(Moment::time);
     match tcp.acknowledged[1] {
