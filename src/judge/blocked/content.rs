@@ -373,7 +373,7 @@ fn gave_up(e: &Ending<'_>) -> Option<Confidence> {
     })
 }
 
-fn is_answered(protocol: Option<&&'static str>) -> bool {
+pub(super) fn is_answered(protocol: Option<&&'static str>) -> bool {
     protocol.is_some_and(|protocol| ANSWERED.contains(protocol))
 }
 

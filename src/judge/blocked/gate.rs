@@ -2,7 +2,7 @@
 
 use crate::flow::TcpStory;
 use crate::judge::Confidence;
-use crate::judge::blocked::content::{accepted_in_place, half_asked};
+use crate::judge::blocked::content::{accepted_in_place, half_asked, is_answered};
 use crate::judge::ending::Ending;
 use crate::judge::threshold::{ANSWER_BY, HEAVY_LOSS, REPLY_BY, SCAN_PACKETS, SURE_REQUESTS, SURE_SYNS, SURELY_AGAIN};
 use crate::judge::visibility::Sight;
@@ -108,7 +108,9 @@ fn may_be_answered(e: &Ending<'_>) -> bool {
     let is_taken = |tcp: &&TcpStory| tcp.acknowledged[0] > 0 && tcp.open_segment[0].len == 0 && !tcp.stalled[1] && tcp.missed_bytes == [0, 0];
     let stands = |tcp: &TcpStory| !tcp.midstream && !tcp.fins[0] && tcp.reset.is_none() && u32::from(tcp.unheard[1]) < SURELY_AGAIN;
     let is_early = e.waited_for_an_answer().is_some_and(|waited| waited < REPLY_BY || half_asked(e).is_some());
-    is_early && !e.one_way && accepted_in_place(e).is_none() && e.tcp.filter(is_taken).is_some_and(stands)
+    // Of other protocols nobody knows whether an answer is due: an upload of FTP's is never answered.
+    let is_due = is_answered(e.identified.protocol.first());
+    is_due && is_early && !e.one_way && accepted_in_place(e).is_none() && e.tcp.filter(is_taken).is_some_and(stands)
 }
 
 /// What the server said first is on its way once more, and may be acknowledged yet.

@@ -70,6 +70,8 @@ fn d06_what_was_asked_may_be_answered_for_ten_seconds() {
     let asked = || with(tcp(CLIENT, SERVER).talked(300, 0).speaks(&["http"]), |story| story.acknowledged = [300, 0]);
     expect(&judge_until(asked(), 5.0), Outcome::NotObservable, Confidence::High, Some("D06"));
     expect(&judge_until(asked(), 12.0), Outcome::ServerSilent, Confidence::Medium, Some("D54"));
+    let data = with(tcp(CLIENT, SERVER).talked(300, 0), |story| story.acknowledged = [300, 0]);
+    assert_eq!(judge_until(data, 5.0).outcome, Outcome::Ok, "nobody knows whether an answer is due");
     // What is sent again is not on its way any more.
     let lost = with(tcp(CLIENT, SERVER).talked(300, 0), |story| {
         (story.acknowledged, story.open_segment[0]) = ([0, 0], OpenSegment { len: 300, again: 4, end: 301 });
