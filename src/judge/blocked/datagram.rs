@@ -119,7 +119,7 @@ pub(super) fn asked_once(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn says_asked_once(e: &Ending<'_>) -> String {
     if e.flow.is_torn() {
-        return format!("of what {} answered only parts were captured (fragments), and it was not asked the same again", e.server_ip());
+        return format!("of what {} answered only parts were captured (fragments): whether the rest arrived cannot be told", e.server_ip());
     }
     format!("{} was not seen to answer, but it was not asked the same again either: nothing follows from that", e.server_ip())
 }
