@@ -116,7 +116,7 @@ fn rejecter(outcome: Outcome, ending: &Ending<'_>) -> Option<IpAddr> {
 #[rustfmt::skip]
 const TABLE: &[Rule] = &[
     // Nobody's failure.
-    rule("D80", Outcome::ScanNoise, "one source tries many hosts and ports and hardly any answers",
+    rule("D80", Outcome::ScanNoise, "one source tries many hosts and ports that no document has for them, and hardly any answers",
         gate::scan, gate::says_scan, &["monitoring or inventory software"]),
 
     // Refusals that were seen: ICMP by code and sender, resets by whose they are.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::capture::Pause;
-use crate::flow::{Direction, End, Neighbour};
+use crate::flow::{Direction, End, Flow, Neighbour};
 use crate::identify::{Books, Fact, Identified, NameSource, Promise};
 use crate::judge::account::{self, Account};
 use crate::judge::alike::Alike;
@@ -72,8 +72,8 @@ impl<'a> Judge<'a> {
 
     /// First pass: what this flow shows about the tap and about the other flows' ends.
     pub fn learn(&mut self, identified: &Identified) {
-        self.seen.learn(identified);
         self.roles.learn(identified, &self.claims);
+        self.seen.learn(identified, !took_part(&identified.flow) && self.is_due(&identified.flow));
         self.rhythms.learn(identified);
         self.resolvers.learn(identified);
         self.announcers.learn(identified);
@@ -83,6 +83,23 @@ impl<'a> Judge<'a> {
                 self.presence.note(&self.roles.of(end), end.packets > 0);
             }
         }
+    }
+
+    /// Whether a row of the documents that apply is at this port between hosts like these, and one of them plays the product that the row is about.
+    fn is_due(&self, flow: &Flow) -> bool {
+        let ends = [&flow.client, &flow.server];
+        let given: [Vec<RoleId>; 2] = ends.map(|end| self.roles.played_by(end).0);
+        if given.iter().all(|given| given.is_empty()) {
+            return false;
+        }
+        let port = flow.server.endpoint.port;
+        let row = |id: ServiceId| self.signatures.services.get(id.0 as usize).filter(|row| self.applies(row));
+        let rows = self.signatures.at(flow.transport, port).chain(self.roles.site().moved_to(port));
+        rows.filter_map(row).any(|row| {
+            let plays = |side: usize, wanted: &[RoleId]| self.roles.plays(ends[side].endpoint.ip, &given[side], wanted, false);
+            let plays = [plays(0, &row.client), plays(1, &row.server)];
+            plays.contains(&Plays::Given) && !plays.contains(&Plays::Refused)
+        })
     }
 
     /// What a packet says about who is on its link.

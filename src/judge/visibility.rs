@@ -55,8 +55,8 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Enters one flow.
-    pub(super) fn learn(&mut self, identified: &Identified) {
+    /// Enters one flow. `due`: a document has it between hosts that the site knows, so that whoever opened it does not try at random.
+    pub(super) fn learn(&mut self, identified: &Identified, due: bool) {
         let flow = &identified.flow;
         self.start = Some(self.start.map_or(flow.first, |start| start.min(flow.first)));
         self.end = self.end.max(Some(flow.last));
@@ -64,7 +64,7 @@ impl Seen {
         let is_dhcp = identified.protocol.first() == Some(&"dhcp");
         self.leases |= is_dhcp && identified.facts.iter().any(|fact| matches!(fact, Fact::Answer { .. }));
         if !is_group(flow.server.endpoint.ip) {
-            self.pairs.learn(identified);
+            self.pairs.learn(identified, due);
             self.manners.learn(flow);
             self.asked.learn(identified);
             self.vouchers.learn(identified);

@@ -19,6 +19,7 @@ mod outcomes;
 mod refusals;
 mod rows;
 pub(in crate::judge) mod sample;
+mod scans;
 mod semantics;
 mod semantics_of_sites;
 mod shown;

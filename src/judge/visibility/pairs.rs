@@ -89,7 +89,7 @@ impl Many {
 /// What a source tried.
 #[derive(Clone, Debug, Default)]
 struct Probes {
-    /// Numbers of the targets (host and port) that did not answer.
+    /// Numbers of the targets (host and port) that did not answer, but for those that a document has for hosts like these: a firewall may cut one host off from all of them.
     unanswered: ThinVec<u32>,
     /// Flows that were answered.
     answered: u32,
@@ -131,8 +131,8 @@ impl Default for Pairs {
 }
 
 impl Pairs {
-    /// Enters a flow between single hosts.
-    pub(super) fn learn(&mut self, identified: &Identified) {
+    /// Enters a flow between single hosts. `due`: one that a document has between hosts like these.
+    pub(super) fn learn(&mut self, identified: &Identified, due: bool) {
         let flow = &identified.flow;
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
         let took_part = took_part(flow);
@@ -152,7 +152,7 @@ impl Pairs {
                 self.from_link.meet(&(mac, flow.transport, server));
             }
         }
-        self.note_probe(flow, took_part);
+        self.note_probe(flow, took_part, due);
         self.note_ends(flow, took_part);
         if flow.transport == Transport::UDP {
             let told = if flow.client.packets == 0 { client } else { server };
@@ -192,7 +192,7 @@ impl Pairs {
         }
     }
 
-    fn note_probe(&mut self, flow: &Flow, took_part: bool) {
+    fn note_probe(&mut self, flow: &Flow, took_part: bool, due: bool) {
         let server = flow.server.endpoint;
         let target = self.probes.number(&server);
         let Probes { unanswered, answered, outside, packets, again } = self.probes.meet(&flow.client.endpoint.ip);
@@ -206,7 +206,7 @@ impl Pairs {
         if took_part {
             *answered = answered.saturating_add(1);
             *outside |= !is_private(server.ip) && !RESOLVERS.contains(&server.port);
-        } else if unanswered.len() < limit::TARGETS_REMEMBERED && !unanswered.contains(&target) {
+        } else if !due && unanswered.len() < limit::TARGETS_REMEMBERED && !unanswered.contains(&target) {
             unanswered.push(target);
         }
     }
