@@ -220,6 +220,8 @@ pub enum Fact {
     /// The request was sent again although the first could have been answered: proof that no answer reached the client. Stated each time it is sent
     /// again; kept once and counted in [`Identified::retries`].
     Retry,
+    /// The same request came again and again after it had been answered each time, until the flow ended: proof that the answers did not reach the client.
+    Unheard,
     /// A resolver's answer that gives nothing: for this name it has no address, or says that what it gives is a filter's.
     Unresolved {
         /// The name that was asked for, lower case.

@@ -93,6 +93,7 @@ impl Fact {
             Self::SentTo { .. } => 14,
             Self::Speaks { .. } => 15,
             Self::Certified(_) => 16,
+            Self::Unheard => 17,
             Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) | Self::Unserved { .. } | Self::Unfinished(_) | Self::HalfAsked(_) | Self::Awaited => {
                 return None;
             }
@@ -119,6 +120,7 @@ impl Fact {
             14 => Self::SentTo { host: text },
             15 => Self::Speaks { client: of },
             16 => Self::Certified(Box::new(Certified { issuer: text, key: 0, whole: 0, public: false })),
+            17 => Self::Unheard,
             _ => Self::OneWay,
         }
     }
@@ -132,6 +134,7 @@ impl Fact {
         match self {
             Self::OneWay
             | Self::Retry
+            | Self::Unheard
             | Self::Encrypted
             | Self::Inner(_)
             | Self::Resolved(_)

@@ -41,6 +41,7 @@ impl Fact {
             | Self::Request { .. }
             | Self::Promise(_)
             | Self::Retry
+            | Self::Unheard
             | Self::Unresolved { .. }
             | Self::Proxied { .. }
             | Self::Reached(_)

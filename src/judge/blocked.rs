@@ -170,7 +170,7 @@ const TABLE: &[Rule] = &[
         silence::at_times, silence::says_at_times, &["packet loss", "a busy server", "a rate limit"]),
 
     // Silence of TCP.
-    rule("D30", Outcome::ReturnPathBroken, "both ends repeat themselves: SYN and SYN-ACK, or TFTP's request and its answer from another port",
+    rule("D30", Outcome::ReturnPathBroken, "both ends repeat themselves: SYN and SYN-ACK; TFTP's request and its answer from another port; what is asked by DNS, DTLS or SRT, after each answer",
         silence::return_path, silence::says_return_path, &["spoofed requests", "a stateful device that saw one direction only"]),
     rule("D37", Outcome::SilentDrop, "both ends open to each other at once, and neither gets an answer",
         silence::crossed, silence::says_crossed, &["programs that open a hole through a translator this way, and found none"]),

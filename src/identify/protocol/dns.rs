@@ -209,6 +209,23 @@ mod tests {
     }
 
     #[test]
+    fn the_same_question_again_after_each_answer_was_never_heard_of() {
+        let (query, answer) = (hex(QUERY), hex(ANSWER));
+        let mut failed = answer.clone();
+        failed[3] |= 2;
+        let mut another = query.clone();
+        another[1] ^= 1;
+        let unheard = |asked: &[u8], answer: &[u8]| {
+            let dialogue = [(Client, query.as_slice()), (Server, answer), (Client, &query), (Server, answer), (Client, asked), (Server, answer)];
+            read(&DNS, Transport::UDP, 53, &dialogue).facts.contains(&Fact::Unheard)
+        };
+        assert!(unheard(&query, &answer));
+        // Another question shows that the one before came to an end, and one that failed is asked again.
+        assert!(!unheard(&another, &answer));
+        assert!(!unheard(&query, &failed));
+    }
+
+    #[test]
     fn a_filtered_name_is_refused_with_its_extended_error() {
         // NXDOMAIN with OPT, option 15: info code 15 (Blocked), text "blocked".
         let answer = hex("1234 8183 0001 0000 0000 0001 03777777 076578616d706c65 03636f6d 00 0001 0001

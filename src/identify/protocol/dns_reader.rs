@@ -1,5 +1,6 @@
 //! Reads DNS, multicast DNS and LLMNR: names with their addresses, answers, questions asked twice, announced services.
 
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::signature::PromiseKind;
 
 use super::dns_message::{self as dns, Message, Question, Record};
 use super::dns_name::read_name;
+use super::unheard::Unheard;
 use super::{Appetite, Piece, Reader, Said};
 
 /// Reads one flow of name questions and answers.
@@ -26,6 +28,7 @@ pub struct Names {
     first: bool,
     one_way: bool,
     accepted: bool,
+    unheard: Unheard,
 }
 
 /// A question without an answer yet.
@@ -46,7 +49,7 @@ impl Open {
 impl Names {
     /// A reader that says where its names come from: `Dns`, `Mdns` or `Llmnr`.
     pub fn of(source: NameSource) -> Box<dyn Reader> {
-        Box::new(Self { source, streams: None, open: SmallVec::new(), first: true, one_way: false, accepted: false })
+        Box::new(Self { source, streams: None, open: SmallVec::new(), first: true, one_way: false, accepted: false, unheard: Unheard::default() })
     }
 
     fn message(&mut self, bytes: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
@@ -66,11 +69,11 @@ impl Names {
         if message.header.is_response() {
             self.answer(&message, piece, said);
         } else {
-            self.question(&message, said);
+            self.question(&message, piece, said);
         }
     }
 
-    fn question(&mut self, message: &Message<'_>, said: &mut Said<'_>) {
+    fn question(&mut self, message: &Message<'_>, piece: &Piece<'_>, said: &mut Said<'_>) {
         let Some(question) = message.question else { return };
         if std::mem::take(&mut self.first) && said.wants_details() {
             let key = self.source.name();
@@ -81,6 +84,7 @@ impl Names {
             return;
         }
         let id = message.header.id;
+        self.unheard.asked(|| mark(id, question.kind, &message.wire_name(question.name)), piece.time);
         if self.open.iter().any(|open| open.id == id && open.is(message, question)) {
             said.say(Fact::Retry);
         } else if self.open.len() < limit::QUESTIONS_OPEN {
@@ -96,8 +100,12 @@ impl Names {
         let (id, question) = (message.header.id, message.question);
         let place = self.open.iter().position(|open| open.id == id && question.is_none_or(|question| open.is(message, question)));
         if let Some(place) = place {
-            self.open.swap_remove(place);
+            let open = self.open.swap_remove(place);
             said.believe(Evidence::Dialogue);
+            // Who got no more than a failure asks again, and who got a part asks for the whole by TCP.
+            if self.source == NameSource::Dns && matches!(message.rcode(), 0 | NO_SUCH_NAME) && message.header.flags & TRUNCATED == 0 {
+                self.unheard.answered(mark(open.id, open.kind, &open.name), piece.time);
+            }
         }
         self.result(message, piece.from, said);
         self.unresolved(message, said);
@@ -212,6 +220,7 @@ impl Names {
 impl Reader for Names {
     /// What was asked and never answered.
     fn finish(&self, said: &mut Said<'_>) {
+        self.unheard.tell(said);
         let lookups = self.open.iter().filter(|open| self.source == NameSource::Dns && [dns::A, dns::AAAA, dns::HTTPS].contains(&open.kind));
         for name in lookups.filter_map(|open| read_name(&open.name, 0)).filter_map(|(name, _)| as_host_name(name)) {
             said.say(Fact::Unanswered { name });
@@ -261,6 +270,14 @@ fn stream_length(bytes: &[u8]) -> Length {
     }
 }
 
+/// What tells a question from others of its flow.
+fn mark(id: u16, kind: u16, name: &[u8]) -> u64 {
+    foldhash::fast::FixedState::default().hash_one((id, kind, name))
+}
+
 const RECURSION_DESIRED: u16 = 0x0100;
+/// RFC 1035 section 4.1.1: TC, and the result code of a name that does not exist.
+const TRUNCATED: u16 = 0x0200;
+const NO_SUCH_NAME: u16 = 3;
 /// Extended errors by which a resolver says that it answers by policy: forged, blocked, censored, filtered, prohibited (RFC 8914 section 4).
 const FILTERED: &[u16] = &[4, 15, 16, 17, 18];

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use crate::identify::wire::Cursor;
+use crate::time::Timestamp;
 
 use super::certificate;
 use super::hello::{Carrier, ClientHello, Numbers, ServerHello, alert_name};
+use super::unheard::Unheard;
 use super::{Appetite, Evidence, Fact, Gate, Hit, Opening, Piece, Probe, Protocol, Reader, Said, Side, Transport};
 use crate::identify::{AnswerKind, Step};
 use crate::limit;
@@ -152,6 +154,9 @@ struct DtlsReader {
     server_ended: bool,
     /// Who greets is on the server's side of the flow: an answer was captured before its question, so who is the client is not known yet.
     turned: bool,
+    /// The hello without cookie, by its random; and when the datagram that is read came.
+    unheard: Unheard,
+    time: Option<Timestamp>,
 }
 
 /// A message whose parts come in order; others are dropped, the sender will repeat them.
@@ -169,6 +174,7 @@ impl Reader for DtlsReader {
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         self.datagrams = self.datagrams.saturating_add(1);
+        self.time = Some(piece.time);
         let mut at = Cursor::new(piece.bytes);
         // RFC 9147 section 4: the unified header of DTLS 1.3.
         if matches!(piece.bytes.first(), Some(0x20..=0x3f)) {
@@ -190,6 +196,7 @@ impl Reader for DtlsReader {
     /// RFC 6347 section 4.2.4: a flight is sent again where the next one does not come. Some lose one, and hardly any lose three; but records that do not open with the
     /// key that both should have are dropped without a word (section 4.1.2.7).
     fn finish(&self, said: &mut Said<'_>) {
+        self.unheard.tell(said);
         if self.keys > 2 && !self.server_ended {
             said.say(Fact::Reached(Step::ClientFinished));
         }
@@ -236,13 +243,13 @@ impl DtlsReader {
         match kind {
             CLIENT_HELLO => self.client_hello(body, from, said),
             HELLO_VERIFY_REQUEST => {
-                self.answered = true;
+                self.is_answered();
                 said.believe(if self.hello.is_some() { Evidence::BothOpenings } else { Evidence::OneOpening });
                 said.detail("dtls", "hello_verify_request", true);
             }
             SERVER_HELLO => {
                 let Some(hello) = ServerHello::read(body) else { return };
-                self.answered = true;
+                self.is_answered();
                 said.believe(if self.hello.is_some() { Evidence::BothOpenings } else { Evidence::OneOpening });
                 if Numbers(&self.offered).contains(hello.cipher) {
                     said.believe(Evidence::Dialogue);
@@ -266,10 +273,21 @@ impl DtlsReader {
         }
     }
 
+    fn is_answered(&mut self) {
+        self.answered = true;
+        if let Some(time) = self.time {
+            self.unheard.answered(mark(self.hello), time);
+        }
+    }
+
     fn client_hello(&mut self, body: &[u8], from: Side, said: &mut Said<'_>) {
         let Some(hello) = ClientHello::read(body, Carrier::Dtls) else { return };
         self.ids[from.other() as usize] = hello.connection_id.unwrap_or_default();
         let random = hello.random.first_chunk().copied();
+        // With a cookie it is another message.
+        if let Some(time) = self.time {
+            self.unheard.asked(|| if hello.cookie.is_empty() { mark(random) } else { 0 }, time);
+        }
         match (self.hello, hello.cookie.is_empty()) {
             (None, _) => hello.tell("dtls", Carrier::Dtls, from, said),
             // The cookie came back: whatever was seen of the answer, it arrived.
@@ -285,6 +303,11 @@ impl DtlsReader {
         self.hello = random;
         self.offered = hello.ciphers.0.into();
     }
+}
+
+/// What tells a hello from others.
+fn mark(random: Option<[u8; 32]>) -> u64 {
+    random.as_ref().and_then(|random| random.first_chunk()).map_or(0, |first| u64::from_le_bytes(*first) | 1)
 }
 
 fn alert(body: &[u8], from: Side, said: &mut Said<'_>) {
@@ -357,6 +380,18 @@ mod tests {
         let told = read_all(&Dtls, &[(Side::Client, &client_hello(0, b"")), (Side::Client, &client_hello(0, b""))]);
         assert!(told.says(&Fact::Retry));
         assert_eq!(told.detail("dtls", "offered"), Some("1.2".into()));
+    }
+
+    #[test]
+    fn a_hello_that_comes_again_after_each_answer_was_never_heard_of() {
+        let verify = record(HANDSHAKE, &part(HELLO_VERIFY_REQUEST, 0, &[0xfe, 0xff, 6, b'c', b'o', b'o', b'k', b'i', b'e'], 0, 9));
+        let (hello, back) = (client_hello(0, b""), client_hello(1, b"cookie"));
+        let (ask, answer) = ((Side::Client, hello.as_slice()), (Side::Server, verify.as_slice()));
+        assert!(read_all(&Dtls, &[ask, answer, ask, answer, ask, answer]).says(&Fact::Unheard));
+        // One may be lost; two copies on their way get two answers; and who gives the cookie back has it.
+        assert!(!read_all(&Dtls, &[ask, answer, ask, answer]).says(&Fact::Unheard));
+        assert!(!read_all(&Dtls, &[ask, ask, ask, answer, answer, answer]).says(&Fact::Unheard));
+        assert!(!read_all(&Dtls, &[ask, answer, ask, answer, ask, answer, (Side::Client, &back)]).says(&Fact::Unheard));
     }
 
     #[test]

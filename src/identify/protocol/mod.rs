@@ -74,6 +74,7 @@ mod tls;
 mod tls_chain;
 mod tls_look;
 mod tls_turns;
+mod unheard;
 mod upnp;
 mod versioning;
 mod websocket;

@@ -4,6 +4,7 @@ use crate::identify::wire::{Cursor, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, Step};
 use crate::net::{Side, Transport};
 
+use super::unheard::Unheard;
 use super::{Appetite, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
 
 /// Told by a handshake, or in the middle of a stream by its control packets.
@@ -62,6 +63,8 @@ struct Handshake<'a> {
     extension: u16,
     encryption: u16,
     kind: u32,
+    /// The sender's socket.
+    from: u32,
     cookie: u32,
     rest: &'a [u8],
 }
@@ -79,7 +82,7 @@ fn handshake(bytes: &[u8]) -> Option<Handshake<'_>> {
         && (76..=65_535).contains(&segment)
         && (1..=1 << 24).contains(&window)
         && from != 0;
-    sane.then_some(Handshake { version, extension, encryption, kind, cookie, rest: at.rest() })
+    sane.then_some(Handshake { version, extension, encryption, kind, from, cookie, rest: at.rest() })
 }
 
 fn handshake_look(bytes: &[u8], answers: bool) -> Look {
@@ -124,6 +127,9 @@ fn midway(heads: &[Head]) -> bool {
 struct Stream {
     asked: [u32; 2],
     told: bool,
+    /// The caller's first step, by its socket: what comes after it has heard the answer.
+    caller: u64,
+    unheard: Unheard,
 }
 
 impl Reader for Stream {
@@ -136,9 +142,15 @@ impl Reader for Stream {
             INDUCTION if handshake.extension == MAGIC => {
                 said.believe(Evidence::Dialogue);
                 self.asked[0] = 0;
+                self.unheard.answered(self.caller, piece.time);
             }
-            INDUCTION => self.again(0, said),
+            INDUCTION => {
+                self.caller = u64::from(handshake.from);
+                self.unheard.asked(|| self.caller, piece.time);
+                self.again(0, said);
+            }
             CONCLUSION if self.asked[1] == 0 || piece.from == Side::Client => {
+                self.unheard = Unheard::default();
                 if piece.from == Side::Client && handshake.cookie != 0 {
                     said.say(Fact::Reached(Step::CookieReturned));
                 }
@@ -155,6 +167,10 @@ impl Reader for Stream {
             _ => (),
         }
         Appetite::Hungry
+    }
+
+    fn finish(&self, said: &mut Said<'_>) {
+        self.unheard.tell(said);
     }
 }
 
@@ -272,6 +288,17 @@ mod tests {
         assert!(heard.facts.contains(&Fact::Reached(Step::CookieReturned)));
         let induction = packet(4, (0, 2), INDUCTION, 0, "");
         assert!(read(&SRT, Transport::UDP, 5421, &[(Client, &induction), (Client, &induction)]).facts.contains(&Fact::Retry));
+    }
+
+    #[test]
+    fn a_call_that_comes_again_after_each_answer_was_never_heard_of() {
+        let (call, cookie) = (packet(4, (0, 2), INDUCTION, 0, ""), packet(5, (0, MAGIC), INDUCTION, 77, ""));
+        let concluded = packet(5, (0, 5), CONCLUSION, 77, "");
+        let (ask, answer) = ((Client, call.as_slice()), (Server, cookie.as_slice()));
+        let unheard = |dialogue: &[(Side, &[u8])]| read(&SRT, Transport::UDP, 5421, dialogue).facts.contains(&Fact::Unheard);
+        assert!(unheard(&[ask, answer, ask, answer, ask, answer]));
+        assert!(!unheard(&[ask, answer, ask, answer]));
+        assert!(!unheard(&[ask, answer, ask, answer, ask, answer, (Client, &concluded)]));
     }
 
     #[test]

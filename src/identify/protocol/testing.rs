@@ -120,6 +120,7 @@ fn is_tame(fact: &Fact) {
         | Fact::Shapes { .. }
         | Fact::Reached(_)
         | Fact::Retry
+        | Fact::Unheard
         | Fact::OneWay
         | Fact::Encrypted
         | Fact::Speaks { .. } => {}

@@ -1,9 +1,10 @@
 //! Rules on connections that never came to be: silence, and what is neither silent nor connected.
 
+use crate::identify::Fact;
 use crate::judge::Confidence;
 use crate::judge::blocked::{content, middle};
 use crate::judge::ending::{Ending, Instead};
-use crate::judge::threshold::{HALF_OPEN, MANY_ATTEMPTS, SURE_NEIGHBOUR, SURE_REQUESTS, SURE_SYNS};
+use crate::judge::threshold::{ANSWER_BY, HALF_OPEN, MANY_ATTEMPTS, SURE_NEIGHBOUR, SURE_REQUESTS, SURE_SYNS};
 use crate::judge::visibility::{Absent, Apart, Sight, sent_content};
 use crate::net::Side;
 use crate::signature::PromiseKind;
@@ -68,6 +69,9 @@ pub(in crate::judge) fn asked_in_vain(Absent { host, by, times, since, last, .. 
 /// Both ends repeat themselves: the server its SYN-ACK, the client its SYN.
 pub(super) fn return_path(e: &Ending<'_>) -> Option<Confidence> {
     let Some(tcp) = e.tcp else {
+        if e.identified.facts.contains(&Fact::Unheard) {
+            return Some(if e.span >= ANSWER_BY { Confidence::Medium } else { Confidence::Low });
+        }
         let in_vain = e.is_silent_datagram() && e.apart == Apart::Sent && e.asked >= 2;
         return in_vain.then_some(if e.asked >= SURE_REQUESTS { Confidence::Medium } else { Confidence::Low });
     };

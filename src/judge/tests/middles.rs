@@ -163,6 +163,21 @@ fn d30_who_refuses_the_answers_to_a_syn_is_named() {
     assert!(judged.cause.unwrap().says.contains("203.0.113.1 does not let through"));
 }
 
+// coap-client, srt-live-transmit and dig behind a firewall that drops what comes back, recorded beside the server
+#[test]
+fn d30_what_is_asked_after_each_answer_gets_none_over_datagrams_either() {
+    let asked = |protocol: &'static str, until: f64| {
+        let mut sample = udp(CLIENT, "203.0.113.7:5684").talked(600, 180).speaks(&[protocol]).fact(Fact::Unheard);
+        sample.0.flow.client.last = Some(at(until));
+        sample
+    };
+    for protocol in ["dtls", "srt", "dns"] {
+        expect(&judge(asked(protocol, 8.0)), Outcome::ReturnPathBroken, Confidence::Medium, Some("D30"));
+        // As long as a very long way takes.
+        expect(&judge(asked(protocol, 2.0)), Outcome::ReturnPathBroken, Confidence::Low, Some("D30"));
+    }
+}
+
 // a firewall that drops the server's datagrams of more than 600 bytes
 #[test]
 fn d69_a_quic_client_that_never_gets_beyond_its_first_packets_does_not_get_all_answers() {
