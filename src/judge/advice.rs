@@ -161,6 +161,7 @@ impl Advice<'_> {
     fn broke(&self, reason: Reason) -> String {
         let (client, server, what) = (&self.ends.client, &self.ends.server, self.what());
         let seen = self.seen();
+        let elsewhere = if self.service.is_some_and(|service| service.borrows(|more| more.encrypted.is_some())) { "elsewhere " } else { "" };
         match reason {
             Reason::UndocumentedService if self.gathered.is_background() => {
                 format!("{} {server} on {what} ({seen}), which every host does; no row of the document mentions it", self.everyday())
@@ -171,21 +172,26 @@ impl Advice<'_> {
             }
             Reason::WrongDirection => format!("{client} opened {what} to {server}, but the document has it opened from the other end"),
             Reason::WrongProtocol => format!("{what} from {client} to {server} carries {seen}, not {}", self.documented_protocol()),
-            Reason::NotEncrypted => format!("{what} from {client} to {server} is in clear ({seen}), documented as encrypted"),
-            Reason::UnexpectedlyEncrypted => format!("{what} from {client} to {server} is encrypted ({seen}), documented in clear"),
-            Reason::UndocumentedPath => format!("{client} asked {server} on {what} for a path that no row of the document names"),
-            // Only a row of the document lets the document speak.
-            Reason::OptionalServiceActive if self.service.is_some_and(|service| service.basis == Basis::Document) => {
-                format!("{what} is active on {server}; the document says that it is not enabled by default")
+            Reason::NotEncrypted => {
+                format!("{what} from {client} to {server} is in clear ({seen}), documented {elsewhere}as encrypted")
             }
-            Reason::OptionalServiceActive => format!("{what} is active on {server}; it is not enabled by default"),
+            Reason::UnexpectedlyEncrypted => {
+                format!("{what} from {client} to {server} is encrypted ({seen}), documented {elsewhere}in clear")
+            }
+            Reason::UndocumentedPath => format!("{client} asked {server} on {what} for a path that no row of the document names"),
+            Reason::OptionalServiceActive => {
+                // Only a row of the document lets the document speak, and only of what it says itself.
+                let own = self.service.is_some_and(|service| service.basis == Basis::Document && !service.borrows(|more| more.default_on.is_some()));
+                format!("{what} is active on {server}; {}it is not enabled by default", if own { "the document says that " } else { "" })
+            }
             Reason::UnknownName => format!("{what} from {client} goes to a name that the document does not know: {}", self.names()),
             Reason::OutsideAnnouncedRange if self.gathered.expected => {
                 format!("{what} of {server} was opened by a port mapping, away from the documented range")
             }
             Reason::OutsideAnnouncedRange => format!("{server} sent {client} to {}, outside the documented range", self.place()),
             Reason::NotAnnounced => {
-                format!("{client} opened {} to {server}, a port of the range for announced transfers, but nothing announced it", self.place())
+                let how = if self.gathered.answered { "opened" } else { "tried in vain to open" };
+                format!("{client} {how} {} to {server}, a port of the range for announced transfers, but nothing announced it", self.place())
             }
             Reason::LeftTheLan => format!("{what} from {client} to {server} left the local network, where it belongs"),
             Reason::InboundFromOutside => format!("{client} reached {what} of {server} {}", self.whence()),

@@ -241,6 +241,7 @@ impl<'a> Gatherer<'a> {
         let mut whole = fold(whole);
         for (key, gathered) in &mut whole {
             gathered.instead = took_over(self.signatures, key, &gathered.clients, &self.worked);
+            gathered.is_on |= is_on(self.signatures, key, &gathered.servers, &self.worked);
         }
         let tell = |(key, gathered): (&Key, &Gathered)| {
             let mut finding = finding(self.signatures, judge.site(), &self.together, key, gathered);
@@ -282,6 +283,13 @@ fn took_over(signatures: &Signatures, key: &Key, clients: &BTreeSet<IpAddr>, wor
         let same = |row: ServiceId| row == *fallback || place(row) == place(*fallback);
         worked.keys().any(|(row, (client, ..))| row.is_some_and(same) && clients.contains(client))
     })
+}
+
+/// Whether a service that is off unless switched on answered somebody at one of these servers.
+fn is_on(signatures: &Signatures, key: &Key, servers: &BTreeSet<IpAddr>, worked: &Remembered<(Option<ServiceId>, Pair), Timestamp>) -> bool {
+    let row = key.service.and_then(|id| signatures.services.get(id.0 as usize));
+    let asks = matches!(key.trouble, Trouble::Failed(_)) && row.is_some_and(|row| row.default_on == Some(false));
+    asks && worked.keys().any(|(row, (.., server))| *row == key.service && servers.contains(&server.ip))
 }
 
 /// Makes one of what the same hosts do on many ports without any document: a program that takes what port it gets is one thing to look for.
@@ -373,7 +381,7 @@ fn finding(signatures: &Signatures, site: &Site, together: &Together, key: &Key,
     let service = key.service.and_then(|id| signatures.services.get(id.0 as usize));
     let ends = Ends::of(signatures, service, key.roles, gathered);
     let switched_on = key.service.is_some_and(|id| gathered.servers.iter().all(|server| site.is_switched_on(id, *server)));
-    let optional = service.is_some_and(|service| service.default_on == Some(false)) && !switched_on;
+    let optional = service.is_some_and(|service| service.default_on == Some(false)) && !switched_on && !gathered.is_on;
     let tied = Tied::of(signatures, together, key, gathered);
     let Key { trouble, service: id, roles, stance, .. } = *key;
     let announced_over = key.place.filter(|_| key.announced);

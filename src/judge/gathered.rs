@@ -52,6 +52,8 @@ pub(super) struct Gathered {
     pub(super) protocol: Vec<&'static str>,
     /// The row that takes over, and works for one of these clients.
     pub(super) instead: Option<ServiceId>,
+    /// One of its servers answered somebody by that row: the service is on, whatever the document's default.
+    pub(super) is_on: bool,
     /// When it last worked, where it has failed time and again since and not worked once.
     pub(super) stopped: Option<Timestamp>,
     /// The latest minutes in which flows began.
@@ -98,6 +100,7 @@ impl Gathered {
             server_names: judged.names[1].iter().map(|named| named.name.clone()).collect(),
             protocol: judged.identified.protocol.to_vec(),
             instead: None,
+            is_on: answered,
             stopped: None,
             minutes: BTreeSet::from([minute_of(flow.first)]),
             opening: judged.identified.opening.clone(),
@@ -117,6 +120,7 @@ impl Gathered {
         self.flows += other.flows;
         self.attempts = self.attempts.saturating_add(other.attempts);
         self.answered |= other.answered;
+        self.is_on |= other.is_on;
         self.reached |= other.reached;
         self.stood |= other.stood;
         self.rows.extend(other.rows);

@@ -79,6 +79,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// Whether a fact of the row is its supplement's, and not the document's own.
+    pub fn borrows(&self, fact: impl Fn(&Supplement) -> bool) -> bool {
+        self.supplement.as_ref().is_some_and(fact)
+    }
+
     /// Whether the row is about this transport and server port at all, and whose word that is.
     ///
     /// None where it is not. A row without ports (a learned or unstated one) has nothing to say here.

@@ -158,6 +158,44 @@ fn an_optional_service_that_refuses_is_probably_off() {
     assert!(finding.alternatives[0].contains("not enabled by default"));
 }
 
+// What answers one station is switched on, whatever the document's default: that another station gets nothing is no service that is off.
+#[test]
+fn an_optional_service_that_answers_somebody_is_on_and_its_failure_weighs_in_full() {
+    let asks = |from: &str| udp(from, "10.1.0.2:161").speaks(&["snmp"]);
+    let cut_off = asks("10.9.0.2:40000").icmp("10.9.0.254", 3, 13);
+    let told = |samples: &[Sample]| findings(players(), samples).into_iter().find(|finding| finding.rule != "optional_service_active").unwrap();
+    let beside = told(&[asks("10.9.0.1:40000").talked(60, 60), cut_off.clone()]);
+    assert_eq!((beside.rule.as_str(), beside.severity), ("rejected_by_network", Severity::High));
+    let broken = told(&[udp("10.9.0.1:40000", "10.1.0.2:5684").talked(600, 180).speaks(&["dtls"]).fact(Fact::Unheard)]);
+    assert_eq!(broken.rule, "return_path_broken");
+    for finding in [&beside, &broken] {
+        assert!(finding.severity > Severity::Info && !finding.alternatives.iter().any(|other| other.contains("never switched on")), "{finding:?}");
+    }
+    // Another player's service says nothing of this one's.
+    let elsewhere = told(&[udp("10.9.0.1:40000", "10.1.0.3:161").speaks(&["snmp"]).talked(60, 60), cut_off]);
+    assert_eq!(elsewhere.severity, Severity::Info);
+}
+
+// The supplements of these rows, not their document, have JMX off by default and the directory in clear.
+#[test]
+fn what_only_a_supplement_says_is_not_put_into_the_documents_mouth() {
+    let jmx = tcp("10.9.0.1:40000", "10.6.0.1:1099").talked(60, 60).speaks(&["java_rmi"]);
+    let told = only(findings(site(&["spotfire.server=10.6.0.1/32"]), &[jmx]));
+    assert_eq!((told.rule.as_str(), told.says.contains("the document says")), ("optional_service_active", false), "{}", told.says);
+    let directory = tcp("10.7.0.1:40000", "10.7.0.9:1389").talked(600, 900).speaks(&["tls"]);
+    let told = only(findings(site(&["cobalt.peer=10.7.0.1/32"]), &[directory]));
+    assert_eq!((told.rule.as_str(), told.says.contains("documented elsewhere in clear")), ("unexpectedly_encrypted", true), "{}", told.says);
+}
+
+#[test]
+fn what_was_tried_in_vain_is_not_said_to_have_been_opened() {
+    let control = tcp("10.4.1.30:39999", "10.4.0.21:21").talked(200, 300).speaks(&["ftp"]);
+    let silent = tcp("10.4.1.30:40000", "10.4.0.21:25000").syns(&[1.0, 2.0, 4.0]);
+    let cayin = site(&["cayin.cms=10.4.0.21/32", "cayin.smp=10.4.1.0/24"]);
+    let told = findings(cayin, &[silent, control, background()]).into_iter().find(|finding| finding.rule == "not_announced").unwrap();
+    assert!(told.says.contains("tried in vain to open 25000/tcp"), "{}", told.says);
+}
+
 // S46
 #[test]
 fn what_a_product_does_not_support_cites_whose_word_that_is() {
