@@ -168,7 +168,10 @@ impl Advice<'_> {
             }
             Reason::UndocumentedService => {
                 let mentioned = self.elsewhere().map_or_else(|| "which no document that applies here mentions".to_owned(), |other| other.says(self.signatures));
-                format!("{} {what} of {server} ({seen}{}), {mentioned}", self.ends.client_does("use"), self.told_by())
+                match self.gathered.in_vain() {
+                    Some(cause) => format!("{client} tried {what} of {server} in vain ({cause}{}), {mentioned}", self.told_by()),
+                    None => format!("{} {what} of {server} ({seen}{}), {mentioned}", self.ends.client_does("use"), self.told_by()),
+                }
             }
             Reason::WrongDirection => format!("{client} opened {what} to {server}, but the document has it opened from the other end"),
             Reason::WrongProtocol => format!("{what} from {client} to {server} carries {seen}, not {}", self.documented_protocol()),
@@ -190,11 +193,13 @@ impl Advice<'_> {
             }
             Reason::OutsideAnnouncedRange => format!("{server} sent {client} to {}, outside the documented range", self.place()),
             Reason::NotAnnounced => {
-                let how = if self.gathered.answered { "opened" } else { "tried in vain to open" };
+                let how = if self.gathered.in_vain().is_none() { "opened" } else { "tried in vain to open" };
                 format!("{client} {how} {} to {server}, a port of the range for announced transfers, but nothing announced it", self.place())
             }
             Reason::LeftTheLan => format!("{what} from {client} to {server} left the local network, where it belongs"),
-            Reason::InboundFromOutside => format!("{client} reached {what} of {server} {}", self.whence()),
+            Reason::InboundFromOutside => {
+                format!("{client} reached {what} of {server} from {}", if self.is_from_outside() { "outside the local network" } else { "another segment" })
+            }
             Reason::WrongRole => format!("{what} between {client} and {server}: the document has it between other hosts"),
             Reason::UnsupportedByProduct if self.unsupported_request().is_some() => {
                 let rule = self.unsupported_request().map_or("", |rule| rule.says.trim_end_matches('.'));
@@ -232,10 +237,6 @@ impl Advice<'_> {
     /// The row of their own products' documents that would fit if an end played one role more.
     fn elsewhere(&self) -> Option<Elsewhere<'_>> {
         Elsewhere::of(self.signatures, self.site, self.gathered, self.roles)
-    }
-
-    fn whence(&self) -> &'static str {
-        if self.is_from_outside() { "from outside the local network" } else { "from another segment" }
     }
 
     fn is_from_outside(&self) -> bool {

@@ -10,7 +10,7 @@ use crate::judge::exhibit::Exhibits;
 use crate::judge::finding::Trouble;
 use crate::judge::threshold::{STOPPED_FOR, STOPPED_MINUTES};
 use crate::judge::visibility::sent_content;
-use crate::judge::{Confidence, Judged, Verdict, direction};
+use crate::judge::{Confidence, Judged, Outcome, Verdict, direction};
 use crate::limit;
 use crate::net::Transport;
 use crate::signature::ServiceId;
@@ -30,6 +30,8 @@ pub(super) struct Gathered {
     pub(super) places: usize,
     /// Somebody got through: the server answered, or its client went on as it only does after an answer.
     pub(super) reached: bool,
+    /// None of them got through.
+    failed: bool,
     /// Of none of them more is known than the numbers of its ports tell of who asked whom.
     pub(super) guessed: bool,
     /// None of them is unexpected.
@@ -84,6 +86,7 @@ impl Gathered {
             rows: BTreeSet::new(),
             places: 1,
             reached: answered || flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream || sent_content(flow)),
+            failed: judged.outcome.is_blocked() || [Outcome::RefusedByHost, Outcome::Unreachable].contains(&judged.outcome),
             guessed: direction::is_guess(judged.direction_by),
             expected: judged.verdict != Verdict::Unexpected,
             first: flow.first,
@@ -124,6 +127,7 @@ impl Gathered {
         self.reached |= other.reached;
         self.stood |= other.stood;
         self.rows.extend(other.rows);
+        self.failed &= other.failed;
         self.guessed &= other.guessed;
         self.expected &= other.expected;
         (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
@@ -144,6 +148,11 @@ impl Gathered {
     /// Whether any payload was captured.
     pub(super) fn has_bytes(&self) -> bool {
         has_bytes(&self.opening)
+    }
+
+    /// What became of it, where nobody got through.
+    pub(super) fn in_vain(&self) -> Option<&str> {
+        self.cause.as_deref().filter(|_| self.failed && !self.reached)
     }
 
     /// Whether it is what every host does, and documents take for granted.

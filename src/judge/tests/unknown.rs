@@ -19,6 +19,18 @@ fn only(found: Vec<Finding>) -> Finding {
     found.into_iter().next().unwrap()
 }
 
+// A seventeenth instance of the engine, behind a firewall that opens the sixteen ports of the document.
+#[test]
+fn what_no_document_mentions_and_does_not_get_through_is_said_to_be_tried_in_vain() {
+    let engine = || site(&["cinegy.playout-engine=10.5.0.1/32"]);
+    let told = |sample: Sample| findings(engine(), &[sample, background()]).remove(0);
+    let silent = told(tcp("10.5.0.9:40000", "10.5.0.1:5337").syns(&[1.0, 2.0, 4.0]));
+    assert_eq!(silent.rule, "undocumented_service");
+    assert!(silent.says.contains("tried 5337/tcp of 10.5.0.1 in vain (10.5.0.9 sent 3 SYNs to 10.5.0.1:5337"), "{}", silent.says);
+    let served = told(tcp("10.5.0.9:40000", "10.5.0.1:5337").talked(60, 60));
+    assert!(served.says.contains("10.5.0.9 uses 5337/tcp of 10.5.0.1"), "{}", served.says);
+}
+
 #[test]
 fn an_undocumented_service_gets_its_ends_names_bytes_and_nearest_rows() {
     let unknown = *only(findings(players(), &[database(1433)])).unknown.unwrap();
