@@ -571,22 +571,6 @@ mod tests {
     }
 
     #[test]
-    fn records_in_the_middle_of_a_stream_match_only_as_a_chain() {
-        let chain = [record(23, &[1; 30]), record(23, &[2; 30]), record(23, &[3; 30])].concat();
-        let mut opening = Opening::of(Transport::TCP, &chain, &[]);
-        assert_eq!(Tls.probe(&opening), Probe::NotForUs);
-        opening.midstream = true;
-        assert!(matches!(Tls.probe(&opening), Probe::Found { evidence: Evidence::OneOpening, client: None, .. }));
-        opening.client = &chain[..36];
-        assert_eq!(Tls.probe(&opening), Probe::NeedMore);
-        opening.client = &chain[..35];
-        opening.complete = true;
-        assert!(matches!(Tls.probe(&opening), Probe::Found { .. }));
-        opening.client = &chain[..34];
-        assert!(!matches!(Tls.probe(&opening), Probe::Found { .. }));
-    }
-
-    #[test]
     fn an_sslv2_hello_is_told_by_lengths_that_add_up() {
         let hello = [&[0x80, 9 + 3 + 16, 1, 3, 1, 0, 3, 0, 0, 0, 16, 1, 0, 0x80][..], &[5; 16]].concat();
         assert!(matches!(Tls.probe(&Opening::of(Transport::TCP, &hello, &[])), Probe::Found { .. }));

@@ -64,3 +64,28 @@ impl Walked {
         walked
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::identify::Evidence;
+    use crate::identify::protocol::tls::Tls;
+    use crate::identify::protocol::{Opening, Probe, Protocol};
+    use crate::net::Transport;
+
+    #[test]
+    fn records_in_the_middle_of_a_stream_match_only_as_a_chain() {
+        let record = |byte: u8| [&[23, 3, 3, 0, 30][..], &[byte; 30]].concat();
+        let chain = [record(1), record(2), record(3)].concat();
+        let mut opening = Opening::of(Transport::TCP, &chain, &[]);
+        assert_eq!(Tls.probe(&opening), Probe::NotForUs);
+        opening.midstream = true;
+        assert!(matches!(Tls.probe(&opening), Probe::Found { evidence: Evidence::OneOpening, client: None, .. }));
+        opening.client = &chain[..36];
+        assert_eq!(Tls.probe(&opening), Probe::NeedMore);
+        opening.client = &chain[..35];
+        opening.complete = true;
+        assert!(matches!(Tls.probe(&opening), Probe::Found { .. }));
+        opening.client = &chain[..34];
+        assert!(!matches!(Tls.probe(&opening), Probe::Found { .. }));
+    }
+}
