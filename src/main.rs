@@ -9,7 +9,11 @@ use portbook::app::{self, args::Arguments};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// `mi_option_purge_delay` of mimalloc 2, of which the bindings have no name.
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = libmimalloc_sys::mi_option_eager_commit_delay + 1;
+
 fn main() -> ExitCode {
+    give_back_at_once();
     match app::run(Arguments::parse()) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(failure) => {
@@ -19,4 +23,12 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit().code())
         }
     }
+}
+
+/// Has the allocator give pages that are free back to the kernel at once, rather than ten milliseconds later: what flows leave behind is taken anew by other sizes, and
+/// on 1 GB of real traffic that is 2.7 MiB of 64 for half a percent of the time (7 of 81 for two with two workers).
+#[allow(unsafe_code, reason = "an option of the allocator is set by a C function")]
+fn give_back_at_once() {
+    // SAFETY: stores a number in the allocator's table of options, which it checks the place in against the table's length.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 0) }
 }
