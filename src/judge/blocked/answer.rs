@@ -177,7 +177,7 @@ pub(super) fn says_another_protocol(e: &Ending<'_>) -> String {
 pub(super) fn refused_by_service(e: &Ending<'_>) -> Option<Confidence> {
     let refusal = e.refused.filter(|refusal| outermost(e) != "dns" && refusal.by == Side::Server)?;
     // What was not captured of its words may have been an acceptance.
-    let sure = if e.tcp.is_none_or(|tcp| tcp.missed_bytes[1] == 0) { Confidence::High } else { Confidence::Medium };
+    let sure = if e.tcp.is_none_or(|tcp| (tcp.missed_bytes[1], tcp.untold[1]) == (0, 0)) { Confidence::High } else { Confidence::Medium };
     (matches!(refusal.kind, AnswerKind::Refused | AnswerKind::Failed) && !e.is_cut_before_login()).then_some(sure)
 }
 

@@ -117,3 +117,14 @@ fn d63_a_resolver_of_whose_answers_only_parts_come_is_asked_again() {
     // A capture filter that names a port leaves such a part of every long answer.
     expect(&judge_among(Site::default(), &asked(1), &[])[0], Outcome::NotObservable, Confidence::Low, Some("D33"));
 }
+
+// A second password that was taken, of which the capture lost the answer: the FIN alone tells that there was one
+#[test]
+fn a_refusal_is_less_sure_where_the_servers_fin_tells_of_words_that_were_not_captured() {
+    let refused =
+        || tcp(CLIENT, SERVER).talked(300, 900).speaks(&["ldap"]).answer(Side::Server, crate::identify::AnswerKind::Refused, 49, "invalidCredentials");
+    expect(&judge(refused()), Outcome::AppRefused, Confidence::High, Some("D53"));
+    let mut torn = refused();
+    torn.0.flow.tcp.as_mut().unwrap().untold = [0, 14];
+    expect(&judge(torn), Outcome::AppRefused, Confidence::Medium, Some("D53"));
+}
