@@ -5,7 +5,7 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
 use super::exchange::Exchange;
-use super::supervision::Sent;
+use super::exchange::Sent;
 use super::{Appetite, Gate, Known, Look, Piece, Said, Strength};
 
 /// Nagios's remote executor: packets with a version, a kind, and a checksum over all of it (NRPE's `common.h`).

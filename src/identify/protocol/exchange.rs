@@ -87,3 +87,14 @@ impl Reader for Exchange {
         if stream.is_broken() { Appetite::Full } else { Appetite::Hungry }
     }
 }
+
+/// What is sent to who keeps it: nobody answers.
+#[derive(Debug)]
+pub struct Sent;
+
+impl Reader for Sent {
+    fn read(&mut self, _: Piece<'_>, said: &mut Said<'_>) -> Appetite {
+        said.say(Fact::OneWay);
+        Appetite::Full
+    }
+}

@@ -1,7 +1,7 @@
 //! Header fields as HTTP/2 compresses them (HPACK, RFC 7541).
 //!
-//! Own code, as the crates that are kept up build a table of codes anew for every string (`loona-hpack` and its kin: 55 microseconds for the block of RFC 7541
-//! section C.6.1, where this takes 0.6), which whoever sends strings could have us do all day; `httlib-hpack` (0.9) has had no release for years. Neither says how much it holds.
+//! Own code, as `loona-hpack` and its kin build a table of codes anew for every string (55 microseconds for the block of RFC 7541 section C.6.1, where this takes
+//! 0.6), which whoever sends strings could have us do all day; `httlib-hpack` (0.9) eats a vector and gives vectors, and does not say how much it holds.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;

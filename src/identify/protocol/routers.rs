@@ -3,7 +3,7 @@
 use crate::identify::Fact;
 use crate::net::{Side, Transport, is_group};
 
-use super::supervision::Sent;
+use super::exchange::Sent;
 use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
 
 /// RIP, versions 1 and 2 (RFC 1058 section 3.1, RFC 2453 section 4): routes of twenty bytes each. It says too little to be believed anywhere but at its port.

@@ -4,9 +4,8 @@ use crate::identify::wire::{Length, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport, is_group};
 
-use super::exchange::Exchange;
-use super::supervision::Sent;
-use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
+use super::exchange::{Exchange, Sent};
+use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Art-Net: its name, then an operation (Art-Net 4 specification, "Packet Definition"). What nodes answer to a poll goes to the port that all of them listen at.
 pub static ARTNET: Known = Known {
@@ -46,8 +45,8 @@ pub static KNXNET_IP: Known = Known {
     name: "knxnet_ip",
     carriers: &[Transport::UDP, Transport::TCP],
     gate: Gate::BytesAnd(&[6..=6], |bytes| matches!(bytes, [6, 0x10, ..])),
-    ask: |_, bytes| knx(bytes, KNX_ASKS),
-    answer: Some(|_, bytes| knx(bytes, KNX_ANSWERS)),
+    ask: |opening, bytes| knx(opening, bytes, KNX_ASKS),
+    answer: Some(|opening, bytes| knx(opening, bytes, KNX_ANSWERS)),
     strength: Strength::Structure,
     reader: || Exchange::asking(knx_length, knx_message),
 };
@@ -87,11 +86,16 @@ fn is_osc(bytes: &[u8]) -> bool {
     is_address && filled && tags.next() == Some(&b',') && tags.all(|tag| OSC_TYPES.contains(tag))
 }
 
-fn knx(bytes: &[u8], kinds: &[u16]) -> Look {
+fn knx(opening: &Opening<'_>, bytes: &[u8], kinds: &[u16]) -> Look {
     let [6, 0x10, a, b, c, d, ..] = *bytes else {
         return if bytes.len() < 6 && [6, 0x10].starts_with(bytes.get(..2).unwrap_or(bytes)) { Look::Short } else { Look::No };
     };
     let (kind, len) = (u16::from_be_bytes([a, b]), usize::from(u16::from_be_bytes([c, d])));
+    // A stream may bring the rest later.
+    let comes = opening.transport == Transport::TCP && kinds.contains(&kind) && (8..=KNX_LONGEST).contains(&len) && len > bytes.len();
+    if comes {
+        return Look::Short;
+    }
     Look::when(kinds.contains(&kind) && (8..=bytes.len()).contains(&len), 6, "KNXnet/IP header")
 }
 
@@ -133,6 +137,8 @@ const ACN_ID: &[u8] = b"\x00\x10\x00\x00ASC-E1.17\x00\x00\x00";
 const OSC_ADDRESS: usize = 256;
 /// OSC 1.0, "OSC Type Tag String", with those that are not standard.
 const OSC_TYPES: &[u8] = b"ifsbhtdScrmTFNI[]";
+/// Frames of the bus have at most 255 bytes; what wraps them, and lists of a search's answer, little more.
+const KNX_LONGEST: usize = 1_024;
 const CONNECT_RESPONSE: u16 = 0x206;
 /// Searches, questions for a description, connections and their state, disconnections, configuration, tunnelling, routing, secured ones.
 const KNX_ASKS: &[u16] = &[0x201, 0x203, 0x205, 0x207, 0x209, 0x20b, 0x310, 0x420, 0x530, 0x531, 0x532, 0x533, 0x950, 0x951, 0x955];
@@ -143,7 +149,8 @@ const KNX_ANSWERS: &[u16] = &[0x202, 0x204, CONNECT_RESPONSE, 0x208, 0x20a, 0x20
 mod tests {
     use super::*;
     use crate::identify::detail::DetailValue;
-    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::identify::protocol::testing::{decide, evidence, hex, opening, read, survives};
+    use crate::identify::protocol::{Probe, Protocol};
     use crate::net::Side::{Client, Server};
 
     #[test]
@@ -192,6 +199,10 @@ mod tests {
         assert!(told(&refused).says(&says(AnswerKind::Refused, 0x24, "E_NO_MORE_CONNECTIONS")));
         assert!(told(&connected).says(&says(AnswerKind::Accepted, 0, "connected")));
         assert!(read(&KNXNET_IP, Transport::UDP, 3_671, &[(Client, &ask), (Client, &ask)]).says(&Fact::Retry));
+        // Over TCP it may come in pieces.
+        assert_eq!(evidence(decide(&KNXNET_IP, Transport::TCP, 3_671, &ask, &connected)), Evidence::BothOpenings);
+        assert!(matches!(KNXNET_IP.probe(&opening(Transport::TCP, 3_671, &ask[..20], &[])), Probe::NeedMore | Probe::NotBefore(_)));
+        survives(&KNXNET_IP, Transport::TCP, 3_671, &[(Client, &ask), (Server, &connected)]);
         // Longer than the datagram, and no kind of service.
         assert_eq!(evidence(decide(&KNXNET_IP, Transport::UDP, 3_671, &ask[..20], &[])), Evidence::None);
         assert_eq!(evidence(decide(&KNXNET_IP, Transport::UDP, 3_671, &hex("0610 0999 0008 0000"), &[])), Evidence::None);

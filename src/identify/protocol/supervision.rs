@@ -4,6 +4,7 @@ use crate::identify::wire::{Cursor, Held, begins, hold, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
+use super::exchange::Sent;
 use super::talk::opens_with;
 use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
@@ -273,17 +274,6 @@ impl Reader for FourLetters {
 fn refusal(line: &[u8]) -> Option<AnswerKind> {
     let is_off = line.get(4..).is_some_and(|rest| begins(rest, NOT_LISTED));
     if is_off { Some(AnswerKind::Refused) } else { begins(line, NOT_SERVING).then_some(AnswerKind::Failed) }
-}
-
-/// What is sent to who keeps it: nobody answers.
-#[derive(Debug)]
-pub(super) struct Sent;
-
-impl Reader for Sent {
-    fn read(&mut self, _: Piece<'_>, said: &mut Said<'_>) -> Appetite {
-        said.say(Fact::OneWay);
-        Appetite::Full
-    }
 }
 
 #[cfg(test)]
