@@ -150,7 +150,9 @@ impl Gathered {
     /// Whether nothing to come could change the answer.
     pub(super) fn is_hopeless(&self, transport: Transport) -> bool {
         let tried = self.pieces.len() + self.passed >= limit::PIECES_TRIED;
-        tried || transport == Transport::TCP && (self.asked.is_nobodys() || self.room() == 0 || self.torn == [true, true])
+        // A stream that was joined in its middle may show itself at the beginning of any piece.
+        let is_over = self.heads.is_empty() && (self.room() == 0 || self.torn == [true, true]);
+        tried || transport == Transport::TCP && (self.asked.is_nobodys() || is_over)
     }
 
     /// The frame that holds that byte of that side.

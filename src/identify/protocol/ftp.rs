@@ -25,11 +25,20 @@ pub static FTP: Known = Known {
 
 fn ask(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     match opens_with(bytes, VERBS) {
+        Some(true) if is_login_of_mail(bytes) => Look::No,
         Some(true) if opening.midstream && bytes.ends_with(b"\r\n") && opening.is_at(&[21]) => Look::Yes(0, 4, "FTP command at its port, greeting not seen"),
         Some(true) => Look::Weak(0, 4, "FTP command"),
         Some(false) => Look::No,
         None => Look::Short,
     }
+}
+
+/// `AUTH` with a way to log in, which mail has; FTP asks for the security of its connection with it (RFC 2228 section 3, RFC 4217 section 4).
+fn is_login_of_mail(bytes: &[u8]) -> bool {
+    let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let (word, rest) = verb(line);
+    let way = verb(rest).0;
+    word == "AUTH" && ["PLAIN", "LOGIN", "NTLM", "XOAUTH", "CRAM-", "DIGEST-", "SCRAM-", "OAUTHBEARER"].iter().any(|known| way.starts_with(known))
 }
 
 fn answer(_: &Opening<'_>, bytes: &[u8]) -> Look {

@@ -204,6 +204,11 @@ fn s7_ask(opening: &Opening<'_>, bytes: &[u8]) -> Look {
             let parameters = bytes.windows(2).filter(|pair| matches!(pair, [0xc1 | 0xc2, 2])).count() >= 2;
             Look::when(usize::from(*len) <= bytes.len() && parameters, 8, "ISO connection request with rack and slot").weak_unless_at(opening, &[102])
         }
+        // Data that is none acknowledges (ISO 8073 section 13.7): that is how a capture that begins in the middle may begin.
+        [3, 0, 0, 7, 2, 0xf0, 0, rest @ ..] if opening.midstream => match rest.len() {
+            0..9 => Look::Short,
+            _ => s7_data(rest),
+        },
         [3, 0, ..] if bytes.len() < 8 => Look::Short,
         [3] => Look::Short,
         _ => s7_data(bytes),
@@ -456,6 +461,7 @@ const UNCONFIRMED: u8 = 1;
 mod tests {
     use super::*;
     use crate::identify::protocol::Probe;
+    use crate::identify::protocol::Protocol;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
 
@@ -505,6 +511,11 @@ mod tests {
         assert_eq!(evidence(decide(&S7COMM, Transport::TCP, 102, &ask, &answer)), Evidence::BothOpenings);
         assert_eq!(evidence(decide(&S7COMM, Transport::TCP, 3389, &hex("03000013 0ee00000 000000 01 00 0800 03000000"), &[])), Evidence::None);
         survives(&S7COMM, Transport::TCP, 102, &[(Client, &ask), (Server, &answer)]);
+        // In its middle, behind an acknowledgment: a job that reads a variable.
+        let job = hex("03000007 02f000 0300001f 02f080 32010000000100 0e0000 0401 120a1002 00040003 84 001f50");
+        let probe = |midstream, bytes: &[u8]| S7COMM.probe(&Opening { midstream, ..Opening::of(Transport::TCP, bytes, &[]) });
+        assert_eq!(probe(true, &job[..15]), Probe::NeedMore);
+        assert_eq!((evidence(probe(true, &job)), evidence(probe(false, &job))), (Evidence::OneOpening, Evidence::None));
     }
 
     #[test]

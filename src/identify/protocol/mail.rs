@@ -12,7 +12,7 @@ pub static SMTP: Known = Known {
     name: "smtp",
     carriers: &[Transport::TCP],
     gate: Gate::Any,
-    ask: |_, bytes| by_words(opens_with(bytes, &["EHLO", "HELO", "LHLO"]), "SMTP hello"),
+    ask: smtp_command,
     answer: Some(smtp_greeting),
     strength: Strength::Text,
     reader: || Box::new(Mail::of(Kind::Smtp)),
@@ -53,6 +53,17 @@ fn first_line(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(bytes.get(..end)?.trim_ascii_end().to_ascii_uppercase())
 }
 
+/// A hello; where the start was not seen any command, of which who names an envelope shows SMTP by itself (RFC 5321 section 4.1.1).
+fn smtp_command(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    if !opening.midstream {
+        return by_words(opens_with(bytes, HELLOS), "SMTP hello");
+    }
+    match opens_with(bytes, COMMANDS) {
+        Some(true) if begins(bytes, b"MAIL FROM:") || begins(bytes, b"RCPT TO:") => Look::Yes(0, 8, "SMTP envelope, greeting not seen"),
+        fits => by_words(fits, "SMTP command"),
+    }
+}
+
 fn smtp_greeting(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     let Some(line) = first_line(bytes) else {
         return if bytes.len() < 512 && (bytes.len() < 4 || reply(bytes).is_some()) { Look::Short } else { Look::No };
@@ -62,6 +73,7 @@ fn smtp_greeting(opening: &Opening<'_>, bytes: &[u8]) -> Look {
         Some((220, _)) if says(b"SMTP") => Look::Yes(0, 3, "SMTP greeting"),
         Some((220, _)) if says(b"FTP") => Look::No,
         Some((220, _)) => Look::Weak(0, 3, "SMTP greeting"),
+        Some((221 | 235 | 250 | 334 | 354, _)) if opening.midstream => Look::Weak(0, 3, "SMTP reply"),
         Some((421 | 450 | 521 | 550 | 554, _)) => Look::Yes(0, 3, "SMTP greeting that refuses").weak_unless_at(opening, &[25, 465, 587]),
         _ => Look::No,
     }
@@ -89,6 +101,9 @@ fn imap_command(bytes: &[u8]) -> Look {
         _ => Look::No,
     }
 }
+
+const HELLOS: &[&str] = &["EHLO", "HELO", "LHLO"];
+const COMMANDS: &[&str] = &["EHLO", "HELO", "LHLO", "AUTH", "MAIL", "RCPT", "DATA", "RSET"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -182,8 +197,9 @@ impl Mail {
     }
 
     fn reply(&mut self, line: &[u8], end: u64, said: &mut Said<'_>) -> Option<Appetite> {
-        let greets = !std::mem::replace(&mut self.greeted, true);
-        if greets {
+        // The first reply that was seen of a dialogue whose start was not is no greeting.
+        let greets = !std::mem::replace(&mut self.greeted, true) && !self.asked;
+        if greets && !(self.kind == Kind::Smtp && line.starts_with(b"25")) {
             said.say(Fact::Software { of: Side::Server, text: printable(line.get(4..).unwrap_or_default()) });
         }
         if self.asked && !std::mem::replace(&mut self.spoken, true) {
@@ -251,6 +267,7 @@ const LET_IN: u32 = 235;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identify::protocol::Protocol;
     use crate::identify::protocol::testing::{decide, evidence, read, survives};
     use crate::net::Side::{Client, Server};
 
@@ -345,6 +362,26 @@ mod tests {
         assert!(answers(&POP3, 110, dialogue).is_empty());
         let full: &[(Side, &[u8])] = &[(Server, b"-ERR too many connections\r\n")];
         assert_eq!(answers(&POP3, 110, full), [(AnswerKind::Refused, "too many connections".into())]);
+    }
+
+    #[test]
+    fn smtp_is_told_in_its_middle_and_is_no_ftp() {
+        let probe = |protocol: &Known, client: &[u8], server: &[u8]| {
+            protocol.probe(&Opening { midstream: true, complete: true, ..crate::identify::protocol::testing::opening(Transport::TCP, 25, client, server) })
+        };
+        // RFC 4954 section 4: the capture begins behind EHLO, or within its answer.
+        let (login, let_in): (&[u8], &[u8]) = (b"AUTH PLAIN AGEAYg==\r\n", b"235 2.7.0 Authentication successful\r\n");
+        for server in [let_in, b"250-PIPELINING\r\n250 8BITMIME\r\n"] {
+            assert_eq!(evidence(probe(&SMTP, login, server)), Evidence::BothOpenings);
+            assert_eq!(evidence(probe(&super::super::ftp::FTP, login, server)), Evidence::None);
+        }
+        assert_eq!(evidence(probe(&SMTP, b"MAIL FROM:<a@b.example>\r\n", b"")), Evidence::OneOpening);
+        assert_eq!(evidence(probe(&SMTP, b"MAIL is here\r\n", b"")), Evidence::None);
+        assert_eq!(evidence(decide(&SMTP, Transport::TCP, 25, login, let_in)), Evidence::None);
+        // FTP's own: a way to encrypt (RFC 4217 section 4).
+        assert_eq!(evidence(probe(&super::super::ftp::FTP, b"AUTH TLS\r\n", b"234 go\r\n")), Evidence::BothOpenings);
+        let heard = read(&SMTP, Transport::TCP, 25, &[(Server, b"250 8BITMIME\r\n"), (Client, login), (Server, let_in)]);
+        assert!(!heard.facts.iter().any(|fact| matches!(fact, Fact::Software { .. })), "{:?}", heard.facts);
     }
 
     // RFC 5321 section 3.3: one recipient of two is refused, and the message is asked for

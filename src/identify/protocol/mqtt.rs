@@ -17,8 +17,10 @@ pub static MQTT: Known = Known {
 };
 
 /// Packet type 1, remaining length, protocol name and its level, reserved flag clear.
-fn connect(_: &Opening<'_>, bytes: &[u8]) -> Look {
-    let Some((&0x10, rest)) = bytes.split_first() else { return if bytes.is_empty() { Look::Short } else { Look::No } };
+fn connect(opening: &Opening<'_>, bytes: &[u8]) -> Look {
+    let Some((&0x10, rest)) = bytes.split_first() else {
+        return if bytes.is_empty() { Look::Short } else { later(opening, bytes, SENT_BY_CLIENTS) };
+    };
     let mut at = Cursor::new(rest);
     let remaining = match remaining_length(&mut at) {
         Some(Some(remaining)) => remaining,
@@ -46,13 +48,63 @@ fn connect(_: &Opening<'_>, bytes: &[u8]) -> Look {
 }
 
 /// Alone four loose bytes; it confirms.
-fn connack(_: &Opening<'_>, bytes: &[u8]) -> Look {
+fn connack(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     match bytes {
         [] | [0x20] | [0x20, _] | [0x20, _, _] => Look::Short,
         [0x20, 2, 0 | 1, 0..=5, ..] => Look::Weak(0, 4, "MQTT CONNACK"),
         [0x20, 3..=0x7f, 0 | 1, 0 | 0x80..=0x9f, ..] => Look::Weak(0, 4, "MQTT 5 CONNACK"),
-        _ => Look::No,
+        _ => later(opening, bytes, SENT_BY_SERVERS),
     }
+}
+
+/// Players and sensors stay connected for days, so most captures begin after CONNECT. At MQTT's port a message to a topic shows it, and what else may come must
+/// fit on both sides, as a ping and its answer do.
+fn later(opening: &Opening<'_>, bytes: &[u8], sent: &[u8]) -> Look {
+    if !opening.midstream || !opening.is_at(&[1883]) {
+        return Look::No;
+    }
+    let mut at = Cursor::new(bytes);
+    let mut publishes = false;
+    while let Some(first) = at.u8() {
+        let kind = first >> 4;
+        let flags_fit = match kind {
+            PUBLISH => first & 6 != 6,
+            6 | 8 | 10 => first & 0xf == 2,
+            _ => first & 0xf == 0,
+        };
+        if !sent.contains(&kind) || !flags_fit {
+            return Look::No;
+        }
+        let remaining = match remaining_length(&mut at) {
+            Some(Some(remaining)) => remaining,
+            Some(None) => return Look::No,
+            None => break,
+        };
+        let Some(body) = at.take(remaining as usize) else {
+            publishes |= kind == PUBLISH && names_topic(at.rest());
+            break;
+        };
+        match kind {
+            PUBLISH if names_topic(body) => publishes = true,
+            12 | 13 if body.is_empty() => {}
+            // An identifier of two bytes at least, or a reason to leave.
+            14 | 4..=11 if kind == 14 || body.len() >= 2 => {}
+            _ => return Look::No,
+        }
+    }
+    match publishes {
+        true => Look::Yes(0, 4, "MQTT PUBLISH at its port, CONNECT not seen"),
+        false if bytes.len() < 2 => Look::Short,
+        false => Look::Weak(0, 2, "MQTT packets at its port, CONNECT not seen"),
+    }
+}
+
+/// Whether a PUBLISH begins with the name of a topic (MQTT 5.0 section 3.3.2.1): readable and without a wildcard.
+fn names_topic(body: &[u8]) -> bool {
+    let mut at = Cursor::new(body);
+    let Some(len @ 1..) = at.be16() else { return false };
+    let topic = at.take(usize::from(len)).and_then(|topic| std::str::from_utf8(topic).ok());
+    topic.is_some_and(|topic| topic.chars().all(|letter| !letter.is_control() && !matches!(letter, '+' | '#')))
 }
 
 /// MQTT section 2.2.3: none where it is not all there, `Some(None)` where it never ends.
@@ -221,12 +273,18 @@ fn reason(level: u8, code: u8) -> &'static str {
     }
 }
 
+const PUBLISH: u8 = 3;
+/// Packet types that a client may send once it is connected (MQTT 5.0 section 2.1.2).
+const SENT_BY_CLIENTS: &[u8] = &[PUBLISH, 4, 5, 6, 7, 8, 10, 12, 14];
+/// And a server.
+const SENT_BY_SERVERS: &[u8] = &[PUBLISH, 4, 5, 6, 7, 9, 11, 13, 14];
 /// Reason codes from which on nothing was done; so is the only failure that MQTT 3.1.1 has for a subscription.
 const REFUSES: u8 = 0x80;
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::{decide, evidence, prefixes_never_match_anything_else, read_all, survives};
+    use super::super::{Probe, Protocol};
     use super::*;
 
     fn packet(level: u8) -> Vec<u8> {
@@ -272,6 +330,38 @@ mod tests {
         assert!(some.facts.iter().all(|fact| !matches!(fact, Fact::Answer { kind: AnswerKind::Refused, .. })));
         // Who only keeps the connection open is left in peace.
         assert_eq!(read_all(&MQTT, &[(Side::Client, &packet(4)), (Side::Server, &[0x20, 2, 0, 0]), (Side::Client, &[0xc0, 0])]).appetite, Appetite::Full);
+    }
+
+    // What `mosquitto_sub` and `mosquitto_pub` send once they are connected.
+    #[test]
+    fn a_connection_that_was_there_before_the_capture_is_told_at_its_port_by_messages_or_by_pings() {
+        let at = |port, client: &[u8], server: &[u8]| {
+            let opening = Opening { midstream: true, ..crate::identify::protocol::testing::opening(Transport::TCP, port, client, server) };
+            MQTT.probe(&opening)
+        };
+        // To topic `a/b`, quality 1, identifier 7; its acknowledgment; one that is cut off behind its topic.
+        let (publish, puback, long) = ([0x32, 8, 0, 3, b'a', b'/', b'b', 0, 7, b'x'], [0x40, 2, 0, 7], [0x30, 0xc8, 1, 0, 3, b'a', b'/', b'b', b'x']);
+        let (ping, pong) = ([0xc0, 0], [0xd0, 0]);
+        assert_eq!(evidence(at(1883, &publish, &[])), Evidence::OneOpening);
+        assert_eq!(evidence(at(1883, &long, &[])), Evidence::OneOpening);
+        assert_eq!(evidence(at(1883, &publish, &puback)), Evidence::BothOpenings);
+        assert!(matches!(at(1883, &ping, &pong), Probe::Found { client: Some(Side::Client), .. }));
+        // The broker was heard first.
+        assert!(matches!(at(1883, &pong, &ping), Probe::Found { client: Some(Side::Server), .. }));
+        assert_eq!(at(1883, &ping, &[]), Probe::NeedMore);
+        for (port, client, server) in [
+            (9_999, &publish[..], &puback[..]),
+            (1883, &ping, &ping),
+            // A wildcard is no topic that is published to; quality 3 is none.
+            (1883, &[0x30, 5, 0, 3, b'a', b'/', b'#'], &[]),
+            (1883, &[0x36, 8, 0, 3, b'a', b'/', b'b', 0, 7, b'x'], &[]),
+            (1883, &[0x30, 5, 0, 3, b'a', b'/', 7], &[]),
+            (1883, &[0xc0, 1, 0], &pong),
+        ] {
+            assert_eq!(at(port, client, server), Probe::NotForUs, "{port} {client:x?}");
+        }
+        let opened = crate::identify::protocol::testing::opening(Transport::TCP, 1883, &publish, &puback);
+        assert_eq!(MQTT.probe(&opened), Probe::NotForUs, "its start was seen");
     }
 
     #[test]

@@ -40,9 +40,11 @@ impl Protocol for Tls {
             let len = if rule == SSL2_HELLO { 5 } else { 11 };
             return Probe::Found { evidence, hit: Hit { side, offset: 0, len, rule }, client: Some(client) };
         }
-        if opening.midstream && sides.iter().any(|(_, seen)| *seen == Look::Records) {
+        // Joined in the middle of a record: the next piece, or the other side's, may begin with one.
+        if opening.midstream {
             return match chain(opening) {
                 Some(hit) => Probe::Found { evidence: Evidence::OneOpening, hit, client: None },
+                None if opening.complete => Probe::NotForUs,
                 None => Probe::NeedMore,
             };
         }

@@ -7,7 +7,7 @@ use super::tls_look::is_record;
 use super::{Head, Hit, Opening, Side};
 
 /// In the middle of a stream: three records that follow one another, or two of encrypted data; or both sides begin with a record of encrypted
-/// data; or two pieces that are exactly one record each; or all that was ever sent is records.
+/// data; or two pieces that are exactly one record each, or one that begins with two short ones; or all that was ever sent is records.
 pub(super) fn chain(opening: &Opening<'_>) -> Option<Hit> {
     let walked = [Side::Client, Side::Server].map(|side| Walked::of(opening.side(side)));
     for (side, walk) in [Side::Client, Side::Server].into_iter().zip(&walked) {
@@ -28,7 +28,17 @@ pub(super) fn chain(opening: &Opening<'_>) -> Option<Hit> {
     if encrypted(Side::Client) && encrypted(Side::Server) {
         return Some(Hit { side, offset: 0, len: 5, rule: "both sides send TLS application data records, hello not seen" });
     }
-    (opening.heads.iter().filter(whole).count() >= 2).then_some(Hit { side, offset: 0, len: 5, rule: "pieces that are one TLS record each, hello not seen" })
+    if opening.heads.iter().filter(whole).count() >= 2 {
+        return Some(Hit { side, offset: 0, len: 5, rule: "pieces that are one TLS record each, hello not seen" });
+    }
+    // A change of ciphers and what it is for, or pings of whatever is inside.
+    let begins_with_two = |head: &&Head| {
+        let kept = head.bytes.get(..head.len as usize).unwrap_or(&head.bytes);
+        let walk = Walked::of(kept);
+        walk.sound && walk.records >= 2
+    };
+    let head = opening.heads.iter().find(begins_with_two)?;
+    Some(Hit { side: head.from, offset: 0, len: 5, rule: "piece that begins with two TLS records, hello not seen" })
 }
 
 /// The records at the start of some bytes.
@@ -69,8 +79,8 @@ impl Walked {
 mod tests {
     use crate::identify::Evidence;
     use crate::identify::protocol::tls::Tls;
-    use crate::identify::protocol::{Opening, Probe, Protocol};
-    use crate::net::Transport;
+    use crate::identify::protocol::{Head, Opening, Probe, Protocol};
+    use crate::net::{Side, Transport};
 
     #[test]
     fn records_in_the_middle_of_a_stream_match_only_as_a_chain() {
@@ -87,5 +97,25 @@ mod tests {
         assert!(matches!(Tls.probe(&opening), Probe::Found { .. }));
         opening.client = &chain[..34];
         assert!(!matches!(Tls.probe(&opening), Probe::Found { .. }));
+    }
+
+    // A capture that begins in the middle of the server's certificates.
+    #[test]
+    fn records_of_one_side_are_found_behind_the_rest_of_one_of_the_other() {
+        let rest = [0x5a; 700];
+        // The client's key exchange, its change of ciphers, what it ends with (RFC 5246 section 7.3).
+        let key = [&[22, 3, 3, 0, 70, 16, 0, 0, 66][..], &[7; 66]].concat();
+        let ending = [&[20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 40][..], &[9; 40]].concat();
+        let client = [key.clone(), ending.clone()].concat();
+        let opening = Opening { midstream: true, first: Side::Server, ..Opening::of(Transport::TCP, &[], &rest) };
+        assert_eq!(Tls.probe(&opening), Probe::NeedMore);
+        assert!(matches!(Tls.probe(&Opening { client: &client, ..opening }), Probe::Found { .. }));
+        // The server's answer begins a piece of its own.
+        let heads = [Head::of(Side::Server, &rest, 700), Head::of(Side::Server, &ending, ending.len())];
+        assert!(matches!(Tls.probe(&Opening { heads: &heads, ..opening }), Probe::Found { .. }));
+        assert_eq!(Tls.probe(&Opening { heads: &heads[..1], complete: true, ..opening }), Probe::NotForUs);
+        // One record that begins a piece may be chance.
+        let one = [Head::of(Side::Server, &rest, 700), Head::of(Side::Client, &key, key.len())];
+        assert_eq!(Tls.probe(&Opening { heads: &one, ..opening }), Probe::NeedMore);
     }
 }
