@@ -1,8 +1,8 @@
 //! The laboratory's traffic as worse mirror ports would have shown it: one direction, 5 % lost, everything twice, cut at both ends, each packet cut short,
-//! by two cards whose clocks differ, put together by the recorder's card, sent on in a tunnel, and by `tcpdump -i any`.
+//! joined when its connections were there, by two cards whose clocks differ, put together by the recorder's card, sent on in a tunnel, and by `tcpdump -i any`.
 //!
-//! What was healthy is never called blocked or failed, what was blocked is never called healthy, and what can no longer be said is said so. The truth is that of
-//! the whole capture, which `tests/fixtures.rs` holds against the firewall's configuration.
+//! What was healthy is never called blocked or failed, nothing is taken for another protocol, what was blocked is never called healthy, and what can no longer be
+//! said is said so. The truth is that of the whole capture, which `tests/fixtures.rs` holds against the firewall's configuration.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests stop the test, and say what they did")]
 
@@ -136,6 +136,8 @@ struct Truth {
     due: Vec<String>,
     expected: bool,
     announced: bool,
+    /// What it speaks; none where its two ends speak different protocols, so that it is named by whichever was heard.
+    protocol: Option<Vec<&'static str>>,
 }
 
 impl Truth {
@@ -157,7 +159,9 @@ impl Truth {
         let blocked = !worked && due.iter().any(|outcome| BLOCKED.contains(&outcome.as_str()) || outcome == "ok_degraded");
         let due = if worked { Vec::new() } else { due };
         let announced = judged.identified.announced.is_some();
-        Self { outcome: judged.outcome, confidence: judged.confidence, blocked, due, expected: judged.verdict == Verdict::Expected, announced }
+        let is_mixed = judged.cause.as_ref().is_some_and(|cause| matches!(cause.rule, "D85" | "D88"));
+        let protocol = (!is_mixed).then(|| judged.identified.protocol.to_vec());
+        Self { outcome: judged.outcome, confidence: judged.confidence, blocked, due, expected: judged.verdict == Verdict::Expected, announced, protocol }
     }
 }
 
@@ -192,6 +196,11 @@ fn mistake(flow: &Judged, truth: &BTreeMap<Ends, Truth>, how: Distortion) -> Opt
     // What was announced is not documented where the announcement was lost.
     let unannounced = truth.announced && flow.identified.announced.is_none();
     let accused = truth.expected && !unannounced && flow.verdict == Verdict::Unexpected;
+    if let Some(spoken) = &truth.protocol
+        && let Some(name) = flow.identified.protocol.iter().find(|name| !spoken.contains(name))
+    {
+        return Some(format!("{} is taken for {name}, was {spoken:?}", brief(flow)));
+    }
     match (wrong, accused) {
         (true, _) => Some(format!("{} was {was:?}", brief(flow))),
         (_, true) => Some(format!("{} was expected, is unexpected: {:?}", brief(flow), flow.reasons)),

@@ -1,5 +1,6 @@
 //! A recorded capture as a list of frames, and what a worse mirror port would have made of it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A classic capture file: its header, and its records as they stand in the file.
@@ -31,6 +32,8 @@ pub enum Distortion {
     RoutedTwice { after: u64 },
     /// The capture began after, and ended before, so many hundredths of its frames.
     Cut { start: usize, end: usize },
+    /// Each TCP connection was there before the capture: its handshake and so many segments with data, with all that came before them, are missing.
+    Joined { segments: usize },
     /// Of each frame only its first bytes were kept.
     Short { bytes: usize },
     /// The clock of the card that captured the first sender goes so many microseconds ahead of the other one's.
@@ -52,6 +55,7 @@ pub fn distortions() -> Vec<Distortion> {
     all.push(Distortion::RoutedTwice { after: 60 });
     all.extend((1..=4).map(|fifth| Distortion::Cut { start: fifth * 20, end: 0 }));
     all.extend((1..=4).map(|fifth| Distortion::Cut { start: 0, end: fifth * 20 }));
+    all.extend((0..=3).map(|segments| Distortion::Joined { segments }));
     // What old habits (`-s 68`, `-s 96`) leave: headers and the first words of a message.
     all.extend([64, 96].map(|bytes| Distortion::Short { bytes }));
     all.extend([200, -1_000, 20_000].map(|micros| Distortion::Apart { micros }));
@@ -108,6 +112,7 @@ impl Traffic {
                 let (from, to) = (self.len() * start / 100, self.len() - self.len() * end / 100);
                 self.only(|place, _| (from..to).contains(&place))
             }
+            Distortion::Joined { segments } => self.joined(segments),
             Distortion::Short { bytes } => self.frames.iter().map(|frame| frame.short(bytes)).collect(),
             Distortion::Apart { micros } => self.apart(micros)?,
             Distortion::Merged => self.merged(),
@@ -129,6 +134,17 @@ impl Traffic {
 
     fn only(&self, mut keep: impl FnMut(usize, &Frame) -> bool) -> Vec<Frame> {
         self.frames.iter().enumerate().filter(|(place, frame)| keep(*place, frame)).map(|(_, frame)| frame.clone()).collect()
+    }
+
+    fn joined(&self, segments: usize) -> Vec<Frame> {
+        let mut passed: BTreeMap<[[u8; 6]; 2], usize> = BTreeMap::new();
+        self.only(|place, _| {
+            let Some((ends, is_syn, has_data)) = self.frames[place].tcp() else { return true };
+            let passed = passed.entry(ends).or_default();
+            let is_before = is_syn || *passed < segments;
+            *passed += usize::from(has_data && is_before);
+            !is_before
+        })
     }
 
     fn with_copies(&self, after: u64, copy: impl Fn(&Frame) -> Frame) -> Vec<Frame> {
@@ -187,6 +203,17 @@ impl Frame {
         let tcp = 14 + usize::from(bytes[14] & 15) * 4;
         let (from, to) = (tcp + usize::from(bytes.get(tcp + 12)? >> 4) * 4, 14 + usize::from(u16::from_be_bytes([bytes[16], bytes[17]])));
         (is_whole_tcp && bytes[tcp + 13] & 7 == 0 && from < to && to <= bytes.len()).then_some(from..to)
+    }
+
+    /// Of a TCP segment over IPv4 without options: its ends, the lower one first, whether it begins a connection, and whether it has data.
+    fn tcp(&self) -> Option<([[u8; 6]; 2], bool, bool)> {
+        let bytes = &self.bytes;
+        let is_tcp = bytes.get(12..15)? == [8, 0, 0x45] && bytes.get(23)? == &6 && bytes[20] & 0x3f == 0;
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = *bytes.get(26..38)?.first_chunk::<12>()?;
+        let mut ends = [[a, b, c, d, i, j], [e, f, g, h, k, l]];
+        ends.sort_unstable();
+        let (len, header) = (u16::from_be_bytes([bytes[16], bytes[17]]), u16::from(bytes.get(46)? >> 4) * 4);
+        is_tcp.then_some((ends, bytes.get(47)? & 2 != 0, len > 20 + header))
     }
 
     /// Ethernet's source address.
