@@ -11,23 +11,34 @@ use crate::limit;
 use crate::net::{Mac, Transport, is_group};
 use crate::time::Timestamp;
 
-use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
 /// Told by operation, hardware type and the magic cookie at byte 236.
 pub static DHCP: Known = Known {
     name: "dhcp",
     carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[1..=2], |bytes| bytes.get(236..240) == Some(&COOKIE)),
-    ask: |_, bytes| look(bytes, 1),
-    answer: Some(|_, bytes| look(bytes, 2)),
+    gate: Gate::BytesAnd(&[1..=2], |bytes| bytes.get(236..240) == Some(&COOKIE) || bytes.len() < 240 && is_ethernet(bytes)),
+    ask: |opening, bytes| look(opening, bytes, 1),
+    answer: Some(|opening, bytes| look(opening, bytes, 2)),
     strength: Strength::Magic,
     reader: || Box::new(Lease::default()),
 };
 
-fn look(bytes: &[u8], op: u8) -> Look {
+fn look(opening: &Opening<'_>, bytes: &[u8], op: u8) -> Look {
     let hardware = |bytes: &[u8]| bytes.get(2).is_some_and(|len| *len <= 16);
-    let fits = bytes.first() == Some(&op) && hardware(bytes) && bytes.get(236..240) == Some(&COOKIE);
-    if fits { Look::Yes(236, 4, "DHCP magic cookie") } else { Look::No }
+    if bytes.first() != Some(&op) {
+        return Look::No;
+    }
+    // Recorders that keep 128 bytes of each packet leave no cookie.
+    if bytes.len() < 240 && opening.cut != [0; 2] && opening.is_at(&[67, 68]) && is_ethernet(bytes) {
+        return Look::Yes(0, 44, "BOOTP header at its ports, cut short");
+    }
+    if hardware(bytes) && bytes.get(236..240) == Some(&COOKIE) { Look::Yes(236, 4, "DHCP magic cookie") } else { Look::No }
+}
+
+/// Whether the head of a BOOTP message is one of Ethernet (RFC 951 section 3): an address of six bytes, zeros in the room behind it, and few relays passed.
+fn is_ethernet(bytes: &[u8]) -> bool {
+    matches!(bytes, [_, 1, 6, 0..=16, ..]) && bytes.get(34..44) == Some(&[0; 10])
 }
 
 /// Reads what one host asks for and is given.
@@ -253,6 +264,20 @@ mod tests {
         assert_eq!(heard.detail("dhcp", "given"), Some("10.0.0.9".into()));
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Accepted, code: 5, text: "ack".into(), by: Server }));
         survives(&DHCP, Transport::UDP, 67, &[(Client, &request), (Server, &ack)]);
+    }
+
+    #[test]
+    fn a_message_that_was_cut_short_is_told_by_its_head_at_its_ports() {
+        let ask = message(1, "350101");
+        let probe = |port, kept: usize, cut| {
+            let opening = crate::identify::protocol::testing::opening(Transport::UDP, port, &ask[..kept], &[]);
+            evidence(super::super::Protocol::probe(&DHCP, &Opening { cut: [cut, 0], complete: true, ..opening }))
+        };
+        // 128 bytes of a frame leave 86.
+        assert_eq!(
+            [probe(67, 86, 158), probe(67, 86, 0), probe(6_767, 86, 158), probe(67, 40, 204)],
+            [Evidence::OneOpening, Evidence::None, Evidence::None, Evidence::None]
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::identify::NameSource;
 use crate::net::Transport;
 
-use super::dns_message::Message;
+use super::dns_message::{Header, Message, read_question};
 use super::dns_reader::Names;
 use super::{Gate, Known, Look, Opening, Strength};
 
@@ -29,7 +29,39 @@ fn look(opening: &Opening<'_>, bytes: &[u8]) -> Look {
         // RFC 6762 section 18: opcode and rcode are zero. Later fragments of a known-answer list may hold no question.
         message.header.opcode() == 0 && message.header.rcode() == 0 && (message.question.is_some() || !message.records.is_empty())
     });
+    if !fits && opening.cut != [0; 2] {
+        return Look::when(begins_like_one(bytes), 12, "multicast DNS header and name, cut short");
+    }
     Look::when(fits && classes, 12, "multicast DNS message")
+}
+
+/// Of a message that was cut short: its header, and the name that it begins with. It ends where a type and a class fit that are multicast DNS's, or with what was kept:
+/// names of services are long.
+fn begins_like_one(bytes: &[u8]) -> bool {
+    let Some(header) = Header::read(bytes).filter(|header| header.opcode() == 0 && header.rcode() == 0) else { return false };
+    // No message of 9,000 bytes (RFC 6762 section 17) holds more.
+    if !(1..=800).contains(&(u32::from(header.counts[0]) + header.records())) {
+        return false;
+    }
+    match read_question(bytes, 12) {
+        Some((first, _)) => matches!(first.class & 0x7fff, 1 | 255),
+        // Sent to the group its number is zero (section 18.1).
+        None => header.id == 0 && is_long_name(bytes.get(12..).unwrap_or_default()),
+    }
+}
+
+/// Whether it is labels as far as it goes, a whole one at least, and nothing that ends them.
+fn is_long_name(mut bytes: &[u8]) -> bool {
+    let mut labels = 0;
+    while let [len @ 1..=63, rest @ ..] = bytes {
+        let label = rest.get(..usize::from(*len)).unwrap_or(rest);
+        if label.iter().any(u8::is_ascii_control) {
+            return false;
+        }
+        bytes = rest.get(usize::from(*len)..).unwrap_or_default();
+        labels += usize::from(label.len() == usize::from(*len));
+    }
+    labels > 0 && bytes.is_empty()
 }
 
 #[cfg(test)]
@@ -66,6 +98,19 @@ mod tests {
         (0..8_000_u32).for_each(|n| bytes.extend((0x0a00_0000 + n).to_be_bytes()));
         let heard = read(&MDNS, Transport::UDP, 5353, &[(Client, &bytes)]);
         assert!(heard.facts.iter().any(|fact| matches!(fact, Fact::Resolved(_))), "{:?}", heard.facts);
+    }
+
+    // A recorder that keeps 64 bytes leaves 22 of the message, behind Ethernet, IPv4 and UDP; 128 hold a name that is not long.
+    #[test]
+    fn a_message_that_was_cut_short_is_told_by_its_first_name() {
+        let bytes = hex(ANNOUNCEMENT);
+        let probe = |kept: usize, cut: u32| {
+            let opening = Opening { cut: [cut, 0], ..crate::identify::protocol::testing::opening(Transport::UDP, 5353, &bytes[..kept], &[]) };
+            evidence(super::super::Protocol::probe(&MDNS, &Opening { complete: true, ..opening }))
+        };
+        assert_eq!([probe(16, 25), probe(30, 0), probe(36, 11)], [Evidence::None, Evidence::None, Evidence::OneOpening]);
+        // Between its first label and the end of its name; a name that has ended with what was kept says no type.
+        assert_eq!([probe(22, 25), probe(27, 20)], [Evidence::OneOpening, Evidence::None]);
     }
 
     #[test]
