@@ -4,6 +4,7 @@
 //! same packets. Where portbook differs the reason stands at the place.
 
 mod ahead;
+mod beginning;
 mod letters;
 mod packing;
 mod stragglers;
@@ -353,22 +354,6 @@ impl Connection {
         match side {
             Side::Client => *partial = !flags.is_syn(),
             Side::Server => *partial = *partial || !flags.has(TcpFlags::SYN),
-        }
-    }
-
-    /// Sets where an end's sequence numbers begin.
-    fn begin(&mut self, me: usize, tcp: &Tcp, taken: i64) {
-        let syn = tcp.flags.has(TcpFlags::SYN);
-        let end = &mut self.ends[me];
-        match end.state {
-            State::Inactive if syn => end.begin(tcp.sequence, taken),
-            // As if there had been a SYN, so that positions mean the same.
-            State::Inactive => end.begin(tcp.sequence.wrapping_sub(1), 1),
-            State::SynSent | State::SynAckSent if syn && tcp.sequence != end.start => end.begin(tcp.sequence, taken),
-            // Perhaps nothing had been established, and this SYN begins it.
-            State::Established | State::Partial if syn => end.begin(tcp.sequence, taken),
-            State::Reset if syn && end.previous == State::Inactive => end.begin(tcp.sequence, taken),
-            _ => {}
         }
     }
 

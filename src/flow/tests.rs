@@ -9,6 +9,7 @@ mod legs;
 mod lone;
 mod resting;
 mod tunnels;
+mod unopened;
 
 use std::net::IpAddr;
 
