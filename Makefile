@@ -48,7 +48,7 @@ build: deps
 # Every prefix of every recorded capture, each of its bytes changed, what guided fuzzing begins with, and rounds of mutation: the same ones every time.
 ROUNDS ?= 10000
 hostile: deps
-	PORTBOOK_FUZZ_ROUNDS=$(ROUNDS) $(CARGO) test --locked --profile fuzz --test hostile -- --nocapture
+	PORTBOOK_FUZZ_ROUNDS=$(ROUNDS) $(CARGO) test --locked --profile fuzz --test hostile --test distortion -- --nocapture
 
 # Fuzzing guided by coverage, each target in turn for so many seconds. Needs cargo-fuzz (cargo install --locked cargo-fuzz) and a C++ compiler; stable Rust
 # will do, as nothing is unsafe and no sanitizer is asked for. What is found lies in fuzz/artifacts/, what covers more in fuzz/corpus/.

@@ -1,5 +1,6 @@
 //! The laboratory's traffic as worse mirror ports would have shown it: one direction, 5 % lost, everything twice, cut at both ends, each packet cut short,
-//! joined when its connections were there, by two cards whose clocks differ, put together by the recorder's card, sent on in a tunnel, and by `tcpdump -i any`.
+//! joined when its connections were there, by two cards whose clocks differ, put together by the recorder's card, sent on in a tunnel, by `tcpdump -i any`, and
+//! without one frame or a few in a row, at every place (a plain run takes a sample, `make hostile` all).
 //!
 //! What was healthy is never called blocked or failed, nothing is taken for another protocol, what was blocked is never called healthy, and what can no longer be
 //! said is said so. The truth is that of the whole capture, which `tests/fixtures.rs` holds against the firewall's configuration.
@@ -22,7 +23,7 @@ use portbook::pipeline::{self, Plan};
 use portbook::signature::{RoleId, Signatures};
 use serde_json::Value;
 
-use traffic::{Distortion, Traffic, distortions};
+use traffic::{Distortion, Traffic, distortions, holes};
 
 #[test]
 fn distorted_traffic_is_never_falsely_blocked_nor_falsely_fine() {
@@ -111,7 +112,7 @@ impl Found {
         let truth: BTreeMap<Ends, Truth> = judged.iter().map(|flow| (ends(flow), Truth::of(flow, &due))).collect();
         let uncalled = judged.iter().filter(|flow| flow.outcome.is_blocked() && !truth[&ends(flow)].blocked);
         self.wrong.extend(uncalled.map(|flow| format!("{name}: {}, but expected.json does not call for it", brief(flow))));
-        for how in distortions() {
+        for how in distortions().into_iter().chain(holes(whole.len())) {
             let Some(left) = whole.distorted(how) else { continue };
             let (flows, visibility) = judge(&left, &due);
             self.runs += 1;
@@ -138,6 +139,8 @@ struct Truth {
     announced: bool,
     /// What it speaks; none where its two ends speak different protocols, so that it is named by whichever was heard.
     protocol: Option<Vec<&'static str>>,
+    /// The number of its last frame, from 1.
+    last: u64,
 }
 
 impl Truth {
@@ -161,7 +164,8 @@ impl Truth {
         let announced = judged.identified.announced.is_some();
         let is_mixed = judged.cause.as_ref().is_some_and(|cause| matches!(cause.rule, "D85" | "D88"));
         let protocol = (!is_mixed).then(|| judged.identified.protocol.to_vec());
-        Self { outcome: judged.outcome, confidence: judged.confidence, blocked, due, expected: judged.verdict == Verdict::Expected, announced, protocol }
+        let (expected, last) = (judged.verdict == Verdict::Expected, flow.last_frame.number());
+        Self { outcome: judged.outcome, confidence: judged.confidence, blocked, due, expected, announced, protocol, last }
     }
 }
 
@@ -184,6 +188,12 @@ fn mistake(flow: &Judged, truth: &BTreeMap<Ends, Truth>, how: Distortion) -> Opt
         | Distortion::Mirrored
         | Distortion::Cooked => is != was,
         _ if is == was || OPEN.contains(&is) => false,
+        // Who was refused and heard no more may have been let in after that; the end of a flow that was lost with all that followed looks like silence.
+        Distortion::Without { from, many }
+            if !is.is_blocked() && (flow.confidence == Confidence::Low || (from..=from + many).contains(&(truth.last as usize))) =>
+        {
+            false
+        }
         // Media awaits no answer: without the error that rejected it nothing tells that it did not arrive.
         _ if was == Outcome::RejectedByNetwork && is == Outcome::OneWayByDesign => !flow.identified.flow.rejections.is_empty(),
         _ if truth.due.iter().any(|due| serde_json::to_value(is).unwrap() == due.as_str()) => false,
@@ -195,7 +205,9 @@ fn mistake(flow: &Judged, truth: &BTreeMap<Ends, Truth>, how: Distortion) -> Opt
     };
     // What was announced is not documented where the announcement was lost.
     let unannounced = truth.announced && flow.identified.announced.is_none();
-    let accused = truth.expected && !unannounced && flow.verdict == Verdict::Unexpected;
+    // Nor is clear what only TLS is left of.
+    let is_beheaded = matches!(how, Distortion::Without { .. });
+    let accused = truth.expected && !unannounced && !is_beheaded && flow.verdict == Verdict::Unexpected;
     if let Some(spoken) = &truth.protocol
         && let Some(name) = flow.identified.protocol.iter().find(|name| !spoken.contains(name))
     {
@@ -222,7 +234,15 @@ fn unsaid(how: Distortion, flows: &[Judged], visibility: &Visibility) -> Option<
 fn brief(flow: &Judged) -> String {
     let parties = &flow.identified.flow;
     let cause = flow.cause.as_ref().map_or("", |cause| cause.rule);
-    format!("{} {} > {} {} is {:?} by {cause}", parties.transport, parties.client.endpoint, parties.server.endpoint, parties.history.as_str(), flow.outcome)
+    format!(
+        "{} {} > {} {} is {:?} ({:?}) by {cause}",
+        parties.transport,
+        parties.client.endpoint,
+        parties.server.endpoint,
+        parties.history.as_str(),
+        flow.outcome,
+        flow.confidence
+    )
 }
 
 fn ends(judged: &Judged) -> Ends {

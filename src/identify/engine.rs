@@ -5,6 +5,7 @@ mod kinds;
 mod resting;
 #[cfg(test)]
 mod tests;
+mod torn;
 mod turned;
 
 use std::hint::black_box;
@@ -14,6 +15,7 @@ use smallvec::SmallVec;
 use thin_vec::ThinVec;
 
 use self::resting::Known;
+use self::torn::is_torn;
 use self::turned::Turned;
 use crate::capture::FrameId;
 use crate::flow::{Data, Direction, Flow, Neighbour, Observer, Parties, Slot, Want};
@@ -21,7 +23,7 @@ use crate::identify::evidence::Recognised;
 use crate::identify::foreign;
 use crate::identify::gather::{Gathered, Setting};
 use crate::identify::protocol::{Appetite, Piece, Reader, Said};
-use crate::identify::{Begun, Books, Detail, Evidence, Fact, Identified, Spoken};
+use crate::identify::{Begun, Books, Detail, Evidence, Fact, Identified, Spoken, Torn};
 use crate::limit;
 use crate::net::{Side, Transport, is_group};
 use crate::time::Timestamp;
@@ -219,6 +221,7 @@ impl Live {
             facts: ThinVec::new(),
             details: ThinVec::new(),
             retries: 0,
+            torn: Torn::Nowhere,
             opening: [Begun::new_const(), Begun::new_const()],
         };
         Box::write(Box::new_uninit(), Self { stage: Stage::Fresh, spoken, base: [0; 2], read_to: [0; 2], client: None, pieces: 0, midstream: false, held: 0 })
@@ -315,11 +318,12 @@ impl Live {
     #[inline(always)]
     fn read(&mut self, mut piece: Piece<'_>, desk: &mut Desk<'_>) {
         let Stage::Read(reader) = &mut self.stage else { return };
-        if piece.transport == Transport::TCP {
-            piece.missing = miss(&mut self.read_to[piece.from as usize], &piece);
-        }
-        let (at, ends) = ((piece.time, piece.frame), piece.ends);
+        let torn = piece.transport == Transport::TCP && is_torn(&mut piece, &mut self.read_to, reader.as_ref());
+        let (at, ends, from) = ((piece.time, piece.frame), piece.ends, piece.from);
         let appetite = reader.read(piece, &mut desk.said(&mut self.spoken.evidence));
+        if torn || appetite == Appetite::Full {
+            self.spoken.tear(torn, from, &desk.said, appetite);
+        }
         if !desk.is_empty() {
             self.keep_facts(desk, ends, at);
         }
@@ -424,6 +428,7 @@ impl Live {
         let spoken = &mut self.spoken;
         // Facts are kept or dropped where they lie: taken out one by one they would be moved three times.
         let many = said.len();
+        spoken.hear(said);
         for n in 0..many {
             let Some(fact) = said.get_mut(n) else { break };
             books.learn(fact, ends, (time, frame, u32::try_from(n).unwrap_or(u32::MAX).saturating_mul(STAMPS_A_FACT)));
@@ -473,6 +478,7 @@ impl Live {
     /// Tells of the flow, which is over, what was found out.
     fn conclude(mut self: Box<Self>, identified: &mut Identified, desk: &mut Desk<'_>) {
         let flow = &mut identified.flow;
+        flow.tcp.iter().for_each(|tcp| self.tell_torn(tcp));
         if !matches!(self.stage, Stage::Done | Stage::Fresh) {
             self.end(flow, desk);
         }
@@ -587,13 +593,6 @@ fn after<'a>(base: u64, piece: &Piece<'a>) -> Option<Piece<'a>> {
     let before = usize::try_from(base - piece.offset).ok()?;
     let bytes = piece.bytes.get(before..).filter(|rest| !rest.is_empty())?;
     Some(Piece { bytes, offset: 0, missing: 0, ..*piece })
-}
-
-/// What a piece of a stream lacks in front of it, be it lost or dropped while nobody knew the protocol, of which so much was read.
-fn miss(read_to: &mut u64, piece: &Piece<'_>) -> u64 {
-    let missing = piece.offset.saturating_sub(*read_to);
-    *read_to = piece.offset.saturating_add(piece.bytes.len() as u64);
-    missing
 }
 
 /// Places in a frame's order that one fact takes: a name and its addresses.

@@ -66,6 +66,8 @@ pub struct Spoken {
     pub details: ThinVec<Detail>,
     /// How often a [`Fact::Retry`] was stated: requests sent again.
     pub retries: u32,
+    /// Whether the server said something beside its last [`Fact::Answer`] that was not captured.
+    pub torn: Torn,
     /// First payload bytes of client and server, of datagrams those of the first one that has any, at most [`limit::OPENING_KEPT`](crate::limit::OPENING_KEPT) each, for people
     /// to look at.
     pub opening: [Begun; 2],
@@ -96,6 +98,23 @@ impl Identified {
         let end = start.saturating_add(found.len as usize).min(opening.len());
         opening.get(start..end).filter(|_| kept).unwrap_or_default()
     }
+}
+
+/// What is missing of a server's stream, seen from its last answer. What readers were not given, or did not read as something was missing in front of it, may have been
+/// another answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Torn {
+    /// Nothing that could be an answer.
+    #[default]
+    Nowhere,
+    /// Something before it.
+    Before,
+    /// Something after it, which is the last of what the server said.
+    Behind,
+    /// Something after it, and the server went on.
+    Beyond,
+    /// While the flow lives: its reader stopped before the server's answer, or where something was missing, and whether the server went on is not known yet.
+    Unread,
 }
 
 /// The first payload bytes of one side, for people to look at.

@@ -2,7 +2,7 @@
 
 use crate::capture::FrameId;
 use crate::flow::{Packing, present};
-use crate::identify::{AnswerKind, Certified, Evidence, Fact, Match, NameSource, Spoken, Step};
+use crate::identify::{AnswerKind, Certified, Evidence, Fact, Match, NameSource, Spoken, Step, Torn};
 use crate::limit::OPENING_KEPT;
 use crate::net::Side;
 
@@ -42,7 +42,7 @@ impl Spoken {
 
     /// Packs it, or takes it out. Its first match was in `frame`, which is not packed.
     pub(super) fn pack(&mut self, frame: FrameId, packing: &mut impl Packing, words: &mut Words<'_>) {
-        let Self { protocol, evidence, matches, facts, details: _, retries, opening } = self;
+        let Self { protocol, evidence, matches, facts, details: _, retries, torn, opening } = self;
         let mut lens = [protocol.len() as u8, matches.len() as u8];
         packing.bytes(&mut lens);
         protocol.resize(lens[0].into(), "");
@@ -60,6 +60,7 @@ impl Spoken {
         }
         packing.list(facts, || Fact::OneWay, |packing, fact| fact.pack(packing));
         packing.count(retries);
+        packing.one_of(torn, &TORN);
         for opening in opening {
             let mut len = opening.len() as u8;
             packing.byte(&mut len);
@@ -194,6 +195,7 @@ fn pack_mark(mark: &mut u64, packing: &mut impl Packing) {
     *mark = u64::from_le_bytes(bytes);
 }
 
+const TORN: [Torn; 5] = [Torn::Nowhere, Torn::Before, Torn::Behind, Torn::Beyond, Torn::Unread];
 const EVIDENCE: [Evidence; 6] = [Evidence::None, Evidence::Port, Evidence::Announced, Evidence::OneOpening, Evidence::BothOpenings, Evidence::Dialogue];
 const SOURCES: [NameSource; 10] = [
     NameSource::Dns,

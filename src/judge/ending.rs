@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use crate::capture::FrameId;
 use crate::flow::{Ended, Flow, Moment, Rejection, Reset, TcpStory};
 use crate::identify::protocol::is_alert;
-use crate::identify::{AnswerKind, Fact, Identified, Promise, Step};
+use crate::identify::{AnswerKind, Fact, IN_CLEAR, Identified, Promise, Step, Torn};
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
 use crate::judge::threshold::{ALONE, ANSWER_BY, INITIAL, SURELY_AGAIN, SYN_AGAIN};
@@ -380,7 +380,14 @@ pub(super) fn weight(rejection: &Rejection) -> u8 {
 fn refused(identified: &Identified) -> Option<Refusal<'_>> {
     // To change the protocol (RFC 9110 section 15.2.2) is not yet to serve.
     let served = answers(identified).any(|answer| is_served(&answer) && answer.code != 101);
-    answers(identified).next_back().filter(|_| !served)
+    answers(identified).next_back().filter(|last| !served && !is_superseded(identified, last))
+}
+
+/// Whether the server went on after this answer, and what it said next was not captured: whoever is refused tries again. An alert ends TLS, and who began in
+/// another protocol goes on in it.
+fn is_superseded(identified: &Identified, last: &Refusal<'_>) -> bool {
+    let is_final = last.code >= IN_CLEAR || identified.protocol.first() == Some(&"tls");
+    identified.torn == Torn::Beyond && last.by == Side::Server && !is_final
 }
 
 fn inner_alert(identified: &Identified) -> Option<Refusal<'_>> {
@@ -392,7 +399,7 @@ fn inner_alert(identified: &Identified) -> Option<Refusal<'_>> {
 /// through, is not; nor is a broker that grants a client nothing.
 fn parted(identified: &Identified) -> Option<Refusal<'_>> {
     let served = answers(identified).any(|answer| is_served(&answer));
-    let last = answers(identified).next_back().filter(|last| served && last.by == Side::Server && !is_served(last))?;
+    let last = answers(identified).next_back().filter(|last| served && last.by == Side::Server && !is_served(last) && !is_superseded(identified, last))?;
     let protocol = identified.protocol.iter().find(|protocol| PARTING.iter().any(|(known, _)| known == *protocol))?;
     let codes = PARTING.iter().find(|(known, _)| known == protocol).map_or(&[][..], |(_, codes)| codes);
     codes.contains(&last.code).then_some(last)

@@ -42,6 +42,8 @@ pub enum Distortion {
     Merged,
     /// A switch far away sends each frame on in ERSPAN II (draft-foschiano-erspan).
     Mirrored,
+    /// So many frames in a row, from this one on, were not captured.
+    Without { from: usize, many: usize },
     /// Recorded by `tcpdump -i any` on the way: Linux's cooked header in place of Ethernet's, with the sender's address alone.
     Cooked,
 }
@@ -62,6 +64,13 @@ pub fn distortions() -> Vec<Distortion> {
     all.extend([Distortion::Merged, Distortion::Mirrored, Distortion::Cooked]);
     all.extend([(10, 10), (25, 25), (33, 50), (50, 33)].map(|(start, end)| Distortion::Cut { start, end }));
     all
+}
+
+/// One frame to five in a row that were not captured, at every place of a capture of so many; a sample of these where nobody asks for all.
+pub fn holes(frames: usize) -> Vec<Distortion> {
+    let step = if std::env::var_os("PORTBOOK_FUZZ_ROUNDS").is_some() { 1 } else { SAMPLED };
+    let all = (0..frames).flat_map(|from| (1..=5).map(move |many| Distortion::Without { from, many }));
+    all.enumerate().filter(|(number, _)| (number + frames) % step == 0).map(|(_, hole)| hole).collect()
 }
 
 impl Traffic {
@@ -113,6 +122,7 @@ impl Traffic {
                 self.only(|place, _| (from..to).contains(&place))
             }
             Distortion::Joined { segments } => self.joined(segments),
+            Distortion::Without { from, many } => self.only(|place, _| !(from..from + many).contains(&place)),
             Distortion::Short { bytes } => self.frames.iter().map(|frame| frame.short(bytes)).collect(),
             Distortion::Apart { micros } => self.apart(micros)?,
             Distortion::Merged => self.merged(),
@@ -286,5 +296,7 @@ impl Dice {
     }
 }
 
+/// A plain run takes one hole of so many: no divisor of five, so that each length is met.
+const SAMPLED: usize = 13;
 /// How often the dice are thrown for losses of 5 %.
 const LOSSES: u64 = 4;

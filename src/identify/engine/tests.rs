@@ -5,7 +5,7 @@ use crate::flow::{End, Ended, History};
 use crate::identify::Evidence;
 use crate::net::Endpoint;
 
-fn flow(transport: Transport, direction: Direction) -> Flow {
+pub(super) fn flow(transport: Transport, direction: Direction) -> Flow {
     let end = |host, port| {
         let endpoint = Endpoint { ip: std::net::IpAddr::from([10, 0, 0, host]), port };
         End { endpoint, packets: 1, bytes: 0, payload_bytes: 0, ttl: 64, mac: None, first: None, last: None }

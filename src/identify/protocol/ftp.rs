@@ -126,6 +126,10 @@ impl Control {
         if !self.command.is_empty() && !std::mem::replace(&mut self.spoken, true) {
             said.believe(Evidence::Dialogue);
         }
+        // What only who is let in is given (RFC 959 section 5.4): the login's own answer may not have been captured.
+        if matches!(code, 125 | 150 | 213 | 226 | 227 | 229 | 250 | 257) && !std::mem::replace(&mut self.logged_in, true) {
+            said.say(answer_of(AnswerKind::Accepted, code, text));
+        }
         match code {
             227 => {
                 let place = announced_by(text)?;

@@ -81,6 +81,10 @@ impl Reader for HttpReader {
         self.socket.as_ref().map_or(0, |socket| socket.held()) + client.held() + server.held()
     }
 
+    fn passes(&self, from: Side, missing: u64) -> bool {
+        self.socket.is_none() && self.sides[from as usize].has_in_body(missing)
+    }
+
     fn waiting(&self) -> Option<Waiting> {
         let Self { sides: [client, server], asked, own_told, messages, reversed, socket } = self;
         let is_between = socket.is_none() && client.is_between() && server.is_between();

@@ -108,6 +108,15 @@ impl Messages {
         }
     }
 
+    /// Whether so many bytes, which were not captured, lie inside the present body.
+    pub(super) fn has_in_body(&self, missing: u64) -> bool {
+        match self.body {
+            Body::Left(left) => missing <= left && !self.lost,
+            Body::ToTheEnd => true,
+            _ => false,
+        }
+    }
+
     pub(super) fn miss(&mut self, missing: u64) {
         if missing == 0 {
             return;

@@ -59,7 +59,9 @@ struct Directory {
     /// Offset behind a StartTLS request.
     secure: Option<u64>,
     results: u32,
-    /// What the last request asks for, as clients mostly wait for the answer.
+    /// What the last bind asks for, and the last request of another kind, as clients mostly wait for the answer. A bind is answered by what answers nothing else (RFC 4511
+    /// section 4.2.2), so neither a request that follows at once nor an answer that was not captured is taken for its own.
+    binds: Asks,
     asks: Asks,
     /// A login was refused, and nothing was granted since.
     shut_out: bool,
@@ -128,7 +130,7 @@ impl Directory {
             if !std::mem::replace(&mut self.told, true) {
                 said.say(Fact::request(operation(tag), &target(tag, body).unwrap_or_default()));
             }
-            self.asks = asks(tag, body);
+            *if tag == BIND { &mut self.binds } else { &mut self.asks } = asks(tag, body);
             if tag == EXTENDED && ber::next_of(&mut body, 0x80) == Some(START_TLS) {
                 self.secure = Some(end);
             }
@@ -144,12 +146,17 @@ impl Directory {
         let code = u32::try_from(ber::next_int(&mut body)?).ok()?;
         ber::next_of(&mut body, ber::OCTETS)?;
         let diagnostic = printable(ber::next_of(&mut body, ber::OCTETS).unwrap_or_default());
-        self.result(code, &diagnostic, from, said);
+        let asks = match (tag, self.binds) {
+            (BOUND, Asks::Open) => Asks::Open,
+            (BOUND, _) => Asks::Login,
+            _ => self.asks,
+        };
+        self.result(asks, code, &diagnostic, from, said);
         let client = self.secure.take().filter(|_| tag == 0x78 && code == 0)?;
         Some(Appetite::HandOver { client, server: end })
     }
 
-    fn result(&mut self, code: u32, diagnostic: &str, by: Side, said: &mut Said<'_>) {
+    fn result(&mut self, asks: Asks, code: u32, diagnostic: &str, by: Side, said: &mut Said<'_>) {
         let kind = match code {
             // The login goes on (RFC 4511 section 4.2.1).
             14 => return,
@@ -159,11 +166,11 @@ impl Directory {
             _ => AnswerKind::Refused,
         };
         let refuses = matches!(kind, AnswerKind::Refused | AnswerKind::Failed);
-        match self.asks {
+        match asks {
             Asks::Login => self.shut_out = refuses,
             // What is open to all is also to whoever was refused.
             Asks::Open | Asks::Content if kind == AnswerKind::Accepted && !self.shut_out => {
-                let grant = if self.asks == Asks::Open { Grant::Open } else { Grant::Content };
+                let grant = if asks == Asks::Open { Grant::Open } else { Grant::Content };
                 self.granted = self.granted.max(Some(grant));
                 return;
             }
@@ -233,6 +240,7 @@ fn operation(tag: u8) -> &'static str {
 }
 
 const BIND: u8 = 0x60;
+const BOUND: u8 = 0x61;
 const SEARCH: u8 = 0x63;
 const EXTENDED: u8 = 0x77;
 /// RFC 4511 section 4.2 to 4.12: bind, unbind, search, modify, add, delete, modify DN, compare, abandon, extended.
@@ -272,7 +280,7 @@ const CODES: &[(u32, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
+    use crate::identify::protocol::testing::{decide, evidence, hex, read, read_torn, survives};
     use crate::net::Side::{Client, Server};
 
     /// Simple bind as "cn=a" with a wrong password, and the answer invalidCredentials (49).
@@ -287,6 +295,32 @@ mod tests {
         assert!(heard.facts.contains(&Fact::request("bind", "cn=a")));
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 49, text: "invalidCredentials".into(), by: Server }));
         survives(&LDAP, Transport::TCP, 1389, &[(Client, &bind), (Server, &refused)]);
+    }
+
+    /// A search under "dc=a", and what says that there is nothing (32) or that it is not for this client (50).
+    const SEARCH_REQUEST: &str = "301f 020102 631a 0404 64633d61 0a0102 0a0100 020100 020100 010100 8700 3000";
+    const NOT_FOUND: &str = "300c 020102 6507 0a0120 0400 0400";
+    const NOT_FOR_IT: &str = "300c 020102 6507 0a0132 0400 0400";
+
+    // ldapsearch with the bind and the search in one segment, as some libraries send them
+    #[test]
+    fn a_login_that_is_refused_is_told_where_the_client_did_not_wait_for_the_answer() {
+        let (asked, answered) = ([hex(BIND_REQUEST), hex(SEARCH_REQUEST)].concat(), [hex(BIND_REFUSED), hex(NOT_FOUND)].concat());
+        let kinds = |answered: &[u8]| {
+            let facts = read(&LDAP, Transport::TCP, 1389, &[(Client, &asked), (Server, answered)]).facts;
+            facts.iter().filter_map(|fact| if let Fact::Answer { kind, code, .. } = fact { Some((*kind, *code)) } else { None }).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(&answered)[0], (AnswerKind::Refused, 49));
+        let mut let_in = answered.clone();
+        let_in[9] = 0;
+        assert_eq!(kinds(&let_in), [(AnswerKind::Accepted, 0)]);
+        assert_eq!(kinds(&[hex(BIND_REFUSED), hex(NOT_FOR_IT)].concat()), [(AnswerKind::Refused, 49), (AnswerKind::Refused, 50)]);
+    }
+
+    #[test]
+    fn what_answers_a_search_whose_request_was_not_captured_is_no_answer_to_the_login() {
+        let torn = read_torn(&LDAP, Transport::TCP, 1389, &[(Client, 0, &hex(BIND_REQUEST)), (Server, 14, &hex(NOT_FOUND))]);
+        assert!(!torn.facts.iter().any(|fact| matches!(fact, Fact::Answer { .. })), "{:?}", torn.facts);
     }
 
     /// The code of each answer that is told of a dialogue of requests and the code that each is answered with.

@@ -295,6 +295,11 @@ pub trait Reader: Send {
     /// New bytes of one side in order, or one datagram.
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite;
 
+    /// Whether so many bytes that are missing of that side, in front of what comes next, are content that it passes anyway, as far as it counts that: no message is in them.
+    fn passes(&self, _from: Side, _missing: u64) -> bool {
+        false
+    }
+
     /// Bytes of the wire that it keeps, as far as they may be many: all readers of a shard share a budget.
     fn held(&self) -> usize {
         0

@@ -1,6 +1,6 @@
 //! Rules on what was answered instead of a service: by TLS, by a resolver, by the service itself.
 
-use crate::identify::{ANOTHER_PROTOCOL, AnswerKind, HIDDEN_ALERT, IN_CLEAR, NO_TLS, Step};
+use crate::identify::{ANOTHER_PROTOCOL, AnswerKind, HIDDEN_ALERT, IN_CLEAR, NO_TLS, Step, Torn};
 use crate::judge::Confidence;
 use crate::judge::ending::{Ending, Refusal};
 use crate::judge::resolver::{Denial, Denied};
@@ -176,8 +176,13 @@ pub(super) fn says_another_protocol(e: &Ending<'_>) -> String {
 
 pub(super) fn refused_by_service(e: &Ending<'_>) -> Option<Confidence> {
     let refusal = e.refused.filter(|refusal| outermost(e) != "dns" && refusal.by == Side::Server)?;
-    // What was not captured of its words may have been an acceptance.
-    let sure = if e.tcp.is_none_or(|tcp| (tcp.missed_bytes[1], tcp.untold[1]) == (0, 0)) { Confidence::High } else { Confidence::Medium };
+    // What was not captured of its words may have been an acceptance; what its reader passes anyway was none.
+    let whole = e.tcp.is_none_or(|tcp| (tcp.missed_bytes[1], tcp.untold[1]) == (0, 0));
+    let sure = match e.identified.torn {
+        Torn::Nowhere if whole => Confidence::High,
+        Torn::Nowhere => Confidence::Medium,
+        _ => Confidence::Low,
+    };
     (matches!(refusal.kind, AnswerKind::Refused | AnswerKind::Failed) && !e.is_cut_before_login()).then_some(sure)
 }
 
@@ -191,18 +196,28 @@ pub(super) fn app_refused(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn says_app_refused(e: &Ending<'_>) -> String {
     let (code, text) = e.refused.map_or((0, ""), |refusal| (refusal.code, refusal.text));
+    let beside = unheard(e);
     match code {
         // Of protocols whose refusals are words.
-        0 => format!("the network is fine: the service itself answered {text}"),
+        0 => format!("the network is fine: the service itself answered {text}{beside}"),
         // Of those whose numbers nobody knows but in hexadecimal, the text has it.
-        _ if text.ends_with(&format!("{code:#010x}")) => format!("the network is fine: the service itself answered {text}"),
-        _ => format!("the network is fine: the service itself answered {code} {text}"),
+        _ if text.ends_with(&format!("{code:#010x}")) => format!("the network is fine: the service itself answered {text}{beside}"),
+        _ => format!("the network is fine: the service itself answered {code} {text}{beside}"),
+    }
+}
+
+/// What makes a refusal less sure.
+pub(super) fn unheard(e: &Ending<'_>) -> &'static str {
+    match e.identified.torn {
+        Torn::Before => "; what it said before was not all captured, and may have been better",
+        Torn::Behind => "; what it said after that was not captured, and may have been better",
+        _ => "",
     }
 }
 
 /// The service is there and let the client in; who kept the data connection from coming about, its reply does not say.
 pub(super) fn parted(e: &Ending<'_>) -> Option<Confidence> {
-    e.parted.map(|_| Confidence::Medium)
+    e.parted.map(|_| if e.identified.torn == Torn::Behind { Confidence::Low } else { Confidence::Medium })
 }
 
 pub(super) fn says_parted(e: &Ending<'_>) -> String {

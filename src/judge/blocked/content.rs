@@ -355,8 +355,9 @@ pub(super) fn no_reply(e: &Ending<'_>) -> Option<Confidence> {
     }
     let waited = e.flow.last.since(e.flow.client.last.unwrap_or(e.flow.last)).max(e.left);
     if e.flow.ended != Ended::Closed && waited >= REPLY_BY {
-        // A capture that loses packets may have lost the reply with all that came after it.
-        return Some(if e.loss > SOME_LOSS { Confidence::Low } else { Confidence::Medium });
+        // A capture that loses packets may have lost the reply with all that came after it, the client's farewell included.
+        let is_torn = e.tcp.is_some_and(|tcp| tcp.missed_bytes[0] > u64::from(tcp.cut_bytes));
+        return Some(if e.loss > SOME_LOSS || is_torn { Confidence::Low } else { Confidence::Medium });
     }
     gave_up(e)
 }

@@ -2,7 +2,7 @@
 
 use crate::identify::Fact;
 use crate::judge::Confidence;
-use crate::judge::blocked::answer::{outermost, refused_by_service};
+use crate::judge::blocked::answer::{outermost, refused_by_service, unheard};
 use crate::judge::ending::Ending;
 use crate::net::{Side, is_private};
 
@@ -73,13 +73,13 @@ pub(super) fn says_block_page(e: &Ending<'_>) -> String {
 /// A page that is not there, or a method not allowed, is everyday HTTP; a login refused, or a server that fails, is not. Who wrote the answer, the server
 /// or something before it, HTTP does not show. Numbers that no status has are errors of HTTP/2 (RFC 9113 section 7).
 pub(super) fn refused(e: &Ending<'_>) -> Option<Confidence> {
-    refused_by_service(e).filter(|_| matches!(code(e), Some(1..=13 | 401 | 403 | 407 | 451 | 500..=999))).map(|_| Confidence::Medium)
+    refused_by_service(e).filter(|_| matches!(code(e), Some(1..=13 | 401 | 403 | 407 | 451 | 500..=999))).map(|sure| sure.min(Confidence::Medium))
 }
 
 pub(super) fn says_refused(e: &Ending<'_>) -> String {
     let (code, text) = e.refused.map_or((0, ""), |refusal| (refusal.code, refusal.text));
     let mark = proxy_mark(e).map_or_else(String::new, |mark| format!(", by a proxy ({mark})"));
-    format!("a connection was made and answered {code} {text}{mark}")
+    format!("a connection was made and answered {code} {text}{mark}{}", unheard(e))
 }
 
 /// Names that systems and browsers ask over plain HTTP to find out whether a portal stands in the way (Android, Apple, Windows, Firefox, GNOME, Ubuntu):

@@ -128,3 +128,22 @@ fn a_refusal_is_less_sure_where_the_servers_fin_tells_of_words_that_were_not_cap
     torn.0.flow.tcp.as_mut().unwrap().untold = [0, 14];
     expect(&judge(torn), Outcome::AppRefused, Confidence::Medium, Some("D53"));
 }
+
+// A mirror that drops packets now and then, beside clients that try a second password
+#[test]
+fn a_refusal_beside_which_something_was_not_captured_is_unsure_and_one_after_which_the_server_went_on_is_none() {
+    use crate::identify::{AnswerKind, Torn};
+    let torn = |torn| {
+        let mut refused = tcp(CLIENT, SERVER).talked(300, 900).speaks(&["smtp"]).answer(Side::Server, AnswerKind::Refused, 535, "no");
+        refused.0.torn = torn;
+        refused.0.flow.tcp.as_mut().unwrap().missed_bytes = [0, 30];
+        judge(refused)
+    };
+    for (place, words) in [(Torn::Before, "before was not all captured"), (Torn::Behind, "after that was not captured")] {
+        let judged = torn(place);
+        expect(&judged, Outcome::AppRefused, Confidence::Low, Some("D53"));
+        assert!(judged.cause.unwrap().says.contains(words));
+    }
+    expect(&torn(Torn::Nowhere), Outcome::AppRefused, Confidence::Medium, Some("D53"));
+    expect(&torn(Torn::Beyond), Outcome::Ok, Confidence::Medium, None);
+}
