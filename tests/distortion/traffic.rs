@@ -70,7 +70,7 @@ pub fn distortions() -> Vec<Distortion> {
 pub fn holes(frames: usize) -> Vec<Distortion> {
     let step = if std::env::var_os("PORTBOOK_FUZZ_ROUNDS").is_some() { 1 } else { SAMPLED };
     let all = (0..frames).flat_map(|from| (1..=5).map(move |many| Distortion::Without { from, many }));
-    all.enumerate().filter(|(number, _)| (number + frames) % step == 0).map(|(_, hole)| hole).collect()
+    all.enumerate().filter(|(number, _)| (number + frames).is_multiple_of(step)).map(|(_, hole)| hole).collect()
 }
 
 impl Traffic {

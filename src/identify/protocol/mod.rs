@@ -37,6 +37,7 @@ mod ldap;
 mod llmnr;
 mod mail;
 mod mdns;
+mod memcached;
 mod messaging;
 mod mqtt;
 mod ndi;

@@ -31,7 +31,7 @@ pub static MEMCACHED: Known = Known {
         look => look,
     }),
     strength: Strength::Structure,
-    reader: || Confirm::of(&MEMCACHED),
+    reader: || Box::<super::memcached::Replies>::default(),
 };
 
 /// MongoDB (its wire protocol): length, numbers, a known operation.
