@@ -41,17 +41,6 @@ pub static S7COMM: Known = Known {
     reader: || Exchange::of(tpkt_length, s7_message),
 };
 
-/// OPC UA binary (OPC 10000-6 section 7.1).
-pub static OPCUA: Known = Known {
-    name: "opcua",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: |_, bytes| opcua(bytes, &[b"HEL", b"RHE", b"OPN", b"MSG", b"CLO"]),
-    answer: Some(|_, bytes| opcua(bytes, &[b"ACK", b"ERR", b"OPN", b"MSG", b"CLO"])),
-    strength: Strength::Magic,
-    reader: || Exchange::of(opcua_length, opcua_message),
-};
-
 /// EtherNet/IP encapsulation (ODVA CIP volume 2 section 2-3).
 pub static ETHERNETIP: Known = Known {
     name: "ethernetip",
@@ -284,48 +273,6 @@ const fn s7_error(code: u8) -> &'static str {
     }
 }
 
-fn opcua(bytes: &[u8], kinds: &[&[u8]]) -> Look {
-    match bytes {
-        [a, b, c, b'F' | b'C' | b'A', size @ ..] if size.len() >= 4 => {
-            let len = Cursor::new(size).le32().unwrap_or_default();
-            Look::when(kinds.contains(&[*a, *b, *c].as_slice()) && (8..1 << 24).contains(&len), 8, "OPC UA message header")
-        }
-        _ if bytes.len() < 8 && kinds.iter().any(|kind| may_begin(bytes, kind) && may_begin(bytes.get(..3).unwrap_or(bytes), kind)) => Look::Short,
-        _ => Look::No,
-    }
-}
-
-fn opcua_length(_: Side, bytes: &[u8]) -> Length {
-    match bytes.get(4..).map(|rest| Cursor::new(rest).le32()) {
-        Some(Some(len @ 8..)) => Length::Is(u64::from(len)),
-        Some(Some(_)) => Length::Wrong,
-        _ => Length::Unknown,
-    }
-}
-
-fn opcua_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
-    match (piece.from, bytes.get(..3)) {
-        (Side::Client, Some(b"HEL")) => {
-            if let Some(url) = bytes.get(32..) {
-                said.say(Fact::request("hello", &shown(url)));
-            }
-            Appetite::Hungry
-        }
-        (Side::Server, Some(b"ERR")) => {
-            let mut at = Cursor::new(bytes.get(8..).unwrap_or_default());
-            let (code, _) = (at.le32().unwrap_or_default(), at.le32());
-            said.believe(Evidence::Dialogue);
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code, text: printable(at.rest()), by: Side::Server });
-            Appetite::Full
-        }
-        (Side::Server, _) => {
-            said.believe(Evidence::Dialogue);
-            Appetite::Full
-        }
-        _ => Appetite::Hungry,
-    }
-}
-
 fn enip(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     let mut at = Cursor::new(bytes);
     let (Some(command), Some(len), Some(session), Some(status), Some(_), Some(options)) = (at.le16(), at.le16(), at.le32(), at.le32(), at.take(8), at.le32())
@@ -519,10 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn opc_ua_enip_bacnet_and_iec104_are_told_by_their_headers() {
-        let (hello, ack) = (hex("48454c46 20000000 00000000"), hex("41434b46 1c000000"));
-        assert_eq!(evidence(decide(&OPCUA, Transport::TCP, 4840, &hello, &ack)), Evidence::BothOpenings);
-        survives(&OPCUA, Transport::TCP, 4840, &[(Client, &hello), (Server, &ack)]);
+    fn enip_bacnet_and_iec104_are_told_by_their_headers() {
         let register = hex("6500 0400 00000000 00000000 0000000000000000 00000000 01000000");
         assert_eq!(evidence(decide(&ETHERNETIP, Transport::TCP, 44818, &register, &register)), Evidence::BothOpenings);
         survives(&ETHERNETIP, Transport::TCP, 44818, &[(Client, &register)]);

@@ -43,6 +43,7 @@ mod mqtt;
 mod ndi;
 mod netbios;
 mod ntp;
+mod opcua;
 mod opening;
 mod others;
 mod port_mapping;
@@ -518,7 +519,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &windows::NFS,
     &agents::NRPE,
     &ntp::NTP,
-    &industry::OPCUA,
+    &opcua::OPCUA,
     &access::OPENVPN,
     &sql::ORACLE_TNS,
     &stage::OSC,
