@@ -1,6 +1,6 @@
 //! Industrial protocols: Modbus, DNP3, S7comm, OPC UA, EtherNet/IP, BACnet, IEC 60870-5-104. Each is told by lengths that fit and known codes.
 
-use crate::identify::wire::{Cursor, Length, may_begin, printable, shown};
+use crate::identify::wire::{Cursor, Length, may_begin};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 

@@ -122,7 +122,7 @@ mod tests {
             (Server, b"CLIENT_ERROR authentication failure\r\n"),
         ];
         let refused = (AnswerKind::Refused, 0, "CLIENT_ERROR unauthenticated".to_owned());
-        assert_eq!(told(&asks), [refused.clone()]);
+        assert_eq!(told(&asks), std::slice::from_ref(&refused));
         let again = [&asks[..], &[(Client, b"set a 0 0 9\r\nbob right\r\n"), (Server, b"STORED\r\n")]].concat();
         assert_eq!(told(&again), [refused, (AnswerKind::Accepted, 0, "STORED".to_owned())]);
         // A command that the server does not know, and a value that says what a refusal says, are everyday.

@@ -203,7 +203,7 @@ mod tests {
         let let_in = hex("4d534746 34000000 06000000 0d000000 03000000 03000000 0100d601 72e2c400e77edd01 03000000 00000000 00000000 00000000");
         let refused = (AnswerKind::Refused, 0x801f_0000, "BadUserAccessDenied 0x801f0000".to_owned());
         let begins: [(Side, &[u8]); 4] = [(Client, &hello), (Server, &ack), (Client, &asks), (Server, &fault)];
-        assert_eq!(told(&begins), [refused.clone()]);
+        assert_eq!(told(&begins), std::slice::from_ref(&refused));
         let again = [&begins[..], &[(Client, &asks), (Server, &let_in)]].concat();
         assert_eq!(told(&again), [refused, (AnswerKind::Accepted, 0, "Good".to_owned())]);
         // What is not found, or not allowed, in a session is everyday; and who reads is no more than a reader.

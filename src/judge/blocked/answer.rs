@@ -191,7 +191,10 @@ pub(super) fn app_refused(e: &Ending<'_>) -> Option<Confidence> {
     // What is refused inside a WebSocket, or by gRPC, is not the word of the HTTP that carries it.
     let is_http = outermost(e) == "http" && !e.identified.protocol.iter().any(|name| matches!(*name, "grpc" | "websocket"));
     let foreign = e.refused.is_some_and(|refusal| refusal.code >= IN_CLEAR);
-    refused_by_service(e).filter(|_| !is_http && !tls && !foreign && e.inner_alert.is_none())
+    // What 4000 to 4999 mean to a WebSocket's ends, only they know (RFC 6455 section 7.4.2): mostly that somebody is not let in.
+    let is_private = e.identified.protocol.contains(&"websocket") && e.refused.is_some_and(|refusal| (4_000..5_000).contains(&refusal.code));
+    let sure = refused_by_service(e).filter(|_| !is_http && !tls && !foreign && e.inner_alert.is_none())?;
+    Some(if is_private { sure.min(Confidence::Medium) } else { sure })
 }
 
 pub(super) fn says_app_refused(e: &Ending<'_>) -> String {

@@ -147,3 +147,12 @@ fn a_refusal_beside_which_something_was_not_captured_is_unsure_and_one_after_whi
     expect(&torn(Torn::Nowhere), Outcome::AppRefused, Confidence::Medium, Some("D53"));
     expect(&torn(Torn::Beyond), Outcome::Ok, Confidence::Medium, None);
 }
+
+#[test]
+fn a_websocket_that_closes_with_a_number_of_its_own_is_refused_but_not_as_surely_as_one_that_says_why() {
+    let closed = |code| {
+        judge(tcp(CLIENT, SERVER).talked(300, 900).speaks(&["http", "websocket"]).answer(Side::Server, crate::identify::AnswerKind::Refused, code, "no"))
+    };
+    expect(&closed(1008), Outcome::AppRefused, Confidence::High, Some("D53"));
+    expect(&closed(4401), Outcome::AppRefused, Confidence::Medium, Some("D53"));
+}
