@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::identify::wire::{Held, begins, host_name_of, host_of_url, printable_text, shown_text};
 
-use super::http_body::{Asked, Body, BodyKind, Messages};
+use super::http_body::{Asked, Body, BodyKind, Messages, is_json_rpc};
 use super::http_head::{Fields, First, Head, head_end};
 use super::http_opening::{Look, is_document, is_request, is_status, later, line_len, look};
 use super::upnp;
@@ -380,12 +380,6 @@ pub(super) fn answer_kind(code: u16) -> AnswerKind {
         500.. => AnswerKind::Failed,
         _ => AnswerKind::Accepted,
     }
-}
-
-/// jsonrpc.org specification section 4: an object, or a batch of them, with that member.
-fn is_json_rpc(body: &[u8]) -> bool {
-    let text = body.trim_ascii_start();
-    matches!(text.first(), Some(b'{' | b'[')) && memchr::memmem::find(text, b"\"jsonrpc\"").is_some()
 }
 
 /// Forward proxies and filters that name themselves as the server of the pages they make up: Squid, Blue Coat ProxySG, McAfee Web Gateway and

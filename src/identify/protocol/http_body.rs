@@ -189,3 +189,9 @@ impl Messages {
         }
     }
 }
+
+/// jsonrpc.org specification section 4: an object, or a batch of them, with that member.
+pub(super) fn is_json_rpc(body: &[u8]) -> bool {
+    let text = body.trim_ascii_start();
+    matches!(text.first(), Some(b'{' | b'[')) && memchr::memmem::find(text, b"\"jsonrpc\"").is_some()
+}
