@@ -21,7 +21,7 @@ pub use books::Books;
 pub use detail::{Detail, DetailValue, Lines};
 pub use engine::{Identifier, Live};
 pub use foreign::{ANOTHER_PROTOCOL, IN_CLEAR};
-pub use protocol::{HIDDEN_ALERT, NO_TLS};
+pub use protocol::{HIDDEN_ALERT, IKE_EAP_FAILS, IKE_ENDED, IKE_NO_LOGIN, IKE_NO_TUNNEL, NO_TLS};
 
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};

@@ -1,7 +1,7 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D92` to `D95`, `D97`, `D98`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D89`, `D92` to `D95`, `D97`, `D98`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod answer;
@@ -11,6 +11,7 @@ mod gate;
 mod middle;
 mod refusal;
 mod silence;
+mod tunnel;
 mod web;
 
 pub(super) use silence::asked_in_vain;
@@ -190,7 +191,7 @@ const TABLE: &[Rule] = &[
         datagram::dtls, datagram::says_dtls, &["the service is switched off", "a wrong key, which some services meet with silence"]),
     rule("D75", Outcome::SilentDrop, "an SRT handshake is repeated and not answered",
         datagram::srt, datagram::says_srt, &["nobody listens there"]),
-    rule("D70", Outcome::SilentDrop, "a request of another protocol is repeated and not answered",
+    rule("D70", Outcome::SilentDrop, "a request of another protocol is repeated and not answered; or a tunnel is agreed upon (IKE), and nothing comes back through it (ESP)",
         datagram::silent, datagram::says_silent, &["the service is switched off", "a wrong key or community, which many services meet with silence"]),
     rule("D33", Outcome::NotObservable, "no answer, but not asked the same again either",
         datagram::asked_once, datagram::says_asked_once, &["the client gave up", "the answer was not captured"]),
@@ -258,6 +259,9 @@ const TABLE: &[Rule] = &[
         web::block_page, web::says_block_page, &["a proxy that the operator of the service placed before it"]),
 
     // The service's own refusals.
+    rule("D89", Outcome::AppRefused, "IKE: what is encrypted shows that the responder refuses the login, or that no tunnel comes of it, or that the initiator does not take the answer",
+        tunnel::not_agreed, tunnel::says_not_agreed,
+        &["a pre-shared key, a certificate or a name that differs between the two ends", "networks (traffic selectors) or algorithms of the tunnel (ESP) that the two ends do not share"]),
     rule("D79", Outcome::AppRefused, "TeaTime: session id taken, then closed",
         content::unknown_session, content::says_unknown_session, &["another program on that port"]),
     rule("D53", Outcome::AppRefused, "the service answers and refuses in its own protocol",

@@ -101,6 +101,8 @@ pub(super) struct Ending<'a> {
     pub(super) absent: Option<&'a Absent>,
     /// The server said that it is on the link.
     pub(super) on_link: bool,
+    /// Of ESP: the two ends talked at the ports of IKE.
+    pub(super) tunnel_agreed: bool,
     /// Answers came over the link that this flow's packets take, or its server is on that link.
     pub(super) answers_come_back: bool,
     /// An answer would have been seen: others were, or who takes the flow's packets on was seen to speak to who sends them.
@@ -217,6 +219,7 @@ impl<'a> Ending<'a> {
             other_port: if answered { None } else { seen.other_port(flow) },
             absent: if answered { None } else { seen.absent(flow) },
             on_link: !answered && seen.is_on_link(flow),
+            tunnel_agreed: flow.transport == Transport::ESP && !answered && seen.agreed(client.ip, server.ip),
             answers_come_back: !answered && (seen.is_on_link(flow) || seen.answers_come_back(flow)),
             would_be_seen: sight >= Sight::Likely || sight == Sight::Open && !answered && seen.hears_the_link(flow),
             reaches_outside: !answered && seen.reaches_outside(client.ip),

@@ -71,6 +71,8 @@ pub(super) const NEIGHBOUR_HOLDS: Duration = Duration::from_secs(60);
 pub(super) const SENT_AFTER_ASKING: Duration = Duration::from_secs(3);
 /// Echo requests without an answer that are worth a word: many hosts ignore them, and one is lost now and then.
 pub(super) const SURE_ECHOES: u64 = 3;
+/// Packets sent through a tunnel that are worth a word where nothing comes back.
+pub(super) const SURE_TUNNELLED: u64 = 10;
 /// Packets of a client's connections from which on the share of those that came again says something about the path.
 pub(super) const MANY_PACKETS: u32 = 50;
 /// Such a share, in parts per thousand: where one packet in five is lost, acknowledgments included, about a tenth of all is sent again, and three questions in

@@ -147,6 +147,12 @@ impl Seen {
         self.pairs.worked(client, transport, server)
     }
 
+    /// Whether one of the two asked the other for a tunnel (IKE: UDP 500, or 4500 where addresses are translated) and was answered.
+    pub(super) fn agreed(&self, a: IpAddr, b: IpAddr) -> bool {
+        let asked = |client, ip| [500, 4500].iter().any(|port| self.worked(client, Transport::UDP, Endpoint { ip, port: *port }));
+        asked(a, b) || asked(b, a)
+    }
+
     /// Whether the flow's server said something to its client on this port at least once.
     pub(super) fn talked(&self, flow: &Flow) -> bool {
         self.pairs.talked(flow)

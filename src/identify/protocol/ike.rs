@@ -1,9 +1,10 @@
-//! IKE, versions 1 and 2, and the ESP of which no exchange of keys was captured.
+//! IKE, versions 1 and 2, and the ESP of which no exchange of keys was captured. What its messages tell that are encrypted is in `ike_turns.rs`.
 
 use crate::identify::wire::Cursor;
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
+use super::ike_turns::Turns;
 use super::{Appetite, Confirm, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
 
 /// IKE (RFC 7296 section 3.1, RFC 2408 section 3.1), at port 4500 behind four zero bytes (RFC 3948).
@@ -20,21 +21,22 @@ pub static IKE: Known = Known {
 /// ESP inside UDP at port 4500 (RFC 3948), joined after its IKE: three datagrams of one security association whose numbers follow.
 pub static ESP: Esp = Esp;
 
-/// Confirms the openings, and hears what the responder refuses before anything is encrypted.
+/// Confirms the openings, and hears what is refused: in clear, or by what messages show that are encrypted.
 struct Exchanges {
-    openings: Box<dyn Reader>,
+    openings: Option<Box<dyn Reader>>,
+    turns: Turns,
 }
 
 impl Default for Exchanges {
     fn default() -> Self {
         // RFC 7296 section 2.1: a retransmission is the same, byte by byte.
-        Self { openings: Confirm::asking(&IKE, |bytes| bytes) }
+        Self { openings: Some(Confirm::asking(&IKE, |bytes| bytes)), turns: Turns::default() }
     }
 }
 
 impl Reader for Exchanges {
     fn held(&self) -> usize {
-        self.openings.held()
+        self.openings.as_ref().map_or(0, |openings| openings.held())
     }
 
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
@@ -42,7 +44,15 @@ impl Reader for Exchanges {
             said.believe(Evidence::Dialogue);
             said.say(Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Side::Server });
         }
-        self.openings.read(piece, said)
+        if let Some(mut openings) = self.openings.take() {
+            self.openings = (openings.read(piece, said) == Appetite::Hungry).then_some(openings);
+        }
+        self.turns.hear(&piece);
+        if self.turns.are_over() { Appetite::Full } else { Appetite::Hungry }
+    }
+
+    fn finish(&self, said: &mut Said<'_>) {
+        self.turns.finish(said);
     }
 }
 
@@ -60,7 +70,8 @@ fn refusal(bytes: &[u8]) -> Option<(u32, &'static str)> {
     }
     at.be16()?;
     let code = at.be16()?;
-    ERRORS.iter().find(|(known, _)| *known == code).map(|(code, text)| (u32::from(*code), *text))
+    let only_first = if version == 0x10 { ERRORS_1 } else { &[] };
+    ERRORS.iter().chain(only_first).find(|(known, _)| *known == code).map(|(code, text)| (u32::from(*code), *text))
 }
 
 /// Whether one of IKE's versions stands where it must, behind the four bytes of port 4500 or not.
@@ -158,6 +169,8 @@ const NOTIFY: u8 = 41;
 const NOTIFY_1: u8 = 11;
 /// Errors with which a responder ends it; another group or a cookie it only asks for (RFC 7296 section 3.10.1; both versions number these alike).
 const ERRORS: &[(u16, &str)] = &[(5, "INVALID_MAJOR_VERSION"), (7, "INVALID_SYNTAX"), (14, "NO_PROPOSAL_CHOSEN"), (24, "AUTHENTICATION_FAILED")];
+/// Those of version 1 alone (RFC 2408 section 3.14.1).
+const ERRORS_1: &[(u16, &str)] = &[(16, "PAYLOAD-MALFORMED"), (18, "INVALID-ID-INFORMATION"), (23, "INVALID-HASH-INFORMATION"), (25, "INVALID-SIGNATURE")];
 
 #[cfg(test)]
 mod tests {

@@ -27,6 +27,7 @@ mod http_body;
 mod http_head;
 mod http_opening;
 mod ike;
+mod ike_turns;
 mod industry;
 mod irc;
 mod iscsi;
@@ -85,6 +86,7 @@ mod xmpp;
 
 pub use hello::is_alert;
 pub use home::{AT_HOME_OVER_TCP, AT_HOME_OVER_UDP};
+pub use ike_turns::{IKE_EAP_FAILS, IKE_ENDED, IKE_NO_LOGIN, IKE_NO_TUNNEL};
 pub use opening::{Confirm, Known, Look};
 pub use tls::{HIDDEN_ALERT, NO_TLS};
 

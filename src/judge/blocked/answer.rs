@@ -2,6 +2,7 @@
 
 use crate::identify::{ANOTHER_PROTOCOL, AnswerKind, HIDDEN_ALERT, IN_CLEAR, NO_TLS, Step, Torn};
 use crate::judge::Confidence;
+use crate::judge::blocked::tunnel;
 use crate::judge::ending::{Ending, Refusal};
 use crate::judge::resolver::{Denial, Denied};
 use crate::judge::visibility::Opener;
@@ -190,7 +191,7 @@ pub(super) fn app_refused(e: &Ending<'_>) -> Option<Confidence> {
     let tls = matches!(outermost(e), "tls" | "dtls" | "quic");
     // What is refused inside a WebSocket, or by gRPC, is not the word of the HTTP that carries it.
     let is_http = outermost(e) == "http" && !e.identified.protocol.iter().any(|name| matches!(*name, "grpc" | "websocket"));
-    let foreign = e.refused.is_some_and(|refusal| refusal.code >= IN_CLEAR);
+    let foreign = e.refused.is_some_and(|refusal| refusal.code >= IN_CLEAR) || tunnel::sealed(e).is_some();
     // What 4000 to 4999 mean to a WebSocket's ends, only they know (RFC 6455 section 7.4.2): mostly that somebody is not let in.
     let is_private = e.identified.protocol.contains(&"websocket") && e.refused.is_some_and(|refusal| (4_000..5_000).contains(&refusal.code));
     let sure = refused_by_service(e).filter(|_| !is_http && !tls && !foreign && e.inner_alert.is_none())?;

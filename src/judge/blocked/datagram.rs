@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
+use crate::judge::blocked::tunnel;
 use crate::judge::ending::{Ending, Group, Instead, stalls_in_initial};
 use crate::judge::threshold::{AGAIN, ANSWER_BY, MANY_ATTEMPTS, REPLY_BY, SURE_ECHOES, SURE_REQUESTS, SURELY_AGAIN};
 use crate::judge::visibility::Sight;
@@ -14,8 +15,10 @@ fn repeated(e: &Ending<'_>) -> Option<Confidence> {
     if !e.is_silent_datagram() || !e.answers_due || e.asked < 2 {
         return None;
     }
-    // Of the pairs of addresses that ICE checks most lead nowhere, and one is enough (RFC 8445 section 2.2).
-    Some(if e.asked >= SURE_REQUESTS && e.sight >= Sight::Likely && !is_one_of_many(e) { Confidence::Medium } else { Confidence::Low })
+    // Of the pairs of addresses that ICE checks most lead nowhere, and one is enough (RFC 8445 section 2.2). Who cannot read an identity of IKE's first version, as its
+    // pre-shared key is another, need not say so, or says it at the port where the exchange began.
+    let is_doubtful = is_one_of_many(e) || is_sealed_identity(e);
+    Some(if e.asked >= SURE_REQUESTS && e.sight >= Sight::Likely && !is_doubtful { Confidence::Medium } else { Confidence::Low })
 }
 
 /// Whether it checks one pair of addresses among several.
@@ -79,7 +82,7 @@ pub(super) fn silent(e: &Ending<'_>) -> Option<Confidence> {
     if is_silent_echo(e) && e.flow.client.packets >= SURE_ECHOES && e.sight >= Sight::Likely && e.answers_come_back {
         return Some(Confidence::Low);
     }
-    repeated(e).or_else(|| again_and_again(e).then_some(Confidence::Low))
+    repeated(e).or_else(|| (again_and_again(e) || tunnel::one_way(e)).then_some(Confidence::Low))
 }
 
 /// Asked once each time, from new ports or after long pauses, and never answered, as programs do that ask for the time or poll a device. Names are asked for anew for
@@ -98,6 +101,9 @@ pub(super) fn says_silent(e: &Ending<'_>) -> String {
     if is_silent_echo(e) {
         return format!("{} sent {} echo requests to {} and none was answered", e.flow.client.endpoint.ip, e.flow.client.packets, e.server_ip());
     }
+    if tunnel::one_way(e) {
+        return tunnel::says_one_way(e);
+    }
     let name = e.identified.protocol.first().copied().unwrap_or("datagram");
     if e.asked < 2 {
         return format!("{} asked {} ({name}) {} times, each time anew, and nothing answered", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.attempts);
@@ -108,7 +114,26 @@ pub(super) fn says_silent(e: &Ending<'_>) -> String {
             "{client} checked {times} times whether it reaches {server} (ICE) and nothing answered; that is no harm where another pair of addresses answers"
         );
     }
-    format!("{client} sent the same {name} request to {server} {times} times and nothing answered")
+    let more = if is_sealed_identity(e) {
+        "; it is an identity that is encrypted by the pre-shared key (IKE version 1): whoever has another one cannot read it and may be silent"
+    } else if came_in_fragments(e) {
+        "; it is so large that it came in fragments, which many firewalls drop"
+    } else {
+        ""
+    };
+    format!("{client} sent the same {name} request to {server} {times} times and nothing answered{more}")
+}
+
+/// Whether it is the first message of IKE's first version that is encrypted.
+fn is_sealed_identity(e: &Ending<'_>) -> bool {
+    e.speaks("ike") && e.reached(Step::ClientFinished)
+}
+
+/// Whether what the client sent came in fragments: the second one of a datagram has no header of UDP (8 bytes) behind that of IPv4, and those of IPv6 have one of their own.
+fn came_in_fragments(e: &Ending<'_>) -> bool {
+    let sent = &e.flow.client;
+    let headers = sent.bytes.saturating_sub(sent.payload_bytes);
+    if sent.endpoint.ip.is_ipv6() { headers > sent.packets.saturating_mul(48) } else { headers < sent.packets.saturating_mul(28) }
 }
 
 /// Of transports without connections an unanswered packet says nothing, unless the protocol asks for an answer.

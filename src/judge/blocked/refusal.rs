@@ -118,6 +118,15 @@ pub(super) fn closed_tcp(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn says_closed(e: &Ending<'_>) -> String {
     let how = if e.refusal.is_some() { "a reset".to_owned() } else { icmp(e.rejection) };
+    if e.rejection.is_some_and(|rejection| !rejection.v6 && (rejection.kind, rejection.code) == (3, 2)) {
+        return format!(
+            "{} answered with {how}: it is there, but does not take {} (IP protocol {}){}",
+            e.server_ip(),
+            e.flow.transport,
+            e.flow.transport.0,
+            others(e)
+        );
+    }
     let whose = if e.refusal.is_some() { doubt(e) } else { String::new() };
     format!(
         "{} answered with {how}: it is there, but nothing listens on {}/{}{whose}{}",

@@ -24,5 +24,6 @@ mod semantics;
 mod semantics_of_sites;
 mod shown;
 mod site;
+mod tunnels;
 mod unknown;
 mod verdicts;
