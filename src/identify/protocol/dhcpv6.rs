@@ -1,5 +1,7 @@
 //! DHCP for IPv6 (RFC 8415).
 
+use std::ops::RangeInclusive;
+
 use crate::identify::wire::Cursor;
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Transport, is_group};
@@ -50,7 +52,8 @@ fn fills(options: &mut Cursor<'_>) -> bool {
 #[derive(Debug, Default)]
 struct Lease {
     told: bool,
-    answered: bool,
+    /// Whether an answer served, and whether one refused.
+    answered: [bool; 2],
     open: Option<[u8; 4]>,
 }
 
@@ -73,27 +76,59 @@ impl Reader for Lease {
             said.believe(Evidence::Dialogue);
             self.open = None;
             self.answer(&piece, said);
+        } else if !self.told && matches!(head[0], 2 | 7) {
+            // Who asks all servers (a group) is answered in a flow of its own.
+            self.answer(&piece, said);
         }
         Appetite::Hungry
     }
 }
 
 impl Lease {
-    /// The status code option at the top level (RFC 8415 section 21.13); success where it is absent.
+    /// What a server gives, or the first reason why it gives nothing. Who gives nothing at first, as another client's lease has to end, may do so later.
     fn answer(&mut self, piece: &Piece<'_>, said: &mut Said<'_>) {
-        if std::mem::replace(&mut self.answered, true) {
+        let given = Given::of(options(piece.bytes).unwrap_or(Cursor::new(&[])));
+        let code = if given.any { 0 } else { given.status };
+        // Whether an address that a client had before is still its own (sections 18.3.3 to 18.3.5): it asks for another one then.
+        if !self.told && MOVED.contains(&code) {
             return;
         }
-        let mut code = 0;
-        let mut rest = options(piece.bytes).unwrap_or(Cursor::new(&[]));
-        while let Some((option, value)) = next(&mut rest) {
-            if option == 13 {
-                code = Cursor::new(value).be16().unwrap_or(0);
-            }
-        }
         let kind = if code == 0 { AnswerKind::Accepted } else { AnswerKind::Refused };
+        if std::mem::replace(&mut self.answered[usize::from(code != 0)], true) {
+            return;
+        }
         let text = STATUS.get(usize::from(code)).copied().unwrap_or("status");
         said.say(Fact::Answer { kind, code: u32::from(code), text: text.into(), by: piece.from });
+    }
+}
+
+/// What an answer has for its client.
+#[derive(Debug, Default)]
+struct Given {
+    /// An address or a prefix.
+    any: bool,
+    /// The first status that is no success (RFC 8415 section 21.13), zero where there is none.
+    status: u16,
+}
+
+impl Given {
+    fn of(mut rest: Cursor<'_>) -> Self {
+        let mut given = Self::default();
+        given.read(&mut rest, 0);
+        given
+    }
+
+    /// At the top, and inside what was asked for: addresses behind 12 bytes, temporary ones behind 4, prefixes behind 12 (sections 21.4, 21.5, 21.21).
+    fn read(&mut self, rest: &mut Cursor<'_>, depth: u8) {
+        while let Some((option, value)) = next(rest) {
+            match option {
+                3 | 25 if depth == 0 => self.read(&mut Cursor::new(value.get(12..).unwrap_or_default()), 1),
+                4 if depth == 0 => self.read(&mut Cursor::new(value.get(4..).unwrap_or_default()), 1),
+                5 | 26 if depth == 1 => self.any = true,
+                13 if self.status == 0 => self.status = Cursor::new(value).be16().unwrap_or(0),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -114,6 +149,8 @@ fn say_name(piece: &Piece<'_>, said: &mut Said<'_>) {
 const REQUESTS: &[u8] = &[1, 3, 4, 5, 6, 8, 9, 11, 12];
 /// Advertise, reply, reconfigure, relay-reply.
 const REPLIES: &[u8] = &[2, 7, 10, 13];
+/// No binding, not on this link, only by multicast.
+const MOVED: RangeInclusive<u16> = 3..=5;
 /// RFC 8415 section 21.13.
 const STATUS: &[&str] = &["Success", "UnspecFail", "NoAddrsAvail", "NoBinding", "NotOnLink", "UseMulticast", "NoPrefixAvail"];
 
@@ -135,6 +172,31 @@ mod tests {
         assert!(heard.facts.contains(&Fact::Name { of: Client, name: "pc".into(), source: NameSource::Dhcp }), "{:?}", heard.facts);
         assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 2, text: "NoAddrsAvail".into(), by: Server }));
         survives(&DHCPV6, Transport::UDP, 547, &[(Client, &solicit), (Server, &advertise)]);
+    }
+
+    /// Kea 2.2 without a pool, and with one: the reason, and the address, are inside the association that was asked for.
+    const NOTHING: &str = "02eb2540 0001000e00010001329d052d020000000102 0002000a0002000000090a0b0c0d 0003 0037 00000102 00000000 00000000 000d 0027 0002 \
+                           536f7272792c206e6f206164647265737320636f756c6420626520616c6c6f63617465642e";
+    const ADDRESS: &str = "025dea45 0001000e00010001329d0512020000000102 0002000a0002000000090a0b0c0d 0003 0028 00000102 00000708 00000b40 0005 0018 \
+                           20010db8000100000000000000000100 00000e10 00001c20";
+
+    // All servers are asked (a group), and one answers as a flow of its own.
+    #[test]
+    fn an_answer_to_what_a_group_was_asked_says_what_it_gives() {
+        let told = |answers: &[&str]| {
+            let answers: Vec<Vec<u8>> = answers.iter().map(|answer| hex(answer)).collect();
+            read(&DHCPV6, Transport::UDP, 547, &answers.iter().map(|answer| (Server, answer.as_slice())).collect::<Vec<_>>()).facts
+        };
+        let refused = Fact::Answer { kind: AnswerKind::Refused, code: 2, text: "NoAddrsAvail".into(), by: Server };
+        let accepted = Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "Success".into(), by: Server };
+        assert_eq!(told(&[NOTHING, NOTHING]), [refused.clone()]);
+        assert_eq!(told(&[NOTHING, ADDRESS]), [refused, accepted.clone()]);
+        // An address, and no prefix beside it (status 6 inside option 25).
+        let prefix = "0019 0012 00000001 00000000 00000000 000d 0002 0006";
+        assert_eq!(told(&[&format!("{ADDRESS} {prefix}")]), [accepted]);
+        // A client that moved asks whether its address is good here, and is told that it is not (status 4): it goes on to ask for another.
+        assert_eq!(told(&["070a0b0c 0001 0004 00010203 000d 0002 0004"]), []);
+        survives(&DHCPV6, Transport::UDP, 547, &[(Server, &hex(NOTHING)), (Server, &hex(ADDRESS))]);
     }
 
     #[test]
