@@ -189,7 +189,7 @@ mod tests {
         };
         let refused = Fact::Answer { kind: AnswerKind::Refused, code: 2, text: "NoAddrsAvail".into(), by: Server };
         let accepted = Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "Success".into(), by: Server };
-        assert_eq!(told(&[NOTHING, NOTHING]), [refused.clone()]);
+        assert_eq!(told(&[NOTHING, NOTHING]), std::slice::from_ref(&refused));
         assert_eq!(told(&[NOTHING, ADDRESS]), [refused, accepted.clone()]);
         // An address, and no prefix beside it (status 6 inside option 25).
         let prefix = "0019 0012 00000001 00000000 00000000 000d 0002 0006";
