@@ -326,6 +326,10 @@ pub const REFUSALS_REMEMBERED: usize = fill(13);
 pub const PAIRS_REMEMBERED: usize = fill(16);
 /// Who was asked for on a link by whom, and which hosts said that they are there: a large site's, at some 100 bytes each.
 pub const NEIGHBOURS_REMEMBERED: usize = fill(14);
+/// Groups of which it is remembered who receives them: more than a site has streams, at some 150 bytes each and a kilobyte at most.
+pub const GROUPS_REMEMBERED: usize = fill(11);
+/// The latest words about a group, and the latest questions for receivers: who is asked answers each time, and where nobody asks there are few.
+pub const REPORTS_REMEMBERED: usize = 16;
 /// What was said of neighbours and waits for the judge: no more packets lie between two of its turns.
 pub const NEIGHBOURS_HELD: usize = 1 << 13;
 /// Where a capture has no frame for so long, two may have been joined to it: hardly any network is so quiet.

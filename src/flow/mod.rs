@@ -13,6 +13,7 @@ mod key;
 mod legs;
 mod live;
 mod lone;
+mod membership;
 mod neighbour;
 mod packing;
 mod resting;

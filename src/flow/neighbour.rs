@@ -1,9 +1,10 @@
-//! Who is on a link, by ARP (RFC 826) and by IPv6 Neighbor Discovery (RFC 4861): for whom somebody asked, and who answered.
+//! Who is on a link, by ARP (RFC 826) and by IPv6 Neighbor Discovery (RFC 4861): for whom somebody asked, and who answered; and who receives a group there.
 //!
 //! These packets come before any flow, and where nobody answers there is none: they are told to the observer as they come.
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::membership;
 use crate::capture::FrameId;
 use crate::decode::{Content, Header, Packet};
 use crate::net::{Mac, Transport};
@@ -36,6 +37,22 @@ pub enum NeighbourWord {
     },
     /// The sender has this address.
     Has(IpAddr),
+    /// A host receives what is sent to a group (IGMP, MLD).
+    Receives {
+        /// The group.
+        group: IpAddr,
+        /// The host.
+        by: IpAddr,
+    },
+    /// A host no longer receives what is sent to a group.
+    Leaves {
+        /// The group.
+        group: IpAddr,
+        /// The host.
+        by: IpAddr,
+    },
+    /// Somebody asks who receives a group, or which groups are received.
+    AsksReceivers,
 }
 
 impl Neighbour {
@@ -49,9 +66,17 @@ impl Neighbour {
         self.to.is_some_and(|to| to.0[0] & 1 == 1)
     }
 
+    /// Everything that the packet says: of who is on its link, and of who receives a group there.
+    pub(super) fn each_of(packet: &Packet<'_>, hear: &mut impl FnMut(&Self)) {
+        match Self::of_packet(packet) {
+            Some(neighbour) => hear(&neighbour),
+            None => membership::of_packet(packet, hear),
+        }
+    }
+
     /// What the packet says; none where it says nothing of the kind. A host that makes sure that nobody has its own address (RFC 5227, RFC 4862 section
     /// 5.4) hopes for no answer: that asks for nobody.
-    pub(super) fn of_packet(packet: &Packet<'_>) -> Option<Self> {
+    fn of_packet(packet: &Packet<'_>) -> Option<Self> {
         let mut ends = packet.mac.map(|(from, to)| (from, Some(to).filter(|to| *to != Mac::UNKNOWN)));
         let says = match packet.content {
             Content::Arp(arp) => {

@@ -261,7 +261,7 @@ impl FlowTable {
                 match address.place {
                     Whither::Flow => self.take(packet, address, Weight::of(packet), observer),
                     Whither::Fragment => self.take_fragment(packet, observer),
-                    Whither::Link => Neighbour::of_packet(packet).iter().for_each(|neighbour| observer.neighbour(neighbour)),
+                    Whither::Link => Neighbour::each_of(packet, &mut |neighbour| observer.neighbour(neighbour)),
                     Whither::Nowhere => {}
                 }
             }

@@ -348,6 +348,10 @@ impl Advice<'_> {
             Trouble::Failed(Outcome::ResetByMiddlebox | Outcome::BlockedByProxy | Outcome::TlsIntercepted) => Some(self.exemption()),
             Trouble::Failed(Outcome::SilentDrop) if self.gathered.rule == Some("D41") => Some(self.exemption()),
             Trouble::Failed(Outcome::SilentDrop) if self.gathered.rule == Some("D55") => Some(self.following()),
+            Trouble::Failed(Outcome::ServerSilent) if self.gathered.rule == Some("D91") => Some(format!(
+                "Let a router, or one of the switches, ask on this network who receives groups (IGMP or MLD querier), so that none forgets {}.",
+                self.ends.server
+            )),
             Trouble::Failed(Outcome::IdleDropped) => Some(format!(
                 "Let {} send keep-alives more often than the shortest idle timeout on the way to {}, or raise that timeout.",
                 self.ends.client, self.ends.server

@@ -1,7 +1,7 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D89`, `D92` to `D95`, `D97`, `D98`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D91` to `D95`, `D97`, `D98`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod answer;
@@ -146,6 +146,8 @@ const TABLE: &[Rule] = &[
     rule("D93", Outcome::ServerSilent, "a host asks for an address (DHCP) again and again and takes none, and no server is heard",
         datagram::unserved, datagram::says_unserved,
         &["no DHCP server, or no relay to one, in this network", "its offers do not pass here", "a search for servers that wants no address"]),
+    rule("D91", Outcome::ServerSilent, "a stream to a group stops 260 s after its receiver last said that it receives it (IGMP, MLD), and nobody had asked since",
+        datagram::membership_over, datagram::says_membership_over, &["the source stopped by itself", "the receiver was switched off"]),
     rule("D05", Outcome::OneWayByDesign, "announcements, traps, logs and media: no answer is due",
         gate::one_way, gate::says_one_way, &["a receiver that is not there: nothing would show it"]),
 

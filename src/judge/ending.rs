@@ -12,7 +12,7 @@ use crate::identify::{AnswerKind, Fact, IN_CLEAR, Identified, Promise, Step, Tor
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
 use crate::judge::threshold::{ALONE, ANSWER_BY, INITIAL, SURELY_AGAIN, SYN_AGAIN};
-use crate::judge::visibility::{Absent, Apart, Foreign, Opener, Seen, Sight, sent_content, stated, took_part, went_on_unanswered};
+use crate::judge::visibility::{Absent, Apart, Foreign, Forgotten, Opener, Seen, Sight, sent_content, stated, took_part, went_on_unanswered};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{PromiseKind, Service};
 use crate::time::Timestamp;
@@ -99,6 +99,8 @@ pub(super) struct Ending<'a> {
     pub(super) other_port: Option<(Transport, u16)>,
     /// The server was asked for on the link, and did not answer.
     pub(super) absent: Option<&'a Absent>,
+    /// Who received the group that the flow goes to, and was forgotten when it stopped.
+    pub(super) forgotten: Option<Forgotten>,
     /// The server said that it is on the link.
     pub(super) on_link: bool,
     /// Of ESP: the two ends talked at the ports of IKE.
@@ -218,6 +220,7 @@ impl<'a> Ending<'a> {
             attempts: if answered { 0 } else { seen.unanswered(flow) },
             other_port: if answered { None } else { seen.other_port(flow) },
             absent: if answered { None } else { seen.absent(flow) },
+            forgotten: if answered || !server.ip.is_multicast() { None } else { seen.forgotten_receiver(flow) },
             on_link: !answered && seen.is_on_link(flow),
             tunnel_agreed: flow.transport == Transport::ESP && !answered && seen.agreed(client.ip, server.ip),
             answers_come_back: !answered && (seen.is_on_link(flow) || seen.answers_come_back(flow)),
@@ -285,6 +288,7 @@ impl<'a> Ending<'a> {
         };
         self.rejection.filter(|_| !self.refused_alike).or(self.flow.rejections.first()).into_iter().for_each(|rejection| cite(rejection.frame));
         self.absent.iter().for_each(|absent| absent.frames.iter().for_each(|frame| cite(*frame)));
+        self.forgotten.iter().for_each(|forgotten| cite(forgotten.frame));
         if let Some(tcp) = self.tcp {
             tcp.reset.iter().for_each(|reset| cite(reset.frame));
             tcp.syn_times.iter().for_each(|(_, frame)| cite(*frame));

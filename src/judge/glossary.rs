@@ -78,7 +78,7 @@ const TERMS: &[Term] = &[
         "an outage", "open the silent way too, or switch it off, if the wait before each fallback is felt"),
     outcome("connected_no_data", "a connection was made or begun, and nobody said anything",
         "proof that the service itself answered: a proxy may have", "capture while it is really used"),
-    outcome("server_silent", "the request arrived, and no reply came, or the server takes no more, or it fell silent in the middle of a connection",
+    outcome("server_silent", "the request arrived, and no reply came, or the server takes no more, or it fell silent in the middle of a connection or stream",
         "proof of a firewall, though one may have cut off the last of these", "whoever runs the server: is it overloaded or hung; then capture beside it"),
     outcome("silent_drop", "the client tried again, nothing answered, and answers of that host or path can be seen from this tap",
         "proof of a firewall: the host may be off", "is the host on; then whoever runs the firewall: a rule, as `do` words it"),

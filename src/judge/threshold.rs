@@ -69,6 +69,13 @@ pub(super) const SURE_NEIGHBOUR: u32 = 3;
 pub(super) const NEIGHBOUR_HOLDS: Duration = Duration::from_secs(60);
 /// A packet that waited for its neighbour's answer goes out by then.
 pub(super) const SENT_AFTER_ASKING: Duration = Duration::from_secs(3);
+/// How long a switch believes that a group is received on a port where nobody says so again: two questions, 125 s apart, and 10 s to answer (RFC 3376 section 8.4, RFC 3810 section
+/// 9.4); few have another default.
+pub(super) const MEMBERSHIP: Duration = Duration::from_secs(260);
+/// Switches go through their tables every few seconds, and of a stream a packet may be due when its way ends.
+pub(super) const MEMBERSHIP_BLUR: Duration = Duration::from_secs(5);
+/// A stream has so many packets a second at least, and so many in all: announcements come seldom, and end at any time.
+pub(super) const STREAMING: u64 = 1;
 /// Echo requests without an answer that are worth a word: many hosts ignore them, and one is lost now and then.
 pub(super) const SURE_ECHOES: u64 = 3;
 /// Packets sent through a tunnel that are worth a word where nothing comes back.

@@ -7,6 +7,7 @@ mod asked;
 mod manner;
 mod neighbours;
 mod pairs;
+mod receivers;
 mod tap;
 mod vouchers;
 
@@ -24,6 +25,7 @@ pub(super) use asked::stated;
 pub(super) use manner::Foreign;
 pub(super) use neighbours::Absent;
 pub(super) use pairs::Apart;
+pub(super) use receivers::Forgotten;
 pub(super) use tap::Sight;
 pub use tap::{CapturePoint, Visibility};
 pub(super) use vouchers::{Opener, owner};
@@ -32,6 +34,7 @@ use asked::Asked;
 use manner::Manners;
 use neighbours::Neighbours;
 use pairs::Pairs;
+use receivers::Receivers;
 use tap::Tap;
 use vouchers::Vouchers;
 
@@ -44,6 +47,7 @@ pub(super) struct Seen {
     asked: Asked,
     vouchers: Vouchers,
     neighbours: Neighbours,
+    receivers: Receivers,
     /// A DHCP server was heard.
     leases: bool,
     /// Time of the first packet of all flows.
@@ -77,6 +81,7 @@ impl Seen {
     pub(super) fn meet(&mut self, neighbour: &Neighbour) {
         self.end = self.end.max(Some(neighbour.time));
         self.neighbours.learn(neighbour);
+        self.receivers.learn(neighbour);
     }
 
     /// Enters when nothing was captured. A short pause keeps nobody's answer away, and rotated files have them all the time.
@@ -114,6 +119,11 @@ impl Seen {
     /// That the flow's server is not on the link, if it was asked for there in vain.
     pub(super) fn absent(&self, flow: &Flow) -> Option<&Absent> {
         self.neighbours.absent(flow, self.tap.heard(flow), |host| self.tap.reached(host))
+    }
+
+    /// Who received the flow's group and was forgotten when the flow stopped, as nobody asked for receivers.
+    pub(super) fn forgotten_receiver(&self, flow: &Flow) -> Option<Forgotten> {
+        self.receivers.forgotten(flow)
     }
 
     /// Hosts that were asked for on their link in vain and not heard since, by address.
@@ -279,7 +289,7 @@ impl Seen {
     pub(super) fn summary(&self) -> Visibility {
         let mut summary = self.tap.summary();
         summary.forgotten += self.pairs.forgotten() + self.manners.forgotten() + self.asked.forgotten() + self.vouchers.forgotten();
-        summary.forgotten += self.neighbours.forgotten();
+        summary.forgotten += self.neighbours.forgotten() + self.receivers.dropped();
         summary
     }
 }

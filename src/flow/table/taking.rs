@@ -51,8 +51,9 @@ impl FlowTable {
             Header::Udp { .. } | Header::Sctp { .. } => self.take_datagram(slot, side, packet, ip, observer),
             Header::Icmp { .. } => {
                 self.take_error(slot, side.other(), packet, observer);
-                Neighbour::of_packet(packet).iter().for_each(|neighbour| observer.neighbour(neighbour));
+                Neighbour::each_of(packet, &mut |neighbour| observer.neighbour(neighbour));
             }
+            Header::None if ip.transport == Transport::IGMP => Neighbour::each_of(packet, &mut |neighbour| observer.neighbour(neighbour)),
             Header::Ports { .. } | Header::None => {}
         }
         if is_to_be_entered {

@@ -6,7 +6,7 @@ use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
 use crate::judge::blocked::tunnel;
 use crate::judge::ending::{Ending, Group, Instead, stalls_in_initial};
-use crate::judge::threshold::{AGAIN, ANSWER_BY, MANY_ATTEMPTS, REPLY_BY, SURE_ECHOES, SURE_REQUESTS, SURELY_AGAIN};
+use crate::judge::threshold::{AGAIN, ANSWER_BY, MANY_ATTEMPTS, REPLY_BY, STREAMING, SURE_ECHOES, SURE_REQUESTS, SURELY_AGAIN};
 use crate::judge::visibility::Sight;
 use crate::net::{Transport, is_group};
 
@@ -230,6 +230,25 @@ pub(super) fn nobody_answers(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn says_nobody_answers(e: &Ending<'_>) -> String {
     format!("no device was seen to answer the discovery of {}, which is no error by itself", e.flow.client.endpoint.ip)
+}
+
+/// A steady stream to a group stops, and its receiver, which did not leave, was due to be asked whether it receives it still. Switches that listen to IGMP need somebody who asks, a router or one
+/// of themselves, or they forget every receiver that was there (RFC 4541 section 2.1.1).
+pub(super) fn membership_over(e: &Ending<'_>) -> Option<Confidence> {
+    e.forgotten.filter(|_| e.flow.transport == Transport::UDP && e.flow.server.packets == 0)?;
+    let is_steady = e.flow.client.packets >= e.flow.last.since(e.flow.first).as_secs().max(1) * STREAMING;
+    (is_steady && e.left >= REPLY_BY).then_some(Confidence::Low)
+}
+
+pub(super) fn says_membership_over(e: &Ending<'_>) -> String {
+    let Some(forgotten) = e.forgotten else { return "the group's datagrams stopped".to_owned() };
+    format!(
+        "what {} sends to {} stopped {} s after {} last said that it receives it, and did not leave: nobody asked meanwhile who receives the group, so a switch forgets it",
+        e.flow.client.endpoint.ip,
+        e.flow.server.endpoint,
+        e.flow.last.since(forgotten.said).as_secs(),
+        forgotten.by
+    )
 }
 
 /// Who is offered an address asks for it, by broadcast, and so it is heard wherever the search is (RFC 2131 section 3.1). Of IPv6 most networks have no such server, and hosts

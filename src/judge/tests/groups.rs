@@ -2,8 +2,11 @@
 
 use super::outcomes::{expect, judge};
 use super::sample::*;
-use crate::identify::Fact;
-use crate::judge::{Confidence, Outcome, Site};
+use crate::flow::{Neighbour, NeighbourWord};
+use crate::identify::{Books, Fact};
+use crate::judge::{Confidence, Judge, Judged, Outcome, Site};
+use crate::net::Mac;
+use crate::signature::Signatures;
 
 fn search() -> Sample {
     udp("10.1.0.2:40000", "239.255.255.250:1900").speaks(&["ssdp"]).asks("M-SEARCH", "ssdp:all").fact(Fact::OneWay)
@@ -101,4 +104,55 @@ fn d93_a_host_that_asks_for_an_address_again_and_again_gets_none() {
     // A server is there: what it offers, and to whom, may not pass here.
     let offers = udp("10.1.0.1:67", "10.1.0.9:68").speaks(&["dhcp"]).answer(crate::net::Side::Client, crate::identify::AnswerKind::Accepted, 2, "offer");
     expect(&judge_among(Site::default(), &[searches(3, 8)], &[offers]).remove(0), Outcome::OneWayByDesign, Confidence::High, Some("D05"));
+}
+
+/// What was said of the group at these seconds.
+fn said(words: &[(f64, NeighbourWord)]) -> Vec<Neighbour> {
+    let neighbour = |(time, says): &(f64, NeighbourWord)| Neighbour { time: at(*time), frame: frame(*time as u64), from: Mac::UNKNOWN, to: None, says: *says };
+    words.iter().map(neighbour).collect()
+}
+
+/// A stream to a group, ten packets a second from second 1 until `last`, in a capture that goes on until `end`.
+fn streamed(group: &str, words: &[(f64, NeighbourWord)], last: f64, end: f64) -> Judged {
+    let mut stream = udp("10.1.0.9:5004", &format!("{group}:5004")).speaks(&["rtp"]).fact(Fact::OneWay);
+    let flow = &mut stream.0.flow;
+    (flow.last, flow.client.last, flow.client.packets) = (at(last), Some(at(last)), (last * 10.0) as u64);
+    let mut other = background();
+    other.0.flow.last = at(end);
+    let books = Books::default();
+    let mut judge = Judge::new(Signatures::built_in(), Site::default(), &books);
+    said(words).iter().for_each(|neighbour| judge.meet(neighbour));
+    [&stream, &other].into_iter().for_each(|sample| judge.learn(&sample.0));
+    judge.judge(stream.0)
+}
+
+// A switch with IGMP snooping in a network where nothing asks
+#[test]
+fn d91_a_stream_that_stops_when_its_membership_is_over_was_forgotten_by_a_switch() {
+    let group = "239.1.2.3".parse().unwrap();
+    let by = "10.1.0.2".parse().unwrap();
+    let (receives, leaves) = (NeighbourWord::Receives { group, by }, NeighbourWord::Leaves { group, by });
+    let judged = streamed("239.1.2.3", &[(1.0, receives), (2.0, receives)], 261.5, 290.0);
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D91"));
+    let says = &judged.cause.as_ref().unwrap().says;
+    assert!(says.contains("stopped 259 s after 10.1.0.2 last said that it receives it, and did not leave"), "{says}");
+    assert!(judged.cited.contains(&frame(2)), "{:?}", judged.cited);
+    // It joined again once it had missed the stream, or was ended then.
+    for later in [receives, leaves] {
+        expect(&streamed("239.1.2.3", &[(2.0, receives), (275.0, later)], 261.5, 290.0), Outcome::ServerSilent, Confidence::Low, Some("D91"));
+    }
+    // Its player stopped; somebody asked; the source stopped at another time; the capture ended; the stream goes on; the receiver of another group; nobody was heard; a
+    // group that is never held back.
+    let healthy = [
+        streamed("239.1.2.3", &[(2.0, receives), (261.0, leaves)], 261.5, 290.0),
+        streamed("239.1.2.3", &[(2.0, receives), (100.0, NeighbourWord::AsksReceivers)], 261.5, 290.0),
+        streamed("239.1.2.3", &[(2.0, receives), (100.0, receives)], 261.5, 290.0),
+        streamed("239.1.2.3", &[(2.0, receives)], 200.0, 290.0),
+        streamed("239.1.2.3", &[(2.0, receives)], 261.5, 264.0),
+        streamed("239.1.2.3", &[(2.0, receives)], 500.0, 590.0),
+        streamed("239.1.2.4", &[(2.0, receives)], 261.5, 290.0),
+        streamed("239.1.2.3", &[], 261.5, 290.0),
+        streamed("224.0.0.251", &[(2.0, NeighbourWord::Receives { group: "224.0.0.251".parse().unwrap(), by })], 261.5, 290.0),
+    ];
+    healthy.iter().for_each(|judged| expect(judged, Outcome::OneWayByDesign, Confidence::High, Some("D05")));
 }
