@@ -290,7 +290,7 @@ const TABLE: &[Rule] = &[
         middle::answers_lost, middle::says_answers_lost, &["a lossy path", "a stateful device that forgot the session"]),
     rule("D98", Outcome::ReturnPathBroken, "the server repeats in the middle of a session what the client has acknowledged",
         middle::acknowledgments_lost, middle::says_acknowledgments_lost, &["a stateful device that forgot the session", "a lossy path"]),
-    rule("D97", Outcome::ReturnPathBroken, "the server repeats what it sends in the middle of a session, and the client says nothing any more",
+    rule("D97", Outcome::ReturnPathBroken, "the server repeats what it sends in the middle of a session, or goes on to send (QUIC, SRT), and the client says nothing any more",
         middle::client_fell_silent, middle::says_client_fell_silent,
         &["the client was switched off, fell asleep or moved to another network", "a firewall that was loaded anew forgot the connection"]),
     rule("D65", Outcome::ServerSilent, "the server had answered or taken a part, then it no longer acknowledges what the client sends",

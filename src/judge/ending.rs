@@ -11,7 +11,7 @@ use crate::identify::protocol::is_alert;
 use crate::identify::{AnswerKind, Fact, IN_CLEAR, Identified, Promise, Step, Torn};
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
-use crate::judge::threshold::{ALONE, ANSWER_BY, INITIAL, SURELY_AGAIN, SYN_AGAIN};
+use crate::judge::threshold::{ALONE, ANSWER_BY, INITIAL, MANY_ATTEMPTS, REPLY_BY, SURELY_AGAIN, SYN_AGAIN};
 use crate::judge::visibility::{Absent, Apart, Foreign, Forgotten, Opener, Seen, Sight, sent_content, stated, took_part, went_on_unanswered};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{PromiseKind, Service};
@@ -320,7 +320,12 @@ impl<'a> Ending<'a> {
 
     /// Whether the flow was cut off by the end of the capture, or by a pause in it, before an answer could be expected. What was said first had all the time since.
     pub(super) fn is_cut_by_the_end(&self) -> bool {
-        self.waited_for_an_answer().is_some_and(|waited| waited < ANSWER_BY) && self.tries < 2 && self.asked < 2
+        self.waited_for_an_answer().is_some_and(|waited| waited < ANSWER_BY) && self.tries < 2 && self.asked < 2 && !self.asks_on()
+    }
+
+    /// Whether the client went on to send datagrams for longer than an answer takes.
+    pub(super) fn asks_on(&self) -> bool {
+        !self.is_tcp() && self.flow.client.packets >= u64::from(MANY_ATTEMPTS) && self.span >= REPLY_BY
     }
 
     /// How long the client had waited for an answer to what it said first when the capture ended, or a pause in it began; none where the flow ended before.

@@ -82,7 +82,12 @@ pub(super) fn silent(e: &Ending<'_>) -> Option<Confidence> {
     if is_silent_echo(e) && e.flow.client.packets >= SURE_ECHOES && e.sight >= Sight::Likely && e.answers_come_back {
         return Some(Confidence::Low);
     }
-    repeated(e).or_else(|| (again_and_again(e) || tunnel::one_way(e)).then_some(Confidence::Low))
+    repeated(e).or_else(|| (again_and_again(e) || polls_in_vain(e) || tunnel::one_way(e)).then_some(Confidence::Low))
+}
+
+/// Asked for something else each time, or under another number, from one port: as pollers do that wait for an answer no longer than until they ask again.
+fn polls_in_vain(e: &Ending<'_>) -> bool {
+    e.is_silent_datagram() && e.answers_due && e.would_be_seen && e.asks_on() && !e.speaks("dns")
 }
 
 /// Asked once each time, from new ports or after long pauses, and never answered, as programs do that ask for the time or poll a device. Names are asked for anew for
@@ -105,6 +110,10 @@ pub(super) fn says_silent(e: &Ending<'_>) -> String {
         return tunnel::says_one_way(e);
     }
     let name = e.identified.protocol.first().copied().unwrap_or("datagram");
+    if e.asked < 2 && e.asks_on() {
+        let (client, server, times) = (e.flow.client.endpoint.ip, e.flow.server.endpoint, e.flow.client.packets);
+        return format!("{client} asked {server} ({name}) {times} times over {} s, each time anew, and nothing answered", e.span.as_secs());
+    }
     if e.asked < 2 {
         return format!("{} asked {} ({name}) {} times, each time anew, and nothing answered", e.flow.client.endpoint.ip, e.flow.server.endpoint, e.attempts);
     }

@@ -135,6 +135,9 @@ pub(super) fn says_acknowledgments_lost(e: &Ending<'_>) -> String {
 
 /// What the server says, or asks to learn whether anybody is there, is repeated, and the client says nothing any more, not even good-bye.
 pub(super) fn client_fell_silent(e: &Ending<'_>) -> Option<Confidence> {
+    if !e.is_tcp() {
+        return told_in_vain(e);
+    }
     let gave_up = |reset: &Reset| reset.from == Side::Server;
     let tcp = e.tcp.filter(|tcp| (tcp.established || tcp.midstream) && !tcp.fins[0] && tcp.reset.as_deref().is_none_or(gave_up))?;
     // Servers take their leave of clients that have gone already, but not of one that is telling them something.
@@ -144,9 +147,21 @@ pub(super) fn client_fell_silent(e: &Ending<'_>) -> Option<Confidence> {
     (quiet && (asks || unacknowledged(tcp).is_some())).then_some(if refused { Confidence::Medium } else { Confidence::Low })
 }
 
+/// The same of QUIC and SRT, whose ends acknowledge what they hear. A client whose program is gone says so by ICMP, and one that closed is told nothing more for long.
+fn told_in_vain(e: &Ending<'_>) -> Option<Confidence> {
+    let (_, by) = TOLD.iter().find(|(known, _)| e.speaks(known))?;
+    let is_gone = e.flow.rejections.iter().any(|rejection| rejection.to == Side::Server);
+    let alone = e.flow.server.last?.since(e.flow.client.last?);
+    (e.flow.alone[1] >= ALONE && alone >= *by && !is_gone && e.refused.is_none()).then_some(Confidence::Low)
+}
+
 pub(super) fn says_client_fell_silent(e: &Ending<'_>) -> String {
     let (client, server) = (e.flow.client.endpoint.ip, e.server_ip());
     let heard = e.flow.client.last.unwrap_or(e.flow.last).since(e.flow.first).as_secs();
+    if !e.is_tcp() {
+        let alone = e.flow.server.last.zip(e.flow.client.last).map_or(0, |(sent, heard)| sent.since(heard).as_secs());
+        return format!("{client} was heard for {heard} s, then {server} sent {} packets over {alone} s and nothing came back", e.flow.alone[1]);
+    }
     let what = match e.tcp.and_then(unacknowledged) {
         Some(open) => format!("{} bytes of {server} were sent again {} times", open.len, open.again),
         None if e.tcp.is_some_and(|tcp| tcp.fins[1]) => {
@@ -260,6 +275,8 @@ pub(super) fn says_alone(e: &Ending<'_>) -> String {
     )
 }
 
+/// Protocols in which a client that is told something says that it heard it, with the time by which it does.
+const TOLD: &[(&str, Duration)] = &[("quic", ACKNOWLEDGED_BY), ("srt", ACKNOWLEDGED_BY)];
 /// Protocols with the time by which whoever is spoken to is heard.
 const ANSWERING: &[(&str, Duration)] =
     &[("ntp", REPLY_BY), ("quic", ACKNOWLEDGED_BY), ("snmp", REPLY_BY), ("srt", ACKNOWLEDGED_BY), ("wireguard", KEPT_ALIVE_BY)];

@@ -223,6 +223,50 @@ fn d84_a_client_that_goes_on_alone_in_a_protocol_that_acknowledges_is_no_longer_
     }
 }
 
+// A path of QUIC or SRT that is cut behind the client, seen from the server's side
+#[test]
+fn d97_a_server_that_tells_a_client_of_quic_or_srt_something_and_hears_nothing_more() {
+    let told = |protocol: &'static str, packets: u16, seconds: f64| {
+        let mut sample = udp(CLIENT, "203.0.113.7:9000").talked(9000, 9000).speaks(&[protocol]);
+        let flow = &mut sample.0.flow;
+        (flow.client.last, flow.server.last, flow.last) = (Some(at(3.0)), Some(at(3.0 + seconds)), at(3.0 + seconds));
+        flow.alone = [0, packets];
+        sample
+    };
+    for protocol in ["srt", "quic"] {
+        let judged = judge(told(protocol, 9, 5.0));
+        expect(&judged, Outcome::ReturnPathBroken, Confidence::Low, Some("D97"));
+        assert!(judged.cause.unwrap().says.contains("203.0.113.7 sent 9 packets over 5 s and nothing came back"), "{protocol}");
+    }
+    // What was on its way when the client closed; a program that was ended, whose host says so; media, whose receiver need not say anything.
+    let mut ended = told("srt", 9, 5.0);
+    let gone = udp(CLIENT, "203.0.113.7:9000").icmp("10.1.0.2", 3, 3);
+    ended.0.flow.rejections = gone.0.flow.rejections.iter().map(|error| crate::flow::Rejection { to: Side::Server, ..*error }).collect();
+    for passes in [told("quic", 9, 1.0), told("quic", 2, 30.0), ended, told("rtp", 900, 20.0)] {
+        assert_eq!(judge(passes).outcome, Outcome::Ok);
+    }
+}
+
+// A poller with one socket, whose requests have a number each
+#[test]
+fn d70_a_device_that_is_polled_from_one_port_and_never_answers_is_a_hint() {
+    let polls = |protocol: &'static str, times: u64, seconds: f64| {
+        let mut sample = udp(CLIENT, "203.0.113.7:161").speaks(&[protocol]);
+        let flow = &mut sample.0.flow;
+        (flow.client.packets, flow.client.last, flow.last) = (times, Some(at(1.0 + seconds)), at(1.0 + seconds));
+        sample
+    };
+    let judged = judge(polls("snmp", 9, 24.0).cut_by_the_end());
+    expect(&judged, Outcome::SilentDrop, Confidence::Low, Some("D70"));
+    let says = judged.cause.unwrap().says;
+    assert!(says.contains("(snmp) 9 times over 24 s, each time anew"), "{says}");
+    for few in [polls("snmp", 4, 24.0), polls("snmp", 9, 4.0), polls("rtp", 900, 24.0)] {
+        assert_ne!(judge(few).outcome, Outcome::SilentDrop);
+    }
+    // Traps are not answered.
+    assert_ne!(judge(polls("snmp", 9, 24.0).fact(Fact::OneWay)).outcome, Outcome::SilentDrop);
+}
+
 // Net-SNMP with a wrong privacy password: the agent tells its engine to everybody, and does not answer what it cannot decrypt.
 #[test]
 fn d84_an_agent_of_snmp_3_that_tells_its_engine_and_nothing_else_does_not_know_the_client() {
