@@ -55,6 +55,15 @@ impl Books {
         self.promises.settle(now);
     }
 
+    /// Enters a promise.
+    #[cfg(test)]
+    pub(crate) fn announce(&self, promise: Promise) {
+        let made = promise.made;
+        let frame = promise.frame;
+        self.promises.add(promise, (made, frame, 0));
+        self.settle(made);
+    }
+
     /// Names and promises that found no room.
     pub fn lost(&self) -> (u64, u64) {
         (self.names.lost(), self.promises.lost())

@@ -457,6 +457,8 @@ pub struct Promise {
     pub over: Transport,
     /// What the flow must begin with, where the announcement says so (TeaTime's session id).
     pub begins: Option<Box<[u8]>>,
+    /// Whoever announced it will send to its peer, too (media of a call).
+    pub both_ways: bool,
 }
 
 impl Promise {

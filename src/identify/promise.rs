@@ -76,6 +76,7 @@ mod tests {
             parent,
             over: Transport::TCP,
             begins: None,
+            both_ways: false,
         };
         promises.add(promise, (made, frame, 0));
         promises

@@ -1,7 +1,7 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D91` to `D95`, `D97`, `D98`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D3x`, `D56` to `D59`, `D63` to `D69`, `D84` to `D87`, `D91` to `D98`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod answer;
@@ -148,6 +148,9 @@ const TABLE: &[Rule] = &[
         &["no DHCP server, or no relay to one, in this network", "its offers do not pass here", "a search for servers that wants no address"]),
     rule("D91", Outcome::ServerSilent, "a stream to a group stops 260 s after its receiver last said that it receives it (IGMP, MLD), and nobody had asked since",
         datagram::membership_over, datagram::says_membership_over, &["the source stopped by itself", "the receiver was switched off"]),
+    rule("D96", Outcome::ServerSilent, "media of a call come from one end alone, though both were to send",
+        datagram::one_sided, datagram::says_one_sided,
+        &["an end without a microphone, or one that is muted", "media of the other end that take another way", "an address of the session description that cannot be reached (address translation)"]),
     rule("D05", Outcome::OneWayByDesign, "announcements, traps, logs and media: no answer is due",
         gate::one_way, gate::says_one_way, &["a receiver that is not there: nothing would show it"]),
 

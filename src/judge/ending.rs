@@ -81,6 +81,8 @@ pub(super) struct Ending<'a> {
     pub(super) answers_group: bool,
     /// A session that was read here from both ends announced that the client sends to the server; the server sent first, to open the way, and nothing else came to it.
     pub(super) awaits_media: bool,
+    /// Media of a call that come from its client alone, though both were to send, and none of the server's come to the client otherwise.
+    pub(super) one_sided: bool,
     /// The row's document has TeaTime here.
     pub(super) speaks_teatime: bool,
     /// A DHCP server was heard, whomever it answered.
@@ -157,6 +159,8 @@ pub(super) struct Known<'a> {
     pub(super) resolvers: &'a Resolvers,
     pub(super) denied: Option<Denied<'a>>,
     pub(super) announced: Option<&'a Promise>,
+    /// The call that announced it announced media to its client, too, and that both send.
+    pub(super) both_ways: bool,
     /// Names of the server.
     pub(super) names: &'a [Named],
 }
@@ -210,6 +214,7 @@ impl<'a> Ending<'a> {
             group: group(identified, seen),
             answers_group: answers_group(identified, seen),
             awaits_media: awaits_media(flow, known),
+            one_sided: known.both_ways && flow.server.packets == 0 && !seen.was_told(client),
             speaks_teatime,
             gives_leases: seen.gives_leases(),
             answers_due: due && !said_one_way && (identified.protocol.iter().any(|name| ASKING.contains(name))),
@@ -323,9 +328,9 @@ impl<'a> Ending<'a> {
         self.waited_for_an_answer().is_some_and(|waited| waited < ANSWER_BY) && self.tries < 2 && self.asked < 2 && !self.asks_on()
     }
 
-    /// Whether the client went on to send datagrams for longer than an answer takes.
+    /// Whether the client went on to poll a device for longer than an answer takes.
     pub(super) fn asks_on(&self) -> bool {
-        !self.is_tcp() && self.flow.client.packets >= u64::from(MANY_ATTEMPTS) && self.span >= REPLY_BY
+        self.answers_due && POLLED.iter().any(|name| self.speaks(name)) && self.flow.client.packets >= u64::from(MANY_ATTEMPTS) && self.span >= REPLY_BY
     }
 
     /// How long the client had waited for an answer to what it said first when the capture ended, or a pause in it began; none where the flow ended before.
@@ -516,3 +521,5 @@ const ASKING: &[&str] = &[
     "tftp",
     "wireguard",
 ];
+/// Of these, those in which each datagram is a question of its own, to a host of which its client knows that it is there.
+const POLLED: &[&str] = &["bacnet", "ntp", "radius", "snmp"];

@@ -188,7 +188,8 @@ impl<'a> Judge<'a> {
         let asks = |row: &Service| self.applies(row) && roles.plays(client.ip, &given[0], &row.client, false) > Plays::Refused;
         let denied = self.resolvers.denied(&identified, self.signatures, asks);
         let (seen, resolvers) = (&self.seen, &self.resolvers);
-        let known = Known { service: row(decision.service), seen, resolvers, denied, announced: announced.as_deref(), names: &names[1] };
+        let both_ways = announced.as_deref().is_some_and(|promise| self.is_of_a_call(promise, &identified));
+        let known = Known { service: row(decision.service), seen, resolvers, denied, announced: announced.as_deref(), both_ways, names: &names[1] };
         let mut ending = Ending::read(&identified, &known);
         // What a document expects of a host that the site knows did not come unasked; to any other host, filtering it is what one expects.
         ending.from_outside = self.comes_from_outside(&identified) && (decision.verdict, decision.attribution) != (Verdict::Expected, Confidence::High);
@@ -242,6 +243,14 @@ impl<'a> Judge<'a> {
     /// What the operator said about the network.
     pub fn site(&self) -> &Site {
         self.roles.site()
+    }
+
+    /// Whether the flow carries media of a call that agreed on media to both ends, each of which was to send, too. What is told to a group agrees on nothing.
+    fn is_of_a_call(&self, promise: &Promise, identified: &Identified) -> bool {
+        let Flow { transport, client, server, first, .. } = identified.flow;
+        let agreed = promise.both_ways && promise.over == Transport::UDP && identified.protocol.first() == Some(&"rtp");
+        let other = || self.books.announced(transport, server.endpoint.ip, client.endpoint, first);
+        agreed && server.packets == 0 && other().is_some_and(|other| other.both_ways && other.parent == promise.parent)
     }
 
     /// Hosts that were asked for on their link in vain, by address.

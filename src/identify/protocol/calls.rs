@@ -345,7 +345,9 @@ fn headers<'a, const N: usize>(head: &'a [u8], names: [&[u8]; N]) -> [Option<&'a
 pub(super) fn media_of_sdp(body: &[u8], piece: &Piece<'_>, lasts: Duration, said: &mut Said<'_>) {
     let sender = piece.sender().ip;
     let (mut session, mut place, mut port) = (sender, sender, None);
-    let (mut ports, mut control_ports): (Vec<Endpoint>, Vec<Endpoint>) = Default::default();
+    let (mut ports, mut control_ports): (Vec<(Endpoint, bool)>, Vec<Endpoint>) = Default::default();
+    // Media go both ways where nothing else is said, of all or of one of them (RFC 8866 section 6.7).
+    let (mut all_both, mut both) = (true, true);
     for line in body.split(|byte| *byte == b'\n').chain([b"m=".as_slice()]) {
         let text = std::str::from_utf8(line.trim_ascii_end()).unwrap_or_default();
         if let Some(connection) = text.strip_prefix("c=IN ") {
@@ -355,16 +357,24 @@ pub(super) fn media_of_sdp(body: &[u8], piece: &Piece<'_>, lasts: Duration, said
                 session = place;
             }
         } else if let Some(media) = text.strip_prefix("m=") {
-            ports.extend(port.map(|port| Endpoint { ip: place, port }));
-            place = session;
+            ports.extend(port.map(|port| (Endpoint { ip: place, port }, both)));
+            (place, both) = (session, all_both);
             port = media.split(' ').nth(1).and_then(|text| text.split('/').next()?.parse().ok()).filter(|port| *port > 0);
         } else if let Some(control) = text.strip_prefix("a=rtcp:") {
             let port = control.split(' ').next().and_then(|text| text.parse().ok()).filter(|port| *port > 0);
             control_ports.extend(port.map(|port| Endpoint { ip: place, port }));
+        } else if let "a=sendrecv" | "a=sendonly" | "a=recvonly" | "a=inactive" = text {
+            both = text == "a=sendrecv";
+            all_both = if port.is_none() && ports.is_empty() { both } else { all_both };
         }
     }
     let seen = |place: Endpoint| std::iter::once(place).chain((place.ip != sender && !is_group(place.ip)).then_some(Endpoint { ip: sender, ..place }));
-    ports.into_iter().take(limit::MEDIA_KEPT).flat_map(seen).for_each(|server| promise(server, None, lasts, piece, said));
+    for (place, both_ways) in ports.into_iter().take(limit::MEDIA_KEPT) {
+        for server in seen(place) {
+            said.promise_media(piece, server, both_ways, lasts);
+            control(server, None, lasts, piece, said);
+        }
+    }
     for server in control_ports.into_iter().take(limit::MEDIA_KEPT).flat_map(seen) {
         said.promise(piece, PromiseKind::Media, Transport::UDP, server, None, lasts);
     }
@@ -384,9 +394,14 @@ fn media_of_rtsp(transport: &[u8], piece: &Piece<'_>, said: &mut Said<'_>) {
 
 /// Media at this port, and its control at the next one.
 fn promise(server: Endpoint, client: Option<IpAddr>, lasts: Duration, piece: &Piece<'_>, said: &mut Said<'_>) {
-    let places = [server.port, server.port.saturating_add(1)];
-    for server in places.into_iter().filter(|_| server.port != 0).map(|port| Endpoint { port, ..server }) {
-        said.promise(piece, PromiseKind::Media, Transport::UDP, server, client, lasts);
+    said.promise(piece, PromiseKind::Media, Transport::UDP, server, client, lasts);
+    control(server, client, lasts, piece, said);
+}
+
+/// The control of media at this port.
+fn control(media: Endpoint, client: Option<IpAddr>, lasts: Duration, piece: &Piece<'_>, said: &mut Said<'_>) {
+    if media.port != 0 {
+        said.promise(piece, PromiseKind::Media, Transport::UDP, Endpoint { port: media.port.saturating_add(1), ..media }, client, lasts);
     }
 }
 
@@ -537,6 +552,21 @@ mod tests {
         let own = told("v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 49170 RTP/AVP 0\r\na=rtcp:53020\r\n");
         assert_eq!(own, ["10.0.0.1:49170", "10.0.0.1:49171", "10.0.0.1:53020"]);
         assert_eq!(told("v=0\r\nc=IN IP4 224.2.1.1/127\r\nm=video 5004 RTP/AVP 31\r\n"), ["224.2.1.1:5004", "224.2.1.1:5005"]);
+    }
+
+    // RFC 8866 section 6.7: sendrecv is the default; of all media, or of one.
+    #[test]
+    fn media_are_announced_both_ways_where_the_description_does_not_say_otherwise() {
+        let told = |body: &str| {
+            let invite = format!("INVITE sip:b@c SIP/2.0\r\nCSeq: 1 INVITE\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let facts = read(&SIP, Transport::UDP, 5060, &[(Client, invite.as_bytes())]).facts;
+            let both = |fact: &Fact| if let Fact::Promise(promise) = fact { Some((promise.server.port, promise.both_ways)) } else { None };
+            facts.iter().filter_map(both).filter(|(port, _)| port % 2 == 0).collect::<Vec<_>>()
+        };
+        let (audio, video) = ("m=audio 49170 RTP/AVP 0\r\n", "m=video 49180 RTP/AVP 31\r\n");
+        assert_eq!(told(&format!("v=0\r\n{audio}{video}")), [(49170, true), (49180, true)]);
+        assert_eq!(told(&format!("v=0\r\n{audio}a=recvonly\r\n{video}")), [(49170, false), (49180, true)]);
+        assert_eq!(told(&format!("v=0\r\na=sendonly\r\n{audio}{video}a=sendrecv\r\n")), [(49170, false), (49180, true)]);
     }
 
     #[test]

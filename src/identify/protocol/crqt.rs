@@ -77,6 +77,7 @@ impl Reader for CrqtReader {
             parent: piece.ends.both(),
             over: piece.transport,
             begins,
+            both_ways: false,
         })));
         Appetite::Hungry
     }

@@ -416,6 +416,13 @@ impl Said<'_> {
         }
     }
 
+    /// Announces media of a call, from anyone; `both_ways` where whoever announces them will send its own, too.
+    pub fn promise_media(&mut self, at: &Piece<'_>, server: Endpoint, both_ways: bool, lasts: Duration) {
+        let Piece { time: made, frame, ends, transport: over, .. } = *at;
+        let (parent, kind, transport) = (ends.both(), PromiseKind::Media, Transport::UDP);
+        self.say(Fact::Promise(Box::new(Promise { kind, transport, server, client: None, made, lasts, frame, parent, over, begins: None, both_ways })));
+    }
+
     /// Announces flows to come to ports of `server` that are announced where nobody can read it.
     pub fn promise_hidden(&mut self, at: &Piece<'_>, kind: PromiseKind, transport: Transport, server: IpAddr, client: Option<IpAddr>, lasts: Duration) {
         self.promise_any(at, kind, transport, Endpoint { ip: server, port: 0 }, client, lasts);
@@ -424,7 +431,7 @@ impl Said<'_> {
     fn promise_any(&mut self, at: &Piece<'_>, kind: PromiseKind, transport: Transport, server: Endpoint, client: Option<IpAddr>, lasts: Duration) {
         let Piece { time: made, frame, ends, transport: over, .. } = *at;
         let parent = ends.both();
-        self.say(Fact::Promise(Box::new(Promise { kind, transport, server, client, made, lasts, frame, parent, over, begins: None })));
+        self.say(Fact::Promise(Box::new(Promise { kind, transport, server, client, made, lasts, frame, parent, over, begins: None, both_ways: false })));
     }
 
     /// States a field of the record's `details`, where those are wanted. What is dear to work out is best asked for [first](Self::wants_details).

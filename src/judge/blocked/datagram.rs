@@ -87,7 +87,7 @@ pub(super) fn silent(e: &Ending<'_>) -> Option<Confidence> {
 
 /// Asked for something else each time, or under another number, from one port: as pollers do that wait for an answer no longer than until they ask again.
 fn polls_in_vain(e: &Ending<'_>) -> bool {
-    e.is_silent_datagram() && e.answers_due && e.would_be_seen && e.asks_on() && !e.speaks("dns")
+    e.is_silent_datagram() && e.would_be_seen && e.asks_on()
 }
 
 /// Asked once each time, from new ports or after long pauses, and never answered, as programs do that ask for the time or poll a device. Names are asked for anew for
@@ -241,12 +241,27 @@ pub(super) fn says_nobody_answers(e: &Ending<'_>) -> String {
     format!("no device was seen to answer the discovery of {}, which is no error by itself", e.flow.client.endpoint.ip)
 }
 
+/// Who was to be sent media as well hears nothing: a call with sound one way.
+pub(super) fn one_sided(e: &Ending<'_>) -> Option<Confidence> {
+    let lasts = e.flow.last.since(e.flow.first);
+    (e.one_sided && lasts >= REPLY_BY && is_steady(e)).then_some(Confidence::Low)
+}
+
+pub(super) fn says_one_sided(e: &Ending<'_>) -> String {
+    let (sender, receiver, seconds) = (e.flow.client.endpoint, e.flow.server.endpoint, e.flow.last.since(e.flow.first).as_secs());
+    format!("the call agreed on media both ways, but for {seconds} s {sender} sent its own and none came back from {receiver}")
+}
+
+/// Whether what comes is a stream.
+fn is_steady(e: &Ending<'_>) -> bool {
+    e.flow.client.packets >= e.flow.last.since(e.flow.first).as_secs().max(1) * STREAMING
+}
+
 /// A steady stream to a group stops, and its receiver, which did not leave, was due to be asked whether it receives it still. Switches that listen to IGMP need somebody who asks, a router or one
 /// of themselves, or they forget every receiver that was there (RFC 4541 section 2.1.1).
 pub(super) fn membership_over(e: &Ending<'_>) -> Option<Confidence> {
     e.forgotten.filter(|_| e.flow.transport == Transport::UDP && e.flow.server.packets == 0)?;
-    let is_steady = e.flow.client.packets >= e.flow.last.since(e.flow.first).as_secs().max(1) * STREAMING;
-    (is_steady && e.left >= REPLY_BY).then_some(Confidence::Low)
+    (is_steady(e) && e.left >= REPLY_BY).then_some(Confidence::Low)
 }
 
 pub(super) fn says_membership_over(e: &Ending<'_>) -> String {

@@ -1,12 +1,14 @@
 //! What became of datagrams to groups and of media that sessions announce: what is answered from elsewhere, and what nobody answers.
 
+use std::time::Duration;
+
 use super::outcomes::{expect, judge};
 use super::sample::*;
 use crate::flow::{Neighbour, NeighbourWord};
-use crate::identify::{Books, Fact};
+use crate::identify::{Books, Fact, Promise};
 use crate::judge::{Confidence, Judge, Judged, Outcome, Site};
-use crate::net::Mac;
-use crate::signature::Signatures;
+use crate::net::{Mac, Transport};
+use crate::signature::{PromiseKind, Signatures};
 
 fn search() -> Sample {
     udp("10.1.0.2:40000", "239.255.255.250:1900").speaks(&["ssdp"]).asks("M-SEARCH", "ssdp:all").fact(Fact::OneWay)
@@ -155,4 +157,36 @@ fn d91_a_stream_that_stops_when_its_membership_is_over_was_forgotten_by_a_switch
         streamed("224.0.0.251", &[(2.0, NeighbourWord::Receives { group: "224.0.0.251".parse().unwrap(), by })], 261.5, 290.0),
     ];
     healthy.iter().for_each(|judged| expect(judged, Outcome::OneWayByDesign, Confidence::High, Some("D05")));
+}
+
+// A call between two telephones, of which one cannot send through its firewall
+#[test]
+fn d96_media_of_a_call_that_come_from_one_end_alone_are_told() {
+    let (studio, hall) = ("10.1.0.50:5060", "203.0.113.60:5060");
+    let promise = |place: &str, both_ways| {
+        let (kind, transport, over, parent) = (PromiseKind::Media, Transport::UDP, Transport::UDP, (endpoint(studio), endpoint(hall)));
+        let (server, lasts) = (endpoint(place), Duration::from_secs(180));
+        Promise { kind, transport, server, client: None, made: at(0.5), lasts, frame: frame(1), parent, over, begins: None, both_ways }
+    };
+    let called = |promises: &[Promise], packets: u64, seconds: f64, others: &[Sample]| {
+        let mut media = udp("10.1.0.50:6000", "203.0.113.60:6000").speaks(&["rtp"]).fact(Fact::OneWay);
+        let flow = &mut media.0.flow;
+        (flow.client.packets, flow.last, flow.client.last) = (packets, at(1.0 + seconds), Some(at(1.0 + seconds)));
+        let books = Books::default();
+        promises.iter().for_each(|promise| books.announce(promise.clone()));
+        let mut judge = Judge::new(Signatures::built_in(), Site::default(), &books);
+        others.iter().chain([&media, &background()]).for_each(|sample| judge.learn(&sample.0));
+        judge.judge(media.0)
+    };
+    let both = [promise("10.1.0.50:6000", true), promise("203.0.113.60:6000", true)];
+    let judged = called(&both, 700, 14.0, &[]);
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D96"));
+    let says = judged.cause.unwrap().says;
+    assert!(says.contains("for 14 s 10.1.0.50:6000 sent its own and none came back from 203.0.113.60:6000"), "{says}");
+    // A loudspeaker only listens; only one description was seen; a short call; media that come from another port.
+    let listens = [promise("10.1.0.50:6000", true), promise("203.0.113.60:6000", false)];
+    let elsewhere = udp("203.0.113.60:7000", "10.1.0.50:6000").speaks(&["rtp"]);
+    for passes in [called(&listens, 700, 14.0, &[]), called(&both[1..], 700, 14.0, &[]), called(&both, 250, 5.0, &[]), called(&both, 700, 14.0, &[elsewhere])] {
+        expect(&passes, Outcome::OneWayByDesign, Confidence::High, Some("D05"));
+    }
 }

@@ -260,7 +260,7 @@ fn d70_a_device_that_is_polled_from_one_port_and_never_answers_is_a_hint() {
     expect(&judged, Outcome::SilentDrop, Confidence::Low, Some("D70"));
     let says = judged.cause.unwrap().says;
     assert!(says.contains("(snmp) 9 times over 24 s, each time anew"), "{says}");
-    for few in [polls("snmp", 4, 24.0), polls("snmp", 9, 4.0), polls("rtp", 900, 24.0)] {
+    for few in [polls("snmp", 4, 24.0), polls("snmp", 9, 4.0), polls("stun", 18, 24.0), polls("rtp", 900, 24.0)] {
         assert_ne!(judge(few).outcome, Outcome::SilentDrop);
     }
     // Traps are not answered.

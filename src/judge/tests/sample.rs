@@ -219,6 +219,7 @@ impl Sample {
             parent,
             over: Transport::TCP,
             begins: None,
+            both_ways: false,
         })))
     }
 
@@ -239,7 +240,7 @@ impl Sample {
         let (client, server) = (flow.client.endpoint, flow.server.endpoint);
         let (transport, lasts, over) = (flow.transport, Duration::from_secs(60), Transport::TCP);
         let (client, parent) = (Some(client.ip), (client, server));
-        let promise = Promise { kind, transport, server, client, made: at(0.5), lasts, frame: frame(1), parent, over, begins: None };
+        let promise = Promise { kind, transport, server, client, made: at(0.5), lasts, frame: frame(1), parent, over, begins: None, both_ways: false };
         self.0.announced = Some(Box::new(promise));
         self
     }
