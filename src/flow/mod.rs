@@ -5,6 +5,7 @@
 
 mod clock;
 mod community;
+mod crossings;
 mod direction;
 mod duplicates;
 mod expiry;
@@ -326,6 +327,10 @@ pub struct TcpStory {
     pub ident: [u16; 2],
     /// Time of the last packet.
     pub last: Timestamp,
+    /// Initial sequence numbers of client and server, seen or told by what answers them; none of who was not heard, and where the opening was not captured.
+    pub starts: [Option<u32>; 2],
+    /// SYNs, SYN-ACKs and resets of client, of server that were captured on both sides of a router; none where that is not known.
+    pub crossed: Option<[u8; 2]>,
     /// Whether any packet was seen.
     pub begun: bool,
 }
@@ -400,6 +405,10 @@ impl TcpStory {
         self.in_vain.swap(0, 1);
         self.unheard.swap(0, 1);
         self.ident.swap(0, 1);
+        self.starts.swap(0, 1);
+        if let Some(crossed) = &mut self.crossed {
+            crossed.swap(0, 1);
+        }
         if let Some(reset) = &mut self.reset {
             reset.from = reset.from.other();
             std::mem::swap(&mut reset.client_payload, &mut reset.server_payload);

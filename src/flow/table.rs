@@ -18,6 +18,7 @@ use hashbrown::HashTable;
 use crate::count::Tally;
 use crate::decode::{self, Content, Header, Layer, OtherKind, Packet, TcpFlags, What};
 use crate::flow::clock::Clock;
+use crate::flow::crossings::Crossings;
 use crate::flow::expiry::{Agenda, second_of};
 use crate::flow::key::{self, Key, Keyed, tag_of};
 use crate::flow::live::{Live, Weight};
@@ -140,6 +141,7 @@ pub struct FlowTable {
     /// When the lone SYNs are over.
     attempts: Agenda,
     duplicates: Duplicates,
+    crossings: Crossings,
     fragments: Fragments,
     clock: Clock,
     /// Where the second after that begins: flows are looked for that are over once a second.
@@ -204,6 +206,7 @@ impl FlowTable {
             agenda: Agenda::default(),
             attempts: Agenda::default(),
             duplicates: Duplicates::default(),
+            crossings: Crossings::default(),
             fragments: Fragments::default(),
             clock: Clock::default(),
             next_second: Clock::NEVER,
@@ -328,6 +331,9 @@ impl FlowTable {
             to.place = Whither::Nowhere;
             if is_mine {
                 self.counts.duplicates.one(kind);
+                if kind == DuplicateKind::Routed {
+                    self.crossings.note(packet);
+                }
             }
         } else if hash.is_none() {
             to.place = self.place_of_other(packet);

@@ -336,7 +336,8 @@ impl Connection {
 
     /// The story as it stands.
     pub fn story(&self) -> TcpStory {
-        TcpStory { untold: self.untold(), ..self.story.told(self.acknowledged_payload()) }
+        let starts = if self.story.is_midstream() { [None; 2] } else { self.ends.each_ref().map(|end| (end.state != State::Inactive).then_some(end.start)) };
+        TcpStory { untold: self.untold(), starts, ..self.story.told(self.acknowledged_payload()) }
     }
 
     fn acknowledged_payload(&self) -> [u64; 2] {

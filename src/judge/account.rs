@@ -116,10 +116,10 @@ pub(super) fn rows(case: &Case<'_>, signatures: &Signatures, weighed: &[Weighed]
 }
 
 /// Marks the row that a scanner's flow was taken from.
-pub(super) fn withdraw(rows: &mut [Considered]) {
+pub(super) fn withdraw(rows: &mut [Considered], against: &str) {
     for row in rows.iter_mut().filter(|row| row.standing == Standing::Own) {
         row.standing = Standing::Withdrawn;
-        row.against = Some("its client scans: it tries every port, so the number of this one shows nothing".to_owned());
+        row.against = Some(against.to_owned());
     }
 }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::capture::FrameId;
-use crate::flow::{Ended, Flow, Moment, Rejection, Reset, TcpStory};
+use crate::flow::{End, Ended, Flow, Moment, Rejection, Reset, TcpStory};
 use crate::identify::protocol::is_alert;
 use crate::identify::{AnswerKind, Fact, IN_CLEAR, Identified, Promise, Step, Torn};
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
-use crate::judge::threshold::{ALONE, ANSWER_BY, INITIAL, MANY_ATTEMPTS, REPLY_BY, SURELY_AGAIN, SYN_AGAIN};
+use crate::judge::threshold::{ALONE, ANSWER_BY, INITIAL, MANY_ATTEMPTS, REPLY_BY, SOME_LOSS, SURELY_AGAIN, SYN_AGAIN};
 use crate::judge::visibility::{Absent, Apart, Foreign, Forgotten, Opener, Seen, Sight, sent_content, stated, took_part, went_on_unanswered};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{PromiseKind, Service};
@@ -117,6 +117,8 @@ pub(super) struct Ending<'a> {
     pub(super) lossy: bool,
     /// The client is scanning.
     pub(super) scanning: bool,
+    /// Of client and server: whether its SYNs and resets were captured on both sides of a router, all of them or none; where others between the two were.
+    pub(super) crossed: [Option<bool>; 2],
     /// From a public address to a private one.
     pub(super) from_outside: bool,
     /// Lost share where it was captured, parts per thousand.
@@ -233,6 +235,7 @@ impl<'a> Ending<'a> {
             reaches_outside: !answered && seen.reaches_outside(client.ip),
             lossy: !answered && seen.loses_much(client.ip),
             scanning: !answered && seen.scans(client.ip),
+            crossed: if answered { [None; 2] } else { crossed(flow, seen) },
             from_outside: false,
             loss: seen.loss(flow),
         }
@@ -360,6 +363,32 @@ fn spaced_syns(tcp: &TcpStory) -> u32 {
 fn waited(tcp: &TcpStory, reset: &Reset) -> Option<Duration> {
     let provoked: Option<Timestamp> = if reset.answers_syn { tcp.syn_times.last().map(|(time, _)| *time) } else { tcp.last_data[0].map(Moment::time) };
     provoked.filter(|time| reset.from == Side::Server && *time <= reset.time).map(|time| reset.time.since(time))
+}
+
+/// A mirror that loses packets shows some on one side alone.
+fn crossed(flow: &Flow, seen: &Seen) -> [Option<bool>; 2] {
+    let Some(tcp) = flow.tcp.as_deref().filter(|tcp| tcp.syns > 0 && seen.loss(flow) <= SOME_LOSS) else { return [None; 2] };
+    if let Some(other) = seen.other_leg(flow) {
+        return [all(other.syns, tcp.syns), all(other.resets, tcp.resets)];
+    }
+    if seen.translates(flow) {
+        return [Some(false), (tcp.resets > 0).then_some(false)];
+    }
+    let Some([asked, answered]) = tcp.crossed else { return [None; 2] };
+    // With fewer hops to go than what crossed it is behind the router already.
+    let came_before = |from: &End, to: &End| seen.crosses(from.endpoint.ip, to.endpoint.ip).is_some_and(|ttl| from.ttl >= ttl);
+    let (syns, resets) = (all(asked.into(), tcp.syns), all(answered.into(), tcp.resets));
+    [syns.filter(|_| came_before(&flow.client, &flow.server)), resets.filter(|_| came_before(&flow.server, &flow.client))]
+}
+
+/// All, or none, of some were met.
+fn all(met: u32, of: u32) -> Option<bool> {
+    match met {
+        _ if of == 0 => None,
+        0 => Some(false),
+        met if met >= of => Some(true),
+        _ => None,
+    }
 }
 
 /// How often the same request was sent, as the protocol's reader recognised it; the first included. Never more often than datagrams were.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::capture::Pause;
-use crate::flow::{Direction, End, Flow, Neighbour};
+use crate::flow::{Direction, End, Flow, Neighbour, Parties};
 use crate::identify::{Books, Fact, Identified, NameSource, Promise};
 use crate::judge::account::{self, Account};
 use crate::judge::alike::Alike;
@@ -184,6 +184,10 @@ impl<'a> Judge<'a> {
         if self.announcers.may_have_led_to(&identified) {
             decision.leave_open(Reason::UndocumentedService);
         }
+        if self.is_told_elsewhere(flow) {
+            decision.withdraw();
+            account::withdraw(&mut rows, "the other side of the router that translates its addresses shows who talks to whom: the row has that flow");
+        }
         let row = |service: Option<ServiceId>| service.and_then(|id| self.signatures.services.get(id.0 as usize));
         let asks = |row: &Service| self.applies(row) && roles.plays(client.ip, &given[0], &row.client, false) > Plays::Refused;
         let denied = self.resolvers.denied(&identified, self.signatures, asks);
@@ -200,7 +204,7 @@ impl<'a> Judge<'a> {
         let denied = ending.denied.filter(|_| in_vain).and_then(|denied| denied.row);
         if fate.outcome == Outcome::ScanNoise && given.iter().all(Vec::is_empty) {
             decision.withdraw();
-            account::withdraw(&mut rows);
+            account::withdraw(&mut rows, "its client scans: it tries every port, so the number of this one shows nothing");
         }
         let rests_on = |promise: &Promise| !promise.is_hidden() || row(decision.service).is_some_and(|service| service.learned_from.contains(&promise.kind));
         let announced = announced.filter(|promise| rests_on(promise));
@@ -214,6 +218,8 @@ impl<'a> Judge<'a> {
             Some(ports) => service.moved_instance_of(ports, server.port),
             None => service.instance_of(server.port),
         });
+        let other = seen.other_leg(flow);
+        let translated = other.map(|other| Box::new(Parties { client: other.client, server: other.server, ..flow.parties() }));
         identified.announced = announced;
         let mut judged = Judged {
             identified,
@@ -233,6 +239,7 @@ impl<'a> Judge<'a> {
             denied,
             cited,
             stance: None,
+            translated,
             direction_by,
             account,
         };
@@ -280,6 +287,18 @@ impl<'a> Judge<'a> {
         let vendor = self.signatures.documents.get(usize::from(document)).map(|document| document.vendor.as_str());
         let products = &self.roles.site().products;
         products.is_empty() || vendor.is_some_and(|vendor| products.iter().any(|product| product == vendor))
+    }
+
+    /// Whether a flow is the side of a conversation, captured on both sides of a router that translates addresses, that shows not who talks to whom. Where the site gives the ends of one
+    /// side alone roles it is the other one.
+    fn is_told_elsewhere(&self, flow: &Flow) -> bool {
+        let Some(other) = self.seen.other_leg(flow) else { return false };
+        let plays = |ends: [Endpoint; 2]| ends.into_iter().any(|end| !self.roles.known(end.ip).is_empty());
+        match (plays([flow.client.endpoint, flow.server.endpoint]), plays([other.client, other.server])) {
+            (true, false) => false,
+            (false, true) => true,
+            _ => !other.is_behind(flow),
+        }
     }
 
     fn comes_from_outside(&self, identified: &Identified) -> bool {

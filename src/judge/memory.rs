@@ -111,6 +111,11 @@ impl<K: Spelt, V: Default> Marked<K, V> {
         ((self.marks.of(of) >> 32) as u32 & !1).max(2)
     }
 
+    /// What stands for bytes in this memory's keys and values.
+    pub(super) fn digest(&self, bytes: &[u8]) -> u64 {
+        self.marks.texts.hash_one(bytes)
+    }
+
     /// What stands for a text in this memory's keys.
     pub(super) fn text(&self, text: &str) -> Text {
         Text(self.marks.texts.hash_one(text.as_bytes()))

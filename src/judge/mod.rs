@@ -71,7 +71,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::capture::FrameId;
-use crate::flow::CommunityId;
+use crate::flow::{CommunityId, Parties};
 use crate::identify::Identified;
 use crate::signature::{Basis, RoleId, ServiceId};
 use crate::time::Timestamp;
@@ -114,6 +114,8 @@ pub struct Judged {
     pub cited: SmallVec<[FrameId; 6]>,
     /// What the site file says about it.
     pub stance: Option<Stated>,
+    /// The same conversation as it was captured on the other side of a router that translates addresses.
+    pub translated: Option<Box<Parties>>,
     /// On what the direction rests, where no opening was seen and something else told.
     pub direction_by: Option<&'static str>,
     /// How it was judged, where that was asked for.

@@ -21,7 +21,7 @@ pub(super) struct Decision {
 }
 
 impl Decision {
-    /// Takes the flow from its row, which rested on the port alone: a scanner tries every port.
+    /// Takes the flow from its row: it rested on the port alone, and a scanner tries every port; or the row has the flow on the other side of a router.
     pub(super) fn withdraw(&mut self) {
         self.service = None;
         self.tied.clear();

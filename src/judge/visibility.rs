@@ -9,6 +9,7 @@ mod neighbours;
 mod pairs;
 mod receivers;
 mod tap;
+mod translated;
 mod vouchers;
 
 use std::net::IpAddr;
@@ -28,6 +29,7 @@ pub(super) use pairs::Apart;
 pub(super) use receivers::Forgotten;
 pub(super) use tap::Sight;
 pub use tap::{CapturePoint, Visibility};
+pub(super) use translated::Leg;
 pub(super) use vouchers::{Opener, owner};
 
 use asked::Asked;
@@ -36,6 +38,7 @@ use neighbours::Neighbours;
 use pairs::Pairs;
 use receivers::Receivers;
 use tap::Tap;
+use translated::Translations;
 use vouchers::Vouchers;
 
 /// What was learned of all flows.
@@ -43,6 +46,7 @@ use vouchers::Vouchers;
 pub(super) struct Seen {
     tap: Tap,
     pairs: Pairs,
+    translations: Translations,
     manners: Manners,
     asked: Asked,
     vouchers: Vouchers,
@@ -72,6 +76,7 @@ impl Seen {
             self.manners.learn(flow);
             self.asked.learn(identified);
             self.vouchers.learn(identified);
+            self.translations.learn(identified);
         } else {
             self.pairs.learn_group(flow);
         }
@@ -249,6 +254,21 @@ impl Seen {
         self.pairs.loses_much(client)
     }
 
+    /// The highest time to live with which packets from one host to the other were captured that came on both sides of a router; none where none were.
+    pub(super) fn crosses(&self, from: IpAddr, to: IpAddr) -> Option<u8> {
+        self.pairs.crosses(from, to)
+    }
+
+    /// The same conversation as it was captured on the other side of a router that translates addresses.
+    pub(super) fn other_leg(&self, flow: &Flow) -> Option<&Leg> {
+        self.translations.other_leg(flow)
+    }
+
+    /// Whether other conversations of the flow's client with its server were captured on both sides of such a router.
+    pub(super) fn translates(&self, flow: &Flow) -> bool {
+        self.translations.translates(flow)
+    }
+
     /// Whether the source tried many targets and hardly any answered.
     pub(super) fn scans(&self, source: IpAddr) -> bool {
         self.pairs.scans(source)
@@ -290,6 +310,7 @@ impl Seen {
         let mut summary = self.tap.summary();
         summary.forgotten += self.pairs.forgotten() + self.manners.forgotten() + self.asked.forgotten() + self.vouchers.forgotten();
         summary.forgotten += self.neighbours.forgotten() + self.receivers.dropped();
+        summary.translated = self.translations.met();
         summary
     }
 }

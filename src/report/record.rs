@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::ser::Serializer;
 
 use crate::decode::TunnelPath;
-use crate::flow::{self, CommunityId, Direction};
+use crate::flow::{self, CommunityId, Direction, Parties};
 use crate::identify::wire::hex_digit;
 use crate::identify::{Evidence, Identified, Match, Promise};
 use crate::judge::{Candidate, Candidates, Cited, Confidence, Finding, Judged, Named, Outcome, Phase, Reason, Severity, Shown, Unknown, Verdict, hex};
@@ -58,6 +58,9 @@ pub struct FlowRecord<'a> {
     details: Details<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     announced: Option<AnnouncedRecord>,
+    /// The same conversation on the other side of a router that translates addresses; of the two the flow between the ends that talk is judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    translated: Option<TranslatedRecord>,
     service: Option<&'a str>,
     instance: Option<u16>,
     #[cfg_attr(feature = "schema", schemars(extend("enum" = [null, "document", "supplement", "user"])))]
@@ -156,6 +159,16 @@ impl<'a> RoleRecord<'a> {
         let (version, confidence, file) = (version.as_deref(), *confidence, frame.file());
         Self { ip: None, role, by, shows: what, version, confidence, judged: *counts, file, frame: frame.number() }
     }
+}
+
+/// A flow by its Community ID and its ends.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct TranslatedRecord {
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    flow: CommunityId,
+    client: String,
+    server: String,
 }
 
 /// What announced the flow: the parent by its Community ID and its ends, and the frame that said so.
@@ -261,6 +274,7 @@ impl<'a> FlowRecord<'a> {
             matches: MatchRecords(identified),
             details: Details(&identified.details),
             announced: identified.announced.as_deref().map(AnnouncedRecord::new),
+            translated: judged.translated.as_deref().map(TranslatedRecord::new),
             service: judged.service.map(|id| service_name(signatures, id)),
             instance: judged.instance,
             basis: judged.service.and_then(|id| signatures.services.get(id.0 as usize)).map(|service| service.basis.name()),
@@ -296,6 +310,13 @@ impl<'a> EndRecord<'a> {
             role_evidence: shown.iter().map(|shown| RoleRecord::new(shown, signatures)).collect(),
             names,
         }
+    }
+}
+
+impl TranslatedRecord {
+    fn new(other: &Parties) -> Self {
+        let Parties { transport, client, server } = *other;
+        Self { flow: flow::community_id_of(transport, client, server), client: client.to_string(), server: server.to_string() }
     }
 }
 

@@ -30,6 +30,11 @@ pub(super) fn told(report: &Report<'_>) -> Vec<(String, String)> {
     let requests = (visibility.unseen_requests > 0).then(|| format!("of {} flows only what the asked host sent was seen", grouped(visibility.unseen_requests)));
     add("requests elsewhere", requests);
     add("never heard", never_heard(visibility));
+    let translated = (visibility.translated > 0).then(|| {
+        let many = number(visibility.translated, "conversation");
+        format!("{many} seen on both sides of a router that translates addresses; of each the flow between the ends that talk is judged, and the other is not")
+    });
+    add("translated", translated);
     add("loss", loss(visibility));
     add("cut short", cut_short(report));
     add("start and end", start_and_end(visibility));

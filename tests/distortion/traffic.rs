@@ -104,8 +104,12 @@ impl Traffic {
         out
     }
 
-    /// What is left of it; none where the distortion leaves nothing or changes nothing.
+    /// What is left of it; none where the distortion leaves nothing or changes nothing, or would have to know another link than Ethernet's.
     pub fn distorted(&self, how: Distortion) -> Option<Self> {
+        let knows_all_links = matches!(how, Distortion::Lost { .. } | Distortion::Twice { .. } | Distortion::Cut { .. });
+        if !knows_all_links && self.header[20..24] != [1, 0, 0, 0] {
+            return None;
+        }
         let frames: Vec<Frame> = match how {
             Distortion::OneDirection { first_sender } => {
                 let first = self.frames.first()?.sender().to_vec();

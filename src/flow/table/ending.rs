@@ -7,6 +7,7 @@ use arrayvec::ArrayVec;
 use super::{FlowTable, LONE, SLACK, is_lone, spread};
 use crate::flow::expiry::second_of;
 use crate::flow::key::Key;
+use crate::flow::live::Live;
 use crate::flow::stream::{Outlet, Ready};
 use crate::flow::{Ended, Flow, Observer, Side, Slot};
 use crate::limit::{LIVE_FLOW_BYTES, LONE_FLOW_BYTES, TOUCHED_AT_ONCE};
@@ -87,7 +88,7 @@ impl FlowTable {
             let ended = self.ending(slot, self.clock.now()).unwrap_or(Ended::CaptureEnd);
             let flow = if is_lone(slot) { self.noted(slot).map(|lone| lone.live().into_flow(ended)) } else { self.flows.as_it_stands(slot, ended) };
             if let Some(flow) = flow {
-                each(Slot(slot), flow);
+                each(Slot(slot), self.placed(flow));
             }
         }
         left as u64
@@ -219,7 +220,22 @@ impl FlowTable {
             connection.end(&mut self.budget);
         }
         self.unfile(flow.key().tag(&self.seed), slot);
-        observer.closed(Slot(slot), flow.into_flow(ended));
+        self.tell(slot, flow, ended, observer);
+    }
+
+    fn tell(&mut self, slot: u32, flow: Box<Live>, ended: Ended, observer: &mut impl Observer) {
+        let flow = self.placed(flow.into_flow(ended));
+        self.crossings.forget(&flow.parties());
+        observer.closed(Slot(slot), flow);
+    }
+
+    /// With what is known of where its packets were captured.
+    fn placed(&self, mut flow: Flow) -> Flow {
+        let parties = flow.parties();
+        if let Some(story) = &mut flow.tcp {
+            story.crossed = self.crossings.of(&parties);
+        }
+        flow
     }
 
     /// The observer hears of the flow when it is over.
@@ -229,7 +245,7 @@ impl FlowTable {
         let slot = self.flows.insert(lone.live());
         observer.opened(Slot(slot));
         if let Some(flow) = self.flows.remove(slot) {
-            observer.closed(Slot(slot), flow.into_flow(ended));
+            self.tell(slot, flow, ended, observer);
         }
     }
 

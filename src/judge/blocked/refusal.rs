@@ -4,6 +4,7 @@ use crate::flow::Rejection;
 use crate::judge::Confidence;
 use crate::judge::ending::Ending;
 use crate::judge::threshold::AGAIN;
+use crate::net::Side;
 
 /// Administratively prohibited, by the code's own words (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1).
 pub(super) fn by_policy(e: &Ending<'_>) -> Option<Confidence> {
@@ -89,7 +90,8 @@ pub(super) fn says_fragments(e: &Ending<'_>) -> String {
 /// Another distance is a sign of its own; an early answer or a strange identification only beside it, or both together.
 pub(super) fn foreign_reset(e: &Ending<'_>) -> Option<Confidence> {
     e.refusal.filter(|_| !e.answered)?;
-    match (e.foreign.is_far(), e.foreign.signs()) {
+    let on_this_side = e.crossed == [Some(false); 2];
+    match (e.foreign.is_far() || on_this_side, e.foreign.signs() + u8::from(on_this_side)) {
         (_, 2..) => Some(Confidence::High),
         (true, _) => Some(Confidence::Medium),
         _ => None,
@@ -97,7 +99,13 @@ pub(super) fn foreign_reset(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_foreign_reset(e: &Ending<'_>) -> String {
-    format!("a reset in the name of {} answered the SYN, but {}", e.server_ip(), signs(e))
+    let on_this_side = "the SYN and the reset were captured on one side of a router that others between the two were seen to pass: it let neither through";
+    let signs = match (e.crossed == [Some(false); 2], e.foreign.signs()) {
+        (true, 0) => on_this_side.to_owned(),
+        (true, _) => format!("{}, and {on_this_side}", signs(e)),
+        (false, _) => signs(e),
+    };
+    format!("a reset in the name of {} answered the SYN, but {signs}", e.server_ip())
 }
 
 /// What about a reset is not its host's, in words.
@@ -140,6 +148,10 @@ pub(super) fn says_closed(e: &Ending<'_>) -> String {
 /// What leaves open whether a reset like the host's own is the host's.
 fn doubt(e: &Ending<'_>) -> String {
     let ttl = e.tcp.and_then(|tcp| tcp.reset.as_ref()).map_or(0, |reset| reset.ttl);
+    if e.crossed[Side::Server as usize] == Some(false) {
+        return " (unless the router between the two says so in its name: what the host sends otherwise was captured on both sides of it, the reset on one)"
+            .to_owned();
+    }
     match (e.foreign.hops_off, e.foreign.early) {
         (None, _) => " (nothing else of it was seen, so a filter cannot be told from the host)".to_owned(),
         // Between segments of one site the filter often is the hop before the host; and who forwards some ports answers for the others.

@@ -151,8 +151,17 @@ pub(super) fn says_syns(e: &Ending<'_>) -> String {
     let (client, server) = (e.flow.client.endpoint.ip, e.flow.server.endpoint);
     let syns = e.tcp.map_or(0, |tcp| tcp.syns);
     match e.tries {
-        2.. => format!("{client} sent {syns} SYNs to {server} over {} s and nothing answered", e.span.as_secs()),
+        2.. => format!("{client} sent {syns} SYNs to {server} over {} s and nothing answered{}", e.span.as_secs(), how_far(e)),
         _ => format!("{client} tried {server} in {} connections, with one SYN each, and nothing answered", e.attempts),
+    }
+}
+
+/// Where the SYNs died, if both sides of a router were captured.
+fn how_far(e: &Ending<'_>) -> &'static str {
+    match e.crossed[Side::Client as usize] {
+        Some(true) => "; they were captured on both sides of the router between the two, so it let them through",
+        Some(false) => "; other packets between the two were captured on both sides of a router, these on one: they did not get past it",
+        None => "",
     }
 }
 

@@ -17,6 +17,7 @@ mod names_and_promises;
 mod neighbours;
 mod outcomes;
 mod refusals;
+mod routers;
 mod rows;
 pub(in crate::judge) mod sample;
 mod scans;

@@ -104,6 +104,8 @@ struct Probes {
 #[derive(Clone, Debug)]
 pub(super) struct Pairs {
     pairs: Marked<Pair, Dealings>,
+    /// From whom to whom SYNs or resets were captured on both sides of a router, and the highest time to live of such flows' first packets.
+    crossing: Marked<(IpAddr, IpAddr), u8>,
     refused: Marked<Pair, Option<Box<Refused>>>,
     ends: Marked<(Transport, Endpoint), End>,
     /// Of each host the two lowest ports on which it answered, by transport; equal where there is but one.
@@ -120,6 +122,7 @@ impl Default for Pairs {
         let room = limit::PAIRS_REMEMBERED;
         Self {
             pairs: Marked::new(room),
+            crossing: Marked::new(limit::PAIRS_REMEMBERED),
             refused: Marked::new(limit::REFUSALS_REMEMBERED),
             ends: Marked::new(room),
             answering: Marked::new(limit::HOSTS_REMEMBERED),
@@ -143,6 +146,7 @@ impl Pairs {
         let silent = flow.server.packets == 0 && flow.rejections.is_empty();
         dealings.unanswered = dealings.unanswered.saturating_add(u32::from(silent));
         self.note_errors(flow, took_part);
+        self.note_crossing(flow);
         if matches!(flow.transport, Transport::ICMP | Transport::ICMP6) {
             self.note_unreadable(flow);
         }
@@ -160,6 +164,17 @@ impl Pairs {
             end.apart = end.apart.max(Apart::Told);
         }
         self.note_datagrams(identified);
+    }
+
+    fn note_crossing(&mut self, flow: &Flow) {
+        let Some([asked, answered]) = flow.tcp.as_ref().and_then(|tcp| tcp.crossed) else { return };
+        let (client, server) = (&flow.client, &flow.server);
+        for (from, to, copies) in [(client, server, asked), (server, client, answered)] {
+            if copies > 0 {
+                let ttl = self.crossing.meet(&(from.endpoint.ip, to.endpoint.ip));
+                *ttl = from.ttl.max(*ttl);
+            }
+        }
     }
 
     /// Enters a flow to a group.
@@ -355,6 +370,11 @@ impl Pairs {
         self.probes
             .get(&client)
             .is_some_and(|Probes { packets, again, .. }| *packets >= MANY_PACKETS && u64::from(*again) * 1000 >= u64::from(*packets) * MUCH_AGAIN)
+    }
+
+    /// The highest time to live of what one host sent the other and was captured on both sides of a router.
+    pub(super) fn crosses(&self, from: IpAddr, to: IpAddr) -> Option<u8> {
+        self.crossing.get(&(from, to)).copied()
     }
 
     /// Whether the source tried many targets and hardly any answered.

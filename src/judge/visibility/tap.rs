@@ -40,8 +40,16 @@ pub struct Visibility {
     pub points: Vec<CapturePoint>,
     /// Hosts whose answers demonstrably passed elsewhere and that were never heard, in order of address.
     pub unheard: Vec<IpAddr>,
+    /// Flows that are the other side of another one's conversation, behind or before a router that translates addresses.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub translated: u64,
     /// What found no room in memory at a bound, or was forgotten there: hosts, ends, pairs, names.
     pub forgotten: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What one capture point saw.
