@@ -136,7 +136,7 @@ pub struct Interface {
 }
 
 /// What a capture was and how much of it was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Default, Clone, Debug, PartialEq, Eq)]
 pub struct CaptureFile {
     /// Path as given or found; `-` for standard input.
     pub path: String,

@@ -165,7 +165,6 @@ impl Story {
             silence_before: self.silence_before,
             ident: self.ident,
             last: self.last,
-            // Neither numbers nor copies come to a story.
             starts: [None; 2],
             crossed: None,
             begun: self.begun,

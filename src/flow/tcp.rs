@@ -140,8 +140,7 @@ impl Connection {
             next: end.start.wrapping_add(end.last as u32),
             acknowledged: end.start.wrapping_add(end.acknowledged as u32),
         };
-        let is_known = self.story.has_syn();
-        is_known.then(|| self.ends.each_ref().map(|end| (end.state != State::Inactive).then(|| of(end))))
+        self.story.has_syn().then(|| self.ends.each_ref().map(|end| (end.state != State::Inactive).then(|| of(end))))
     }
 
     /// The low half of the IP identification of that side's last packet.

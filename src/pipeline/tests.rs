@@ -56,3 +56,19 @@ fn a_clock_that_is_stepped_by_an_hour_ends_no_flow_and_lengthens_none() {
     // So it is the correction that does it.
     assert!(flows_where_the_clock_is_stepped(HOUR, false).len() > 1);
 }
+
+// while nothing can be captured nobody is silent
+#[test]
+fn a_watch_hears_nothing_once_its_last_interface_is_down_or_gone() {
+    let interface = |name: &str| crate::capture::CaptureFile { path: name.to_owned(), ..Default::default() };
+    let error = |name: &str| crate::capture::SourceError { path: name.to_owned(), what: String::new(), hint: String::new() };
+    let state = |down: &[&str], faults: &[&str]| crate::pipeline::watch::State {
+        files: vec![interface("eth1"), interface("eth2")],
+        down: down.iter().map(|name| error(name)).collect(),
+        faults: faults.iter().map(|name| error(name)).collect(),
+        ..Default::default()
+    };
+    assert!(!state(&[], &[]).is_deaf() && !state(&["eth1"], &[]).is_deaf() && !state(&[], &["eth2"]).is_deaf());
+    assert!(state(&["eth1"], &["eth2"]).is_deaf() && state(&["eth1", "eth2"], &[]).is_deaf());
+    assert!(!crate::pipeline::watch::State::default().is_deaf());
+}

@@ -3,6 +3,10 @@
 //! Workers capture and gather flows, each its share of the address pairs; twice a second of the packets' time each hands over what ended, and a look at what
 //! lives. One judge hears all of them and says what there is to say. A worker never waits for the judge: what would make it wait is counted and left out.
 
+mod state;
+
+pub use state::State;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +16,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use super::recent::Recent;
 use super::{LEAST_SHARE, push};
 use crate::capture::live::{Cards, Clock, Live};
-use crate::capture::{CaptureFile, Interface, Pause, Source, SourceError};
+use crate::capture::{Pause, Source};
 use crate::count::Tally;
 use crate::flow::{self, FlowTable, Neighbour};
 use crate::identify::{Books, Identified, Identifier};
@@ -50,27 +54,6 @@ pub struct Tick {
     pub state: State,
     /// Whether the worker ends with it.
     is_last: bool,
-}
-
-/// What was captured and lost so far.
-#[derive(Clone, Debug, Default)]
-pub struct State {
-    /// The interfaces, as captures.
-    pub files: Vec<CaptureFile>,
-    /// The same, as a report describes them.
-    pub interfaces: Vec<Interface>,
-    /// Times of the earliest and the latest frame.
-    pub span: Option<(Timestamp, Timestamp)>,
-    /// Bytes on the wire.
-    pub wire_bytes: u64,
-    /// What is no part of a flow, and was dropped at bounds.
-    pub losses: Losses,
-    /// What only live capture has to tell.
-    pub live: LiveState,
-    /// What keeps interfaces from being captured on: their handles have failed.
-    pub faults: Vec<SourceError>,
-    /// Interfaces that are down; their handles wait.
-    pub down: Vec<SourceError>,
 }
 
 /// What workers hand over: each a share of every tick.
@@ -354,6 +337,7 @@ pub struct Parts {
     state: State,
     live: Vec<Box<Identified>>,
     now: Timestamp,
+    deaf_since: Option<Timestamp>,
 }
 
 /// The judge's side: documents, what was judged by them, what was told.
@@ -374,6 +358,8 @@ pub struct Watch<'a> {
     /// When the next look at everything is due.
     next: Timestamp,
     now: Timestamp,
+    /// Since when none of the interfaces could be captured on.
+    deaf_since: Option<Timestamp>,
 }
 
 impl<'a> Watch<'a> {
@@ -395,22 +381,45 @@ impl<'a> Watch<'a> {
             live: Vec::new(),
             next,
             now,
+            deaf_since: None,
         }
     }
 
     /// Goes on under these documents and this site where a watch under others stopped.
     pub fn succeed(signatures: &'a Signatures, site: Site, books: &'a Books, telling: Telling, parts: Parts) -> Self {
-        let Parts { handover, mut digest, services, state, live, now } = parts;
+        let Parts { handover, mut digest, services, state, live, now, deaf_since } = parts;
         digest.renumber(|id| signatures.service_id(services.get(id.0 as usize)?));
         let (name, products, judge) = (site.name.clone(), site.products.clone(), Judge::new(signatures, site, books).telling(telling));
         let vigil = Vigil::succeed(judge, Gatherer::new(signatures), handover);
-        Self { signatures, site: name, products, books, vigil, bulletin: Bulletin::default(), digest, covered: Covered::default(), state, live, next: now, now }
+        Self {
+            signatures,
+            site: name,
+            products,
+            books,
+            vigil,
+            bulletin: Bulletin::default(),
+            digest,
+            covered: Covered::default(),
+            state,
+            live,
+            next: now,
+            now,
+            deaf_since,
+        }
     }
 
     /// Stops, for a watch under other documents to go on.
     pub fn hand_over(self) -> Parts {
         let services = self.signatures.services.iter().map(|service| service.id.clone()).collect();
-        Parts { handover: self.vigil.hand_over(), digest: self.digest, services, state: self.state, live: self.live, now: self.now }
+        Parts {
+            handover: self.vigil.hand_over(),
+            digest: self.digest,
+            services,
+            state: self.state,
+            live: self.live,
+            now: self.now,
+            deaf_since: self.deaf_since,
+        }
     }
 
     /// Hears of a tick. Where a look at everything is due by then, tells what is new.
@@ -426,7 +435,7 @@ impl<'a> Watch<'a> {
             return;
         }
         let begun = clock.now();
-        let mut board = self.vigil.board(&self.live, self.now, &mut |_| {});
+        let mut board = self.vigil.board(&self.live, self.heard_until(), &mut |_| {});
         self.covered = std::mem::take(&mut board.covered);
         let news = self.bulletin.follow(&board.findings, self.now);
         if !news.is_empty() {
@@ -439,7 +448,7 @@ impl<'a> Watch<'a> {
     /// What there is to say now, flows counted.
     pub fn summary(&self) -> Report<'a> {
         let mut digest = self.digest.clone();
-        let board = self.vigil.board(&self.live, self.now, &mut |judged| digest.add(judged));
+        let board = self.vigil.board(&self.live, self.heard_until(), &mut |judged| digest.add(judged));
         self.report(board, digest)
     }
 
@@ -483,12 +492,31 @@ impl<'a> Watch<'a> {
         self.now
     }
 
+    /// Until when something could be heard: who is silent while no interface is up is not silent.
+    fn heard_until(&self) -> Timestamp {
+        self.deaf_since.unwrap_or(self.now)
+    }
+
+    /// Hears that nothing could be captured by `now`, or that it could: then what was in flight when that began is told as at the end of a capture.
+    fn listen(&mut self, is_deaf: bool, now: Timestamp) {
+        match self.deaf_since {
+            // Within this tick something may have been heard.
+            None if is_deaf => self.deaf_since = Some(self.now.max(now)),
+            Some(since) if !is_deaf => {
+                self.vigil.pause(Pause { from: since, to: now });
+                self.deaf_since = None;
+            }
+            _ => {}
+        }
+    }
+
     fn take(&mut self, tick: Tick) {
         let Tick { now, ended, live, mut neighbours, state, .. } = tick;
         // What was in flight when the machine fell asleep is told as at the end of a capture.
         if self.now > Timestamp::default() && now.since(self.now) >= ASLEEP {
             self.vigil.pause(Pause { from: self.now, to: now });
         }
+        self.listen(state.is_deaf(), now);
         self.now = self.now.max(now);
         self.books.settle(self.now);
         if let Some(live) = live {
