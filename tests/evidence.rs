@@ -267,8 +267,10 @@ fn due(report: &Value, evidence: &Value, all: &[Frame]) -> BTreeSet<u64> {
         let (first, last) = (flow["frames"]["first"].as_u64().unwrap(), flow["frames"]["last"].as_u64().unwrap().max(own.last().copied().unwrap_or(0)));
         let mine = || all.iter().filter(|frame| frame.ends == ends);
         due.extend(mine().filter(|frame| (first..=last).contains(&frame.number)).map(|frame| frame.number));
-        // Errors that answer its last packet come behind it.
-        due.extend(mine().skip_while(|frame| frame.number <= last).take_while(|frame| frame.is_error).map(|frame| frame.number));
+        // Errors that answer its last packet come behind it, and copies.
+        let ident = mine().find(|frame| frame.number == last).and_then(|frame| frame.ident.as_ref());
+        let is_behind = |frame: &&Frame| frame.is_error || ident.is_some() && frame.ident.as_ref() == ident;
+        due.extend(mine().skip_while(|frame| frame.number <= last).take_while(is_behind).map(|frame| frame.number));
     }
     due
 }

@@ -16,6 +16,8 @@ pub struct Frame {
     pub ends: Ends,
     /// Whether it is an ICMP error, whose ends are those of the packet that it quotes.
     pub is_error: bool,
+    /// The innermost IPv4 identification: copies that a router's other side shows have the same.
+    pub ident: Option<String>,
     /// Whom it asks the link for, in ARP or Neighbor Discovery.
     pub asks_for: Option<String>,
 }
@@ -81,15 +83,16 @@ fn frame(line: &str) -> Frame {
             ends = (protocol.to_owned(), [(addresses.0.clone(), port(&from)), (addresses.1.clone(), port(&to))].into());
         }
     }
+    let ident = next().last();
     let asks_for = next().next().or_else(|| next().next());
     let is_error = protocols.split(':').skip_while(|protocol| !protocol.starts_with("icmp")).any(|protocol| ["tcp", "udp", "sctp"].contains(&protocol));
-    Frame { number: number.parse().unwrap(), ends, is_error, asks_for }
+    Frame { number: number.parse().unwrap(), ends, is_error, ident, asks_for }
 }
 
-/// Number and protocols, then source and destination on each layer that tells ends, then whom the link is asked for.
+/// Number and protocols, then source and destination on each layer that tells ends, then the identification, then whom the link is asked for.
 #[rustfmt::skip]
 const FIELDS: &[&str] = &[
     "frame.number", "frame.protocols", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst",
     "tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport", "sctp.srcport", "sctp.dstport",
-    "arp.dst.proto_ipv4", "icmpv6.nd.ns.target_address",
+    "ip.id", "arp.dst.proto_ipv4", "icmpv6.nd.ns.target_address",
 ];
