@@ -38,6 +38,30 @@ static SCALES: Mutex<()> = Mutex::new(());
 #[test]
 fn a_live_flow_holds_little_before_it_is_recognised_and_less_after() {
     let _alone = SCALES.lock();
+    // Where the tables of the books grow goes by chance, as their hashes do: of several times the one in the middle.
+    let weighed: [Held; 5] = std::array::from_fn(|_| weigh());
+    let [held, ..] = &weighed;
+    if held.before.flows == 0 {
+        return;
+    }
+    eprintln!("before: {}", held.before);
+    eprintln!("after, with its results: {}", held.with_results);
+    eprintln!("after, without them, read on: {}", held.read_on);
+    eprintln!("after, without them, read to the end: {}", held.read_to_the_end);
+    assert!(held.before.flows > 100 && held.read_to_the_end.flows > 20, "there is something to be averaged: {held:?}");
+    let mean = |of: fn(&Held) -> &Sum| {
+        let mut means = weighed.each_ref().map(|held| of(held).mean());
+        means.sort_unstable();
+        means[means.len() / 2]
+    };
+    assert!(held.before.most <= 4_096, "{}", held.before);
+    assert!(mean(|held| &held.read_to_the_end) < 128, "{weighed:?}");
+    assert!((64..256).contains(&mean(|held| &held.read_on)), "{weighed:?}");
+    assert!(mean(|held| &held.with_results) < 1_024, "{weighed:?}");
+}
+
+/// All shared captures on the scales.
+fn weigh() -> Held {
     let mut held = Held::default();
     // What is compressed a thread of its own unpacks beside this one, into blocks that would be counted as some flow's.
     let plain = |capture: &PathBuf| capture.extension().is_some_and(|end| end != "gz");
@@ -49,18 +73,7 @@ fn a_live_flow_holds_little_before_it_is_recognised_and_less_after() {
         through(&capture, &mut scales);
         held.add(scales.held);
     }
-    if held.before.flows == 0 {
-        return;
-    }
-    eprintln!("before: {}", held.before);
-    eprintln!("after, with its results: {}", held.with_results);
-    eprintln!("after, without them, read on: {}", held.read_on);
-    eprintln!("after, without them, read to the end: {}", held.read_to_the_end);
-    assert!(held.before.flows > 100 && held.read_to_the_end.flows > 20, "there is something to be averaged: {held:?}");
-    assert!(held.before.most <= 4_096, "{}", held.before);
-    assert!(held.read_to_the_end.mean() < 128, "{}", held.read_to_the_end);
-    assert!((64..256).contains(&held.read_on.mean()), "{}", held.read_on);
-    assert!(held.with_results.mean() < 1_024, "{}", held.with_results);
+    held
 }
 
 #[test]
