@@ -358,8 +358,8 @@ pub const VOUCHERS_REMEMBERED: usize = fill(14);
 pub const HOSTS_SHOWN: usize = fill(16);
 /// Marks remembered of one host: a device shows its hardware address, a name and a few headers.
 pub const MARKS_OF_A_HOST: usize = 8;
-/// Flows of late of which it is remembered what they began with: both sides of a router that translates addresses end within moments of each other.
-pub const TRANSLATIONS_AWAITED: usize = fill(12);
+/// Flows of late of which it is remembered what they began with: both sides of a router that translates addresses end within moments of each other. At some 100 bytes each.
+pub const TRANSLATIONS_AWAITED: usize = fill(10);
 /// Flows of which it is remembered that they were captured on both sides of such a router; hardly any capture has one.
 pub const TRANSLATED_PAIRS_REMEMBERED: usize = fill(15);
 /// Directions of live connections of which it is remembered how many of their SYNs and resets came on both sides of a router, at some 60 bytes each. Beyond that nothing is
