@@ -64,7 +64,7 @@ fuzz: deps
 # Flows of nobody's protocol, and how many are taken for one.
 FLOWS ?= 1000000
 noise: deps
-	PORTBOOK_NOISE_FLOWS=$(FLOWS) $(CARGO) test --locked --release --test noise -- --nocapture
+	PORTBOOK_NOISE_FLOWS=$(FLOWS) $(CARGO) test --locked --profile bench --test noise -- --nocapture
 
 # Reports on every shared capture by 1, 2, 3 and 8 workers, byte for byte, what live flows hold on average of them, and what matched in the frames cited.
 determinism: deps
