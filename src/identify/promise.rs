@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::identify::Promise;
-use crate::identify::ledger::{Ledger, Room, Stamp};
+use crate::identify::ledger::{Ledger, Place, Room, Stamp};
 use crate::limit;
 use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
@@ -23,16 +23,24 @@ impl Promises {
         self.made.add((promise.transport, promise.server), stamp, |_| promise);
     }
 
-    /// The newest promise of a flow from `client` to `server` that holds at that moment; where there is none, the newest whose port could not be read.
+    /// The newest promise of a flow from `client` to `server` that holds at that moment; where there is none, the newest whose port could not be read; where there is none
+    /// either, the same a little later: a promise may bear a later time than what it led to.
     pub(super) fn of(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise> {
-        let by = |at| self.exactly(transport, client, server, at).or_else(|| self.exactly(transport, client, Endpoint { port: 0, ..server }, at));
-        // It may bear a later time than what it led to.
-        by(at).or_else(|| by(at + limit::CLOCKS_APART))
+        let of_end = |server| self.around(transport, client, server, at);
+        let ([exactly, later], [hidden, hidden_later]) = (of_end(server), of_end(Endpoint { port: 0, ..server }));
+        exactly.or(hidden).or(later).or(hidden_later)
     }
 
-    fn exactly(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> Option<Promise> {
-        let holds = |promise: &&Promise| at.since(promise.made) <= promise.lasts && promise.client.is_none_or(|known| known == client);
-        self.made.look_back((transport, server), at, limit::PROMISE_HOLDS, |made| made.iter().rev().map(|(_, promise)| promise).find(holds).cloned())?
+    /// The newest promise at that moment, and the newest a little later.
+    fn around(&self, transport: Transport, client: IpAddr, server: Endpoint, at: Timestamp) -> [Option<Promise>; 2] {
+        let later = at + limit::CLOCKS_APART;
+        let newest = |made: &[(Place, Promise)]| {
+            [at, later].map(|at| {
+                let mut said = made.iter().rev().filter(|((said, _), _)| said.time() <= at).map(|(_, promise)| promise);
+                said.find(|promise| at.since(promise.made) <= promise.lasts && promise.client.is_none_or(|known| known == client)).cloned()
+            })
+        };
+        self.made.look_back((transport, server), later, limit::PROMISE_HOLDS + limit::CLOCKS_APART, newest).unwrap_or_default()
     }
 
     /// See [`Ledger::settle`].

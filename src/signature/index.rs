@@ -100,9 +100,9 @@ impl Index {
     pub fn has_name(&self, name: &str) -> bool {
         let name = name.strip_suffix('.').unwrap_or(name);
         let [names, suffixes] = &self.looks;
-        let mut dots = name.bytes().enumerate().filter(|(_, byte)| *byte == b'.').map(|(dot, _)| &name[dot + 1..]);
+        let mut above = memchr::memchr_iter(b'.', name.as_bytes()).filter_map(|dot| name.get(dot + 1..));
         // Looks rule out most names; what they do not goes the longer way.
-        (names.may_have(name) || dots.any(|suffix| suffixes.may_have(suffix))) && !self.named(name).is_empty()
+        (names.may_have(name) || above.any(|suffix| suffixes.may_have(suffix))) && !self.named(name).is_empty()
     }
 
     pub fn learned(&self, kind: PromiseKind) -> &[ServiceId] {

@@ -214,6 +214,10 @@ impl Mark {
 
 /// Whether a text is like a pattern in which `*` stands for any run of characters.
 fn is_like(text: &str, pattern: &str) -> bool {
+    // Most differ in their first letter.
+    if pattern.bytes().next() != text.bytes().next() && !pattern.starts_with('*') {
+        return false;
+    }
     let Some((head, rest)) = pattern.split_once('*') else { return text == pattern };
     let Some(mut text) = text.strip_prefix(head) else { return false };
     let mut rest = rest;
