@@ -7,7 +7,8 @@ use super::tls_look::is_record;
 use super::{Head, Hit, Opening, Side};
 
 /// In the middle of a stream: three records that follow one another, or two of encrypted data; or both sides begin with a record of encrypted
-/// data; or two pieces that are exactly one record each, or one that begins with two short ones; or all that was ever sent is records.
+/// data; or two pieces that are exactly one record each, or one that begins with two short ones; or a record that several pieces carry, behind which another begins; or all that was
+/// ever sent is records. At a port of TLS, one piece that begins with a record of encrypted data.
 pub(super) fn chain(opening: &Opening<'_>) -> Option<Hit> {
     let walked = [Side::Client, Side::Server].map(|side| Walked::of(opening.side(side)));
     for (side, walk) in [Side::Client, Side::Server].into_iter().zip(&walked) {
@@ -19,10 +20,7 @@ pub(super) fn chain(opening: &Opening<'_>) -> Option<Hit> {
         let side = if opening.client.is_empty() { Side::Server } else { Side::Client };
         return Some(Hit { side, offset: 0, len: 5, rule: "TLS records to the last byte, hello not seen" });
     }
-    let whole = |head: &&Head| {
-        let [kind, major, minor, high, low, ..] = head.bytes;
-        kind == APPLICATION_DATA && major == 3 && (1..=3).contains(&minor) && u32::from(u16::from_be_bytes([high, low])) + 5 == head.len
-    };
+    let whole = |head: &&Head| encrypted_record(head) == Some(head.len);
     let encrypted = |side| matches!(opening.side(side), [APPLICATION_DATA, 3, 1..=3, high, ..] if *high <= 0x40);
     let side = if opening.client.is_empty() { Side::Server } else { Side::Client };
     if encrypted(Side::Client) && encrypted(Side::Server) {
@@ -37,9 +35,39 @@ pub(super) fn chain(opening: &Opening<'_>) -> Option<Hit> {
         let walk = Walked::of(kept);
         walk.sound && walk.records >= 2
     };
-    let head = opening.heads.iter().find(begins_with_two)?;
-    Some(Hit { side: head.from, offset: 0, len: 5, rule: "piece that begins with two TLS records, hello not seen" })
+    if let Some(head) = opening.heads.iter().find(begins_with_two) {
+        return Some(Hit { side: head.from, offset: 0, len: 5, rule: "piece that begins with two TLS records, hello not seen" });
+    }
+    if let Some(side) = [Side::Client, Side::Server].into_iter().find(|side| has_neighbours(opening.heads, *side)) {
+        return Some(Hit { side, offset: 0, len: 5, rule: "TLS record that ends where another begins, hello not seen" });
+    }
+    let at_home = opening.heads.iter().find(|head| opening.is_at(PORTS) && encrypted_record(head).is_some())?;
+    Some(Hit { side: at_home.from, offset: 0, len: 5, rule: "TLS application data at its port, hello not seen" })
 }
+
+/// Bytes of the record of encrypted data with which a piece begins, header included.
+fn encrypted_record(head: &Head) -> Option<u32> {
+    let [kind, major, minor, high, low, ..] = head.bytes;
+    let len = u16::from_be_bytes([high, low]);
+    (kind == APPLICATION_DATA && minor > 0 && is_record(kind, major, minor, len)).then(|| u32::from(len).saturating_add(5))
+}
+
+/// Whether a piece of that side begins with a record of encrypted data that ends where a later piece begins with another.
+fn has_neighbours(heads: &[Head], side: Side) -> bool {
+    let of_side = || heads.iter().filter(move |head| head.from == side);
+    of_side().enumerate().any(|(place, head)| {
+        let Some(len) = encrypted_record(head) else { return false };
+        let mut sent = 0_u32;
+        of_side().skip(place).any(|later| {
+            let is_next = sent == len && encrypted_record(later).is_some();
+            sent = sent.saturating_add(later.len);
+            is_next
+        })
+    })
+}
+
+/// Where TLS is spoken from the first byte: HTTPS, SMTP, NNTP, LDAP, DNS, FTP, Telnet, IMAP, POP3, SIP, XMPP, AMQP, IRC, HTTPS again, MQTT (IANA).
+const PORTS: &[u16] = &[443, 465, 563, 636, 853, 990, 992, 993, 995, 5061, 5223, 5671, 6697, 8443, 8883];
 
 /// The records at the start of some bytes.
 struct Walked {
@@ -117,5 +145,44 @@ mod tests {
         // One record that begins a piece may be chance.
         let one = [Head::of(Side::Server, &rest, 700), Head::of(Side::Client, &key, key.len())];
         assert_eq!(Tls.probe(&Opening { heads: &one, ..opening }), Probe::NeedMore);
+    }
+
+    // A download: each record of the server is as long as three segments, one of them short.
+    #[test]
+    fn a_record_that_several_pieces_carry_is_found_by_the_one_behind_it() {
+        let record = [&[23, 3, 3, 0x10, 0x18][..], &[0x5a; 0x1018]].concat();
+        let heads = |cut: &[usize]| {
+            let mut rest = record.as_slice();
+            let head = |len: &usize| {
+                let (piece, after) = rest.split_at(*len);
+                rest = after;
+                Head::of(Side::Server, piece, piece.len())
+            };
+            let mut heads: Vec<Head> = cut.iter().map(head).collect();
+            heads.push(Head::of(Side::Client, b"", 0));
+            heads.push(Head::of(Side::Server, &record[..1448], 1448));
+            heads
+        };
+        let opening = Opening { midstream: true, first: Side::Server, ..Opening::of(Transport::TCP, &[], &record[..1448]) };
+        let is_found = |heads: &[Head]| matches!(Tls.probe(&Opening { heads, ..opening }), Probe::Found { .. });
+        let whole = heads(&[1448, 1448, 1229]);
+        assert_eq!((is_found(&whole[..3]), is_found(&whole)), (false, true));
+        // A piece was lost, or is another stream's: the next header is not where the record ends.
+        assert!(!is_found(&heads(&[1448, 1448])));
+    }
+
+    #[test]
+    fn one_record_of_encrypted_data_is_enough_at_a_port_of_tls() {
+        let record = [&[23, 3, 3, 0x40, 0x11][..], &[0x5a; 1443]].concat();
+        let rest = [0x5a; 1448];
+        let heads = [&rest[..], &record, &rest].map(|piece| Head::of(Side::Server, piece, piece.len()));
+        let opening = |port| Opening { midstream: true, heads: &heads, ..crate::identify::protocol::testing::opening(Transport::TCP, port, &[], &rest) };
+        assert!(matches!(Tls.probe(&opening(443)), Probe::Found { .. }));
+        assert!(matches!(Tls.probe(&opening(8883)), Probe::Found { .. }));
+        assert_eq!(Tls.probe(&opening(9000)), Probe::NeedMore);
+        assert_eq!(Tls.probe(&Opening { heads: &heads[..1], ..opening(443) }), Probe::NeedMore);
+        // A length that no record has (RFC 8446 section 5.2, RFC 5246 section 6.2.3).
+        let long = [Head::of(Side::Server, &[23, 3, 3, 0x5a, 0x5a], 1448)];
+        assert_eq!(Tls.probe(&Opening { heads: &long, ..opening(443) }), Probe::NeedMore);
     }
 }
