@@ -49,12 +49,11 @@ impl<'a> Vigil<'a> {
     }
 
     /// Goes on where another one stopped.
-    pub fn succeed(judge: Judge<'a>, gatherer: Gatherer<'a>, handover: Handover) -> Self {
-        let mut vigil = Self::new(judge, gatherer);
-        vigil.judge.succeed(handover.knowledge, handover.waiting.iter().map(|(_, identified)| &**identified));
-        vigil.waiting = handover.waiting;
-        vigil.gatherer.cover_also(&handover.covered);
-        vigil
+    pub fn succeed(mut self, before: Handover) -> Self {
+        self.judge.succeed(before.knowledge, before.waiting.iter().map(|(_, identified)| &**identified));
+        self.gatherer.cover_also(&before.covered);
+        self.waiting = before.waiting;
+        self
     }
 
     /// Stops, for another one to go on.

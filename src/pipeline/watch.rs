@@ -365,47 +365,30 @@ pub struct Watch<'a> {
 impl<'a> Watch<'a> {
     /// Judges by these documents and this site. `telling` as in [`Manner::telling`].
     pub fn new(signatures: &'a Signatures, site: Site, books: &'a Books, telling: Telling) -> Self {
-        let (name, products, judge) = (site.name.clone(), site.products.clone(), Judge::new(signatures, site, books).telling(telling));
-        let (next, now) = (Timestamp::from_nanos(i64::MIN), Timestamp::from_nanos(i64::MIN));
-        let vigil = Vigil::new(judge, Gatherer::new(signatures));
+        let (name, products) = (site.name.clone(), site.products.clone());
+        let judge = Judge::new(signatures, site, books).telling(telling);
         Self {
             signatures,
             site: name,
             products,
             books,
-            vigil,
+            vigil: Vigil::new(judge, Gatherer::new(signatures)),
             bulletin: Bulletin::default(),
             digest: Digest::default(),
             covered: Covered::default(),
             state: State::default(),
             live: Vec::new(),
-            next,
-            now,
+            next: Timestamp::from_nanos(i64::MIN),
+            now: Timestamp::from_nanos(i64::MIN),
             deaf_since: None,
         }
     }
 
-    /// Goes on under these documents and this site where a watch under others stopped.
-    pub fn succeed(signatures: &'a Signatures, site: Site, books: &'a Books, telling: Telling, parts: Parts) -> Self {
-        let Parts { handover, mut digest, services, state, live, now, deaf_since } = parts;
-        digest.renumber(|id| signatures.service_id(services.get(id.0 as usize)?));
-        let (name, products, judge) = (site.name.clone(), site.products.clone(), Judge::new(signatures, site, books).telling(telling));
-        let vigil = Vigil::succeed(judge, Gatherer::new(signatures), handover);
-        Self {
-            signatures,
-            site: name,
-            products,
-            books,
-            vigil,
-            bulletin: Bulletin::default(),
-            digest,
-            covered: Covered::default(),
-            state,
-            live,
-            next: now,
-            now,
-            deaf_since,
-        }
+    /// Goes on where a watch under other documents, or another site, stopped.
+    pub fn succeed(self, before: Parts) -> Self {
+        let Parts { handover, mut digest, services, state, live, now, deaf_since } = before;
+        digest.renumber(|id| self.signatures.service_id(services.get(id.0 as usize)?));
+        Self { vigil: self.vigil.succeed(handover), digest, state, live, next: now, now, deaf_since, ..self }
     }
 
     /// Stops, for a watch under other documents to go on.

@@ -74,10 +74,10 @@ impl Session<'_> {
         loop {
             let (signatures, site) = (&basis.signatures, basis.site.clone());
             let telling = if self.typed.format == "ndjson" { Telling::Everything } else { Telling::Judgement };
-            let mut watch = match parts.take() {
-                None => Watch::new(signatures, site, self.books, telling),
-                Some(parts) => Watch::succeed(signatures, site, self.books, telling, parts),
-            };
+            let mut watch = Watch::new(signatures, site, self.books, telling);
+            if let Some(before) = parts.take() {
+                watch = watch.succeed(before);
+            }
             watch.cover_also(&std::mem::take(&mut self.covered));
             match self.under(feed, watch, &mut clock, &mut times) {
                 Next::End(exit) => return exit,

@@ -89,7 +89,7 @@ fn what_was_seen_outlives_a_change_of_the_documents_and_flows_that_wait_are_judg
     first.hear(asking(&[1.0, 2.0, 4.0]).0, at(80.0));
     first.hear(talking().0, at(81.0));
     let second = Judge::new(Signatures::built_in(), site(&[]), &books);
-    let mut second = Vigil::succeed(second, Gatherer::new(Signatures::built_in()), first.hand_over());
+    let mut second = Vigil::new(second, Gatherer::new(Signatures::built_in())).succeed(first.hand_over());
     let mut roles = Vec::new();
     second.settle(at(200.0), &mut |judged| roles.push((judged.roles[0].len(), judged.outcome)));
     // Without the role it is a hint by the port; that answers can be seen from here is still known.
