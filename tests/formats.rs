@@ -3,11 +3,16 @@
 
 #![allow(clippy::expect_used, reason = "helpers of tests stop the test")]
 
+#[path = "shared/csv.rs"]
+mod csv;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+
+use self::csv::csv_rows;
 
 /// Formats that print what they know of a flow as it passes, with the arguments that choose them.
 const FLOW_FORMATS: &[&str] = &["ndjson", "csv", "eve", "zeek", "ecs"];
@@ -175,28 +180,6 @@ fn a_table_goes_with_csv_only() {
     let output = portbook(&["--format", "ecs", "--table", "findings", DEMO]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--table goes with --format csv"));
-}
-
-/// Lines of cells, by RFC 4180: it must end with CRLF, and every line must have as many cells as the first.
-fn csv_rows(text: &str) -> Vec<Vec<String>> {
-    let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '"' if quoted && letters.peek() == Some(&'"') => cell.extend(letters.next()),
-            '"' => quoted = !quoted,
-            ',' if !quoted => row.push(std::mem::take(&mut cell)),
-            '\r' if !quoted => {
-                assert_eq!(letters.next(), Some('\n'), "a line ends with CRLF");
-                row.push(std::mem::take(&mut cell));
-                rows.push(std::mem::take(&mut row));
-            }
-            other => cell.push(other),
-        }
-    }
-    assert!(!quoted && cell.is_empty() && row.is_empty(), "the last line ends, too");
-    assert!(rows.iter().all(|row: &Vec<String>| row.len() == rows[0].len()), "all lines have as many cells");
-    rows
 }
 
 /// The lines of a log, after its headers: as many cells as `#fields` and `#types` say.

@@ -4,10 +4,15 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests stop the test")]
 
+#[path = "shared/csv.rs"]
+mod csv;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+use self::csv::csv_rows;
 
 const VENDORS: [&str; 5] = ["cayin", "cinegy", "cobalt", "spinetix", "spotfire"];
 const SYNTAXES: [&str; 5] = ["nftables", "iptables", "cisco-ios", "windows", "csv"];
@@ -237,12 +242,12 @@ fn scripts_for_windows_are_comments_and_rules() {
 #[test]
 fn the_spreadsheet_has_a_line_for_each_rule_and_row() {
     for (name, rules) in all("csv") {
-        let rows = parsed(&rules);
+        let rows = csv_rows(&rules);
         assert!(rows.iter().all(|row| row.len() == 10), "{name}: {rows:?}");
         assert_eq!(rows[0][..8], ["from", "to", "transport", "ports", "service", "why", "citation", "basis"], "{name}");
         assert!(rows.iter().skip(1).flatten().all(|cell| !cell.starts_with(['=', '+', '-', '@'])), "{name}");
     }
-    let rows = parsed(&rules(&sample("spinetix"), "csv"));
+    let rows = csv_rows(&rules(&sample("spinetix"), "csv"));
     let mqtt = rows.iter().find(|row| row[4] == "spinetix-out-mqtt").expect("the row");
     assert!(
         mqtt[1].starts_with("*.services.spinetix.com") && mqtt[2] == "tcp" && mqtt[3] == "8883" && mqtt[7] == "document" && mqtt[8] == "allow by name",
@@ -270,7 +275,7 @@ fn captures_leave_what_does_not_get_through() {
     );
     assert!(nft.contains("seen: 4 flows do not get through (silent_drop): 10.1.0.2 to 203.0.113.10, frames 44, 45, 47, 51"), "{nft}");
     let healthy = rules_of(PLAYERS, "csv", &[&folder("fixtures/captures/mqtt-tls-allowed/capture.pcap").to_string_lossy()]);
-    assert_eq!(parsed(&healthy).len(), 1, "nothing is missing: {healthy}");
+    assert_eq!(csv_rows(&healthy).len(), 1, "nothing is missing: {healthy}");
 }
 
 /// SQL Server may stand anywhere by Cinegy's document, so without its role no rule is made for it: that is said, and not that nothing is missing.
@@ -290,7 +295,7 @@ fn what_has_no_rule_and_does_not_get_through_is_named_in_every_syntax() {
 fn an_announced_connection_that_is_dropped_asks_for_the_helper() {
     let site = "[[hosts]]\nname = \"cms\"\naddresses = [\"10.2.0.21\"]\nroles = [\"cayin.cms\"]\n[[networks]]\nname = \"smp\"\naddresses = [\"10.1.0.0/24\"]\nroles = [\"cayin.smp\"]\n";
     let capture = folder("fixtures/captures/ftp-data-dropped/capture.pcap");
-    let rows = parsed(&rules_of(site, "csv", &[&capture.to_string_lossy()]));
+    let rows = csv_rows(&rules_of(site, "csv", &[&capture.to_string_lossy()]));
     let missing: Vec<(&str, &str)> = rows.iter().skip(1).map(|row| (row[4].as_str(), row[8].as_str())).collect();
     assert_eq!(missing, [("cayin-ftp-data-pasv", "allow by helper")]);
 }
@@ -364,27 +369,6 @@ fn namespace(program: &str, script: &'static str) -> Option<impl Fn(&str) -> Out
         let script = script.replace("<RULES", &format!("<{}", file.path().display()));
         Command::new("unshare").args(["-n", "sh", "-c", &script]).output().expect("the script runs")
     })
-}
-
-/// RFC 4180: lines end with CRLF, quoted cells may hold anything.
-fn parsed(text: &str) -> Vec<Vec<String>> {
-    let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '"' if quoted && letters.peek() == Some(&'"') => cell.extend(letters.next()),
-            '"' => quoted = !quoted,
-            ',' if !quoted => row.push(std::mem::take(&mut cell)),
-            '\r' if !quoted => {
-                assert_eq!(letters.next(), Some('\n'), "a line ends with CRLF");
-                row.push(std::mem::take(&mut cell));
-                rows.push(std::mem::take(&mut row));
-            }
-            other => cell.push(other),
-        }
-    }
-    assert!(cell.is_empty() && row.is_empty() && !quoted, "the last line is whole");
-    rows
 }
 
 fn text(bytes: &[u8]) -> String {
