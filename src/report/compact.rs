@@ -182,6 +182,55 @@ fn name(out: &mut Text, before: u8, name: &'static str) {
     }
 }
 
+macro_rules! whole_numbers {
+    ($($serialize:ident($number:ty))*) => {$(
+        #[inline(always)]
+        fn $serialize(self, value: $number) -> Result<(), Error> {
+            self.whole(value)
+        }
+    )*};
+}
+
+/// What comes in a list, whatever serde calls it.
+macro_rules! elements {
+    ($($list:ident::$serialize:ident)*) => {$(
+        impl $list for Open<'_> {
+            type Ok = ();
+            type Error = Error;
+
+            #[inline(always)]
+            fn $serialize<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+                self.element(value)
+            }
+
+            #[inline(always)]
+            fn end(self) -> Result<(), Error> {
+                self.close()
+            }
+        }
+    )*};
+}
+
+/// What comes by its name.
+macro_rules! fields {
+    ($($object:ident)*) => {$(
+        impl $object for Open<'_> {
+            type Ok = ();
+            type Error = Error;
+
+            #[inline(always)]
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
+                self.field(name, value)
+            }
+
+            #[inline(always)]
+            fn end(self) -> Result<(), Error> {
+                self.close()
+            }
+        }
+    )*};
+}
+
 impl<'a> Serializer for Compact<'a> {
     type Ok = ();
     type Error = Error;
@@ -198,44 +247,9 @@ impl<'a> Serializer for Compact<'a> {
         self.literal(if value { b"true" } else { b"false" })
     }
 
-    #[inline(always)]
-    fn serialize_i8(self, value: i8) -> Result<(), Error> {
-        self.whole(value)
-    }
-
-    #[inline(always)]
-    fn serialize_i16(self, value: i16) -> Result<(), Error> {
-        self.whole(value)
-    }
-
-    #[inline(always)]
-    fn serialize_i32(self, value: i32) -> Result<(), Error> {
-        self.whole(value)
-    }
-
-    #[inline(always)]
-    fn serialize_i64(self, value: i64) -> Result<(), Error> {
-        self.whole(value)
-    }
-
-    #[inline(always)]
-    fn serialize_u8(self, value: u8) -> Result<(), Error> {
-        self.whole(value)
-    }
-
-    #[inline(always)]
-    fn serialize_u16(self, value: u16) -> Result<(), Error> {
-        self.whole(value)
-    }
-
-    #[inline(always)]
-    fn serialize_u32(self, value: u32) -> Result<(), Error> {
-        self.whole(value)
-    }
-
-    #[inline(always)]
-    fn serialize_u64(self, value: u64) -> Result<(), Error> {
-        self.whole(value)
+    whole_numbers! {
+        serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64)
+        serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64)
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), Error> {
@@ -339,66 +353,6 @@ impl<'a> Serializer for Compact<'a> {
     }
 }
 
-impl SerializeSeq for Open<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    #[inline(always)]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.element(value)
-    }
-
-    #[inline(always)]
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
-}
-
-impl SerializeTuple for Open<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    #[inline(always)]
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.element(value)
-    }
-
-    #[inline(always)]
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
-}
-
-impl SerializeTupleStruct for Open<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    #[inline(always)]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.element(value)
-    }
-
-    #[inline(always)]
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
-}
-
-impl SerializeTupleVariant for Open<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    #[inline(always)]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.element(value)
-    }
-
-    #[inline(always)]
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
-}
-
 impl SerializeMap for Open<'_> {
     type Ok = ();
     type Error = Error;
@@ -427,32 +381,5 @@ impl SerializeMap for Open<'_> {
     }
 }
 
-impl SerializeStruct for Open<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    #[inline(always)]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-        self.field(name, value)
-    }
-
-    #[inline(always)]
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
-}
-
-impl SerializeStructVariant for Open<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    #[inline(always)]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-        self.field(name, value)
-    }
-
-    #[inline(always)]
-    fn end(self) -> Result<(), Error> {
-        self.close()
-    }
-}
+elements! { SerializeSeq::serialize_element SerializeTuple::serialize_element SerializeTupleStruct::serialize_field SerializeTupleVariant::serialize_field }
+fields! { SerializeStruct SerializeStructVariant }
