@@ -3,7 +3,6 @@
 use crate::identify::wire::printable;
 use crate::identify::{AnswerKind, Begun, Fact, Spoken};
 use crate::limit;
-use crate::net::Side;
 
 /// Stands for the code of a refusal where the server speaks another protocol than the client: no protocol has it.
 pub const ANOTHER_PROTOCOL: u32 = u32::MAX;
@@ -49,7 +48,7 @@ fn told_apart([client, server]: &[Begun; 2]) -> Option<Fact> {
         Tongue::Http2 => "HTTP/2".into(),
         _ => printable(first_line(server)),
     };
-    (asks != answers).then_some(Fact::Answer { kind: AnswerKind::Refused, code, text, by: Side::Server })
+    (asks != answers).then_some(Fact::answer(AnswerKind::Refused, code, text))
 }
 
 fn first_line(bytes: &[u8]) -> &[u8] {
@@ -93,6 +92,7 @@ const METHODS: &[&[u8]] = &[b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Side;
 
     fn told(client: &[u8], server: &[u8]) -> Option<(u32, String)> {
         let begun = |bytes: &[u8]| bytes.iter().copied().take(limit::OPENING_KEPT).collect::<Begun>();

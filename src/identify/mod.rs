@@ -314,6 +314,11 @@ impl Fact {
         Self::Request { text: text.into(), method: u16::try_from(method.len()).unwrap_or(0) }
     }
 
+    /// The server's answer.
+    pub fn answer(kind: AnswerKind, code: u32, text: impl Into<Box<str>>) -> Self {
+        Self::Answer { kind, code, text: text.into(), by: Side::Server }
+    }
+
     /// Method and path, if it is a request.
     pub fn as_request(&self) -> Option<(&str, &str)> {
         if let Self::Request { text, method } = self { text.split_at_checked(usize::from(*method)) } else { None }

@@ -310,7 +310,7 @@ fn who_answers_datagrams_is_the_server_whatever_was_captured_first_and_whatever_
         let server = first.client.endpoint;
         for rests in [false, true] {
             let (told, ..) = run_with(&first, false, &[(Side::Client, &kiss), (Side::Server, &request)], rests);
-            let refused = Fact::Answer { kind: crate::identify::AnswerKind::Refused, code: 0, text: "RATE".into(), by: Side::Server };
+            let refused = Fact::answer(crate::identify::AnswerKind::Refused, 0, "RATE");
             assert_eq!((told.flow.server.endpoint, told.flow.direction, told.facts.contains(&refused)), (server, Direction::Likely, true), "{direction:?}");
             assert_eq!(told.evidence, Evidence::Dialogue);
         }

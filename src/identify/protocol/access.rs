@@ -298,7 +298,7 @@ impl Socks {
         let method = *self.server.get(1)?;
         if method == 0xff {
             said.believe(Evidence::Dialogue);
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0xff, text: "no acceptable method".into(), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Refused, 0xff, "no acceptable method"));
             return Some(Appetite::Full);
         }
         let mut at = Cursor::new(&self.client);
@@ -315,7 +315,7 @@ impl Socks {
             }
             if reply.take(2)?.get(1) != Some(&0) {
                 said.believe(Evidence::Dialogue);
-                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 1, text: "credentials".into(), by: Side::Server });
+                said.say(Fact::answer(AnswerKind::Refused, 1, "credentials"));
                 return Some(Appetite::Full);
             }
         } else if method != 0 {
@@ -351,7 +351,7 @@ fn finish((target, port): (&[u8], u16), (accepted, code): (bool, u32), (client, 
         said.say(Fact::Name { of: Side::Server, name, source: NameSource::Host });
     }
     let kind = if accepted { AnswerKind::Accepted } else { AnswerKind::Refused };
-    said.say(Fact::Answer { kind, code, text: socks_reply(code).into(), by: Side::Server });
+    said.say(Fact::answer(kind, code, socks_reply(code)));
     if accepted { Appetite::HandOver { client: client as u64, server: server as u64 } } else { Appetite::Full }
 }
 
@@ -386,7 +386,7 @@ mod tests {
         let reject = hex("03 07 0014 000102030405060708090a0b0c0d0e0f");
         assert_eq!(evidence(decide(&RADIUS, Transport::UDP, 1812, &ask, &reject)), Evidence::BothOpenings);
         let heard = read(&RADIUS, Transport::UDP, 1812, &[(Client, &ask), (Server, &reject)]);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 3, text: "reject".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 3, "reject")));
         survives(&RADIUS, Transport::UDP, 1812, &[(Client, &ask), (Server, &reject)]);
         // RFC 5176 section 2.3: a session is to be changed, its user named.
         let change = hex("2b a6 0019 7fbf02c6662b5990838a5e6e331b3ff0 01 05 626f62");
@@ -404,7 +404,7 @@ mod tests {
             let dialogue: &[(Side, &[u8])] = &[(Client, &[5, 1, 0]), (Server, &[5, 0]), (Client, b"\x05\x01\0\x03\x03a.b\0\x50"), (Server, reply)];
             read(&SOCKS, Transport::TCP, 1080, dialogue)
         };
-        let told = |code: u32, text: &str| Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Server };
+        let told = |code: u32, text: &str| Fact::answer(AnswerKind::Refused, code, text);
         assert!(refused(&[5, 5, 0, 1, 0, 0, 0, 0, 0, 0]).says(&told(5, "connection refused")));
         assert!(refused(&[5, 2, 0, 1, 0, 0, 0, 0, 0, 0]).says(&told(2, "connection not allowed by ruleset")));
     }

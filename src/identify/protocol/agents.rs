@@ -117,7 +117,7 @@ fn nrpe_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetit
     // The executor's own words; a check that it ran has its own (UNKNOWN is 3).
     let refused = bytes.get(8..10) == Some(&[0, 3]) && begins(text, b"NRPE: ");
     let (kind, text) = if refused { (AnswerKind::Refused, text) } else { (AnswerKind::Accepted, &b"ran"[..]) };
-    said.say(Fact::Answer { kind, code: 0, text: printable(text), by: Side::Server });
+    said.say(Fact::answer(kind, 0, printable(text)));
     Appetite::Full
 }
 
@@ -168,7 +168,7 @@ fn bacula_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appet
         0 if begins(text, b"OK Hello") || begins(text, b"OK:") => AnswerKind::Accepted,
         _ => return Appetite::Hungry,
     };
-    said.say(Fact::Answer { kind, code, text: printable(text), by: Side::Server });
+    said.say(Fact::answer(kind, code, printable(text)));
     Appetite::Full
 }
 
@@ -248,7 +248,7 @@ mod tests {
                 told.contains(&Fact::request("check", "check_load")) && told.iter().any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Accepted, .. }))
             );
             let unknown = packet(version, 2, 3, "NRPE: Command 'nope' not defined");
-            let refused = Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "NRPE: Command 'nope' not defined".into(), by: Server };
+            let refused = Fact::answer(AnswerKind::Refused, 0, "NRPE: Command 'nope' not defined");
             assert!(read(&NRPE, Transport::TCP, 5666, &[(Client, &ask), (Server, &unknown)]).facts.contains(&refused));
             prefixes_never_match_anything_else("nrpe", Transport::TCP, &ask, &ran);
         }
@@ -270,11 +270,8 @@ mod tests {
             survives(&BACULA, Transport::TCP, 9102, dialogue);
             read(&BACULA, Transport::TCP, 9102, dialogue).facts
         };
-        assert_eq!(
-            told("1999 Authorization failed.\n"),
-            [Fact::Answer { kind: AnswerKind::Refused, code: 1999, text: "Authorization failed.".into(), by: Server }]
-        );
-        assert_eq!(told("2000 OK Hello 214\n"), [Fact::Answer { kind: AnswerKind::Accepted, code: 2000, text: "OK Hello 214".into(), by: Server }]);
+        assert_eq!(told("1999 Authorization failed.\n"), [Fact::answer(AnswerKind::Refused, 1999, "Authorization failed.")]);
+        assert_eq!(told("2000 OK Hello 214\n"), [Fact::answer(AnswerKind::Accepted, 2000, "OK Hello 214")]);
         assert!(told("1000 OK auth\n").is_empty());
         prefixes_never_match_anything_else("bacula", Transport::TCP, &hello, &proof);
     }

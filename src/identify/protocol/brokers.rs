@@ -13,24 +13,8 @@ pub static NATS: Known = Known {
     name: "nats",
     carriers: &[Transport::TCP],
     gate: Gate::Any,
-    ask: |_, bytes| {
-        if begins(bytes, b"CONNECT {") {
-            Look::Weak(0, 9, "NATS connect")
-        } else if may_begin(bytes, b"CONNECT {") {
-            Look::Short
-        } else {
-            Look::No
-        }
-    },
-    answer: Some(|_, bytes| {
-        if begins(bytes, b"INFO {") {
-            Look::Yes(0, 6, "NATS information")
-        } else if may_begin(bytes, b"INFO {") {
-            Look::Short
-        } else {
-            Look::No
-        }
-    }),
+    ask: |_, bytes| Look::word(bytes, b"CONNECT {", "NATS connect").weak(),
+    answer: Some(|_, bytes| Look::word(bytes, b"INFO {", "NATS information")),
     strength: Strength::Text,
     reader: || Box::<Nats>::default(),
 };
@@ -89,7 +73,7 @@ fn amqp_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetit
         return Appetite::Hungry;
     }
     said.believe(Evidence::BothOpenings);
-    let answer = |kind, code: u32, text: &[u8]| Fact::Answer { kind, code, text: printable(text), by: Side::Server };
+    let answer = |kind, code: u32, text: &[u8]| Fact::answer(kind, code, printable(text));
     match bytes {
         [b'A', _, _, _, version @ ..] => {
             said.detail("amqp", "server_header", DetailValue::Bytes(version.into()));
@@ -177,14 +161,14 @@ impl Reader for Nats {
                     "INFO" => self.informed = self.informed.or(Some(end)),
                     "-ERR" => {
                         let text = text.trim_ascii().strip_prefix(b"'").and_then(|text| text.strip_suffix(b"'")).unwrap_or(text);
-                        said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: printable(text), by: Side::Server });
+                        said.say(Fact::answer(AnswerKind::Refused, 0, printable(text)));
                         return self.over(said);
                     }
                     // The server asks whether the client is still there, let in or not.
                     "PING" => (),
                     word => {
                         if matches!(word, "+OK" | "PONG") {
-                            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: word.into(), by: Side::Server });
+                            said.say(Fact::answer(AnswerKind::Accepted, 0, word));
                         }
                         return self.over(said);
                     }
@@ -239,7 +223,7 @@ mod tests {
         let text = b"ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN.";
         let close = [&hex("01 0000 00000053 000a0032 0193"), &[text.len() as u8][..], text, &hex("000a000b ce")].concat();
         let dialogue: &[(Side, &[u8])] = &[(Client, HEADER), (Server, &start), (Client, &hex("01 0000 00000004 000a000b ce")), (Server, &close)];
-        let refused = Fact::Answer { kind: AnswerKind::Refused, code: 403, text: printable(text), by: Server };
+        let refused = Fact::answer(AnswerKind::Refused, 403, printable(text));
         assert_eq!(read(&AMQP, Transport::TCP, 5672, dialogue).facts, [refused]);
         survives(&AMQP, Transport::TCP, 5672, dialogue);
     }
@@ -248,7 +232,7 @@ mod tests {
     #[test]
     fn a_broker_that_opened_its_virtual_host_serves() {
         let dialogue: &[(Side, &[u8])] = &[(Client, HEADER), (Server, &hex("01 0000 00000005 000a002900 ce"))];
-        assert_eq!(read(&AMQP, Transport::TCP, 5672, dialogue).facts, [Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "open".into(), by: Server }]);
+        assert_eq!(read(&AMQP, Transport::TCP, 5672, dialogue).facts, [Fact::answer(AnswerKind::Accepted, 0, "open")]);
     }
 
     // RabbitMQ 3.10 to qpid-proton with a wrong password, and with the right one
@@ -261,7 +245,7 @@ mod tests {
         let answers = |code| {
             read(&AMQP, Transport::TCP, 5672, &[(Client, &header), (Server, &header), (Server, &mechanisms), (Client, &init), (Server, &outcome(code))]).facts
         };
-        assert_eq!(answers(1), [Fact::Answer { kind: AnswerKind::Refused, code: 1, text: "SASL: credentials refused".into(), by: Server }]);
+        assert_eq!(answers(1), [Fact::answer(AnswerKind::Refused, 1, "SASL: credentials refused")]);
         assert!(answers(0).is_empty());
         survives(&AMQP, Transport::TCP, 5672, &[(Client, &header), (Server, &header), (Server, &mechanisms), (Client, &init), (Server, &outcome(1))]);
     }
@@ -271,7 +255,7 @@ mod tests {
     fn nats_refuses_in_words_and_lets_in_with_pong() {
         let connect: &[u8] = b"CONNECT {\"user\":\"u\",\"pass\":\"q\"}\r\nPING\r\n";
         let facts = |answer: &[u8]| read(&NATS, Transport::TCP, 4222, &[(Server, INFO), (Client, connect), (Server, answer)]).facts;
-        let said = |kind, text: &str| [Fact::Answer { kind, code: 0, text: text.into(), by: Server }];
+        let said = |kind, text: &str| [Fact::answer(kind, 0, text)];
         assert_eq!(facts(b"-ERR 'Authorization Violation'\r\n"), said(AnswerKind::Refused, "Authorization Violation"));
         assert_eq!(facts(b"PONG\r\n"), said(AnswerKind::Accepted, "PONG"));
         survives(&NATS, Transport::TCP, 4222, &[(Server, INFO), (Client, connect), (Server, b"-ERR 'Authorization Violation'\r\n")]);

@@ -489,7 +489,7 @@ mod tests {
         let heard = read(&SIP, Transport::UDP, 5060, &[(Client, INVITE), (Server, REFUSED)]);
         // Whoever sends this is 10.0.0.1, so a translator may stand between: both addresses may be meant.
         assert_eq!(promised(&heard.facts), ["192.0.2.9:49170", "192.0.2.9:49171", "10.0.0.1:49170", "10.0.0.1:49171"]);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 488, text: "Not Acceptable Here".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 488, "Not Acceptable Here")));
         survives(&SIP, Transport::UDP, 5060, &[(Client, INVITE), (Server, REFUSED)]);
         survives(&SIP, Transport::TCP, 5060, &[(Client, INVITE), (Server, REFUSED)]);
     }

@@ -369,7 +369,7 @@ mod tests {
         let [request, answer] = exchange();
         let told = read_all(&Coap, &[(Side::Client, &request), (Side::Server, &answer)]);
         assert!(told.says(&Fact::request("GET", "/temperature")));
-        assert!(told.says(&Fact::Answer { kind: AnswerKind::Accepted, code: 205, text: "2.05".into(), by: Side::Server }));
+        assert!(told.says(&Fact::answer(AnswerKind::Accepted, 205, "2.05")));
         assert_eq!(told.evidence, Evidence::Dialogue);
         survives(&Coap, Transport::UDP, 5683, &[(Side::Client, &request), (Side::Server, &answer)]);
         prefixes_never_match_anything_else("coap", Transport::UDP, &request, &answer);

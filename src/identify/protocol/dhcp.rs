@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(heard.evidence, Evidence::Dialogue);
         assert!(heard.facts.contains(&Fact::Name { of: Client, name: "player1".into(), source: NameSource::Dhcp }));
         assert_eq!(heard.detail("dhcp", "given"), Some("10.0.0.9".into()));
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Accepted, code: 5, text: "ack".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Accepted, 5, "ack")));
         survives(&DHCP, Transport::UDP, 67, &[(Client, &request), (Server, &ack)]);
     }
 
@@ -302,7 +302,7 @@ mod tests {
         let discover = message(1, "350101");
         let heard = read(&DHCP, Transport::UDP, 67, &[(Client, &discover), (Client, &discover), (Server, &message(2, "350106"))]);
         assert!(heard.facts.contains(&Fact::Retry));
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 6, text: "nak".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 6, "nak")));
     }
 
     // RFC 2131 sections 3.1 and 4.4.1: who is offered an address asks for it by broadcast

@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(evidence(decide(&DHCPV6, Transport::UDP, 547, &solicit, &advertise)), Evidence::BothOpenings);
         let heard = read(&DHCPV6, Transport::UDP, 547, &[(Client, &solicit), (Server, &advertise)]);
         assert!(heard.facts.contains(&Fact::Name { of: Client, name: "pc".into(), source: NameSource::Dhcp }), "{:?}", heard.facts);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 2, text: "NoAddrsAvail".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 2, "NoAddrsAvail")));
         survives(&DHCPV6, Transport::UDP, 547, &[(Client, &solicit), (Server, &advertise)]);
     }
 
@@ -187,8 +187,8 @@ mod tests {
             let answers: Vec<Vec<u8>> = answers.iter().map(|answer| hex(answer)).collect();
             read(&DHCPV6, Transport::UDP, 547, &answers.iter().map(|answer| (Server, answer.as_slice())).collect::<Vec<_>>()).facts
         };
-        let refused = Fact::Answer { kind: AnswerKind::Refused, code: 2, text: "NoAddrsAvail".into(), by: Server };
-        let accepted = Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "Success".into(), by: Server };
+        let refused = Fact::answer(AnswerKind::Refused, 2, "NoAddrsAvail");
+        let accepted = Fact::answer(AnswerKind::Accepted, 0, "Success");
         assert_eq!(told(&[NOTHING, NOTHING]), std::slice::from_ref(&refused));
         assert_eq!(told(&[NOTHING, ADDRESS]), [refused, accepted.clone()]);
         // An address, and no prefix beside it (status 6 inside option 25).

@@ -231,8 +231,8 @@ mod tests {
         let answer = hex("1234 8183 0001 0000 0000 0001 03777777 076578616d706c65 03636f6d 00 0001 0001
             00 0029 04d0 00000000 000d 000f 0009 000f 626c6f636b6564");
         let heard = read(&DNS, Transport::UDP, 53, &[(Client, &hex(QUERY)), (Server, &answer)]);
-        let text = "NXDOMAIN www.example.com A; EDE 15 blocked".into();
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 3, text, by: Server }), "{:?}", heard.facts);
+        let text = "NXDOMAIN www.example.com A; EDE 15 blocked";
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 3, text)), "{:?}", heard.facts);
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Reader for Framing {
                 Some(fault) => {
                     said.believe(Evidence::Dialogue);
                     let word = fault.rsplit(|byte| *byte == b'/').next().unwrap_or(fault);
-                    said.say(Fact::Answer { kind: AnswerKind::Refused, code: 8, text: printable(word), by: Side::Server });
+                    said.say(Fact::answer(AnswerKind::Refused, 8, printable(word)));
                     Appetite::Full
                 }
                 None if fault.len() < 512 => Appetite::Hungry,

@@ -178,7 +178,7 @@ impl Control {
 }
 
 fn answer_of(kind: AnswerKind, code: u32, text: &[u8]) -> Fact {
-    Fact::Answer { kind, code, text: printable(text), by: Side::Server }
+    Fact::answer(kind, code, printable(text))
 }
 
 /// The place in a 227 reply: six numbers, mostly in brackets.
@@ -288,7 +288,7 @@ mod tests {
         let hidden = [(PromiseKind::FtpPassive, "10.0.0.2:0".to_owned(), Some(client)), (PromiseKind::FtpActive, "10.0.0.1:0".to_owned(), Some(server))];
         assert_eq!(promised(&secure.facts), hidden);
         let refused = read(&FTP, Transport::TCP, 21, &[(Server, GREETING), (Client, b"USER a\r\nPASS b\r\n"), (Server, b"530 Login incorrect.\r\n")]);
-        assert!(refused.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 530, text: "Login incorrect.".into(), by: Server }));
+        assert!(refused.facts.contains(&Fact::answer(AnswerKind::Refused, 530, "Login incorrect.")));
     }
 
     #[test]

@@ -443,7 +443,7 @@ mod tests {
             let told = read_all(&Http, &[(Side::Client, &GET[..cut]), (Side::Client, &GET[cut..]), (Side::Server, OK)]);
             assert!(told.says(&request("GET", "/gateway/status")));
             assert!(told.says(&Fact::Name { of: Side::Server, name: "player.example".into(), source: NameSource::Host }));
-            assert!(told.says(&Fact::Answer { kind: AnswerKind::Accepted, code: 200, text: "OK".into(), by: Side::Server }));
+            assert!(told.says(&Fact::answer(AnswerKind::Accepted, 200, "OK")));
             assert!(told.says(&Fact::Software { of: Side::Server, text: "Microsoft-HTTPAPI/2.0".into() }));
             assert!(told.says(&Fact::Software { of: Side::Server, text: "x-spinetix-firmware 4.7.1".into() }));
             assert_eq!(told.evidence, Evidence::Dialogue);

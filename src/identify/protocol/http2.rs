@@ -281,29 +281,27 @@ mod tests {
         let begins = [&[0x88][..], &literal("content-type", "application/grpc")].concat();
         let refused = headers(1, &[&begins[..], &literal("grpc-status", "7"), &literal("grpc-message", "no way")].concat());
         let heard = told(Some("application/grpc"), std::slice::from_ref(&refused));
-        let answer = |kind, code, text: &str| Fact::Answer { kind, code, text: text.into(), by: Side::Server };
         assert!(
-            heard.says(&answer(AnswerKind::Refused, 7, "PERMISSION_DENIED no way"))
+            heard.says(&Fact::answer(AnswerKind::Refused, 7, "PERMISSION_DENIED no way"))
                 && heard.says(&Fact::Inner("grpc"))
                 && heard.says(&Fact::request("POST", "/a"))
         );
         // The second time by the table: status 200, then the three fields that were kept, the newest first.
         let again = headers(3, &[0x88, 0xc0, 0xbf, 0xbe]);
         let twice = told(Some("application/grpc"), &[refused, again]);
-        assert_eq!(twice.facts.iter().filter(|fact| **fact == answer(AnswerKind::Refused, 7, "PERMISSION_DENIED no way")).count(), 2);
+        assert_eq!(twice.facts.iter().filter(|fact| **fact == Fact::answer(AnswerKind::Refused, 7, "PERMISSION_DENIED no way")).count(), 2);
         let served = told(Some("application/grpc"), &[headers(1, &begins), headers(1, &literal("grpc-status", "0"))]);
-        assert!(served.says(&answer(AnswerKind::Accepted, 0, "OK")) && served.appetite == Appetite::Full);
-        assert!(told(Some("application/grpc+proto"), &[headers(1, &literal("grpc-status", "5"))]).says(&answer(AnswerKind::Accepted, 5, "NOT_FOUND")));
+        assert!(served.says(&Fact::answer(AnswerKind::Accepted, 0, "OK")) && served.appetite == Appetite::Full);
+        assert!(told(Some("application/grpc+proto"), &[headers(1, &literal("grpc-status", "5"))]).says(&Fact::answer(AnswerKind::Accepted, 5, "NOT_FOUND")));
     }
 
     #[test]
     fn a_status_refuses_and_so_does_an_error_of_a_stream_or_of_all() {
-        let answer = |kind, code, text: &str| Fact::Answer { kind, code, text: text.into(), by: Side::Server };
         // 403 as a literal whose name is in the table, 404 by the table.
-        assert!(told(None, &[headers(1, &[0x08, 3, b'4', b'0', b'3'])]).says(&answer(AnswerKind::Refused, 403, "(HTTP/2)")));
-        assert!(told(None, &[headers(1, &[0x8d])]).says(&answer(AnswerKind::Refused, 404, "(HTTP/2)")));
-        assert!(told(None, &[vec![0, 0, 4, RST_STREAM, 0, 0, 0, 0, 1, 0, 0, 0, 7]]).says(&answer(AnswerKind::Failed, 7, "RST_STREAM REFUSED_STREAM")));
-        assert!(told(None, &[vec![0, 0, 8, GO_AWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11]]).says(&answer(
+        assert!(told(None, &[headers(1, &[0x08, 3, b'4', b'0', b'3'])]).says(&Fact::answer(AnswerKind::Refused, 403, "(HTTP/2)")));
+        assert!(told(None, &[headers(1, &[0x8d])]).says(&Fact::answer(AnswerKind::Refused, 404, "(HTTP/2)")));
+        assert!(told(None, &[vec![0, 0, 4, RST_STREAM, 0, 0, 0, 0, 1, 0, 0, 0, 7]]).says(&Fact::answer(AnswerKind::Failed, 7, "RST_STREAM REFUSED_STREAM")));
+        assert!(told(None, &[vec![0, 0, 8, GO_AWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11]]).says(&Fact::answer(
             AnswerKind::Failed,
             11,
             "GOAWAY ENHANCE_YOUR_CALM"

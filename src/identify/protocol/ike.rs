@@ -42,7 +42,7 @@ impl Reader for Exchanges {
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         if let Some((code, text)) = refusal(piece.bytes).filter(|_| piece.from == Side::Server) {
             said.believe(Evidence::Dialogue);
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Refused, code, text));
         }
         if let Some(mut openings) = self.openings.take() {
             self.openings = (openings.read(piece, said) == Appetite::Hungry).then_some(openings);
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn a_responder_that_takes_no_proposal_refuses() {
         let told = |request: &str, answer: &str| read(&IKE, Transport::UDP, 500, &[(Client, &hex(request)), (Server, &hex(answer))]).facts;
-        let no_proposal = Fact::Answer { kind: AnswerKind::Refused, code: 14, text: "NO_PROPOSAL_CHOSEN".into(), by: Server };
+        let no_proposal = Fact::answer(AnswerKind::Refused, 14, "NO_PROPOSAL_CHOSEN");
         // Recorded of strongSwan 5.9; its request cut to a header.
         let request = "30f8fc0883c6bd02 0000000000000000 21 20 22 08 00000000 0000001c";
         assert!(told(request, "30f8fc0883c6bd02 0000000000000000 29 20 22 20 00000000 00000024 00000008 0000 000e").contains(&no_proposal));

@@ -115,13 +115,13 @@ fn modbus_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appet
     }
     said.believe(Evidence::Dialogue);
     if function & 0x80 == 0 {
-        said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "answer".into(), by: Side::Server });
+        said.say(Fact::answer(AnswerKind::Accepted, 0, "answer"));
         return Appetite::Full;
     }
     // One register that a device does not have says nothing of the others; each kind of exception is told once.
     let code = bytes.get(8).copied().unwrap_or_default();
     let text = MODBUS_EXCEPTIONS.iter().find(|(known, _)| *known == code).map_or("exception", |(_, name)| *name);
-    let answer = Fact::Answer { kind: AnswerKind::Refused, code: u32::from(code), text: text.into(), by: Side::Server };
+    let answer = Fact::answer(AnswerKind::Refused, u32::from(code), text);
     if code != ACKNOWLEDGE && !said.facts.contains(&answer) {
         said.say(answer);
     }
@@ -224,7 +224,7 @@ fn s7_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite 
     if piece.from == Side::Client {
         return Appetite::Hungry;
     }
-    let refused = |code: u32, text: &str| Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Side::Server };
+    let refused = |code: u32, text: &str| Fact::answer(AnswerKind::Refused, code, text);
     match bytes {
         [3, 0, _, _, _, 0xd0, ..] => said.believe(Evidence::BothOpenings),
         // A disconnection instead of a confirmation (ISO 8073 section 13.5): the rack and slot that were asked for, as a rule.
@@ -243,7 +243,7 @@ fn s7_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite 
             let data = body.get(usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or_default();
             match (body.first(), data.first()) {
                 (Some(4 | 5), Some(0xff)) => {
-                    said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "item".into(), by: Side::Server });
+                    said.say(Fact::answer(AnswerKind::Accepted, 0, "item"));
                     return Appetite::Full;
                 }
                 (Some(4 | 5), Some(code)) => said.say(refused(u32::from(*code), s7_error(*code))),
@@ -313,7 +313,7 @@ fn enip_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetit
         return Appetite::Hungry;
     }
     said.believe(Evidence::BothOpenings);
-    let refused = |code: u32, text: &str| Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Side::Server };
+    let refused = |code: u32, text: &str| Fact::answer(AnswerKind::Refused, code, text);
     if status != 0 {
         said.say(refused(status, enip_error(status)));
         return Appetite::Hungry;
@@ -325,7 +325,7 @@ fn enip_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetit
     said.believe(Evidence::Dialogue);
     // What does not fit into one answer is served, too.
     if matches!(code, 0 | CIP_PARTIAL) {
-        said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "CIP".into(), by: Side::Server });
+        said.say(Fact::answer(AnswerKind::Accepted, 0, "CIP"));
         return Appetite::Full;
     }
     said.say(refused(u32::from(code), "CIP general status"));
@@ -510,7 +510,7 @@ mod tests {
             assert_eq!(heard.evidence, Evidence::Dialogue);
             heard.facts
         };
-        let refused = |code, text: &str| Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Server };
+        let refused = |code, text: &str| Fact::answer(AnswerKind::Refused, code, text);
         assert_eq!(told(&[&confirm, &setup, &absent]), [refused(10, "object does not exist")]);
         assert!(told(&[&confirm, &setup, &absent, &there]).iter().any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Accepted, .. })));
         assert!(told(&[&confirm, &setup]).is_empty());
@@ -531,7 +531,7 @@ mod tests {
             survives(&ETHERNETIP, Transport::TCP, 44818, &dialogue);
             read(&ETHERNETIP, Transport::TCP, 44818, &dialogue).facts
         };
-        let refused = |code, text: &str| Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Server };
+        let refused = |code, text: &str| Fact::answer(AnswerKind::Refused, code, text);
         assert_eq!(told(&[&session, &refuses]), [refused(3, "incorrect data")]);
         assert_eq!(told(&[&session, &object("05")]), [refused(5, "CIP general status")]);
         assert!(told(&[&session, &object("05"), &object("00")]).iter().any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Accepted, .. })));

@@ -45,11 +45,7 @@ fn answer(_: &Opening<'_>, bytes: &[u8]) -> Look {
                 Look::No
             }
         }
-        _ => match opens_with(bytes, &["NOTICE", "PING", "ERROR"]) {
-            Some(true) => Look::Weak(0, 4, "IRC notice"),
-            Some(false) => Look::No,
-            None => Look::Short,
-        },
+        _ => Look::weakly(opens_with(bytes, &["NOTICE", "PING", "ERROR"]), 4, "IRC notice"),
     }
 }
 
@@ -101,7 +97,7 @@ impl Registration {
         let mut words = unprefixed.splitn(2, |byte| *byte == b' ');
         let (command, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let text = memchr::memmem::find(rest, b":").and_then(|at| rest.get(at + 1..)).unwrap_or(rest);
-        let answer = |kind, code| Fact::Answer { kind, code, text: printable(text), by: Side::Server };
+        let answer = |kind, code| Fact::answer(kind, code, printable(text));
         let fact = match command {
             b"001" => answer(AnswerKind::Accepted, 1),
             // No permission for the host, a wrong password, banned (section 5.2).
@@ -146,11 +142,10 @@ mod tests {
     // RFC 2812 sections 5.1 and 5.2; ngircd 26.1 to a client without the password of the server says ERROR alone
     #[test]
     fn a_server_welcomes_or_refuses() {
-        let answer = |kind, code, text: &str| Fact::Answer { kind, code, text: text.into(), by: Server };
-        assert_eq!(told(b"NOTICE * :Looking up\r\n:irc.x 001 bob :Welcome\r\n"), [answer(AnswerKind::Accepted, 1, "Welcome")]);
-        assert_eq!(told(b":irc.x 464 * :Password incorrect\r\nERROR :Closing Link\r\n"), [answer(AnswerKind::Refused, 464, "Password incorrect")]);
-        assert_eq!(told(b":irc.x 465 bob :You are banned\r\n"), [answer(AnswerKind::Refused, 465, "You are banned")]);
-        assert_eq!(told(b"ERROR :Access denied: Bad password?\r\n"), [answer(AnswerKind::Refused, 0, "Access denied: Bad password?")]);
+        assert_eq!(told(b"NOTICE * :Looking up\r\n:irc.x 001 bob :Welcome\r\n"), [Fact::answer(AnswerKind::Accepted, 1, "Welcome")]);
+        assert_eq!(told(b":irc.x 464 * :Password incorrect\r\nERROR :Closing Link\r\n"), [Fact::answer(AnswerKind::Refused, 464, "Password incorrect")]);
+        assert_eq!(told(b":irc.x 465 bob :You are banned\r\n"), [Fact::answer(AnswerKind::Refused, 465, "You are banned")]);
+        assert_eq!(told(b"ERROR :Access denied: Bad password?\r\n"), [Fact::answer(AnswerKind::Refused, 0, "Access denied: Bad password?")]);
         assert!(told(b":irc.x 433 * bob :Nickname is already in use\r\n").is_empty());
     }
 

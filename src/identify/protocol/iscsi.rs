@@ -57,7 +57,7 @@ fn message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
     }
     said.believe(Evidence::Dialogue);
     let (Some(flags), Some(status)) = (bytes.get(1), bytes.get(36..38)) else { return Appetite::Full };
-    let (kind, text) = match status {
+    let (kind, text): (_, Box<str>) = match status {
         // To the stage of full features, and so let in.
         [0, _] if flags & 0x83 == 0x83 => (AnswerKind::Accepted, "login accepted".into()),
         [0, _] => return Appetite::Hungry,
@@ -69,7 +69,7 @@ fn message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
         }
         _ => return Appetite::Full,
     };
-    said.say(Fact::Answer { kind, code: 0, text, by: Side::Server });
+    said.say(Fact::answer(kind, 0, text));
     Appetite::Full
 }
 

@@ -115,14 +115,14 @@ impl Reader for Registry {
         if !self.answered {
             match self.from_server.first() {
                 Some(0x4e | 0x51) => said.believe(Evidence::BothOpenings),
-                Some(0x4f) => said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0x4f, text: "protocol not supported".into(), by: Side::Server }),
+                Some(0x4f) => said.say(Fact::answer(AnswerKind::Refused, 0x4f, "protocol not supported")),
                 _ => return Appetite::Full,
             }
             self.answered = true;
         }
         if let Some(class) = thrown(&self.from_server) {
             said.believe(Evidence::Dialogue);
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: printable(class), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Refused, 0, printable(class)));
             return Appetite::Full;
         }
         let places = references(&self.from_server);
@@ -205,7 +205,7 @@ impl Reader for Cluster {
         match self.from_server.as_slice() {
             [b'H', b'Z', b'X', ..] => {
                 said.believe(Evidence::Dialogue);
-                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "HZX: unexpected protocol".into(), by: Side::Server });
+                said.say(Fact::answer(AnswerKind::Refused, 0, "HZX: unexpected protocol"));
                 Appetite::Full
             }
             [_, _, _, ..] => {
@@ -251,7 +251,7 @@ mod tests {
             survives(&JAVA_RMI, Transport::TCP, 1098, dialogue);
             read(&JAVA_RMI, Transport::TCP, 1098, dialogue).facts
         };
-        let refused = Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "java.lang.SecurityException".into(), by: Server };
+        let refused = Fact::answer(AnswerKind::Refused, 0, "java.lang.SecurityException");
         assert_eq!(told("java.lang.SecurityException"), [refused]);
         assert!(told("com.example.OrderException").is_empty());
     }

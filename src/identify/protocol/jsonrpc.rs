@@ -143,7 +143,7 @@ mod tests {
         let dialogue: &[(Side, &[u8])] = &[(Client, CALL), (Server, REFUSED)];
         let heard = read(&JSONRPC, Transport::TCP, 5321, dialogue);
         assert!(heard.facts.contains(&Fact::request("jsonrpc", "subtract")));
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "-32601 Method not found".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 0, "-32601 Method not found")));
         survives(&JSONRPC, Transport::TCP, 5321, dialogue);
         prefixes_never_match_anything_else("jsonrpc", Transport::TCP, CALL, REFUSED);
     }

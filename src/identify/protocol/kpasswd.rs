@@ -54,7 +54,7 @@ fn message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite {
     said.believe(Evidence::BothOpenings);
     let body = if piece.transport == Transport::UDP { bytes } else { bytes.get(4..).unwrap_or_default() };
     if let [_, _, _, _, 0, 0, 0x7e, ..] = body {
-        said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "an error of Kerberos".into(), by: Side::Server });
+        said.say(Fact::answer(AnswerKind::Refused, 0, "an error of Kerberos"));
     }
     Appetite::Full
 }

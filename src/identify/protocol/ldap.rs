@@ -112,7 +112,7 @@ impl Reader for Directory {
 
     fn finish(&self, said: &mut Said<'_>) {
         if self.granted.is_some() {
-            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: name(0).into(), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Accepted, 0, name(0)));
         }
     }
 }
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(evidence(decide(&LDAP, Transport::TCP, 1389, &bind, &refused)), Evidence::BothOpenings);
         let heard = read(&LDAP, Transport::TCP, 1389, &[(Client, &bind), (Server, &refused)]);
         assert!(heard.facts.contains(&Fact::request("bind", "cn=a")));
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 49, text: "invalidCredentials".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 49, "invalidCredentials")));
         survives(&LDAP, Transport::TCP, 1389, &[(Client, &bind), (Server, &refused)]);
     }
 

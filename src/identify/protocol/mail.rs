@@ -34,19 +34,11 @@ pub static POP3: Known = Known {
     name: "pop3",
     carriers: &[Transport::TCP],
     gate: Gate::Any,
-    ask: |_, bytes| by_words(opens_with(bytes, &["USER", "APOP", "CAPA", "STLS", "AUTH"]), "POP3 command"),
+    ask: |_, bytes| Look::weakly(opens_with(bytes, &["USER", "APOP", "CAPA", "STLS", "AUTH"]), 4, "POP3 command"),
     answer: Some(|_, bytes| greeting(bytes, &[b"+OK", b"-ERR"], b"POP", "POP3 greeting")),
     strength: Strength::Text,
     reader: || Box::new(Mail::of(Kind::Pop3)),
 };
-
-fn by_words(fits: Option<bool>, rule: &'static str) -> Look {
-    match fits {
-        Some(true) => Look::Weak(0, 4, rule),
-        Some(false) => Look::No,
-        None => Look::Short,
-    }
-}
 
 fn first_line(bytes: &[u8]) -> Option<Vec<u8>> {
     let end = memchr::memchr(b'\n', bytes)?;
@@ -56,11 +48,11 @@ fn first_line(bytes: &[u8]) -> Option<Vec<u8>> {
 /// A hello; where the start was not seen any command, of which who names an envelope shows SMTP by itself (RFC 5321 section 4.1.1).
 fn smtp_command(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     if !opening.midstream {
-        return by_words(opens_with(bytes, HELLOS), "SMTP hello");
+        return Look::weakly(opens_with(bytes, HELLOS), 4, "SMTP hello");
     }
     match opens_with(bytes, COMMANDS) {
         Some(true) if begins(bytes, b"MAIL FROM:") || begins(bytes, b"RCPT TO:") => Look::Yes(0, 8, "SMTP envelope, greeting not seen"),
-        fits => by_words(fits, "SMTP command"),
+        fits => Look::weakly(fits, 4, "SMTP command"),
     }
 }
 
@@ -96,7 +88,7 @@ fn imap_command(bytes: &[u8]) -> Look {
         None if tag <= 16 => Look::Short,
         Some(b' ') if (1..=16).contains(&tag) => {
             let commands = &["CAPABILITY", "LOGIN", "STARTTLS", "AUTHENTICATE", "NOOP", "LOGOUT", "ID", "ENABLE", "SELECT", "EXAMINE", "LIST", "NAMESPACE"];
-            by_words(opens_with(bytes.get(tag + 1..).unwrap_or_default(), commands), "IMAP command")
+            Look::weakly(opens_with(bytes.get(tag + 1..).unwrap_or_default(), commands), 4, "IMAP command")
         }
         _ => Look::No,
     }
@@ -165,7 +157,7 @@ impl Reader for Mail {
 
     fn finish(&self, said: &mut Said<'_>) {
         if let Some(text) = &self.let_in {
-            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: LET_IN, text: text.clone(), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Accepted, LET_IN, text.clone()));
         }
     }
 }
@@ -205,7 +197,7 @@ impl Mail {
         if self.asked && !std::mem::replace(&mut self.spoken, true) {
             said.believe(Evidence::Dialogue);
         }
-        let answer = |kind, code, text: &[u8]| Fact::Answer { kind, code, text: printable(text), by: Side::Server };
+        let answer = |kind, code, text: &[u8]| Fact::answer(kind, code, printable(text));
         let good = match self.kind {
             Kind::Smtp => {
                 let (code, last) = reply(line)?;
@@ -245,7 +237,7 @@ impl Mail {
     fn imap_reply(&mut self, line: &[u8], said: &mut Said<'_>) -> bool {
         let (tag, rest) = verb(line);
         let tag = tag.into_bytes();
-        let answer = |kind| Fact::Answer { kind, code: 0, text: printable(rest), by: Side::Server };
+        let answer = |kind| Fact::answer(kind, 0, printable(rest));
         if begins(rest, b"BYE") && tag == b"*" {
             // Who logs out is told BYE before OK (RFC 9051 section 6.1.3).
             if !self.leaves {
@@ -310,7 +302,7 @@ mod tests {
     #[test]
     fn a_sender_may_be_refused() {
         let heard = read(&SMTP, Transport::TCP, 25, &[STARTTLS[0], (Client, b"MAIL FROM:<a@b>\r\n"), (Server, b"554 5.7.1 blocked\r\n")]);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 554, text: "5.7.1 blocked".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 554, "5.7.1 blocked")));
     }
 
     #[test]

@@ -77,13 +77,13 @@ impl Replies {
     /// The first refusal says what was wrong.
     fn refuse(&mut self, code: u32, text: &[u8], said: &mut Said<'_>) {
         if !std::mem::replace(&mut self.refused, true) {
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code, text: printable(text), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Refused, code, printable(text)));
         }
     }
 
     fn accept(&mut self, text: &[u8], said: &mut Said<'_>) {
         if self.refused {
-            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: printable(text), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Accepted, 0, printable(text)));
         }
     }
 }

@@ -90,7 +90,7 @@ impl Reader for Frames {
             Some(b"ERROR") => (AnswerKind::Refused, lines.find_map(|line| line.strip_prefix(b"message:")).unwrap_or(b"ERROR")),
             _ => return Appetite::Full,
         };
-        said.say(Fact::Answer { kind, code: 0, text: printable(text), by: Side::Server });
+        said.say(Fact::answer(kind, 0, printable(text)));
         Appetite::Full
     }
 }
@@ -109,10 +109,10 @@ mod tests {
         assert_eq!(evidence(decide(&STOMP, Transport::TCP, 50_001, b"CONNECT\r\n\r\n\0", open)), Evidence::BothOpenings);
         assert_eq!(evidence(decide(&STOMP, Transport::TCP, 61613, b"CONNECT a.example:443 HTTP/1.1\r\n", b"")), Evidence::None);
         let served = read(&STOMP, Transport::TCP, 61613, &[(Client, ask), (Server, open)]);
-        assert!(served.says(&Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "CONNECTED".into(), by: Server }));
+        assert!(served.says(&Fact::answer(AnswerKind::Accepted, 0, "CONNECTED")));
         let refused: &[u8] = b"ERROR\nmessage:Bad login\ncontent-length:3\n\nno!\0";
         let told = read(&STOMP, Transport::TCP, 61613, &[(Client, ask), (Server, refused)]);
-        assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "Bad login".into(), by: Server }));
+        assert!(told.says(&Fact::answer(AnswerKind::Refused, 0, "Bad login")));
         survives(&STOMP, Transport::TCP, 61613, &[(Client, ask), (Server, refused)]);
         prefixes_never_match_anything_else("stomp", Transport::TCP, ask, open);
     }

@@ -299,7 +299,7 @@ mod tests {
             let told = read_all(&MQTT, &[(Side::Client, &packet(level)), (Side::Server, connack)]);
             assert_eq!((told.detail("mqtt", "version"), told.detail("mqtt", "client_id")), (Some(version.into()), Some("player".into())));
             let code = u32::from(connack[3]);
-            assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code, text: "not authorized".into(), by: Side::Server }));
+            assert!(told.says(&Fact::answer(AnswerKind::Refused, code, "not authorized")));
             assert_eq!(told.evidence, Evidence::Dialogue);
             survives(&MQTT, Transport::TCP, 1883, &[(Side::Client, &packet(level)), (Side::Server, connack)]);
         }
@@ -318,7 +318,7 @@ mod tests {
             let connack: &[u8] = if level == 5 { &[0x20, 3, 0, 0, 0] } else { &[0x20, 2, 0, 0] };
             let connect = packet(level);
             let begun = [(Side::Client, &connect[..]), (Side::Server, connack), (Side::Client, &[0x82, 6, 0, 1, 0, 1, b'a', 1]), (Side::Server, refusal)];
-            let refused = Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Side::Server };
+            let refused = Fact::answer(AnswerKind::Refused, code, text);
             let told = read_all(&MQTT, &begun);
             assert_eq!((told.facts.last(), told.appetite), (Some(&refused), Appetite::Hungry));
             survives(&MQTT, Transport::TCP, 1883, &begun);

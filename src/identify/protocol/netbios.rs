@@ -248,7 +248,7 @@ impl Reader for Session {
             0x83 => {
                 said.believe(Evidence::Dialogue);
                 let code = server.get(4).copied().unwrap_or_default();
-                said.say(Fact::Answer { kind: AnswerKind::Refused, code: u32::from(code), text: session_error(code).into(), by: Side::Server });
+                said.say(Fact::answer(AnswerKind::Refused, u32::from(code), session_error(code)));
                 Appetite::Full
             }
             _ => Appetite::Full,

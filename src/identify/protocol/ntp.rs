@@ -2,7 +2,7 @@
 
 use crate::identify::wire::{Cursor, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
-use crate::net::{Side, Transport};
+use crate::net::Transport;
 
 use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
@@ -135,7 +135,7 @@ impl Told {
             stratum => (AnswerKind::Accepted, format!("stratum {stratum}").into()),
         };
         said.believe(Evidence::Dialogue);
-        said.say(Fact::Answer { kind, code: u32::from(self.stratum), text, by: Side::Server });
+        said.say(Fact::answer(kind, u32::from(self.stratum), text));
     }
 }
 
@@ -145,7 +145,7 @@ const MODES: &[&str] = &["reserved", "symmetric active", "symmetric passive", "c
 mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, read, survives};
-    use crate::net::Side::{Client, Server};
+    use crate::net::Side::{self, Client, Server};
 
     /// A version 4 message: first byte, stratum, origin and transmit timestamps.
     fn message(first: u8, stratum: u8, origin: u8, transmit: u8) -> Vec<u8> {
@@ -184,7 +184,7 @@ mod tests {
         let mut kiss = message(0xe4, 0, 7, 9);
         kiss[12..16].copy_from_slice(b"RATE");
         let heard = read(&NTP, Transport::UDP, 123, &[(Client, &message(0x23, 0, 0, 7)), (Server, &kiss)]);
-        let refused = Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "RATE".into(), by: Server };
+        let refused = Fact::answer(AnswerKind::Refused, 0, "RATE");
         assert!(heard.facts.contains(&refused));
         // Also where the answer was captured first; one to nobody's request says nothing.
         let early = |transmit| read(&NTP, Transport::UDP, 123, &[(Server, &kiss), (Client, &message(0x23, 0, 0, transmit))]);

@@ -87,7 +87,7 @@ impl Session {
 
     fn response(&mut self, message: &[u8], said: &mut Said<'_>) -> bool {
         said.believe(Evidence::Dialogue);
-        let refused = |code, text: Box<str>| Fact::Answer { kind: AnswerKind::Refused, code, text, by: Side::Server };
+        let refused = |code, text: Box<str>| Fact::answer(AnswerKind::Refused, code, text);
         match message.get(..4) {
             Some(b"ERRF") => {
                 let mut at = Cursor::new(message.get(8..).unwrap_or_default());
@@ -104,7 +104,7 @@ impl Session {
                 if is_due && result & BAD != 0 {
                     said.say(refused(result, name(result)));
                 } else if is_due && kind == SESSION_ACTIVATED {
-                    said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "Good".into(), by: Side::Server });
+                    said.say(Fact::answer(AnswerKind::Accepted, 0, "Good"));
                     return true;
                 }
             }

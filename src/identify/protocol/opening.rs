@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 
-use crate::identify::wire::{Held, hold};
+use crate::identify::wire::{Held, begins, hold, may_begin};
 use crate::identify::{Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -28,6 +28,26 @@ impl Look {
     /// `Yes` with the rule where the condition holds for `len` bytes from the start, else `No`.
     pub const fn when(holds: bool, len: u32, rule: &'static str) -> Self {
         if holds { Self::Yes(0, len, rule) } else { Self::No }
+    }
+
+    /// `Yes` where the bytes begin with the word, whatever its case; `Short` while they may become it.
+    pub fn word(bytes: &[u8], word: &[u8], rule: &'static str) -> Self {
+        if begins(bytes, word) {
+            Self::Yes(0, u32::try_from(word.len()).unwrap_or(u32::MAX), rule)
+        } else if may_begin(bytes, word) {
+            Self::Short
+        } else {
+            Self::No
+        }
+    }
+
+    /// `Weak` with the rule where `len` bytes from the start [fit](super::talk::opens_with); `Short` where that cannot be said yet.
+    pub const fn weakly(fit: Option<bool>, len: u32, rule: &'static str) -> Self {
+        match fit {
+            Some(true) => Self::Weak(0, len, rule),
+            Some(false) => Self::No,
+            None => Self::Short,
+        }
     }
 
     /// The same, in need of the other side.

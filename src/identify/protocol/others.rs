@@ -47,11 +47,7 @@ pub static SHARED_VARIABLES: Known = Known {
         Some(false) => Look::No,
         None => Look::Short,
     },
-    answer: Some(|_, bytes| match opens_with(bytes, COMMANDS) {
-        Some(true) => Look::Weak(0, 6, "Shared Variables command"),
-        Some(false) => Look::No,
-        None => Look::Short,
-    }),
+    answer: Some(|_, bytes| Look::weakly(opens_with(bytes, COMMANDS), 6, "Shared Variables command")),
     strength: Strength::Text,
     reader: || Box::new(Variables::default()),
 };

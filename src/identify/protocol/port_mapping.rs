@@ -94,7 +94,7 @@ fn tell(code: Option<u32>, refusal: &'static str, said: &mut Said<'_>) -> Appeti
     if let Some(code) = code {
         said.believe(Evidence::BothOpenings);
         let (kind, text) = if code == 0 { (AnswerKind::Accepted, "mapped") } else { (AnswerKind::Refused, refusal) };
-        said.say(Fact::Answer { kind, code, text: text.into(), by: Side::Server });
+        said.say(Fact::answer(kind, code, text));
     }
     Appetite::Hungry
 }
@@ -127,14 +127,14 @@ mod tests {
     fn what_a_router_refuses_is_told() {
         let (mapping, refused) = (hex("0002 0000 116c f230 00001c20"), hex("0082 0002 00000064 116c 0000 00000000"));
         let told = read(&NAT_PMP, Transport::UDP, 5_351, &[(Client, &mapping), (Server, &refused)]);
-        assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code: 2, text: "not authorized".into(), by: Side::Server }));
+        assert!(told.says(&Fact::answer(AnswerKind::Refused, 2, "not authorized")));
         // RFC 6887 section 7.2: MAP, not authorized.
         let mut ask = hex("02 01 0000 00001c20 00000000 00000000 0000ffff 0a010028");
         ask.extend(hex("0102030405060708090a0b0c 06 000000 116c f230 00000000 00000000 0000ffff 00000000"));
         let mut refused = ask.clone();
         (refused[1], refused[3]) = (0x81, 2);
         let told = read(&PCP, Transport::UDP, 5_351, &[(Client, &ask), (Server, &refused)]);
-        assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code: 2, text: "NOT_AUTHORIZED".into(), by: Side::Server }));
+        assert!(told.says(&Fact::answer(AnswerKind::Refused, 2, "NOT_AUTHORIZED")));
         assert_eq!(evidence(decide(&PCP, Transport::UDP, 5_351, &ask, &refused)), Evidence::BothOpenings);
         assert_eq!(evidence(decide(&PCP, Transport::UDP, 5_351, &ask[..56], &[])), Evidence::None);
         survives(&PCP, Transport::UDP, 5_351, &[(Client, &ask), (Server, &refused)]);

@@ -130,8 +130,8 @@ mod tests {
         assert_eq!(evidence(decide(&PPTP, Transport::TCP, 1723, &ask, &reply)), Evidence::BothOpenings);
         let heard = read(&PPTP, Transport::TCP, 1723, dialogue);
         assert!(heard.facts.contains(&Fact::Software { of: Server, text: "Linux PPTP".into() }), "{:?}", heard.facts);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Accepted, code: 1, text: "control connection".into(), by: Server }));
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 2, text: "call".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Accepted, 1, "control connection")));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 2, "call")));
         survives(&PPTP, Transport::TCP, 1723, dialogue);
         prefixes_never_match_anything_else("pptp", Transport::TCP, &ask, &reply);
     }

@@ -225,11 +225,11 @@ impl Reader for Display {
             (0, Some(reason)) => reason,
             (2, _) => b"further authentication is wanted",
             _ => {
-                said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "connected".into(), by: Side::Server });
+                said.say(Fact::answer(AnswerKind::Accepted, 0, "connected"));
                 return Appetite::Full;
             }
         };
-        said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: printable(reason.trim_ascii_end()), by: Side::Server });
+        said.say(Fact::answer(AnswerKind::Refused, 0, printable(reason.trim_ascii_end())));
         Appetite::Full
     }
 }
@@ -391,7 +391,7 @@ mod tests {
         survives(&RFB, Transport::TCP, 5900, offers);
         let refuses: &[(Side, &[u8])] = &[(Server, version), (Client, version), (Server, b"\0\0\0\0\x08Too many")];
         let heard = read(&RFB, Transport::TCP, 5900, refuses);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "Too many".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 0, "Too many")));
         survives(&RFB, Transport::TCP, 5900, refuses);
     }
 
@@ -400,7 +400,7 @@ mod tests {
         let (old, new): (&[u8], &[u8]) = (b"RFB 003.003\n", b"RFB 003.008\n");
         let by_old: &[(Side, &[u8])] =
             &[(Server, new), (Client, old), (Server, &[0, 0, 0, 2]), (Server, &[7; 16]), (Client, &[8; 16]), (Server, &[0, 0, 0, 1])];
-        let refused = |text: &str| Fact::Answer { kind: AnswerKind::Refused, code: 1, text: text.into(), by: Server };
+        let refused = |text: &str| Fact::answer(AnswerKind::Refused, 1, text);
         assert!(read(&RFB, Transport::TCP, 5900, by_old).facts.contains(&refused("authentication failed")));
         survives(&RFB, Transport::TCP, 5900, by_old);
         let reason = b"\0\0\0\x01\0\0\0\x03bad";
@@ -425,7 +425,7 @@ mod tests {
         assert_eq!(evidence(decide(&X11, Transport::TCP, 6001, &little, &welcome)), Evidence::BothOpenings);
         assert_eq!(evidence(decide(&X11, Transport::TCP, 6001, b"login: anyone", b"")), Evidence::None);
         let answer = |bytes: &[u8]| read(&X11, Transport::TCP, 6001, &[(Client, &little), (Server, bytes)]).facts;
-        assert!(answer(&refuses).contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "No way in here".into(), by: Server }));
+        assert!(answer(&refuses).contains(&Fact::answer(AnswerKind::Refused, 0, "No way in here")));
         assert!(answer(&welcome).iter().any(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Accepted, .. })));
         survives(&X11, Transport::TCP, 6001, &[(Client, &little), (Server, &refuses)]);
     }

@@ -193,7 +193,7 @@ fn command(body: &[u8], said: &mut Said<'_>) -> Option<Appetite> {
     let answers = if at.u8() == Some(NUMBER) { at.array::<8>().map(f64::from_be_bytes)? } else { return None };
     said.believe(Evidence::Dialogue);
     let [level, code, words] = ["level", "code", "description"].map(|key| property(at.rest(), key));
-    let answer = |kind, text| Fact::Answer { kind, code: 0, text, by: Side::Server };
+    let answer = |kind, text| Fact::answer(kind, 0, text);
     let refuses = match name {
         // What else a server does not know (`FCPublish`, `releaseStream`) is everyday; the first call is `connect`.
         b"_error" => answers == 1.0,
@@ -286,7 +286,7 @@ mod tests {
     }
 
     fn refused(text: &str) -> Fact {
-        Fact::Answer { kind: AnswerKind::Refused, code: 0, text: text.into(), by: Server }
+        Fact::answer(AnswerKind::Refused, 0, text)
     }
 
     #[test]
@@ -324,7 +324,7 @@ mod tests {
             chunked(5, COMMAND, &command("onStatus", 0.0, &[("level", "status"), ("code", "NetStream.Publish.Start")])),
             chunked(5, COMMAND, &command("onStatus", 0.0, &[("level", "error"), ("code", "late")])),
         ];
-        let served = Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "NetStream.Publish.Start".into(), by: Server };
+        let served = Fact::answer(AnswerKind::Accepted, 0, "NetStream.Publish.Start");
         assert_eq!(answered(&messages), [served]);
     }
 }

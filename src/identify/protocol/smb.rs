@@ -72,7 +72,7 @@ impl Reader for Session {
     fn finish(&self, said: &mut Said<'_>) {
         // A share may be refused to whoever was let in.
         if self.let_in && !self.shut_out {
-            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: SUCCESS.into(), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Accepted, 0, SUCCESS));
         }
     }
 }
@@ -101,8 +101,7 @@ impl Session {
                 let command = at.u8();
                 // Of the dialects that the client offered in SMB 1 the server takes none: one word, the index 0xffff (MS-CIFS 2.2.4.52.2).
                 if command == Some(0x72) && bytes.get(36..39) == Some(&[1, 0xff, 0xff]) {
-                    let text = "none of the dialects that the client offers".into();
-                    said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text, by: Side::Server });
+                    said.say(Fact::answer(AnswerKind::Refused, 0, "none of the dialects that the client offers"));
                     return None;
                 }
                 let status = at.le32()?;
@@ -139,8 +138,8 @@ impl Session {
             _ => return Some(()),
         };
         self.shut_out |= step == Step::Share;
-        let text = if status == 0 { SUCCESS.into() } else { format!("{}{status:#010x}", status_name(status)).into() };
-        said.say(Fact::Answer { kind, code: status, text, by: Side::Server });
+        let text: Box<str> = if status == 0 { SUCCESS.into() } else { format!("{}{status:#010x}", status_name(status)).into() };
+        said.say(Fact::answer(kind, status, text));
         // Who is refused may try again, by another name or by none, in the same connection (MS-SMB2 3.2.4.2.3).
         Some(())
     }
@@ -251,7 +250,7 @@ mod tests {
         let ask =
             hex("0000003e ff534d4272000000001843c80000000000000000000000000000feff00000000 00 1b00 024e54204c414e4d414e20312e3000024e54204c4d20302e313200");
         let answer = |index: &str| hex(&format!("00000025 ff534d4272000000008803c00000000000000000000000000000feff00000000 01 {index} 0000"));
-        let refused = Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "none of the dialects that the client offers".into(), by: Server };
+        let refused = Fact::answer(AnswerKind::Refused, 0, "none of the dialects that the client offers");
         assert_eq!(read(&SMB, Transport::TCP, 445, &[(Client, &ask), (Server, &answer("ffff"))]).facts, [refused]);
         assert!(read(&SMB, Transport::TCP, 445, &[(Client, &ask), (Server, &answer("0100"))]).facts.is_empty());
         survives(&SMB, Transport::TCP, 445, &[(Client, &ask), (Server, &answer("ffff"))]);

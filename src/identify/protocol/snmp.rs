@@ -294,7 +294,7 @@ mod tests {
         let heard = read(&SNMP, Transport::UDP, 161, &[(Client, &get), (Server, &answer)]);
         assert_eq!(heard.evidence, Evidence::Dialogue);
         assert!(heard.facts.contains(&Fact::request("get", "1.3.6.1.2.1.1.1.0")), "{:?}", heard.facts);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "noError".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Accepted, 0, "noError")));
         survives(&SNMP, Transport::UDP, 161, &[(Client, &get), (Server, &answer)]);
         survives(&SNMP, Transport::TCP, 161, &[(Client, &get), (Server, &answer)]);
     }
@@ -312,7 +312,7 @@ mod tests {
         assert!(read(&SNMP, Transport::UDP, 162, &[(Client, &trap)]).facts.contains(&Fact::OneWay));
         let refused = hex("3026 020101 0406 7075626c6963 a219 020101 020110 020101 300e 300c 0608 2b06010201010100 0500");
         let heard = read(&SNMP, Transport::UDP, 161, &[(Client, &hex(GET)), (Server, &refused)]);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 16, text: "authorizationError".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 16, "authorizationError")));
     }
 
     // Recorded of Net-SNMP 5.9 (RFC 3414 section 4): a get of nothing, and a report of usmStatsUnknownEngineIDs.

@@ -192,12 +192,12 @@ fn tds_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite
             let text: Vec<u8> =
                 at.le16().and_then(|len| at.take(usize::from(len) * 2)).unwrap_or_default().chunks_exact(2).filter_map(|pair| pair.first().copied()).collect();
             said.believe(Evidence::Dialogue);
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code: number.unwrap_or(0), text: printable(&text), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Refused, number.unwrap_or(0), printable(&text)));
             Appetite::Full
         }
         Some(0xad | 0xe3 | 0xab) => {
             said.believe(Evidence::Dialogue);
-            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "login".into(), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Accepted, 0, "login"));
             Appetite::Full
         }
         _ => Appetite::Hungry,
@@ -308,7 +308,7 @@ fn login(held: &[u8], full: bool, said: &mut Said<'_>) -> (Appetite, bool) {
                 let field = |letter: u8| body.split(|byte| *byte == 0).find_map(|field| field.strip_prefix(&[letter]));
                 let text = format!("{} {}", printable(field(b'C').unwrap_or_default()), printable(field(b'M').unwrap_or_default()));
                 said.believe(Evidence::Dialogue);
-                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: text.into(), by: Side::Server });
+                said.say(Fact::answer(AnswerKind::Refused, 0, text));
                 return (Appetite::Full, false);
             }
             b'R' => {
@@ -335,7 +335,7 @@ fn login(held: &[u8], full: bool, said: &mut Said<'_>) -> (Appetite, bool) {
 }
 
 fn let_in(said: &mut Said<'_>) {
-    said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "authenticated".into(), by: Side::Server });
+    said.say(Fact::answer(AnswerKind::Accepted, 0, "authenticated"));
 }
 
 fn mysql_greeting(_: &Opening<'_>, bytes: &[u8]) -> Look {
@@ -396,12 +396,12 @@ fn mysql_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appeti
                 }
                 text => Some(printable(text)),
             };
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code: u32::from(code), text: text.unwrap_or_default(), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Refused, u32::from(code), text.unwrap_or_default()));
             Appetite::Full
         }
         (Side::Server, 2.., Some(0)) => {
             said.believe(Evidence::Dialogue);
-            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "authenticated".into(), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Accepted, 0, "authenticated"));
             Appetite::Full
         }
         _ => Appetite::Hungry,
@@ -429,7 +429,7 @@ fn tns_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite
     };
     let text = bytes.iter().position(|byte| *byte == b'(').and_then(|at| bytes.get(at..)).unwrap_or_default();
     said.believe(Evidence::Dialogue);
-    said.say(Fact::Answer { kind, code: u32::from(bytes.get(4).copied().unwrap_or_default()), text: printable(text), by: Side::Server });
+    said.say(Fact::answer(kind, u32::from(bytes.get(4).copied().unwrap_or_default()), printable(text)));
     Appetite::Full
 }
 
@@ -532,7 +532,7 @@ mod tests {
         let refused = [&[said.len() as u8 + 3, 0, 0, 2, 0xff, 0x15, 4][..], said].concat();
         let heard = read(&MYSQL, Transport::TCP, 3306, &[(Server, &refused)]);
         let text = "28000 Access denied for user 'u'@'10.1.0.2' (using password: YES)";
-        assert!(heard.says(&Fact::Answer { kind: AnswerKind::Refused, code: 1045, text: text.into(), by: Server }), "{:?}", heard.facts);
+        assert!(heard.says(&Fact::answer(AnswerKind::Refused, 1045, text)), "{:?}", heard.facts);
     }
 
     #[test]
@@ -542,7 +542,7 @@ mod tests {
         let text = b"Host 'x' is not allowed";
         let refused = [&[text.len() as u8 + 3, 0, 0, 0, 0xff, 0x6a, 0x04][..], text].concat();
         let heard = read(&MYSQL, Transport::TCP, 3306, &[(Server, &refused)]);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 1130, text: "Host 'x' is not allowed".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 1130, "Host 'x' is not allowed")));
         survives(&MYSQL, Transport::TCP, 3306, &[(Server, &greeting), (Server, &refused)]);
         assert_eq!(evidence(decide(&MYSQL, Transport::TCP, 3306, &[], b"220 ftp\r\n")), Evidence::None);
     }

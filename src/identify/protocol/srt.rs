@@ -284,7 +284,7 @@ mod tests {
     fn a_wrong_passphrase_is_refused_and_silence_is_retried() {
         let refused = packet(5, (0, 0), 1010, 77, "");
         let heard = read(&SRT, Transport::UDP, 5421, &[(Client, &packet(5, (2, 5), CONCLUSION, 77, "")), (Server, &refused)]);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 1010, text: "bad passphrase".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 1010, "bad passphrase")));
         assert!(heard.facts.contains(&Fact::Reached(Step::CookieReturned)));
         let induction = packet(4, (0, 2), INDUCTION, 0, "");
         assert!(read(&SRT, Transport::UDP, 5421, &[(Client, &induction), (Client, &induction)]).facts.contains(&Fact::Retry));

@@ -3,7 +3,6 @@
 use crate::identify::wire::Cursor;
 use crate::identify::{AnswerKind, Fact};
 use crate::limit;
-use crate::net::Side;
 
 /// A side's packet (RFC 4253 section 6): its length, the padding's, and the payload, from the first byte behind the version's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +58,7 @@ pub fn disagreement(client: &Offer<'_>, server: &Offer<'_>) -> Option<Fact> {
         4 | 5 => "no common message authentication code",
         _ => "no common compression",
     };
-    Some(Fact::Answer { kind: AnswerKind::Refused, code: KEY_EXCHANGE_FAILED, text: what.into(), by: Side::Server })
+    Some(Fact::answer(AnswerKind::Refused, KEY_EXCHANGE_FAILED, what))
 }
 
 fn names(list: &[u8]) -> impl Iterator<Item = &[u8]> {

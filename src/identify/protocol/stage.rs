@@ -195,9 +195,8 @@ mod tests {
             survives(&KNXNET_IP, Transport::UDP, 3_671, &[(Client, &ask), (Server, answer)]);
         }
         let told = |answer: &[u8]| read(&KNXNET_IP, Transport::UDP, 3_671, &[(Client, &ask), (Server, answer)]);
-        let says = |kind, code, text: &str| Fact::Answer { kind, code, text: text.into(), by: Server };
-        assert!(told(&refused).says(&says(AnswerKind::Refused, 0x24, "E_NO_MORE_CONNECTIONS")));
-        assert!(told(&connected).says(&says(AnswerKind::Accepted, 0, "connected")));
+        assert!(told(&refused).says(&Fact::answer(AnswerKind::Refused, 0x24, "E_NO_MORE_CONNECTIONS")));
+        assert!(told(&connected).says(&Fact::answer(AnswerKind::Accepted, 0, "connected")));
         assert!(read(&KNXNET_IP, Transport::UDP, 3_671, &[(Client, &ask), (Client, &ask)]).says(&Fact::Retry));
         // Over TCP it may come in pieces.
         assert_eq!(evidence(decide(&KNXNET_IP, Transport::TCP, 3_671, &ask, &connected)), Evidence::BothOpenings);

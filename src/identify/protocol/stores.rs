@@ -80,11 +80,10 @@ fn redis_ask(_: &Opening<'_>, bytes: &[u8]) -> Look {
             }
         }
         [b'+' | b'-' | b':' | b'$', rest @ ..] if is_line(rest) => Look::Weak(0, 1, "Redis value sent by a client"),
-        _ => match opens_with(bytes, &["PING", "INFO", "AUTH", "COMMAND", "HELLO", "SELECT", "CONFIG"]) {
-            Some(true) => Look::Weak(0, 4, "Redis command in a line"),
-            Some(false) => Look::No,
-            None => Look::Short,
-        },
+        _ => {
+            let commands = &["PING", "INFO", "AUTH", "COMMAND", "HELLO", "SELECT", "CONFIG"];
+            Look::weakly(opens_with(bytes, commands), 4, "Redis command in a line")
+        }
     }
 }
 
@@ -242,7 +241,7 @@ impl Reader for RedisReplies {
             let (line, after) = text.split_at_checked(end.map_or(text.len(), |end| end + 1)).unwrap_or_default();
             // The first one says what was wrong.
             if !std::mem::replace(&mut self.refused, true) {
-                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: printable(line.trim_ascii_end()), by: Side::Server });
+                said.say(Fact::answer(AnswerKind::Refused, 0, printable(line.trim_ascii_end())));
             }
             rest = after;
         }
@@ -252,7 +251,7 @@ impl Reader for RedisReplies {
         }
         if self.refused && !rest.is_empty() {
             let line = rest.split(|byte| *byte == b'\r').next().unwrap_or_default();
-            said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: printable(line), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Accepted, 0, printable(line)));
         }
         Appetite::Full
     }
@@ -269,7 +268,7 @@ mod tests {
         let ask = b"*1\r\n$4\r\nPING\r\n";
         assert_eq!(evidence(decide(&REDIS, Transport::TCP, 6379, ask, b"+PONG\r\n")), Evidence::BothOpenings);
         let heard = read(&REDIS, Transport::TCP, 6379, &[(Client, ask), (Server, b"-NOAUTH Authentication required.\r\n")]);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "NOAUTH Authentication required.".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 0, "NOAUTH Authentication required.")));
         survives(&REDIS, Transport::TCP, 6379, &[(Client, ask), (Server, b"-NOAUTH Authentication required.\r\n")]);
         assert_eq!(evidence(decide(&REDIS, Transport::TCP, 110, b"PING\r\n", b"")), Evidence::None);
     }
@@ -283,7 +282,7 @@ mod tests {
             (Client, b"*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n"),
             (Server, b"+OK\r\n"),
         ];
-        let answer = |kind, text: &str| Fact::Answer { kind, code: 0, text: text.into(), by: Server };
+        let answer = |kind, text: &str| Fact::answer(kind, 0, text);
         let heard = read(&REDIS, Transport::TCP, 6379, dialogue);
         assert_eq!(heard.facts, [answer(AnswerKind::Refused, "NOAUTH Authentication required."), answer(AnswerKind::Accepted, "+OK")]);
         // Commands and replies may come together, and be cut anywhere.

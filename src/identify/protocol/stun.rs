@@ -327,7 +327,7 @@ mod tests {
     fn an_error_tells_its_number_and_its_words() {
         let (request, answer) = (message(3, ""), message(0x0113, "0009000d 00000403 466f7262696464656e 000000"));
         let told = read_all(&Stun, &[(Side::Client, &request), (Side::Server, &answer)]);
-        assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code: 403, text: "Forbidden".into(), by: Side::Server }));
+        assert!(told.says(&Fact::answer(AnswerKind::Refused, 403, "Forbidden")));
         assert!(told.says(&Fact::Inner("turn")));
     }
 
@@ -337,9 +337,7 @@ mod tests {
         let digest = format!("00080014 {}", "5a".repeat(20));
         let (bare, signed) = (message(3, ""), message(3, &format!("00060001 75000000 {digest}")));
         let unauthorized = message(0x0113, "00090010 00000401 556e617574686f72697a6564");
-        let refusals = |dialogue: &[(Side, &[u8])]| {
-            read_all(&Stun, dialogue).says(&Fact::Answer { kind: AnswerKind::Refused, code: 401, text: "Unauthorized".into(), by: Side::Server })
-        };
+        let refusals = |dialogue: &[(Side, &[u8])]| read_all(&Stun, dialogue).says(&Fact::answer(AnswerKind::Refused, 401, "Unauthorized"));
         assert!(!refusals(&[(Side::Client, &bare), (Side::Server, &unauthorized)]));
         assert!(refusals(&[(Side::Client, &bare), (Side::Server, &unauthorized), (Side::Client, &signed), (Side::Server, &unauthorized)]));
     }

@@ -28,20 +28,11 @@ pub static MUNIN: Known = Known {
     name: "munin",
     carriers: &[Transport::TCP],
     gate: Gate::Any,
-    ask: |_, bytes| match opens_with(bytes, &["cap", "list", "nodes", "config", "fetch", "version", "quit", "starttls"]) {
-        Some(true) => Look::Weak(0, 3, "Munin command"),
-        Some(false) => Look::No,
-        None => Look::Short,
+    ask: |_, bytes| {
+        let commands = &["cap", "list", "nodes", "config", "fetch", "version", "quit", "starttls"];
+        Look::weakly(opens_with(bytes, commands), 3, "Munin command")
     },
-    answer: Some(|_, bytes| {
-        if begins(bytes, b"# munin node at ") {
-            Look::Yes(0, 16, "Munin greeting")
-        } else if may_begin(bytes, b"# munin node at ") {
-            Look::Short
-        } else {
-            Look::No
-        }
-    }),
+    answer: Some(|_, bytes| Look::word(bytes, b"# munin node at ", "Munin greeting")),
     strength: Strength::Text,
     reader: || Confirm::of(&MUNIN),
 };

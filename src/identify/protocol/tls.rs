@@ -480,7 +480,7 @@ mod tests {
     #[test]
     fn an_alert_in_clear_is_an_answer_with_its_name() {
         let told = read_all(&Tls, &[(Side::Client, &client_hello("a.example", &[])), (Side::Server, &record(ALERT, &[2, 40]))]);
-        assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code: 40, text: "handshake_failure".into(), by: Side::Server }));
+        assert!(told.says(&Fact::answer(AnswerKind::Refused, 40, "handshake_failure")));
         assert!(told.says(&Fact::Reached(Step::ClientHello)));
     }
 
@@ -562,7 +562,7 @@ mod tests {
         assert_eq!(refused.detail("tls", "version"), Some("1.3".into()));
         assert!(refused.says(&Fact::Answer { kind: AnswerKind::Refused, code: HIDDEN_ALERT, text: "an encrypted alert".into(), by: Side::Client }));
         let denied = told(&[(Side::Server, &record(ALERT, &[2, 40]))]);
-        assert!(denied.says(&Fact::Answer { kind: AnswerKind::Refused, code: 40, text: "handshake_failure".into(), by: Side::Server }));
+        assert!(denied.says(&Fact::answer(AnswerKind::Refused, 40, "handshake_failure")));
     }
 
     #[test]

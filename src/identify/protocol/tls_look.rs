@@ -5,7 +5,7 @@ use crate::identify::wire::{Cursor, printable};
 use crate::limit;
 
 use super::tls::{APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, CLIENT_HELLO_RULE, HANDSHAKE, NO_TLS, SERVER_HELLO, SERVER_HELLO_KIND, SSL2_HELLO};
-use super::{Fact, Said, Side};
+use super::{Fact, Said};
 
 /// What the first bytes of a side look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,6 @@ pub(super) fn tell_if_no_tls(bytes: &[u8], said: &mut Said<'_>) {
     if !is_tls {
         let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
         let text = printable(line.get(..limit::FOREIGN_LINE).unwrap_or(line));
-        said.say(Fact::Answer { kind: AnswerKind::Refused, code: NO_TLS, text, by: Side::Server });
+        said.say(Fact::answer(AnswerKind::Refused, NO_TLS, text));
     }
 }

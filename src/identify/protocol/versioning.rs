@@ -13,7 +13,7 @@ pub static RSYNC: Known = Known {
     name: "rsync",
     carriers: &[Transport::TCP],
     gate: Gate::Any,
-    ask: |_, bytes| opens(bytes, b"@RSYNCD: ", "rsync greeting"),
+    ask: |_, bytes| Look::word(bytes, b"@RSYNCD: ", "rsync greeting"),
     answer: None,
     strength: Strength::Magic,
     reader: || Box::<Modules>::default(),
@@ -53,7 +53,7 @@ pub static SVN: Known = Known {
         [b'('] | [b'(', b' '] | [b'(', b' ', b'1'..=b'9'] | [b'(', b' ', b'1'..=b'9', b' '] => Look::Short,
         _ => Look::No,
     },
-    answer: Some(|_, bytes| opens(bytes, b"( success ( ", "Subversion greeting")),
+    answer: Some(|_, bytes| Look::word(bytes, b"( success ( ", "Subversion greeting")),
     strength: Strength::Magic,
     reader: || Box::<Lists>::default(),
 };
@@ -64,34 +64,24 @@ pub static CVS: Known = Known {
     carriers: &[Transport::TCP],
     gate: Gate::Any,
     ask: |_, bytes| {
-        let looks = [b"BEGIN AUTH REQUEST\n".as_slice(), b"BEGIN VERIFICATION REQUEST\n"].map(|line| opens(bytes, line, "CVS login"));
+        let looks = [b"BEGIN AUTH REQUEST\n".as_slice(), b"BEGIN VERIFICATION REQUEST\n"].map(|line| Look::word(bytes, line, "CVS login"));
         if looks.contains(&Look::Short) { Look::Short } else { looks.into_iter().find(|look| *look != Look::No).unwrap_or(Look::No) }
     },
     answer: Some(|_, bytes| {
-        let looks = [b"I LOVE YOU\n".as_slice(), b"I HATE YOU\n", b"E ", b"error "].map(|line| opens(bytes, line, "CVS answer"));
+        let looks = [b"I LOVE YOU\n".as_slice(), b"I HATE YOU\n", b"E ", b"error "].map(|line| Look::word(bytes, line, "CVS answer"));
         if looks.contains(&Look::Short) { Look::Short } else { looks.into_iter().find(|look| *look != Look::No).map_or(Look::No, Look::weak) }
     }),
     strength: Strength::Magic,
     reader: || Box::<Login>::default(),
 };
 
-fn opens(bytes: &[u8], word: &[u8], rule: &'static str) -> Look {
-    if begins(bytes, word) {
-        Look::Yes(0, u32::try_from(word.len()).unwrap_or(u32::MAX), rule)
-    } else if may_begin(bytes, word) {
-        Look::Short
-    } else {
-        Look::No
-    }
-}
-
 fn refused(code: u32, text: &[u8], said: &mut Said<'_>) -> Appetite {
-    said.say(Fact::Answer { kind: AnswerKind::Refused, code, text: printable(text), by: Side::Server });
+    said.say(Fact::answer(AnswerKind::Refused, code, printable(text)));
     Appetite::Full
 }
 
 fn accepted(said: &mut Said<'_>) -> Appetite {
-    said.say(Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "ok".into(), by: Side::Server });
+    said.say(Fact::answer(AnswerKind::Accepted, 0, "ok"));
     Appetite::Full
 }
 
@@ -222,7 +212,7 @@ impl Reader for Lists {
         if let Some((behind, text)) = login_failure(bytes) {
             said.believe(Evidence::Dialogue);
             if behind > std::mem::replace(&mut self.failed, behind) {
-                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: printable(text), by: Side::Server });
+                said.say(Fact::answer(AnswerKind::Refused, 0, printable(text)));
             }
             if bytes.get(behind..).is_some_and(|rest| memchr::memmem::find(rest, SUCCESS).is_some()) {
                 return accepted(said);
@@ -293,7 +283,7 @@ mod tests {
     }
 
     fn refusal(code: u32, text: &str) -> Fact {
-        Fact::Answer { kind: AnswerKind::Refused, code, text: text.into(), by: Server }
+        Fact::answer(AnswerKind::Refused, code, text)
     }
 
     #[test]
@@ -328,7 +318,7 @@ mod tests {
         let told = heard(&GIT, &[(Client, ask), (Server, b"0013ERR not found\n\n")]);
         assert!(told.says(&Fact::request("git-upload-pack", "/g.git")) && told.says(&refusal(0, "not found")));
         let served = heard(&GIT, &[(Client, ask), (Server, b"0008abcd0000")]);
-        assert!(served.says(&Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "ok".into(), by: Server }));
+        assert!(served.says(&Fact::answer(AnswerKind::Accepted, 0, "ok")));
         prefixes_never_match_anything_else("git", Transport::TCP, ask, b"");
     }
 
@@ -353,7 +343,7 @@ mod tests {
         let told = heard(&SVN, &[(Server, greeting), (Client, client), (Server, wrong)]);
         assert!(told.says(&refusal(0, "Password incorrect")) && told.evidence == Evidence::Dialogue);
         let again: Dialogue<'_> = &[(Server, greeting), (Client, client), (Server, wrong), (Server, b"( step ( 3:<2> ) ) ( success ( ) ) ")];
-        assert!(heard(&SVN, again).says(&Fact::Answer { kind: AnswerKind::Accepted, code: 0, text: "ok".into(), by: Server }));
+        assert!(heard(&SVN, again).says(&Fact::answer(AnswerKind::Accepted, 0, "ok")));
     }
 
     #[test]

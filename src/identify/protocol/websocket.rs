@@ -336,7 +336,7 @@ mod tests {
             let told = read_all(&Http, &dialogue);
             assert!(told.says(&Fact::Inner("websocket")) && told.says(&Fact::Inner("mqtt")), "cut at {cut}");
             assert_eq!(told.detail("mqtt", "client_id"), Some("p1".into()));
-            assert!(told.says(&Fact::Answer { kind: AnswerKind::Refused, code: 5, text: "not authorized".into(), by: Side::Server }));
+            assert!(told.says(&Fact::answer(AnswerKind::Refused, 5, "not authorized")));
             assert_eq!(told.appetite, Appetite::Full);
         }
     }
@@ -385,7 +385,7 @@ mod tests {
         ];
         let told = read_all(&Http, &dialogue);
         assert!(told.says(&Fact::request("GET", "/temperature")), "{:?}", told.facts);
-        assert!(told.says(&Fact::Answer { kind: AnswerKind::Accepted, code: 205, text: "2.05".into(), by: Side::Server }), "{:?}", told.facts);
+        assert!(told.says(&Fact::answer(AnswerKind::Accepted, 205, "2.05")), "{:?}", told.facts);
     }
 
     #[test]

@@ -209,10 +209,10 @@ fn dcerpc_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appet
     }
     said.believe(Evidence::Dialogue);
     match kind {
-        Some(13) => said.say(Fact::Answer { kind: AnswerKind::Refused, code: 13, text: "bind refused".into(), by: Side::Server }),
+        Some(13) => said.say(Fact::answer(AnswerKind::Refused, 13, "bind refused")),
         Some(3) => {
             let status = bytes.get(24..).and_then(|rest| Cursor::new(rest).le32()).unwrap_or_default();
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code: status, text: format!("fault {status:#010x}").into(), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Refused, status, format!("fault {status:#010x}")));
         }
         _ => (),
     }
@@ -238,7 +238,7 @@ fn rdp_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite
     said.believe(Evidence::Dialogue);
     // Instead of taking the client in, the server takes its leave (T.125 section 7: DisconnectProviderUltimatum, behind the header of X.224 data).
     if let Some([2, 0xf0, 0x80, 0x20 | 0x21]) = bytes.get(4..8) {
-        said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "by ending the connection, as where it wants TLS".into(), by: Side::Server });
+        said.say(Fact::answer(AnswerKind::Refused, 0, "by ending the connection, as where it wants TLS"));
         return Appetite::Full;
     }
     let mut answer = Cursor::new(bytes.get(11..).unwrap_or_default());
@@ -248,7 +248,7 @@ fn rdp_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetite
         (Some(2), Some(1 | 2 | 8 | 16)) => Appetite::HandOver { client: 0, server: 0 },
         (Some(3), Some(code)) => {
             let reason = RDP_FAILURES.iter().find(|(known, _)| *known == code).map_or("negotiation failure", |(_, name)| *name);
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code, text: reason.into(), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Refused, code, reason));
             Appetite::Full
         }
         // Confirmed without a word on security, as it was asked for.

@@ -94,7 +94,7 @@ impl Reader for Stream {
                     break;
                 }
                 self.failed = None;
-                said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text, by: Side::Server });
+                said.say(Fact::answer(AnswerKind::Refused, 0, text));
                 return Appetite::Full;
             }
         }
@@ -103,7 +103,7 @@ impl Reader for Stream {
 
     fn finish(&self, said: &mut Said<'_>) {
         if let Some((_, text)) = &self.failed {
-            said.say(Fact::Answer { kind: AnswerKind::Refused, code: 0, text: text.clone(), by: Side::Server });
+            said.say(Fact::answer(AnswerKind::Refused, 0, text.clone()));
         }
     }
 }
@@ -178,7 +178,7 @@ mod tests {
     fn a_stream_error_refuses_and_other_xml_is_no_xmpp() {
         let error = b"<stream:error><host-unknown xmlns='x'/></stream:error>";
         let heard = read(&XMPP, Transport::TCP, 5222, &[(Client, HELLO), (Server, error)]);
-        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 0, text: "host-unknown".into(), by: Server }));
+        assert!(heard.facts.contains(&Fact::answer(AnswerKind::Refused, 0, "host-unknown")));
         assert_eq!(evidence(decide(&XMPP, Transport::TCP, 5222, b"<?xml version='1.0'?><soap:Envelope>", b"")), Evidence::None);
     }
 }
