@@ -33,12 +33,13 @@ fn ask(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     }
 }
 
-/// `AUTH` with a way to log in, which mail has; FTP asks for the security of its connection with it (RFC 2228 section 3, RFC 4217 section 4).
+/// `AUTH` with what is no security mechanism of FTP (RFC 2228 section 3, RFC 4217 section 4): a way to log in, as mail has. A line that is not there whole yet may become one.
 fn is_login_of_mail(bytes: &[u8]) -> bool {
-    let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
-    let (word, rest) = verb(line);
-    let way = verb(rest).0;
-    word == "AUTH" && ["PLAIN", "LOGIN", "NTLM", "XOAUTH", "CRAM-", "DIGEST-", "SCRAM-", "OAUTHBEARER"].iter().any(|known| way.starts_with(known))
+    let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+    let (word, rest) = verb(bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default());
+    let mechanism = verb(rest).0;
+    let fits = |known: &&str| if end.is_some() { **known == mechanism } else { known.starts_with(&mechanism) };
+    word == "AUTH" && !MECHANISMS.iter().any(fits)
 }
 
 fn answer(_: &Opening<'_>, bytes: &[u8]) -> Look {
@@ -220,11 +221,13 @@ fn extended_passive(text: &[u8]) -> Option<u16> {
     text.split(delimiter).nth(3)?.parse().ok().filter(|port| *port > 0)
 }
 
-/// Commands that open an FTP session or follow soon after (RFC 959 section 4.1, RFC 2228, RFC 2389), none of which SMTP or POP3 opens with.
+/// Commands that open an FTP session or follow soon after (RFC 959 section 4.1, RFC 2228, RFC 2389).
 const VERBS: &[&str] = &[
     "USER", "AUTH", "FEAT", "OPTS", "SYST", "CWD", "PWD", "XPWD", "TYPE", "PASV", "EPSV", "PORT", "EPRT", "LIST", "NLST", "MLSD", "RETR", "STOR", "SIZE",
     "MDTM", "HOST", "CLNT", "PBSZ", "PROT", "PASS", "ACCT", "MKD", "RMD", "DELE", "REIN", "STAT",
 ];
+/// Security mechanisms that `AUTH` may ask for (RFC 2228 section 8, RFC 4217 section 17; the last two are from before it).
+const MECHANISMS: &[&str] = &["TLS", "SSL", "GSSAPI", "KERBEROS_V4", "TLS-C", "TLS-P"];
 /// Data connections are opened at once; a minute covers a slow firewall.
 const DATA_WITHIN: Duration = Duration::from_secs(60);
 
@@ -308,6 +311,18 @@ mod tests {
         assert_eq!(evidence(decide(&FTP, Transport::TCP, 21, b"", b"220 mx ESMTP\r\n")), Evidence::None);
         assert_eq!(evidence(decide(&FTP, Transport::TCP, 21, b"", GREETING)), Evidence::None);
         assert_eq!(evidence(decide(&FTP, Transport::TCP, 21, b"", b"220 (vsFTPd 3.0.5)\r\n")), Evidence::OneOpening);
+    }
+
+    // RFC 4422: any name of up to twenty letters is a mechanism of SASL
+    #[test]
+    fn auth_that_asks_for_no_security_is_no_command_of_ftp() {
+        let told = |client: &[u8]| evidence(decide(&FTP, Transport::TCP, 2121, client, b"234 go on\r\n"));
+        for login in [b"AUTH EXTERNAL =\r\n".as_slice(), b"AUTH PLAIN AGEAYg==\r\n", b"AUTH X-OWN\r\n", b"AUTH\r\n"] {
+            assert_eq!(told(login), Evidence::None);
+        }
+        for secure in [b"AUTH TLS\r\n".as_slice(), b"auth ssl\r\n", b"AUTH GSSAPI\r\n", b"AUTH TL"] {
+            assert_eq!(told(secure), Evidence::BothOpenings);
+        }
     }
 
     #[test]
