@@ -29,7 +29,6 @@ fn packets() -> usize {
 }
 
 /// Reads the file in blocks and walks its record headers; says how many there are.
-#[allow(clippy::unwrap_used)]
 fn floor() -> usize {
     let mut file = File::open(base().unwrap()).unwrap();
     let (mut block, mut end, mut at, mut records, mut captured) = (vec![0_u8; 256 * 1024], 0, 24, 0, 0_u64);
@@ -61,7 +60,6 @@ fn record_walk_floor(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
-#[allow(clippy::unwrap_used)]
 fn reader(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(packets())).bench(|| {
         let mut captures = capture::open(&[base().unwrap()], Options::default()).unwrap();

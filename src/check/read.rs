@@ -123,7 +123,8 @@ impl Desk<'_> {
         if hosts.is_empty() { vec![due(Whose::default())] } else { hosts.into_iter().map(due).collect() }
     }
 
-    fn flow(&mut self, Read { entry, span, damaged }: &Read<FlowEntry>) -> Option<FlowDue> {
+    /// Complains of an entry that chooses no flows, says nothing of them, or names what there is not.
+    fn check_flow(&mut self, Read { entry, span, damaged }: &Read<FlowEntry>) {
         let chooses = entry.id.is_some() || !entry.client.is_empty() || !entry.server.is_empty() || entry.transport.is_some() || !entry.ports.is_empty();
         let says = entry.service.is_some() || entry.verdict.is_some() || entry.reasons.is_some() || entry.outcome.is_some() || entry.rule.is_some();
         let says = says || entry.confidence.is_some() || entry.protocol.is_some() || entry.name.is_some() || entry.says.is_some();
@@ -150,6 +151,11 @@ impl Desk<'_> {
             let known: Vec<&str> = rules().map(|known| known.id).collect();
             self.complain(&rule.span, format!("the decision table has no rule `{}`", rule.value), Some(instead(&rule.value, &known)));
         }
+    }
+
+    fn flow(&mut self, read: &Read<FlowEntry>) -> Option<FlowDue> {
+        self.check_flow(read);
+        let Read { entry, span, .. } = read;
         let (client, server) = (self.whose(&entry.client), self.whose(&entry.server));
         let service = match &entry.service {
             None => None,

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use crate::capture::Pause;
 use crate::flow::{Direction, End, Flow, Neighbour, Parties};
 use crate::identify::{Books, Fact, Identified, NameSource, Promise};
-use crate::judge::account::{self, Account};
+use crate::judge::account::{self, Account, Considered};
 use crate::judge::alike::Alike;
 use crate::judge::announcer::Announcers;
 use crate::judge::candidate::{Case, weigh};
@@ -20,6 +20,7 @@ use crate::judge::resolver::Resolvers;
 use crate::judge::rhythm::Rhythms;
 use crate::judge::role::{Plays, Roles};
 use crate::judge::shown::Shown;
+use crate::judge::verdict::Decision;
 use crate::judge::visibility::{Absent, Seen, Visibility, took_part};
 use crate::judge::{Confidence, Judged, Named, Outcome, Reason, Site, Telling, Verdict, blocked, candidate, direction, stance, verdict, version};
 use crate::net::{Endpoint, Side, Transport, is_group};
@@ -161,8 +162,7 @@ impl<'a> Judge<'a> {
         let ((of_client, client_shows), (of_server, server_shows)) = (roles.played_by(&flow.client), roles.played_by(&flow.server));
         let (given, by_itself) = ([of_client, of_server], [client_shows, server_shows]);
         let everything = self.telling == Telling::Everything;
-        let announced = identified.announced.clone().or_else(|| self.books.announced(flow.transport, client.ip, server, flow.first).map(Box::new));
-        let announced = announced.filter(|promise| keeps(promise, &identified));
+        let announced = self.announced(&identified);
         let of_client = if self.telling >= Telling::Names { self.names(&identified, Side::Client) } else { Vec::new() };
         let of_server = if self.needs_names(&identified, &given, announced.is_some()) { self.names(&identified, Side::Server) } else { Vec::new() };
         let names = [of_client, of_server];
@@ -178,16 +178,7 @@ impl<'a> Judge<'a> {
         let candidates = || verdict::candidates(&case, self.signatures, weighed, decision.service);
         let candidates = kept.as_ref().map(|kept| kept.candidates(decision.service, candidates)).unwrap_or_default();
         let mut rows = if self.accounts { account::rows(&case, self.signatures, weighed, &decision) } else { Vec::new() };
-        if self.announcers.may_be_missed(flow) {
-            decision.leave_open(Reason::NotAnnounced);
-        }
-        if self.announcers.may_have_led_to(&identified) {
-            decision.leave_open(Reason::UndocumentedService);
-        }
-        if self.is_told_elsewhere(flow) {
-            decision.withdraw();
-            account::withdraw(&mut rows, "the other side of the router that translates its addresses shows who talks to whom: the row has that flow");
-        }
+        self.weaken(&identified, &mut decision, &mut rows);
         let row = |service: Option<ServiceId>| service.and_then(|id| self.signatures.services.get(id.0 as usize));
         let asks = |row: &Service| self.applies(row) && roles.plays(client.ip, &given[0], &row.client, false) > Plays::Refused;
         let denied = self.resolvers.denied(&identified, self.signatures, asks);
@@ -213,11 +204,7 @@ impl<'a> Judge<'a> {
             let roles = [told(0, &flow.client), told(1, &flow.server)];
             Box::new(Account { rows, roles, sight, loss_per_mille })
         });
-        let moved = decision.service.and_then(|id| roles.site().ports_of(id, server.ip, &given[1]));
-        let instance = row(decision.service).and_then(|service| match moved {
-            Some(ports) => service.moved_instance_of(ports, server.port),
-            None => service.instance_of(server.port),
-        });
+        let instance = decision.service.and_then(|id| self.instance(id, server, &given[1]));
         let other = seen.other_leg(flow);
         let translated = other.map(|other| Box::new(Parties { client: other.client, server: other.server, ..flow.parties() }));
         identified.announced = announced;
@@ -245,6 +232,36 @@ impl<'a> Judge<'a> {
         };
         stance::apply(roles.site(), &mut judged);
         judged
+    }
+
+    /// The promise that this flow keeps.
+    fn announced(&self, identified: &Identified) -> Option<Box<Promise>> {
+        let Flow { transport, client, server, first, .. } = &identified.flow;
+        let announced = identified.announced.clone().or_else(|| self.books.announced(*transport, client.endpoint.ip, server.endpoint, *first).map(Box::new));
+        announced.filter(|promise| keeps(promise, identified))
+    }
+
+    /// Leaves open, or takes back, what was decided for a flow that an announcement may have led to, or that a router shows on its other side, too.
+    fn weaken(&self, identified: &Identified, decision: &mut Decision, rows: &mut [Considered]) {
+        if self.announcers.may_be_missed(&identified.flow) {
+            decision.leave_open(Reason::NotAnnounced);
+        }
+        if self.announcers.may_have_led_to(identified) {
+            decision.leave_open(Reason::UndocumentedService);
+        }
+        if self.is_told_elsewhere(&identified.flow) {
+            decision.withdraw();
+            account::withdraw(rows, "the other side of the router that translates its addresses shows who talks to whom: the row has that flow");
+        }
+    }
+
+    /// Which instance of the service this port of the server names, where the site moved it or where the document has it.
+    fn instance(&self, service: ServiceId, server: Endpoint, roles: &[RoleId]) -> Option<u16> {
+        let row = self.signatures.services.get(service.0 as usize)?;
+        match self.site().ports_of(service, server.ip, roles) {
+            Some(ports) => row.moved_instance_of(ports, server.port),
+            None => row.instance_of(server.port),
+        }
     }
 
     /// What the operator said about the network.

@@ -73,7 +73,6 @@ fn amqp_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetit
         return Appetite::Hungry;
     }
     said.believe(Evidence::BothOpenings);
-    let answer = |kind, code: u32, text: &[u8]| Fact::answer(kind, code, printable(text));
     match bytes {
         [b'A', _, _, _, version @ ..] => {
             said.detail("amqp", "server_header", DetailValue::Bytes(version.into()));
@@ -86,51 +85,53 @@ fn amqp_message(piece: &Piece<'_>, bytes: &[u8], said: &mut Said<'_>) -> Appetit
         [1, _, _, _, _, _, _, 0, 10, 0, 30, ..] => said.believe(Evidence::Dialogue),
         [1, _, _, _, _, _, _, 0, 10, 0, 41, ..] => {
             said.believe(Evidence::Dialogue);
-            said.say(answer(AnswerKind::Accepted, 0, b"open"));
+            said.say(Fact::answer(AnswerKind::Accepted, 0, "open"));
             return Appetite::Full;
         }
         [1, _, _, _, _, _, _, 0, 10, 0, 50, a, b, len, text @ ..] => {
             said.believe(Evidence::Dialogue);
             let text = text.get(..usize::from(*len)).unwrap_or_default();
-            said.say(answer(AnswerKind::Refused, u32::from(u16::from_be_bytes([*a, *b])), text));
+            said.say(Fact::answer(AnswerKind::Refused, u32::from(u16::from_be_bytes([*a, *b])), printable(text)));
             return Appetite::Full;
         }
-        // Performatives, by their number: sasl-outcome with its code; open, close.
-        [0, _, _, _, doff, ..] => {
-            let body = bytes.get(usize::from(*doff) * 4..).unwrap_or_default();
-            match body {
-                [0, 0x53, 0x44, 0xc0, _, _, 0x50, code, ..] => {
-                    said.believe(Evidence::Dialogue);
-                    // What follows a login that was accepted may still be refused.
-                    let text: &[u8] = match code {
-                        0 => return Appetite::Hungry,
-                        1 => b"SASL: credentials refused",
-                        _ => b"SASL: the server failed",
-                    };
-                    let kind = if *code == 1 { AnswerKind::Refused } else { AnswerKind::Failed };
-                    said.say(answer(kind, u32::from(*code), text));
-                    return Appetite::Full;
-                }
-                [0, 0x53, 0x10, ..] => said.believe(Evidence::Dialogue),
-                // A session begins: the connection was not closed for what its opening said.
-                [0, 0x53, 0x11, ..] => {
-                    said.say(answer(AnswerKind::Accepted, 0, b"begin"));
-                    return Appetite::Full;
-                }
-                [0, 0x53, 0x18, rest @ ..] => {
-                    // Its error names itself by a symbol: 0xa3, length, text (section 1.6.21).
-                    let named = memchr::memmem::find(rest, b"amqp:").and_then(|at| Some((rest.get(at..)?, *rest.get(at.checked_sub(1)?)?)));
-                    if let Some((name, len)) = named {
-                        said.say(answer(AnswerKind::Refused, 0, name.get(..usize::from(len)).unwrap_or(name)));
-                    }
-                    return Appetite::Full;
-                }
-                _ => (),
-            }
-        }
+        [0, _, _, _, doff, ..] => return amqp_performative(bytes.get(usize::from(*doff) * 4..).unwrap_or_default(), said),
         _ => (),
     }
     Appetite::Hungry
+}
+
+/// What a frame of AMQP 1.0 carries, by its number: sasl-outcome with its code; open, begin, close.
+fn amqp_performative(body: &[u8], said: &mut Said<'_>) -> Appetite {
+    match body {
+        [0, 0x53, 0x44, 0xc0, _, _, 0x50, code, ..] => {
+            said.believe(Evidence::Dialogue);
+            said.say(match code {
+                // What follows a login that was accepted may still be refused.
+                0 => return Appetite::Hungry,
+                1 => Fact::answer(AnswerKind::Refused, 1, "SASL: credentials refused"),
+                _ => Fact::answer(AnswerKind::Failed, u32::from(*code), "SASL: the server failed"),
+            });
+            Appetite::Full
+        }
+        [0, 0x53, 0x10, ..] => {
+            said.believe(Evidence::Dialogue);
+            Appetite::Hungry
+        }
+        // A session begins: the connection was not closed for what its opening said.
+        [0, 0x53, 0x11, ..] => {
+            said.say(Fact::answer(AnswerKind::Accepted, 0, "begin"));
+            Appetite::Full
+        }
+        [0, 0x53, 0x18, rest @ ..] => {
+            // Its error names itself by a symbol: 0xa3, length, text (section 1.6.21).
+            let named = memchr::memmem::find(rest, b"amqp:").and_then(|at| Some((rest.get(at..)?, *rest.get(at.checked_sub(1)?)?)));
+            if let Some((name, len)) = named {
+                said.say(Fact::answer(AnswerKind::Refused, 0, printable(name.get(..usize::from(len)).unwrap_or(name))));
+            }
+            Appetite::Full
+        }
+        _ => Appetite::Hungry,
+    }
 }
 
 /// Reads whether the client is let in (NATS client protocol: `-ERR 'Authorization Violation'` closes the connection), and where TLS begins.
