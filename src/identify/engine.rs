@@ -222,6 +222,7 @@ impl Live {
             details: ThinVec::new(),
             retries: 0,
             torn: Torn::Nowhere,
+            stopped_early: false,
             opening: [Begun::new_const(), Begun::new_const()],
         };
         Box::write(Box::new_uninit(), Self { stage: Stage::Fresh, spoken, base: [0; 2], read_to: [0; 2], client: None, pieces: 0, midstream: false, held: 0 })

@@ -68,6 +68,8 @@ pub struct Spoken {
     pub retries: u32,
     /// Whether the server said something beside its last [`Fact::Answer`] that was not captured.
     pub torn: Torn,
+    /// Its reader stopped before the server's answer, or where something was missing: whether the server went on is known when the flow is over.
+    stopped_early: bool,
     /// First payload bytes of client and server, of datagrams those of the first one that has any, at most [`limit::OPENING_KEPT`](crate::limit::OPENING_KEPT) each, for people
     /// to look at.
     pub opening: [Begun; 2],
@@ -113,8 +115,6 @@ pub enum Torn {
     Behind,
     /// Something after it, and the server went on.
     Beyond,
-    /// While the flow lives: its reader stopped before the server's answer, or where something was missing, and whether the server went on is not known yet.
-    Unread,
 }
 
 /// The first payload bytes of one side, for people to look at.

@@ -42,7 +42,7 @@ impl Spoken {
 
     /// Packs it, or takes it out. Its first match was in `frame`, which is not packed.
     pub(super) fn pack(&mut self, frame: FrameId, packing: &mut impl Packing, words: &mut Words<'_>) {
-        let Self { protocol, evidence, matches, facts, details: _, retries, torn, opening } = self;
+        let Self { protocol, evidence, matches, facts, details: _, retries, torn, stopped_early, opening } = self;
         let mut lens = [protocol.len() as u8, matches.len() as u8];
         packing.bytes(&mut lens);
         protocol.resize(lens[0].into(), "");
@@ -60,7 +60,9 @@ impl Spoken {
         }
         packing.list(facts, || Fact::OneWay, |packing, fact| fact.pack(packing));
         packing.count(retries);
-        packing.one_of(torn, &TORN);
+        let mut tear = (*torn, *stopped_early);
+        packing.one_of(&mut tear, &TEARS);
+        (*torn, *stopped_early) = tear;
         for opening in opening {
             let mut len = opening.len() as u8;
             packing.byte(&mut len);
@@ -195,7 +197,8 @@ fn pack_mark(mark: &mut u64, packing: &mut impl Packing) {
     *mark = u64::from_le_bytes(bytes);
 }
 
-const TORN: [Torn; 5] = [Torn::Nowhere, Torn::Before, Torn::Behind, Torn::Beyond, Torn::Unread];
+/// Where something is missing, and whether the reader stopped early: then nothing more is known of that.
+const TEARS: [(Torn, bool); 5] = [(Torn::Nowhere, false), (Torn::Before, false), (Torn::Behind, false), (Torn::Beyond, false), (Torn::Nowhere, true)];
 const EVIDENCE: [Evidence; 6] = [Evidence::None, Evidence::Port, Evidence::Announced, Evidence::OneOpening, Evidence::BothOpenings, Evidence::Dialogue];
 const SOURCES: [NameSource; 10] = [
     NameSource::Dns,

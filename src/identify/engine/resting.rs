@@ -198,7 +198,7 @@ impl<S> Live<S> {
 
 impl Live {
     fn touch_lines(&self) -> usize {
-        let Spoken { protocol, evidence, matches, facts: _, details: _, retries, torn, opening: [client, server] } = &self.spoken;
+        let Spoken { protocol, evidence, matches, facts: _, details: _, retries, torn, stopped_early: _, opening: [client, server] } = &self.spoken;
         self.touch() + protocol.len() + *evidence as usize + matches.len() + *retries as usize + *torn as usize + client.len() + server.len()
     }
 }

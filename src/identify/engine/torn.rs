@@ -26,7 +26,7 @@ impl Spoken {
             self.hear(said);
         }
         if appetite == Appetite::Full && (torn || from == Side::Client) && self.torn != Torn::Beyond {
-            self.torn = Torn::Unread;
+            (self.torn, self.stopped_early) = (Torn::Nowhere, true);
         }
     }
 
@@ -47,13 +47,12 @@ impl Live {
         let lost = tcp.missed_bytes.iter().sum::<u64>() > u64::from(tcp.cut_bytes) || tcp.untold[1] > 0;
         // Without the SYN-ACK it is not known where the server's stream begins.
         let begins_late = tcp.syn_acks == 0 && !self.spoken.opening[1].is_empty();
-        let torn = &mut self.spoken.torn;
+        let Spoken { torn, stopped_early, .. } = &mut self.spoken;
         *torn = match *torn {
-            Torn::Unread if unread && lost => Torn::Beyond,
-            Torn::Unread if tcp.missed_bytes[1] > 0 => Torn::Before,
+            Torn::Nowhere if *stopped_early && unread && lost => Torn::Beyond,
+            Torn::Nowhere if *stopped_early && tcp.missed_bytes[1] > 0 => Torn::Before,
             Torn::Nowhere | Torn::Before if reads && unread => Torn::Behind,
-            Torn::Nowhere | Torn::Unread if begins_late => Torn::Before,
-            Torn::Unread => Torn::Nowhere,
+            Torn::Nowhere if begins_late => Torn::Before,
             known => known,
         };
     }
