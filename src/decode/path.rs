@@ -69,7 +69,7 @@ pub enum Tunnel {
 
 impl Tunnel {
     /// Whether nothing but Ethernet frames is in it, so that hardware addresses are those of the link inside.
-    pub const fn carries_frames(self) -> bool {
+    const fn carries_frames(self) -> bool {
         matches!(self, Self::Nvgre | Self::Erspan | Self::Erspan3 | Self::Vxlan | Self::EtherIp | Self::HpMirror)
     }
 

@@ -104,7 +104,7 @@ fn never_came_about(flow: &Flow) -> bool {
 }
 
 /// Whether two rows of a document stand at the same port of the same hosts, or of hosts with these roles: a connection that does not come about is missed by both.
-pub(super) fn same_door(signatures: &Signatures, one: ServiceId, other: ServiceId, given: [&[RoleId]; 2]) -> bool {
+fn same_door(signatures: &Signatures, one: ServiceId, other: ServiceId, given: [&[RoleId]; 2]) -> bool {
     let row = |id: ServiceId| signatures.services.get(id.0 as usize);
     let (Some(a), Some(b)) = (row(one), row(other)) else { return false };
     let ends = [(&a.client, &b.client), (&a.server, &b.server)];

@@ -249,7 +249,7 @@ impl FlowTable {
         }
     }
 
-    pub(super) fn unfile(&mut self, tag: u32, slot: u32) {
+    fn unfile(&mut self, tag: u32, slot: u32) {
         self.moved = true;
         if let Ok(entry) = self.index.find_entry(spread(tag), |(_, known)| *known == slot) {
             entry.remove();

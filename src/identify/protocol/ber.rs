@@ -100,7 +100,7 @@ pub const OCTETS: u8 = 0x04;
 /// OBJECT IDENTIFIER.
 pub const OID: u8 = 0x06;
 /// ENUMERATED.
-pub const ENUMERATED: u8 = 0x0a;
+const ENUMERATED: u8 = 0x0a;
 /// SEQUENCE.
 pub const SEQUENCE: u8 = 0x30;
 

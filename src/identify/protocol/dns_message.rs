@@ -342,7 +342,7 @@ pub const SRV: u16 = 33;
 /// EDNS, RFC 6891.
 pub const OPT: u16 = 41;
 /// Service binding, RFC 9460.
-pub const SVCB: u16 = 64;
+const SVCB: u16 = 64;
 /// Service binding of HTTPS, RFC 9460.
 pub const HTTPS: u16 = 65;
 

@@ -103,7 +103,7 @@ impl<'a> ClientHello<'a> {
     }
 
     /// Whether it offers Encrypted Client Hello (or only pretends to, which cannot be told): then the visible name may be that of a front.
-    pub(super) fn offers_ech(&self) -> bool {
+    fn offers_ech(&self) -> bool {
         self.kinds().any(|kind| matches!(kind, ENCRYPTED_CLIENT_HELLO | ENCRYPTED_SERVER_NAME))
     }
 
@@ -263,7 +263,7 @@ pub fn is_alert(code: u32, text: &str) -> bool {
 }
 
 /// The protocol that an ALPN name stands for (IANA "TLS Application-Layer Protocol Negotiation (ALPN) Protocol IDs"; AWS IoT for `x-amzn-`).
-pub(super) fn inner_of(alpn: &[u8]) -> Option<&'static str> {
+fn inner_of(alpn: &[u8]) -> Option<&'static str> {
     // Most offer these two.
     if matches!(alpn, b"h2" | b"http/1.1") {
         return Some("http");

@@ -283,7 +283,7 @@ impl Maker<'_> {
         hints
     }
 
-    pub(super) fn leave_out(&mut self, row: &Service, because: String) {
+    fn leave_out(&mut self, row: &Service, because: String) {
         self.left_out.push(LeftOut { id: row.id.clone(), says: row.name.clone(), because });
     }
 
