@@ -27,7 +27,9 @@ use crate::decode::{self, Packet};
 use crate::flow::{self, FlowTable, Neighbour, Shard};
 use crate::identify::{Books, Identified, Identifier};
 use crate::judge::{Docket, Gatherer, Judge, Judged, Site, Telling, put_in_order};
-use crate::limit::{BATCH, BATCHES_JUDGED_AHEAD, FLOWS_AWAKE_FOR_RECORDS, FRAGMENT_BYTES, JUDGED_A_BATCH, LIVE_FLOW_BYTES, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE};
+use crate::limit::{
+    BATCH, BATCHES_JUDGED_AHEAD, FLOWS_AWAKE_FOR_RECORDS, FRAGMENT_BYTES, JUDGED_A_BATCH, LIVE_FLOW_BYTES, MEMORY, MEMORY_LEAST, MEMORY_OF_KNOWLEDGE,
+};
 use crate::report::{Digest, Losses, Report};
 use crate::signature::Signatures;
 use crate::time::Timestamp;
@@ -55,6 +57,24 @@ pub struct Plan<'a> {
     pub accounts: bool,
     /// Raised to end reading early; what was read is reported.
     pub stop: &'a AtomicBool,
+}
+
+impl<'a> Plan<'a> {
+    /// Reads these captures as where no option is given: one worker, the usual bounds, the documents that are built in, of a network of which nothing is known.
+    pub fn of(captures: &'a [PathBuf], stop: &'a AtomicBool) -> Self {
+        Self {
+            captures,
+            filter: None,
+            flows: flow::Settings::default(),
+            workers: 1,
+            memory: MEMORY,
+            signatures: Signatures::built_in(),
+            site: Site::default(),
+            telling: Telling::Judgement,
+            accounts: false,
+            stop,
+        }
+    }
 }
 
 /// Told now and then how many bytes were read, and of how many.

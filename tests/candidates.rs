@@ -20,18 +20,8 @@ type Told = (Vec<Finding>, Vec<(Option<ServiceId>, Verdict, Vec<Reason>, Outcome
 fn read(capture: &Path, roles: &[&str], telling: Telling) -> Told {
     let signatures = Signatures::built_in();
     let site = Site { roles: roles.iter().map(|role| (signatures.role_id(role).unwrap(), "0.0.0.0/0".parse().unwrap())).collect(), ..Site::default() };
-    let plan = Plan {
-        captures: &[capture.to_owned()],
-        filter: None,
-        flows: Default::default(),
-        workers: 1,
-        memory: portbook::limit::MEMORY,
-        signatures,
-        site,
-        telling,
-        accounts: false,
-        stop: &AtomicBool::new(false),
-    };
+    let (captures, stop) = ([capture.to_owned()], AtomicBool::new(false));
+    let plan = Plan { site, telling, ..Plan::of(&captures, &stop) };
     let mut flows = Vec::new();
     let told = pipeline::run(plan, &|_, _| {}, &mut |judged| flows.push((judged.service, judged.verdict, judged.reasons.clone(), judged.outcome)));
     (told.map(|report| report.findings).unwrap_or_default(), flows)

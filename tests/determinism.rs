@@ -10,10 +10,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use portbook::capture::SourceError;
-use portbook::judge::{Judged, Site};
+use portbook::judge::Judged;
 use portbook::pipeline::{self, OnProgress, Plan};
 use portbook::report::{Format, Report, Style};
-use portbook::signature::Signatures;
 
 #[test]
 fn reports_on_shared_captures_do_not_depend_on_the_number_of_workers() {
@@ -111,18 +110,8 @@ fn reports(capture: &Path, threads: Threads) -> Option<[Vec<u8>; 3]> {
             Threads::Workers(workers) => (pipeline::run, workers),
             Threads::Beside(workers) => (pipeline::run_beside, workers),
         };
-        let plan = Plan {
-            captures: &[capture.to_owned()],
-            filter: None,
-            flows: Default::default(),
-            workers,
-            memory: portbook::limit::MEMORY,
-            signatures: Signatures::built_in(),
-            site: Site::default(),
-            telling: format.telling,
-            accounts: false,
-            stop: &stop,
-        };
+        let captures = [capture.to_owned()];
+        let plan = Plan { workers, telling: format.telling, ..Plan::of(&captures, &stop) };
         let mut writer = format.open(out, Style { verbose: true, ..Style::default() }, plan.signatures);
         let report = run(plan, &|_, _| {}, &mut |judged| writer.flow(judged).expect("memory takes everything")).ok()?;
         writer.finish(&report).expect("memory takes everything");

@@ -15,7 +15,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use portbook::flow;
 use portbook::identify::Fact;
 use portbook::judge::{Confidence, Judged, Outcome, Site, Telling, Verdict, Visibility};
 use portbook::net::{Endpoint, Transport, is_group};
@@ -255,18 +254,8 @@ fn judge(traffic: &Traffic, due: &Value) -> (Vec<Judged>, Visibility) {
     let mut file = tempfile::Builder::new().suffix(".pcap").tempfile().unwrap();
     file.write_all(&traffic.pcap()).unwrap();
     let signatures = Signatures::built_in();
-    let plan = Plan {
-        captures: &[file.path().to_owned()],
-        filter: None,
-        flows: flow::Settings::default(),
-        workers: 1,
-        memory: portbook::limit::MEMORY,
-        signatures,
-        site: site(due, signatures),
-        telling: Telling::Everything,
-        accounts: false,
-        stop: &AtomicBool::new(false),
-    };
+    let (captures, stop) = ([file.path().to_owned()], AtomicBool::new(false));
+    let plan = Plan { site: site(due, signatures), telling: Telling::Everything, ..Plan::of(&captures, &stop) };
     let mut flows = Vec::new();
     let report = pipeline::run(plan, &|_, _| {}, &mut |judged| flows.push(judged.clone())).unwrap();
     (flows, report.visibility)

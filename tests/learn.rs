@@ -9,7 +9,6 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 use portbook::capture::CaptureFile;
-use portbook::flow;
 use portbook::judge::learned::{Learned, Learner};
 use portbook::judge::{Finding, Judged, Severity, Site, Telling, network};
 use portbook::pipeline::{self, Plan};
@@ -165,18 +164,7 @@ fn learn(case: &Path, workers: usize) -> (String, Learned) {
 fn run(case: &Path, site: Site, workers: usize, telling: Telling, each: &mut dyn FnMut(&Judged)) -> (Vec<CaptureFile>, Vec<Finding>) {
     let captures = [case.join("capture.pcap")];
     let stop = AtomicBool::new(false);
-    let plan = Plan {
-        captures: &captures,
-        filter: None,
-        flows: flow::Settings::default(),
-        workers,
-        memory: portbook::limit::MEMORY,
-        signatures: Signatures::built_in(),
-        site,
-        telling,
-        accounts: false,
-        stop: &stop,
-    };
+    let plan = Plan { workers, site, telling, ..Plan::of(&captures, &stop) };
     let report = pipeline::run(plan, &|_, _| {}, each).unwrap();
     (report.files, report.findings)
 }

@@ -13,10 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use portbook::flow;
-use portbook::judge::{Judged, Site, Telling};
+use portbook::judge::Judged;
 use portbook::net::{Endpoint, Transport};
 use portbook::pipeline::{self, Plan};
-use portbook::signature::Signatures;
 
 /// The lower endpoint first.
 type Ends = (Endpoint, Endpoint);
@@ -126,18 +125,9 @@ fn is_without_opening(said: &str) -> bool {
 }
 
 fn connections_of(path: &Path, keep_duplicates: bool) -> BTreeMap<Ends, Vec<Ours>> {
-    let plan = Plan {
-        captures: &[path.to_owned()],
-        filter: None,
-        flows: flow::Settings { keep_duplicates, ..flow::Settings::default() },
-        workers: 1,
-        memory: portbook::limit::MEMORY,
-        signatures: Signatures::built_in(),
-        site: Site::default(),
-        telling: Telling::Judgement,
-        accounts: false,
-        stop: &AtomicBool::new(false),
-    };
+    let (captures, stop) = ([path.to_owned()], AtomicBool::new(false));
+    let flows = flow::Settings { keep_duplicates, ..flow::Settings::default() };
+    let plan = Plan { flows, ..Plan::of(&captures, &stop) };
     let mut connections: BTreeMap<Ends, Vec<Ours>> = BTreeMap::new();
     let mut gather = |judged: &Judged| {
         let flow = &judged.identified.flow;

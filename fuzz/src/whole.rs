@@ -2,8 +2,8 @@
 
 use std::sync::atomic::AtomicBool;
 
-use portbook::flow::{Counts, Settings};
-use portbook::judge::{Site, Telling};
+use portbook::flow::Counts;
+use portbook::judge::Telling;
 use portbook::pipeline::{self, Plan};
 use portbook::report::{FORMATS, Style};
 use portbook::signature::Signatures;
@@ -33,18 +33,8 @@ impl Desk {
         let path = self.folder.path().join("capture");
         super::lay_down(&path, bytes);
         let signatures = Signatures::built_in();
-        let plan = Plan {
-            captures: &[path],
-            filter: None,
-            flows: Settings::default(),
-            workers,
-            memory: portbook::limit::MEMORY,
-            signatures,
-            site: Site::default(),
-            telling: Telling::Everything,
-            accounts: false,
-            stop: &AtomicBool::new(false),
-        };
+        let (captures, stop) = ([path], AtomicBool::new(false));
+        let plan = Plan { workers, telling: Telling::Everything, ..Plan::of(&captures, &stop) };
         // One format after the other: printing all of them takes longer than reading.
         let format = FORMATS[self.read as usize % FORMATS.len()];
         let mut out = Vec::new();

@@ -5,9 +5,43 @@ use std::time::Duration;
 
 use crate::capture::FrameId;
 use crate::decode::{Content, Header, Ip, Packet, Tcp, TcpFlags, TunnelPath, VlanStack};
-use crate::flow::{Counts, Data, Flow, FlowTable, Observer, Parties, Settings, Shard, Slot, Want};
+use crate::flow::{Counts, Data, Direction, End, Ended, Flow, FlowTable, History, Observer, Parties, Settings, Shard, Slot, Want};
 use crate::net::{Endpoint, Side, Transport};
 use crate::time::Timestamp;
+
+impl Flow {
+    /// A flow of which nothing is known but its ends and when it was: at one moment, in one frame.
+    pub(crate) fn blank(transport: Transport, client: End, server: End, time: Timestamp, frame: FrameId) -> Self {
+        Self {
+            transport,
+            client,
+            server,
+            direction: Direction::Certain,
+            first: time,
+            last: time,
+            first_frame: frame,
+            last_frame: frame,
+            history: History::default(),
+            state: None,
+            vlan: VlanStack::default(),
+            tunnel: TunnelPath::default(),
+            interface: 0,
+            link: None,
+            tcp: None,
+            rejections: Default::default(),
+            alone: [0; 2],
+            icmp: None,
+            ended: Ended::Idle,
+        }
+    }
+}
+
+impl End {
+    /// An end that sent nothing yet.
+    pub(crate) const fn blank(endpoint: Endpoint) -> Self {
+        Self { endpoint, packets: 0, bytes: 0, payload_bytes: 0, ttl: 64, mac: None, first: None, last: None }
+    }
+}
 
 /// Packets in the making. Each comes 10 ms after the one before.
 pub(super) struct Trace {

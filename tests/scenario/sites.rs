@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use portbook::flow;
 use portbook::judge::{Finding, Severity, Site};
 use portbook::pipeline::{self, Plan};
 use portbook::report::record::word;
@@ -110,18 +109,8 @@ fn capture(day: &Day, exchanges: usize) -> Vec<u8> {
 fn findings(day: &Day, exchanges: usize) -> Vec<Finding> {
     let file = tempfile::Builder::new().suffix(".pcap").tempfile().unwrap();
     fs::write(file.path(), capture(day, exchanges)).unwrap();
-    let plan = Plan {
-        captures: &[file.path().to_owned()],
-        filter: None,
-        flows: flow::Settings::default(),
-        workers: 1,
-        memory: portbook::limit::MEMORY,
-        signatures: Signatures::built_in(),
-        site: site(day),
-        telling: portbook::judge::Telling::Judgement,
-        accounts: false,
-        stop: &std::sync::atomic::AtomicBool::new(false),
-    };
+    let (captures, stop) = ([file.path().to_owned()], std::sync::atomic::AtomicBool::new(false));
+    let plan = Plan { site: site(day), ..Plan::of(&captures, &stop) };
     let report = pipeline::run(plan, &|_, _| {}, &mut |_| {}).unwrap();
     report.findings.into_iter().filter(|finding| finding.severity >= Severity::Medium).collect()
 }

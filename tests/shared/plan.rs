@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicBool;
 
 use ipnet::IpNet;
 use portbook::capture::SourceError;
-use portbook::flow;
 use portbook::judge::{Judged, Site, Telling};
 use portbook::pipeline::{self, Plan};
 use portbook::report::Report;
@@ -20,17 +19,7 @@ pub fn read<T>(
     each: &mut dyn FnMut(&Judged),
     report: impl FnOnce(Report<'_>) -> T,
 ) -> Result<T, SourceError> {
-    let plan = Plan {
-        captures: &[capture.to_owned()],
-        filter: None,
-        flows: flow::Settings::default(),
-        workers: 1,
-        memory: portbook::limit::MEMORY,
-        signatures,
-        site: Site { roles, ..Site::default() },
-        telling,
-        accounts: false,
-        stop: &AtomicBool::new(false),
-    };
+    let (captures, stop) = ([capture.to_owned()], AtomicBool::new(false));
+    let plan = Plan { signatures, site: Site { roles, ..Site::default() }, telling, ..Plan::of(&captures, &stop) };
     pipeline::run(plan, &|_, _| {}, each).map(report)
 }

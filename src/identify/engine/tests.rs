@@ -1,37 +1,14 @@
 //! What an identifier says of dialogues, piece by piece.
 
 use super::*;
-use crate::flow::{End, Ended, History};
+use crate::flow::{End, Ended};
 use crate::identify::Evidence;
 use crate::net::Endpoint;
 
 pub(super) fn flow(transport: Transport, direction: Direction) -> Flow {
-    let end = |host, port| {
-        let endpoint = Endpoint { ip: std::net::IpAddr::from([10, 0, 0, host]), port };
-        End { endpoint, packets: 1, bytes: 0, payload_bytes: 0, ttl: 64, mac: None, first: None, last: None }
-    };
-    let (time, frame) = (Timestamp::default(), FrameId::default());
-    Flow {
-        transport,
-        client: end(1, 50_000),
-        server: end(2, 50_001),
-        direction,
-        first: time,
-        last: time,
-        first_frame: frame,
-        last_frame: frame,
-        history: History::default(),
-        state: None,
-        vlan: Default::default(),
-        tunnel: Default::default(),
-        interface: 0,
-        link: None,
-        tcp: None,
-        rejections: Default::default(),
-        alone: [0; 2],
-        icmp: None,
-        ended: Ended::CaptureEnd,
-    }
+    let end = |host, port| End { packets: 1, ..End::blank(Endpoint { ip: std::net::IpAddr::from([10, 0, 0, host]), port }) };
+    let flow = Flow::blank(transport, end(1, 50_000), end(2, 50_001), Timestamp::default(), FrameId::default());
+    Flow { direction, ended: Ended::CaptureEnd, ..flow }
 }
 
 /// Runs a dialogue of one flow; the frames count from 1.

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::capture::FrameId;
-use crate::decode::{TunnelPath, VlanStack};
 use crate::flow::{Direction, End, Ended, Flow, History, Rejection, Reset, TcpStory};
 use crate::identify::{AnswerKind, Books, Evidence, Fact, Identified, NameSource, Promise};
 use crate::judge::{Gatherer, Judge, Judged, Site};
@@ -26,7 +25,7 @@ pub(in crate::judge) fn endpoint(text: &str) -> Endpoint {
 }
 
 fn end(text: &str) -> End {
-    End { endpoint: endpoint(text), packets: 0, bytes: 0, payload_bytes: 0, ttl: 64, mac: None, first: None, last: None }
+    End::blank(endpoint(text))
 }
 
 /// A flow in the making.
@@ -48,27 +47,7 @@ pub(in crate::judge) fn udp(client: &str, server: &str) -> Sample {
 }
 
 fn identified(transport: Transport, client: &str, server: &str) -> Box<Identified> {
-    let flow = Flow {
-        transport,
-        client: end(client),
-        server: end(server),
-        direction: Direction::Certain,
-        first: at(1.0),
-        last: at(1.0),
-        first_frame: frame(1),
-        last_frame: frame(1),
-        history: History::default(),
-        state: None,
-        vlan: VlanStack::default(),
-        tunnel: TunnelPath::default(),
-        interface: 0,
-        link: None,
-        tcp: None,
-        rejections: Default::default(),
-        alone: [0; 2],
-        icmp: None,
-        ended: Ended::Idle,
-    };
+    let flow = Flow::blank(transport, end(client), end(server), at(1.0), frame(1));
     Box::new(Identified { flow, spoken: Default::default(), announced: None })
 }
 

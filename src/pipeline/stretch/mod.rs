@@ -13,7 +13,6 @@ use crate::capture::{self, Frame, Options, Progress, Source, SourceError};
 use crate::decode::{self, Packet};
 use crate::flow::{Data, Flow, FlowTable, Observer, Parties, Slot, Want};
 use crate::identify::{Books, Identifier};
-use crate::judge::{Site, Telling};
 use crate::limit::BATCH;
 use crate::report::{Format, Style};
 use crate::signature::Signatures;
@@ -135,18 +134,7 @@ fn through_table<O: Observer>(load: &Load<'_>, observer: &mut O, done: &mut dyn 
 
 fn judged(load: &Load<'_>) -> Result<u64, SourceError> {
     let stop = AtomicBool::new(false);
-    let plan = Plan {
-        captures: load.captures,
-        filter: None,
-        flows: Default::default(),
-        workers: load.workers,
-        memory: load.memory,
-        signatures: Signatures::built_in(),
-        site: Site::default(),
-        telling: Telling::Judgement,
-        accounts: false,
-        stop: &stop,
-    };
+    let plan = Plan { workers: load.workers, memory: load.memory, ..Plan::of(load.captures, &stop) };
     let mut nowhere = io::sink();
     let mut writer = Format::named("text").map(|text| text.open(&mut nowhere, Style::default(), plan.signatures));
     let report = super::run(plan, &|_, _| {}, &mut |judged| {
