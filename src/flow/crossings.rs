@@ -1,4 +1,5 @@
-//! Opening packets that were captured on both sides of a router: where others of the same two hosts were, one that was not tells where it ended.
+//! First packets of flows (SYNs, requests) that were captured on both sides of a router. Where others of the same two hosts were seen on both sides, one
+//! that was seen on one side only did not pass the router.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! When to look at a flow again. No work is done per packet: a flow waits where its deadline lay when it was last looked at.
+//! When to look at a flow again. A packet costs nothing here: the flow waits at its old deadline, and is put off from there if it was heard of since.
 
 use std::collections::{BTreeMap, VecDeque};
 

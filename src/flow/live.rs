@@ -1,4 +1,4 @@
-//! A flow while its packets come. What every packet touches is small and together; the rest is boxed.
+//! A flow while its packets come. The fields that every packet touches are few and lie together; the rest is boxed.
 
 use std::net::{IpAddr, Ipv4Addr};
 

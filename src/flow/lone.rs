@@ -1,5 +1,5 @@
-//! A SYN that nothing has followed yet. Scanners and floods send little else, and a service that is cut off gets nothing else; so it is kept in as few bytes as
-//! it takes to make a flow of it once more is heard, or its time is over.
+//! A SYN that nothing has followed yet. Scanners and floods send little else, and a service that is cut off gets nothing else. So it is kept as its header; the
+//! flow is made of it when more is heard, or when its time is over.
 
 use std::net::IpAddr;
 

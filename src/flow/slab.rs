@@ -1,5 +1,5 @@
-//! Where live flows lie: slots that are used again, in blocks, so that growing moves nothing and takes no more than one block too much. Blocks that are empty are
-//! given back: there may have been many flows for a moment.
+//! Where live flows lie: slots that are used again, in blocks. Growing moves nothing and takes one block at a time. Empty blocks are given back, as there may
+//! have been many flows for a moment.
 
 /// Slots for values, numbered from 0.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! What a flow that nobody has recognised yet has sent so far.
+//! The first bytes of a flow whose protocol is not recognised yet.
 
 use std::ops::Range;
 

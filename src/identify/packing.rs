@@ -1,4 +1,4 @@
-//! What a flow showed in few bytes, while nothing is heard of it.
+//! The packed form of what a flow showed, while nothing is heard of it.
 
 use crate::capture::FrameId;
 use crate::flow::{Packing, present};

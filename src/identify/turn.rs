@@ -1,4 +1,4 @@
-//! Changing places: what was said of the client is said of the server, and the other way round.
+//! Exchanges client and server in all that was said of a flow.
 
 use crate::identify::{Detail, DetailValue, Fact, Identified, Match};
 use crate::net::Side;

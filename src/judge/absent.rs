@@ -1,4 +1,4 @@
-//! Findings on hosts that their link was asked for in vain: no flow follows such a question, so no flow can tell.
+//! Findings on hosts that nobody found on their link (ARP, Neighbor Discovery). No flow follows such a question, so no flow can tell.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

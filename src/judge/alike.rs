@@ -1,7 +1,7 @@
 //! Flows that are alike to the documents: their rows are weighed once, and the candidates put into words once.
 //!
-//! Reports that print every flow show the rows that nearly fit, though most flows of a network go to one of a handful of ports, with the same protocol,
-//! between hosts of the same kind. What is kept changes nothing that is told: [`Likeness`] holds all that weighing asks of a flow.
+//! Most flows of a network go to a handful of ports, with the same protocol, between hosts of the same kind. The memory changes nothing that is told: its key,
+//! [`Likeness`], holds all that weighing asks of a flow.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;

@@ -1,6 +1,7 @@
-//! Whether an announcement that is missed could have been seen: what announces flows was captured whole, or not at all for long enough.
+//! Whether a missing announcement could have been seen. A flow is not called unannounced where its announcement may have passed unseen: before the capture, or
+//! where packets are missing.
 //!
-//! Learned from flows as they end, a while before they are judged. A flow is not called unannounced where its announcement may have passed unseen.
+//! Learned from flows as they end, a while before they are judged.
 
 use std::net::IpAddr;
 use std::time::Duration;

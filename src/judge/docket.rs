@@ -1,4 +1,4 @@
-//! Flows that wait for their judgement: what the flows around them show is known by the time they are called.
+//! Flows that wait for their judgement. While they wait, the flows around them show what is needed to judge them: roles, names, what can be seen from this tap.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

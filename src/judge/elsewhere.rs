@@ -1,4 +1,4 @@
-//! A port that no row has between these hosts, and the documents of their own products have between others: most often a host plays one role more than the site
+//! A port that no row has between these hosts, while the documents of their products have it between others. Most often a host plays one role more than the site
 //! says.
 
 use std::collections::BTreeSet;

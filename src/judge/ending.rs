@@ -1,4 +1,4 @@
-//! How a flow went, in the words the decision table asks for: counted once, so that the table reads like the document it mirrors.
+//! How a flow went, in the terms of the decision table. Each is worked out once, so that the rules read like their documentation.
 
 use std::net::IpAddr;
 use std::time::Duration;

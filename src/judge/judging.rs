@@ -1,4 +1,5 @@
-//! Learning and judging: what a flow that ended shows about the tap and about others, and what the documents say of it in that light.
+//! The two passes of the judge. Learning: what a flow that ended shows about the tap and about other flows. Judging: what the documents say of the flow in that
+//! light.
 
 use std::net::IpAddr;
 use std::time::Duration;

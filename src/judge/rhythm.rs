@@ -1,4 +1,4 @@
-//! Which clients come again and again in one period: what a port without a known format cannot tell, a heartbeat can.
+//! Clients that come back in a fixed period. A port whose protocol is not known cannot tell a service; a heartbeat can.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;

@@ -1,7 +1,7 @@
-//! What only several flows together show: rows that belong to one another, by the rules of the documents that tie them.
+//! Rules of documents that tie several rows together: only several flows show whether they are kept.
 //!
-//! Kept is who met whom over the rows of such rules, and no more. Where that finds no room those who met longest ago are forgotten: what is then said is what would
-//! be said of a capture that began after them, and of what was not seen only once that is long enough.
+//! Kept is which hosts used the rows of such rules, and no more. At the bound those who met longest ago are forgotten; what is said then is what would be said of
+//! a capture that began after them, and an absence is told only once that is long enough.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -1,4 +1,5 @@
-//! Workers on threads of their own, and the thread that takes what they found: rounds go one way, flows that were judged the other.
+//! The threads of the workers, and the thread that takes what they found. Rounds of ended flows go one way; flows that were judged go back to the worker that
+//! made them.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What many flows showed alike, packed: kept once.
+//! Packed results that many flows have in common, each kept once.
 
 use std::hash::BuildHasher;
 

@@ -1,4 +1,4 @@
-//! A flow of which nothing is heard for a while: what is known of it is packed, and what many flows showed alike is kept once.
+//! Idle flows: what is known of a flow is packed while nothing is heard of it. What many flows showed alike is kept once.
 
 use std::mem;
 

@@ -1,4 +1,5 @@
-//! What is missing of a stream, held against what its server answered: whoever was refused may have been let in by what was not captured.
+//! Bytes of a stream that were not captured, compared with the server's answers. A client that was refused may have been let in by an answer that was not
+//! captured.
 
 use super::{Live, Stage};
 use crate::flow::TcpStory;

@@ -1,4 +1,4 @@
-//! Readers of datagrams of which the first one captured was an answer: they are told who is the client as the bytes say it, not as the first packet made it look.
+//! Readers of datagrams whose first captured one was an answer. They see client and server as the bytes say, not as the first packet made it look.
 
 use crate::flow::Parties;
 use crate::identify::protocol::{Appetite, Piece, Reader, Said};

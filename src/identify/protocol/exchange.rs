@@ -1,4 +1,4 @@
-//! Reading whole messages of both sides, of protocols that need no memory between them.
+//! Reads whole messages of both sides, for protocols that need no memory between messages.
 
 use std::hash::BuildHasher;
 

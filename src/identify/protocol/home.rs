@@ -1,4 +1,4 @@
-//! Who is at home at a port, and so asked first.
+//! Which protocol is at home at a port. It is asked first.
 
 use super::{
     Protocol, calls, dhcp, dhcpv6, dns, ftp, http, ike, industry, ldap, llmnr, mail, mdns, netbios, ntp, quic, remote, smb, snmp, sql, ssdp, stores, stun, tls,

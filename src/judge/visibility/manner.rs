@@ -1,4 +1,4 @@
-//! How hosts send: from how far away, how fast. What is sent in a host's name by somebody else is held against it.
+//! How hosts send: from how far away (time to live), how fast. A packet that somebody else sends in a host's name differs from that.
 
 use std::net::IpAddr;
 use std::num::NonZeroU64;
