@@ -361,8 +361,14 @@ mod tests {
     #[test]
     fn a_certificate_cut_anywhere_is_read_as_far_as_it_goes() {
         let sample = sample();
-        for len in 0..sample.len() {
-            let _ = Certificate::read(&sample[..len], true);
+        let whole = Certificate::read(&sample, true).unwrap();
+        let read: Vec<Certificate> = (0..sample.len()).filter_map(|len| Certificate::read(&sample[..len], true)).collect();
+        for cut in &read {
+            assert_eq!((&cut.subject, &cut.issuer, &cut.not_after), (&whole.subject, &whole.issuer, &whole.not_after));
+            assert!(cut.names.iter().zip(&whole.names).all(|(cut, whole)| whole.starts_with(&**cut)), "{:?}", cut.names);
         }
+        let mut names: Vec<usize> = read.iter().map(|cut| cut.names.len()).collect();
+        names.dedup();
+        assert_eq!(names, [0, 1, 2]);
     }
 }
