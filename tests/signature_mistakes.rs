@@ -316,3 +316,47 @@ fn a_missing_file_and_a_folder_without_signatures_are_named() {
         assert!(matches!(error, LoadError::Unreadable { .. }) && error.to_string().contains(&path.display().to_string()), "{error}");
     }
 }
+
+/// What vendors' tables say, copied as it stands there, and the one thing to write instead. Each has its line, so each is told once.
+#[test]
+fn words_of_vendors_tables_are_answered_with_what_to_write() {
+    for (right, wrong, help) in [
+        ("direction = \"in\"", "direction = \"bidirectional\"", "write the row twice, each with an id of its own"),
+        ("direction = \"in\"", "direction = \"inbound\"", "write \"in\""),
+        ("transports = [\"tcp\"]", "transports = [\"TCP/UDP\"]", "write \"tcp\", \"udp\""),
+        ("transports = [\"tcp\"]", "transports = \"any\"", "leave the key out"),
+        ("ports = [554]", "ports = [\"554\u{2013}556\"]", "write \"554-556\""),
+        ("ports = [554]", "ports = [\"554, 8554-8556\"]", "write 554, \"8554-8556\""),
+        ("ports = [554]", "ports = [\"any\"]", "leave the key out: that means any"),
+        ("ports = [554]", "ports = \"dynamic\"", "leave the key out: that means any"),
+        ("ports = [554]", "ports = [554]\nclient_ports = \"ephemeral\"", "leave the key out: that means any"),
+        ("ports = [554]", "ports = [554]\naddresses = [\"239.77.1.1:554\"]", "write one address, as in \"192.0.2.7\""),
+        ("ports = [554]", "ports = [554]\nhosts = [\"https://x.acme.example/live\"]", "write the name alone: \"x.acme.example\""),
+        ("ports = [554]", "ports = [554]\nhosts = [\"192.0.2.7\"]", "addresses go into `addresses`"),
+        ("ports = [554]", "ports = [554]\npaths = [\"http://+:80/REST\"]", "write \"/REST\""),
+        ("ports = [554]", "ports = [554]\nconsequence = \"no pictures\"", "consequence = { says = \"...\" }"),
+        ("ports = [554]", "ports = [554]\nsince = \"4.2\"", "since = { what = "),
+        ("protocols = [[\"rtsp\"]]", "protocols = [\"rtsp\"]", "protocols = [[\"rtsp\"]]"),
+        ("protocols = [[\"rtsp\"]]", "protocols = [[\"https\"]]", "write \"tls\""),
+        ("client = [\"acme.recorder\"]", "client = [\"recorder\"]", "did you mean `acme.recorder`?"),
+        ("client = [\"acme.recorder\"]", "client = [\"any\"]", "one of kind \"anyone\" stands for any host"),
+        ("kind = \"product\"", "kind = \"multicast\"", "write \"group\""),
+        ("name = \"Live pictures\"", "name = \u{201c}Live pictures\u{201d}", "write straight quotation marks"),
+        ("quote = \"RTSP | TCP 554\"", "quote = \"RTSP | \"TCP\" 554\"", "inside a text write \\\" for a quotation mark"),
+        ("[[roles]]", "[[roles]]\nid = \"acme.other\"\nname = \"Other\"\nkind = \"product\"\n\n[roles]", "double brackets: [[roles]]"),
+    ] {
+        let told = told_with(&[(right, wrong)]);
+        assert!(told.contains(help), "{wrong}: {told}");
+        assert_eq!(told.matches("error: ").count(), 1, "{wrong}: {told}");
+        assert!(!told.contains("struct"), "no word of the program's own: {told}");
+    }
+}
+
+/// One mistake in the vendor's short name is one mistake, and the roles are told their right name by it.
+#[test]
+fn a_vendor_that_cannot_be_typed_gets_a_name_that_can() {
+    let told = told_with(&[("vendor = \"acme\"", "vendor = \"Acme\"")]);
+    assert!(told.contains("write `acme`: lower-case letters") && told.matches("error: ").count() == 1, "{told}");
+    let told = told_with(&[("id = \"acme.recorder\"", "id = \"Acme Recorder\"")]);
+    assert!(told.contains("write `acme.recorder`"), "{told}");
+}

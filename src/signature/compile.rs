@@ -1,10 +1,12 @@
 //! Entries of all files into [`Signatures`]: words into indexes, and every mistake of meaning.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::ops::Range;
 
 use crate::limit;
 use crate::signature::form::{At, Read, Source};
+use crate::signature::hint;
 use crate::signature::index::Index;
 use crate::signature::mistake::{Mistake, nearest};
 use crate::signature::names::{PROTOCOL_NAMES, is_protocol_name};
@@ -19,7 +21,8 @@ pub fn compile(mut drafts: Vec<Draft>, mistakes: &mut Vec<Mistake>) -> Signature
     let mut all = Signatures::default();
     for draft in &drafts {
         let document = u16::try_from(all.documents.len()).unwrap_or(u16::MAX);
-        let mut desk = Desk { source: &draft.source, user: draft.user, document, names: &names, mistakes };
+        let vendor = draft.document.as_ref().map(|entry| entry.vendor.value.clone());
+        let mut desk = Desk { source: &draft.source, user: draft.user, document, vendor, names: &names, mistakes };
         all.documents.push(desk.document(draft));
         all.roles.extend(draft.roles.iter().map(|read| desk.role(&read.entry)));
         all.services.extend(draft.services.iter().map(|read| desk.service(read)));
@@ -126,6 +129,7 @@ struct Desk<'a> {
     source: &'a Source,
     user: bool,
     document: u16,
+    vendor: Option<String>,
     names: &'a Names,
     mistakes: &'a mut Vec<Mistake>,
 }
@@ -140,15 +144,20 @@ impl Desk<'_> {
             return Document { vendor: String::new(), vendor_name: String::new(), title: String::new(), url: None, user: self.user };
         };
         let vendor = &entry.vendor;
-        if vendor.value.is_empty() || !vendor.value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
-            let help = "use lower-case letters, digits and hyphens: it is typed after --product".to_owned();
+        let is_right = !vendor.value.is_empty() && vendor.value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        if !is_right {
+            let help = format!("write `{}`: lower-case letters, digits and hyphens, as it is typed after --product", simple(&vendor.value));
             self.complain(&vendor.span, format!("`{}` cannot be a vendor's short name", vendor.value), Some(help));
         }
+        // By the name as it will be, so that one mistake is told once.
+        let short = if is_right { vendor.value.clone() } else { simple(&vendor.value) };
         for role in &draft.roles {
             let id = &role.entry.id;
-            let named = id.value.strip_prefix(&*vendor.value).and_then(|rest| rest.strip_prefix('.')).is_some_and(|name| !name.is_empty());
+            let named = id.value.strip_prefix(&*short).and_then(|rest| rest.strip_prefix('.')).is_some_and(|name| !name.is_empty());
             if !named {
-                let help = format!("write `{}.{}`", vendor.value, id.value.rsplit('.').next().unwrap_or_default());
+                let name = simple(id.value.rsplit('.').next().unwrap_or_default());
+                let name = name.strip_prefix(&*short).map(|rest| rest.trim_start_matches('-')).filter(|rest| !rest.is_empty()).unwrap_or(&name);
+                let help = format!("write `{short}.{name}`");
                 self.complain(&id.span, format!("the role `{}` does not begin with its vendor", id.value), Some(help));
             }
         }
@@ -327,8 +336,14 @@ impl Desk<'_> {
     fn role_id(&mut self, role: &At<String>) -> Option<RoleId> {
         let found = self.names.roles.get(&role.value).copied();
         if found.is_none() && !self.names.unread.contains(&role.value) {
-            let help = match nearest(&role.value, self.names.roles.keys().map(String::as_str)) {
+            // A role without its vendor is one of this file first.
+            let within = self.vendor.as_ref().map(|vendor| format!("{vendor}.{}", role.value)).filter(|id| self.names.roles.contains_key(id));
+            let near = within.as_deref().or_else(|| nearest(&role.value, self.names.roles.keys().map(String::as_str)));
+            let help = match near {
                 Some(right) => format!("did you mean `{right}`?"),
+                None if ANYBODY.contains(&role.value.to_ascii_lowercase().as_str()) => {
+                    "declare a role for it in [[roles]]: one of kind \"anyone\" stands for any host".to_owned()
+                }
                 None => "declare it in [[roles]], with id, name and kind".to_owned(),
             };
             self.complain(&role.span, format!("there is no role `{}`", role.value), Some(help));
@@ -352,10 +367,9 @@ impl Desk<'_> {
 
     fn stack(&mut self, stack: &[At<String>]) -> Vec<String> {
         for name in stack.iter().filter(|name| !is_protocol_name(&name.value)) {
-            let help = nearest(&name.value, PROTOCOL_NAMES.iter().copied()).map_or_else(
-                || "signatures/README.md lists the names; leave `protocols` out where none fits".to_owned(),
-                |right| format!("did you mean `{right}`?"),
-            );
+            let near = || nearest(&name.value, PROTOCOL_NAMES.iter().copied()).map(|right| format!("did you mean `{right}`?"));
+            let help = hint::protocol(&name.value).map(str::to_owned).or_else(near);
+            let help = help.unwrap_or_else(|| "signatures/README.md lists the names; leave `protocols` out where none fits".to_owned());
             self.complain(&name.span, format!("`{}` is no protocol name", name.value), Some(help));
         }
         stack.iter().map(|name| name.value.clone()).collect()
@@ -363,7 +377,9 @@ impl Desk<'_> {
 
     fn paths(&mut self, paths: &[At<String>]) -> Vec<String> {
         for path in paths.iter().filter(|path| !path.value.starts_with('/')) {
-            self.complain(&path.span, format!("`{}` is no root path", path.value), Some(format!("write \"/{}\"", path.value)));
+            // Of a whole address, as tables have it (`http://+:80/REST`), what comes after the port.
+            let own = path.value.split_once("://").map_or(path.value.as_str(), |(_, rest)| rest.split_once('/').map_or("", |(_, own)| own));
+            self.complain(&path.span, format!("`{}` is no root path", path.value), Some(format!("write \"/{own}\"")));
         }
         paths.iter().map(|path| path.value.clone()).collect()
     }
@@ -373,14 +389,28 @@ impl Desk<'_> {
         for host in hosts {
             let pattern = host.value.strip_suffix('.').unwrap_or(&host.value).to_ascii_lowercase();
             let domain = pattern.strip_prefix("*.").unwrap_or(&pattern);
-            if domain.is_empty() || domain.contains('*') || domain.split('.').any(str::is_empty) {
-                let help = "write a whole name, or \"*.\" and a domain".to_owned();
+            let name = domain.split_once("://").map_or(domain, |(_, rest)| rest);
+            let name = name.split(['/', ':']).next().unwrap_or_default();
+            if domain.parse::<IpAddr>().is_ok() {
+                self.complain(&host.span, format!("`{}` is an address", host.value), Some("addresses go into `addresses`".to_owned()));
+            } else if domain.is_empty() || domain.contains(['*', '/', ':', ' ', ',']) || domain.split('.').any(str::is_empty) {
+                let help = if name.contains('.') && name != domain && !name.contains(['*', ' ', ',']) {
+                    format!("write the name alone: \"{name}\"; ports and paths have keys of their own")
+                } else {
+                    "write a whole name, or \"*.\" and a domain".to_owned()
+                };
                 self.complain(&host.span, format!("`{}` is no host-name pattern", host.value), Some(help));
             }
             patterns.push(HostPattern { pattern, broad });
         }
         patterns
     }
+}
+
+/// The name as a file may have it: lower-case letters, digits and hyphens.
+fn simple(name: &str) -> String {
+    let parts = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
 fn put_in(service: &mut Service, supplement: Supplement) {
@@ -397,5 +427,7 @@ fn put_in(service: &mut Service, supplement: Supplement) {
 /// Section, quote, statement and address of an entry.
 type Parts<'a> = (&'a Option<String>, &'a Option<At<String>>, &'a Option<At<String>>, &'a Option<String>);
 
+/// What tables say where any host is meant.
+const ANYBODY: &[&str] = &["any", "anyone", "all", "*", "host", "client", "user", "internet"];
 const QUOTE_HELP: &str = "copy the sentence or table row word for word: quote = \"...\"";
 const ENCRYPTING: &[&str] = &["tls", "dtls", "quic", "ssh", "wireguard", "openvpn", "ike", "esp"];

@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::limit;
+use crate::signature::hint;
 use crate::signature::mistake::{Mistake, nearest};
 
 /// One table of such a file.
@@ -78,7 +79,9 @@ pub fn tables<'a>(source: &'a Source, mistakes: &mut Vec<Mistake>) -> Option<DeT
     // Only the first: what follows an unclosed bracket is noise.
     if let Some(error) = errors.first() {
         let says = format!("this is not TOML: {}", error.message());
-        mistakes.push(source.mistake(error.span().unwrap_or(0..0), says, None));
+        let place = error.span().unwrap_or(0..0);
+        let help = hint::toml(&source.text, &place, error.message());
+        mistakes.push(source.mistake(place, says, help));
         return None;
     }
     Some(table.into_inner())
@@ -170,15 +173,26 @@ fn explained(source: &Source, place: Range<usize>, message: &str) -> Mistake {
         return source.mistake(place, format!("`{wrong}` is no key here"), Some(instead(wrong, &known)));
     }
     if message.starts_with("unknown variant") {
-        return source.mistake(place, format!("`{wrong}` is no word for this key"), Some(instead(wrong, &known)));
+        let help = hint::word(wrong, &known).unwrap_or_else(|| instead(wrong, &known));
+        return source.mistake(place, format!("`{wrong}` is no word for this key"), Some(help));
     }
     if let Some((found, wanted)) = message.strip_prefix("invalid type: ").and_then(|types| types.split_once(", expected ")) {
         let written = source.text.get(place.clone()).unwrap_or_default();
+        let by_key = hint::value(hint::key(&source.text, &place), wanted, written);
         let (wanted, help) = belongs(wanted, written);
+        let help = by_key.or(help);
         return source.mistake(place, format!("{} where {wanted} belongs", kind_of(found)), help);
+    }
+    if message == BAD_ADDRESS {
+        let written = source.text.get(place.clone()).unwrap_or_default().trim_matches(['"', '\'']);
+        let help = "write one address, as in \"192.0.2.7\"; a port goes into `ports`, and where a whole network is meant the site file gives it a role".to_owned();
+        return source.mistake(place, format!("`{written}` is no address"), Some(help));
     }
     source.mistake(place, message.replace("invalid value: ", "wrong value: "), None)
 }
+
+/// What the standard library says of a text that is no address.
+const BAD_ADDRESS: &str = "invalid IP address syntax";
 
 /// What stands there, from serde's word for it with the value behind.
 fn kind_of(found: &str) -> &str {
@@ -201,6 +215,8 @@ fn belongs<'w>(wanted: &'w str, written: &str) -> (&'w str, Option<String>) {
         "a string" => ("a text", is_short.then(|| format!("write it in quotes: \"{}\"", written.trim_matches('\'')))),
         "a boolean" => ("`true` or `false`", Some("write one of them, without quotes".to_owned())),
         "a map" => ("a table", None),
+        // A table of this program; people have no use for its name here.
+        other if other.starts_with("struct ") => ("a table of keys", None),
         other => (other, None),
     }
 }

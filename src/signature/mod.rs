@@ -7,6 +7,7 @@
 
 mod compile;
 pub(crate) mod form;
+mod hint;
 mod index;
 mod load;
 mod mistake;

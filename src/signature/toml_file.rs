@@ -8,6 +8,7 @@ use serde::de::{self, Deserializer, Visitor};
 
 use crate::net::Transport;
 use crate::signature::form::{At, Entry};
+use crate::signature::hint;
 use crate::signature::{Consequence, Direction, Instance, Mark, PortRange, PromiseKind, RoleKind, RuleEffect, Since};
 
 /// A vendor's document on network ports: what it says, with the sentence for each statement.
@@ -314,8 +315,7 @@ impl Visitor<'_> for PortVisitor {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<PortRange, E> {
         let (low, high) = text.split_once('-').unwrap_or((text, text));
-        let number =
-            |word: &str| word.trim().parse::<u16>().map_err(|_| E::custom(format!("`{text}` is no port range: write \"6900-6909\", within 0 to 65535")));
+        let number = |word: &str| word.trim().parse::<u16>().map_err(|_| E::custom(format!("`{text}` is no port range: {}", hint::ports(text))));
         let (low, high) = (number(low)?, number(high)?);
         if low > high {
             return Err(E::custom(format!("the port range {low}-{high} runs backwards: write \"{high}-{low}\"")));
