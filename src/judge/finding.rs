@@ -221,7 +221,8 @@ impl<'a> Gatherer<'a> {
 
     /// The findings, worst first, and what the capture says about every row.
     pub fn finish(self, judge: &Judge<'_>) -> (Vec<Finding>, Vec<(ServiceId, Coverage)>) {
-        let coverage = coverage::of_all(&self.signatures.services, &self.tried, &judge.visibility(), judge.presence());
+        let mut coverage = coverage::of_all(&self.signatures.services, &self.tried, &judge.visibility(), judge.presence());
+        coverage.retain(|(id, _)| judge.applies_to(self.signatures.service(*id).document));
         let mut whole: BTreeMap<Key, Gathered> = BTreeMap::new();
         for (mut key, pair, mut gathered) in self.failed.told_once(self.signatures) {
             if matches!(key.trouble, Trouble::Failed(outcome) if !FAILS_IN_PART.contains(&outcome))

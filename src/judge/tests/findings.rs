@@ -484,3 +484,14 @@ fn a_service_that_two_products_lists_have_is_seen_or_blocked_in_both() {
     let [player, elementi] = coverage(publishes().talked(90, 90).speaks(&["http"]), &roles[..1]);
     assert!(player == Coverage::Seen && elementi != Coverage::Seen, "{elementi:?}");
 }
+
+// `--product` leaves the other vendors' documents out, and so the account of what of them was tried.
+#[test]
+fn rows_of_documents_that_are_left_out_have_no_coverage() {
+    let books = Books::default();
+    let judge = Judge::new(Signatures::built_in(), Site { products: vec!["cayin".to_owned()], ..players() }, &books);
+    let coverage = Gatherer::new(Signatures::built_in()).finish(&judge).1;
+    let vendors = coverage.iter().map(|(id, _)| Signatures::built_in().document(Signatures::built_in().service(*id).document).vendor.as_str());
+    let vendors: std::collections::BTreeSet<&str> = vendors.collect();
+    assert_eq!(vendors.into_iter().collect::<Vec<_>>(), ["cayin"]);
+}
