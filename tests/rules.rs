@@ -190,7 +190,7 @@ fn is_group_line(line: &str) -> bool {
 /// `permit PROTOCOL END [PORTS] END [PORTS]`.
 fn is_entry(entry: &str) -> bool {
     let mut words = entry.split(' ').skip(1).peekable();
-    let protocol = words.next().is_some_and(|word| ["tcp", "udp", "ip", "ipv6"].contains(&word) || word.parse::<u8>().is_ok());
+    let protocol = words.next().is_some_and(|word| ["tcp", "udp", "icmp", "ip", "ipv6"].contains(&word) || word.parse::<u8>().is_ok());
     for _ in 0..2 {
         let end = match words.next() {
             Some("any") => true,
@@ -210,7 +210,45 @@ fn is_entry(entry: &str) -> bool {
             return false;
         }
     }
-    protocol && words.next().is_none_or(|word| word == "established")
+    protocol && words.next().is_none_or(|word| ["established", "unreachable", "packet-too-big", "time-exceeded"].contains(&word))
+}
+
+/// ICMP, ESP and their like have no ports that a document could state: the row is opened by its protocol, each way, and loads.
+#[test]
+fn a_row_of_a_transport_without_ports_is_opened_by_its_transport() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("acme.toml"), SUPERVISED).expect("a file");
+    let of = |syntax: &str| rules_of(ACME_SITE, syntax, &["--signatures", &folder.path().to_string_lossy()]);
+    let has = |syntax: &str, line: &str| assert!(of(syntax).lines().any(|given| given.trim().starts_with(line)), "{syntax}: no {line} in {}", of(syntax));
+    has("nftables", "ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24 meta l4proto 1 counter accept");
+    has("nftables", "ip6 saddr 2001:db8:1::/64 ip6 daddr 2001:db8:2::/64 meta l4proto 50 counter accept");
+    has("iptables", "-4 -A PORTBOOK -s 10.1.0.0/24 -d 10.2.0.0/24 -p 1 -m comment");
+    has("cisco-ios", "permit 1 10.1.0.0 0.0.0.255 10.2.0.0 0.0.0.255");
+    has("cisco-ios", "permit 1 10.2.0.0 0.0.0.255 10.1.0.0 0.0.0.255");
+    has("windows", "New-NetFirewallRule -Group 'portbook' -DisplayName 'portbook acme-ping' -Direction Inbound -Action Allow -Protocol 1 -RemoteAddress '10.1.0.0/24'");
+    for syntax in SYNTAXES {
+        let rules = of(syntax);
+        assert!(!rules.contains("acme-ping (Supervision)") && !rules.contains("states no port"), "{syntax}: {rules}");
+    }
+    // ICMP belongs to IPv4; that of IPv6 is a protocol of its own.
+    for (syntax, wrong) in [("nftables", "2001:db8:2::/64 meta l4proto 1 "), ("iptables", "-d 2001:db8:2::/64 -p 1 "), ("cisco-ios", "permit 1 2001:")] {
+        assert!(!of(syntax).contains(wrong), "{syntax}: {}", of(syntax));
+    }
+    if let Some(load) = namespace("nft", "nft -f - <RULES") {
+        assert!(load(&of("nftables")).status.success());
+    }
+    if let Some(load) = namespace("iptables-restore", "iptables-restore <RULES && ip6tables-restore <RULES") {
+        assert!(load(&of("iptables")).status.success());
+    }
+}
+
+/// RFC 1191, RFC 8201: who drops "fragmentation needed" and "packet too big" makes large packets vanish. An access list keeps no state by which errors would pass.
+#[test]
+fn access_lists_let_errors_pass_that_hosts_need() {
+    let rules = rules_of(HARSH, "cisco-ios", &[]);
+    let (v4, v6) = rules.split_once("\nipv6 access-list PORTBOOK6\n").expect("both lists");
+    assert!(v4.contains(" permit icmp any any unreachable\n") && v4.contains(" permit icmp any any time-exceeded\n"), "{v4}");
+    assert!(v6.contains(" permit icmp any any packet-too-big\n") && v6.contains(" permit icmp any any unreachable\n"), "{v6}");
 }
 
 /// Every line of a script is a comment, one of the frame, or one rule; texts are closed before the line ends.
@@ -383,3 +421,42 @@ fn rules_are_written_to_a_file_as_to_the_screen() {
     assert!(run.status.success() && run.stdout.is_empty());
     assert_eq!(fs::read_to_string(&target).expect("a file"), rules(&sample("cobalt"), "nftables"));
 }
+
+const ACME_SITE: &str = "[[networks]]\nname = \"one\"\naddresses = [\"10.1.0.0/24\", \"2001:db8:1::/64\"]\nroles = [\"acme.controller\"]\n\n\
+[[networks]]\nname = \"other\"\naddresses = [\"10.2.0.0/24\", \"2001:db8:2::/64\"]\nroles = [\"acme.panel\"]\n";
+const SUPERVISED: &str = r#"
+[document]
+vendor = "acme"
+name = "Acme"
+title = "Guide"
+
+[[roles]]
+id = "acme.controller"
+name = "Acme controller"
+kind = "product"
+
+[[roles]]
+id = "acme.panel"
+name = "Acme panel"
+kind = "product"
+
+[[services]]
+id = "acme-ping"
+name = "Supervision"
+client = ["acme.controller"]
+server = ["acme.panel"]
+direction = "internal"
+transports = ["icmp"]
+protocol_name = "ICMP echo"
+quote = "ICMP | - | echo request"
+
+[[services]]
+id = "acme-tunnel"
+name = "Tunnel"
+client = ["acme.controller"]
+server = ["acme.panel"]
+direction = "internal"
+transports = ["esp"]
+protocol_name = "IPsec"
+quote = "ESP | -"
+"#;

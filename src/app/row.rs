@@ -42,7 +42,7 @@ pub fn brief(all: &Signatures, service: &Service, out: &mut dyn Write) -> io::Re
     labelled(out, "", &format!("{}; {}; {}", where_at(service), ends(all, service), service.protocol_name))
 }
 
-/// `8883/tcp`, `5684/tcp and udp`, `port learned from an SSDP answer`, `port not stated`.
+/// `8883/tcp`, `5684/tcp and udp`, `port learned from an SSDP answer`, `icmp, which has no ports`, `port not stated`.
 pub fn where_at(service: &Service) -> String {
     let transports: Vec<String> = service.transports.iter().map(ToString::to_string).collect();
     let ports: Vec<String> = service.ports.iter().map(ToString::to_string).collect();
@@ -51,6 +51,9 @@ pub fn where_at(service: &Service) -> String {
         (false, _) if transports.is_empty() => ports.join(", "),
         (false, _) => format!("{}/{}", ports.join(", "), listed(&transports, "and")),
         (true, false) => format!("{} port learned from {}", listed(&transports, "and"), listed(&learned, "or")),
+        (true, true) if !transports.is_empty() && service.transports.iter().all(|transport| !transport.has_ports()) => {
+            format!("{}, which {} no ports", listed(&transports, "and"), if transports.len() == 1 { "has" } else { "have" })
+        }
         (true, true) => "port not stated".to_owned(),
     }
 }

@@ -413,7 +413,11 @@ impl Advice<'_> {
 
     /// `TCP 8883`, `TCP 5321-5336`; the ports that were seen, where the row was moved to others.
     fn rule_place(&self) -> String {
-        let documented = |service: &&Service| self.gathered.ports.iter().all(|(transport, port)| service.port_basis(*transport, *port).is_some());
+        let without_ports = |service: &Service, transport: Transport| !transport.has_ports() && service.transports.contains(&transport);
+        let documented = |service: &&Service| {
+            let mut ports = self.gathered.ports.iter();
+            ports.all(|(transport, port)| service.port_basis(*transport, *port).is_some() || without_ports(service, *transport))
+        };
         // Rows that may each be meant stand at the same ports.
         let Some(service) = self.service.or_else(|| self.rows_meant().next()).filter(documented) else { return self.place() };
         let transports: Vec<String> = service.transports.iter().map(|transport| transport.to_string().to_uppercase()).collect();

@@ -77,11 +77,15 @@ pub(super) fn decide(ending: &Ending<'_>, told: bool) -> Fate {
     let cause = Cause {
         rule: rule.id,
         says: if told { (rule.says)(ending) } else { String::new() },
-        alternatives: rule.alternatives,
+        // A key or community is no matter of a ping.
+        alternatives: if rule.id == "D70" && ending.flow.icmp.is_some() { UNANSWERED_ECHO } else { rule.alternatives },
         by: rejecter(rule.outcome, ending),
     };
     Fate { outcome: rule.outcome, confidence, cause: Some(cause) }
 }
+
+/// What else an echo request without an answer may be.
+const UNANSWERED_ECHO: &[&str] = &["the host is switched off", "it is set not to answer echo requests"];
 
 /// Both sides spoke, all of it was captured, and the end was seen: only then nothing can have gone wrong unseen.
 fn worked(ending: &Ending<'_>) -> Fate {

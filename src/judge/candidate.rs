@@ -246,6 +246,7 @@ impl Weighed {
             }
             Level::Range => format!("port {} in a documented range", case.port()),
             Level::Name if self.named || self.broadly_named => "name of the server".to_owned(),
+            Level::Name if case.identified.protocol.is_empty() => format!("protocol {}", case.identified.flow.transport),
             Level::Name => format!("protocol {}", case.identified.protocol.join("/")),
         }];
         if self.named && self.level != Level::Name {
@@ -416,7 +417,7 @@ fn place(
         && !service.protocols.is_empty()
         && accepts_all(service, &case.identified.protocol)
         && ends.contains(&Plays::Given);
-    if portless && (named || by_protocol) {
+    if portless && (named || by_protocol || is_its_transport(case, service, ends)) {
         return Some((Level::Name, width));
     }
     // The port may have been told before the capture began, and the row names none that the bytes would miss.
@@ -433,6 +434,13 @@ fn place(
 /// Whether the document's own word for what the row speaks is what the flow speaks innermost, and says more than that of a carrier.
 fn is_called_so(case: &Case<'_>, service: &Service) -> bool {
     case.identified.protocol.last().is_some_and(|seen| !CARRIERS.contains(seen) && *seen != "http" && words_of(service).any(|word| word == *seen))
+}
+
+/// Whether a transport without ports, such as ICMP, is all that the row says of its traffic, between the right hosts.
+fn is_its_transport(case: &Case<'_>, service: &Service, ends: [Plays; 2]) -> bool {
+    let transport = case.identified.flow.transport;
+    let says_no_more = service.hosts.is_empty() && service.protocols.is_empty();
+    says_no_more && !transport.has_ports() && service.transports.contains(&transport) && ends.contains(&Plays::Given) && !ends.contains(&Plays::Refused)
 }
 
 /// Whether the document names no port for the row, nor says where it is learned.

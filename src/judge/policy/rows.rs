@@ -53,10 +53,11 @@ impl Maker<'_> {
         }
     }
 
-    /// Adds an opening for each transport of the row; for TCP and UDP where it names none.
+    /// Adds an opening for each transport of the row; for TCP and UDP where it names none. Of a row without ports only transports that have none can be opened.
     fn open(&self, id: ServiceId, row: &Service, from: &End, to: &End, ports: &[PortRange], openings: &mut Vec<Opening>) {
         let transports = if row.transports.is_empty() { &[Transport::TCP, Transport::UDP][..] } else { &row.transports };
-        openings.extend(transports.iter().map(|transport| Opening {
+        let can_be_told = |transport: &&Transport| !ports.is_empty() || helper(row).is_some() || !transport.has_ports();
+        openings.extend(transports.iter().filter(can_be_told).map(|transport| Opening {
             from: from.clone(),
             to: to.clone(),
             transport: Some(*transport),
@@ -308,7 +309,7 @@ fn without_rule(row: &Service) -> Option<String> {
     if row.needs_no_opening() {
         return Some("the document says that no firewall needs an opening for it: whoever uses it is on the same network".to_owned());
     }
-    if !row.ports.is_empty() || helper(row).is_some() {
+    if !row.ports.is_empty() || helper(row).is_some() || row.transports.iter().any(|transport| !transport.has_ports()) {
         return None;
     }
     let by = row.hosts.iter().map(|host| host.pattern.as_str()).collect::<Vec<_>>().join(", ");

@@ -16,6 +16,7 @@ mod middles;
 mod names_and_promises;
 mod neighbours;
 mod outcomes;
+mod portless;
 mod refusals;
 mod routers;
 mod rows;

@@ -63,14 +63,26 @@ fn list(ruleset: &Ruleset<'_>, family: Family, out: &mut dyn Write) -> io::Resul
         remarks(out, &["An access list keeps no state. Answers over TCP:".to_owned()])?;
         writeln!(out, " permit tcp any any established")?;
     }
-    let udp: Vec<&Opening> =
-        openings.iter().map(|(opening, _)| *opening).filter(|opening| opening.transport == Some(Transport::UDP) && opening.names().is_none()).collect();
-    if !udp.is_empty() {
-        remarks(out, &["Answers over UDP, by the server's port:".to_owned()])?;
-        let mut lines: Vec<String> = udp.iter().flat_map(|opening| entries(ruleset, opening, family, "permit", true)).collect();
+    if ruleset.found.is_none() {
+        remarks(out, &["Errors about what may pass: without them large packets vanish (path MTU).".to_owned()])?;
+        let errors: &[&str] = if family == Family::V4 { &["unreachable", "time-exceeded"] } else { &["unreachable", "packet-too-big", "time-exceeded"] };
+        errors.iter().try_for_each(|error| writeln!(out, " permit icmp any any {error}"))?;
+    }
+    let answered = |is_udp: bool| {
+        let all = openings.iter().map(|(opening, _)| *opening).filter(|opening| opening.names().is_none());
+        let mut lines: Vec<String> = all
+            .filter(|opening| opening.transport.is_some_and(|transport| transport != Transport::TCP && is_udp == (transport == Transport::UDP)))
+            .flat_map(|opening| entries(ruleset, opening, family, "permit", true))
+            .collect();
         lines.sort();
         lines.dedup();
-        lines.iter().try_for_each(|line| writeln!(out, " {line}"))?;
+        lines
+    };
+    for (lines, remark) in [(answered(true), "Answers over UDP, by the server's port:"), (answered(false), "The way back of other protocols:")] {
+        if !lines.is_empty() {
+            remarks(out, &[remark.to_owned()])?;
+            lines.iter().try_for_each(|line| writeln!(out, " {line}"))?;
+        }
     }
     for closing in closings {
         remarks(out, &ruleset.story(closing, None))?;

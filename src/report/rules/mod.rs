@@ -214,7 +214,15 @@ impl<'a> Ruleset<'a> {
             Zone::Local => local.iter().any(|network| family.has(network)),
             Zone::Internet | Zone::Any | Zone::Names(_) => true,
         };
-        FAMILIES.into_iter().filter(move |family| has(&opening.from.zone, *family) && has(&opening.to.zone, *family))
+        // Each family has an ICMP of its own.
+        let alone = match opening.transport {
+            Some(Transport::ICMP | Transport::IGMP) => Some(Family::V4),
+            Some(Transport::ICMP6) => Some(Family::V6),
+            _ => None,
+        };
+        FAMILIES.into_iter().filter(move |family| {
+            alone.is_none_or(|alone| alone == *family) && has(&opening.from.zone, *family) && has(&opening.to.zone, *family)
+        })
     }
 }
 
