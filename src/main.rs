@@ -1,5 +1,6 @@
 //! Arguments in, exit code out.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -14,7 +15,9 @@ const PURGE_DELAY: libmimalloc_sys::mi_option_t = libmimalloc_sys::mi_option_eag
 
 fn main() -> ExitCode {
     give_back_soon();
-    match app::run(Arguments::parse()) {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let arguments = Arguments::try_parse_from(&typed).unwrap_or_else(|error| app::habit::advised(error, &typed).exit());
+    match app::run(arguments) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(failure) => {
             if !failure.is_quiet() {

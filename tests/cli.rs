@@ -33,6 +33,54 @@ fn interfaces_are_listed_without_the_right_to_capture() {
 }
 
 #[test]
+fn a_file_and_an_interface_that_are_taken_for_each_other_say_which_command_takes_them() {
+    assert_line(&portbook(&["watch", &path(&demo())]), 3, "it is a file: portbook analyze ");
+    if Path::new("/sys/class/net/lo").exists() {
+        assert_line(&portbook(&["analyze", "lo"]), 3, "it is an interface: portbook watch");
+    }
+    assert_line(&portbook(&["analyze", "no-such-*.pcap"]), 3, "nothing matches the pattern");
+}
+
+/// "No findings" of nothing means nothing, in every format and command. A filter by hosts meets no packet with a VLAN tag (pcap-filter(7)).
+#[test]
+fn that_nothing_was_judged_is_told() {
+    let demo = path(&demo());
+    let run = portbook(&["analyze", "-q", "--format", "json", "--filter", "host 192.0.2.9", &demo]);
+    assert_line(&run, 0, "--filter 'host 192.0.2.9' lets none of 189 packets through; packets with VLAN tags match only as 'vlan and (host 192.0.2.9)'");
+    let whole = fs::read(&demo).expect("the demo capture");
+    let file = Scratch::new(&whole[..24]);
+    assert_line(&portbook(&["analyze", "-q", &file.name()]), 0, "nothing was judged: no packet was captured");
+    assert!(stderr(&portbook(&["analyze", "-q", &demo])).is_empty(), "where something was judged nothing is said");
+}
+
+#[test]
+fn a_display_filter_is_told_from_a_capture_filter() {
+    assert_line(&portbook(&["analyze", "--filter", "tcp.port==80", &path(&demo())]), 2, "this is a display filter of Wireshark; write it as tcpdump takes it");
+}
+
+#[test]
+fn a_role_that_is_typed_another_way_is_answered_with_the_right_way() {
+    for (typed, right) in [
+        ("player=10.1.0.0/24", "did you mean spinetix.player?"),
+        ("10.1.0.2=spinetix.player", "the role goes first: --role spinetix.player=10.1.0.2"),
+        ("spinetix.player=10.1.0.2,10.1.0.3", "give --role once for each address or network"),
+        ("spinetix.player=10.1.0.0/255.255.255.0", "has a netmask: write \"10.1.0.0/24\""),
+    ] {
+        assert_line(&portbook(&["analyze", "--role", typed, &path(&demo())]), 2, right);
+    }
+}
+
+#[test]
+fn a_file_of_the_operators_that_is_not_there_is_told_in_words() {
+    for option in ["--site", "--signatures"] {
+        assert_line(&portbook(&["analyze", option, "none.toml", &path(&demo())]), 2, "none.toml: there is no such file (check the path)");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    assert_line(&portbook(&["analyze", "--site", &path(folder.path()), &path(&demo())]), 2, "is a folder (name a file in it)");
+    assert_line(&portbook(&["analyze", "--output", "/none/such/report.txt", &path(&demo())]), 2, "its folder is not there (make it first)");
+}
+
+#[test]
 fn a_folder_without_captures_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("notes.txt"), "nothing").expect("a file");

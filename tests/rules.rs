@@ -225,7 +225,10 @@ fn a_row_of_a_transport_without_ports_is_opened_by_its_transport() {
     has("iptables", "-4 -A PORTBOOK -s 10.1.0.0/24 -d 10.2.0.0/24 -p 1 -m comment");
     has("cisco-ios", "permit 1 10.1.0.0 0.0.0.255 10.2.0.0 0.0.0.255");
     has("cisco-ios", "permit 1 10.2.0.0 0.0.0.255 10.1.0.0 0.0.0.255");
-    has("windows", "New-NetFirewallRule -Group 'portbook' -DisplayName 'portbook acme-ping' -Direction Inbound -Action Allow -Protocol 1 -RemoteAddress '10.1.0.0/24'");
+    has(
+        "windows",
+        "New-NetFirewallRule -Group 'portbook' -DisplayName 'portbook acme-ping' -Direction Inbound -Action Allow -Protocol 1 -RemoteAddress '10.1.0.0/24'",
+    );
     for syntax in SYNTAXES {
         let rules = of(syntax);
         assert!(!rules.contains("acme-ping (Supervision)") && !rules.contains("states no port"), "{syntax}: {rules}");

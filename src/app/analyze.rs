@@ -99,7 +99,7 @@ impl From<Failure> for Stopped {
 /// The exit code, and a line on standard error for each capture that was not read to its end or not understood.
 fn verdict(typed: &Analyze, report: &Report<'_>) -> Exit {
     let fails = typed.fail_on.map(settings::threshold).is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
-    match (tell_unread(report), fails) {
+    match (tell_unread(report, typed.reading.filter.as_deref()), fails) {
         (true, _) => Exit::Capture,
         (false, true) => Exit::Findings,
         (false, false) => Exit::Done,

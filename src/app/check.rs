@@ -49,7 +49,7 @@ fn draft(typed: &Check, basis: &Basis, path: &Path, stop: &AtomicBool) -> Result
         )));
     }
     let report = read(typed, basis, stop, &mut |_| {})?;
-    if tell_unread(&report) || report.interrupted {
+    if tell_unread(&report, typed.reading.filter.as_deref()) || report.interrupted {
         return Ok(Exit::Capture);
     }
     replace(path, &check::draft(&report, &options(typed)))?;
@@ -77,7 +77,7 @@ fn baseline(typed: &Check, basis: &Basis, path: &Path, stop: &AtomicBool) -> Res
     let report = read(typed, basis, stop, &mut |judged| census.flow(judged))?;
     let exit = match &before {
         Some(before) => told(typed, census.compare(before, &path.display().to_string(), &report), &report)?,
-        None if tell_unread(&report) => Exit::Capture,
+        None if tell_unread(&report, typed.reading.filter.as_deref()) => Exit::Capture,
         None => Exit::Done,
     };
     if !typed.bless || exit == Exit::Capture || report.interrupted {
@@ -135,7 +135,7 @@ fn told(typed: &Check, mut comparison: Comparison, report: &Report<'_>) -> Resul
     }
     let text = typed.format == CheckFormat::Text;
     put(typed.output.as_deref(), text, typed.look.color, |out| print(typed, &comparison, report, out))?;
-    Ok(match (tell_unread(report), fails || !comparison.differences.is_empty()) {
+    Ok(match (tell_unread(report, typed.reading.filter.as_deref()), fails || !comparison.differences.is_empty()) {
         (true, _) => Exit::Capture,
         (false, true) => Exit::Findings,
         (false, false) => Exit::Done,

@@ -46,7 +46,7 @@ fn view<'a>(typed: &Diff, basis: &'a Basis, path: &Path, stop: &AtomicBool) -> R
     progress.clear();
     let report = report?;
     view.finish(&report);
-    let whole = !tell_unread(&report);
+    let whole = !tell_unread(&report, typed.reading.filter.as_deref());
     Ok((view, whole))
 }
 

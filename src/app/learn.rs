@@ -23,5 +23,5 @@ pub fn run(typed: &Learn) -> Result<Exit, Failure> {
     let learned = learner.finish();
     let draft = Draft { signatures: &basis.signatures, learned: &learned, files: &report.files };
     put(typed.output.as_deref(), false, Color::Never, |mut out| draft.write(&mut out))?;
-    Ok(if tell_unread(&report) { Exit::Capture } else { Exit::Done })
+    Ok(if tell_unread(&report, typed.reading.filter.as_deref()) { Exit::Capture } else { Exit::Done })
 }

@@ -7,6 +7,7 @@ mod check;
 mod diff;
 mod evidence;
 pub mod explain;
+pub mod habit;
 mod learn;
 mod pages;
 pub mod place;
@@ -74,6 +75,9 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(what) => f.write_str(what),
             Self::Capture(error) => error.fmt(f),
+            Self::Output { target, error } if error.raw_os_error().is_some() && error.kind() == io::ErrorKind::NotFound => {
+                write!(f, "{target}: cannot write: its folder is not there (make it first)")
+            }
             Self::Output { target, error } => write!(f, "{target}: cannot write: {error}"),
         }
     }

@@ -8,6 +8,7 @@ use crate::app::place::tell;
 use crate::decode;
 use crate::report::Report;
 use crate::report::paragraph::shown;
+use crate::report::text::number;
 
 /// Raised by the first SIGINT or SIGTERM, so that the report is still finished; a second one ends the program at once.
 pub fn stop_on_signal() -> Arc<AtomicBool> {
@@ -20,8 +21,9 @@ pub fn stop_on_signal() -> Arc<AtomicBool> {
     stop
 }
 
-/// A line on standard error for each capture that was not read to its end or not understood; whether there was one.
-pub fn tell_unread(report: &Report<'_>) -> bool {
+/// A line on standard error for each capture that was not read to its end or not understood; whether there was one. That nothing at all was judged is told, too: no findings
+/// then mean nothing.
+pub fn tell_unread(report: &Report<'_>, filter: Option<&str>) -> bool {
     let broken = report.files.iter().filter_map(|file| file.error.as_ref()).map(ToString::to_string);
     let strange = report.interfaces.iter().filter_map(|interface| {
         let path = report.files.get(interface.file as usize).map_or("?", |file| &file.path);
@@ -31,5 +33,23 @@ pub fn tell_unread(report: &Report<'_>) -> bool {
     for line in &told {
         tell(shown(line));
     }
+    if told.is_empty()
+        && let Some(why) = nothing_judged(report.files.iter().map(|file| file.frames).sum(), report.wire_bytes, filter)
+    {
+        tell(why);
+    }
     !told.is_empty()
+}
+
+/// Why there was nothing to judge, of captures that were read.
+fn nothing_judged(frames: u64, wire_bytes: u64, filter: Option<&str>) -> Option<String> {
+    let tagged = |filter: &str| if filter.contains("vlan") { String::new() } else { format!("; packets with VLAN tags match only as 'vlan and ({filter})'") };
+    match (frames, filter) {
+        (0, None) => Some("nothing was judged: no packet was captured (is it the right interface, and does the mirror port send?)".to_owned()),
+        (0, Some(filter)) => Some(format!("nothing was judged: no packet was captured that --filter '{filter}' lets through{}", tagged(filter))),
+        (frames, Some(filter)) if wire_bytes == 0 => {
+            Some(format!("nothing was judged: --filter '{filter}' lets none of {} through{}", number(frames, "packet"), tagged(filter)))
+        }
+        _ => None,
+    }
 }

@@ -33,7 +33,7 @@ pub fn run(typed: &Rules) -> Result<Exit, Failure> {
     progress.clear();
     let (policy, found) = gaps.finish();
     print(typed, syntax, &Ruleset { policy: &policy, found: Some(&found), signatures: &basis.signatures, files: &report.files })?;
-    Ok(if tell_unread(&report) { Exit::Capture } else { Exit::Done })
+    Ok(if tell_unread(&report, typed.reading.filter.as_deref()) { Exit::Capture } else { Exit::Done })
 }
 
 fn print(typed: &Rules, syntax: Syntax, ruleset: &Ruleset<'_>) -> Result<(), Failure> {

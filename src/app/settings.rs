@@ -92,9 +92,19 @@ fn role(text: &str, signatures: &Signatures) -> Result<(RoleId, IpNet), Failure>
     let id = signatures.role_id(&role.to_ascii_lowercase()).ok_or_else(|| {
         let vendor = role.split('.').next().unwrap_or_default();
         let near: Vec<&str> = signatures.roles.iter().map(|known| known.id.as_str()).filter(|known| known.split('.').next() == Some(vendor)).collect();
-        let hint = if near.is_empty() { "portbook signatures list prints them".to_owned() } else { format!("{vendor} has {}", near.join(", ")) };
+        let known = |word: &str| signatures.roles.iter().find(|known| known.id == word || known.id.split_once('.').is_some_and(|(_, name)| name == word));
+        let swapped = judge::network(role).is_ok().then(|| known(network)).flatten().map(|known| format!("{}={role}", known.id));
+        let hint = match (swapped, known(&role.trim().to_ascii_lowercase())) {
+            (Some(right), _) => format!("the role goes first: --role {right}"),
+            (_, Some(right)) => format!("did you mean {}?", right.id),
+            _ if near.is_empty() => "portbook signatures list prints them".to_owned(),
+            _ => format!("{vendor} has {}", near.join(", ")),
+        };
         usage(format!("no such role; {hint}"))
     })?;
+    if network.contains(',') {
+        return Err(usage("give --role once for each address or network".to_owned()));
+    }
     judge::network(network).map(|network| (id, network)).map_err(|what| usage(format!("the part after =: {what}")))
 }
 

@@ -62,9 +62,18 @@ impl Filter {
         SourceError {
             path: format!("--filter '{}'", self.expression),
             what: format!("libpcap cannot compile it for link type {}: {words}", link.0),
-            hint: "man 7 pcap-filter has the syntax".to_owned(),
+            hint: syntax(&self.expression).to_owned(),
         }
     }
+}
+
+/// Where the syntax stands; of an expression that looks like a display filter, that it is none.
+pub(super) fn syntax(expression: &str) -> &'static str {
+    let looks = ["==", "!=", "tcp.", "udp.", "ip.addr", "ip.src", "ip.dst", "ipv6.", "eth.", "frame.", " eq ", " contains "];
+    if looks.iter().any(|sign| expression.contains(sign)) {
+        return "this is a display filter of Wireshark; write it as tcpdump takes it, such as 'tcp port 443 and host 10.1.0.2': man 7 pcap-filter";
+    }
+    "man 7 pcap-filter has the syntax"
 }
 
 fn compile(expression: &str, link: LinkType) -> Result<BpfProgram, pcap::Error> {

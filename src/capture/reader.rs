@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom};
 use std::net::IpAddr;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -285,6 +285,8 @@ impl Origin {
     /// An error of the operating system in words.
     pub(super) fn cannot(&self, what: &str, error: &io::Error) -> SourceError {
         let (why, hint) = match error.kind() {
+            ErrorKind::NotFound if is_interface(&self.shown) => ("there is no such file".to_owned(), "it is an interface: portbook watch captures on it"),
+            ErrorKind::NotFound if self.shown.contains('*') => ("there is no such file".to_owned(), "nothing matches the pattern; a folder may be named, too"),
             ErrorKind::NotFound => ("there is no such file".to_owned(), "check the path"),
             ErrorKind::PermissionDenied => ("permission denied".to_owned(), "run as a user who may read it, or change its mode"),
             ErrorKind::InvalidData | ErrorKind::UnexpectedEof => (error.to_string(), "the file is damaged or cut off; copy it again"),
@@ -292,6 +294,11 @@ impl Origin {
         };
         SourceError { path: self.shown.clone(), what: format!("cannot {what}: {why}"), hint: hint.to_owned() }
     }
+}
+
+/// Whether a name that no file has is that of an interface, where the system tells it so.
+fn is_interface(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains('/') && Path::new("/sys/class/net").join(name).exists()
 }
 
 /// Counts the bytes that pass.

@@ -182,7 +182,8 @@ impl Maker<'_> {
         }
         // Any port at all is nothing that a document asks for; what has no ports is another matter.
         let any_port = |opening: &Opening| opening.ports.is_empty() && opening.transport.is_none_or(Transport::has_ports);
-        for opening in openings.extract_if(.., |opening| opening.follows.is_none() && any_port(opening) && opening.whys.iter().any(|why| why.service.is_some())) {
+        for opening in openings.extract_if(.., |opening| opening.follows.is_none() && any_port(opening) && opening.whys.iter().any(|why| why.service.is_some()))
+        {
             let because = "its port is told by another exchange, which no row here lets pass".to_owned();
             self.left_out.extend(opening.whys.into_iter().map(|why| LeftOut { id: why.id, says: why.says, because: because.clone() }));
         }

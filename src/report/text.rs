@@ -380,7 +380,7 @@ pub(super) fn clock(rfc3339: &str) -> String {
 }
 
 /// `1 flow`, `12 flows`.
-pub(super) fn number(many: u64, noun: &str) -> String {
+pub(crate) fn number(many: u64, noun: &str) -> String {
     if many == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(many)) }
 }
 

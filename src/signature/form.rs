@@ -185,7 +185,8 @@ fn explained(source: &Source, place: Range<usize>, message: &str) -> Mistake {
     }
     if message == BAD_ADDRESS {
         let written = source.text.get(place.clone()).unwrap_or_default().trim_matches(['"', '\'']);
-        let help = "write one address, as in \"192.0.2.7\"; a port goes into `ports`, and where a whole network is meant the site file gives it a role".to_owned();
+        let help =
+            "write one address, as in \"192.0.2.7\"; a port goes into `ports`, and where a whole network is meant the site file gives it a role".to_owned();
         return source.mistake(place, format!("`{written}` is no address"), Some(help));
     }
     source.mistake(place, message.replace("invalid value: ", "wrong value: "), None)

@@ -54,7 +54,8 @@ pub fn ports(text: &str) -> String {
     if let Some(range) = range(&dashed) {
         return format!("write {}", written(range));
     }
-    let above = plain.strip_suffix('+').map(|low| (low, 0)).or_else(|| plain.strip_prefix(">=").map(|low| (low, 0))).or_else(|| Some((plain.strip_prefix('>')?, 1)));
+    let above =
+        plain.strip_suffix('+').map(|low| (low, 0)).or_else(|| plain.strip_prefix(">=").map(|low| (low, 0))).or_else(|| Some((plain.strip_prefix('>')?, 1)));
     if let Some(low) = above.and_then(|(low, more)| low.trim().parse::<u16>().ok()?.checked_add(more)) {
         return format!("write {}", written(PortRange { low, high: u16::MAX }));
     }
@@ -132,7 +133,9 @@ pub fn toml(text: &str, place: &Range<usize>, message: &str) -> Option<String> {
             Some(format!("what comes more than once has double brackets: [[{name}]]"))
         }
         () if message.contains("duplicate key") => Some("the key is there already, further up in this table".to_owned()),
-        () if quotes > 2 && message.contains("expected newline") => Some("inside a text write \\\" for a quotation mark, or put all of it between '...'".to_owned()),
+        () if quotes > 2 && message.contains("expected newline") => {
+            Some("inside a text write \\\" for a quotation mark, or put all of it between '...'".to_owned())
+        }
         () if message.contains("key with no value") => Some("write key = value; a table begins with its name in brackets: [name]".to_owned()),
         () => None,
     }

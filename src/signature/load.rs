@@ -39,7 +39,20 @@ pub enum LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Unreadable { path, error } => {
+                let words = match error.kind() {
+                    _ if error.raw_os_error().is_none() => None,
+                    io::ErrorKind::NotFound => Some("there is no such file (check the path)"),
+                    io::ErrorKind::PermissionDenied => Some("permission denied (run as a user who may read it, or change its mode)"),
+                    io::ErrorKind::IsADirectory => Some("is a folder (name a file in it)"),
+                    _ => None,
+                };
+                let shown = path.display();
+                match words {
+                    Some(words) => write!(f, "{shown}: {words}"),
+                    None => write!(f, "{shown}: {error}"),
+                }
+            }
             Self::Mistakes(mistakes) => {
                 for (nth, mistake) in mistakes.iter().enumerate() {
                     write!(f, "{}{mistake}", if nth == 0 { "" } else { "\n\n" })?;

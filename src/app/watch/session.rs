@@ -139,7 +139,7 @@ impl Session<'_> {
 
     fn exit(&self, report: &Report<'_>) -> Exit {
         let fails = self.typed.fail_on.map(settings::threshold).is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
-        match (tell_unread(report), fails) {
+        match (tell_unread(report, self.typed.reading.filter.as_deref()), fails) {
             (true, _) => Exit::Capture,
             (false, true) => Exit::Findings,
             (false, false) => Exit::Done,

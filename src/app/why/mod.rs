@@ -48,7 +48,7 @@ pub fn run(typed: &Why) -> Result<Exit, Failure> {
     let report = pipeline::run(plan, &|done, all| progress.show(done, all), &mut |judged| told.hear(&query, judged)).map_err(Failure::Capture);
     progress.clear();
     let report = report?;
-    let unread = tell_unread(&report);
+    let unread = tell_unread(&report, typed.reading.filter.as_deref());
     if told.flows.is_empty() {
         return Err(Failure::Usage(told.nothing(&query, &report)));
     }

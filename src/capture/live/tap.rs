@@ -234,7 +234,7 @@ fn activate(name: &str, options: &Options, member: Member) -> Result<(Capture<Ac
         handle.filter(filter, true).map_err(|error| SourceError {
             path: format!("--filter '{filter}'"),
             what: format!("libpcap cannot compile it for {name}: {}", words(&error)),
-            hint: "man 7 pcap-filter has the syntax".to_owned(),
+            hint: crate::capture::filter::syntax(filter).to_owned(),
         })?;
     }
     #[cfg(target_os = "linux")]
@@ -286,6 +286,8 @@ fn refused(name: &str, error: &pcap::Error) -> SourceError {
     let lower = what.to_ascii_lowercase();
     let hint = if lower.contains("permi") {
         RIGHTS.to_owned()
+    } else if std::path::Path::new(name).is_file() {
+        format!("it is a file: portbook analyze {name}")
     } else if lower.contains("no such device") {
         let names: Vec<String> = super::list().unwrap_or_default().into_iter().filter(|listed| listed.up).map(|listed| listed.name).collect();
         format!("interfaces that are up: {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") })

@@ -184,11 +184,20 @@ pub struct NetWord(pub IpNet);
 /// the part of one host.
 pub fn network(text: &str) -> Result<IpNet, String> {
     let parsed: Option<IpNet> = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    let network = parsed.ok_or_else(|| format!("`{text}` is no address or network: write \"10.1.0.2\" or \"10.1.0.0/24\""))?;
+    let network = parsed.ok_or_else(|| match with_netmask(text) {
+        Some(network) => format!("`{text}` has a netmask: write \"{network}\""),
+        None => format!("`{text}` is no address or network: write \"10.1.0.2\" or \"10.1.0.0/24\""),
+    })?;
     if network != network.trunc() {
         return Err(format!("`{text}` is one address of a network: write \"{}\" for that host, \"{}\" for all of them", network.addr(), network.trunc()));
     }
     Ok(network)
+}
+
+/// The network of an address and a netmask, as routers print them.
+fn with_netmask(text: &str) -> Option<IpNet> {
+    let (address, mask) = text.split_once(['/', ' '])?;
+    IpNet::with_netmask(address.trim().parse().ok()?, mask.trim().parse().ok()?).ok().map(|network| network.trunc())
 }
 
 impl<'de> Deserialize<'de> for NetWord {

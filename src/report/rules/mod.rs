@@ -220,9 +220,9 @@ impl<'a> Ruleset<'a> {
             Some(Transport::ICMP6) => Some(Family::V6),
             _ => None,
         };
-        FAMILIES.into_iter().filter(move |family| {
-            alone.is_none_or(|alone| alone == *family) && has(&opening.from.zone, *family) && has(&opening.to.zone, *family)
-        })
+        FAMILIES
+            .into_iter()
+            .filter(move |family| alone.is_none_or(|alone| alone == *family) && has(&opening.from.zone, *family) && has(&opening.to.zone, *family))
     }
 }
 
