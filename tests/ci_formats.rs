@@ -202,3 +202,17 @@ fn root() -> PathBuf {
 
 const ROLE: &[&str] = &["--role", "spinetix.player=10.1.0.0/24"];
 const DEMO: &str = "fixtures/captures/demo/capture.pcap";
+
+/// A job that does not run on what it judges by stays red, or green, after the change that should turn it: a new baseline, for one.
+#[test]
+fn the_examples_for_ci_run_on_a_change_of_whatever_they_read() {
+    for (file, triggers) in [("github-actions.yml", "paths: ["), ("gitlab-ci.yml", "- changes: [")] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ci").join(file)).expect("an example");
+        let lists: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix(triggers)).collect();
+        assert!(!lists.is_empty(), "{file}");
+        let commands = text.lines().filter(|line| line.contains("portbook analyze") || line.contains("portbook check"));
+        for word in commands.flat_map(str::split_whitespace).filter(|word| word.ends_with(".toml") || word.ends_with(".json") || *word == "captures") {
+            assert!(lists.iter().all(|list| list.contains(&format!("\"{word}"))), "{file} does not run when {word} changes");
+        }
+    }
+}

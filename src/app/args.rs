@@ -368,7 +368,7 @@ pub struct Reading {
     /// Count copies that a mirror port makes of one packet as packets of their own
     #[arg(long)]
     pub keep_duplicates: bool,
-    /// Threads that classify, one less where another one decompresses [default: one a core]; the report does not depend on it
+    /// Threads that classify [default: one a core]; where a capture is compressed one of them decompresses. The report does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,
     /// Memory to use at most, e.g. 512M, 2G [default: 512M]: beyond it the flows nearest to their timeout are put out, and counted
@@ -382,8 +382,8 @@ pub struct Documents {
     /// Vendors whose documents apply, separated by commas [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = vendor)]
     pub product: Vec<String>,
-    /// Folder of your own signature files, added to the built-in ones (yours win); repeatable
-    #[arg(long, value_name = "DIR")]
+    /// Your own signature file, or a folder of them, added to the built-in ones (yours win); repeatable
+    #[arg(long, value_name = "PATH")]
     pub signatures: Vec<PathBuf>,
     /// Use only the files of --signatures
     #[arg(long, requires = "signatures")]

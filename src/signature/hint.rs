@@ -60,8 +60,8 @@ pub fn ports(text: &str) -> String {
         return format!("write {}", written(PortRange { low, high: u16::MAX }));
     }
     let parts: Vec<&str> = dashed.split([',', ';', '/', '+', '&', ' ']).filter(|part| !part.is_empty() && *part != "and").collect();
-    let (ranges, words): (Vec<_>, Vec<_>) = parts.iter().partition(|part| range(part).is_some());
-    let ranges: Vec<String> = ranges.into_iter().filter_map(|part| range(part)).map(written).collect();
+    let (ranges, words): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| range(part).is_some());
+    let ranges: Vec<String> = ranges.into_iter().filter_map(range).map(written).collect();
     if !ranges.is_empty() && words.iter().all(|word| Transport::from_name(word).is_some()) {
         let transports = if words.is_empty() { "" } else { "; the transport goes into `transports`" };
         return format!("write {}{transports}", ranges.join(", "));
