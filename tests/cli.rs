@@ -50,6 +50,10 @@ fn that_nothing_was_judged_is_told() {
     let whole = fs::read(&demo).expect("the demo capture");
     let file = Scratch::new(&whole[..24]);
     assert_line(&portbook(&["analyze", "-q", &file.name()]), 0, "nothing was judged: no packet was captured");
+    // The same file with another link type: IEEE 802.3 frames are no IP packets.
+    let mislabelled: Vec<u8> = whole.iter().enumerate().map(|(at, byte)| if at == 20 { 101 } else { *byte }).collect();
+    let file = Scratch::new(&mislabelled);
+    assert_line(&portbook(&["analyze", "-q", &file.name()]), 0, "nothing was judged: of 189 packets none belongs to a flow");
     assert!(stderr(&portbook(&["analyze", "-q", &demo])).is_empty(), "where something was judged nothing is said");
 }
 

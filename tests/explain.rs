@@ -168,6 +168,9 @@ fn a_query_that_is_not_understood_gets_the_nearest_word() {
     let (found, text) = answer("spinetix-player-htp");
     assert_eq!(found, Found::NotUnderstood);
     assert!(text.contains("Nearest: spinetix-player-http"));
+    let (found, text) = answer("spinetix.playr");
+    assert!(found == Found::Nothing && text.contains("Nearest: spinetix.player"), "a role looks like a host's name: {text}");
+    assert!(!answer("www.example.com").1.contains("Nearest"));
     for query in ["", "70000", "8883/xyz", "/", "tcp/", "\u{1f600}", "a b"] {
         assert_eq!(answer(query).0, Found::NotUnderstood, "{query:?}");
     }

@@ -336,6 +336,11 @@ fn one_host(all: &Signatures, name: &str, out: &mut dyn Write) -> io::Result<Fou
     let rows = all.named(name);
     if rows.is_empty() {
         writeln!(out, "No document names {name}, and no pattern of one matches it.")?;
+        // A role that is spelt another way looks like a name.
+        let is_ours = |role: &&str| role.split('.').next() == name.split('.').next();
+        if let Some(role) = nearest(name, all.roles.iter().map(|role| role.id.as_str()).filter(is_ours)) {
+            writeln!(out, "Nearest: {role}")?;
+        }
         return Ok(Found::Nothing);
     }
     wrapped(out, "", &format!("{name} matches {} of {}.", count(rows.len(), "row"), listed(&vendors(all, &rows), "and")))?;

@@ -34,7 +34,7 @@ pub fn tell_unread(report: &Report<'_>, filter: Option<&str>) -> bool {
         tell(shown(line));
     }
     if told.is_empty()
-        && let Some(why) = nothing_judged(report.files.iter().map(|file| file.frames).sum(), report.wire_bytes, filter)
+        && let Some(why) = nothing_judged(report.files.iter().map(|file| file.frames).sum(), (report.wire_bytes, report.digest.flows), filter)
     {
         tell(why);
     }
@@ -42,13 +42,16 @@ pub fn tell_unread(report: &Report<'_>, filter: Option<&str>) -> bool {
 }
 
 /// Why there was nothing to judge, of captures that were read.
-fn nothing_judged(frames: u64, wire_bytes: u64, filter: Option<&str>) -> Option<String> {
+fn nothing_judged(frames: u64, (wire_bytes, flows): (u64, u64), filter: Option<&str>) -> Option<String> {
     let tagged = |filter: &str| if filter.contains("vlan") { String::new() } else { format!("; packets with VLAN tags match only as 'vlan and ({filter})'") };
     match (frames, filter) {
         (0, None) => Some("nothing was judged: no packet was captured (is it the right interface, and does the mirror port send?)".to_owned()),
         (0, Some(filter)) => Some(format!("nothing was judged: no packet was captured that --filter '{filter}' lets through{}", tagged(filter))),
         (frames, Some(filter)) if wire_bytes == 0 => {
             Some(format!("nothing was judged: --filter '{filter}' lets none of {} through{}", number(frames, "packet"), tagged(filter)))
+        }
+        (frames, _) if flows == 0 => {
+            Some(format!("nothing was judged: of {} none belongs to a flow (the report says what they are)", number(frames, "packet")))
         }
         _ => None,
     }
