@@ -45,6 +45,12 @@ impl Transport {
         }
     }
 
+    /// All names, for the schema of the files in which people write them.
+    #[cfg(any(test, feature = "schema"))]
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(_, name)| *name)
+    }
+
     /// Whether its packets carry ports.
     pub fn has_ports(self) -> bool {
         matches!(self, Self::TCP | Self::UDP | Self::SCTP)

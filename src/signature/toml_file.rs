@@ -340,7 +340,11 @@ mod schema {
         }
 
         fn json_schema(_: &mut SchemaGenerator) -> Schema {
-            json_schema!({ "description": "A transport by the name that records print, or `ip-N`.", "type": "string", "examples": ["tcp", "udp"] })
+            let names: Vec<&str> = crate::net::Transport::names().collect();
+            json_schema!({
+                "description": "A transport by the name that records print, or `ip-N`.",
+                "anyOf": [{ "type": "string", "enum": names }, { "type": "string", "pattern": "^ip-[0-9]{1,3}$" }]
+            })
         }
     }
 
@@ -378,6 +382,14 @@ mod tests {
         for (name, required) in entries {
             assert_eq!(definition(name)["required"], serde_json::json!(required), "{name}");
         }
+    }
+
+    /// An editor refuses what the check refuses, and offers what it takes.
+    #[test]
+    fn the_schema_names_the_transports() {
+        let named = definition("Transport")["anyOf"][0]["enum"].clone();
+        assert_eq!(named, serde_json::json!(Transport::names().collect::<Vec<_>>()));
+        assert!(Transport::names().all(|name| Transport::from_name(name).is_some()));
     }
 
     #[test]
