@@ -321,6 +321,8 @@ pub struct TcpStory {
     pub in_vain: [u8; 2],
     /// Keep-alives, and repetitions of a FIN, by client, by server since the other end was last heard.
     pub unheard: [u8; 2],
+    /// Whose open segment came again three times or more before the other end was heard, which had not taken it and has not since.
+    pub unheeded: Option<Side>,
     /// How long the connection had been silent when that segment, or the first of what is not heard, was sent, in nanoseconds.
     pub silence_before: [u64; 2],
     /// Identification of the last packet of client, of server that was no RST; zero where it had none (IPv6) or sets none.
@@ -404,6 +406,7 @@ impl TcpStory {
         self.silence_before.swap(0, 1);
         self.in_vain.swap(0, 1);
         self.unheard.swap(0, 1);
+        self.unheeded = self.unheeded.map(Side::other);
         self.ident.swap(0, 1);
         self.starts.swap(0, 1);
         if let Some(crossed) = &mut self.crossed {

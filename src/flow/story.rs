@@ -1,5 +1,7 @@
 //! What outcomes rest on, gathered segment by segment: who tried how often, who reset, what was never acknowledged.
 
+mod again;
+
 use std::num::NonZeroU64;
 
 use thin_vec::ThinVec;
@@ -7,6 +9,7 @@ use thin_vec::ThinVec;
 use crate::capture::FrameId;
 use crate::decode::{Ip, Packet, Tcp, TcpFlags};
 use crate::flow::packing::present;
+use crate::flow::story::again::note_again;
 use crate::flow::stream::FIRST;
 use crate::flow::{Moment, OpenSegment, Packing, Reset, TcpStory};
 use crate::limit::SYNS_KEPT;
@@ -74,9 +77,11 @@ struct Trouble {
     retransmissions: [u32; 2],
     cut_bytes: u32,
     zero_windows: [u32; 2],
-    data_after_reset: u16,
+    data_after_reset: u8,
     in_vain: [u8; 2],
     unheard: [u8; 2],
+    /// Whose content the other end, which was heard meanwhile, does not acknowledge, though it comes again and again.
+    unheeded: Option<Side>,
     resets_differ: bool,
     /// Whose packet came last, where it was an acknowledgment alone.
     acknowledged_by: Option<Side>,
@@ -159,9 +164,10 @@ impl Story {
             largest_acknowledged: self.largest_acknowledged,
             open_segment: self.open_segment,
             resets_differ: trouble.resets_differ,
-            data_after_reset: trouble.data_after_reset,
+            data_after_reset: trouble.data_after_reset.into(),
             in_vain: trouble.in_vain,
             unheard: trouble.unheard,
+            unheeded: trouble.unheeded,
             silence_before: self.silence_before,
             ident: self.ident,
             last: self.last,
@@ -267,18 +273,20 @@ impl Trouble {
             data_after_reset,
             in_vain,
             unheard,
+            unheeded,
             resets_differ,
             acknowledged_by,
         } = self;
         let (mut has_letters, mut is_reset) = (letters.is_some(), reset.is_some());
         // A reset that comes once comes mostly alone.
         let mut is_plain = *missed_bytes == [0; 2] && *retransmissions == [0; 2] && *zero_windows == [0; 2] && (*cut_bytes, *data_after_reset) == (0, 0);
-        let mut is_heard = (*in_vain, *unheard) == ([0; 2], [0; 2]);
+        let mut is_heard = (*in_vain, *unheard, *unheeded) == ([0; 2], [0; 2], None);
         let [mut by_client, mut by_server] = [Side::Client, Side::Server].map(|side| *acknowledged_by == Some(side));
         packing.flags([&mut has_letters, &mut is_reset, resets_differ, &mut is_plain, &mut is_heard, &mut by_client, &mut by_server]);
         *acknowledged_by = by_client.then_some(Side::Client).or(by_server.then_some(Side::Server));
         if !is_heard {
             in_vain.iter_mut().chain(unheard).for_each(|count| packing.byte(count));
+            packing.one_of(unheeded, &[None, Some(Side::Client), Some(Side::Server)]);
         }
         for letters in present(has_letters, letters, Box::default).into_iter().flat_map(|both| both.iter_mut()) {
             letters.pack(packing);
@@ -289,7 +297,7 @@ impl Trouble {
         if !is_plain {
             missed_bytes.iter_mut().for_each(|bytes| packing.number(bytes));
             retransmissions.iter_mut().chain(zero_windows).chain([cut_bytes]).for_each(|count| packing.count(count));
-            packing.short(data_after_reset);
+            packing.byte(data_after_reset);
         }
     }
 }
@@ -406,35 +414,6 @@ pub(super) fn tell_next(story: &mut Story, told: &Told<'_>) {
     note_content(story, told, silence);
     // What comes in order is no repetition, however long its sender paused.
     note_again(story, told, silence, false);
-}
-
-/// What an end says once more: content that was acknowledged, which it did not hear; or what only asks whether the other end is there (a keep-alive, RFC 9293 section 3.8.4), or
-/// tells it good-bye. Whoever goes on has heard of the one, and whoever is heard is there. `paused`: it comes by timeout, if it is content that came before.
-fn note_again(story: &mut Story, told: &Told<'_>, silence: u64, paused: bool) {
-    let (side, len, flags) = (told.side as usize, told.packet.payload_len, told.tcp.flags);
-    if let Some(trouble) = &mut story.trouble {
-        let is_alone = len == 0 && !flags.has(TcpFlags::SYN | TcpFlags::FIN);
-        trouble.acknowledged_by = is_alone.then_some(told.side);
-        trouble.unheard[1 - side] = 0;
-        if told.advance > 0 {
-            trouble.in_vain[side] = 0;
-        }
-    }
-    if told.advance > 0 || flags.has(TcpFlags::SYN) || told.late {
-        return;
-    }
-    let is_keep_alive = len <= 1 && told.advance == i64::from(len) - 1 && !flags.has(TcpFlags::FIN);
-    if is_keep_alive || (flags.has(TcpFlags::FIN) && len == 0) {
-        let unheard = &mut story.trouble().unheard[side];
-        let is_first = *unheard == 0;
-        *unheard = unheard.saturating_add(1);
-        if is_first && story.open_segment[side].len == 0 {
-            story.silence_before[side] = silence;
-        }
-    } else if len > 0 && paused && told.at.saturating_add(i64::from(len)) <= told.acknowledged {
-        let in_vain = &mut story.trouble().in_vain[side];
-        *in_vain = in_vain.saturating_add(1);
-    }
 }
 
 /// What any segment but a reset says.

@@ -295,7 +295,7 @@ const TABLE: &[Rule] = &[
           "a device that accepts connections in the server's place"]),
     rule("D68", Outcome::ReturnPathBroken, "the server answers in the middle of a session, and the client repeats what was answered; or answers of datagrams are refused on the way",
         middle::answers_lost, middle::says_answers_lost, &["a lossy path", "a stateful device that forgot the session"]),
-    rule("D98", Outcome::ReturnPathBroken, "the server repeats in the middle of a session what the client has acknowledged",
+    rule("D98", Outcome::ReturnPathBroken, "the server repeats in the middle of a session what the client has acknowledged, or is heard, and takes none of what the client repeats",
         middle::acknowledgments_lost, middle::says_acknowledgments_lost, &["a stateful device that forgot the session", "a lossy path"]),
     rule("D97", Outcome::ReturnPathBroken, "the server repeats what it sends in the middle of a session, or goes on to send (QUIC, SRT), and the client says nothing any more",
         middle::client_fell_silent, middle::says_client_fell_silent,

@@ -191,3 +191,26 @@ fn a_copy_that_comes_late_is_nothing_that_was_said_again() {
     assert_eq!(told(false), ([0, 4], [0, 4]));
     assert_eq!(told(true), ([0, 0], [0, 0]));
 }
+
+// mosquitto behind a firewall that drops what its clients send: a ping comes again and again, then the broker's patience is over and it closes
+#[test]
+fn content_is_unheeded_once_the_other_end_is_heard_after_it_came_thrice_again_and_has_not_taken_it() {
+    let told = |again: u32, takes: bool| {
+        let mut t = Trace::served();
+        let next = t.next(Side::Client);
+        t.client().data(b"ping");
+        for times in 0..again {
+            t.wait(1 << times);
+            t.client().at(next).data(b"ping");
+        }
+        if !takes {
+            t.client().at(next);
+        }
+        t.server().fin();
+        story(&t.run()).unheeded
+    };
+    assert_eq!(told(3, false), Some(Side::Client));
+    assert_eq!(told(3, true), None);
+    // An earlier copy may be on its way still.
+    assert_eq!(told(2, false), None);
+}

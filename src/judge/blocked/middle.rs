@@ -125,12 +125,29 @@ pub(super) fn says_answers_lost(e: &Ending<'_>) -> String {
 /// not captured any more.
 pub(super) fn acknowledgments_lost(e: &Ending<'_>) -> Option<Confidence> {
     let is_shown = |tcp: &&TcpStory| tcp.open_segment[0].len == 0 || tcp.open_segment[0].again > 0;
-    e.tcp.filter(|tcp| in_vain(tcp, Side::Server)).filter(is_shown).map(|_| Confidence::Medium)
+    let repeats = e.tcp.filter(|tcp| in_vain(tcp, Side::Server)).is_some_and(|tcp| is_shown(&tcp));
+    (repeats || unheeded(e).is_some()).then_some(Confidence::Medium)
+}
+
+/// What the client sent again and again, so that the server, which was heard after that and may have closed as nothing came, did not get it.
+fn unheeded(e: &Ending<'_>) -> Option<OpenSegment> {
+    let gave_up = |reset: &Reset| reset.from == Side::Client;
+    let tcp = e.tcp.filter(|tcp| tcp.unheeded == Some(Side::Client) && !tcp.stalled[1] && tcp.reset.as_deref().is_none_or(gave_up))?;
+    let open = tcp.open_segment[0];
+    // What is larger than what had passed may be too large for the path.
+    let fits = open.len <= SURE_TO_FIT || open.len <= tcp.largest_acknowledged[0];
+    let served = (tcp.established || tcp.midstream) && tcp.acknowledged[0] > 0 && e.flow.server.payload_bytes > 0;
+    (served && fits && open.again >= SURELY_AGAIN && tcp.is_next(Side::Client)).then_some(open)
 }
 
 pub(super) fn says_acknowledgments_lost(e: &Ending<'_>) -> String {
     let (client, server, times) = (e.flow.client.endpoint.ip, e.server_ip(), e.tcp.map_or(0, |tcp| tcp.in_vain[1]));
-    format!("{server} repeated {times} times what {client} had acknowledged: what {client} sends no longer reaches it")
+    let lost = format!("what {client} sends no longer reaches it");
+    if let Some(open) = unheeded(e).filter(|_| u32::from(times) < SURELY_AGAIN) {
+        let closed = if e.tcp.is_some_and(|tcp| tcp.fins[1]) { " and closed" } else { "" };
+        return format!("{client} repeated {} bytes {} times, and {server}, which was heard after that{closed}, took none of it: {lost}", open.len, open.again);
+    }
+    format!("{server} repeated {times} times what {client} had acknowledged: {lost}")
 }
 
 /// What the server says, or asks to learn whether anybody is there, is repeated, and the client says nothing any more, not even good-bye.

@@ -404,3 +404,29 @@ fn d97_keep_alives_of_a_server_that_nobody_answers_show_that_its_client_is_gone(
     // A server that takes its leave of a client that has gone already: everyday.
     expect(&asked(true), Outcome::Ok, Confidence::Medium, None);
 }
+
+// mosquitto behind a firewall that drops what its clients send: a ping comes eight times, and the broker closes, as its patience is over
+#[test]
+fn d98_a_server_that_is_heard_and_takes_none_of_what_its_client_repeats_does_not_hear_it() {
+    let unheeded = |change: fn(&mut Sample)| {
+        let mut sample = repeated(served(), Side::Client, 4).cut_by_the_end();
+        sample.0.flow.history.push(b'f');
+        let story = sample.0.flow.tcp.as_mut().unwrap();
+        (story.fins[1], story.unheeded) = (true, Some(Side::Client));
+        change(&mut sample);
+        judge(sample)
+    };
+    let judged = unheeded(|_| ());
+    expect(&judged, Outcome::ReturnPathBroken, Confidence::Medium, Some("D98"));
+    let says = judged.cause.unwrap().says;
+    assert!(says.contains("10.1.0.2 repeated 40 bytes 4 times") && says.contains("which was heard after that and closed, took none of it"), "{says}");
+    // It may be through with its client: nothing of it came after what was repeated.
+    assert_eq!(unheeded(|sample| sample.0.flow.tcp.as_mut().unwrap().unheeded = None).outcome, Outcome::Ok);
+    // Its window was closed; or what was repeated is larger than any path must carry, and than what had passed.
+    assert_ne!(unheeded(|sample| sample.0.flow.tcp.as_mut().unwrap().stalled[1] = true).cause.map_or("", |cause| cause.rule), "D98");
+    let large = unheeded(|sample| {
+        let story = sample.0.flow.tcp.as_mut().unwrap();
+        (story.midstream, story.open_segment[0]) = (true, OpenSegment { len: 1_400, again: 4, end: 1_701 });
+    });
+    assert_ne!(large.cause.map_or("", |cause| cause.rule), "D98");
+}
