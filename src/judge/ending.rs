@@ -93,6 +93,8 @@ pub(super) struct Ending<'a> {
     pub(super) one_way: bool,
     /// Worked for this client at another time; this and what follows up to the scan is looked up for flows without an answer only.
     pub(super) worked_before: bool,
+    /// It worked for this client, and then not any more: how many flows nothing has answered since, and from the first of them to the last.
+    pub(super) stopped: Option<(u16, Duration)>,
     /// The server was silent this time, and said something to this client at another.
     pub(super) talked_before: bool,
     /// Flows of the same client to the same server and port that nothing answered, this one included.
@@ -223,6 +225,7 @@ impl<'a> Ending<'a> {
             // Of ICMP, what is no question: nobody answers an error (RFC 1122 section 3.2.2), a redirect or an advertisement.
             one_way: !due || said_one_way || is_group(server.ip) || flow.transport == Transport::IGMP || !flow.is_two_way(),
             worked_before: !answered && seen.worked(client.ip, flow.transport, server),
+            stopped: if answered { None } else { seen.silent_since(flow) },
             talked_before: flow.server.payload_bytes == 0 && seen.talked(flow),
             attempts: if answered { 0 } else { seen.unanswered(flow) },
             other_port: if answered { None } else { seen.other_port(flow) },

@@ -188,6 +188,11 @@ impl Seen {
         self.pairs.unanswered(flow)
     }
 
+    /// For how many flows of this client, and for how long, the server has been silent since it last answered there.
+    pub(super) fn silent_since(&self, flow: &Flow) -> Option<(u16, Duration)> {
+        self.pairs.silent_since(flow)
+    }
+
     /// A port other than the flow's on which its server answered.
     pub(super) fn other_port(&self, flow: &Flow) -> Option<(Transport, u16)> {
         self.pairs.other_port(flow)

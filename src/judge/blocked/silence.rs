@@ -1,10 +1,12 @@
 //! Rules on connections that never came to be: silence, and what is neither silent nor connected.
 
+use std::time::Duration;
+
 use crate::identify::Fact;
 use crate::judge::Confidence;
 use crate::judge::blocked::{content, middle};
 use crate::judge::ending::{Ending, Instead};
-use crate::judge::threshold::{ANSWER_BY, HALF_OPEN, MANY_ATTEMPTS, SURE_NEIGHBOUR, SURE_REQUESTS, SURE_SYNS};
+use crate::judge::threshold::{ANSWER_BY, HALF_OPEN, MANY_ATTEMPTS, REPLY_BY, SURE_NEIGHBOUR, SURE_REQUESTS, SURE_SYNS};
 use crate::judge::visibility::{Absent, Apart, Sight, sent_content};
 use crate::net::Side;
 use crate::signature::PromiseKind;
@@ -28,7 +30,18 @@ pub(super) fn at_times(e: &Ending<'_>) -> Option<Confidence> {
     if is_chance(e) {
         return Some(Confidence::Low);
     }
-    ((e.is_silent_syn() && e.tries >= 2 || e.is_silent_datagram() && e.answers_due && e.asked >= 2) && e.worked_before).then_some(Confidence::Medium)
+    let again = e.is_silent_syn() && e.tries >= 2 || e.is_silent_datagram() && e.answers_due && e.asked >= 2;
+    if again && e.worked_before {
+        return Some(Confidence::Medium);
+    }
+    stopped(e).map(|_| Confidence::Low)
+}
+
+/// Asked anew each time, by who has a new port for each question, as programs do that ask for the time or for names: the server answered, and then none of many any more. How many, over which time.
+fn stopped(e: &Ending<'_>) -> Option<(u16, Duration)> {
+    let is_silent = e.is_silent_syn() || e.is_silent_datagram() && e.answers_due;
+    let (times, over) = e.stopped.filter(|_| is_silent && e.would_be_seen)?;
+    (u32::from(times) >= MANY_ATTEMPTS && over >= REPLY_BY).then_some((times, over))
 }
 
 /// Asked so seldom that a path which loses much may have lost all of it.
@@ -43,6 +56,10 @@ pub(super) fn says_at_times(e: &Ending<'_>) -> String {
             "{} did not answer, but much of what {} sends and gets has to come again: the path loses packets",
             e.flow.server.endpoint, e.flow.client.endpoint.ip
         );
+    }
+    if let Some((times, over)) = stopped(e) {
+        let (client, server, seconds) = (e.flow.client.endpoint.ip, e.flow.server.endpoint, over.as_secs());
+        return format!("{server} had answered {client}, and then none of {times} that it asked over {seconds} s");
     }
     format!("not answered this time, but the same client reached {} at another time: it fails now and then", e.flow.server.endpoint)
 }

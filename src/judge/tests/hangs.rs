@@ -206,3 +206,34 @@ fn d95_a_size_that_has_passed_before_is_no_reason_for_what_is_lost() {
     expect(&lost(1448), Outcome::ReturnPathBroken, Confidence::Low, Some("D95"));
     assert_eq!(lost(500).outcome, Outcome::PmtuBlackhole);
 }
+
+/// What a client asks from a new port each time, beginning at those seconds.
+fn asked_anew(protocol: &'static str, times: &[f64]) -> Vec<Sample> {
+    let one = |(port, second): (u16, &f64)| {
+        let mut sample = udp(&format!("10.1.0.2:{port}"), "203.0.113.7:123").speaks(&[protocol]);
+        let flow = &mut sample.0.flow;
+        (flow.first, flow.last, flow.client.first, flow.client.last) = (at(*second), at(*second), Some(at(*second)), Some(at(*second)));
+        sample
+    };
+    (41_000..).zip(times).map(one).collect()
+}
+
+// chronyd, which asks from a new port each time, behind a firewall that drops what it sends from some moment on: each question was said to have been asked once
+#[test]
+fn d32_a_service_that_is_asked_anew_each_time_and_does_not_answer_any_more_is_told() {
+    let stops = |protocol: &'static str, times: &[f64], heard: f64| {
+        let mut answered = udp("10.1.0.2:40999", "203.0.113.7:123").talked(48, 48).speaks(&[protocol]);
+        answered.0.flow.server.last = Some(at(heard));
+        judge_among(Site::default(), &asked_anew(protocol, times), &[answered, background()]).remove(0)
+    };
+    let judged = stops("ntp", &[5.0, 9.0, 13.0, 17.0, 21.0], 2.0);
+    expect(&judged, Outcome::Unreachable, Confidence::Low, Some("D32"));
+    let says = judged.cause.unwrap().says;
+    assert!(says.contains("203.0.113.7:123 had answered 10.1.0.2, and then none of 5 that it asked over 16 s"), "{says}");
+    let is_spared = |judged: Judged| assert_eq!(judged.cause.map(|cause| cause.rule), Some("D33"));
+    // Four, or all of them within a moment; or it was heard again; or no answer is due.
+    is_spared(stops("ntp", &[5.0, 9.0, 13.0, 17.0], 2.0));
+    is_spared(stops("ntp", &[5.0, 5.1, 5.2, 5.3, 5.4, 5.5], 2.0));
+    is_spared(stops("ntp", &[5.0, 9.0, 13.0, 17.0, 21.0], 18.0));
+    is_spared(stops("rtp", &[5.0, 9.0, 13.0, 17.0, 21.0], 2.0));
+}

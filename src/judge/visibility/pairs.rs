@@ -1,6 +1,7 @@
 //! Who reached whom: what worked at another time, where a host answers, who tries in vain.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use thin_vec::ThinVec;
 
@@ -26,6 +27,33 @@ struct Dealings {
     talked: bool,
     /// Flows without any answer.
     unanswered: u32,
+    /// When the server was last heard, in seconds since 1970.
+    heard: u32,
+    /// Of the flows without any answer those that began after that, as far as it is known in which order they came.
+    since: u16,
+    /// When the first and the last of them began, in seconds after it.
+    began: [u16; 2],
+}
+
+impl Dealings {
+    /// Enters a flow that began then, and when the server was heard in it, if it was.
+    fn note_silence(&mut self, began: Timestamp, heard: Option<Timestamp>, is_silent: bool) {
+        if let Some(later) = heard.and_then(|heard| seconds(heard).checked_sub(self.heard)) {
+            self.heard = self.heard.saturating_add(later);
+            // Flows are not told in the order in which they began; of some that began before and some after this nothing is kept.
+            let began = self.began.map(|began| u16::try_from(u32::from(began).saturating_sub(later)).unwrap_or(0));
+            (self.since, self.began) = if began[0] > 0 { (self.since, began) } else { (0, [0; 2]) };
+        }
+        if let Some(after) = seconds(began).checked_sub(self.heard).filter(|after| is_silent && *after > 0) {
+            let after = u16::try_from(after).unwrap_or(u16::MAX);
+            let [first, last] = if self.since == 0 { [after; 2] } else { self.began };
+            (self.since, self.began) = (self.since.saturating_add(1), [first.min(after), last.max(after)]);
+        }
+    }
+}
+
+fn seconds(time: Timestamp) -> u32 {
+    u32::try_from(time.nanos().div_euclid(1_000_000_000)).unwrap_or(0)
 }
 
 /// What ICMP says of the packets of a pair: the error that weighs most, and when the first and the last came.
@@ -145,6 +173,7 @@ impl Pairs {
         // A refusal is an answer: whoever met one knows why the next of its connections is not to be had.
         let silent = flow.server.packets == 0 && flow.rejections.is_empty();
         dealings.unanswered = dealings.unanswered.saturating_add(u32::from(silent));
+        dealings.note_silence(flow.first, flow.server.last.filter(|_| took_part), silent);
         self.note_errors(flow, took_part);
         self.note_crossing(flow);
         if matches!(flow.transport, Transport::ICMP | Transport::ICMP6) {
@@ -286,6 +315,12 @@ impl Pairs {
     /// Flows of this client to this server and port that nothing answered, this one included.
     pub(super) fn unanswered(&self, flow: &Flow) -> u32 {
         self.dealings(flow).unanswered
+    }
+
+    /// For how many flows of this client, and for how long, this server has been silent on this port since it was last heard; nothing where it never was, or has been since this one began.
+    pub(super) fn silent_since(&self, flow: &Flow) -> Option<(u16, Duration)> {
+        let Dealings { heard, since, worked, began: [first, last], .. } = self.dealings(flow);
+        (worked && seconds(flow.first) > heard).then(|| (since, Duration::from_secs(u64::from(last.saturating_sub(first)))))
     }
 
     /// The error that refused others of this client's packets to this server and port while the flow went on, or shortly before or after, where it never answered.
