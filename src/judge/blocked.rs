@@ -152,7 +152,7 @@ const TABLE: &[Rule] = &[
         &["no DHCP server, or no relay to one, in this network", "its offers do not pass here", "a search for servers that wants no address"]),
     rule("D91", Outcome::ServerSilent, "a stream to a group stops 260 s after its receiver last said that it receives it (IGMP, MLD), and nobody had asked since",
         datagram::membership_over, datagram::says_membership_over, &["the source stopped by itself", "the receiver was switched off"]),
-    rule("D96", Outcome::ServerSilent, "media of a call come from one end alone, though both were to send",
+    rule("D96", Outcome::ServerSilent, "media of a call come from one end alone, though both were to send, from the beginning or from some moment on",
         datagram::one_sided, datagram::says_one_sided,
         &["an end without a microphone, or one that is muted", "media of the other end that take another way", "an address of the session description that cannot be reached (address translation)"]),
     rule("D05", Outcome::OneWayByDesign, "announcements, traps, logs and media: no answer is due",

@@ -11,7 +11,7 @@ use crate::identify::protocol::is_alert;
 use crate::identify::{AnswerKind, Fact, IN_CLEAR, Identified, Promise, Step, Torn};
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
-use crate::judge::threshold::{ALONE, ANSWER_BY, INITIAL, MANY_ATTEMPTS, REPLY_BY, SOME_LOSS, SURELY_AGAIN, SYN_AGAIN};
+use crate::judge::threshold::{ALONE, ANSWER_BY, INITIAL, MANY_ATTEMPTS, MEDIA_GONE, REPLY_BY, SOME_LOSS, SURELY_AGAIN, SYN_AGAIN};
 use crate::judge::visibility::{Absent, Apart, Foreign, Forgotten, Opener, Seen, Sight, sent_content, stated, took_part, went_on_unanswered};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{PromiseKind, Service};
@@ -83,6 +83,8 @@ pub(super) struct Ending<'a> {
     pub(super) awaits_media: bool,
     /// Media of a call that come from its client alone, though both were to send, and none of the server's come to the client otherwise.
     pub(super) one_sided: bool,
+    /// Who sent media of a call as steadily as its other end, which then went on alone.
+    pub(super) fell_silent: Option<Side>,
     /// The row's document has TeaTime here.
     pub(super) speaks_teatime: bool,
     /// A DHCP server was heard, whomever it answered.
@@ -219,6 +221,7 @@ impl<'a> Ending<'a> {
             answers_group: answers_group(identified, seen),
             awaits_media: awaits_media(flow, known),
             one_sided: known.both_ways && flow.server.packets == 0 && !seen.was_told(client),
+            fell_silent: fell_silent(flow, known),
             speaks_teatime,
             gives_leases: seen.gives_leases(),
             answers_due: due && !said_one_way && (identified.protocol.iter().any(|name| ASKING.contains(name))),
@@ -496,6 +499,20 @@ fn awaits_media(flow: &Flow, known: &Known<'_>) -> bool {
     let knocks = flow.transport == Transport::UDP && flow.client.packets == 0 && flow.server.packets > 0;
     let from_server = flow.client.endpoint.ip == sender.ip && flow.server.endpoint.ip == asker.ip;
     knocks && from_server && flow.server.endpoint.port.is_multiple_of(2) && known.seen.talked_to(asker.ip, sender) && !known.seen.was_told(flow.server.endpoint)
+}
+
+/// Who sends nothing where nobody speaks pauses at other times, too, and comes to fewer packets than who always sends.
+fn fell_silent(flow: &Flow, known: &Known<'_>) -> Option<Side> {
+    let (goes_on, silent, side) = match flow.alone {
+        _ if !known.both_ways || known.seen.was_told(flow.client.endpoint) => return None,
+        [(ALONE..), _] => (&flow.client, &flow.server, Side::Server),
+        [_, (ALONE..)] => (&flow.server, &flow.client, Side::Client),
+        _ => return None,
+    };
+    let lasted = |end: &End| Some(end.last?.since(end.first?));
+    let (spoke, goes_on_for) = (lasted(silent)?, lasted(goes_on)?);
+    let is_steady = u128::from(silent.packets) * goes_on_for.as_millis() * 10 >= u128::from(goes_on.packets) * spoke.as_millis() * 9;
+    (spoke >= REPLY_BY && is_steady && goes_on.last?.since(silent.last?) >= MEDIA_GONE).then_some(side)
 }
 
 /// What a datagram to a group came to.

@@ -270,12 +270,16 @@ impl<'a> Judge<'a> {
         self.roles.site()
     }
 
-    /// Whether the flow carries media of a call that agreed on media to both ends, each of which was to send, too. What is told to a group agrees on nothing.
+    /// Whether the flow carries media of a call that agreed on media to both ends, each of which was to send, too, and, where both did, did so to its end: who holds a call says that by
+    /// another description (RFC 3264 section 8.4). What is told to a group agrees on nothing.
     fn is_of_a_call(&self, promise: &Promise, identified: &Identified) -> bool {
-        let Flow { transport, client, server, first, .. } = identified.flow;
+        let Flow { transport, client, server, first, last, .. } = identified.flow;
         let agreed = promise.both_ways && promise.over == Transport::UDP && identified.protocol.first() == Some(&"rtp");
         let other = || self.books.announced(transport, server.endpoint.ip, client.endpoint, first);
-        agreed && server.packets == 0 && other().is_some_and(|other| other.both_ways && other.parent == promise.parent)
+        let stands = |from: IpAddr, to: Endpoint| self.books.announced(transport, from, to, last).is_none_or(|promise| promise.both_ways);
+        agreed
+            && other().is_some_and(|other| other.both_ways && other.parent == promise.parent)
+            && (server.packets == 0 || stands(client.endpoint.ip, server.endpoint) && stands(server.endpoint.ip, client.endpoint))
     }
 
     /// Hosts that were asked for on their link in vain, by address.

@@ -76,6 +76,8 @@ pub(super) const MEMBERSHIP: Duration = Duration::from_secs(260);
 pub(super) const MEMBERSHIP_BLUR: Duration = Duration::from_secs(5);
 /// A stream has so many packets a second at least, and so many in all: announcements come seldom, and end at any time.
 pub(super) const STREAMING: u64 = 1;
+/// An end of a call that sent media all the time, and none for so long, does not just listen: who mutes it for a moment, or waits, is heard of by then.
+pub(super) const MEDIA_GONE: Duration = Duration::from_secs(30);
 /// Echo requests without an answer that are worth a word: many hosts ignore them, and one is lost now and then.
 pub(super) const SURE_ECHOES: u64 = 3;
 /// Packets sent through a tunnel that are worth a word where nothing comes back.

@@ -8,7 +8,7 @@ use crate::judge::blocked::tunnel;
 use crate::judge::ending::{Ending, Group, Instead, stalls_in_initial};
 use crate::judge::threshold::{AGAIN, ANSWER_BY, MANY_ATTEMPTS, REPLY_BY, STREAMING, SURE_ECHOES, SURE_REQUESTS, SURELY_AGAIN};
 use crate::judge::visibility::Sight;
-use crate::net::{Transport, is_group};
+use crate::net::{Side, Transport, is_group};
 
 /// A request that was repeated without an answer: how sure that is by how often and by what can be seen.
 fn repeated(e: &Ending<'_>) -> Option<Confidence> {
@@ -241,13 +241,22 @@ pub(super) fn says_nobody_answers(e: &Ending<'_>) -> String {
     format!("no device was seen to answer the discovery of {}, which is no error by itself", e.flow.client.endpoint.ip)
 }
 
-/// Who was to be sent media as well hears nothing: a call with sound one way.
+/// Who was to be sent media as well hears nothing, from the beginning or from some moment on: a call with sound one way.
 pub(super) fn one_sided(e: &Ending<'_>) -> Option<Confidence> {
     let lasts = e.flow.last.since(e.flow.first);
-    (e.one_sided && lasts >= REPLY_BY && is_steady(e)).then_some(Confidence::Low)
+    (e.fell_silent.is_some() || e.one_sided && lasts >= REPLY_BY && is_steady(e)).then_some(Confidence::Low)
 }
 
 pub(super) fn says_one_sided(e: &Ending<'_>) -> String {
+    if let Some(side) = e.fell_silent {
+        let (goes_on, silent) = if side == Side::Server { (&e.flow.client, &e.flow.server) } else { (&e.flow.server, &e.flow.client) };
+        let [spoke, alone] = [e.flow.first, silent.last.unwrap_or(e.flow.first)].map(|since| goes_on.last.unwrap_or(e.flow.last).since(since).as_secs());
+        let (sender, receiver) = (goes_on.endpoint, silent.endpoint);
+        return format!(
+            "the call has media both ways, but after {} s none came from {receiver} any more, while {sender} sent its own for {alone} s",
+            spoke.saturating_sub(alone)
+        );
+    }
     let (sender, receiver, seconds) = (e.flow.client.endpoint, e.flow.server.endpoint, e.flow.last.since(e.flow.first).as_secs());
     format!("the call agreed on media both ways, but for {seconds} s {sender} sent its own and none came back from {receiver}")
 }

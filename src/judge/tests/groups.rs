@@ -190,3 +190,34 @@ fn d96_media_of_a_call_that_come_from_one_end_alone_are_told() {
         expect(&passes, Outcome::OneWayByDesign, Confidence::High, Some("D05"));
     }
 }
+
+// A firewall that drops the media of one end in the middle of a call; and telephones that pause where nobody speaks, that are muted for a moment, or that hold the call
+#[test]
+fn d96_media_of_one_end_that_stop_in_the_middle_of_a_call_are_told() {
+    let (studio, hall) = ("10.1.0.50:5060", "203.0.113.60:5060");
+    let promise = |place: &str, both_ways, made: f64| {
+        let (kind, transport, over, parent) = (PromiseKind::Media, Transport::UDP, Transport::UDP, (endpoint(studio), endpoint(hall)));
+        let (server, lasts, made) = (endpoint(place), Duration::from_secs(180), at(made));
+        Promise { kind, transport, server, client: None, made, lasts, frame: frame(1), parent, over, begins: None, both_ways }
+    };
+    let called = |packets: u64, stops: f64, further: &[Promise]| {
+        let mut media = udp("10.1.0.50:6000", "203.0.113.60:6000").speaks(&["rtp"]).fact(Fact::OneWay);
+        let flow = &mut media.0.flow;
+        (flow.client.packets, flow.last, flow.client.last) = (3_000, at(61.0), Some(at(61.0)));
+        (flow.server.packets, flow.server.payload_bytes, flow.server.first, flow.server.last) = (packets, packets * 172, Some(at(1.0)), Some(at(stops)));
+        flow.alone = [((61.0 - stops) * 50.0) as u16, 0];
+        let books = Books::default();
+        let both = [promise("10.1.0.50:6000", true, 0.5), promise("203.0.113.60:6000", true, 0.5)];
+        both.iter().chain(further).for_each(|promise| books.announce(promise.clone()));
+        let mut judge = Judge::new(Signatures::built_in(), Site::default(), &books);
+        [&media, &background()].into_iter().for_each(|sample| judge.learn(&sample.0));
+        judge.judge(media.0)
+    };
+    let judged = called(1_000, 21.0, &[]);
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D96"));
+    let says = judged.cause.unwrap().says;
+    assert!(says.contains("after 20 s none came from 203.0.113.60:6000 any more, while 10.1.0.50:6000 sent its own for 40 s"), "{says}");
+    for passes in [called(500, 21.0, &[]), called(2_000, 41.0, &[]), called(1_000, 21.0, &[promise("10.1.0.50:6000", false, 21.0)])] {
+        assert_eq!(passes.outcome, Outcome::Ok, "{:?}", passes.cause);
+    }
+}
