@@ -53,6 +53,8 @@ pub enum NeighbourWord {
     },
     /// Somebody asks who receives a group, or which groups are received.
     AsksReceivers,
+    /// A router says that a server gives the addresses of its link (DHCPv6).
+    ServerGivesAddresses,
 }
 
 impl Neighbour {
@@ -91,11 +93,12 @@ impl Neighbour {
             }
             // A hop limit of 255 shows that it comes from the link itself (RFC 4861 section 7.1).
             // Where IP itself is tunnelled, hardware addresses are those of the tunnel's ends.
-            Content::Ip(ip, Header::Icmp { kind, .. }) if ip.transport == Transport::ICMP6 && ip.ttl == u8::MAX && packet.tunnel.ends_on_a_link() => {
+            Content::Ip(ip, Header::Icmp { kind, rest, .. }) if ip.transport == Transport::ICMP6 && ip.ttl == u8::MAX && packet.tunnel.ends_on_a_link() => {
                 let target = || packet.payload.first_chunk::<16>().map(|octets| IpAddr::V6(Ipv6Addr::from(*octets)));
                 match kind {
                     SOLICITATION if !ip.source.is_unspecified() => NeighbourWord::Asks { target: target()?, by: ip.source },
                     ADVERTISEMENT => NeighbourWord::Has(target()?),
+                    ROUTER if rest[1] & MANAGED != 0 => NeighbourWord::ServerGivesAddresses,
                     _ => return None,
                 }
             }
@@ -114,6 +117,10 @@ const REPLY: u16 = 2;
 const SOLICITATION: u8 = 135;
 /// See above.
 const ADVERTISEMENT: u8 = 136;
+/// Router Advertisement, and the flag behind its hop limit (RFC 4861 section 4.2).
+const ROUTER: u8 = 134;
+/// See above.
+const MANAGED: u8 = 0x80;
 
 #[cfg(test)]
 mod tests {
@@ -135,5 +142,18 @@ mod tests {
         assert_eq!((asks.from, asks.to, asks.says), (Mac([2, 0, 0, 0, 0, 1]), None, NeighbourWord::Asks { target: host, by }));
         let has = said(113, &cooked(2, &[2, 0, 0, 0, 0, 9, 192, 0, 2, 9, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1])).unwrap();
         assert_eq!((has.from, has.to, has.says), (Mac([2, 0, 0, 0, 0, 9]), Some(Mac([2, 0, 0, 0, 0, 1])), NeighbourWord::Has(host)));
+    }
+    #[test]
+    fn a_router_says_whether_a_server_gives_the_addresses_of_its_link() {
+        let advertises = |hops: u8, flags: u8| {
+            let mut ip = vec![0x60, 0, 0, 0, 0, 16, 58, hops];
+            ip.extend(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1).octets());
+            ip.extend(std::net::Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1).octets());
+            let router = [134, 0, 0, 0, 64, flags, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+            said(1, &[&[0x33, 0x33, 0, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0x86, 0xdd][..], &ip, &router].concat()).map(|neighbour| neighbour.says)
+        };
+        assert_eq!(advertises(255, 0xc0), Some(NeighbourWord::ServerGivesAddresses));
+        // Settings alone come from a server; not of the link.
+        assert_eq!((advertises(255, 0x40), advertises(64, 0x80)), (None, None));
     }
 }

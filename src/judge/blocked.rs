@@ -147,7 +147,7 @@ const TABLE: &[Rule] = &[
         datagram::lonely_space, datagram::says_lonely_space, &["nobody wants it", "connections to it pass elsewhere"]),
     rule("D77", Outcome::OneWayByDesign, "a question to a group that no device answers",
         datagram::nobody_answers, datagram::says_nobody_answers, &["there is no such device", "client isolation, or a switch that does not pass the group on"]),
-    rule("D93", Outcome::ServerSilent, "a host asks for an address (DHCP) again and again and takes none, and no server is heard",
+    rule("D93", Outcome::ServerSilent, "a host asks for an address (DHCP) again and again and takes none, and no server is heard; of IPv6, where a router says that a server gives addresses",
         datagram::unserved, datagram::says_unserved,
         &["no DHCP server, or no relay to one, in this network", "its offers do not pass here", "a search for servers that wants no address"]),
     rule("D91", Outcome::ServerSilent, "a stream to a group stops 260 s after its receiver last said that it receives it (IGMP, MLD), and nobody had asked since",

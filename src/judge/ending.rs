@@ -87,8 +87,8 @@ pub(super) struct Ending<'a> {
     pub(super) fell_silent: Option<Side>,
     /// The row's document has TeaTime here.
     pub(super) speaks_teatime: bool,
-    /// A DHCP server was heard, whomever it answered.
-    pub(super) gives_leases: bool,
+    /// Hosts are owed an address, and no server that gives them was heard, whomever it answers.
+    pub(super) lacks_leases: bool,
     /// Answers are due: a request protocol to a single host.
     pub(super) answers_due: bool,
     /// The documents or the bytes say that none are.
@@ -177,7 +177,7 @@ impl<'a> Ending<'a> {
         let (flow, seen) = (&identified.flow, known.seen);
         let tcp = flow.tcp.as_deref();
         let answered = took_part(flow);
-        let due = known.service.is_none_or(|service| service.answered);
+        let due = known.service.is_none_or(|service| service.answered) && !is_answered_as_a_relay(identified, seen);
         let said_one_way = identified.facts.contains(&Fact::OneWay);
         let reset = tcp.and_then(|tcp| tcp.reset.as_deref());
         let by_server = reset.filter(|reset| reset.from == Side::Server);
@@ -223,7 +223,7 @@ impl<'a> Ending<'a> {
             one_sided: known.both_ways && flow.server.packets == 0 && !seen.was_told(client),
             fell_silent: fell_silent(flow, known),
             speaks_teatime,
-            gives_leases: seen.gives_leases(),
+            lacks_leases: seen.lacks_leases(flow),
             answers_due: due && !said_one_way && (identified.protocol.iter().any(|name| ASKING.contains(name))),
             // Of ICMP, what is no question: nobody answers an error (RFC 1122 section 3.2.2), a redirect or an advertisement.
             one_way: !due || said_one_way || is_group(server.ip) || flow.transport == Transport::IGMP || !flow.is_two_way(),
@@ -491,6 +491,14 @@ fn answers_group(identified: &Identified, seen: &Seen) -> bool {
     told && (seen.asked_group(flow) || identified.protocol.first() == Some(&"dhcp"))
 }
 
+/// Whether a relay of DHCP asks here whom it was seen to ask with success: it is answered at the address that it gives, that of its clients' network (RFC 2131 section 4.1), and may ask from
+/// another.
+fn is_answered_as_a_relay(identified: &Identified, seen: &Seen) -> bool {
+    let flow = &identified.flow;
+    let asks = flow.client.endpoint.port == DHCP_SERVER && flow.server.endpoint.port == DHCP_SERVER && flow.server.packets == 0;
+    asks && identified.protocol.first() == Some(&"dhcp") && seen.has_answered(flow.transport, flow.server.endpoint)
+}
+
 /// Whether the client of the flow was to send media, and did not though its receiver knocked. Where the session itself was seen from one end, the media pass elsewhere, too;
 /// and control messages, at odd ports (RFC 3550 section 11), not every sender sends.
 fn awaits_media(flow: &Flow, known: &Known<'_>) -> bool {
@@ -541,6 +549,8 @@ const PARTING: &[(&str, &[u32])] = &[
     ("mqtt", &[0x80, 0x82, 0x83, 0x87, 0x89, 0x8a, 0x8b, 0x8d, 0x8e, 0x8f, 0x90, 0x95, 0x97, 0x98, 0x99, 0x9b, 0x9d, 0x9e, 0x9f, 0xa1, 0xa2]),
     ("smtp", &[421]),
 ];
+/// Port of servers and relays of DHCP (RFC 2131 section 4.1).
+const DHCP_SERVER: u16 = 67;
 /// HTTP's, SIP's and RTSP's demands for a login (RFC 9110 section 15.5.2, RFC 3261 section 22), which clients answer by asking again.
 const CHALLENGES: &[u32] = &[401, 407];
 /// Protocols whose requests expect an answer from the host that was asked.
@@ -548,6 +558,7 @@ const ASKING: &[&str] = &[
     "bacnet",
     "coap",
     "dhcp",
+    "dhcpv6",
     "dns",
     "dtls",
     "ike",

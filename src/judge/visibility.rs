@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::capture::Pause;
-use crate::flow::{Flow, Neighbour, Rejection, Reset};
+use crate::flow::{Flow, Neighbour, NeighbourWord, Rejection, Reset};
 use crate::identify::{Fact, Identified, Step};
 use crate::judge::threshold::{ANSWER_BY, DATAGRAMS_PAUSE};
 use crate::net::{Endpoint, Mac, Transport, is_group};
@@ -52,8 +52,10 @@ pub(super) struct Seen {
     vouchers: Vouchers,
     neighbours: Neighbours,
     receivers: Receivers,
-    /// A DHCP server was heard.
-    leases: bool,
+    /// A server was heard that gives addresses: of IPv4, of IPv6.
+    leases: [bool; 2],
+    /// A router said that a server gives addresses of IPv6.
+    leases_due: bool,
     /// Time of the first packet of all flows.
     start: Option<Timestamp>,
     /// Time of the last packet of all.
@@ -69,8 +71,9 @@ impl Seen {
         self.start = Some(self.start.map_or(flow.first, |start| start.min(flow.first)));
         self.end = self.end.max(Some(flow.last));
         self.tap.learn(identified);
-        let is_dhcp = identified.protocol.first() == Some(&"dhcp");
-        self.leases |= is_dhcp && identified.facts.iter().any(|fact| matches!(fact, Fact::Answer { .. }));
+        for (heard, name) in self.leases.iter_mut().zip(["dhcp", "dhcpv6"]) {
+            *heard |= identified.protocol.first() == Some(&name) && identified.facts.iter().any(|fact| matches!(fact, Fact::Answer { .. }));
+        }
         if !is_group(flow.server.endpoint.ip) {
             self.pairs.learn(identified, due);
             self.manners.learn(flow);
@@ -87,6 +90,7 @@ impl Seen {
         self.end = self.end.max(Some(neighbour.time));
         self.neighbours.learn(neighbour);
         self.receivers.learn(neighbour);
+        self.leases_due |= neighbour.says == NeighbourWord::ServerGivesAddresses;
     }
 
     /// Enters when nothing was captured. A short pause keeps nobody's answer away, and rotated files have them all the time.
@@ -111,9 +115,9 @@ impl Seen {
         self.tap.sight(flow, self.neighbours.hides(flow))
     }
 
-    /// Whether any DHCP server was heard.
-    pub(super) const fn gives_leases(&self) -> bool {
-        self.leases
+    /// Whether hosts are owed an address by a server (DHCP), and none was heard. Of IPv6 a router says so; many networks have no such server, and hosts look for one all the same.
+    pub(super) const fn lacks_leases(&self, flow: &Flow) -> bool {
+        if flow.client.endpoint.ip.is_ipv6() { self.leases_due && !self.leases[1] } else { !self.leases[0] }
     }
 
     /// When the flow's server was last heard where the flow was captured, in whichever flow.
@@ -196,6 +200,11 @@ impl Seen {
     /// A port other than the flow's on which its server answered.
     pub(super) fn other_port(&self, flow: &Flow) -> Option<(Transport, u16)> {
         self.pairs.other_port(flow)
+    }
+
+    /// Whether the end answered anybody as a server.
+    pub(super) fn has_answered(&self, transport: Transport, end: Endpoint) -> bool {
+        self.pairs.has_answered(transport, end)
     }
 
     /// Whether the end answered as a server, or was opened by two hosts or more.

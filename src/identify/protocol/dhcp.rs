@@ -55,38 +55,38 @@ struct Lease {
 
 /// A host that asked everybody for an address and has not gone on to take one.
 #[derive(Clone, Copy, Debug)]
-struct Search {
+pub(super) struct Search {
     times: u32,
     first: Timestamp,
     last: Timestamp,
 }
 
 impl Search {
-    const fn new(time: Timestamp) -> Self {
+    pub(super) const fn new(time: Timestamp) -> Self {
         Self { times: 1, first: time, last: time }
     }
 
     /// Closer questions are copies of a mirror.
-    fn again(&mut self, time: Timestamp) {
+    pub(super) fn again(&mut self, time: Timestamp) {
         if time.since(self.last) >= AGAIN {
             (self.times, self.last) = (self.times.saturating_add(1), time);
         }
     }
 
-    const fn is_repeated(&self) -> bool {
+    pub(super) const fn is_repeated(&self) -> bool {
         self.times > 1
     }
 
-    fn tell(&self, who: Mac, said: &mut Said<'_>) {
+    pub(super) fn tell(&self, who: &str, said: &mut Said<'_>) {
         let over = u32::try_from(self.last.since(self.first).as_secs()).unwrap_or(u32::MAX);
-        said.say(Fact::Unserved { who: who.to_string().into(), times: self.times, over });
+        said.say(Fact::Unserved { who: who.into(), times: self.times, over });
     }
 }
 
 impl Reader for Lease {
     fn finish(&self, said: &mut Said<'_>) {
         if let Some((who, search)) = self.searches.iter().max_by_key(|(_, search)| search.times).filter(|(_, search)| search.is_repeated()) {
-            search.tell(*who, said);
+            search.tell(&who.to_string(), said);
         }
     }
 

@@ -1,11 +1,13 @@
 //! DHCP for IPv6 (RFC 8415).
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use crate::identify::wire::Cursor;
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::net::{Transport, is_group};
 
+use super::dhcp::Search;
 use super::dns_name::read_name;
 use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
 
@@ -38,6 +40,18 @@ fn next<'a>(options: &mut Cursor<'a>) -> Option<(u16, &'a [u8])> {
     Some((code, options.take(usize::from(len))?))
 }
 
+/// The message that a relay took in (option 9, RFC 8415 section 21.10), through several of them (section 19.1.2 counts to 8); any other message itself.
+fn carried(bytes: &[u8]) -> &[u8] {
+    let mut bytes = bytes;
+    for _ in 0..RELAYS {
+        let Some(mut rest) = options(bytes).filter(|_| matches!(bytes.first(), Some(12 | 13))) else { break };
+        let inside = std::iter::from_fn(|| next(&mut rest)).find(|(code, _)| *code == RELAYED);
+        let Some((_, inside)) = inside else { break };
+        bytes = inside;
+    }
+    bytes
+}
+
 /// Zero is no option, and those above a byte are not assigned (IANA "DHCPv6 Option Codes").
 fn fills(options: &mut Cursor<'_>) -> bool {
     let (mut any, mut known) = (false, true);
@@ -55,24 +69,43 @@ struct Lease {
     /// Whether an answer served, and whether one refused.
     answered: [bool; 2],
     open: Option<[u8; 4]>,
+    /// A client looks for a server and has not gone on to ask one for an address: its own address, the search.
+    search: Option<(IpAddr, Search)>,
 }
 
 impl Reader for Lease {
+    fn finish(&self, said: &mut Said<'_>) {
+        if let Some((who, search)) = self.search.filter(|(_, search)| search.is_repeated()) {
+            search.tell(&who.to_string(), said);
+        }
+    }
+
     fn read(&mut self, piece: Piece<'_>, said: &mut Said<'_>) -> Appetite {
         let to = piece.receiver().ip;
-        let Some(head) = piece.bytes.first_chunk::<4>() else { return Appetite::Hungry };
+        // What a relay sends has a number inside.
+        let Some(head) = carried(piece.bytes).first_chunk::<4>() else { return Appetite::Hungry };
+        let kind = piece.bytes.first().copied().unwrap_or_default();
+        match kind {
+            SOLICIT => match &mut self.search {
+                Some((_, search)) => search.again(piece.time),
+                None => self.search = Some((piece.sender().ip, Search::new(piece.time))),
+            },
+            // Settings are asked for without an address.
+            INFORMATION_REQUEST => {}
+            _ => self.search = None,
+        }
         if REQUESTS.contains(&head[0]) {
-            if self.open.replace(*head) == Some(*head) && head[0] != 12 {
+            if self.open.replace(*head) == Some(*head) {
                 said.say(Fact::Retry);
             }
             if !std::mem::replace(&mut self.told, true) {
-                said.detail("dhcpv6", "type", head[0]);
+                said.detail("dhcpv6", "type", kind);
                 if is_group(to) {
                     said.say(Fact::OneWay);
                 }
                 say_name(&piece, said);
             }
-        } else if self.open.is_some_and(|open| open[1..] == head[1..] || head[0] == 13) {
+        } else if self.open.is_some_and(|open| open[1..] == head[1..]) {
             said.believe(Evidence::Dialogue);
             self.open = None;
             self.answer(&piece, said);
@@ -87,7 +120,7 @@ impl Reader for Lease {
 impl Lease {
     /// What a server gives, or the first reason why it gives nothing. Who gives nothing at first, as another client's lease has to end, may do so later.
     fn answer(&mut self, piece: &Piece<'_>, said: &mut Said<'_>) {
-        let given = Given::of(options(piece.bytes).unwrap_or(Cursor::new(&[])));
+        let given = Given::of(options(carried(piece.bytes)).unwrap_or(Cursor::new(&[])));
         let code = if given.any { 0 } else { given.status };
         // Whether an address that a client had before is still its own (sections 18.3.3 to 18.3.5): it asks for another one then.
         if !self.told && MOVED.contains(&code) {
@@ -132,7 +165,7 @@ impl Given {
     }
 }
 
-/// Client FQDN, option 39 (RFC 4704): flags, then DNS labels, often without the final zero.
+/// Client FQDN, option 39 (RFC 4704): flags, then DNS labels, often without the final zero. What a relay took in is not its own name.
 fn say_name(piece: &Piece<'_>, said: &mut Said<'_>) {
     let mut rest = options(piece.bytes).unwrap_or(Cursor::new(&[]));
     while let Some((option, value)) = next(&mut rest) {
@@ -147,8 +180,16 @@ fn say_name(piece: &Piece<'_>, said: &mut Said<'_>) {
 
 /// Solicit, request, confirm, renew, rebind, release, decline, information-request, relay-forward (RFC 8415 section 7.3).
 const REQUESTS: &[u8] = &[1, 3, 4, 5, 6, 8, 9, 11, 12];
+/// See above.
+const SOLICIT: u8 = 1;
+/// See above.
+const INFORMATION_REQUEST: u8 = 11;
 /// Advertise, reply, reconfigure, relay-reply.
 const REPLIES: &[u8] = &[2, 7, 10, 13];
+/// Relay message.
+const RELAYED: u16 = 9;
+/// HOP_COUNT_LIMIT (RFC 8415 section 7.6).
+const RELAYS: usize = 8;
 /// No binding, not on this link, only by multicast.
 const MOVED: RangeInclusive<u16> = 3..=5;
 /// RFC 8415 section 21.13.
@@ -157,16 +198,19 @@ const STATUS: &[&str] = &["Success", "UnspecFail", "NoAddrsAvail", "NoBinding", 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    use super::super::testing::read_spaced;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
 
     /// Solicit 0x0a0b0c with client id and FQDN "pc"; advertise with status NoAddrsAvail.
-    const SOLICIT: &str = "010a0b0c 0001 0004 00010203 0027 0004 00 02 7063";
+    const SEEKS: &str = "010a0b0c 0001 0004 00010203 0027 0004 00 02 7063";
     const ADVERTISE: &str = "020a0b0c 0001 0004 00010203 000d 0002 0002";
 
     #[test]
     fn a_solicit_names_its_sender_and_is_answered() {
-        let (solicit, advertise) = (hex(SOLICIT), hex(ADVERTISE));
+        let (solicit, advertise) = (hex(SEEKS), hex(ADVERTISE));
         assert_eq!(evidence(decide(&DHCPV6, Transport::UDP, 547, &solicit, &advertise)), Evidence::BothOpenings);
         let heard = read(&DHCPV6, Transport::UDP, 547, &[(Client, &solicit), (Server, &advertise)]);
         assert!(heard.facts.contains(&Fact::Name { of: Client, name: "pc".into(), source: NameSource::Dhcp }), "{:?}", heard.facts);
@@ -179,6 +223,32 @@ mod tests {
                            536f7272792c206e6f206164647265737320636f756c6420626520616c6c6f63617465642e";
     const ADDRESS: &str = "025dea45 0001000e00010001329d0512020000000102 0002000a0002000000090a0b0c0d 0003 0028 00000102 00000708 00000b40 0005 0018 \
                            20010db8000100000000000000000100 00000e10 00001c20";
+
+    /// The same through a relay: hops, the address of the clients' network, the client's own, option 9.
+    fn relayed(kind: u8, message: &str) -> Vec<u8> {
+        let inside = hex(message);
+        let mut bytes = vec![kind, 0];
+        bytes.extend(hex("20010db8000100000000000000000001 fe8000000000000000000000fe000102 0009"));
+        bytes.extend((inside.len() as u16).to_be_bytes());
+        bytes.extend(inside);
+        bytes
+    }
+
+    // dhcrelay -6 in front of a server that does not run: five times the same question of one host, and two of others
+    #[test]
+    fn a_relay_asks_the_same_again_where_its_client_does() {
+        let (asks, other) = (relayed(12, SEEKS), relayed(12, &SEEKS.replace("0a0b0c", "0a0b0d")));
+        let heard = read(&DHCPV6, Transport::UDP, 547, &[(Client, &asks), (Client, &other), (Client, &asks)]);
+        assert!(!heard.facts.contains(&Fact::Retry), "{:?}", heard.facts);
+        let heard = read(&DHCPV6, Transport::UDP, 547, &[(Client, &asks), (Client, &asks), (Server, &relayed(13, ADVERTISE))]);
+        assert!(heard.facts.contains(&Fact::Retry), "{:?}", heard.facts);
+        assert!(heard.facts.contains(&Fact::Answer { kind: AnswerKind::Refused, code: 2, text: "NoAddrsAvail".into(), by: Server }));
+        // The name inside is none of the relay's.
+        assert!(!heard.facts.iter().any(|fact| matches!(fact, Fact::Name { .. })));
+        // That its clients look for a server is told where they are.
+        assert!(!heard.facts.iter().any(|fact| matches!(fact, Fact::Unserved { .. })));
+        survives(&DHCPV6, Transport::UDP, 547, &[(Client, &asks), (Server, &relayed(13, ADVERTISE))]);
+    }
 
     // All servers are asked (a group), and one answers as a flow of its own.
     #[test]
@@ -199,10 +269,32 @@ mod tests {
         survives(&DHCPV6, Transport::UDP, 547, &[(Server, &hex(NOTHING)), (Server, &hex(ADDRESS))]);
     }
 
+    // RFC 8415 section 18.2.1 and 18.2.2: who was offered an address asks all servers for it, and names one
+    #[test]
+    fn who_looks_for_a_server_again_and_asks_none_is_unserved() {
+        let message = |kind: u8| {
+            let mut bytes = hex(SEEKS);
+            bytes[0] = kind;
+            bytes
+        };
+        let unserved = |seconds: u64, kinds: &[u8]| {
+            let messages: Vec<_> = kinds.iter().map(|kind| message(*kind)).collect();
+            let dialogue: Vec<_> = messages.iter().map(|bytes| (Client, 0, bytes.as_slice())).collect();
+            let told = read_spaced(&DHCPV6, Transport::UDP, 547, Duration::from_secs(seconds), &dialogue).facts;
+            told.iter().filter_map(|fact| if let Fact::Unserved { times, over, .. } = fact { Some((*times, *over)) } else { None }).collect::<Vec<_>>()
+        };
+        assert_eq!(unserved(4, &[1, 1, 1]), [(3, 8)]);
+        assert_eq!(unserved(4, &[1, 11, 1, 1]), [(3, 12)]);
+        assert_eq!(unserved(4, &[1, 1, 1, 3]), []);
+        assert_eq!(unserved(4, &[11, 11, 11]), []);
+        // Copies of a mirror.
+        assert_eq!(unserved(0, &[1, 1, 1]), []);
+    }
+
     #[test]
     fn options_that_leave_bytes_over_are_no_dhcpv6() {
         assert_eq!(evidence(decide(&DHCPV6, Transport::UDP, 547, &hex("010a0b0c 0001 0004 000102"), &[])), Evidence::None);
-        assert_eq!(evidence(decide(&DHCPV6, Transport::UDP, 53, &hex(SOLICIT), &[])), Evidence::None);
+        assert_eq!(evidence(decide(&DHCPV6, Transport::UDP, 53, &hex(SEEKS), &[])), Evidence::None);
     }
 
     #[test]

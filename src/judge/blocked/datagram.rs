@@ -1,5 +1,6 @@
 //! Rules on datagrams: requests without an answer, handshakes that stall, questions and announcements to groups.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::identify::{Fact, Step};
@@ -284,12 +285,13 @@ pub(super) fn says_membership_over(e: &Ending<'_>) -> String {
     )
 }
 
-/// Who is offered an address asks for it, by broadcast, and so it is heard wherever the search is (RFC 2131 section 3.1). Of IPv6 most networks have no such server, and hosts
-/// look for one all the same.
+/// Who is offered an address asks for it, by broadcast or of the group that it searched, and so it is heard wherever the search is (RFC 2131 section 3.1, RFC 8415 section
+/// 18.2.2).
 pub(super) fn unserved(e: &Ending<'_>) -> Option<Confidence> {
     // Who has an address already looks for servers that should not be there, or is a relay, and what comes of its question passes at its other end.
-    let seeks = is_group(e.server_ip()) && e.flow.client.endpoint.ip.is_unspecified();
-    let (_, times, over) = search(e).filter(|_| seeks && !e.gives_leases)?;
+    let client = e.flow.client.endpoint.ip;
+    let seeks = is_group(e.server_ip()) && (client.is_unspecified() || client.is_ipv6());
+    let (_, times, over) = search(e).filter(|_| seeks && e.lacks_leases)?;
     (times >= SURE_REQUESTS && over >= ANSWER_BY).then_some(Confidence::Low)
 }
 
@@ -302,7 +304,11 @@ fn search<'a>(e: &Ending<'a>) -> Option<(&'a str, u32, Duration)> {
 
 pub(super) fn says_unserved(e: &Ending<'_>) -> String {
     let (who, times, over) = search(e).unwrap_or_default();
-    format!("{who} asked for an address (DHCP) {times} times over {} s and did not go on to take one; no DHCP server was heard", over.as_secs())
+    let (name, due) = match e.flow.client.endpoint.ip {
+        IpAddr::V4(_) => ("DHCP", ""),
+        IpAddr::V6(_) => ("DHCPv6", ", though a router says that addresses come from one (flag M)"),
+    };
+    format!("{who} asked for an address ({name}) {times} times over {} s and did not go on to take one; no {name} server was heard{due}", over.as_secs())
 }
 
 pub(super) fn lonely_space(e: &Ending<'_>) -> Option<Confidence> {

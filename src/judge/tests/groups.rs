@@ -108,6 +108,48 @@ fn d93_a_host_that_asks_for_an_address_again_and_again_gets_none() {
     expect(&judge_among(Site::default(), &[searches(3, 8)], &[offers]).remove(0), Outcome::OneWayByDesign, Confidence::High, Some("D05"));
 }
 
+// dhclient -6 where radvd says that addresses are managed and no server answers: Windows looks for one on every link, with a router or without
+#[test]
+fn d93_a_host_of_ipv6_is_owed_an_address_where_a_router_says_that_a_server_gives_them() {
+    let judged = |words: &[(f64, NeighbourWord)], others: &[Sample]| {
+        let asks = udp("[fe80::2]:546", "[ff02::1:2]:547").speaks(&["dhcpv6"]).fact(Fact::OneWay);
+        let asks = asks.fact(Fact::Unserved { who: "fe80::2".into(), times: 5, over: 32 });
+        let books = Books::default();
+        let mut judge = Judge::new(Signatures::built_in(), Site::default(), &books);
+        said(words).iter().for_each(|neighbour| judge.meet(neighbour));
+        others.iter().chain([&asks]).for_each(|sample| judge.learn(&sample.0));
+        judge.judge(asks.0)
+    };
+    let managed = [(1.0, NeighbourWord::ServerGivesAddresses)];
+    let told = judged(&managed, &[]);
+    expect(&told, Outcome::ServerSilent, Confidence::Low, Some("D93"));
+    let says = told.cause.unwrap().says;
+    assert!(says.starts_with("fe80::2 asked for an address (DHCPv6) 5 times over 32 s") && says.contains("a router says"), "{says}");
+    expect(&judged(&[], &[]), Outcome::OneWayByDesign, Confidence::High, Some("D05"));
+    // A server of IPv4 is none of IPv6.
+    let offers =
+        |protocol| udp("10.1.0.1:67", "10.1.0.9:68").speaks(&[protocol]).answer(crate::net::Side::Client, crate::identify::AnswerKind::Accepted, 2, "offer");
+    expect(&judged(&managed, &[offers("dhcp")]), Outcome::ServerSilent, Confidence::Low, Some("D93"));
+    expect(&judged(&managed, &[offers("dhcpv6")]), Outcome::OneWayByDesign, Confidence::High, Some("D05"));
+}
+
+// ISC's dhcrelay sends from the address of its way out; dnsmasq, which probes an address for three seconds before it offers it, answers the relay at the address of its clients' network
+#[test]
+fn d70_a_relay_is_answered_at_the_address_that_it_gives_and_not_where_it_asks_from() {
+    let asks = || (0..10).fold(udp("203.0.113.1:67", "203.0.113.61:67").speaks(&["dhcp"]), |asks, _| asks.fact(Fact::Retry));
+    expect(&judge_among(Site::default(), &[asks()], &[background()]).remove(0), Outcome::SilentDrop, Confidence::Medium, Some("D70"));
+    let answered = |server: &str| {
+        let mut sample = udp("10.1.0.1:67", server).speaks(&["dhcp"]);
+        (sample.0.flow.server.packets, sample.0.flow.server.payload_bytes) = (10, 3_000);
+        sample
+    };
+    let judged = judge_among(Site::default(), &[asks()], &[answered("203.0.113.61:67"), background()]).remove(0);
+    expect(&judged, Outcome::OneWayByDesign, Confidence::High, Some("D05"));
+    // Of two servers one is dead.
+    let judged = judge_among(Site::default(), &[asks()], &[answered("203.0.113.62:67"), background()]).remove(0);
+    expect(&judged, Outcome::SilentDrop, Confidence::Medium, Some("D70"));
+}
+
 /// What was said of the group at these seconds.
 fn said(words: &[(f64, NeighbourWord)]) -> Vec<Neighbour> {
     let neighbour = |(time, says): &(f64, NeighbourWord)| Neighbour { time: at(*time), frame: frame(*time as u64), from: Mac::UNKNOWN, to: None, says: *says };

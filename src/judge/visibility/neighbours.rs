@@ -83,7 +83,7 @@ impl Neighbours {
                     self.answered.meet(&to);
                 }
             }
-            NeighbourWord::Receives { .. } | NeighbourWord::Leaves { .. } | NeighbourWord::AsksReceivers => {}
+            NeighbourWord::Receives { .. } | NeighbourWord::Leaves { .. } | NeighbourWord::AsksReceivers | NeighbourWord::ServerGivesAddresses => {}
         }
     }
 

@@ -350,6 +350,11 @@ impl Pairs {
         })
     }
 
+    /// Whether the end answered anybody as a server.
+    pub(super) fn has_answered(&self, transport: Transport, end: Endpoint) -> bool {
+        self.ends.get(&(transport, end)).is_some_and(|end| end.answered)
+    }
+
     /// Whether the end answered as a server, or was opened by two hosts or more.
     pub(super) fn is_server(&self, transport: Transport, end: Endpoint) -> bool {
         self.ends.get(&(transport, end)).is_some_and(|end| end.openers.has_more() || !end.openers.is_nobody() && end.answered)

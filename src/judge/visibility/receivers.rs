@@ -54,7 +54,7 @@ impl Receivers {
             NeighbourWord::AsksReceivers => return push(&mut self.asked, time),
             NeighbourWord::Receives { group, by } => (group, by, true),
             NeighbourWord::Leaves { group, by } => (group, by, false),
-            NeighbourWord::Asks { .. } | NeighbourWord::Has(_) => return,
+            NeighbourWord::Asks { .. } | NeighbourWord::Has(_) | NeighbourWord::ServerGivesAddresses => return,
         };
         if !is_of_the_link(group) {
             push(self.said.meet(group), Word { time, frame, by, receives });
