@@ -1,6 +1,6 @@
 //! Stores: Redis, Memcached, MongoDB, Kafka.
 
-use crate::identify::wire::{Cursor, Held, hold, may_begin, printable};
+use crate::identify::wire::{Cursor, Held, begins, hold, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
@@ -210,6 +210,12 @@ fn kafka(bytes: &[u8]) -> Look {
     Look::when(known && client && (10..1 << 20).contains(&len) && usize::from(name) + 10 <= len as usize, 14, "Kafka request")
 }
 
+/// Whether an error of Redis keeps its client out, or all of its commands. Others are about one command (an old server does not know `CLIENT SETINFO`, with which libraries begin), or send the
+/// client on to where a key is (`MOVED`).
+fn refuses(line: &[u8]) -> bool {
+    REFUSALS.iter().any(|word| begins(line, word))
+}
+
 /// Reads how a server took the first commands. Whoever is refused for want of a password may give it next (a replica asks PING first), so refusals are told
 /// together with the first reply that is none.
 #[derive(Debug, Default)]
@@ -240,7 +246,7 @@ impl Reader for RedisReplies {
             }
             let (line, after) = text.split_at_checked(end.map_or(text.len(), |end| end + 1)).unwrap_or_default();
             // The first one says what was wrong.
-            if !std::mem::replace(&mut self.refused, true) {
+if refuses(text) && !std::mem::replace(&mut self.refused, true) {
                 said.say(Fact::answer(AnswerKind::Refused, 0, printable(line.trim_ascii_end())));
             }
             rest = after;
@@ -256,6 +262,26 @@ impl Reader for RedisReplies {
         Appetite::Full
     }
 }
+
+/// What errors that refuse begin with (redis.io "Redis serialization protocol specification", "ACL", "Handling of client connections", "Replication", "Cluster specification").
+const REFUSALS: &[&[u8]] = &[
+    b"NOAUTH",
+    b"WRONGPASS",
+    b"NOPERM",
+    b"DENIED",
+    b"ERR invalid password",
+    b"ERR operation not permitted",
+    b"ERR max number of clients",
+    b"ERR Client sent AUTH",
+    b"ERR AUTH ",
+    b"ERR Protocol error",
+    b"ERR unknown command",
+    b"LOADING",
+    b"MASTERDOWN",
+    b"MISCONF",
+    b"CLUSTERDOWN",
+    b"OOM",
+];
 
 #[cfg(test)]
 mod tests {
@@ -292,6 +318,27 @@ mod tests {
             assert_eq!(heard.facts.iter().filter(|fact| matches!(fact, Fact::Answer { kind: AnswerKind::Accepted, .. })).count(), 1, "{cut}");
         }
         survives(&REDIS, Transport::TCP, 6379, dialogue);
+    }
+
+    // What redis-py says first to Redis 7.0, which does not know it; and a node of a cluster that has other keys
+    #[test]
+    fn an_error_about_one_command_of_redis_refuses_nobody() {
+        let info = b"*4\r\n$6\r\nCLIENT\r\n$7\r\nSETINFO\r\n$8\r\nLIB-NAME\r\n$8\r\nredis-py\r\n".as_slice();
+        let unknown = b"-ERR unknown subcommand 'SETINFO'. Try CLIENT HELP.\r\n".as_slice();
+        let refused = |answers: &[&[u8]]| {
+            let dialogue: Vec<_> = std::iter::once((Client, info)).chain(answers.iter().map(|answer| (Server, *answer))).collect();
+            survives(&REDIS, Transport::TCP, 6379, &dialogue);
+            let told = read(&REDIS, Transport::TCP, 6379, &dialogue).facts;
+            told.iter().find_map(|fact| if let Fact::Answer { kind: AnswerKind::Refused, text, .. } = fact { Some(text.to_string()) } else { None })
+        };
+        assert_eq!(refused(&[unknown, unknown]), None);
+        assert_eq!(refused(&[b"-MOVED 3999 10.1.0.9:6381\r\n"]), None);
+        // Where a password is due, that is why.
+        assert_eq!(refused(&[unknown, unknown, b"-NOAUTH Authentication required.\r\n"]).as_deref(), Some("NOAUTH Authentication required."));
+        assert_eq!(
+            refused(&[b"-WRONGPASS invalid username-password pair or user is disabled.\r\n"]).as_deref(),
+            Some("WRONGPASS invalid username-password pair or user is disabled.")
+        );
     }
 
     #[test]
