@@ -101,8 +101,9 @@ fn ike(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
         }
         _ => false,
     };
-    // Non-ESP marker or not, the length covers header and payloads; a fragment of the kernel's may be cut.
-    let fits = known && initiator != [0; 8] && len as usize == body.len();
+    // Non-ESP marker or not, the length covers header and payloads; of the end a snap length may have cut some. Which side this is the other may turn out to be.
+    let is_whole = [0, opening.cut[0], opening.cut[1]].iter().any(|cut| body.len().saturating_add(*cut as usize) == len as usize);
+    let fits = known && initiator != [0; 8] && is_whole;
     Look::when(fits, 28, "IKE header")
 }
 
@@ -184,6 +185,20 @@ mod tests {
         assert_eq!(evidence(decide(&IKE, Transport::UDP, 500, &init, &[])), Evidence::OneOpening);
         assert_eq!(evidence(decide(&IKE, Transport::UDP, 500, &init[..27], &[])), Evidence::None);
         survives(&IKE, Transport::UDP, 500, &[(Client, &init)]);
+    }
+
+    // `tcpdump -s 96` leaves 54 bytes of a datagram.
+    #[test]
+    fn a_message_that_was_cut_short_is_told_by_the_length_that_it_had() {
+        let header = "0102030405060708 1112131415161718 2e 20 23 08 00000001 00000140 24000124 5a5a5a5a 5a5a5a5a 5a5a5a5a";
+        let (marked, bare) = (hex(&format!("00000000 {header}")), hex(header));
+        let probe = |port, bytes: &[u8], cut| {
+            let opening = crate::identify::protocol::testing::opening(Transport::UDP, port, bytes, &[]);
+            evidence(super::super::Protocol::probe(&IKE, &Opening { cut, complete: true, ..opening }))
+        };
+        let lost = 0x140 - bare.len() as u32;
+        assert_eq!([probe(4500, &marked, [lost, 0]), probe(500, &bare, [lost, 0])], [Evidence::OneOpening; 2]);
+        assert_eq!([probe(4500, &marked, [0; 2]), probe(4500, &marked, [lost - 4, 0]), probe(500, &bare, [lost + 1, 0])], [Evidence::None; 3]);
     }
 
     #[test]
