@@ -356,6 +356,10 @@ impl Advice<'_> {
                 "Let {} send keep-alives more often than the shortest idle timeout on the way to {}, or raise that timeout.",
                 self.ends.client, self.ends.server
             )),
+            Trouble::Failed(Outcome::ReturnPathBroken) if self.gathered.rule == Some("D98") => Some(format!(
+                "Let what {} sends reach {}: see what was changed or forgotten on the way (rules, state tables, routes); the answers still come.",
+                self.ends.client, self.ends.server
+            )),
             Trouble::Failed(Outcome::ReturnPathBroken) => Some(format!(
                 "Let the answers of {} back to {}: by the same way as the requests, past the same stateful devices.",
                 self.ends.server, self.ends.client

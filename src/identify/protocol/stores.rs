@@ -246,7 +246,7 @@ impl Reader for RedisReplies {
             }
             let (line, after) = text.split_at_checked(end.map_or(text.len(), |end| end + 1)).unwrap_or_default();
             // The first one says what was wrong.
-if refuses(text) && !std::mem::replace(&mut self.refused, true) {
+            if refuses(text) && !std::mem::replace(&mut self.refused, true) {
                 said.say(Fact::answer(AnswerKind::Refused, 0, printable(line.trim_ascii_end())));
             }
             rest = after;

@@ -47,7 +47,7 @@ pub(super) fn turned_back<'a>(e: &Ending<'a>) -> Option<&'a Rejection> {
     let first = e.flow.rejections.iter().find(|rejection| refuses(e, rejection)).filter(|_| e.answered)?;
     let last = e.flow.rejections.iter().rfind(|rejection| refuses(e, rejection) && rejection.frame != first.frame)?;
     let in_vain = match e.tcp {
-        Some(tcp) => tcp.open_segment[0].len > 0 && tcp.open_segment[0].again >= AGAIN && !tcp.fins[1],
+        Some(tcp) => tcp.open_segment[0].len > 0 && tcp.open_segment[0].again >= AGAIN && (!tcp.fins[1] || tcp.unheeded == Some(Side::Client)),
         None => e.flow.server.last.is_some_and(|heard| heard <= first.time),
     };
     in_vain.then_some(last)

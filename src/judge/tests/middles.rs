@@ -405,6 +405,22 @@ fn d97_keep_alives_of_a_server_that_nobody_answers_show_that_its_client_is_gone(
     expect(&asked(true), Outcome::Ok, Confidence::Medium, None);
 }
 
+// mosquitto behind a firewall that refuses what its clients send: their pings are refused, and the broker closes, as its patience is over
+#[test]
+fn d67_a_server_that_closes_on_a_client_that_is_refused_makes_it_no_less_the_networks() {
+    let closed = |unheeded: Option<Side>| {
+        let mut sample = repeated(served(), Side::Client, 4).cut_by_the_end();
+        sample.0.flow.rejections = [30, 31].map(|number| rejection(4.0, number, "10.1.0.1", 3, 13)).into_iter().collect();
+        sample.0.flow.history.push(b'f');
+        let story = sample.0.flow.tcp.as_mut().unwrap();
+        (story.fins[1], story.unheeded) = (true, unheeded);
+        judge(sample)
+    };
+    expect(&closed(Some(Side::Client)), Outcome::RejectedByNetwork, Confidence::High, Some("D67"));
+    // It took all that the client had to say before it closed.
+    assert_ne!(closed(None).outcome, Outcome::RejectedByNetwork);
+}
+
 // mosquitto behind a firewall that drops what its clients send: a ping comes eight times, and the broker closes, as its patience is over
 #[test]
 fn d98_a_server_that_is_heard_and_takes_none_of_what_its_client_repeats_does_not_hear_it() {
@@ -429,4 +445,16 @@ fn d98_a_server_that_is_heard_and_takes_none_of_what_its_client_repeats_does_not
         (story.midstream, story.open_segment[0]) = (true, OpenSegment { len: 1_400, again: 4, end: 1_701 });
     });
     assert_ne!(large.cause.map_or("", |cause| cause.rule), "D98");
+}
+
+// What is due there is the way to the server; that of its answers is open
+#[test]
+fn what_to_do_about_a_server_that_does_not_hear_its_client_is_not_to_let_its_answers_back() {
+    let mut sample = repeated(tcp("10.1.0.2:40000", "203.0.113.7:8883").talked(500, 300).speaks(&["tls"]), Side::Client, 4).cut_by_the_end();
+    sample.0.flow.history.push(b'f');
+    let story = sample.0.flow.tcp.as_mut().unwrap();
+    (story.fins[1], story.unheeded) = (true, Some(Side::Client));
+    let found = findings(site(&["spinetix.player=10.1.0.0/24"]), &[sample]);
+    let remedy = found[0].remedy.as_deref().unwrap();
+    assert!(remedy.contains("Let what 10.1.0.2 sends reach 203.0.113.7"), "{remedy}");
 }
