@@ -382,6 +382,9 @@ impl Advice<'_> {
             }
             Trouble::Failed(_) => Some(self.opening()),
             Trouble::Intermittent if self.gathered.stopped.is_some() => Some("Look for what was changed then: a rule, a route, the server.".to_owned()),
+            Trouble::Intermittent if matches!(self.gathered.rule, Some("D53" | "D56" | "D64")) => {
+                Some(format!("See what differs between what {} refuses and what it serves: login, encryption, how busy it is.", self.ends.server))
+            }
             Trouble::Intermittent => Some("Look for loss, rate limits and timeouts between the two at the times shown.".to_owned()),
             Trouble::Broke(reason) => self.correction(reason),
         }

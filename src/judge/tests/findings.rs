@@ -70,6 +70,17 @@ fn a_sentence_never_blames_a_firewall() {
     }
 }
 
+// libpq with `sslmode=allow`: refused in clear, served with TLS a moment later
+#[test]
+fn what_to_do_about_a_service_that_refuses_at_times_is_not_to_look_for_loss() {
+    let clear = tcp("10.4.1.30:40000", "10.4.0.21:80").talked(90, 300).speaks(&["http"]).answer(Side::Server, AnswerKind::Refused, 401, "Unauthorized");
+    let served = tcp("10.4.1.30:40001", "10.4.0.21:80").talked(90, 300).speaks(&["http"]);
+    let finding = only(findings(site(&["cayin.cms=10.4.0.21/32", "cayin.smp=10.4.1.0/24"]), &[clear, served]));
+    assert_eq!((finding.rule.as_str(), finding.severity), ("intermittent", Severity::Low));
+    let remedy = finding.remedy.unwrap();
+    assert!(remedy.contains("what 10.4.0.21 refuses and what it serves") && !remedy.contains("loss"), "{remedy}");
+}
+
 #[test]
 fn a_service_that_worked_at_another_time_is_intermittent() {
     let worked = tcp("10.1.0.2:39999", "203.0.113.7:8883").talked(100, 100).speaks(&["tls"]);
