@@ -427,32 +427,9 @@ fn rules_are_written_to_a_file_as_to_the_screen() {
 
 const ACME_SITE: &str = "[[networks]]\nname = \"one\"\naddresses = [\"10.1.0.0/24\", \"2001:db8:1::/64\"]\nroles = [\"acme.controller\"]\n\n\
 [[networks]]\nname = \"other\"\naddresses = [\"10.2.0.0/24\", \"2001:db8:2::/64\"]\nroles = [\"acme.panel\"]\n";
-const SUPERVISED: &str = r#"
-[document]
-vendor = "acme"
-name = "Acme"
-title = "Guide"
-
-[[roles]]
-id = "acme.controller"
-name = "Acme controller"
-kind = "product"
-
-[[roles]]
-id = "acme.panel"
-name = "Acme panel"
-kind = "product"
-
-[[services]]
-id = "acme-ping"
-name = "Supervision"
-client = ["acme.controller"]
-server = ["acme.panel"]
-direction = "internal"
-transports = ["icmp"]
-protocol_name = "ICMP echo"
-quote = "ICMP | - | echo request"
-
+const SUPERVISED: &str = concat!(
+    include_str!("data/supervised.toml"),
+    r#"
 [[services]]
 id = "acme-tunnel"
 name = "Tunnel"
@@ -462,4 +439,5 @@ direction = "internal"
 transports = ["esp"]
 protocol_name = "IPsec"
 quote = "ESP | -"
-"#;
+"#
+);

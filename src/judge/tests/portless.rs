@@ -6,32 +6,7 @@ use crate::judge::{Coverage, Finding, Gatherer, Judge, Judged, Outcome, Site, Ve
 use crate::net::Transport;
 use crate::signature::{Only, ServiceId, Signatures};
 
-const SUPERVISED: &str = r#"
-[document]
-vendor = "acme"
-name = "Acme"
-title = "Guide"
-
-[[roles]]
-id = "acme.controller"
-name = "Acme controller"
-kind = "product"
-
-[[roles]]
-id = "acme.panel"
-name = "Acme panel"
-kind = "product"
-
-[[services]]
-id = "acme-ping"
-name = "Supervision"
-client = ["acme.controller"]
-server = ["acme.panel"]
-direction = "internal"
-transports = ["icmp"]
-protocol_name = "ICMP echo"
-quote = "ICMP | - | echo request"
-"#;
+const SUPERVISED: &str = include_str!("../../../tests/data/supervised.toml");
 
 /// Seven echo requests, each answered or none; the controller is 10.1.0.2, the panel 10.2.0.2.
 fn ping(client: &str, server: &str, answered: bool) -> Sample {
