@@ -256,3 +256,26 @@ fn every_report_tells_comments_and_the_filter_that_the_capture_was_recorded_with
     let interface = serde_json::json!([{"name": "eth0", "link_type": 1, "snap_len": 0, "filter": "tcp port 80", "dropped": null}]);
     assert_eq!(capture["interfaces"], interface);
 }
+
+#[test]
+fn a_capture_point_with_a_long_name_does_not_run_into_what_is_said_of_it() {
+    let pcap = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/captures/ntp/capture.pcap")).unwrap();
+    let names: [&[u8]; 2] = [b"mirror-of-stage-1", b"mirror-of-stage-no-2"];
+    let mut file = names.iter().fold(File::default().section(false, &[]), |file, name| file.interface(1, 0, &[(2, name)]));
+    let (mut rest, mut units) = (&pcap[24..], 0_u64);
+    while let [_, _, _, _, _, _, _, _, a, b, c, d, _, _, _, _, after @ ..] = rest {
+        let (frame, behind) = after.split_at(u32::from_le_bytes([*a, *b, *c, *d]) as usize);
+        // A question and its answer here, the next two there.
+        file = file.packet((units / 2_000_000 % 2) as u32, units, frame, &[]);
+        (rest, units) = (behind, units + 1_000_000);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("named.pcapng");
+    std::fs::write(&path, &file.bytes).unwrap();
+    let run = Command::new(env!("CARGO_BIN_EXE_portbook")).args(["analyze", "--color", "never"]).arg(&path).output().unwrap();
+    let text = String::from_utf8(run.stdout).unwrap();
+    for name in names.map(|name| std::str::from_utf8(name).unwrap()) {
+        let said = text.lines().find_map(|line| line.trim_start().strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {text}"));
+        assert!(said.starts_with(' '), "{name}{said}");
+    }
+}

@@ -296,7 +296,7 @@ pub(super) fn explain(reason: Reason) -> String {
 fn write_tap(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{HEAD}What this tap can see{HEAD:#}")?;
     for (label, sentence) in tap::told(report) {
-        wrapped(out, &format!("  {label:20}"), &sentence)?;
+        wrapped(out, &format!("  {label:19} "), &sentence)?;
     }
     writeln!(out)
 }
