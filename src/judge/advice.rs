@@ -7,7 +7,7 @@ use crate::judge::ends::Ends;
 use crate::judge::finding::{Tied, Trouble};
 use crate::judge::gathered::Gathered;
 use crate::judge::{Cited, Outcome, Reason, Severity, Site, Stance, Stated};
-use crate::net::Transport;
+use crate::net::{Transport, is_group};
 use crate::signature::{Basis, Citation, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures};
 
 /// What there is to say from.
@@ -109,7 +109,7 @@ impl Advice<'_> {
     }
 
     /// The sentence by which this very row cannot bear that TLS is opened.
-    fn unbearable(&self) -> Option<&Rule> {
+    pub(super) fn unbearable(&self) -> Option<&Rule> {
         self.rules(RuleEffect::NoInterception).find(|rule| self.id.is_some_and(|id| rule.services.contains(&id)))
     }
 
@@ -319,17 +319,23 @@ impl Advice<'_> {
 
     pub(super) fn alternatives(&self) -> Vec<String> {
         let known = if matches!(self.trouble, Trouble::Broke(_)) { &[] } else { self.gathered.alternatives };
-        let mut alternatives: Vec<String> = known.iter().map(|words| (*words).to_owned()).collect();
+        let mut alternatives: Vec<String> = known.iter().filter_map(|words| self.of_its_protocol(words)).map(str::to_owned).collect();
         let fragile = |rule: &&Rule| rule.effect == RuleEffect::NoInterception && self.id.is_some_and(|id| rule.services.contains(&id));
         if matches!(self.trouble, Trouble::Failed(Outcome::TlsFailed | Outcome::ResetByMiddlebox))
             && let Some(rule) = self.signatures.rules.iter().find(fragile)
         {
-            alternatives.insert(0, format!("a device that opens TLS: {}", rule.says));
+            alternatives.insert(0, format!("a device that opens TLS: {}", rule.says.trim_end_matches('.')));
         }
         if matches!(self.trouble, Trouble::Failed(_)) && self.optional {
             alternatives.insert(0, "the service is not enabled by default and was never switched on".to_owned());
         }
         alternatives
+    }
+
+    /// What else it may be, unless that is so of another protocol (`of FTP, ...`).
+    fn of_its_protocol<'w>(&self, words: &'w str) -> Option<&'w str> {
+        let Some((protocol, rest)) = words.strip_prefix("of ").and_then(|words| words.split_once(", ")) else { return Some(words) };
+        self.gathered.protocol.iter().any(|name| name.eq_ignore_ascii_case(protocol)).then_some(rest)
     }
 
     /// What to do about it.
@@ -364,15 +370,7 @@ impl Advice<'_> {
                 "Let the answers of {} back to {}: by the same way as the requests, past the same stateful devices.",
                 self.ends.server, self.ends.client
             )),
-            Trouble::Failed(Outcome::TlsFailed) if self.gathered.rule == Some("D85") => Some(format!(
-                "See on which port {} speaks TLS, or switch its encryption on: it answers there, and no filter needs to be opened.",
-                self.ends.server
-            )),
-            Trouble::Failed(Outcome::AppRefused) if self.gathered.rule == Some("D88") => Some(format!(
-                "See which service {} has at this port, and which port the client should ask: it answers there, and no filter needs to be opened.",
-                self.ends.server
-            )),
-            Trouble::Failed(Outcome::AppRefused | Outcome::TlsFailed | Outcome::ServerSilent) => self.service?.remedy.clone(),
+            Trouble::Failed(outcome @ (Outcome::AppRefused | Outcome::TlsFailed | Outcome::ServerSilent)) => self.behind_an_open_way(outcome),
             Trouble::Failed(Outcome::Unreachable) if self.gathered.rule == Some("D23") => {
                 Some(format!("See that {0} is switched on, has this address, and is on this network; no filter needs to be opened.", self.ends.server))
             }
@@ -390,13 +388,8 @@ impl Advice<'_> {
         }
     }
 
-    /// Ports that another connection announces: a device that reads along opens them by itself.
-    fn following(&self) -> String {
-        format!("Have the devices on the way follow the announcing protocol (an FTP-aware firewall), or open the whole range. {}", self.opening())
-    }
-
     /// The firewall rule to ask for.
-    fn opening(&self) -> String {
+    pub(super) fn opening(&self) -> String {
         let mut words = vec![format!("Ask for: allow {} from {} to {}, opened by the client.", self.rule_place(), self.ends.client, self.target())];
         if self.rules(RuleEffect::NamesNotAddresses).next().is_some() {
             words.push("Allow it by name: its addresses change.".to_owned());
@@ -488,6 +481,9 @@ impl Advice<'_> {
             Reason::DeniedBySite if self.forbidding().is_some() => format!("Close {} from {client} to {server}.", self.place()),
             Reason::DeniedBySite => format!("Give {client} its static address again, or correct the site file."),
             Reason::VersionTooOld => "Correct the version in the site file, or find out which product it is.".to_owned(),
+            Reason::UnknownName => {
+                format!("Find out who told {client} this name; if it is right, give it a row in a signature file of your own (--signatures).")
+            }
             Reason::LeftTheLan => "Keep discovery within its network segment.".to_owned(),
             _ => return None,
         })
@@ -495,10 +491,11 @@ impl Advice<'_> {
 
     /// Names, time and addresses: closing them breaks what the document asks for.
     fn leave_open(&self) -> String {
-        let server = &self.ends.server;
+        let servers = self.ends.servers_are();
         match self.presupposes() {
-            Some(_) => format!("Leave it open: the document goes by names, which must be looked up. Check only that {server} is a resolver of yours."),
-            None => format!("Leave it open: the document takes it for granted. Check only that {server} is meant to serve it."),
+            Some(_) => format!("Leave it open: the document goes by names, which must be looked up. Check only that {servers} to be asked for them."),
+            None if self.gathered.servers.iter().all(|server| is_group(*server)) => "Leave it open: the document takes it for granted.".to_owned(),
+            None => format!("Leave it open: the document takes it for granted. Check only that {servers} to serve it."),
         }
     }
 

@@ -218,7 +218,7 @@ impl<'a> Ending<'a> {
             announced: known.announced,
             instead: if answered && !stalls_in_initial(identified) { None } else { instead(flow, known) },
             group: group(identified, seen),
-            answers_group: answers_group(identified, seen),
+            answers_group: seen.answers_group(identified),
             awaits_media: awaits_media(flow, known),
             one_sided: known.both_ways && flow.server.packets == 0 && !seen.was_told(client),
             fell_silent: fell_silent(flow, known),
@@ -481,14 +481,6 @@ fn instead(flow: &Flow, known: &Known<'_>) -> Option<Instead> {
     let link = flow.client.mac?;
     let v4 = known.names.iter().flat_map(|named| known.resolvers.ipv4(&named.name)).copied();
     v4.map(|ip| Endpoint { ip, port: server.port }).find(|end| known.seen.reached_from(link, flow.transport, *end)).map(|end| Instead::Ipv4(end.ip))
-}
-
-/// Whether what comes from the server alone answers a question to a group. Who has no address yet asks all hosts, and is answered at the address that it is
-/// about to get (RFC 2131 section 4.1).
-fn answers_group(identified: &Identified, seen: &Seen) -> bool {
-    let flow = &identified.flow;
-    let told = flow.transport == Transport::UDP && flow.client.packets == 0 && flow.server.packets > 0;
-    told && (seen.asked_group(flow) || identified.protocol.first() == Some(&"dhcp"))
 }
 
 /// Whether a relay of DHCP asks here whom it was seen to ask with success: it is answered at the address that it gives, that of its clients' network (RFC 2131 section 4.1), and may ask from

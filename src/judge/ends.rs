@@ -12,8 +12,8 @@ pub(super) struct Ends {
     /// An address, a role, or how many hosts.
     pub(super) client: String,
     pub(super) server: String,
-    /// The client is a number of hosts.
-    several: bool,
+    /// Client, server are a number of hosts.
+    several: [bool; 2],
 }
 
 impl Ends {
@@ -24,12 +24,18 @@ impl Ends {
         let [client, server] = roles;
         let [more_clients, more_servers, _] = gathered.more;
         let client = end(signatures, &gathered.clients, more_clients, client);
-        Self { several: client.ends_with(" hosts"), client, server: end(signatures, &gathered.servers, more_servers, server.or(outside)) }
+        let server = end(signatures, &gathered.servers, more_servers, server.or(outside));
+        Self { several: [&client, &server].map(|end| end.ends_with(" hosts")), client, server }
     }
 
     /// The client with what it does: `10.1.0.2 uses`, `64 hosts use`.
     pub(super) fn client_does(&self, verb: &str) -> String {
-        format!("{} {verb}{}", self.client, if self.several { "" } else { "s" })
+        format!("{} {verb}{}", self.client, if self.several[0] { "" } else { "s" })
+    }
+
+    /// The server with what it should be: `10.1.0.2 is meant`, `2 hosts are meant`.
+    pub(super) fn servers_are(&self) -> String {
+        format!("{} {} meant", self.server, if self.several[1] { "are" } else { "is" })
     }
 }
 

@@ -365,17 +365,22 @@ fn own_troubles(judged: &Judged) -> Vec<Trouble> {
 
 /// Whether what fails is nothing that a document mentions, and still all that it mentions hangs on it: name lookup, time, an address, and a proxy on the way.
 fn fails_beside_the_documents(judged: &Judged) -> bool {
-    let everyday = is_background(judged.identified.flow.server.endpoint.port, &judged.identified.protocol);
+    let port = judged.identified.flow.server.endpoint.port;
+    let everyday = is_background(port, &judged.identified.protocol);
+    // A question that is lost now and then (D32) is asked again.
+    let at_times = judged.cause.as_ref().is_some_and(|cause| cause.rule == "D32");
+    let failed = judged.outcome.is_blocked() || NEEDED.contains(&port) && NO_SERVICE.contains(&judged.outcome) && !at_times;
     let undocumented = judged.reasons == [Reason::UndocumentedService];
-    undocumented && judged.outcome.is_blocked() && (everyday && judged.outcome != Outcome::DnsBlocked || judged.outcome == Outcome::BlockedByProxy)
+    undocumented && (everyday && failed && judged.outcome != Outcome::DnsBlocked || judged.outcome == Outcome::BlockedByProxy)
 }
 
 /// Whether a documented service failed. A resolver that denies a name has answered: what fails is what the name is for. A port that several rows share counts where the site knows an end: one of the rows failed.
 fn is_failure(judged: &Judged) -> bool {
     let shared = judged.reasons.contains(&Reason::SharedPort) && judged.roles.iter().any(|roles| !roles.is_empty());
-    let other = [Outcome::RefusedByHost, Outcome::Unreachable, Outcome::TlsFailed, Outcome::AppRefused, Outcome::ServerSilent];
     let wanted = matches!(judged.stance, Some(Stated::Allowed(_)));
-    (judged.service.is_some() || shared || wanted) && judged.outcome != Outcome::DnsBlocked && (judged.outcome.is_blocked() || other.contains(&judged.outcome))
+    (judged.service.is_some() || shared || wanted)
+        && judged.outcome != Outcome::DnsBlocked
+        && (judged.outcome.is_blocked() || NO_SERVICE.contains(&judged.outcome))
 }
 
 fn finding(signatures: &Signatures, site: &Site, together: &Together, key: &Key, gathered: &Gathered) -> Finding {
@@ -529,6 +534,10 @@ fn less(severity: Severity) -> Severity {
 /// What fails though small messages of the same pair pass, names that are denied though others are not, TLS that is opened though it works, connections that
 /// are forgotten though new ones are not: that is no failing now and then.
 const FAILS_IN_PART: &[Outcome] = &[Outcome::PmtuBlackhole, Outcome::DnsBlocked, Outcome::DnsFailed, Outcome::TlsIntercepted, Outcome::IdleDropped];
+/// Outcomes of a service that is not to be had, though nothing is blocked.
+const NO_SERVICE: &[Outcome] = &[Outcome::RefusedByHost, Outcome::Unreachable, Outcome::TlsFailed, Outcome::AppRefused, Outcome::ServerSilent];
+/// Ports of name lookup, addresses and time.
+const NEEDED: &[u16] = &[53, 67, 68, 123, 546, 547];
 /// Reasons that leave a flow open instead of breaking something.
 const OPEN: &[Reason] =
     &[Reason::DirectionUnknown, Reason::Midstream, Reason::NotEnoughBytes, Reason::SharedPort, Reason::NotCovered, Reason::OptionalServiceActive];

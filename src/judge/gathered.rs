@@ -13,7 +13,7 @@ use crate::judge::visibility::sent_content;
 use crate::judge::{Confidence, Judged, Outcome, Verdict, direction};
 use crate::limit;
 use crate::net::Transport;
-use crate::signature::ServiceId;
+use crate::signature::{PromiseKind, ServiceId};
 use crate::time::Timestamp;
 
 /// Flows of one key and pair.
@@ -42,6 +42,8 @@ pub(super) struct Gathered {
     pub(super) cause: Option<String>,
     pub(super) rule: Option<&'static str>,
     pub(super) alternatives: &'static [&'static str],
+    /// By what its port was announced, and whether that was encrypted, likewise.
+    pub(super) announced: Option<(PromiseKind, bool)>,
     pub(super) confidence: Confidence,
     pub(super) attribution: Confidence,
     pub(super) clients: BTreeSet<IpAddr>,
@@ -94,6 +96,7 @@ impl Gathered {
             cause: judged.cause.as_ref().map(|cause| cause.says.clone()),
             rule: judged.cause.as_ref().map(|cause| cause.rule),
             alternatives: judged.cause.as_ref().map_or(&[], |cause| cause.alternatives),
+            announced: judged.identified.announced.as_ref().map(|promise| (promise.kind, promise.is_hidden())),
             confidence: judged.confidence,
             attribution: judged.attribution,
             clients: BTreeSet::from([flow.client.endpoint.ip]),
@@ -115,7 +118,7 @@ impl Gathered {
     /// Adds other flows. The best evidence speaks: the surer, then the earlier.
     pub(super) fn merge(&mut self, other: Self) {
         if (other.confidence, std::cmp::Reverse(other.first)) > (self.confidence, std::cmp::Reverse(self.first)) {
-            (self.cause, self.rule, self.alternatives) = (other.cause, other.rule, other.alternatives);
+            (self.cause, self.rule, self.alternatives, self.announced) = (other.cause, other.rule, other.alternatives, other.announced);
         }
         if other.told > self.told {
             (self.protocol, self.opening, self.told) = (other.protocol, other.opening, other.told);

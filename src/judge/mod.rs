@@ -27,6 +27,7 @@ pub mod learned;
 mod memory;
 mod occurrence;
 pub mod policy;
+mod remedy;
 mod resolver;
 mod rhythm;
 mod role;

@@ -1,5 +1,7 @@
 //! What there is to know of a service that no document mentions: enough to look it up, and a draft of the row that would make it known.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -46,26 +48,44 @@ impl Unknown {
     }
 }
 
-/// Rows on that port, then rows that speak that protocol; those of the documents of the hosts' roles first.
+/// Rows on that port, then rows of its name, on the same number of another transport, and those that speak its protocol: who has more of these is nearer. Rows of the
+/// documents of the hosts' roles come first.
 fn nearest(signatures: &Signatures, gathered: &Gathered, roles: [Option<RoleId>; 2]) -> Vec<(ServiceId, String)> {
-    let on_port = gathered
-        .ports
-        .first()
-        .into_iter()
-        .flat_map(|(transport, port)| signatures.at(*transport, *port).map(move |id| (id, format!("port {port}/{transport}"))));
-    let spoken = gathered.protocol.last().into_iter().flat_map(|name| signatures.speaking(name).iter().map(move |id| (*id, format!("speaks {name}"))));
+    let mut near: BTreeMap<ServiceId, (u8, Vec<String>)> = BTreeMap::new();
+    let mut add = |id: ServiceId, weight: u8, why: String| {
+        let (known, whys) = near.entry(id).or_default();
+        // Of several names, ports or layers alike the first speaks.
+        if *known & weight == 0 {
+            *known |= weight;
+            whys.push(why);
+        }
+    };
+    if let Some((transport, port)) = gathered.ports.first() {
+        signatures.at(*transport, *port).for_each(|id| add(id, ON_PORT, format!("port {port}/{transport}")));
+    }
+    for name in &gathered.server_names {
+        signatures.named(name).into_iter().for_each(|id| add(id, NAMED, format!("name {name}")));
+    }
+    if let Some((transport, port)) = gathered.ports.first() {
+        let other = if *transport == Transport::UDP { Transport::TCP } else { Transport::UDP };
+        signatures.at(other, *port).for_each(|id| add(id, BESIDE, format!("port {port}/{other}")));
+    }
+    if let Some(name) = gathered.protocol.last() {
+        signatures.speaking(name).iter().for_each(|id| add(*id, SPEAKS, format!("speaks {name}")));
+    }
     let documents: Vec<u16> = roles.iter().flatten().filter_map(|role| signatures.roles.get(usize::from(role.0))).map(|role| role.document).collect();
     let own = |id: ServiceId| signatures.services.get(id.0 as usize).is_some_and(|row| documents.contains(&row.document));
-    let mut rows: Vec<(ServiceId, String)> = Vec::new();
-    for (id, why) in on_port.chain(spoken) {
-        if !rows.iter().any(|(known, _)| *known == id) {
-            rows.push((id, why));
-        }
-    }
-    rows.sort_by_key(|(id, _)| !own(*id));
+    let mut rows: Vec<(ServiceId, (u8, Vec<String>))> = near.into_iter().collect();
+    rows.sort_by_key(|(id, (weight, _))| (!own(*id), Reverse(*weight)));
     rows.truncate(limit::NEAREST_SHOWN);
-    rows
+    rows.into_iter().map(|(id, (_, whys))| (id, whys.join("; "))).collect()
 }
+
+/// What a row may have in common with a stranger, the weightier in the higher bit.
+const ON_PORT: u8 = 8;
+const NAMED: u8 = 4;
+const BESIDE: u8 = 2;
+const SPEAKS: u8 = 1;
 
 /// The file: what was seen as comments, a row for it, and the roles that the row needs. Rows of several drafts go into one file, under one head.
 fn draft(signatures: &Signatures, gathered: &Gathered, roles: [Option<RoleId>; 2]) -> String {

@@ -70,7 +70,8 @@ impl Seen {
         let flow = &identified.flow;
         self.start = Some(self.start.map_or(flow.first, |start| start.min(flow.first)));
         self.end = self.end.max(Some(flow.last));
-        self.tap.learn(identified);
+        let answers_group = self.answers_group(identified);
+        self.tap.learn(identified, answers_group);
         for (heard, name) in self.leases.iter_mut().zip(["dhcp", "dhcpv6"]) {
             *heard |= identified.protocol.first() == Some(&name) && identified.facts.iter().any(|fact| matches!(fact, Fact::Answer { .. }));
         }
@@ -243,9 +244,16 @@ impl Seen {
         self.pairs.talked_to(client, server)
     }
 
-    /// Whether the flow's client asked a group at the flow's port, from the very port to which the flow's server sends.
-    pub(super) fn asked_group(&self, flow: &Flow) -> bool {
-        self.pairs.asked_group(flow)
+    /// Whether what comes from the server alone answers a question to a group. Who has no address yet asks all hosts, and is answered at the address that it is about to
+    /// get (RFC 2131 section 4.1); who looks for a neighbour asks a group made of its address (RFC 4861 section 4.3).
+    pub(super) fn answers_group(&self, identified: &Identified) -> bool {
+        let flow = &identified.flow;
+        let told = flow.client.packets == 0 && flow.server.packets > 0;
+        told && match flow.transport {
+            Transport::UDP => self.pairs.asked_group(flow) || identified.protocol.first() == Some(&"dhcp"),
+            Transport::ICMP6 => flow.client.endpoint.port == NEIGHBOR_SOLICITATION,
+            _ => false,
+        }
     }
 
     /// What came to that end as a flow of its own, which may answer what it asked of another port.
@@ -356,3 +364,6 @@ pub(super) fn went_on_unanswered(identified: &Identified) -> bool {
         None => identified.facts.contains(&Fact::Reached(Step::CookieReturned)),
     }
 }
+
+/// Type of ICMPv6 (RFC 4861 section 4.3), which stands for a port.
+const NEIGHBOR_SOLICITATION: u16 = 135;

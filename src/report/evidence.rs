@@ -12,6 +12,7 @@ use crate::limit::{FINDINGS_IN_A_COMMENT, SENTENCE_IN_A_COMMENT};
 use crate::report::Report;
 use crate::report::paragraph::shown;
 use crate::report::record::word;
+use crate::report::text::number;
 
 /// Writes the cited packets as they were captured, in the order in which the captures are read, which are read once more for it.
 ///
@@ -43,9 +44,9 @@ pub fn write<W: io::Write>(report: &Report<'_>, captures: &[PathBuf], to: W) -> 
 /// Of each cited frame the findings that it shows, in the report's order and by the report's numbers.
 fn comments(findings: &[Finding]) -> BTreeMap<FrameId, Vec<String>> {
     let mut shows: BTreeMap<FrameId, Vec<String>> = BTreeMap::new();
-    for (number, finding) in (1..).zip(findings) {
+    for (place, finding) in (1..).zip(findings) {
         for frame in &finding.frames {
-            shows.entry(*frame).or_default().push(format!("finding {number} {}", says(finding)));
+            shows.entry(*frame).or_default().push(format!("finding {place} {}", says(finding)));
         }
     }
     shows
@@ -59,9 +60,13 @@ pub fn says(finding: &Finding) -> String {
 /// What the file as a whole is: the findings by their headings.
 fn about(report: &Report<'_>, packets: usize) -> String {
     let findings = report.findings.len();
-    let mut text = format!("{packets} packets that portbook cites for {findings} findings; each says in its comment which one it shows");
-    for (number, finding) in (1..).zip(report.findings.iter().take(FINDINGS_IN_A_COMMENT)) {
-        let _ = write!(text, "\n{number}. [{}] {}: {}", word(&finding.severity), shown(&finding.about), finding.rule.replace('_', " "));
+    let mut text = format!(
+        "{} that portbook cites for {}; each says in its comment which one it shows",
+        number(packets as u64, "packet"),
+        number(findings as u64, "finding")
+    );
+    for (place, finding) in (1..).zip(report.findings.iter().take(FINDINGS_IN_A_COMMENT)) {
+        let _ = write!(text, "\n{place}. [{}] {}: {}", word(&finding.severity), shown(&finding.about), finding.rule.replace('_', " "));
     }
     if findings > FINDINGS_IN_A_COMMENT {
         let _ = write!(text, "\nand {} more", findings - FINDINGS_IN_A_COMMENT);

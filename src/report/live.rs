@@ -9,7 +9,7 @@ use crate::judge::{Finding, Judged, Phase, Telling};
 use crate::report::json::write_line;
 use crate::report::paragraph::shown;
 use crate::report::record::{FindingRecord, FlowRecord, SummaryRecord};
-use crate::report::text::{write_losses, write_told};
+use crate::report::text::{grouped, number, write_losses, write_told};
 use crate::report::{Format, Report, Style};
 use crate::signature::Signatures;
 
@@ -115,8 +115,15 @@ impl Manner {
                 let frames: u64 = report.files.iter().map(|file| file.frames).sum();
                 let last = report.span.map_or_else(String::new, |(_, last)| last.to_string());
                 let live = report.live.unwrap_or_default();
-                let (flows, findings) = (report.digest.flows, report.findings.len());
-                writeln!(out, "{last}  {frames} frames, {flows} flows ended, {} live, {findings} findings", live.live_flows)?;
+                let (flows, findings) = (report.digest.flows, report.findings.len() as u64);
+                writeln!(
+                    out,
+                    "{last}  {}, {} ended, {} live, {}",
+                    number(frames, "frame"),
+                    number(flows, "flow"),
+                    grouped(live.live_flows),
+                    number(findings, "finding")
+                )?;
                 write_losses(report, out)
             }
         }

@@ -21,13 +21,12 @@ pub(super) fn told(report: &Report<'_>) -> Vec<(String, String)> {
     let mut said = vec![("directions".to_owned(), directions(visibility.two_way, visibility.one_way))];
     let mut add = |label: &str, sentence: Option<String>| said.extend(sentence.map(|sentence| (label.to_owned(), sentence)));
     let elsewhere = (visibility.unseen_answers > 0).then(|| {
-        let many = grouped(visibility.unseen_answers);
-        format!(
-            "in {many} flows the client went on as if answered, but the answers pass where this tap does not see them (one-sided mirror or asymmetric path)"
-        )
+        let many = number(visibility.unseen_answers, "flow");
+        format!("in {many} the client went on as if answered, but the answers pass where this tap does not see them (one-sided mirror or asymmetric path)")
     });
     add("answers elsewhere", elsewhere);
-    let requests = (visibility.unseen_requests > 0).then(|| format!("of {} flows only what the asked host sent was seen", grouped(visibility.unseen_requests)));
+    let requests =
+        (visibility.unseen_requests > 0).then(|| format!("of {} only what the asked host sent was seen", number(visibility.unseen_requests, "flow")));
     add("requests elsewhere", requests);
     add("never heard", never_heard(visibility));
     let translated = (visibility.translated > 0).then(|| {
@@ -54,12 +53,11 @@ pub(super) fn told(report: &Report<'_>) -> Vec<(String, String)> {
 fn directions(two_way: u64, one_way: u64) -> String {
     match (two_way, one_way) {
         (0, 0) => "no flow between single hosts was seen".to_owned(),
-        (0, 1) => "the one flow between single hosts was heard from one end; whether anything was answered cannot be told from here".to_owned(),
-        (0, one) => format!("all {} flows between single hosts were heard from one end; whether anything was answered cannot be told from here", grouped(one)),
+        (0, 1) => "the one flow between single hosts was heard from one end: it was not answered, or its answers pass elsewhere".to_owned(),
+        (0, one) => format!("all {} flows between single hosts were heard from one end: none was answered, or answers pass elsewhere", grouped(one)),
         (1, 0) => "the one flow between single hosts was heard from both ends".to_owned(),
         (both, 0) => format!("all {} flows between single hosts were heard from both ends", grouped(both)),
-        (1, one) => format!("1 flow between single hosts was heard from both ends, {} from one", grouped(one)),
-        (both, one) => format!("{} flows between single hosts were heard from both ends, {} from one", grouped(both), grouped(one)),
+        (both, one) => format!("{} between single hosts {} heard from both ends, {} from one", number(both, "flow"), were(both), grouped(one)),
     }
 }
 
@@ -138,7 +136,7 @@ mod tests {
     fn a_capture_of_one_flow_is_told_in_the_singular() {
         assert_eq!(directions(1, 0), "the one flow between single hosts was heard from both ends");
         assert_eq!(directions(1, 2_000), "1 flow between single hosts was heard from both ends, 2,000 from one");
-        assert!(directions(0, 1).starts_with("the one flow between single hosts was heard from one end;"));
+        assert!(directions(0, 1).starts_with("the one flow between single hosts was heard from one end:"));
         let cut = Visibility { began_before: 1, cut_by_the_end: 1_200, ..Visibility::default() };
         assert_eq!(start_and_end(&cut).as_deref(), Some("1 connection was open before the capture began, 1,200 flows were still open when it ended"));
     }

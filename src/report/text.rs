@@ -70,7 +70,7 @@ fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         [one] => one.path.clone(),
         many => format!("{} captures", many.len()),
     };
-    wrapped(out, "", &format!("{what}: {} packets, {}, {} flows", grouped(frames), bytes(report.wire_bytes), grouped(report.digest.flows)))?;
+    wrapped(out, "", &format!("{what}: {}, {}, {}", number(frames, "packet"), bytes(report.wire_bytes), number(report.digest.flows, "flow")))?;
     if let Some((first, last)) = report.span {
         wrapped(out, "", &format!("{} to {} ({})", clock(&first.to_string()), clock(&last.to_string()), length(last.since(first).as_secs_f64())))?;
     }
@@ -348,11 +348,11 @@ pub(super) fn left_out(report: &Report<'_>) -> Vec<(&'static str, String)> {
     }
     let dropped: u64 = report.interfaces.iter().filter_map(|interface| interface.dropped).sum();
     if dropped > 0 {
-        lines.push(("lost before us", format!("{} packets, as the capture itself says; answers may be among them", grouped(dropped))));
+        lines.push(("lost before us", format!("{}, as the capture itself says; answers may be among them", number(dropped, "packet"))));
     }
     let out_of_order: u64 = report.files.iter().map(|file| file.out_of_order).sum();
     if out_of_order > 0 {
-        lines.push(("out of order", format!("{} packets earlier than the one before", grouped(out_of_order))));
+        lines.push(("out of order", format!("{} earlier than the one before", number(out_of_order, "packet"))));
     }
     let passed_over: u64 = report.files.iter().map(|file| file.passed_over).sum();
     if passed_over > 0 {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::slice::from_ref;
 
 use super::sample::*;
-use crate::identify::{AnswerKind, Books, Certified, Fact, NO_TLS};
+use crate::identify::{AnswerKind, Books, Certified, Fact, HIDDEN_ALERT, NO_TLS};
 use crate::judge::{Confidence, Coverage, Finding, Gatherer, Judge, Severity, Site};
 use crate::net::Side;
 use crate::signature::{Basis, Signatures};
@@ -42,6 +42,24 @@ fn s13_a_row_of_moving_addresses_is_asked_for_by_name() {
     let remedy = finding.remedy.unwrap();
     assert!(remedy.contains("allow TCP 8883 from 10.1.0.2 to *.services.spinetix.com"), "{remedy}");
     assert!(!remedy.contains("203.0.113.7"), "{remedy}");
+}
+
+#[test]
+fn a_handshake_that_fails_is_mended_at_its_ends_and_by_no_rule_of_a_firewall() {
+    let remedy = |by: Side, code: u32, text: &str| {
+        let hello = tcp("10.1.0.2:40000", "203.0.113.7:443").talked(517, 900).speaks(&["tls"]).sni("a.services.spinetix.com");
+        only(findings(players(), &[hello.answer(by, AnswerKind::Refused, code, text)])).remedy.unwrap()
+    };
+    for (by, code, text, due) in [
+        (Side::Client, 48, "unknown_ca", "See which certificate 203.0.113.7 shows to 10.1.0.2"),
+        (Side::Server, 116, "certificate_required", "Give 10.1.0.2 the certificate or key that 203.0.113.7 takes"),
+        (Side::Server, 70, "protocol_version", "have a version of TLS and a cipher in common"),
+        (Side::Server, 112, "unrecognized_name", "See by which name"),
+        (Side::Server, HIDDEN_ALERT, "an encrypted alert", "See in the logs of both ends"),
+    ] {
+        let remedy = remedy(by, code, text);
+        assert!(remedy.contains(due) && !remedy.contains("Allow"), "{text}: {remedy}");
+    }
 }
 
 // nginx with `listen 443` and no `ssl`
@@ -132,6 +150,17 @@ fn an_ordinary_network_without_roles_is_quiet() {
 fn scans_are_no_findings() {
     let probes: Vec<Sample> = (0..40).map(|n| tcp("10.9.0.66:40000", &format!("10.1.0.{n}:22"))).collect();
     assert_eq!(findings(players(), &probes), []);
+}
+
+// A player whose resolver was taken away, or whose time server is off; Windows asks everybody for NetBIOS names.
+#[test]
+fn what_every_host_needs_and_does_not_get_is_told_of_a_product_and_what_it_does_not_need_is_not() {
+    let refused = |port: u16, protocol: &'static str| {
+        let asked = udp("10.1.0.2:40000", &format!("10.3.0.53:{port}")).speaks(&[protocol]).icmp("10.3.0.53", 3, 3);
+        findings(players(), &[asked]).into_iter().map(|finding| (finding.rule, finding.severity)).collect::<Vec<_>>()
+    };
+    assert!(refused(53, "dns").contains(&("refused_by_host".to_owned(), Severity::Medium)), "{:?}", refused(53, "dns"));
+    assert!(refused(137, "netbios_ns").iter().all(|(rule, _)| rule == "undocumented_service"), "{:?}", refused(137, "netbios_ns"));
 }
 
 // What a product of the site needs and no document mentions: names, and the way through a proxy.

@@ -179,8 +179,8 @@ impl Default for Tap {
 }
 
 impl Tap {
-    /// Enters one flow.
-    pub(super) fn learn(&mut self, identified: &Identified) {
+    /// Enters one flow. `answers_group`: its server alone was heard, and answers what went to a group.
+    pub(super) fn learn(&mut self, identified: &Identified, answers_group: bool) {
         let flow = &identified.flow;
         let packets = flow.client.packets + flow.server.packets;
         let lost = self.interfaces.entry(flow.interface).or_default();
@@ -195,7 +195,7 @@ impl Tap {
             self.met(point, own, other);
         }
         if !is_group(flow.server.endpoint.ip) {
-            self.count(identified, point);
+            self.count(identified, point, answers_group);
         }
     }
 
@@ -239,11 +239,11 @@ impl Tap {
         }
     }
 
-    fn count(&mut self, identified: &Identified, point: Point) {
+    fn count(&mut self, identified: &Identified, point: Point, answers_group: bool) {
         let flow = &identified.flow;
         let both = flow.client.packets > 0 && flow.server.packets > 0;
         let unseen = went_on_unanswered(identified);
-        let answers_alone = flow.client.packets == 0;
+        let answers_alone = flow.client.packets == 0 && !answers_group;
         let loss = if both { loss_of(flow) } else { [0; 2] };
         if let Some(lost) = self.interfaces.get_mut(&flow.interface) {
             lost.acknowledged = lost.acknowledged.saturating_add(loss[0]);

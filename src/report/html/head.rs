@@ -6,7 +6,7 @@ use crate::judge::{Outcome, Severity, Verdict};
 use crate::limit;
 use crate::report::html::page::{Page, counted};
 use crate::report::record::word;
-use crate::report::text::{bytes, clock, filters, grouped, left_out, length};
+use crate::report::text::{bytes, clock, filters, grouped, left_out, length, number};
 use crate::report::{Report, tap};
 
 /// Title and summary.
@@ -64,7 +64,7 @@ fn lead(report: &Report<'_>) -> String {
 
 fn read(report: &Report<'_>) -> String {
     let frames: u64 = report.files.iter().map(|file| file.frames).sum();
-    format!("{} packets, {}, {} flows", grouped(frames), bytes(report.wire_bytes), grouped(report.digest.flows))
+    format!("{}, {}, {}", number(frames, "packet"), bytes(report.wire_bytes), number(report.digest.flows, "flow"))
 }
 
 /// Most frequent first.
@@ -102,7 +102,7 @@ fn write_files(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
     }
     page.markup("<details><summary>Captures read</summary><ul>\n")?;
     for file in report.files.iter().take(limit::HTML_ROWS) {
-        page.element("li", &[], format!("{}: {} packets", file.path, grouped(file.frames)))?;
+        page.element("li", &[], format!("{}: {}", file.path, number(file.frames, "packet")))?;
     }
     if let Some(more @ 1..) = report.files.len().checked_sub(limit::HTML_ROWS) {
         page.element("li", &[], format!("and {} more", grouped(more as u64)))?;
