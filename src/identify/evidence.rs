@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::{LazyLock, OnceLock};
 
 use crate::identify::Evidence;
-use crate::identify::protocol::{AT_HOME_OVER_TCP, AT_HOME_OVER_UDP, Gate, Hit, Opening, PROTOCOLS, Passes, Piece, Probe, Protocol};
+use crate::identify::protocol::{self, Gate, Hit, Opening, PROTOCOLS, Passes, Piece, Probe, Protocol};
 use crate::net::{Side, Transport};
 
 /// A protocol that said an opening is its own.
@@ -187,13 +187,7 @@ fn waiting(opening: &Opening<'_>, open: u128) -> (u128, [u32; 2]) {
 /// Asks the protocol that is at home at the lower of both ports about a first piece, which mostly makes asking all others needless: it is that one's also where another
 /// could say as much. None where it does not find all that there is to find.
 pub(super) fn at_home(opening: &Opening<'_>) -> Option<Recognised> {
-    let homes = match opening.transport {
-        Transport::TCP => AT_HOME_OVER_TCP,
-        Transport::UDP => AT_HOME_OVER_UDP,
-        _ => return None,
-    };
-    let port = opening.ends.0.port.min(opening.ends.1.port);
-    let (_, protocol) = homes[homes.binary_search_by_key(&port, |(port, _)| *port).ok()?];
+    let protocol = protocol::at_home(opening.transport, opening.ends.0.port.min(opening.ends.1.port))?;
     match protocol.probe(opening) {
         Probe::Found { evidence, hit, client } if evidence == best_there_is(opening) => Some(Recognised { protocol, evidence, hit, client }),
         _ => None,

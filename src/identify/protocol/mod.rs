@@ -85,7 +85,7 @@ mod windows;
 mod xmpp;
 
 pub use hello::is_alert;
-pub use home::{AT_HOME_OVER_TCP, AT_HOME_OVER_UDP};
+pub use home::at_home;
 pub use ike_turns::{IKE_EAP_FAILS, IKE_ENDED, IKE_NO_LOGIN, IKE_NO_TUNNEL};
 pub use opening::{Confirm, Known, Look};
 pub use tls::{HIDDEN_ALERT, NO_TLS};

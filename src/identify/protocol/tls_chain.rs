@@ -1,10 +1,12 @@
 //! TLS in the middle of a stream, where no hello was seen: what records alone show.
 
 use crate::identify::wire::Cursor;
+use crate::net::Transport;
 
-use super::tls::APPLICATION_DATA;
+use super::home::at_home;
+use super::tls::{APPLICATION_DATA, Tls};
 use super::tls_look::is_record;
-use super::{Head, Hit, Opening, Side};
+use super::{Head, Hit, Opening, Protocol, Side};
 
 /// In the middle of a stream: three records that follow one another, or two of encrypted data; or both sides begin with a record of encrypted
 /// data; or two pieces that are exactly one record each, or one that begins with two short ones; or a record that several pieces carry, behind which another begins; or all that was
@@ -41,8 +43,14 @@ pub(super) fn chain(opening: &Opening<'_>) -> Option<Hit> {
     if let Some(side) = [Side::Client, Side::Server].into_iter().find(|side| has_neighbours(opening.heads, *side)) {
         return Some(Hit { side, offset: 0, len: 5, rule: "TLS record that ends where another begins, hello not seen" });
     }
-    let at_home = opening.heads.iter().find(|head| opening.is_at(PORTS) && encrypted_record(head).is_some())?;
-    Some(Hit { side: at_home.from, offset: 0, len: 5, rule: "TLS application data at its port, hello not seen" })
+    let one = opening.heads.iter().find(|head| encrypted_record(head).is_some()).filter(|_| is_at_home(opening))?;
+    Some(Hit { side: one.from, offset: 0, len: 5, rule: "TLS application data at its port, hello not seen" })
+}
+
+/// Whether TLS is at home at one of the ports.
+fn is_at_home(opening: &Opening<'_>) -> bool {
+    let (one, other) = opening.ends;
+    [one.port, other.port].into_iter().any(|port| at_home(Transport::TCP, port).is_some_and(|protocol| protocol.name() == Tls.name()))
 }
 
 /// Bytes of the record of encrypted data with which a piece begins, header included.
@@ -65,9 +73,6 @@ fn has_neighbours(heads: &[Head], side: Side) -> bool {
         })
     })
 }
-
-/// Where TLS is spoken from the first byte: HTTPS, SMTP, NNTP, LDAP, DNS, FTP, Telnet, IMAP, POP3, SIP, XMPP, AMQP, IRC, HTTPS again, MQTT (IANA).
-const PORTS: &[u16] = &[443, 465, 563, 636, 853, 990, 992, 993, 995, 5061, 5223, 5671, 6697, 8443, 8883];
 
 /// The records at the start of some bytes.
 struct Walked {
