@@ -114,7 +114,7 @@ impl Advice<'_> {
     }
 
     fn because(&self) -> String {
-        self.gathered.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"))
+        self.gathered.cause.as_ref().map_or_else(String::new, |cause| format!(": {}", cause.says))
     }
 
     /// What works beside it.
@@ -318,8 +318,8 @@ impl Advice<'_> {
     }
 
     pub(super) fn alternatives(&self) -> Vec<String> {
-        let known = if matches!(self.trouble, Trouble::Broke(_)) { &[] } else { self.gathered.alternatives };
-        let mut alternatives: Vec<String> = known.iter().filter_map(|words| self.of_its_protocol(words)).map(str::to_owned).collect();
+        let known = self.gathered.cause.iter().filter(|_| !matches!(self.trouble, Trouble::Broke(_))).flat_map(|cause| cause.alternatives);
+        let mut alternatives: Vec<String> = known.filter_map(|words| self.of_its_protocol(words)).map(str::to_owned).collect();
         let fragile = |rule: &&Rule| rule.effect == RuleEffect::NoInterception && self.id.is_some_and(|id| rule.services.contains(&id));
         if matches!(self.trouble, Trouble::Failed(Outcome::TlsFailed | Outcome::ResetByMiddlebox))
             && let Some(rule) = self.signatures.rules.iter().find(fragile)
@@ -348,13 +348,13 @@ impl Advice<'_> {
                 "Let \"fragmentation needed\" (ICMP type 3 code 4; ICMPv6 type 2) pass between {} and {}, or clamp the TCP segment size on the way.",
                 self.ends.client, self.ends.server
             )),
-            Trouble::Failed(Outcome::BlockedByProxy) if self.gathered.rule == Some("D43") => {
+            Trouble::Failed(Outcome::BlockedByProxy) if self.gathered.is_by("D43") => {
                 Some(format!("Give {} a login at the proxy {}, or let it pass without one.", self.ends.client, self.ends.server))
             }
             Trouble::Failed(Outcome::ResetByMiddlebox | Outcome::BlockedByProxy | Outcome::TlsIntercepted) => Some(self.exemption()),
-            Trouble::Failed(Outcome::SilentDrop) if self.gathered.rule == Some("D41") => Some(self.exemption()),
-            Trouble::Failed(Outcome::SilentDrop) if self.gathered.rule == Some("D55") => Some(self.following()),
-            Trouble::Failed(Outcome::ServerSilent) if self.gathered.rule == Some("D91") => Some(format!(
+            Trouble::Failed(Outcome::SilentDrop) if self.gathered.is_by("D41") => Some(self.exemption()),
+            Trouble::Failed(Outcome::SilentDrop) if self.gathered.is_by("D55") => Some(self.following()),
+            Trouble::Failed(Outcome::ServerSilent) if self.gathered.is_by("D91") => Some(format!(
                 "Let a router, or one of the switches, ask on this network who receives groups (IGMP or MLD querier), so that none forgets {}.",
                 self.ends.server
             )),
@@ -362,7 +362,7 @@ impl Advice<'_> {
                 "Let {} send keep-alives more often than the shortest idle timeout on the way to {}, or raise that timeout.",
                 self.ends.client, self.ends.server
             )),
-            Trouble::Failed(Outcome::ReturnPathBroken) if self.gathered.rule == Some("D98") => Some(format!(
+            Trouble::Failed(Outcome::ReturnPathBroken) if self.gathered.is_by("D98") => Some(format!(
                 "Let what {} sends reach {}: see what was changed or forgotten on the way (rules, state tables, routes); the answers still come.",
                 self.ends.client, self.ends.server
             )),
@@ -371,7 +371,7 @@ impl Advice<'_> {
                 self.ends.server, self.ends.client
             )),
             Trouble::Failed(outcome @ (Outcome::AppRefused | Outcome::TlsFailed | Outcome::ServerSilent)) => self.behind_an_open_way(outcome),
-            Trouble::Failed(Outcome::Unreachable) if self.gathered.rule == Some("D23") => {
+            Trouble::Failed(Outcome::Unreachable) if self.gathered.is_by("D23") => {
                 Some(format!("See that {0} is switched on, has this address, and is on this network; no filter needs to be opened.", self.ends.server))
             }
             Trouble::Failed(_) if self.tied.fell_back.is_some() => None,
@@ -380,7 +380,7 @@ impl Advice<'_> {
             }
             Trouble::Failed(_) => Some(self.opening()),
             Trouble::Intermittent if self.gathered.stopped.is_some() => Some("Look for what was changed then: a rule, a route, the server.".to_owned()),
-            Trouble::Intermittent if matches!(self.gathered.rule, Some("D53" | "D56" | "D64")) => {
+            Trouble::Intermittent if self.gathered.outcome == Outcome::AppRefused => {
                 Some(format!("See what differs between what {} refuses and what it serves: login, encryption, how busy it is.", self.ends.server))
             }
             Trouble::Intermittent => Some("Look for loss, rate limits and timeouts between the two at the times shown.".to_owned()),

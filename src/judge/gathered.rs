@@ -10,7 +10,7 @@ use crate::judge::exhibit::Exhibits;
 use crate::judge::finding::Trouble;
 use crate::judge::threshold::{STOPPED_FOR, STOPPED_MINUTES};
 use crate::judge::visibility::sent_content;
-use crate::judge::{Confidence, Judged, Outcome, Verdict, direction};
+use crate::judge::{Cause, Confidence, Judged, Outcome, Verdict, direction};
 use crate::limit;
 use crate::net::Transport;
 use crate::signature::{PromiseKind, ServiceId};
@@ -38,10 +38,9 @@ pub(super) struct Gathered {
     pub(super) expected: bool,
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
-    /// Of the flow that shows it best.
-    pub(super) cause: Option<String>,
-    pub(super) rule: Option<&'static str>,
-    pub(super) alternatives: &'static [&'static str],
+    /// What became of the flow that shows it best, and why.
+    pub(super) outcome: Outcome,
+    pub(super) cause: Option<Cause>,
     /// By what its port was announced, and whether that was encrypted, likewise.
     pub(super) announced: Option<(PromiseKind, bool)>,
     pub(super) confidence: Confidence,
@@ -93,9 +92,8 @@ impl Gathered {
             expected: judged.verdict != Verdict::Unexpected,
             first: flow.first,
             last: flow.last,
-            cause: judged.cause.as_ref().map(|cause| cause.says.clone()),
-            rule: judged.cause.as_ref().map(|cause| cause.rule),
-            alternatives: judged.cause.as_ref().map_or(&[], |cause| cause.alternatives),
+            outcome: judged.outcome,
+            cause: judged.cause.clone(),
             announced: judged.identified.announced.as_ref().map(|promise| (promise.kind, promise.is_hidden())),
             confidence: judged.confidence,
             attribution: judged.attribution,
@@ -118,7 +116,7 @@ impl Gathered {
     /// Adds other flows. The best evidence speaks: the surer, then the earlier.
     pub(super) fn merge(&mut self, other: Self) {
         if (other.confidence, std::cmp::Reverse(other.first)) > (self.confidence, std::cmp::Reverse(self.first)) {
-            (self.cause, self.rule, self.alternatives, self.announced) = (other.cause, other.rule, other.alternatives, other.announced);
+            (self.outcome, self.cause, self.announced) = (other.outcome, other.cause, other.announced);
         }
         if other.told > self.told {
             (self.protocol, self.opening, self.told) = (other.protocol, other.opening, other.told);
@@ -155,7 +153,12 @@ impl Gathered {
 
     /// What became of it, where nobody got through.
     pub(super) fn in_vain(&self) -> Option<&str> {
-        self.cause.as_deref().filter(|_| self.failed && !self.reached)
+        self.cause.as_ref().filter(|_| self.failed && !self.reached).map(|cause| cause.says.as_str())
+    }
+
+    /// Whether that rule decided what became of it.
+    pub(super) fn is_by(&self, rule: &str) -> bool {
+        self.cause.as_ref().is_some_and(|cause| cause.rule == rule)
     }
 
     /// Whether it is what every host does, and documents take for granted.

@@ -30,7 +30,7 @@ impl Advice<'_> {
         let (client, server) = (&self.ends.client, &self.ends.server);
         let own = || self.service?.remedy.clone();
         let speaks = |name: &str| self.gathered.protocol.contains(&name);
-        Some(match (outcome, self.gathered.rule?) {
+        Some(match (outcome, self.gathered.cause.as_ref()?.rule) {
             (Outcome::TlsFailed, rule @ ("D46" | "D47" | "D48" | "D49" | "D50" | "D86")) => self.in_the_handshake(rule),
             (Outcome::TlsFailed, "D85") => {
                 format!("See on which port {server} speaks TLS, or switch its encryption on: it answers there, and no filter needs to be opened.")
