@@ -11,7 +11,7 @@ use crate::net::{Mac, Transport};
 pub(super) fn of_packet(packet: &Packet<'_>, hear: &mut impl FnMut(&Neighbour)) {
     let Content::Ip(ip, header) = &packet.content else { return };
     let (from, to) = packet.mac.map_or((Mac::UNKNOWN, None), |(from, to)| (from, Some(to).filter(|to| *to != Mac::UNKNOWN)));
-    let mut say = |says| hear(&Neighbour { time: packet.time, frame: packet.frame, from, to, says });
+    let mut say = |says| hear(&Neighbour { time: packet.time, frame: packet.frame, vlan: packet.vlan, from, to, says });
     let by = ip.source;
     match header {
         Header::None if ip.transport == Transport::IGMP => igmp(packet.payload, by, &mut say),

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::membership;
 use crate::capture::FrameId;
-use crate::decode::{Content, Header, Packet};
+use crate::decode::{Content, Header, Packet, VlanStack};
 use crate::net::{Mac, Transport};
 use crate::time::Timestamp;
 
@@ -17,6 +17,8 @@ pub struct Neighbour {
     pub time: Timestamp,
     /// In which frame.
     pub frame: FrameId,
+    /// The network in which it was said.
+    pub vlan: VlanStack,
     /// The card that says it.
     pub from: Mac,
     /// To whom; a group address where it is said to all, none where the link does not tell (Linux cooked captures).
@@ -105,7 +107,7 @@ impl Neighbour {
             _ => return None,
         };
         let (from, to) = ends?;
-        Some(Self { time: packet.time, frame: packet.frame, from, to, says })
+        Some(Self { time: packet.time, frame: packet.frame, vlan: packet.vlan, from, to, says })
     }
 }
 

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::capture::Pause;
-use crate::flow::{Flow, Neighbour, NeighbourWord, Rejection, Reset};
+use crate::flow::{Flow, Neighbour, Rejection, Reset};
 use crate::identify::{Fact, Identified, Step};
 use crate::judge::threshold::{ANSWER_BY, DATAGRAMS_PAUSE};
 use crate::net::{Endpoint, Mac, Transport, is_group};
@@ -54,8 +54,6 @@ pub(super) struct Seen {
     receivers: Receivers,
     /// A server was heard that gives addresses: of IPv4, of IPv6.
     leases: [bool; 2],
-    /// A router said that a server gives addresses of IPv6.
-    leases_due: bool,
     /// Time of the first packet of all flows.
     start: Option<Timestamp>,
     /// Time of the last packet of all.
@@ -91,7 +89,6 @@ impl Seen {
         self.end = self.end.max(Some(neighbour.time));
         self.neighbours.learn(neighbour);
         self.receivers.learn(neighbour);
-        self.leases_due |= neighbour.says == NeighbourWord::ServerGivesAddresses;
     }
 
     /// Enters when nothing was captured. A short pause keeps nobody's answer away, and rotated files have them all the time.
@@ -116,9 +113,9 @@ impl Seen {
         self.tap.sight(flow, self.neighbours.hides(flow))
     }
 
-    /// Whether hosts are owed an address by a server (DHCP), and none was heard. Of IPv6 a router says so; many networks have no such server, and hosts look for one all the same.
-    pub(super) const fn lacks_leases(&self, flow: &Flow) -> bool {
-        if flow.client.endpoint.ip.is_ipv6() { self.leases_due && !self.leases[1] } else { !self.leases[0] }
+    /// Whether hosts are owed an address by a server (DHCP), and none was heard. Of IPv6 a router of the network says so; many networks have no such server, and hosts look for one all the same.
+    pub(super) fn lacks_leases(&self, flow: &Flow) -> bool {
+        if flow.client.endpoint.ip.is_ipv6() { self.neighbours.is_managed(flow) && !self.leases[1] } else { !self.leases[0] }
     }
 
     /// When the flow's server was last heard where the flow was captured, in whichever flow.

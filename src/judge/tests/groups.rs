@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::outcomes::{expect, judge};
 use super::sample::*;
+use crate::decode::VlanStack;
 use crate::flow::{Neighbour, NeighbourWord};
 use crate::identify::{Books, Fact, Promise};
 use crate::judge::{Confidence, Judge, Judged, Outcome, Site};
@@ -111,21 +112,25 @@ fn d93_a_host_that_asks_for_an_address_again_and_again_gets_none() {
 // dhclient -6 where radvd says that addresses are managed and no server answers: Windows looks for one on every link, with a router or without
 #[test]
 fn d93_a_host_of_ipv6_is_owed_an_address_where_a_router_says_that_a_server_gives_them() {
-    let judged = |words: &[(f64, NeighbourWord)], others: &[Sample]| {
-        let asks = udp("[fe80::2]:546", "[ff02::1:2]:547").speaks(&["dhcpv6"]).fact(Fact::OneWay);
-        let asks = asks.fact(Fact::Unserved { who: "fe80::2".into(), times: 5, over: 32 });
+    let judged_in = |vlan: &[u16], words: &[(f64, NeighbourWord)], others: &[Sample]| {
+        let mut asks = udp("[fe80::2]:546", "[ff02::1:2]:547").speaks(&["dhcpv6"]).fact(Fact::OneWay);
+        asks = asks.fact(Fact::Unserved { who: "fe80::2".into(), times: 5, over: 32 });
+        vlan.iter().for_each(|id| assert!(asks.0.flow.vlan.push(*id)));
         let books = Books::default();
         let mut judge = Judge::new(Signatures::built_in(), Site::default(), &books);
         said(words).iter().for_each(|neighbour| judge.meet(neighbour));
         others.iter().chain([&asks]).for_each(|sample| judge.learn(&sample.0));
         judge.judge(asks.0)
     };
+    let judged = |words: &[(f64, NeighbourWord)], others: &[Sample]| judged_in(&[], words, others);
     let managed = [(1.0, NeighbourWord::ServerGivesAddresses)];
     let told = judged(&managed, &[]);
     expect(&told, Outcome::ServerSilent, Confidence::Low, Some("D93"));
     let says = told.cause.unwrap().says;
     assert!(says.starts_with("fe80::2 asked for an address (DHCPv6) 5 times over 32 s") && says.contains("a router says"), "{says}");
     expect(&judged(&[], &[]), Outcome::OneWayByDesign, Confidence::High, Some("D05"));
+    // The router of another network on the same trunk says nothing of this one.
+    expect(&judged_in(&[20], &managed, &[]), Outcome::OneWayByDesign, Confidence::High, Some("D05"));
     // A server of IPv4 is none of IPv6.
     let offers =
         |protocol| udp("10.1.0.1:67", "10.1.0.9:68").speaks(&[protocol]).answer(crate::net::Side::Client, crate::identify::AnswerKind::Accepted, 2, "offer");
@@ -152,7 +157,14 @@ fn d70_a_relay_is_answered_at_the_address_that_it_gives_and_not_where_it_asks_fr
 
 /// What was said of the group at these seconds.
 fn said(words: &[(f64, NeighbourWord)]) -> Vec<Neighbour> {
-    let neighbour = |(time, says): &(f64, NeighbourWord)| Neighbour { time: at(*time), frame: frame(*time as u64), from: Mac::UNKNOWN, to: None, says: *says };
+    let neighbour = |(time, says): &(f64, NeighbourWord)| Neighbour {
+        time: at(*time),
+        frame: frame(*time as u64),
+        vlan: VlanStack::default(),
+        from: Mac::UNKNOWN,
+        to: None,
+        says: *says,
+    };
     words.iter().map(neighbour).collect()
 }
 

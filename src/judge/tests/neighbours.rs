@@ -2,6 +2,7 @@
 
 use super::outcomes::expect;
 use super::sample::*;
+use crate::decode::VlanStack;
 use crate::flow::{Neighbour, NeighbourWord};
 use crate::identify::{Books, Fact};
 use crate::judge::{Confidence, Finding, Gatherer, Judge, Judged, Outcome, Severity, Site};
@@ -17,11 +18,18 @@ const ALL: [u8; 6] = [0xff; 6];
 
 fn asks(time: f64, from: [u8; 6], by: &str, target: &str) -> Neighbour {
     let says = NeighbourWord::Asks { target: target.parse().unwrap(), by: by.parse().unwrap() };
-    Neighbour { time: at(time), frame: frame((time * 100.0) as u64), from: Mac(from), to: Some(Mac(ALL)), says }
+    Neighbour { time: at(time), frame: frame((time * 100.0) as u64), vlan: VlanStack::default(), from: Mac(from), to: Some(Mac(ALL)), says }
 }
 
 fn has(time: f64, from: [u8; 6], to: [u8; 6], host: &str) -> Neighbour {
-    Neighbour { time: at(time), frame: frame((time * 100.0) as u64), from: Mac(from), to: Some(Mac(to)), says: NeighbourWord::Has(host.parse().unwrap()) }
+    Neighbour {
+        time: at(time),
+        frame: frame((time * 100.0) as u64),
+        vlan: VlanStack::default(),
+        from: Mac(from),
+        to: Some(Mac(to)),
+        says: NeighbourWord::Has(host.parse().unwrap()),
+    }
 }
 
 /// The client asked for the server at these seconds, and got an answer about its router before.

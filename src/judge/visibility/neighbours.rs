@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use smallvec::SmallVec;
 
 use crate::capture::FrameId;
+use crate::decode::VlanStack;
 use crate::flow::{Flow, Neighbour, NeighbourWord};
 use crate::judge::memory::{Marked, Remembered};
 use crate::judge::threshold::{NEIGHBOUR_AGAIN, NEIGHBOUR_HOLDS, SENT_AFTER_ASKING, SURE_NEIGHBOUR, SYN_AGAIN};
@@ -57,12 +58,21 @@ pub(super) struct Neighbours {
     /// Pairs of cards, the first of which was seen to say something to the second alone.
     spoken: Marked<(Mac, Mac), ()>,
     cards: Marked<Mac, Cards>,
+    /// Networks in which a router said that a server gives the addresses.
+    managed: Remembered<VlanStack, ()>,
 }
 
 impl Default for Neighbours {
     fn default() -> Self {
         let room = limit::NEIGHBOURS_REMEMBERED;
-        Self { asked: Remembered::new(room), here: Marked::new(room), answered: Marked::new(room), spoken: Marked::new(room), cards: Marked::new(room) }
+        Self {
+            asked: Remembered::new(room),
+            here: Marked::new(room),
+            answered: Marked::new(room),
+            spoken: Marked::new(room),
+            cards: Marked::new(room),
+            managed: Remembered::new(limit::POINTS_REMEMBERED),
+        }
     }
 }
 
@@ -83,7 +93,8 @@ impl Neighbours {
                     self.answered.meet(&to);
                 }
             }
-            NeighbourWord::Receives { .. } | NeighbourWord::Leaves { .. } | NeighbourWord::AsksReceivers | NeighbourWord::ServerGivesAddresses => {}
+            NeighbourWord::ServerGivesAddresses => *self.managed.meet(neighbour.vlan),
+            NeighbourWord::Receives { .. } | NeighbourWord::Leaves { .. } | NeighbourWord::AsksReceivers => {}
         }
     }
 
@@ -165,8 +176,13 @@ impl Neighbours {
         here.from == to && near && !self.cards.get(&to).is_some_and(|cards| cards.more)
     }
 
+    /// Whether a router of the flow's network said that a server gives the addresses there.
+    pub(super) fn is_managed(&self, flow: &Flow) -> bool {
+        self.managed.has(&flow.vlan)
+    }
+
     /// How many were forgotten for want of room.
     pub(super) fn forgotten(&self) -> u64 {
-        self.asked.forgotten() + self.here.forgotten() + self.answered.forgotten() + self.spoken.forgotten() + self.cards.forgotten()
+        self.asked.forgotten() + self.here.forgotten() + self.answered.forgotten() + self.spoken.forgotten() + self.cards.forgotten() + self.managed.forgotten()
     }
 }
