@@ -313,17 +313,11 @@ pub struct TcpStory {
     pub largest_acknowledged: [u32; 2],
     /// Of the payload segments of client, of server that are not acknowledged, the one that comes again, or else the first of the largest; of length zero where there is none.
     pub open_segment: [OpenSegment; 2],
-    /// Whether a later RST came from the other end or with another sequence number than the first: forgers send several.
-    pub resets_differ: bool,
-    /// Payload segments by the end that had sent a RST: the RST was not its own.
-    pub data_after_reset: u16,
-    /// Segments of client, of server that came again by timeout, one after the other, though the other end had acknowledged them; none where its sender showed since that it had heard of it.
-    pub in_vain: [u8; 2],
-    /// Keep-alives, and repetitions of a FIN, by client, by server since the other end was last heard.
-    pub unheard: [u8; 2],
-    /// Whose open segment came again three times or more before the other end was heard, which had not taken it and has not since.
-    pub unheeded: Option<Side>,
-    /// How long the connection had been silent when that segment, or the first of what is not heard, was sent, in nanoseconds.
+    /// Whether what came later shows that the first RST was not its sender's own: payload of that end, or a RST of the other end or with another sequence number, as forgers send several.
+    pub reset_contradicted: bool,
+    /// What client, what server says again without getting any further.
+    pub repeats: [Repeats; 2],
+    /// How long the connection had been silent when that segment, or the first of what is not answered, was sent, in nanoseconds.
     pub silence_before: [u64; 2],
     /// Identification of the last packet of client, of server that was no RST; zero where it had none (IPv6) or sets none.
     pub ident: [u16; 2],
@@ -372,6 +366,17 @@ pub struct OpenSegment {
     pub end: i64,
 }
 
+/// How often one end says what it has said before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repeats {
+    /// Segments by timeout, one after the other, though the other end had acknowledged them; none where it showed since that it had heard of that.
+    pub acknowledged: u8,
+    /// Keep-alives and FINs since the other end was last heard.
+    pub unanswered: u8,
+    /// Its open segment, before the other end was last heard, which had not taken it.
+    pub untaken: u8,
+}
+
 impl OpenSegment {
     /// How many bytes of the stream lie before it; none where it begins before the stream does.
     pub fn before(&self) -> Option<u64> {
@@ -404,9 +409,7 @@ impl TcpStory {
         self.largest_acknowledged.swap(0, 1);
         self.open_segment.swap(0, 1);
         self.silence_before.swap(0, 1);
-        self.in_vain.swap(0, 1);
-        self.unheard.swap(0, 1);
-        self.unheeded = self.unheeded.map(Side::other);
+        self.repeats.swap(0, 1);
         self.ident.swap(0, 1);
         self.starts.swap(0, 1);
         if let Some(crossed) = &mut self.crossed {

@@ -11,7 +11,7 @@ use crate::decode::{Ip, Packet, Tcp, TcpFlags};
 use crate::flow::packing::present;
 use crate::flow::story::again::note_again;
 use crate::flow::stream::FIRST;
-use crate::flow::{Moment, OpenSegment, Packing, Reset, TcpStory};
+use crate::flow::{Moment, OpenSegment, Packing, Repeats, Reset, TcpStory};
 use crate::limit::SYNS_KEPT;
 use crate::net::Side;
 use crate::time::Timestamp;
@@ -77,12 +77,8 @@ struct Trouble {
     retransmissions: [u32; 2],
     cut_bytes: u32,
     zero_windows: [u32; 2],
-    data_after_reset: u8,
-    in_vain: [u8; 2],
-    unheard: [u8; 2],
-    /// Whose content the other end, which was heard meanwhile, does not acknowledge, though it comes again and again.
-    unheeded: Option<Side>,
-    resets_differ: bool,
+    repeats: [Repeats; 2],
+    reset_contradicted: bool,
     /// Whose packet came last, where it was an acknowledgment alone.
     acknowledged_by: Option<Side>,
 }
@@ -163,11 +159,8 @@ impl Story {
             ttl: self.ttl,
             largest_acknowledged: self.largest_acknowledged,
             open_segment: self.open_segment,
-            resets_differ: trouble.resets_differ,
-            data_after_reset: trouble.data_after_reset.into(),
-            in_vain: trouble.in_vain,
-            unheard: trouble.unheard,
-            unheeded: trouble.unheeded,
+            reset_contradicted: trouble.reset_contradicted,
+            repeats: trouble.repeats,
             silence_before: self.silence_before,
             ident: self.ident,
             last: self.last,
@@ -270,23 +263,20 @@ impl Trouble {
             retransmissions,
             cut_bytes,
             zero_windows,
-            data_after_reset,
-            in_vain,
-            unheard,
-            unheeded,
-            resets_differ,
+            repeats,
+            reset_contradicted,
             acknowledged_by,
         } = self;
         let (mut has_letters, mut is_reset) = (letters.is_some(), reset.is_some());
         // A reset that comes once comes mostly alone.
-        let mut is_plain = *missed_bytes == [0; 2] && *retransmissions == [0; 2] && *zero_windows == [0; 2] && (*cut_bytes, *data_after_reset) == (0, 0);
-        let mut is_heard = (*in_vain, *unheard, *unheeded) == ([0; 2], [0; 2], None);
+        let mut is_plain = *missed_bytes == [0; 2] && *retransmissions == [0; 2] && *zero_windows == [0; 2] && *cut_bytes == 0;
+        let mut is_heard = *repeats == [Repeats::default(); 2];
         let [mut by_client, mut by_server] = [Side::Client, Side::Server].map(|side| *acknowledged_by == Some(side));
-        packing.flags([&mut has_letters, &mut is_reset, resets_differ, &mut is_plain, &mut is_heard, &mut by_client, &mut by_server]);
+        packing.flags([&mut has_letters, &mut is_reset, reset_contradicted, &mut is_plain, &mut is_heard, &mut by_client, &mut by_server]);
         *acknowledged_by = by_client.then_some(Side::Client).or(by_server.then_some(Side::Server));
         if !is_heard {
-            in_vain.iter_mut().chain(unheard).for_each(|count| packing.byte(count));
-            packing.one_of(unheeded, &[None, Some(Side::Client), Some(Side::Server)]);
+            let counts = repeats.iter_mut().flat_map(|Repeats { acknowledged, unanswered, untaken }| [acknowledged, unanswered, untaken]);
+            counts.for_each(|count| packing.byte(count));
         }
         for letters in present(has_letters, letters, Box::default).into_iter().flat_map(|both| both.iter_mut()) {
             letters.pack(packing);
@@ -297,7 +287,6 @@ impl Trouble {
         if !is_plain {
             missed_bytes.iter_mut().for_each(|bytes| packing.number(bytes));
             retransmissions.iter_mut().chain(zero_windows).chain([cut_bytes]).for_each(|count| packing.count(count));
-            packing.byte(data_after_reset);
         }
     }
 }
@@ -395,8 +384,7 @@ pub(super) fn tell(story: &mut Story, told: &Told<'_>) {
         note_reset(story, told, silence);
     } else {
         if told.packet.payload_len > 0 && story.reset().is_some_and(|reset| reset.from == told.side) {
-            let after = &mut story.trouble().data_after_reset;
-            *after = after.saturating_add(1);
+            story.trouble().reset_contradicted = true;
         }
         if told.tcp.window == 0 {
             let windows = &mut story.trouble().zero_windows[side];
@@ -479,7 +467,7 @@ fn note_reset(story: &mut Story, told: &Told<'_>, silence: u64) {
     trouble.resets = trouble.resets.saturating_add(1);
     match &trouble.reset {
         None => trouble.reset = Some(Box::new(reset)),
-        Some(first) => trouble.resets_differ |= first.sequence != reset.sequence || first.from != reset.from,
+        Some(first) => trouble.reset_contradicted |= first.sequence != reset.sequence || first.from != reset.from,
     }
 }
 
@@ -537,7 +525,7 @@ fn note_acknowledgment(story: &mut Story, told: &Told<'_>) {
         story.open_segment[peer] = OpenSegment::default();
         // Who acknowledges something new has heard what was said to it.
         if let Some(trouble) = &mut story.trouble {
-            trouble.in_vain[told.side as usize] = 0;
+            trouble.repeats[told.side as usize].acknowledged = 0;
         }
     }
     let goes_on = !flags.has(TcpFlags::SYN) && told.tcp.acknowledgment != 0;

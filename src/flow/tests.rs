@@ -299,7 +299,7 @@ fn a_client_that_gives_up_its_attempt_is_rstos0_and_resets_are_told_apart() {
     let seen = t.run();
     assert_eq!(told(&seen), ("RSTR", "ShADrd"));
     let story = story(&seen);
-    assert_eq!((story.reset.as_ref().unwrap().ttl, story.ttl[1], story.data_after_reset), (250, Some((57, 57)), 1));
+    assert_eq!((story.reset.as_ref().unwrap().ttl, story.ttl[1], story.reset_contradicted), (250, Some((57, 57)), true));
     assert_eq!(story.reset.as_ref().unwrap().client_payload, 5);
 }
 

@@ -94,7 +94,8 @@ fn worked(ending: &Ending<'_>) -> Fate {
     let goes_on = ending.may_go_on();
     let whole = ending.tcp.is_none_or(|tcp| tcp.missed_bytes == [0, 0] && tcp.resets == 0 && !tcp.midstream && tcp.syn_acks > 0);
     // What was never acknowledged may never have arrived.
-    let hangs = flow.ended != Ended::Closed && ending.tcp.is_some_and(|tcp| tcp.open_segment.iter().any(|open| open.len > 0) || tcp.unheard != [0, 0]);
+    let hangs = flow.ended != Ended::Closed
+        && ending.tcp.is_some_and(|tcp| tcp.open_segment.iter().any(|open| open.len > 0) || tcp.repeats.iter().any(|repeats| repeats.unanswered > 0));
     // A documented name that was not to be had may be denied, though nothing shows it.
     let denied = ending.denied.is_some_and(|denied| denied.row.is_some());
     let awaits = ending.identified.facts.contains(&Fact::Awaited);

@@ -406,7 +406,7 @@ fn asked(identified: &Identified) -> u32 {
 
 /// Whether the client repeats what nobody acknowledges, or goes on alone.
 fn is_unheeded(flow: &Flow) -> bool {
-    let repeats = |tcp: &TcpStory| tcp.open_segment[0].again >= SURELY_AGAIN || u32::from(tcp.unheard[0]) >= SURELY_AGAIN;
+    let repeats = |tcp: &TcpStory| tcp.open_segment[0].again >= SURELY_AGAIN || u32::from(tcp.repeats[0].unanswered) >= SURELY_AGAIN;
     flow.alone[0] >= ALONE || flow.tcp.as_deref().is_some_and(repeats)
 }
 

@@ -36,7 +36,8 @@ pub(super) const SURE_TO_FIT: u32 = 1208;
 pub(super) const LEAST_HEADERS: u32 = 40;
 /// Retransmissions from which on a segment counts as lost for good: one is loss, two in a row are seldom.
 pub(super) const AGAIN: u32 = 2;
-/// With backoff three take over a second and a half (RFC 6298 sections 2.4 and 5.5, with the 200 ms floor in use): longer than queues hold anything.
+/// With backoff three take over a second and a half (RFC 6298 sections 2.4 and 5.5, with the 200 ms floor in use): longer than queues hold anything,
+/// or an acknowledgment of an earlier copy is on its way.
 pub(super) const SURELY_AGAIN: u32 = 3;
 /// Zero windows from which on a receiver is stalled: the first may open again at once, the next answers a probe (RFC 9293 section 3.8.6.1).
 pub(super) const STALLED: u32 = 2;

@@ -39,7 +39,7 @@ fn cut<'a>(e: &Ending<'a>) -> Option<&'a Reset> {
 /// is one by itself.
 pub(super) fn cut_by_another(e: &Ending<'_>) -> Option<Confidence> {
     cut(e)?;
-    let contradicted = e.tcp.is_some_and(|tcp| tcp.resets_differ || tcp.data_after_reset > 0);
+    let contradicted = e.tcp.is_some_and(|tcp| tcp.reset_contradicted);
     let second = contradicted || e.control.is_some() || e.foreign.signs() >= 2;
     match (e.foreign.is_far(), second) {
         (true, true) => Some(Confidence::High),
@@ -239,12 +239,12 @@ pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
 
 /// Whether the client asks again and again whether the server is there, or takes its leave, and nothing comes back.
 fn is_alone(tcp: &TcpStory) -> bool {
-    u32::from(tcp.unheard[0]) >= SURELY_AGAIN
+    u32::from(tcp.repeats[0].unanswered) >= SURELY_AGAIN
 }
 
 /// What one side repeats, and nobody acknowledges, in words.
 fn repeated(tcp: &TcpStory, side: Side) -> String {
-    let (again, unheard) = (tcp.open_segment[side as usize].again, tcp.unheard[side as usize]);
+    let (again, unheard) = (tcp.open_segment[side as usize].again, tcp.repeats[side as usize].unanswered);
     match again < SURELY_AGAIN && u32::from(unheard) >= SURELY_AGAIN {
         true if tcp.fins[side as usize] => format!("the {side} closed, {unheard} times over, and was never answered"),
         true => format!("the {side} asked {unheard} times whether the other end is there (keep-alives) and was never answered"),
@@ -468,7 +468,9 @@ pub(super) fn idle(e: &Ending<'_>) -> Option<Confidence> {
     let unheard = |side: Side| {
         // Servers close at last on clients that were gone long ago.
         let asks = side == Side::Client || !tcp.fins[1];
-        asks && u32::from(tcp.unheard[side as usize]) >= SURELY_AGAIN && !tcp.fins[side.other() as usize] && tcp.silence_before[side as usize] >= nanos(IDLE)
+        asks && u32::from(tcp.repeats[side as usize].unanswered) >= SURELY_AGAIN
+            && !tcp.fins[side.other() as usize]
+            && tcp.silence_before[side as usize] >= nanos(IDLE)
     };
     if (unheard(Side::Client) || unheard(Side::Server)) && tcp.reset.is_none() {
         return Some(Confidence::Low);

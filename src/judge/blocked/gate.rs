@@ -106,7 +106,7 @@ pub(super) fn cut_off(e: &Ending<'_>) -> Option<Confidence> {
 /// What the client asked was taken, and its answer may still come; or it is not whole, so that none is due.
 fn may_be_answered(e: &Ending<'_>) -> bool {
     let is_taken = |tcp: &&TcpStory| tcp.acknowledged[0] > 0 && tcp.open_segment[0].len == 0 && !tcp.stalled[1] && tcp.missed_bytes == [0, 0];
-    let stands = |tcp: &TcpStory| !tcp.midstream && !tcp.fins[0] && tcp.reset.is_none() && u32::from(tcp.unheard[1]) < SURELY_AGAIN;
+    let stands = |tcp: &TcpStory| !tcp.midstream && !tcp.fins[0] && tcp.reset.is_none() && u32::from(tcp.repeats[1].unanswered) < SURELY_AGAIN;
     let is_early = e.waited_for_an_answer().is_some_and(|waited| waited < REPLY_BY || half_asked(e).is_some());
     // Of other protocols nobody knows whether an answer is due: an upload of FTP's is never answered.
     let is_due = is_answered(e.identified.protocol.first());
@@ -117,7 +117,8 @@ fn may_be_answered(e: &Ending<'_>) -> bool {
 fn greets(e: &Ending<'_>) -> bool {
     let is_new = |tcp: &TcpStory| tcp.established && !tcp.midstream && tcp.fins == [false, false] && tcp.reset.is_none() && tcp.missed_bytes == [0, 0];
     // Who repeats what was acknowledged tells more than the greeting does.
-    let hangs = |tcp: &&TcpStory| is_new(tcp) && tcp.acknowledged[1] == 0 && tcp.open_segment[1].again > 0 && u32::from(tcp.in_vain[0]) < SURELY_AGAIN;
+    let hangs =
+        |tcp: &&TcpStory| is_new(tcp) && tcp.acknowledged[1] == 0 && tcp.open_segment[1].again > 0 && u32::from(tcp.repeats[0].acknowledged) < SURELY_AGAIN;
     let said = e.tcp.filter(hangs).and_then(|tcp| tcp.first_data[1]);
     e.may_go_on() && said.is_some_and(|said| e.flow.last.since(said.time()).saturating_add(e.left) < ANSWER_BY)
 }

@@ -23,7 +23,7 @@ fn reset<'a>(e: &Ending<'a>) -> Option<&'a Reset> {
 /// From another distance than all that its host sends; whoever forges resets often sends them both ways, and cannot keep the host from going on.
 pub(super) fn reset_by_another(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|_| reset(e).is_some() && e.foreign.is_far())?;
-    let second = tcp.resets_differ || tcp.data_after_reset > 0 || e.foreign.signs() >= 2;
+    let second = tcp.reset_contradicted || e.foreign.signs() >= 2;
     Some(if second { Confidence::Medium } else { Confidence::Low })
 }
 
@@ -47,7 +47,7 @@ pub(super) fn turned_back<'a>(e: &Ending<'a>) -> Option<&'a Rejection> {
     let first = e.flow.rejections.iter().find(|rejection| refuses(e, rejection)).filter(|_| e.answered)?;
     let last = e.flow.rejections.iter().rfind(|rejection| refuses(e, rejection) && rejection.frame != first.frame)?;
     let in_vain = match e.tcp {
-        Some(tcp) => tcp.open_segment[0].len > 0 && tcp.open_segment[0].again >= AGAIN && (!tcp.fins[1] || tcp.unheeded == Some(Side::Client)),
+        Some(tcp) => tcp.open_segment[0].len > 0 && tcp.open_segment[0].again >= AGAIN && (!tcp.fins[1] || u32::from(tcp.repeats[0].untaken) >= SURELY_AGAIN),
         None => e.flow.server.last.is_some_and(|heard| heard <= first.time),
     };
     in_vain.then_some(last)
@@ -78,7 +78,7 @@ fn unheard(tcp: &TcpStory) -> Option<OpenSegment> {
 
 /// Whether that side repeated to the end what the other had acknowledged.
 fn in_vain(tcp: &TcpStory, side: Side) -> bool {
-    u32::from(tcp.in_vain[side as usize]) >= SURELY_AGAIN && !tcp.fins[side as usize] && (tcp.established || tcp.midstream)
+    u32::from(tcp.repeats[side as usize].acknowledged) >= SURELY_AGAIN && !tcp.fins[side as usize] && (tcp.established || tcp.midstream)
 }
 
 /// An error by somebody on the way who does not let through what the server answers: prohibited, or no route. A client that is no longer interested says that
@@ -114,7 +114,7 @@ pub(super) fn answers_lost(e: &Ending<'_>) -> Option<Confidence> {
 pub(super) fn says_answers_lost(e: &Ending<'_>) -> String {
     let (client, server) = (e.flow.client.endpoint.ip, e.server_ip());
     if let Some(tcp) = e.tcp.filter(|tcp| in_vain(tcp, Side::Client)) {
-        let times = tcp.in_vain[0];
+        let times = tcp.repeats[0].acknowledged;
         return format!("{client} repeated {times} times what {server} had acknowledged: what {server} sends no longer reaches it{}", says_refuser(e));
     }
     let Some(open) = e.tcp.and_then(unheard) else { return format!("{server} answered{}", says_refuser(e)) };
@@ -126,13 +126,13 @@ pub(super) fn says_answers_lost(e: &Ending<'_>) -> String {
 pub(super) fn acknowledgments_lost(e: &Ending<'_>) -> Option<Confidence> {
     let is_shown = |tcp: &&TcpStory| tcp.open_segment[0].len == 0 || tcp.open_segment[0].again > 0;
     let repeats = e.tcp.filter(|tcp| in_vain(tcp, Side::Server)).is_some_and(|tcp| is_shown(&tcp));
-    (repeats || unheeded(e).is_some()).then_some(Confidence::Medium)
+    (repeats || untaken(e).is_some()).then_some(Confidence::Medium)
 }
 
 /// What the client sent again and again, so that the server, which was heard after that and may have closed as nothing came, did not get it.
-fn unheeded(e: &Ending<'_>) -> Option<OpenSegment> {
+fn untaken(e: &Ending<'_>) -> Option<OpenSegment> {
     let gave_up = |reset: &Reset| reset.from == Side::Client;
-    let tcp = e.tcp.filter(|tcp| tcp.unheeded == Some(Side::Client) && !tcp.stalled[1] && tcp.reset.as_deref().is_none_or(gave_up))?;
+    let tcp = e.tcp.filter(|tcp| u32::from(tcp.repeats[0].untaken) >= SURELY_AGAIN && !tcp.stalled[1] && tcp.reset.as_deref().is_none_or(gave_up))?;
     let open = tcp.open_segment[0];
     // What is larger than what had passed may be too large for the path.
     let fits = open.len <= SURE_TO_FIT || open.len <= tcp.largest_acknowledged[0];
@@ -141,9 +141,9 @@ fn unheeded(e: &Ending<'_>) -> Option<OpenSegment> {
 }
 
 pub(super) fn says_acknowledgments_lost(e: &Ending<'_>) -> String {
-    let (client, server, times) = (e.flow.client.endpoint.ip, e.server_ip(), e.tcp.map_or(0, |tcp| tcp.in_vain[1]));
+    let (client, server, times) = (e.flow.client.endpoint.ip, e.server_ip(), e.tcp.map_or(0, |tcp| tcp.repeats[1].acknowledged));
     let lost = format!("what {client} sends no longer reaches it");
-    if let Some(open) = unheeded(e).filter(|_| u32::from(times) < SURELY_AGAIN) {
+    if let Some(open) = untaken(e).filter(|_| u32::from(times) < SURELY_AGAIN) {
         let closed = if e.tcp.is_some_and(|tcp| tcp.fins[1]) { " and closed" } else { "" };
         return format!("{client} repeated {} bytes {} times, and {server}, which was heard after that{closed}, took none of it: {lost}", open.len, open.again);
     }
@@ -158,7 +158,7 @@ pub(super) fn client_fell_silent(e: &Ending<'_>) -> Option<Confidence> {
     let gave_up = |reset: &Reset| reset.from == Side::Server;
     let tcp = e.tcp.filter(|tcp| (tcp.established || tcp.midstream) && !tcp.fins[0] && tcp.reset.as_deref().is_none_or(gave_up))?;
     // Servers take their leave of clients that have gone already, but not of one that is telling them something.
-    let asks = u32::from(tcp.unheard[1]) >= SURELY_AGAIN && (!tcp.fins[1] || half_asked(e).is_some());
+    let asks = u32::from(tcp.repeats[1].unanswered) >= SURELY_AGAIN && (!tcp.fins[1] || half_asked(e).is_some());
     let quiet = e.flow.server.last.zip(e.flow.client.last).is_some_and(|(sent, heard)| sent.since(heard) >= ANSWER_BY);
     let refused = answers_refused(e).is_some();
     (quiet && (asks || unacknowledged(tcp).is_some())).then_some(if refused { Confidence::Medium } else { Confidence::Low })
@@ -183,9 +183,9 @@ pub(super) fn says_client_fell_silent(e: &Ending<'_>) -> String {
         Some(open) => format!("{} bytes of {server} were sent again {} times", open.len, open.again),
         None if e.tcp.is_some_and(|tcp| tcp.fins[1]) => {
             let due = half_asked(e).unwrap_or_default();
-            format!("nothing came of the last {due} bytes of its request, {server} closed {} times over", e.tcp.map_or(0, |tcp| tcp.unheard[1]))
+            format!("nothing came of the last {due} bytes of its request, {server} closed {} times over", e.tcp.map_or(0, |tcp| tcp.repeats[1].unanswered))
         }
-        None => format!("{server} asked {} times whether it is there (keep-alives)", e.tcp.map_or(0, |tcp| tcp.unheard[1])),
+        None => format!("{server} asked {} times whether it is there (keep-alives)", e.tcp.map_or(0, |tcp| tcp.repeats[1].unanswered)),
     };
     format!("{client} was heard for {heard} s, then {what} and nothing came back{}", says_refuser(e))
 }

@@ -31,7 +31,7 @@ fn d40_a_reset_from_another_distance_after_the_first_message_was_made_on_the_way
     let cut = || tcp(CLIENT, SERVER).talked(517, 0).reset(1.3, 64);
     expect(&judge(cut()), Outcome::ResetByMiddlebox, Confidence::Medium, Some("D40"));
     let mut several = cut();
-    several.0.flow.tcp.as_mut().unwrap().resets_differ = true;
+    several.0.flow.tcp.as_mut().unwrap().reset_contradicted = true;
     expect(&judge(several), Outcome::ResetByMiddlebox, Confidence::High, Some("D40"));
 }
 
@@ -128,7 +128,7 @@ fn unheard(times: u8, silence: u64, closes: bool) -> Sample {
     let flow = &mut sample.0.flow;
     (flow.client.last, flow.last) = (Some(at(20.0)), at(20.0));
     let story = flow.tcp.as_mut().unwrap();
-    (story.unheard, story.silence_before, story.fins) = ([times, 0], [silence * 1_000_000_000, 0], [closes, false]);
+    (story.repeats[0].unanswered, story.silence_before, story.fins) = (times, [silence * 1_000_000_000, 0], [closes, false]);
     sample
 }
 

@@ -91,7 +91,7 @@ fn d06_a_greeting_that_was_just_sent_may_be_acknowledged_yet() {
     assert_eq!(judge_until(greeted(), 5.0).outcome, Outcome::Ok);
     let once = with(greeted(), |story| story.open_segment[1].again = 0);
     assert_eq!(judge_until(once, 0.5).outcome, Outcome::Ok, "nothing speaks against it");
-    let deaf = with(greeted(), |story| story.in_vain[0] = 3);
+    let deaf = with(greeted(), |story| story.repeats[0].acknowledged = 3);
     expect(&judge_until(deaf, 0.5), Outcome::ReturnPathBroken, Confidence::Medium, Some("D68"));
 }
 
@@ -148,7 +148,7 @@ fn upload(due: u64) -> Sample {
 fn d97_a_client_that_stops_in_its_request_and_answers_no_close_is_not_heard() {
     let mut sample = closed(upload(334_359), b"f");
     (sample.0.flow.server.last, sample.0.flow.last) = (Some(at(40.0)), at(40.0));
-    let judged = judge(with(sample, |story| story.unheard = [0, 5]));
+    let judged = judge(with(sample, |story| story.repeats[1].unanswered = 5));
     expect(&judged, Outcome::ReturnPathBroken, Confidence::Low, Some("D97"));
     assert!(judged.cause.unwrap().says.contains("the last 334359 bytes of its request"));
     // No reply is due to half a request.

@@ -25,7 +25,7 @@ fn d66_a_reset_from_another_distance_in_a_served_connection_was_made_on_the_way(
         judge(sample)
     };
     // A second sign: the server goes on, or the resets contradict each other.
-    let goes_on = with(|sample| sample.0.flow.tcp.as_mut().unwrap().data_after_reset = 1);
+    let goes_on = with(|sample| sample.0.flow.tcp.as_mut().unwrap().reset_contradicted = true);
     expect(&goes_on, Outcome::ResetByMiddlebox, Confidence::Medium, Some("D66"));
     // Who had begun to close may be told so by anybody; and the host's own resets, also with another initial time to live (248 of 255: seven hops, too).
     assert_eq!(with(|sample| sample.0.flow.tcp.as_mut().unwrap().fins[0] = true).outcome, Outcome::Ok);
@@ -39,7 +39,7 @@ fn d66_a_reset_from_another_distance_in_a_served_connection_was_made_on_the_way(
 fn d66_a_server_that_speaks_after_its_reset_did_not_send_it() {
     let mut sample = tcp(CLIENT, SERVER).talked(40, 40).reset(1.15, 200);
     let story = sample.0.flow.tcp.as_mut().unwrap();
-    (story.reset.as_mut().unwrap().server_payload, story.data_after_reset) = (0, 1);
+    (story.reset.as_mut().unwrap().server_payload, story.reset_contradicted) = (0, true);
     expect(&judge(sample), Outcome::ResetByMiddlebox, Confidence::Medium, Some("D66"));
 }
 
@@ -331,7 +331,7 @@ fn d92_a_dtls_handshake_that_only_the_client_ends_has_failed() {
 fn d68_content_that_is_repeated_though_it_was_acknowledged_shows_that_acknowledgments_do_not_arrive() {
     let repeated = |times: u8| {
         let mut sample = served().cut_by_the_end();
-        sample.0.flow.tcp.as_mut().unwrap().in_vain = [times, 0];
+        sample.0.flow.tcp.as_mut().unwrap().repeats[0].acknowledged = times;
         sample
     };
     let judged = judge(repeated(3));
@@ -349,7 +349,7 @@ fn d68_content_that_is_repeated_though_it_was_acknowledged_shows_that_acknowledg
 fn d98_a_server_that_repeats_what_was_acknowledged_does_not_hear_its_client() {
     let repeated = |times: u8| {
         let mut sample = served().cut_by_the_end();
-        sample.0.flow.tcp.as_mut().unwrap().in_vain = [0, times];
+        sample.0.flow.tcp.as_mut().unwrap().repeats[1].acknowledged = times;
         judge(sample)
     };
     let judged = repeated(5);
@@ -359,7 +359,7 @@ fn d98_a_server_that_repeats_what_was_acknowledged_does_not_hear_its_client() {
     // Who does not repeat what nobody acknowledged is not captured any more.
     let mut lost = served().cut_by_the_end();
     let story = lost.0.flow.tcp.as_mut().unwrap();
-    (story.in_vain, story.open_segment[0]) = ([0, 6], OpenSegment { len: 513, again: 0, end: 900 });
+    (story.repeats[1].acknowledged, story.open_segment[0]) = (6, OpenSegment { len: 513, again: 0, end: 900 });
     assert_eq!(judge(lost).outcome, Outcome::Ok);
 }
 
@@ -395,7 +395,7 @@ fn d97_keep_alives_of_a_server_that_nobody_answers_show_that_its_client_is_gone(
         let mut sample = served().cut_by_the_end();
         sample.0.flow.server.last = Some(at(12.0));
         let story = sample.0.flow.tcp.as_mut().unwrap();
-        (story.unheard, story.fins) = ([0, 5], [false, closed]);
+        (story.repeats[1].unanswered, story.fins) = (5, [false, closed]);
         judge(sample)
     };
     let judged = asked(false);
@@ -408,39 +408,40 @@ fn d97_keep_alives_of_a_server_that_nobody_answers_show_that_its_client_is_gone(
 // mosquitto behind a firewall that refuses what its clients send: their pings are refused, and the broker closes, as its patience is over
 #[test]
 fn d67_a_server_that_closes_on_a_client_that_is_refused_makes_it_no_less_the_networks() {
-    let closed = |unheeded: Option<Side>| {
+    let closed = |untaken: u8| {
         let mut sample = repeated(served(), Side::Client, 4).cut_by_the_end();
         sample.0.flow.rejections = [30, 31].map(|number| rejection(4.0, number, "10.1.0.1", 3, 13)).into_iter().collect();
         sample.0.flow.history.push(b'f');
         let story = sample.0.flow.tcp.as_mut().unwrap();
-        (story.fins[1], story.unheeded) = (true, unheeded);
+        (story.fins[1], story.repeats[0].untaken) = (true, untaken);
         judge(sample)
     };
-    expect(&closed(Some(Side::Client)), Outcome::RejectedByNetwork, Confidence::High, Some("D67"));
+    expect(&closed(3), Outcome::RejectedByNetwork, Confidence::High, Some("D67"));
     // It took all that the client had to say before it closed.
-    assert_ne!(closed(None).outcome, Outcome::RejectedByNetwork);
+    assert_ne!(closed(0).outcome, Outcome::RejectedByNetwork);
 }
 
 // mosquitto behind a firewall that drops what its clients send: a ping comes eight times, and the broker closes, as its patience is over
 #[test]
 fn d98_a_server_that_is_heard_and_takes_none_of_what_its_client_repeats_does_not_hear_it() {
-    let unheeded = |change: fn(&mut Sample)| {
+    let untaken = |change: fn(&mut Sample)| {
         let mut sample = repeated(served(), Side::Client, 4).cut_by_the_end();
         sample.0.flow.history.push(b'f');
         let story = sample.0.flow.tcp.as_mut().unwrap();
-        (story.fins[1], story.unheeded) = (true, Some(Side::Client));
+        (story.fins[1], story.repeats[0].untaken) = (true, 3);
         change(&mut sample);
         judge(sample)
     };
-    let judged = unheeded(|_| ());
+    let judged = untaken(|_| ());
     expect(&judged, Outcome::ReturnPathBroken, Confidence::Medium, Some("D98"));
     let says = judged.cause.unwrap().says;
     assert!(says.contains("10.1.0.2 repeated 40 bytes 4 times") && says.contains("which was heard after that and closed, took none of it"), "{says}");
-    // It may be through with its client: nothing of it came after what was repeated.
-    assert_eq!(unheeded(|sample| sample.0.flow.tcp.as_mut().unwrap().unheeded = None).outcome, Outcome::Ok);
+    // It may be through with its client: nothing of it came after what was repeated. Or an earlier copy was on its way still.
+    assert_eq!(untaken(|sample| sample.0.flow.tcp.as_mut().unwrap().repeats[0].untaken = 0).outcome, Outcome::Ok);
+    assert_eq!(untaken(|sample| sample.0.flow.tcp.as_mut().unwrap().repeats[0].untaken = 2).outcome, Outcome::Ok);
     // Its window was closed; or what was repeated is larger than any path must carry, and than what had passed.
-    assert_ne!(unheeded(|sample| sample.0.flow.tcp.as_mut().unwrap().stalled[1] = true).cause.map_or("", |cause| cause.rule), "D98");
-    let large = unheeded(|sample| {
+    assert_ne!(untaken(|sample| sample.0.flow.tcp.as_mut().unwrap().stalled[1] = true).cause.map_or("", |cause| cause.rule), "D98");
+    let large = untaken(|sample| {
         let story = sample.0.flow.tcp.as_mut().unwrap();
         (story.midstream, story.open_segment[0]) = (true, OpenSegment { len: 1_400, again: 4, end: 1_701 });
     });
@@ -453,7 +454,7 @@ fn what_to_do_about_a_server_that_does_not_hear_its_client_is_not_to_let_its_ans
     let mut sample = repeated(tcp("10.1.0.2:40000", "203.0.113.7:8883").talked(500, 300).speaks(&["tls"]), Side::Client, 4).cut_by_the_end();
     sample.0.flow.history.push(b'f');
     let story = sample.0.flow.tcp.as_mut().unwrap();
-    (story.fins[1], story.unheeded) = (true, Some(Side::Client));
+    (story.fins[1], story.repeats[0].untaken) = (true, 3);
     let found = findings(site(&["spinetix.player=10.1.0.0/24"]), &[sample]);
     let remedy = found[0].remedy.as_deref().unwrap();
     assert!(remedy.contains("Let what 10.1.0.2 sends reach 203.0.113.7"), "{remedy}");
