@@ -36,7 +36,7 @@ fn named_roles(judge: &Judge<'_>, host: IpAddr) -> Vec<RoleId> {
 }
 
 fn missing(signatures: &Signatures, judge: &Judge<'_>, absent: &Absent) -> Finding {
-    let roles = named_roles(judge, absent.host).into_iter().filter_map(|role| signatures.roles.get(usize::from(role.0))).map(|role| role.id.as_str());
+    let roles = named_roles(judge, absent.host).into_iter().map(|role| signatures.role(role).id.as_str());
     let role = roles.collect::<Vec<_>>().join(", ");
     let says = format!("{}: it is switched off, or not on this link. The site has it as {role}", asked_in_vain(absent));
     let finding = finding(absent.by, &[absent], Severity::Medium, says);

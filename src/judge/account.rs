@@ -156,7 +156,7 @@ fn among_fitting(signatures: &Signatures, best: Option<&Weighed>, own: Option<Se
             _ => (Standing::Tied, Some("other rows fit as well, and nothing in the flow tells which is meant".to_owned())),
         };
     }
-    let id = signatures.services.get(best.service.0 as usize).map_or("another row", |service| &service.id);
+    let id = &signatures.service(best.service).id;
     (Standing::LessSpecific, Some(format!("{id} fits better: {}", better(best.rank(), row.rank()))))
 }
 

@@ -119,7 +119,7 @@ impl Advice<'_> {
 
     /// What works beside it.
     fn beside(&self) -> String {
-        let name = |id: Option<ServiceId>| id.and_then(|id| self.signatures.services.get(id.0 as usize)).map(|service| service.name.as_str());
+        let name = |id: Option<ServiceId>| id.map(|id| self.signatures.service(id).name.as_str());
         match (name(self.tied.fell_back), name(self.tied.other_way)) {
             (Some(other), _) => format!("; the client has fallen back to \"{other}\", which works"),
             (None, Some(other)) => format!("; the other way round, \"{other}\" works between the two"),
@@ -139,7 +139,7 @@ impl Advice<'_> {
 
     /// The rows that may be meant, in order.
     fn rows_meant(&self) -> impl Iterator<Item = &Service> {
-        self.meant.iter().filter_map(|id| self.signatures.services.get(id.0 as usize))
+        self.meant.iter().map(|id| self.signatures.service(*id))
     }
 
     /// Their names: which of them it was nobody can tell.
@@ -502,10 +502,7 @@ impl Advice<'_> {
     /// The sentence by which a document needs name lookup though it has no row for it: hosts outside are matched by name.
     fn presupposes(&self) -> Option<&Rule> {
         let lookup = matches!(self.trouble, Trouble::Broke(Reason::UndocumentedService)) && self.gathered.ports.iter().all(|(_, port)| *port == 53);
-        let plays = |id: &ServiceId| {
-            let service = self.signatures.services.get(id.0 as usize);
-            service.is_some_and(|service| service.client.iter().any(|role| self.roles[0] == Some(*role)))
-        };
+        let plays = |id: &ServiceId| self.signatures.service(*id).client.iter().any(|role| self.roles[0] == Some(*role));
         let mut rules = self.signatures.rules.iter().filter(|rule| rule.effect == RuleEffect::NamesNotAddresses);
         rules.find(|rule| lookup && self.gathered.is_background() && rule.services.iter().any(plays))
     }
@@ -538,15 +535,14 @@ impl Advice<'_> {
     }
 
     fn cited(&self, document: u16, citation: &Citation, basis: Basis) -> Cited {
-        let source = self.signatures.documents.get(usize::from(document));
-        let named = source.map_or_else(String::new, |source| format!("{}, {}", source.vendor_name, source.title));
+        let source = self.signatures.document(document);
         let other = citation.url.clone().filter(|_| basis == Basis::Supplement);
         Cited {
-            document: other.unwrap_or(named),
+            document: other.unwrap_or_else(|| format!("{}, {}", source.vendor_name, source.title)),
             section: citation.section.clone(),
             quote: citation.quote.clone(),
             verbatim: citation.verbatim,
-            url: citation.url.clone().or_else(|| source.and_then(|source| source.url.clone())),
+            url: citation.url.clone().or_else(|| source.url.clone()),
             basis,
         }
     }

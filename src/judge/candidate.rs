@@ -215,7 +215,7 @@ impl Weighed {
 
     /// Whether the row rests on an announcement that nobody could read: its range, and the control connection between the same hosts.
     pub(super) fn is_hidden(&self, signatures: &Signatures, case: &Case<'_>) -> bool {
-        let learned = |promise: &Promise| signatures.services.get(self.service.0 as usize).is_some_and(|row| row.learned_from.contains(&promise.kind));
+        let learned = |promise: &Promise| signatures.service(self.service).learned_from.contains(&promise.kind);
         self.level != Level::Announced && case.announced.is_some_and(|promise| promise.is_hidden() && learned(promise))
     }
 
@@ -264,7 +264,7 @@ impl Weighed {
     }
 
     fn against(&self, miss: Miss, signatures: &Signatures, case: &Case<'_>) -> String {
-        let Some(service) = signatures.services.get(self.service.0 as usize) else { return miss.words().to_owned() };
+        let service = signatures.service(self.service);
         match miss {
             Miss::Port if self.moved => "the site has it on another port".to_owned(),
             Miss::Port if !service.ports.is_empty() => {
@@ -292,7 +292,7 @@ pub(super) fn weigh(
     applies: impl Fn(&Service) -> bool,
 ) -> Vec<Weighed> {
     let touching = touching(case, signatures, roles, claims, told);
-    let rows = touching.into_iter().filter_map(|id| Some((id, signatures.services.get(id.0 as usize)?))).filter(|(_, service)| applies(service));
+    let rows = touching.into_iter().map(|id| (id, signatures.service(id))).filter(|(_, service)| applies(service));
     let mut rows: Vec<Weighed> = rows.filter_map(|(id, service)| weigh_one(case, id, service, roles, claims)).collect();
     lend_names(signatures, &mut rows);
     rows
@@ -301,13 +301,13 @@ pub(super) fn weigh(
 /// Names are the server's, whoever asks: a host that is given a product's role asks by the product's own row, though its document writes the names beside the
 /// row that is anybody's (ARYA from Elementi and from a browser).
 fn lend_names(signatures: &Signatures, rows: &mut [Weighed]) {
-    let row = |weighed: &Weighed| signatures.services.get(weighed.service.0 as usize);
+    let row = |weighed: &Weighed| signatures.service(weighed.service);
     let Some(anybodys) = rows.iter().find(|row| row.named && row.fits() && row.ends[0] == Plays::Kind) else { return };
-    let (level, Some(lender)) = (anybodys.level, row(anybodys)) else { return };
+    let (level, lender) = (anybodys.level, row(anybodys));
     if rows.iter().any(|own| own.named && own.fits() && own.ends[0] == Plays::Given) {
         return;
     }
-    let alike = |own: &Weighed| row(own).is_some_and(|own| own.document == lender.document && own.server.iter().any(|role| lender.server.contains(role)));
+    let alike = |own: &Weighed| row(own).document == lender.document && row(own).server.iter().any(|role| lender.server.contains(role));
     for own in rows.iter_mut().filter(|own| own.fits() && own.level == level && own.ends[0] == Plays::Given && alike(own)) {
         own.named = true;
     }

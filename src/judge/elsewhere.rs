@@ -25,8 +25,7 @@ impl<'a> Elsewhere<'a> {
     /// By the first port of what was gathered. Ports that every host uses, wide ranges, and what other sources than the document say, tell nothing here.
     pub(super) fn of(signatures: &'a Signatures, site: &Site, gathered: &Gathered, roles: [Option<RoleId>; 2]) -> Option<Self> {
         let &(transport, port) = gathered.ports.first().filter(|(transport, port)| !is_web(*transport, *port) && !is_background(*port, &[]))?;
-        let role = |id: RoleId| signatures.roles.get(usize::from(id.0));
-        let products = roles.into_iter().flatten().filter_map(role).filter(|role| role.kind == RoleKind::Product);
+        let products = roles.into_iter().flatten().map(|id| signatures.role(id)).filter(|role| role.kind == RoleKind::Product);
         let documents: Vec<u16> = products.map(|role| role.document).collect();
         let has_it = |row: &&Service| {
             documents.contains(&row.document)
@@ -37,7 +36,7 @@ impl<'a> Elsewhere<'a> {
         let lacks = |row: &Service, side: Side| {
             let (wanted, hosts) = if side == Side::Client { (&row.client, &gathered.clients) } else { (&row.server, &gathered.servers) };
             let given = roles[side as usize].is_some_and(|given| wanted.contains(&given)) || plays(site, hosts, wanted);
-            !given && !wanted.is_empty() && wanted.iter().all(|id| role(*id).is_some_and(|role| role.kind == RoleKind::Product))
+            !given && !wanted.is_empty() && wanted.iter().all(|id| signatures.role(*id).kind == RoleKind::Product)
         };
         let mut found: Option<Self> = None;
         for row in signatures.services.iter().filter(has_it) {
@@ -48,7 +47,7 @@ impl<'a> Elsewhere<'a> {
             };
             let wanted = if side == Side::Client { &row.client } else { &row.server };
             let known = found.get_or_insert(Self { row, side, roles: Vec::new(), plays_another: roles[side as usize].is_some() });
-            for role in wanted.iter().filter_map(|id| role(*id)).filter(|_| known.side == side) {
+            for role in wanted.iter().map(|id| signatures.role(*id)).filter(|_| known.side == side) {
                 if known.roles.len() < ROLES_TOLD && !known.roles.iter().any(|told| told.id == role.id) {
                     known.roles.push(role);
                 }
@@ -59,7 +58,7 @@ impl<'a> Elsewhere<'a> {
 
     /// What stands behind `10.5.0.11 uses 8989/tcp of 10.5.0.5 (http)`.
     pub(super) fn says(&self, signatures: &Signatures) -> String {
-        let vendor = signatures.documents.get(usize::from(self.row.document)).map_or("its vendor", |document| document.vendor_name.as_str());
+        let vendor = signatures.document(self.row.document).vendor_name.as_str();
         let end = if self.side == Side::Client { "from" } else { "at" };
         format!("which the document of {vendor} does not have between these two, but {end} a {}: \"{}\"", self.names(), self.row.name)
     }

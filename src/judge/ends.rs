@@ -41,7 +41,7 @@ impl Ends {
 
 /// One host is named by its address; several by their role, if they have one. `more`: there were others that are not among them.
 fn end(signatures: &Signatures, hosts: &BTreeSet<IpAddr>, more: bool, role: Option<RoleId>) -> String {
-    match (hosts.len(), hosts.first(), role.and_then(|role| signatures.roles.get(usize::from(role.0)))) {
+    match (hosts.len(), hosts.first(), role.map(|role| signatures.role(role))) {
         (1, Some(host), _) => host.to_string(),
         (_, _, Some(role)) => role.id.clone(),
         (many, ..) if more => format!("more than {many} hosts"),
@@ -50,5 +50,5 @@ fn end(signatures: &Signatures, hosts: &BTreeSet<IpAddr>, more: bool, role: Opti
 }
 
 fn is_external(signatures: &Signatures, role: RoleId) -> bool {
-    signatures.roles.get(usize::from(role.0)).is_some_and(|role| role.kind == RoleKind::External)
+    signatures.role(role).kind == RoleKind::External
 }

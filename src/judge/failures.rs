@@ -65,7 +65,7 @@ impl Failures {
         if gathered.stood || !gathered.server_names.is_empty() {
             return None;
         }
-        let document = |id: ServiceId| signatures.services.get(id.0 as usize).map(|row| row.document);
+        let document = |id: ServiceId| signatures.service(id).document;
         let (own, (_, transport, server)) = (key.service?, pair);
         let is_named = |other: &ServiceId| {
             let tries = self.kinds.get(&key.of_row(*other)).and_then(|pairs| pairs.get(&pair));

@@ -58,8 +58,8 @@ impl Key {
 
     /// `silent_drop/spinetix-out-mqtt/spinetix.player>any`: what is alike has one name, whenever it is seen.
     fn name(&self, signatures: &Signatures, rule: &str) -> String {
-        let role = |role: Option<RoleId>| role.and_then(|role| signatures.roles.get(usize::from(role.0))).map_or("any", |role| &role.id);
-        let service = self.service.and_then(|id| signatures.services.get(id.0 as usize)).map(|service| service.id.clone());
+        let role = |role: Option<RoleId>| role.map_or("any", |role| &signatures.role(role).id);
+        let service = self.service.map(|id| signatures.service(id).id.clone());
         let announced = if self.announced { "announced-" } else { "" };
         let place = || self.place.map(|(transport, port)| format!("{announced}{port}-{transport}"));
         let about = service.or_else(place).unwrap_or_else(|| "any".to_owned());
@@ -162,7 +162,7 @@ impl<'a> Gatherer<'a> {
         let own = judged.rows().map(|id| (id, Tried::of(judged)));
         let denied = judged.denied.map(|id| (id, Tried::denied(judged.outcome)));
         for (id, more) in own.chain(denied) {
-            let Some(service) = self.signatures.services.get(id.0 as usize) else { continue };
+            let service = self.signatures.service(id);
             if let Some(tried) = self.tried.get_mut(id.0 as usize) {
                 tried.merge(more);
             }
@@ -197,10 +197,10 @@ impl<'a> Gatherer<'a> {
         let rows = |role: RoleId| {
             let ids = self.signatures.of_role(role).iter();
             let row = |id: &ServiceId| {
-                let service = self.signatures.services.get(id.0 as usize)?;
-                Some((*id, self.by_role.get(&(role, *id)).copied().unwrap_or_default().coverage(service, &visibility, presence)))
+                let service = self.signatures.service(*id);
+                (*id, self.by_role.get(&(role, *id)).copied().unwrap_or_default().coverage(service, &visibility, presence))
             };
-            ids.filter_map(row).collect()
+            ids.map(row).collect()
         };
         presence.roles().map(|role| (role, rows(role))).collect()
     }
@@ -278,8 +278,11 @@ impl<'a> Gatherer<'a> {
 /// documents tell one service from several sides.
 fn took_over(signatures: &Signatures, key: &Key, clients: &BTreeSet<IpAddr>, worked: &Remembered<(Option<ServiceId>, Pair), Timestamp>) -> Option<ServiceId> {
     let Trouble::Failed(outcome) = key.trouble else { return None };
-    let service = signatures.services.get(key.service?.0 as usize).filter(|_| outcome != Outcome::TlsIntercepted)?;
-    let place = |id: ServiceId| signatures.services.get(id.0 as usize).map(|row| (row.document, &row.transports, &row.ports));
+    let service = key.service.filter(|_| outcome != Outcome::TlsIntercepted).map(|id| signatures.service(id))?;
+    let place = |id: ServiceId| {
+        let row = signatures.service(id);
+        (row.document, &row.transports, &row.ports)
+    };
     service.fallback.iter().copied().find(|fallback| {
         let same = |row: ServiceId| row == *fallback || place(row) == place(*fallback);
         worked.keys().any(|(row, (client, ..))| row.is_some_and(same) && clients.contains(client))
@@ -288,7 +291,7 @@ fn took_over(signatures: &Signatures, key: &Key, clients: &BTreeSet<IpAddr>, wor
 
 /// Whether a service that is off unless switched on answered somebody at one of these servers.
 fn is_on(signatures: &Signatures, key: &Key, servers: &BTreeSet<IpAddr>, worked: &Remembered<(Option<ServiceId>, Pair), Timestamp>) -> bool {
-    let row = key.service.and_then(|id| signatures.services.get(id.0 as usize));
+    let row = key.service.map(|id| signatures.service(id));
     let asks = matches!(key.trouble, Trouble::Failed(_)) && row.is_some_and(|row| row.default_on == Some(false));
     asks && worked.keys().any(|(row, (.., server))| *row == key.service && servers.contains(&server.ip))
 }
@@ -384,7 +387,7 @@ fn is_failure(judged: &Judged) -> bool {
 }
 
 fn finding(signatures: &Signatures, site: &Site, together: &Together, key: &Key, gathered: &Gathered) -> Finding {
-    let service = key.service.and_then(|id| signatures.services.get(id.0 as usize));
+    let service = key.service.map(|id| signatures.service(id));
     let ends = Ends::of(signatures, service, key.roles, gathered);
     let switched_on = key.service.is_some_and(|id| gathered.servers.iter().all(|server| site.is_switched_on(id, *server)));
     let optional = service.is_some_and(|service| service.default_on == Some(false)) && !switched_on && !gathered.is_on;

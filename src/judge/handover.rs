@@ -37,12 +37,11 @@ pub struct Covered {
 impl Covered {
     /// Names what was seen of the rows of these documents.
     pub(super) fn of(signatures: &Signatures, tried: &[Tried], by_role: &BTreeMap<(RoleId, ServiceId), Tried>) -> Self {
-        let row = |id: ServiceId| signatures.services.get(id.0 as usize).map(|row| row.id.clone());
-        let role = |id: RoleId| signatures.roles.get(usize::from(id.0)).map(|role| role.id.clone());
+        let names = |role: RoleId, row: ServiceId| (signatures.role(role).id.clone(), signatures.service(row).id.clone());
         let rows = signatures.services.iter().zip(tried).filter(|(_, tried)| **tried != Tried::default());
         Self {
             rows: rows.map(|(row, tried)| (row.id.clone(), *tried)).collect(),
-            by_role: by_role.iter().filter_map(|((of, id), tried)| Some(((role(*of)?, row(*id)?), *tried))).collect(),
+            by_role: by_role.iter().map(|((role, row), tried)| (names(*role, *row), *tried)).collect(),
         }
     }
 

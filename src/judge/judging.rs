@@ -95,9 +95,8 @@ impl<'a> Judge<'a> {
             return false;
         }
         let port = flow.server.endpoint.port;
-        let row = |id: ServiceId| self.signatures.services.get(id.0 as usize).filter(|row| self.applies(row));
-        let rows = self.signatures.at(flow.transport, port).chain(self.roles.site().moved_to(port));
-        rows.filter_map(row).any(|row| {
+        let rows = self.signatures.at(flow.transport, port).chain(self.roles.site().moved_to(port)).map(|id| self.signatures.service(id));
+        rows.filter(|row| self.applies(row)).any(|row| {
             let plays = |side: usize, wanted: &[RoleId]| self.roles.plays(ends[side].endpoint.ip, &given[side], wanted, false);
             let plays = [plays(0, &row.client), plays(1, &row.server)];
             plays.contains(&Plays::Given) && !plays.contains(&Plays::Refused)
@@ -180,7 +179,7 @@ impl<'a> Judge<'a> {
         let candidates = kept.as_ref().map(|kept| kept.candidates(decision.service, candidates)).unwrap_or_default();
         let mut rows = if self.accounts { account::rows(&case, self.signatures, weighed, &decision) } else { Vec::new() };
         self.weaken(&identified, &mut decision, &mut rows);
-        let row = |service: Option<ServiceId>| service.and_then(|id| self.signatures.services.get(id.0 as usize));
+        let row = |service: Option<ServiceId>| service.map(|id| self.signatures.service(id));
         let asks = |row: &Service| self.applies(row) && roles.plays(client.ip, &given[0], &row.client, false) > Plays::Refused;
         let denied = self.resolvers.denied(&identified, self.signatures, asks);
         let (seen, resolvers) = (&self.seen, &self.resolvers);
@@ -258,7 +257,7 @@ impl<'a> Judge<'a> {
 
     /// Which instance of the service this port of the server names, where the site moved it or where the document has it.
     fn instance(&self, service: ServiceId, server: Endpoint, roles: &[RoleId]) -> Option<u16> {
-        let row = self.signatures.services.get(service.0 as usize)?;
+        let row = self.signatures.service(service);
         match self.site().ports_of(service, server.ip, roles) {
             Some(ports) => row.moved_instance_of(ports, server.port),
             None => row.instance_of(server.port),
@@ -299,16 +298,15 @@ impl<'a> Judge<'a> {
 
     /// Whether the product at a host is older than a row that it would use.
     pub(super) fn is_too_old(&self, client: IpAddr, row: ServiceId) -> bool {
-        let Some(service) = self.signatures.services.get(row.0 as usize) else { return false };
+        let service = self.signatures.service(row);
         let played = self.roles.known(client).into_iter().filter(|role| service.client.contains(role));
         played.into_iter().any(|role| version::lacks_as(self.signatures, &self.roles, client, role, service).is_some())
     }
 
     /// Whether a document is among those that the operator asked for.
     pub(super) fn applies_to(&self, document: u16) -> bool {
-        let vendor = self.signatures.documents.get(usize::from(document)).map(|document| document.vendor.as_str());
         let products = &self.roles.site().products;
-        products.is_empty() || vendor.is_some_and(|vendor| products.iter().any(|product| product == vendor))
+        products.is_empty() || products.contains(&self.signatures.document(document).vendor)
     }
 
     /// Whether a flow is the side of a conversation, captured on both sides of a router that translates addresses, that shows not who talks to whom. Where the site gives the ends of one

@@ -240,6 +240,5 @@ fn is_nobodys(address: IpAddr) -> bool {
 /// The first row with an own pattern for the name, the most exact one; patterns that half the Internet shares say nothing.
 fn row_of(signatures: &Signatures, name: &str, applies: impl Fn(&Service) -> bool) -> Option<ServiceId> {
     let own = |service: &Service| service.hosts.iter().any(|pattern| !pattern.broad && pattern.matches(name));
-    let row = |id: &ServiceId| signatures.services.get(id.0 as usize).is_some_and(|service| own(service) && applies(service));
-    signatures.named(name).into_iter().find(row)
+    signatures.named(name).into_iter().find(|id| own(signatures.service(*id)) && applies(signatures.service(*id)))
 }

@@ -21,7 +21,7 @@ pub(super) struct Rhythms {
 impl Rhythms {
     pub(super) fn new(signatures: &Signatures) -> Self {
         let rules = signatures.rules.iter().filter(|rule| rule.effect == RuleEffect::Period);
-        let rows = rules.flat_map(|rule| &rule.services).filter_map(|id| signatures.services.get(id.0 as usize));
+        let rows = rules.flat_map(|rule| &rule.services).map(|id| signatures.service(*id));
         let places = rows.flat_map(|row| row.transports.iter().flat_map(|transport| row.ports.iter().map(|range| (*transport, *range))));
         Self { watched: places.collect(), ..Self::default() }
     }

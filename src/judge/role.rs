@@ -134,7 +134,7 @@ impl<'a> Roles<'a> {
         if given.contains(&wanted) {
             return Plays::Given;
         }
-        let Some(role) = self.signatures.roles.get(usize::from(wanted.0)) else { return Plays::Refused };
+        let role = self.signatures.role(wanted);
         match role.kind {
             RoleKind::Group if is_group(ip) => Plays::Kind,
             RoleKind::Group => Plays::Refused,
@@ -151,12 +151,12 @@ impl<'a> Roles<'a> {
 
     /// Whether the site gives a product's role to the host: only then can a missing row be held against a flow.
     pub(super) fn is_product(&self, given: &[RoleId]) -> bool {
-        given.iter().any(|role| self.signatures.roles.get(usize::from(role.0)).is_some_and(|role| role.kind == RoleKind::Product))
+        given.iter().any(|role| self.signatures.role(*role).kind == RoleKind::Product)
     }
 
     /// Whether one of the roles is that of a product of the document.
     pub(super) fn has_product_of(&self, given: &[RoleId], document: u16) -> bool {
-        let mut known = given.iter().filter_map(|role| self.signatures.roles.get(usize::from(role.0)));
+        let mut known = given.iter().map(|role| self.signatures.role(*role));
         known.any(|role| role.kind == RoleKind::Product && role.document == document)
     }
 }

@@ -165,9 +165,9 @@ impl<'a> Showing<'a> {
         let flow = &identified.flow;
         let (place, seen) = (flow.server.endpoint, identified.protocol.as_slice());
         let Some(document) = claims.alone(flow.transport, place.port).filter(|_| !seen.is_empty() && took_part(flow)) else { return };
-        let rows = signatures.at(flow.transport, place.port).filter_map(|id| signatures.services.get(id.0 as usize));
+        let rows = signatures.at(flow.transport, place.port).map(|id| signatures.service(id));
         let fits = |row: &&Service| row.document == document && !row.protocols.is_empty() && row.accepts(seen);
-        let is_product = |role: &RoleId| signatures.roles.get(usize::from(role.0)).is_some_and(|role| role.kind == RoleKind::Product);
+        let is_product = |role: &RoleId| signatures.role(*role).kind == RoleKind::Product;
         let mut told: Option<(RoleId, &Service)> = None;
         for row in rows.filter(fits) {
             let [role] = row.server.as_slice() else { return };

@@ -67,7 +67,7 @@ impl Together {
         }
         let Some(service) = judged.service else { return };
         let named = |row: &Service| row.hosts.iter().any(|host| !host.broad && judged.names[1].iter().any(|named| host.matches(&named.name)));
-        let shown = |id: &&ServiceId| signatures.services.get(id.0 as usize).is_some_and(named) && same_service(signatures, service, **id);
+        let shown = |id: &&ServiceId| named(signatures.service(**id)) && same_service(signatures, service, **id);
         let own = self.watched.get(&service);
         let rows: Vec<ServiceId> = own.into_iter().chain(self.watched.iter().filter(|id| **id != service).filter(shown)).copied().collect();
         for row in rows {
@@ -155,8 +155,7 @@ impl Together {
 
     /// Pairs of hosts between which no flow of the services was seen, though each of the two used them with another, or the site names it as such a host.
     fn missing_pairs(&self, signatures: &Signatures, judge: &Judge<'_>, rule: &Rule) -> Option<Told> {
-        let roles = |row: &ServiceId| signatures.services.get(row.0 as usize).map(|row| row.client.clone()).unwrap_or_default();
-        let roles: Vec<RoleId> = rule.services.iter().flat_map(roles).collect();
+        let roles: Vec<RoleId> = rule.services.iter().flat_map(|row| &signatures.service(*row).client).copied().collect();
         let plays = |host: &IpAddr| judge.roles_of(*host).iter().any(|role| roles.contains(role));
         let met: Vec<_> = self.of(&rule.services).filter(|((_, client, server, _), _)| plays(client) && plays(server)).collect();
         let pairs: BTreeSet<(IpAddr, IpAddr)> = met.iter().map(|((_, one, other, _), _)| (*one.min(other), *one.max(other))).collect();
@@ -179,7 +178,7 @@ impl Together {
     fn without_address(&self, signatures: &Signatures, judge: &Judge<'_>, rule: &Rule) -> Option<Told> {
         let row = *rule.services.first()?;
         let marked = |mac: &Mac| {
-            let roles = rule.roles.iter().filter_map(|role| signatures.roles.get(usize::from(role.0)));
+            let roles = rule.roles.iter().map(|role| signatures.role(*role));
             let mut prefixes = roles.flat_map(|role| &role.marks).filter(|mark| mark.kind == MarkKind::MacPrefix);
             prefixes.any(|mark| mac.to_string().starts_with(&mark.pattern))
         };
@@ -290,8 +289,8 @@ impl Told {
     }
 
     fn finding(self, signatures: &Signatures, rule: &Rule, met: &Ends) -> Finding {
-        let service = signatures.services.get(self.service.0 as usize);
-        let document = signatures.documents.get(usize::from(rule.document));
+        let service = signatures.service(self.service);
+        let document = signatures.document(rule.document);
         let first = self.shown.begun.first().copied().unwrap_or(self.shown.last);
         let mut finding = Finding {
             id: rule.id.clone(),
@@ -306,17 +305,17 @@ impl Told {
             attempts: self.shown.flows,
             first,
             last: self.shown.last,
-            about: service.map_or_else(String::new, |service| service.name.clone()),
+            about: service.name.clone(),
             says: format!("{}: {}", rule.says.trim_end_matches('.'), self.says),
             consequence: None,
             alternatives: vec!["what is missing passed elsewhere, or at another time, and was not captured".to_owned()],
             remedy: None,
             citation: Some(Cited {
-                document: document.map_or_else(String::new, |source| format!("{}, {}", source.vendor_name, source.title)),
+                document: format!("{}, {}", document.vendor_name, document.title),
                 section: rule.citation.section.clone(),
                 quote: rule.citation.quote.clone(),
                 verbatim: rule.citation.verbatim,
-                url: rule.citation.url.clone().or_else(|| document.and_then(|source| source.url.clone())),
+                url: rule.citation.url.clone().or_else(|| document.url.clone()),
                 basis: rule.basis,
             }),
             frames: Vec::new(),

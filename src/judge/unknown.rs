@@ -73,8 +73,8 @@ fn nearest(signatures: &Signatures, gathered: &Gathered, roles: [Option<RoleId>;
     if let Some(name) = gathered.protocol.last() {
         signatures.speaking(name).iter().for_each(|id| add(*id, SPEAKS, format!("speaks {name}")));
     }
-    let documents: Vec<u16> = roles.iter().flatten().filter_map(|role| signatures.roles.get(usize::from(role.0))).map(|role| role.document).collect();
-    let own = |id: ServiceId| signatures.services.get(id.0 as usize).is_some_and(|row| documents.contains(&row.document));
+    let documents: Vec<u16> = roles.iter().flatten().map(|role| signatures.role(*role).document).collect();
+    let own = |id: ServiceId| documents.contains(&signatures.service(id).document);
     let mut rows: Vec<(ServiceId, (u8, Vec<String>))> = near.into_iter().collect();
     rows.sort_by_key(|(id, (weight, _))| (!own(*id), Reverse(*weight)));
     rows.truncate(limit::NEAREST_SHOWN);
@@ -90,11 +90,11 @@ const SPEAKS: u8 = 1;
 /// The file: what was seen as comments, a row for it, and the roles that the row needs. Rows of several drafts go into one file, under one head.
 fn draft(signatures: &Signatures, gathered: &Gathered, roles: [Option<RoleId>; 2]) -> String {
     let place = |word: &str| format!("{VENDOR}.{word}");
-    let known = |role: Option<RoleId>| role.and_then(|role| signatures.roles.get(usize::from(role.0))).map(|role| role.id.clone());
+    let known = |role: Option<RoleId>| role.map(|role| signatures.role(role).id.clone());
     let to_group = gathered.servers.iter().any(|server| is_group(*server));
     let client = known(roles[0]).unwrap_or_else(|| place("any-host"));
     let server = known(roles[1]).unwrap_or_else(|| place(if to_group { "group" } else { "any-host" }));
-    let product = |role: Option<RoleId>| role.and_then(|role| signatures.roles.get(usize::from(role.0))).is_some_and(|role| role.kind == RoleKind::Product);
+    let product = |role: Option<RoleId>| role.is_some_and(|role| signatures.role(role).kind == RoleKind::Product);
     let direction = match (to_group, product(roles[0]), product(roles[1])) {
         (true, ..) => "discovery",
         (false, true, true) => "internal",

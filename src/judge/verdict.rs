@@ -51,11 +51,12 @@ pub(super) fn decide(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>
         [best, ..] => shared(case, signatures, best, &tied),
     };
     if decision.verdict == Verdict::Expected
-        && let Some((service_id, service)) = decision.service.and_then(|id| Some((id, signatures.services.get(id.0 as usize)?)))
+        && let Some(service_id) = decision.service
     {
+        let service = signatures.service(service_id);
         let inbound = inbound_from_outside(case, signatures, roles, service).then_some(Reason::InboundFromOutside);
         // The rows that tell the service from both sides have each side's versions.
-        let mut told = tied.iter().filter_map(|row| signatures.services.get(row.service.0 as usize));
+        let mut told = tied.iter().map(|row| signatures.service(row.service));
         if let Some(reason) =
             told.find_map(|service| version::lacks(case, signatures, roles, service)).or(inbound).or_else(|| refuses_request(case, signatures, service_id))
         {
@@ -85,8 +86,7 @@ pub fn with_twins(signatures: &Signatures, id: ServiceId) -> Vec<ServiceId> {
 /// the same document, transports, ports, paths and names, protocols that can be the same, and one end in the same role. Then the earlier row stands:
 /// documents tell the general before the special.
 pub(super) fn same_service(signatures: &Signatures, one: ServiceId, other: ServiceId) -> bool {
-    let row = |id: ServiceId| signatures.services.get(id.0 as usize);
-    let (Some(a), Some(b)) = (row(one), row(other)) else { return false };
+    let (a, b) = (signatures.service(one), signatures.service(other));
     let shares = |x: &[crate::signature::RoleId], y: &[crate::signature::RoleId]| x.iter().any(|role| y.contains(role));
     let begins = |x: &[String], y: &[String]| x.iter().zip(y).all(|(p, q)| p == q);
     let protocols = a.protocols.is_empty() || b.protocols.is_empty() || a.protocols.iter().any(|x| b.protocols.iter().any(|y| begins(x, y)));
@@ -105,8 +105,7 @@ fn never_came_about(flow: &Flow) -> bool {
 
 /// Whether two rows of a document stand at the same port of the same hosts, or of hosts with these roles: a connection that does not come about is missed by both.
 fn same_door(signatures: &Signatures, one: ServiceId, other: ServiceId, given: [&[RoleId]; 2]) -> bool {
-    let row = |id: ServiceId| signatures.services.get(id.0 as usize);
-    let (Some(a), Some(b)) = (row(one), row(other)) else { return false };
+    let (a, b) = (signatures.service(one), signatures.service(other));
     let ends = [(&a.client, &b.client), (&a.server, &b.server)];
     let meet = |(a, b): (&Vec<RoleId>, &Vec<RoleId>), given: &[RoleId]| {
         a == b || given.iter().any(|role| a.contains(role)) && given.iter().any(|role| b.contains(role))
@@ -120,12 +119,12 @@ fn same_door(signatures: &Signatures, one: ServiceId, other: ServiceId, given: [
 fn by_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, row: &Weighed, answered: bool) -> Decision {
     let mut reasons = Vec::new();
     let mut verdict = Verdict::Expected;
-    let service = signatures.services.get(row.service.0 as usize);
+    let service = signatures.service(row.service);
     if row.ends.contains(&Plays::Doubtful) && needs_role(case) && !row.named {
         verdict = Verdict::Undecided;
         reasons.push(Reason::WrongRole);
     }
-    if case.is_unknown_content() && service.is_some_and(|service| !service.protocols.is_empty()) {
+    if case.is_unknown_content() && !service.protocols.is_empty() {
         verdict = Verdict::Undecided;
         reasons.push(if is_midstream(case.identified) { Reason::Midstream } else { Reason::NotEnoughBytes });
     }
@@ -135,7 +134,7 @@ fn by_row(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, row: &Wei
     }
     let wanted = |rule: &&Rule| rule.effect == RuleEffect::OnlyIfWanted && rule.services.contains(&row.service);
     let unasked = || !roles.site().is_local(case.ip(Side::Client)) && signatures.rules.iter().any(|rule| wanted(&rule));
-    if answered && !switched_on && (service.is_some_and(|service| service.default_on == Some(false)) || unasked()) {
+    if answered && !switched_on && (service.default_on == Some(false) || unasked()) {
         reasons.push(Reason::OptionalServiceActive);
     }
     Decision { service: Some(row.service), verdict, reasons, attribution: attribution(case, signatures, row), tied: Vec::new() }
@@ -149,7 +148,8 @@ fn attribution(case: &Case<'_>, signatures: &Signatures, row: &Weighed) -> Confi
     if row.ends.contains(&Plays::Doubtful) {
         return if given && content.is_some() { Confidence::Medium } else { Confidence::Low };
     }
-    let formless = signatures.services.get(row.service.0 as usize).is_some_and(|service| service.protocols.is_empty() && !service.ports.is_empty());
+    let service = signatures.service(row.service);
+    let formless = service.protocols.is_empty() && !service.ports.is_empty();
     // What a host shows of itself is a good reason, the operator's word a better one.
     let by_site = (0..2).any(|side| row.ends[side] == Plays::Given && !case.by_itself[side]);
     match (given, row.level) {
@@ -259,7 +259,7 @@ fn concerns(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>, row: &W
     if row.misses.contains(&Miss::Port) {
         return false;
     }
-    let Some(service) = signatures.services.get(row.service.0 as usize) else { return false };
+    let service = signatures.service(row.service);
     let named = |given: &[crate::signature::RoleId]| service.client.iter().chain(&service.server).any(|role| given.contains(role));
     if case.given.iter().any(|given| roles.is_product(given)) { case.given.iter().any(|given| named(given)) } else { row.claimed }
 }
@@ -310,7 +310,7 @@ fn forbids_inbound(signatures: &Signatures, service: &Service) -> bool {
 }
 
 fn is_for_outside(signatures: &Signatures, service: &Service) -> bool {
-    service.client.iter().any(|role| signatures.roles.get(usize::from(role.0)).is_some_and(|role| role.kind == RoleKind::External))
+    service.client.iter().any(|role| signatures.role(*role).kind == RoleKind::External)
 }
 
 /// The rows that fit by more than a coincidence, best first, and the others, nearest first.
@@ -336,7 +336,7 @@ pub(super) fn moved(case: &Case<'_>, signatures: &Signatures) -> Vec<Candidate> 
     let Some(spoken) = case.identified.protocol.last().filter(|name| !TELLS_LITTLE.contains(name)) else { return Vec::new() };
     let plays = |roles: &[crate::signature::RoleId], given: &[crate::signature::RoleId]| roles.iter().any(|role| given.contains(role));
     let row = |id: &ServiceId| {
-        let service = signatures.services.get(id.0 as usize)?;
+        let service = signatures.service(*id);
         let known = plays(&service.client, &case.given[0]) || plays(&service.server, &case.given[1]);
         let elsewhere = !service.ports.is_empty() && service.port_basis(flow.transport, flow.server.endpoint.port).is_none();
         let ports: Vec<String> = service.ports.iter().map(ToString::to_string).collect();

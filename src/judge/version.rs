@@ -20,7 +20,7 @@ pub(super) fn lacks(case: &Case<'_>, signatures: &Signatures, roles: &Roles<'_>,
 
 /// The same of a host that plays one role.
 pub(super) fn lacks_as(signatures: &Signatures, roles: &Roles<'_>, ip: IpAddr, role: RoleId, service: &Service) -> Option<Reason> {
-    let versions = signatures.roles.get(usize::from(role.0))?.versions.as_deref()?;
+    let versions = signatures.role(role).versions.as_deref()?;
     let version = roles.version(role, ip);
     if let (Some(since), Some(version)) = (service.since.as_ref().filter(|since| since.what == versions), version)
         && compare(version, &since.version) == Ordering::Less
