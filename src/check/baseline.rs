@@ -13,7 +13,7 @@ use crate::judge::{Coverage, Finding, Judged, Severity, Site, Tried, with_twins}
 use crate::limit;
 use crate::report::Report;
 use crate::report::paragraph::listed;
-use crate::report::record::{role_name, service_name, word};
+use crate::report::record::word;
 use crate::signature::{ServiceId, Signatures};
 
 /// What a run saw, as far as it lasts.
@@ -232,7 +232,7 @@ impl<'a> Census<'a> {
             }
             row.tried.merge(tried);
             for (known, roles) in row.roles.iter_mut().zip(&judged.roles) {
-                known.extend(roles.iter().filter_map(|role| role_name(self.signatures, *role)).map(str::to_owned));
+                known.extend(roles.iter().map(|role| self.signatures.role(*role).id.clone()));
             }
         }
     }
@@ -241,7 +241,7 @@ impl<'a> Census<'a> {
     pub fn baseline(&self, report: &Report<'_>) -> Baseline {
         let seen = |((id, client, server), row): (&(ServiceId, String, String), &Row)| {
             Some(Seen {
-                service: service_name(self.signatures, *id).to_owned(),
+                service: self.signatures.service(*id).id.clone(),
                 client: client.clone(),
                 server: server.clone(),
                 roles: row.roles.clone().map(|roles| roles.into_iter().collect()),
@@ -253,7 +253,7 @@ impl<'a> Census<'a> {
             id: lasting_id(finding),
             rule: finding.rule.clone(),
             severity: finding.severity,
-            service: finding.service.map(|id| service_name(self.signatures, id).to_owned()),
+            service: finding.service.map(|id| self.signatures.service(id).id.clone()),
             clients: ends(&finding.hosts[0]),
             servers: ends(&finding.hosts[1]),
         };
@@ -275,7 +275,7 @@ impl<'a> Census<'a> {
 
     fn shows(&self, seen: &Seen, report: &Report<'_>) -> Vec<String> {
         let row = |((id, client, server), _): &(&(ServiceId, String, String), &Row)| {
-            service_name(self.signatures, *id) == seen.service && (client, server) == (&seen.client, &seen.server)
+            self.signatures.service(*id).id == seen.service && (client, server) == (&seen.client, &seen.server)
         };
         self.services.iter().find(row).map(|(_, row)| row.example.told(report)).into_iter().collect()
     }
@@ -286,7 +286,7 @@ fn by_ends<'s>(signatures: &Signatures, services: &'s [Seen]) -> BTreeMap<(Strin
     let mut all: BTreeMap<(String, &'s str, &'s str), Seen> = BTreeMap::new();
     for seen in services {
         let twins = signatures.service_id(&seen.service).map(|id| with_twins(signatures, id));
-        let first = twins.and_then(|twins| twins.into_iter().min()).map_or(seen.service.as_str(), |id| service_name(signatures, id));
+        let first = twins.and_then(|twins| twins.into_iter().min()).map_or(seen.service.as_str(), |id| &signatures.service(id).id);
         let entry = all.entry((first.to_owned(), seen.client.as_str(), seen.server.as_str())).or_insert_with(|| seen.clone());
         // Of two sides the one that was better off speaks: coverage is in that order.
         if seen.is < entry.is {

@@ -20,7 +20,7 @@ use crate::limit;
 use crate::net::Side;
 use crate::report::Report;
 use crate::report::frames::numbers;
-use crate::report::record::{role_name, service_name, word};
+use crate::report::record::word;
 use crate::signature::Signatures;
 
 /// What one run saw.
@@ -80,11 +80,11 @@ impl<'a> View<'a> {
         let flow = &judged.identified.flow;
         let end = |side: Side| {
             let end = if side == Side::Client { &flow.client } else { &flow.server };
-            let roles = judged.roles[side as usize].iter().filter_map(|role| role_name(signatures, *role)).map(str::to_owned).collect();
+            let roles = judged.roles[side as usize].iter().map(|role| signatures.role(*role).id.clone()).collect();
             EndTold { ip: end.endpoint.ip, port: end.endpoint.port, payload_bytes: end.payload_bytes, roles }
         };
         self.tell_flow(FlowTold {
-            service: judged.service.map(|id| service_name(signatures, id).to_owned()),
+            service: judged.service.map(|id| signatures.service(id).id.clone()),
             transport: flow.transport.to_string(),
             client: end(Side::Client),
             server: end(Side::Server),
@@ -99,12 +99,12 @@ impl<'a> View<'a> {
     pub fn finish(&mut self, report: &Report<'_>) {
         for finding in &report.findings {
             let unknown = finding.unknown.as_ref().map(|unknown| (unknown.ports.len(), unknown.protocol.join("-")));
-            let service = finding.service.map(|id| service_name(report.signatures, id).to_owned());
+            let service = finding.service.map(|id| report.signatures.service(id).id.clone());
             let shows = format!("{} (frames {})", finding.says, numbers(&report.files, finding.frames.get(..FRAMES_SHOWN).unwrap_or(&finding.frames)));
             let ends = [finding.client.as_str(), finding.server.as_str()];
             self.tell_finding((&finding.id, &finding.rule, finding.severity), service, ends, unknown, shows);
         }
-        self.rows = report.coverage.iter().map(|(id, coverage)| (service_name(report.signatures, *id).to_owned(), *coverage)).collect();
+        self.rows = report.coverage.iter().map(|(id, coverage)| (report.signatures.service(*id).id.clone(), *coverage)).collect();
         let broken = report.files.iter().filter(|file| file.error.is_some()).map(|file| file.path.as_str());
         self.tell_state(broken.map(str::to_owned).collect(), report.interrupted);
     }

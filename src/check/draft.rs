@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::judge::{Coverage, Severity};
 use crate::report::Report;
 use crate::report::paragraph::shown;
-use crate::report::record::{role_name, service_name, word};
+use crate::report::record::word;
 use crate::signature::ServiceId;
 
 /// The draft. The run that it was made from meets it; `options` are those of that run that judging depends on, as typed.
@@ -30,12 +30,12 @@ fn write(report: &Report<'_>, options: &str, out: &mut String) -> std::fmt::Resu
     writeln!(out, "no_findings_above = \"info\"\n")?;
     match report.coverage_by_role.as_slice() {
         [] => write_rows(report, &report.coverage, None, out)?,
-        roles => roles.iter().try_for_each(|(role, rows)| write_rows(report, rows, role_name(report.signatures, *role), out))?,
+        roles => roles.iter().try_for_each(|(role, rows)| write_rows(report, rows, Some(&report.signatures.role(*role).id), out))?,
     }
     for finding in report.findings.iter().filter(|finding| finding.severity > Severity::Info) {
         comment(out, &finding.says)?;
         writeln!(out, "[[findings]]\nrule = {}", quoted(&finding.rule))?;
-        let service = finding.service.map_or("none", |id| service_name(report.signatures, id));
+        let service = finding.service.map_or("none", |id| &report.signatures.service(id).id);
         writeln!(out, "service = {}\nseverity = {}", quoted(service), quoted(&word(&finding.severity)))?;
         if let Some(host) = finding.hosts[0].first().filter(|_| finding.hosts[0].len() == 1) {
             writeln!(out, "client = [{}]", quoted(&host.to_string()))?;
@@ -47,11 +47,11 @@ fn write(report: &Report<'_>, options: &str, out: &mut String) -> std::fmt::Resu
 
 /// What was seen of rows; those that nobody tried are comments.
 fn write_rows(report: &Report<'_>, rows: &[(ServiceId, Coverage)], role: Option<&str>, out: &mut String) -> std::fmt::Result {
-    let of = |wanted: Coverage| rows.iter().filter(move |(_, is)| *is == wanted).map(|(id, _)| service_name(report.signatures, *id));
-    let named = |id: &ServiceId| report.signatures.services.get(id.0 as usize).map_or("", |service| service.name.as_str());
+    let of = |wanted: Coverage| rows.iter().filter(move |(_, is)| *is == wanted).map(|(id, _)| report.signatures.service(*id).id.as_str());
+    let named = |id: &ServiceId| report.signatures.service(*id).name.as_str();
     for (id, is) in rows.iter().filter(|(_, is)| matches!(is, Coverage::Seen | Coverage::Blocked | Coverage::Attempted)) {
         comment(out, named(id))?;
-        writeln!(out, "[[services]]\nservice = {}\nis = {}", quoted(service_name(report.signatures, *id)), quoted(&word(is)))?;
+        writeln!(out, "[[services]]\nservice = {}\nis = {}", quoted(&report.signatures.service(*id).id), quoted(&word(is)))?;
         if let Some(role) = role {
             writeln!(out, "hosts = [{}]", quoted(role))?;
         }

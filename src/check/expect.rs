@@ -3,7 +3,7 @@
 use crate::check::{Count, Counted};
 use crate::judge::{Confidence, Coverage, Judged, Outcome, Reason, Severity, Site, Verdict, Who};
 use crate::net::Transport;
-use crate::report::record::{service_name, word};
+use crate::report::record::word;
 use crate::signature::{PortRange, RoleId, RoleKind, ServiceId, Signatures};
 use crate::time::Timestamp;
 
@@ -74,8 +74,11 @@ impl Rows {
         if row == *asked {
             return true;
         }
-        let Some(service) = signatures.services.get(asked.0 as usize).filter(|_| self.0.contains(&row)) else { return false };
-        let open = |role: &RoleId| signatures.roles.get(usize::from(role.0)).is_some_and(|role| role.kind != RoleKind::Product);
+        if !self.0.contains(&row) {
+            return false;
+        }
+        let service = signatures.service(*asked);
+        let open = |role: &RoleId| signatures.role(*role).kind != RoleKind::Product;
         let plays = |host: &[RoleId], asked: &[RoleId]| asked.iter().any(|role| open(role) || host.contains(role));
         roles.iter().all(|roles| roles.is_empty()) || (plays(roles[0], &service.client) && plays(roles[1], &service.server))
     }
@@ -203,7 +206,7 @@ impl FlowDue {
         };
         if let Some((_, rows)) = &self.service {
             hold(rows.hold(judged.service, roles(judged), signatures), "service", &|| {
-                judged.service.map_or("none", |id| service_name(signatures, id)).to_owned()
+                judged.service.map_or("none", |id| &signatures.service(id).id).to_owned()
             });
         }
         hold(self.verdict.is_none_or(|due| due == judged.verdict), "verdict", &|| word(&judged.verdict));

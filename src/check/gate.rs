@@ -9,7 +9,7 @@ use crate::judge::{Coverage, Finding, Judged, Outcome, Site, Tried, Verdict};
 use crate::limit;
 use crate::report::Report;
 use crate::report::paragraph::count;
-use crate::report::record::{service_name, word};
+use crate::report::record::word;
 use crate::signature::{RoleId, ServiceId, Signatures};
 
 /// Takes flows as they are judged.
@@ -137,7 +137,7 @@ impl<'a> Gate<'a> {
             }
             let mut shows = vec![finding.says.clone(), format!("{}; filter {}", frames(&finding.frames, report), finding.display_filter)];
             shows.extend(expired.iter().filter_map(|entry| Some(format!("allowed until {} by {}: {}", entry.until?, entry.place, entry.reason))));
-            let about = format!("{} {}", finding.rule, finding.service.map_or(finding.about.as_str(), |id| service_name(self.signatures, id)));
+            let about = format!("{} {}", finding.rule, finding.service.map_or(finding.about.as_str(), |id| &self.signatures.service(id).id));
             Some(unmet(place, about, format!("no finding above {}", word(worst)), word(&finding.severity), shows))
         };
         over.filter_map(told).collect()
@@ -242,7 +242,7 @@ fn covered(report: &Report<'_>, row: ServiceId) -> Option<Coverage> {
 
 /// A finding in a line.
 fn brief(finding: &Finding, report: &Report<'_>) -> String {
-    let service = finding.service.map_or("none", |id| service_name(report.signatures, id));
+    let service = finding.service.map_or("none", |id| &report.signatures.service(id).id);
     let Finding { severity, rule, confidence, flows, says, .. } = finding;
     format!("{} {rule} about {service}, confidence {}, {flows} flows: {says}", word(severity), word(confidence))
 }

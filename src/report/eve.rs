@@ -19,7 +19,6 @@ use crate::report::compact::Line;
 use crate::report::frames::file_name;
 use crate::report::kind::Kind;
 use crate::report::mark::Mark;
-use crate::report::record::service_name;
 use crate::report::{Report, Style, Writer};
 use crate::signature::Signatures;
 use crate::time::Timestamp;
@@ -212,7 +211,7 @@ impl<'a> FlowBody<'a> {
             }),
             portbook: Verdicts {
                 protocol: &judged.identified.protocol,
-                service: judged.service.map(|id| service_name(signatures, id)),
+                service: judged.service.map(|id| signatures.service(id).id.as_str()),
                 verdict: judged.verdict,
                 reasons: &judged.reasons,
                 outcome: judged.outcome,
@@ -298,7 +297,7 @@ impl<'a> AlertBody<'a> {
                     }],
                     signature_severity: [word],
                     portbook_rule: [&finding.rule],
-                    portbook_service: finding.service.map(|id| service_name(report.signatures, id)).into_iter().collect(),
+                    portbook_service: finding.service.map(|id| report.signatures.service(id).id.as_str()).into_iter().collect(),
                 },
             },
             pcap_filename: report.files.get(occurrence.frame.file() as usize).map(|_| file_name(&report.files, occurrence.frame)),

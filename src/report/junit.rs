@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use crate::judge::{Coverage, Finding, Judged, Severity};
 use crate::report::frames::numbers;
 use crate::report::paragraph::shown;
-use crate::report::record::{role_name, word};
+use crate::report::record::word;
 use crate::report::{Report, Style, Writer};
 use crate::signature::{ServiceId, Signatures};
 use crate::time::Timestamp;
@@ -79,11 +79,11 @@ fn suites(report: &Report<'_>, least: Severity) -> Vec<Suite> {
         [one] => (*one).to_owned(),
         many => format!("{} captures", many.len()),
     };
-    let rows = |rows: &[(ServiceId, Coverage)]| rows.iter().filter_map(|row| row_case(*row, report, least)).collect::<Vec<_>>();
+    let rows = |rows: &[(ServiceId, Coverage)]| rows.iter().map(|row| row_case(*row, report, least)).collect::<Vec<_>>();
     let mut suites: Vec<Suite> = match report.coverage_by_role.as_slice() {
         [] => vec![Suite { name: place.clone(), cases: rows(&report.coverage) }],
         roles => {
-            let name = |role| format!("{place}: {}", role_name(report.signatures, role).unwrap_or_default());
+            let name = |role| format!("{place}: {}", report.signatures.role(role).id);
             roles.iter().map(|(role, of_role)| Suite { name: name(*role), cases: rows(of_role) }).collect()
         }
     };
@@ -107,9 +107,9 @@ fn is_about(finding: &Finding, (id, coverage): (ServiceId, Coverage)) -> bool {
 }
 
 /// A documented row: failed by the worst finding about it, passed where it was seen to work.
-fn row_case((id, coverage): (ServiceId, Coverage), report: &Report<'_>, least: Severity) -> Option<Case> {
-    let service = report.signatures.services.get(id.0 as usize)?;
-    let vendor = report.signatures.documents.get(usize::from(service.document)).map_or("", |document| &document.vendor);
+fn row_case((id, coverage): (ServiceId, Coverage), report: &Report<'_>, least: Severity) -> Case {
+    let service = report.signatures.service(id);
+    let vendor = &report.signatures.document(service.document).vendor;
     let about: Vec<&Finding> = report.findings.iter().filter(|finding| is_about(finding, (id, coverage))).collect();
     let (failing, minor): (Vec<&Finding>, Vec<&Finding>) = about.into_iter().partition(|finding| finding.severity >= least);
     let end = match (failing.as_slice(), coverage) {
@@ -121,7 +121,7 @@ fn row_case((id, coverage): (ServiceId, Coverage), report: &Report<'_>, least: S
         ([], Coverage::NotVisibleHere) => End::Skipped("cannot be seen from this capture point"),
     };
     let notes = minor.iter().map(|finding| account(finding, report)).collect::<Vec<_>>().join("\n");
-    Some(Case { class: vendor.to_owned(), name: format!("{}: {}", service.id, service.name), end, notes })
+    Case { class: vendor.clone(), name: format!("{}: {}", service.id, service.name), end, notes }
 }
 
 fn finding_case(finding: &Finding, report: &Report<'_>, least: Severity) -> Case {

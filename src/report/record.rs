@@ -20,7 +20,7 @@ use crate::net::{AddressText, Side};
 use crate::report::Report;
 use crate::report::compact::{Ready, Word, compact};
 use crate::report::frames::{CitedFrame, FramesRecord};
-use crate::signature::{RoleId, ServiceId, Signatures};
+use crate::signature::{RoleId, Signatures};
 use crate::time::Timestamp;
 pub use details::Details;
 pub use summary::SummaryRecord;
@@ -120,7 +120,7 @@ struct RoleNames<'a> {
 
 impl Serialize for RoleNames<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.roles.iter().filter_map(|role| role_name(self.signatures, *role)))
+        serializer.collect_seq(self.roles.iter().map(|role| &self.signatures.role(*role).id))
     }
 }
 
@@ -155,7 +155,7 @@ struct RoleRecord<'a> {
 impl<'a> RoleRecord<'a> {
     fn new(shown: &'a Shown, signatures: &'a Signatures) -> Self {
         let Shown { role, by, what, confidence, counts, version, frame } = shown;
-        let role = role_name(signatures, *role).unwrap_or_default();
+        let role = &signatures.role(*role).id;
         let (version, confidence, file) = (version.as_deref(), *confidence, frame.file());
         Self { ip: None, role, by, shows: what, version, confidence, judged: *counts, file, frame: frame.number() }
     }
@@ -275,9 +275,9 @@ impl<'a> FlowRecord<'a> {
             details: Details(&identified.details),
             announced: identified.announced.as_deref().map(AnnouncedRecord::new),
             translated: judged.translated.as_deref().map(TranslatedRecord::new),
-            service: judged.service.map(|id| service_name(signatures, id)),
+            service: judged.service.map(|id| signatures.service(id).id.as_str()),
             instance: judged.instance,
-            basis: judged.service.and_then(|id| signatures.services.get(id.0 as usize)).map(|service| service.basis.name()),
+            basis: judged.service.map(|id| signatures.service(id).basis.name()),
             candidates: CandidateRecords { candidates: &judged.candidates, signatures },
             verdict: judged.verdict,
             reasons: &judged.reasons,
@@ -360,7 +360,7 @@ impl MatchRecord {
 
 impl<'a> CandidateRecord<'a> {
     fn new(candidate: &'a Candidate, signatures: &'a Signatures) -> Self {
-        Self { service: service_name(signatures, candidate.service), fits: candidate.fits, why: &candidate.why }
+        Self { service: &signatures.service(candidate.service).id, fits: candidate.fits, why: &candidate.why }
     }
 }
 
@@ -428,7 +428,7 @@ impl<'a> UnknownRecord<'a> {
             protocol: &unknown.protocol,
             client_opening: hex(&unknown.opening[0]),
             server_opening: hex(&unknown.opening[1]),
-            nearest: unknown.nearest.iter().map(|(id, why)| NearRecord { service: service_name(signatures, *id), why }).collect(),
+            nearest: unknown.nearest.iter().map(|(id, why)| NearRecord { service: &signatures.service(*id).id, why }).collect(),
             draft: &unknown.draft,
         }
     }
@@ -465,7 +465,7 @@ impl<'a> FindingRecord<'a> {
             id: &finding.id,
             rule: &finding.rule,
             severity: finding.severity,
-            service: finding.service.map(|id| service_name(report.signatures, id)),
+            service: finding.service.map(|id| report.signatures.service(id).id.as_str()),
             client: &finding.client,
             server: &finding.server,
             flows: finding.flows,
@@ -517,16 +517,6 @@ pub fn evidence(judged: &Judged) -> Evidence {
         (Evidence::None, None, Some(_)) => Evidence::Port,
         (evidence, _, _) => evidence,
     }
-}
-
-/// A service's id.
-pub fn service_name(signatures: &Signatures, id: ServiceId) -> &str {
-    signatures.services.get(id.0 as usize).map_or("?", |service| &service.id)
-}
-
-/// A role's id.
-pub fn role_name(signatures: &Signatures, id: RoleId) -> Option<&str> {
-    signatures.roles.get(usize::from(id.0)).map(|role| role.id.as_str())
 }
 
 /// The contract's word for a value of a closed list.

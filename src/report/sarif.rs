@@ -11,7 +11,7 @@ use crate::capture::{CaptureFile, FrameId};
 use crate::judge::{Finding, Judged, Severity};
 use crate::report::frames::file_name;
 use crate::report::kind::Kind;
-use crate::report::record::{service_name, word};
+use crate::report::record::word;
 use crate::report::{Report, Style, Writer};
 use crate::signature::{Service, Signatures};
 
@@ -63,14 +63,14 @@ impl Writer for Run<'_> {
 /// `silent_drop/spinetix-out-mqtt`; the finding's rule alone where it is about no row, or is a rule of the document itself.
 fn rule_id(finding: &Finding, signatures: &Signatures) -> String {
     match finding.service {
-        Some(service) if Kind::of(finding) != Kind::Tied => format!("{}/{}", finding.rule, service_name(signatures, service)),
+        Some(service) if Kind::of(finding) != Kind::Tied => format!("{}/{}", finding.rule, signatures.service(service).id),
         _ => finding.rule.clone(),
     }
 }
 
 /// What is the same of all results of a rule: nothing of the hosts at hand.
 fn rule(id: &str, finding: &Finding, signatures: &Signatures) -> Value {
-    let service = finding.service.and_then(|id| signatures.services.get(id.0 as usize));
+    let service = finding.service.map(|id| signatures.service(id));
     let words = finding.rule.replace('_', " ");
     let short = service.map_or_else(|| words.clone(), |service| format!("{}: {words}", service.name));
     let mut rule = json!({
@@ -85,7 +85,7 @@ fn rule(id: &str, finding: &Finding, signatures: &Signatures) -> Value {
     if let Some(url) = finding.citation.as_ref().and_then(|cited| cited.url.as_deref()).filter(|url| url.starts_with("http") && is_uri(url)) {
         rule["helpUri"] = url.into();
     }
-    let vendor = service.and_then(|service| signatures.documents.get(usize::from(service.document))).map(|document| document.vendor.as_str());
+    let vendor = service.map(|service| signatures.document(service.document).vendor.as_str());
     let tags: Vec<&str> = ["network"].into_iter().chain(vendor).collect();
     rule["properties"] = json!({ "tags": tags, "problem.severity": problem_severity(finding.severity) });
     rule

@@ -8,7 +8,7 @@ use crate::capture::{CaptureFile, FrameId};
 use crate::flow::{self, ConnState, End};
 use crate::judge::{Coverage, Finding, Judged};
 use crate::net::AddressText;
-use crate::report::record::{direction_name, evidence, role_name, service_name, word};
+use crate::report::record::{direction_name, evidence, word};
 use crate::report::{Report, Sheet};
 use crate::signature::{RoleId, ServiceId, Signatures};
 use crate::time::Timestamp;
@@ -65,7 +65,7 @@ pub(super) fn write_flow(judged: &Judged, signatures: &Signatures, row: &mut imp
     row.text(&flow.transport.name());
     for (side, end) in [&flow.client, &flow.server].into_iter().enumerate() {
         write_end(end, row);
-        row.list(judged.roles[side].iter().filter_map(|role| role_name(signatures, *role)), " ");
+        row.list(judged.roles[side].iter().map(|role| &signatures.role(*role).id), " ");
         row.list(judged.names[side].iter().map(|named| named.name.as_str()), " ");
     }
     row.numbers(flow.vlan.ids());
@@ -75,7 +75,7 @@ pub(super) fn write_flow(judged: &Judged, signatures: &Signatures, row: &mut imp
     row.maybe(flow.state.map(ConnState::name));
     row.list(identified.protocol.iter().copied(), "/");
     row.text(evidence(judged).name());
-    let service = judged.service.and_then(|id| signatures.services.get(id.0 as usize));
+    let service = judged.service.map(|id| signatures.service(id));
     row.maybe(service.map(|service| service.id.as_str()));
     row.maybe(service.map(|service| service.name.as_str()));
     row.maybe(service.map(|service| service.basis.name()));
@@ -112,7 +112,7 @@ fn write_finding(finding: &Finding, report: &Report<'_>, row: &mut impl Cells) -
     row.text(&finding.rule);
     row.word(&finding.severity);
     row.word(&finding.confidence);
-    row.maybe(finding.service.map(|id| service_name(report.signatures, id)));
+    row.maybe(finding.service.map(|id| report.signatures.service(id).id.as_str()));
     row.text(&finding.about);
     row.text(&finding.client);
     row.text(&finding.server);
@@ -144,12 +144,11 @@ fn write_coverage(report: &Report<'_>, row: &mut impl Cells) -> io::Result<()> {
 }
 
 fn write_covered(role: Option<RoleId>, id: ServiceId, coverage: Coverage, signatures: &Signatures, row: &mut impl Cells) -> io::Result<()> {
-    // All rows are of these documents.
-    let Some(service) = signatures.services.get(id.0 as usize) else { return Ok(()) };
-    row.maybe(role.and_then(|role| role_name(signatures, role)));
+    let service = signatures.service(id);
+    row.maybe(role.map(|role| signatures.role(role).id.as_str()));
     row.text(&service.id);
     row.text(&service.name);
-    row.text(signatures.documents.get(usize::from(service.document)).map_or("", |document| &document.vendor));
+    row.text(&signatures.document(service.document).vendor);
     row.text(service.basis.name());
     row.list(service.transports.iter().map(ToString::to_string), " ");
     row.list(service.ports.iter().map(ToString::to_string), " ");

@@ -9,7 +9,7 @@ use crate::judge::{Coverage, Finding, Judged, Reason, Severity, Unknown, hex};
 use crate::limit;
 use crate::report::frames::numbers;
 use crate::report::paragraph::{Page, linked, shown, width, wrapped};
-use crate::report::record::{role_name, service_name, word};
+use crate::report::record::word;
 use crate::report::table::Table;
 use crate::report::{Report, Style, Writer, tap};
 use crate::signature::{Basis, ServiceId, Signatures};
@@ -31,7 +31,7 @@ impl Writer for Text<'_> {
     fn flow(&mut self, judged: &Judged) -> io::Result<()> {
         if self.style.verbose {
             let flow = &judged.identified.flow;
-            let service = judged.service.map_or("-", |id| service_name(self.signatures, id)).to_owned();
+            let service = judged.service.map_or("-", |id| &self.signatures.service(id).id).to_owned();
             let server = format!("{}/{}", flow.server.endpoint, flow.transport);
             let protocol = judged.identified.protocol.join("/");
             self.flows.row([flow.client.endpoint.to_string(), server, protocol, word(&judged.verdict), word(&judged.outcome), service]);
@@ -192,7 +192,7 @@ fn write_unknown(report: &Report<'_>, unknown: &Unknown, out: &mut dyn Write) ->
         let bytes = &bytes[..bytes.len().min(BYTES_A_LINE)];
         labelled(out, label, (!bytes.is_empty()).then(|| format!("{} |{}|", hex(bytes), letters(bytes))).as_deref())?;
     }
-    let rows: Vec<String> = unknown.nearest.iter().map(|(id, why)| format!("{} ({why})", service_name(report.signatures, *id))).collect();
+    let rows: Vec<String> = unknown.nearest.iter().map(|(id, why)| format!("{} ({why})", report.signatures.service(*id).id)).collect();
     labelled(out, "nearest", Some(&rows.join(", ")))
 }
 
@@ -228,7 +228,7 @@ fn write_services(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     for ((service, verdict, outcome), together) in &report.digest.services {
         let hosts = |(many, more): (usize, bool)| format!("{}{}", if more { "over " } else { "" }, grouped(many as u64));
         table.row([
-            service_name(report.signatures, *service).to_owned(),
+            report.signatures.service(*service).id.clone(),
             word(verdict),
             word(outcome),
             grouped(together.flows),
@@ -248,7 +248,7 @@ fn write_shown(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{HEAD}Roles that hosts show{HEAD:#}")?;
     let mut table = Table::new(&["host", "role", "shows"], &[]);
     for (ip, shown) in report.shown.iter().take(limit::HOSTS_TOLD) {
-        let role = role_name(report.signatures, shown.role).unwrap_or_default();
+        let role = &report.signatures.role(shown.role).id;
         let what = format!("{} {} (frame {})", shown.by, shown.what, numbers(&report.files, &[shown.frame]));
         table.row([ip.to_string(), role.to_owned(), what]);
     }
@@ -305,7 +305,7 @@ fn write_coverage(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{HEAD}Documented rows{HEAD:#}")?;
     write_rows(report, &report.coverage, out)?;
     for (role, rows) in &report.coverage_by_role {
-        writeln!(out, "{HEAD}Documented rows of {}{HEAD:#}", role_name(report.signatures, *role).unwrap_or("?"))?;
+        writeln!(out, "{HEAD}Documented rows of {}{HEAD:#}", report.signatures.role(*role).id)?;
         write_rows(report, rows, out)?;
     }
     Ok(())
@@ -313,7 +313,7 @@ fn write_coverage(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
 
 fn write_rows(report: &Report<'_>, rows: &[(ServiceId, Coverage)], out: &mut dyn Write) -> io::Result<()> {
     for coverage in [Coverage::Blocked, Coverage::Attempted, Coverage::Seen, Coverage::NotVisibleHere, Coverage::NeverAttempted] {
-        let rows: Vec<&str> = rows.iter().filter(|(_, known)| *known == coverage).map(|(id, _)| service_name(report.signatures, *id)).collect();
+        let rows: Vec<&str> = rows.iter().filter(|(_, known)| *known == coverage).map(|(id, _)| report.signatures.service(*id).id.as_str()).collect();
         if !rows.is_empty() {
             wrapped(out, &format!("  {:16} ", word(&coverage).replace('_', " ")), &rows.join(", "))?;
         }

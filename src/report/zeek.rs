@@ -13,7 +13,6 @@ use crate::judge::Judged;
 use crate::net::{AddressText, Transport, is_private};
 use crate::report::mark::Mark;
 use crate::report::record::append_word;
-use crate::report::record::service_name;
 use crate::report::{Report, Style, Writer};
 use crate::signature::Signatures;
 use crate::time::Timestamp;
@@ -103,7 +102,7 @@ impl Log<'_> {
 
     /// Ours.
     fn verdict(&mut self, judged: &Judged) {
-        let service = judged.service.map_or(Cow::Borrowed("-"), |id| escaped(service_name(self.signatures, id)));
+        let service = judged.service.map_or(Cow::Borrowed("-"), |id| escaped(&self.signatures.service(id).id));
         self.set(&judged.identified.protocol);
         self.cell(&service);
         self.word(&judged.verdict);

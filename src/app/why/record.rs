@@ -9,7 +9,7 @@ use crate::app::why::{Told, findings};
 use crate::judge::{CapturePoint, Confidence, Considered, Judged, Outcome, Reason, Severity, SightWords, Site, Standing, rules};
 use crate::report::Report;
 use crate::report::frames::CitedFrame;
-use crate::report::record::{FlowRecord, role_name, service_name};
+use crate::report::record::FlowRecord;
 use crate::signature::{RoleId, ServiceId, Signatures};
 
 /// `{"type":"why", ...}` on one line.
@@ -68,8 +68,8 @@ struct Citation<'a> {
 
 impl<'a> Citation<'a> {
     fn of(signatures: &'a Signatures, row: ServiceId) -> Option<Self> {
-        let service = signatures.services.get(row.0 as usize)?;
-        let (document, citation) = (signatures.documents.get(usize::from(service.document))?, &service.citation);
+        let service = signatures.service(row);
+        let (document, citation) = (signatures.document(service.document), &service.citation);
         Some(Self {
             document: format!("{}, {}", document.vendor_name, document.title),
             section: &citation.section,
@@ -125,11 +125,11 @@ impl<'a> Explained<'a> {
         let account = judged.account.as_deref();
         let roles = |side: usize| {
             let known = account.into_iter().flat_map(move |account| &account.roles[side]);
-            let role = |(role, why): &'a (RoleId, String)| Role { role: role_name(signatures, *role).unwrap_or("?"), why };
+            let role = |(role, why): &'a (RoleId, String)| Role { role: &signatures.role(*role).id, why };
             known.map(role).collect()
         };
         let row = |row: &'a Considered| Row {
-            service: service_name(signatures, row.service),
+            service: &signatures.service(row.service).id,
             standing: row.standing,
             speaks_for: &row.speaks_for,
             against: row.against.as_deref(),
@@ -148,7 +148,7 @@ impl<'a> Explained<'a> {
             site: stated(site, judged),
             rule: rule.map(|rule| Rule { id: rule.id, outcome: rule.outcome, about: rule.about, alternatives: rule.alternatives }),
             blocked: judged.outcome.is_blocked(),
-            denied: judged.denied.map(|id| service_name(signatures, id)),
+            denied: judged.denied.map(|id| signatures.service(id).id.as_str()),
             sight: account.map(|account| account.sight),
             loss_per_mille: account.map_or(0, |account| account.loss_per_mille),
             place: report.visibility.points.iter().find(|point| point.interface == flow.interface && point.vlan == flow.vlan.ids()),

@@ -15,7 +15,7 @@ use crate::net::Side;
 use crate::report::Report;
 use crate::report::frames::numbers;
 use crate::report::paragraph::{count, labelled, shown, wrapped};
-use crate::report::record::{Details, evidence, role_name, service_name, word};
+use crate::report::record::{Details, evidence, word};
 use crate::report::text::grouped;
 use crate::signature::Signatures;
 
@@ -47,7 +47,7 @@ impl Teller<'_> {
         let Self { judged, .. } = self;
         let flow = &judged.identified.flow;
         writeln!(out, "{HEAD}{} > {}/{}{HEAD:#}  {}", flow.client.endpoint, flow.server.endpoint, flow.transport, community_id(flow))?;
-        let row = judged.service.map_or_else(String::new, |id| format!("; {}", service_name(self.signatures(), id)));
+        let row = judged.service.map_or_else(String::new, |id| format!("; {}", self.signatures().service(id).id));
         wrapped(out, "", &format!("{}, {}{row}", word(&judged.verdict), word(&judged.outcome)))?;
         self.seen(out)?;
         self.bytes(out)?;
@@ -115,10 +115,10 @@ impl Teller<'_> {
         }
         let known = self.judged.account.iter().flat_map(|account| &account.roles[at]);
         for (role, why) in known {
-            labelled(out, "", &format!("is a {}: {why}", role_name(self.signatures(), *role).unwrap_or("?")))?;
+            labelled(out, "", &format!("is a {}: {why}", self.signatures().role(*role).id))?;
         }
         for shown in &self.judged.shown[at] {
-            let role = role_name(self.signatures(), shown.role).unwrap_or("?");
+            let role = &self.signatures().role(shown.role).id;
             let judged = if shown.counts { "" } else { ", which is told and not judged by" };
             let frame = numbers(&self.report.files, &[shown.frame]);
             labelled(out, "", &format!("shows {role}: {} {} (frame {frame}{judged})", shown.by.replace('_', " "), shown.what))?;
@@ -170,16 +170,16 @@ impl Teller<'_> {
             return wrapped(out, "  ", "no row of the documents that apply has its port, its names or its protocol between such hosts");
         }
         for row in &account.rows {
-            writeln!(out, "  {} - {}", shown(service_name(self.signatures(), row.service)), words::standing(row.standing))?;
+            writeln!(out, "  {} - {}", shown(&self.signatures().service(row.service).id), words::standing(row.standing))?;
             labelled(out, "", &format!("for it: {}", row.speaks_for))?;
             if let Some(against) = &row.against {
                 let label = if row.standing == Standing::SameService { "beside" } else { "against it" };
                 labelled(out, "", &format!("{label}: {against}"))?;
             }
         }
-        let Some(own) = self.judged.service.and_then(|id| self.signatures().services.get(id.0 as usize)) else { return Ok(()) };
+        let Some(own) = self.judged.service else { return Ok(()) };
         heading(out, "What is written")?;
-        tell(self.signatures(), own, Some(self.judged.identified.flow.server.endpoint.port), out)
+        tell(self.signatures(), self.signatures().service(own), Some(self.judged.identified.flow.server.endpoint.port), out)
     }
 
     fn verdict(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -225,7 +225,7 @@ impl Teller<'_> {
             None => labelled(out, "Rule", "none of the decision table holds: it was answered, and nothing was refused")?,
         }
         if let Some(denied) = judged.denied {
-            labelled(out, "Concerns", &format!("{}: a name of that row was asked for here, and was not to be had", service_name(self.signatures(), denied)))?;
+            labelled(out, "Concerns", &format!("{}: a name of that row was asked for here, and was not to be had", self.signatures().service(denied).id))?;
         }
         let Some(account) = &judged.account else { return Ok(()) };
         labelled(out, "Visible", &format!("would an answer be seen here? {}", account.sight.says))?;

@@ -16,7 +16,6 @@ use crate::net::{AddressText, Endpoint, Mac, Transport, is_group, is_private};
 use crate::report::compact::{Ready, Word, compact};
 use crate::report::frames::file_name;
 use crate::report::kind::Kind;
-use crate::report::record::{role_name, service_name};
 use crate::report::{Report, stated};
 use crate::signature::Signatures;
 use crate::time::Timestamp;
@@ -497,12 +496,12 @@ pub(super) struct FlowFields<'a> {
 impl<'a> FlowFields<'a> {
     pub fn new(judged: &'a Judged, signatures: &'a Signatures) -> Self {
         let flow = &judged.identified.flow;
-        let service = judged.service.and_then(|id| signatures.services.get(id.0 as usize));
-        let roles = |side: usize| judged.roles[side].iter().filter_map(|role| role_name(signatures, *role)).collect();
+        let service = judged.service.map(|id| signatures.service(id));
+        let roles = |side: usize| judged.roles[side].iter().map(|role| signatures.role(*role).id.as_str()).collect();
         Self {
             protocol: &judged.identified.protocol,
             service: service.map(|service| service.id.as_str()),
-            vendor: service.and_then(|service| signatures.documents.get(usize::from(service.document))).map(|document| document.vendor.as_str()),
+            vendor: service.map(|service| signatures.document(service.document).vendor.as_str()),
             verdict: judged.verdict,
             reasons: &judged.reasons,
             outcome: judged.outcome,
@@ -545,7 +544,7 @@ struct FrameFields<'a> {
 impl<'a> FindingFields<'a> {
     pub fn new(finding: &'a Finding, report: &'a Report<'_>) -> Self {
         Self {
-            service: finding.service.map(|id| service_name(report.signatures, id)),
+            service: finding.service.map(|id| report.signatures.service(id).id.as_str()),
             severity: finding.severity,
             confidence: finding.confidence,
             flows: finding.flows,

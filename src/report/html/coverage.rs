@@ -31,7 +31,7 @@ pub(super) fn write(report: &Report<'_>, kept: &Kept, page: &mut Page<'_>) -> io
 
 /// The rows of a role, by its hosts.
 fn write_role(report: &Report<'_>, kept: &Kept, id: RoleId, rows: &[(ServiceId, Coverage)], page: &mut Page<'_>) -> io::Result<()> {
-    let Some(role) = report.signatures.roles.get(usize::from(id.0)) else { return Ok(()) };
+    let role = report.signatures.role(id);
     let hosts: Vec<IpAddr> = kept.hosts.get(&id).into_iter().flatten().copied().collect();
     let shown = &hosts[..hosts.len().min(limit::HTML_HOST_COLUMNS)];
     begin_table(&format!("Rows of {}", role.name), &heading(&role.name, &hosts, shown), page)?;
@@ -43,7 +43,7 @@ fn write_role(report: &Report<'_>, kept: &Kept, id: RoleId, rows: &[(ServiceId, 
     }
     page.markup("<th scope=\"col\">port</th><th scope=\"col\">opened by</th></tr></thead>\n<tbody>\n")?;
     for (service_id, coverage) in rows {
-        let Some(service) = report.signatures.services.get(service_id.0 as usize) else { continue };
+        let service = report.signatures.service(*service_id);
         begin_row(service, page)?;
         write_cell(*coverage, page)?;
         for host in shown {
@@ -82,8 +82,8 @@ fn heading(role: &str, hosts: &[IpAddr], shown: &[IpAddr]) -> String {
 /// All documents: of each the rows of which anything was seen, and how many others it has.
 fn write_documents(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
     for (number, document) in (0_u16..).zip(&report.signatures.documents) {
-        let own = |id: &ServiceId| report.signatures.services.get(id.0 as usize).filter(|service| service.document == number);
-        let rows: Vec<(&Service, Coverage)> = report.coverage.iter().filter_map(|(id, coverage)| Some((own(id)?, *coverage))).collect();
+        let rows = report.coverage.iter().map(|(id, coverage)| (report.signatures.service(*id), *coverage));
+        let rows: Vec<(&Service, Coverage)> = rows.filter(|(service, _)| service.document == number).collect();
         let touched = rows.iter().filter(|(_, coverage)| is_touched(*coverage)).count();
         let open = if touched > 0 && report.coverage_by_role.is_empty() { "<details open><summary>" } else { "<details><summary>" };
         page.markup(open)?;

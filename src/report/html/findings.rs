@@ -9,7 +9,7 @@ use crate::report::frames::numbers;
 use crate::report::html::kept::Kept;
 use crate::report::html::page::{Column, Page, counted};
 use crate::report::html::timeline;
-use crate::report::record::{service_name, word};
+use crate::report::record::word;
 use crate::report::text::{clock, grouped, letters};
 use crate::signature::Basis;
 
@@ -123,7 +123,7 @@ fn write_unknown(report: &Report<'_>, unknown: &Unknown, page: &mut Page<'_>) ->
             page.markup("</dd>")?;
         }
     }
-    let rows: Vec<String> = unknown.nearest.iter().map(|(id, why)| format!("{} ({why})", service_name(report.signatures, *id))).collect();
+    let rows: Vec<String> = unknown.nearest.iter().map(|(id, why)| format!("{} ({why})", report.signatures.service(*id).id)).collect();
     page.term("Nearest", &rows.join(", "))
 }
 

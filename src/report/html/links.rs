@@ -9,7 +9,6 @@ use crate::limit;
 use crate::report::Report;
 use crate::report::html::kept::{End, Kept, Link, Node, Traffic, What};
 use crate::report::html::page::{Column, Page, at, counted};
-use crate::report::record::service_name;
 use crate::report::text::{bytes, grouped};
 
 /// Draws it, and says the same in a table.
@@ -142,14 +141,13 @@ impl<'a> Links<'a> {
     fn name(&self, node: &Node, left: bool) -> (String, String) {
         match node {
             Node::Role(id) => {
-                let role = self.report.signatures.roles.get(usize::from(id.0));
                 let hosts = self.hosts.get(id);
                 let hosts = match hosts.and_then(|hosts| Some((hosts.first()?, hosts.len()))) {
                     Some((only, 1)) => only.to_string(),
                     Some((_, many)) => counted(many as u64, "host"),
                     None => String::new(),
                 };
-                (role.map_or_else(String::new, |role| role.name.clone()), hosts)
+                (self.report.signatures.role(*id).name.clone(), hosts)
             }
             Node::Host(ip) => {
                 let named = |(link, _): &&(Link, Traffic)| !left && link.server == *node;
@@ -168,8 +166,8 @@ impl<'a> Links<'a> {
         let port = traffic.port.map(|(transport, port)| format!("{port}/{transport}"));
         match &link.what {
             What::Service(id) => {
-                let name = self.report.signatures.services.get(id.0 as usize).map_or_else(String::new, |service| service.name.clone());
-                port.map_or(name.clone(), |port| format!("{port} {name}"))
+                let name = &self.report.signatures.service(*id).name;
+                port.map_or_else(|| name.clone(), |port| format!("{port} {name}"))
             }
             What::Protocol(transport, stack) => format!("{} {}", port.unwrap_or_else(|| transport.to_string()), stack.join("/")),
             What::Port(transport, _) => port.unwrap_or_else(|| transport.to_string()),
@@ -226,7 +224,7 @@ impl<'a> Links<'a> {
                 page.cell(if more.is_empty() { name } else { format!("{name} ({more})") })?;
             }
             page.cell(self.what(link, traffic))?;
-            page.cell(if let What::Service(id) = link.what { service_name(self.report.signatures, id) } else { "" })?;
+            page.cell(if let What::Service(id) = link.what { &self.report.signatures.service(id).id } else { "" })?;
             page.element("td", &[("class", &verdict_class(traffic.verdict()))], verdict_word(traffic.verdict()))?;
             for many in [traffic.flows, traffic.blocked, traffic.failed, traffic.bytes] {
                 page.number(grouped(many))?;

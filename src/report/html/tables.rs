@@ -10,7 +10,7 @@ use crate::report::frames::{file_name, numbers};
 use crate::report::html::kept::{End, Kept, Row};
 use crate::report::html::links::verdict_class;
 use crate::report::html::page::{Column, Page, counted};
-use crate::report::record::{role_name, service_name, word};
+use crate::report::record::word;
 use crate::report::text::{explain, grouped, left_out};
 use crate::report::{Report, tap};
 use crate::time::Timestamp;
@@ -36,8 +36,8 @@ pub(super) fn write_services(report: &Report<'_>, page: &mut Page<'_>) -> io::Re
     for ((service, verdict, outcome), together) in report.digest.services.iter().take(limit::HTML_ROWS) {
         let hosts = |(many, more): (usize, bool)| format!("{}{}", grouped(many as u64), if more { " and more" } else { "" });
         page.markup("<tr>")?;
-        page.element("td", &[("class", &"id")], service_name(report.signatures, *service))?;
-        page.cell(report.signatures.services.get(service.0 as usize).map_or("", |service| &service.name))?;
+        page.element("td", &[("class", &"id")], &report.signatures.service(*service).id)?;
+        page.cell(&report.signatures.service(*service).name)?;
         page.element("td", &[("class", &verdict_class(*verdict))], word(verdict))?;
         page.element("td", &[("class", &outcome_class(End::of(*outcome)))], word(outcome).replace('_', " "))?;
         page.number(grouped(together.flows))?;
@@ -113,7 +113,7 @@ fn write_flow(row: &Row, without_date: bool, report: &Report<'_>, page: &mut Pag
         page.words(protocol);
     }
     page.markup("</td><td class=\"id\">")?;
-    page.words(row.service.map_or("", |id| service_name(report.signatures, id)));
+    page.words(row.service.map_or("", |id| &report.signatures.service(id).id));
     page.markup("</td><td class=\"")?;
     page.markup(verdict_class(row.verdict))?;
     page.markup("\">")?;
@@ -176,7 +176,7 @@ pub(super) fn write_shown(report: &Report<'_>, page: &mut Page<'_>) -> io::Resul
     for (ip, shown) in report.shown.iter().take(limit::HTML_ROWS) {
         page.markup("<tr>")?;
         page.element("td", &[("class", &"id")], ip)?;
-        page.element("td", &[("class", &"id")], role_name(report.signatures, shown.role).unwrap_or_default())?;
+        page.element("td", &[("class", &"id")], &report.signatures.role(shown.role).id)?;
         page.cell(format!("{} {}", shown.by, shown.what))?;
         page.cell(numbers(&report.files, &[shown.frame]))?;
         page.markup("</tr>\n")?;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{RoleRecord, role_name, service_name, word};
+use super::{RoleRecord, word};
 use crate::capture::{CaptureFile, Interface};
 use crate::count::Tally;
 use crate::judge::{Coverage, Visibility};
@@ -125,7 +125,7 @@ impl<'a> SummaryRecord<'a> {
             coverage_by_role: report
                 .coverage_by_role
                 .iter()
-                .filter_map(|(role, coverage)| Some((role_name(report.signatures, *role)?.to_owned(), rows(report.signatures, coverage).into())))
+                .map(|(role, coverage)| (report.signatures.role(*role).id.clone(), rows(report.signatures, coverage).into()))
                 .collect(),
             interrupted: report.interrupted,
             live: report.live,
@@ -160,7 +160,7 @@ impl<'a> InterfaceRecord<'a> {
 
 /// Rows by id with the word for what was seen of them.
 fn rows(signatures: &Signatures, coverage: &[(ServiceId, Coverage)]) -> Map<String, Value> {
-    coverage.iter().map(|(id, coverage)| (service_name(signatures, *id).to_owned(), word(coverage).into())).collect()
+    coverage.iter().map(|(id, coverage)| (signatures.service(*id).id.clone(), word(coverage).into())).collect()
 }
 
 fn counts(tally: &Tally<String>) -> Map<String, Value> {

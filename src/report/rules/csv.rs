@@ -25,7 +25,7 @@ pub(super) fn write(ruleset: &Ruleset<'_>, out: &mut dyn Write) -> io::Result<()
             opening(&gap.opening, "not shown", &ruleset.seen(gap), out)?;
         }
         for without in &found.ruleless {
-            let says = ruleset.signatures.services.get(without.service.0 as usize).map_or("", |row| &row.name);
+            let says = &ruleset.signatures.service(without.service).name;
             let (from, to) = (without.pair.0.to_string(), without.pair.1.to_string());
             let cells = [&from, &to, "", "", ruleset.row_of(without), says, "", "", "no rule", &ruleset.without_a_rule(without)];
             row(out, &cells.map(clean))?;

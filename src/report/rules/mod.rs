@@ -145,7 +145,7 @@ impl<'a> Ruleset<'a> {
 
     /// The row's id.
     fn row_of(&self, without: &Ruleless) -> &str {
-        self.signatures.services.get(without.service.0 as usize).map_or("", |row| &row.id)
+        &self.signatures.service(without.service).id
     }
 
     /// What does not get through though there is no rule for it, and why there is none.
@@ -154,9 +154,8 @@ impl<'a> Ruleset<'a> {
         let id = self.row_of(without);
         let known = self.policy.left_out.iter().find(|left| left.id == id).map(|left| left.because.clone());
         let roles = || {
-            let row = self.signatures.services.get(without.service.0 as usize);
-            let roles = row.into_iter().flat_map(|row| row.client.iter().chain(&row.server));
-            let roles: Vec<String> = roles.filter_map(|role| self.signatures.roles.get(usize::from(role.0))).map(|role| format!("`{}`", role.id)).collect();
+            let row = self.signatures.service(without.service);
+            let roles: Vec<String> = row.client.iter().chain(&row.server).map(|role| format!("`{}`", self.signatures.role(*role).id)).collect();
             format!("give its hosts their roles ({}) to have one made", roles.join(", "))
         };
         format!("{fails}; no rule: {}", known.unwrap_or_else(roles))
