@@ -51,6 +51,23 @@ fn a_dropped_service_is_told_with_its_rule_its_sentence_and_what_shows_that_answ
     assert_eq!((&flow["client_roles"][0]["role"], text(&flow["client_roles"][0]["why"])), (&"spinetix.player".into(), "--role says so"));
 }
 
+// What another source states is not the document's word
+#[test]
+fn a_row_of_another_source_is_cited_by_its_address() {
+    let run = portbook(&[
+        "why",
+        "--format",
+        "json",
+        "--role",
+        "cinegy.host=10.0.0.0/8",
+        "--flow",
+        "1:eeDU0cqGlWnKAD+O8DSgoYiN2EM=",
+        &fixture("sql-browser-instance"),
+    ]);
+    let citation = &json(&run)["flows"][0]["citation"];
+    assert_eq!((&citation["basis"], &citation["document"]), (&"supplement".into(), &citation["url"]), "{citation}");
+}
+
 #[test]
 fn the_account_for_people_fits_100_columns_and_has_every_part() {
     let report = json(&portbook(&["analyze", "--format", "json", ROLE[0], ROLE[1], &demo()]));

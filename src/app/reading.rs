@@ -34,7 +34,7 @@ pub fn tell_unread(report: &Report<'_>, filter: Option<&str>) -> bool {
         tell(shown(line));
     }
     if told.is_empty()
-        && let Some(why) = nothing_judged(report.files.iter().map(|file| file.frames).sum(), (report.wire_bytes, report.digest.flows), filter)
+        && let Some(why) = nothing_judged(report.frames(), (report.wire_bytes, report.digest.flows), filter)
     {
         tell(why);
     }

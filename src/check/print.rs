@@ -15,7 +15,7 @@ use crate::report::{Report, Style};
 /// Those of the writer.
 pub fn text(comparison: &Comparison, report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
     if !style.quiet {
-        let frames: u64 = report.files.iter().map(|file| file.frames).sum();
+        let frames = report.frames();
         let what = match report.files.as_slice() {
             [one] => one.path.clone(),
             many => count(many.len(), "capture"),
@@ -113,7 +113,7 @@ pub fn json(comparison: &Comparison, report: &Report<'_>, out: &mut dyn Write) -
         name: &comparison.name,
         with: &comparison.with,
         captures: report.files.iter().map(|file| file.path.as_str()).collect(),
-        frames: report.files.iter().map(|file| file.frames).sum(),
+        frames: report.frames(),
         flows: report.digest.flows,
         compared: comparison.compared,
         holds: comparison.differences.is_empty(),

@@ -8,7 +8,7 @@ use crate::judge::finding::{Tied, Trouble};
 use crate::judge::gathered::Gathered;
 use crate::judge::{Cited, Outcome, Reason, Severity, Site, Stance, Stated};
 use crate::net::{Transport, is_group};
-use crate::signature::{Basis, Citation, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures};
+use crate::signature::{Basis, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures};
 
 /// What there is to say from.
 pub(super) struct Advice<'a> {
@@ -517,34 +517,21 @@ impl Advice<'_> {
             _ => None,
         };
         if let (Trouble::Broke(Reason::UnsupportedByProduct), Some(rule)) = (self.trouble, self.unsupported_request()) {
-            return Some(self.cited(rule.document, &rule.citation, rule.basis));
+            return Some(Cited::of(self.signatures, rule.document, &rule.citation, rule.basis));
         }
         if let Some(entry) = self.forbidding() {
             let (document, quote) = (entry.written.clone(), entry.reason.clone());
             return Some(Cited { document, section: String::new(), quote, verbatim: true, url: None, basis: Basis::User });
         }
         if let Some(rule) = effect.and_then(|effect| self.rules(effect).next()) {
-            return Some(self.cited(rule.document, &rule.citation, rule.basis));
+            return Some(Cited::of(self.signatures, rule.document, &rule.citation, rule.basis));
         }
         if let Some(rule) = self.presupposes() {
-            return Some(self.cited(rule.document, &rule.citation, rule.basis));
+            return Some(Cited::of(self.signatures, rule.document, &rule.citation, rule.basis));
         }
         let service = self.service.or_else(|| self.rows_meant().next())?;
         let basis = self.gathered.ports.first().and_then(|(transport, port)| service.port_basis(*transport, *port)).unwrap_or(service.basis);
-        Some(self.cited(service.document, &service.citation, basis))
-    }
-
-    fn cited(&self, document: u16, citation: &Citation, basis: Basis) -> Cited {
-        let source = self.signatures.document(document);
-        let other = citation.url.clone().filter(|_| basis == Basis::Supplement);
-        Cited {
-            document: other.unwrap_or_else(|| format!("{}, {}", source.vendor_name, source.title)),
-            section: citation.section.clone(),
-            quote: citation.quote.clone(),
-            verbatim: citation.verbatim,
-            url: citation.url.clone().or_else(|| source.url.clone()),
-            basis,
-        }
+        Some(Cited::of(self.signatures, service.document, &service.citation, basis))
     }
 
     /// Rules of that effect about this row or these roles, the row's own before those of all the document.

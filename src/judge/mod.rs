@@ -74,7 +74,7 @@ use smallvec::SmallVec;
 use crate::capture::FrameId;
 use crate::flow::{CommunityId, Parties};
 use crate::identify::Identified;
-use crate::signature::{Basis, RoleId, ServiceId};
+use crate::signature::{Basis, Citation, RoleId, ServiceId, Signatures};
 use crate::time::Timestamp;
 
 /// A judged flow: everything a flow record says.
@@ -404,7 +404,8 @@ pub struct Finding {
 }
 
 /// A citation with its document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cited {
     /// Vendor and title; of a supplement the address of the source, as the document does not say it.
     pub document: String,
@@ -418,6 +419,22 @@ pub struct Cited {
     pub url: Option<String>,
     /// Document, supplement or user.
     pub basis: Basis,
+}
+
+impl Cited {
+    /// The words of a row or rule, whose statement has that basis.
+    pub fn of(signatures: &Signatures, document: u16, citation: &Citation, basis: Basis) -> Self {
+        let source = signatures.document(document);
+        let other = citation.url.clone().filter(|_| basis == Basis::Supplement);
+        Self {
+            document: other.unwrap_or_else(|| format!("{}, {}", source.vendor_name, source.title)),
+            section: citation.section.clone(),
+            quote: citation.quote.clone(),
+            verbatim: citation.verbatim,
+            url: citation.url.clone().or_else(|| source.url.clone()),
+            basis,
+        }
+    }
 }
 
 /// What a capture says about a documented row.

@@ -290,7 +290,6 @@ impl Told {
 
     fn finding(self, signatures: &Signatures, rule: &Rule, met: &Ends) -> Finding {
         let service = signatures.service(self.service);
-        let document = signatures.document(rule.document);
         let first = self.shown.begun.first().copied().unwrap_or(self.shown.last);
         let mut finding = Finding {
             id: rule.id.clone(),
@@ -310,14 +309,7 @@ impl Told {
             consequence: None,
             alternatives: vec!["what is missing passed elsewhere, or at another time, and was not captured".to_owned()],
             remedy: None,
-            citation: Some(Cited {
-                document: format!("{}, {}", document.vendor_name, document.title),
-                section: rule.citation.section.clone(),
-                quote: rule.citation.quote.clone(),
-                verbatim: rule.citation.verbatim,
-                url: rule.citation.url.clone().or_else(|| document.url.clone()),
-                basis: rule.basis,
-            }),
+            citation: Some(Cited::of(signatures, rule.document, &rule.citation, rule.basis)),
             frames: Vec::new(),
             display_filter: String::new(),
             flow_ids: Vec::new(),

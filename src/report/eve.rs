@@ -384,7 +384,7 @@ struct DetectStats {
 
 impl<'a> Stats<'a> {
     fn new(report: &Report<'_>, counted: &'a Counted, uptime: u64) -> Self {
-        let pkts = report.files.iter().map(|file| file.frames).sum();
+        let pkts = report.frames();
         let kernel_drops = report.interfaces.iter().filter_map(|interface| interface.dropped).sum();
         Self {
             uptime,

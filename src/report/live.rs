@@ -112,7 +112,7 @@ impl Manner {
         match self {
             Self::Ndjson => write_line(out, &SummaryRecord::new(report)),
             Self::Text(_) => {
-                let frames: u64 = report.files.iter().map(|file| file.frames).sum();
+                let frames = report.frames();
                 let last = report.span.map_or_else(String::new, |(_, last)| last.to_string());
                 let live = report.live.unwrap_or_default();
                 let (flows, findings) = (report.digest.flows, report.findings.len() as u64);

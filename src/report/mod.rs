@@ -80,6 +80,13 @@ pub struct Report<'a> {
     pub interrupted: bool,
 }
 
+impl Report<'_> {
+    /// Frames of all captures.
+    pub fn frames(&self) -> u64 {
+        self.files.iter().map(|file| file.frames).sum()
+    }
+}
+
 /// What is no part of a flow, and what was dropped on the way: nothing is lost silently.
 #[derive(Clone, Debug, Default)]
 pub struct Losses {

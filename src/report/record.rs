@@ -385,7 +385,7 @@ pub struct FindingRecord<'a> {
     consequence: Option<&'a str>,
     alternatives: &'a [String],
     remedy: Option<&'a str>,
-    citation: Option<CitationRecord<'a>>,
+    citation: Option<&'a Cited>,
     evidence: EvidenceRecord<'a>,
     confidence: Confidence,
     /// What there is to know of a service that no document mentions.
@@ -436,18 +436,6 @@ impl<'a> UnknownRecord<'a> {
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-struct CitationRecord<'a> {
-    document: &'a str,
-    section: &'a str,
-    quote: &'a str,
-    verbatim: bool,
-    url: Option<&'a str>,
-    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["document", "supplement", "user"])))]
-    basis: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct EvidenceRecord<'a> {
     frames: Vec<CitedFrame<'a>>,
     display_filter: &'a str,
@@ -476,7 +464,7 @@ impl<'a> FindingRecord<'a> {
             consequence: finding.consequence.as_deref(),
             alternatives: &finding.alternatives,
             remedy: finding.remedy.as_deref(),
-            citation: finding.citation.as_ref().map(CitationRecord::new),
+            citation: finding.citation.as_ref(),
             evidence: EvidenceRecord {
                 frames: finding.frames.iter().map(|frame| CitedFrame::new(&report.files, *frame)).collect(),
                 display_filter: &finding.display_filter,
@@ -493,19 +481,6 @@ impl<'a> FindingRecord<'a> {
     #[must_use]
     pub fn told(self, phase: Phase) -> Self {
         Self { phase: Some(phase.name()), ..self }
-    }
-}
-
-impl<'a> CitationRecord<'a> {
-    fn new(cited: &'a Cited) -> Self {
-        Self {
-            document: &cited.document,
-            section: &cited.section,
-            quote: &cited.quote,
-            verbatim: cited.verbatim,
-            url: cited.url.as_deref(),
-            basis: cited.basis.name(),
-        }
     }
 }
 

@@ -65,7 +65,7 @@ impl Writer for Text<'_> {
 }
 
 fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let frames: u64 = report.files.iter().map(|file| file.frames).sum();
+    let frames = report.frames();
     let what = match report.files.as_slice() {
         [one] => one.path.clone(),
         many => format!("{} captures", many.len()),

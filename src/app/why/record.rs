@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::app::why::text::stated;
 use crate::app::why::{Told, findings};
-use crate::judge::{CapturePoint, Confidence, Considered, Judged, Outcome, Reason, Severity, SightWords, Site, Standing, rules};
+use crate::judge::{CapturePoint, Cited, Confidence, Considered, Judged, Outcome, Reason, Severity, SightWords, Site, Standing, rules};
 use crate::report::Report;
 use crate::report::frames::CitedFrame;
 use crate::report::record::FlowRecord;
-use crate::signature::{RoleId, ServiceId, Signatures};
+use crate::signature::RoleId;
 
 /// `{"type":"why", ...}` on one line.
 pub fn write(told: &Told<'_>, report: &Report<'_>, site: &Site, out: &mut dyn Write) -> io::Result<()> {
@@ -38,7 +38,7 @@ struct Explained<'a> {
     client_roles: Vec<Role<'a>>,
     server_roles: Vec<Role<'a>>,
     rows: Vec<Row<'a>>,
-    citation: Option<Citation<'a>>,
+    citation: Option<Cited>,
     reasons: Vec<Meaning>,
     /// How sure it is that the flow belongs to its row, or to none.
     attribution: Confidence,
@@ -53,32 +53,6 @@ struct Explained<'a> {
     frames: Vec<CitedFrame<'a>>,
     display_filter: String,
     findings: Vec<Cites<'a>>,
-}
-
-/// What is written of the flow's row, and where.
-#[derive(Serialize)]
-struct Citation<'a> {
-    document: String,
-    section: &'a str,
-    quote: &'a str,
-    verbatim: bool,
-    url: Option<&'a str>,
-    basis: &'static str,
-}
-
-impl<'a> Citation<'a> {
-    fn of(signatures: &'a Signatures, row: ServiceId) -> Option<Self> {
-        let service = signatures.service(row);
-        let (document, citation) = (signatures.document(service.document), &service.citation);
-        Some(Self {
-            document: format!("{}, {}", document.vendor_name, document.title),
-            section: &citation.section,
-            quote: &citation.quote,
-            verbatim: citation.verbatim,
-            url: citation.url.as_deref().or(document.url.as_deref()),
-            basis: service.basis.name(),
-        })
-    }
 }
 
 #[derive(Serialize)]
@@ -142,7 +116,7 @@ impl<'a> Explained<'a> {
             client_roles: roles(0),
             server_roles: roles(1),
             rows: account.into_iter().flat_map(|account| &account.rows).map(row).collect(),
-            citation: judged.service.and_then(|id| Citation::of(signatures, id)),
+            citation: judged.service.map(|id| signatures.service(id)).map(|row| Cited::of(signatures, row.document, &row.citation, row.basis)),
             reasons: judged.reasons.iter().map(|reason| Meaning { reason: *reason, says: reason.says() }).collect(),
             attribution: judged.attribution,
             site: stated(site, judged),

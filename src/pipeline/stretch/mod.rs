@@ -142,7 +142,7 @@ fn judged(load: &Load<'_>) -> Result<u64, SourceError> {
         let _ = writer.as_mut().map(|writer| writer.flow(judged));
     })?;
     let _ = writer.as_mut().map(|writer| writer.finish(&report));
-    Ok(report.files.iter().map(|file| file.frames).sum())
+    Ok(report.frames())
 }
 
 /// Wants no payload. It keeps what ended until the round is over, as whoever hands flows on does.

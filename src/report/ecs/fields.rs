@@ -570,12 +570,6 @@ pub(super) struct Whole {
 
 impl Whole {
     pub fn new(report: &Report<'_>) -> Self {
-        Self {
-            captures: report.files.len(),
-            frames: report.files.iter().map(|file| file.frames).sum(),
-            bytes: report.wire_bytes,
-            flows: report.digest.flows,
-            findings: report.findings.len(),
-        }
+        Self { captures: report.files.len(), frames: report.frames(), bytes: report.wire_bytes, flows: report.digest.flows, findings: report.findings.len() }
     }
 }

@@ -63,8 +63,7 @@ fn lead(report: &Report<'_>) -> String {
 }
 
 fn read(report: &Report<'_>) -> String {
-    let frames: u64 = report.files.iter().map(|file| file.frames).sum();
-    format!("{}, {}, {}", number(frames, "packet"), bytes(report.wire_bytes), number(report.digest.flows, "flow"))
+    format!("{}, {}, {}", number(report.frames(), "packet"), bytes(report.wire_bytes), number(report.digest.flows, "flow"))
 }
 
 /// Most frequent first.

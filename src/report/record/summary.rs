@@ -107,7 +107,7 @@ impl<'a> SummaryRecord<'a> {
                 .zip(&report.files)
                 .map(|(place, file)| CaptureRecord::new(file, report.interfaces.iter().filter(move |one| one.file == place)))
                 .collect(),
-            frames: report.files.iter().map(|file| file.frames).sum(),
+            frames: report.frames(),
             bytes: report.wire_bytes,
             first: report.span.map(|(first, _)| first.to_string()),
             last: report.span.map(|(_, last)| last.to_string()),
