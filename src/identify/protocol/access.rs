@@ -5,16 +5,15 @@ use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Confirm, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// RADIUS (RFC 2865): code, length of the datagram, attributes that fill it.
 pub static RADIUS: Known = Known {
     name: "radius",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(
+    over: Over::Datagrams(Gate::BytesAnd(
         &[1..=5, 11..=13, 40..=45],
         |bytes| matches!(bytes, [_, _, a, b, ..] if usize::from(u16::from_be_bytes([*a, *b])).abs_diff(bytes.len()) <= 4),
-    ),
+    )),
     ask: |opening, bytes| radius(opening, bytes, &[1, 4, 12, 40, 43]),
     answer: Some(|opening, bytes| radius(opening, bytes, &[2, 3, 5, 11, 13, 41, 42, 44, 45])),
     strength: Strength::Structure,
@@ -24,8 +23,7 @@ pub static RADIUS: Known = Known {
 /// TACACS+ (RFC 8907 section 4.1): version, type, sequence, flags, session, length.
 pub static TACACS: Known = Known {
     name: "tacacs",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |opening, bytes| tacacs(bytes, 1).weak_unless_at(opening, &[49]),
     answer: Some(|opening, bytes| tacacs(bytes, 2).weak_unless_at(opening, &[49])),
     strength: Strength::Structure,
@@ -35,8 +33,7 @@ pub static TACACS: Known = Known {
 /// WireGuard (whitepaper section 5.4): each message type has its length.
 pub static WIREGUARD: Known = Known {
     name: "wireguard",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[1..=4], |bytes| matches!(bytes, [_, 0, 0, 0, ..])),
+    over: Over::Datagrams(Gate::BytesAnd(&[1..=4], |bytes| matches!(bytes, [_, 0, 0, 0, ..]))),
     ask: |_, bytes| wireguard(bytes),
     answer: Some(|_, bytes| match (bytes.first_chunk(), bytes.len()) {
         (Some([2, 0, 0, 0]), 92) | (Some([3, 0, 0, 0]), 64) => Look::Weak(0, 4, "WireGuard response"),
@@ -49,8 +46,7 @@ pub static WIREGUARD: Known = Known {
 /// OpenVPN (its protocol description, "network protocol"): hard resets of both sides.
 pub static OPENVPN: Known = Known {
     name: "openvpn",
-    carriers: &[Transport::UDP, Transport::TCP],
-    gate: Gate::Bytes(&[0x38..=0x38, 0x40..=0x40, 0x50..=0x50]),
+    over: Over::Either(Gate::Bytes(&[0x38..=0x38, 0x40..=0x40, 0x50..=0x50])),
     ask: |opening, bytes| openvpn(opening, bytes, &[0x38, 0x50]),
     answer: Some(|opening, bytes| openvpn(opening, bytes, &[0x40])),
     strength: Strength::Structure,
@@ -61,8 +57,7 @@ pub static OPENVPN: Known = Known {
 /// SOCKS 4, 4a and 5 (RFC 1928): the request names the inner destination, and the inner protocol follows.
 pub static SOCKS: Known = Known {
     name: "socks",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |opening, bytes| match bytes {
         [5, many @ 1..=8, methods @ ..] if methods.len() >= usize::from(*many) => {
             // A client waits for the choice before it says more; at the port of SOCKS it may be in a hurry.

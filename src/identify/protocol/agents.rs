@@ -2,17 +2,16 @@
 
 use crate::identify::wire::{Cursor, Length, begins, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
 use super::exchange::Exchange;
 use super::exchange::Sent;
-use super::{Appetite, Gate, Known, Look, Piece, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Over, Piece, Said, Strength};
 
 /// Nagios's remote executor: packets with a version, a kind, and a checksum over all of it (NRPE's `common.h`).
 pub static NRPE: Known = Known {
     name: "nrpe",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| nrpe(bytes, 1, "NRPE query with its checksum"),
     answer: Some(|_, bytes| nrpe(bytes, 2, "NRPE response with its checksum")),
     strength: Strength::Magic,
@@ -22,8 +21,7 @@ pub static NRPE: Known = Known {
 /// Bacula's daemons: counted lines, of which the first says hello and who calls (Bacula developer's guide, "Daemon Protocol").
 pub static BACULA: Known = Known {
     name: "bacula",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| match bacula_line(bytes) {
         Counted::Whole(line) => Look::when(begins(line, b"Hello ") && memchr::memmem::find(line, b" calling").is_some(), 10, "Bacula hello"),
         Counted::Short if may_begin(bytes.get(4..).unwrap_or_default(), b"Hello ") || begins(bytes.get(4..).unwrap_or_default(), b"Hello ") => Look::Short,
@@ -41,8 +39,7 @@ pub static BACULA: Known = Known {
 /// StatsD: names, values and kinds of measurements, in lines that fill the datagram (statsd's `docs/metric_types.md`). Nobody answers.
 pub static STATSD: Known = Known {
     name: "statsd",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[b'A'..=b'Z', b'a'..=b'z', b'_'..=b'_'], |bytes| memchr::memchr(b'|', bytes).is_some()),
+    over: Over::Datagrams(Gate::BytesAnd(&[b'A'..=b'Z', b'a'..=b'z', b'_'..=b'_'], |bytes| memchr::memchr(b'|', bytes).is_some())),
     ask: |_, bytes| {
         let lines = || bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
         let holds = bytes.first().is_some_and(|byte| begins_name(*byte)) && lines().all(|line| line.is_empty() || is_measurement(line));
@@ -56,8 +53,7 @@ pub static STATSD: Known = Known {
 /// Graphite's plain text: a path, a value, and a time in seconds, a line each (Graphite documentation, "Feeding In Your Data"). Nobody answers.
 pub static GRAPHITE: Known = Known {
     name: "graphite",
-    carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::BytesAnd(&[b'0'..=b'9', b'A'..=b'Z', b'a'..=b'z', b'_'..=b'_'], |bytes| memchr::memchr2(b'\n', b' ', bytes).is_some()),
+    over: Over::Either(Gate::BytesAnd(&[b'0'..=b'9', b'A'..=b'Z', b'a'..=b'z', b'_'..=b'_'], |bytes| memchr::memchr2(b'\n', b' ', bytes).is_some())),
     ask: |_, bytes| match bytes.split_inclusive(|byte| *byte == b'\n').next() {
         Some([first, ..]) if !(first.is_ascii_digit() || begins_name(*first)) => Look::No,
         Some([line @ .., b'\n']) => Look::when(is_point(line.trim_ascii_end()), 4, "Graphite path, value and time"),
@@ -217,6 +213,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, prefixes_never_match_anything_else, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     /// A packet of NRPE (`common.h`): of version 2 with 1,024 bytes of text and two of padding, else with the text's length.
     fn packet(version: u8, kind: u8, result: u8, text: &str) -> Vec<u8> {

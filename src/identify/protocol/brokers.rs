@@ -2,17 +2,16 @@
 
 use crate::identify::wire::{Cursor, Length, begins, may_begin, printable};
 use crate::identify::{AnswerKind, DetailValue, Evidence, Fact};
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
 use super::exchange::Exchange;
 use super::talk::{Talk, verb};
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// NATS (its client protocol): the server says INFO with a JSON object first.
 pub static NATS: Known = Known {
     name: "nats",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| Look::word(bytes, b"CONNECT {", "NATS connect").weak(),
     answer: Some(|_, bytes| Look::word(bytes, b"INFO {", "NATS information")),
     strength: Strength::Text,
@@ -22,8 +21,7 @@ pub static NATS: Known = Known {
 /// AMQP 0-9-1 and 1.0: the protocol header (AMQP 0-9-1 section 4.2.2, AMQP 1.0 section 2.2).
 pub static AMQP: Known = Known {
     name: "amqp",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: amqp_header,
     answer: Some(|opening, bytes| match bytes {
         // connection.start: method frame on channel 0, class 10, method 10.
@@ -195,6 +193,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     const HEADER: &[u8] = b"AMQP\0\0\x09\x01";
     const INFO: &[u8] = b"INFO {\"server_id\":\"NCYE\",\"version\":\"2.9.10\",\"proto\":1,\"auth_required\":true} \r\n";

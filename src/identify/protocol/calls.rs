@@ -9,14 +9,13 @@ use crate::limit;
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::PromiseKind;
 
-use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Over, Piece, Reader, Said, Strength};
 
 /// Told by a request line or status line that ends in or begins with `SIP/2.0`.
 pub static SIP: Known = Known {
     name: "sip",
-    carriers: &[Transport::UDP, Transport::TCP],
     // The version is the same in small letters (RFC 3261 section 7.1).
-    gate: Gate::BytesAnd(&[b'A'..=b'Z', b'_'..=b'_', b's'..=b's'], |bytes| has_word(bytes, b"sip")),
+    over: Over::Either(Gate::BytesAnd(&[b'A'..=b'Z', b'_'..=b'_', b's'..=b's'], |bytes| has_word(bytes, b"sip"))),
     ask: |opening, bytes| match request(bytes, b"SIP/2.0", opening.transport == Transport::TCP, "SIP request line") {
         // A request line that is damaged, before header fields that are not.
         Look::No if opening.is_at(&[5060]) => {
@@ -33,8 +32,7 @@ pub static SIP: Known = Known {
 /// Told by a request line or status line with `RTSP/`.
 pub static RTSP: Known = Known {
     name: "rtsp",
-    carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::BytesAnd(&[b'A'..=b'Z', b'_'..=b'_', b'r'..=b'r'], |bytes| has_word(bytes, b"rts")),
+    over: Over::Either(Gate::BytesAnd(&[b'A'..=b'Z', b'_'..=b'_', b'r'..=b'r'], |bytes| has_word(bytes, b"rts"))),
     ask: |opening, bytes| request(bytes, b"RTSP/", opening.transport == Transport::TCP, "RTSP request line"),
     answer: Some(|opening, bytes| status(bytes, b"RTSP/", opening.transport == Transport::TCP, "RTSP status line")),
     strength: Strength::Text,

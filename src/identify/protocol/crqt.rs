@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::identify::wire::{Cursor, in_hex, printable};
 
-use super::{Appetite, Endpoint, Fact, Gate, Known, Look, Opening, Piece, Reader, Said, Strength, Transport};
+use super::{Appetite, Endpoint, Fact, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength, Transport};
 use crate::identify::Promise;
 
 use crate::signature::PromiseKind;
@@ -12,8 +12,7 @@ use crate::signature::PromiseKind;
 /// CRQT.
 pub static CRQT: Known = Known {
     name: "crqt",
-    carriers: &[Transport::UDP],
-    gate: Gate::Bytes(&[b'C'..=b'C']),
+    over: Over::Datagrams(Gate::Bytes(&[b'C'..=b'C'])),
     ask: announcement,
     answer: Some(nothing),
     strength: Strength::Magic,

@@ -8,16 +8,15 @@ use smallvec::SmallVec;
 use crate::identify::wire::{Cursor, host_name, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
 use crate::limit;
-use crate::net::{Mac, Transport, is_group};
+use crate::net::{Mac, is_group};
 use crate::time::Timestamp;
 
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by operation, hardware type and the magic cookie at byte 236.
 pub static DHCP: Known = Known {
     name: "dhcp",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[1..=2], |bytes| bytes.get(236..240) == Some(&COOKIE) || bytes.len() < 240 && is_ethernet(bytes)),
+    over: Over::Datagrams(Gate::BytesAnd(&[1..=2], |bytes| bytes.get(236..240) == Some(&COOKIE) || bytes.len() < 240 && is_ethernet(bytes))),
     ask: |opening, bytes| look(opening, bytes, 1),
     answer: Some(|opening, bytes| look(opening, bytes, 2)),
     strength: Strength::Magic,
@@ -239,6 +238,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     /// A BOOTP message of this operation and transaction 0x11223344, with these options.
     fn message(op: u8, options: &str) -> Vec<u8> {

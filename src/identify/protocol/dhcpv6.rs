@@ -5,17 +5,16 @@ use std::ops::RangeInclusive;
 
 use crate::identify::wire::Cursor;
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
-use crate::net::{Transport, is_group};
+use crate::net::is_group;
 
 use super::dhcp::Search;
 use super::dns_name::read_name;
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by ports 546 and 547, a message type, and options that fill the datagram to its end.
 pub static DHCPV6: Known = Known {
     name: "dhcpv6",
-    carriers: &[Transport::UDP],
-    gate: Gate::Ports(&[546, 547]),
+    over: Over::Datagrams(Gate::Ports(&[546, 547])),
     ask: |opening, bytes| look(opening, bytes, REQUESTS),
     answer: Some(|opening, bytes| look(opening, bytes, REPLIES)),
     strength: Strength::Structure,
@@ -203,6 +202,7 @@ mod tests {
     use super::super::testing::read_spaced;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     /// Solicit 0x0a0b0c with client id and FQDN "pc"; advertise with status NoAddrsAvail.
     const SEEKS: &str = "010a0b0c 0001 0004 00010203 0027 0004 00 02 7063";

@@ -7,13 +7,12 @@ use crate::net::Transport;
 use super::dns_message::{Header, Message, Question, asked, read_question};
 use super::dns_name::read_name;
 use super::dns_reader::Names;
-use super::{Gate, Known, Look, Opening, Strength};
+use super::{Gate, Known, Look, Opening, Over, Strength};
 
 /// Told by a header whose counts fit the datagram and a question that makes sense, away from the ports of its three relatives.
 pub static DNS: Known = Known {
     name: "dns",
-    carriers: &[Transport::UDP, Transport::TCP],
-    gate: Gate::PassesAway(has_header, &[53]),
+    over: Over::Either(Gate::PassesAway(has_header, &[53])),
     ask: |opening, bytes| look(opening, bytes, false),
     answer: Some(|opening, bytes| look(opening, bytes, true)),
     strength: Strength::Structure,

@@ -3,15 +3,14 @@
 use crate::identify::wire::{Cursor, Held, hold, host_name, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
-use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Over, Piece, Reader, Said, Strength};
 
 /// Told by version record, mode record and a via record with its address.
 pub static NET_TCP: Known = Known {
     name: "net_tcp",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| match bytes {
         [0, 1, 0, 1, 1..=4, 2, rest @ ..] => match via(rest) {
             Some(uri) if uri.starts_with(b"net.") => Look::Yes(0, 6, "MC-NMF preamble with net.tcp address"),
@@ -29,8 +28,7 @@ pub static NET_TCP: Known = Known {
 /// Told by ".NET", version 1.0 and a known operation.
 pub static DOTNET_REMOTING: Known = Known {
     name: "dotnet_remoting",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| remoting(bytes, &[0, 1]),
     answer: Some(|_, bytes| remoting(bytes, &[2])),
     strength: Strength::Magic,
@@ -194,6 +192,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     #[test]
     fn a_preamble_names_its_service_and_upgrades_to_tls() {

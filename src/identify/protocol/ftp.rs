@@ -10,18 +10,11 @@ use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
 
 use super::talk::{Talk, opens_with, reply, verb};
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by the client's verb together with the server's reply, or by a greeting that says FTP: 220 alone may be SMTP.
-pub static FTP: Known = Known {
-    name: "ftp",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask,
-    answer: Some(answer),
-    strength: Strength::Text,
-    reader: || Box::new(Control::default()),
-};
+pub static FTP: Known =
+    Known { name: "ftp", over: Over::Streams, ask, answer: Some(answer), strength: Strength::Text, reader: || Box::new(Control::default()) };
 
 fn ask(opening: &Opening<'_>, bytes: &[u8]) -> Look {
     match opens_with(bytes, VERBS) {

@@ -6,18 +6,11 @@ use crate::limit;
 
 use super::hpack::Fields;
 use super::http::{answer_kind, host_only};
-use super::{Appetite, Evidence, Fact, Gate, Known, Look, NameSource, Opening, Piece, Reader, Said, Side, Strength, Transport};
+use super::{Appetite, Evidence, Fact, Known, Look, NameSource, Opening, Over, Piece, Reader, Said, Side, Strength};
 
 /// HTTP/2 over TCP.
-pub static HTTP2: Known = Known {
-    name: "http",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: preface,
-    answer: Some(settings),
-    strength: Strength::Magic,
-    reader: || Box::<Http2Reader>::default(),
-};
+pub static HTTP2: Known =
+    Known { name: "http", over: Over::Streams, ask: preface, answer: Some(settings), strength: Strength::Magic, reader: || Box::<Http2Reader>::default() };
 
 fn preface(_: &Opening<'_>, bytes: &[u8]) -> Look {
     if bytes.starts_with(PREFACE) {
@@ -242,6 +235,7 @@ const GRPC_CODES: &[&str] = &[
 mod tests {
     use super::super::testing::{decide, evidence, prefixes_never_match_anything_else, read_all, survives};
     use super::*;
+    use crate::net::Transport;
 
     #[test]
     fn a_preface_and_settings_are_http_version_2() {

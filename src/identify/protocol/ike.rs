@@ -5,13 +5,12 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
 use super::ike_turns::Turns;
-use super::{Appetite, Confirm, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
+use super::{Appetite, Confirm, Gate, Head, Hit, Known, Look, Opening, Over, Piece, Probe, Protocol, Reader, Said, Strength};
 
 /// IKE (RFC 7296 section 3.1, RFC 2408 section 3.1), at port 4500 behind four zero bytes (RFC 3948).
 pub static IKE: Known = Known {
     name: "ike",
-    carriers: &[Transport::UDP],
-    gate: Gate::Passes(has_ike_version),
+    over: Over::Datagrams(Gate::Passes(has_ike_version)),
     ask: |opening, bytes| ike(opening, bytes, false),
     answer: Some(|opening, bytes| ike(opening, bytes, true)),
     strength: Strength::Structure,

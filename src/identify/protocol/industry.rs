@@ -6,13 +6,12 @@ use crate::net::{Side, Transport};
 
 use super::exchange::Exchange;
 use super::windows::tpkt_length;
-use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Said, Strength};
+use super::{Appetite, Confirm, Gate, Known, Look, Opening, Over, Piece, Said, Strength};
 
 /// Modbus/TCP (Modbus Messaging on TCP/IP Implementation Guide section 3.1).
 pub static MODBUS: Known = Known {
     name: "modbus",
-    carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Zeros(&[2, 3]),
+    over: Over::Either(Gate::Zeros(&[2, 3])),
     ask: |opening, bytes| modbus(opening, bytes, false),
     answer: Some(|opening, bytes| modbus(opening, bytes, true)),
     strength: Strength::Structure,
@@ -20,21 +19,13 @@ pub static MODBUS: Known = Known {
 };
 
 /// DNP3 (IEEE 1815): start bytes, length, and a checksum over the header.
-pub static DNP3: Known = Known {
-    name: "dnp3",
-    carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Bytes(&[5..=5]),
-    ask: dnp3,
-    answer: None,
-    strength: Strength::Magic,
-    reader: || Confirm::of(&DNP3),
-};
+pub static DNP3: Known =
+    Known { name: "dnp3", over: Over::Either(Gate::Bytes(&[5..=5])), ask: dnp3, answer: None, strength: Strength::Magic, reader: || Confirm::of(&DNP3) };
 
 /// Siemens S7 over ISO on TCP (RFC 1006, ISO 8073): a connection with rack and slot, or data with protocol 0x32 or 0x72.
 pub static S7COMM: Known = Known {
     name: "s7comm",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: s7_ask,
     answer: Some(s7_answer),
     strength: Strength::Structure,
@@ -44,8 +35,7 @@ pub static S7COMM: Known = Known {
 /// EtherNet/IP encapsulation (ODVA CIP volume 2 section 2-3).
 pub static ETHERNETIP: Known = Known {
     name: "ethernetip",
-    carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Bytes(&[4..=4, 0x63..=0x66, 0x6f..=0x70]),
+    over: Over::Either(Gate::Bytes(&[4..=4, 0x63..=0x66, 0x6f..=0x70])),
     ask: enip,
     answer: None,
     strength: Strength::Structure,
@@ -55,8 +45,7 @@ pub static ETHERNETIP: Known = Known {
 /// BACnet/IP (ASHRAE 135 annex J): type 0x81, function, length of the datagram, version 1 behind it.
 pub static BACNET: Known = Known {
     name: "bacnet",
-    carriers: &[Transport::UDP],
-    gate: Gate::Bytes(&[0x81..=0x81]),
+    over: Over::Datagrams(Gate::Bytes(&[0x81..=0x81])),
     ask: |opening, bytes| if apdu(bytes).is_some_and(|kind| kind > UNCONFIRMED) { Look::No } else { bacnet(opening, bytes) },
     answer: Some(|opening, bytes| if apdu(bytes).is_some_and(|kind| kind == CONFIRMED) { Look::No } else { bacnet(opening, bytes) }),
     strength: Strength::Structure,
@@ -64,15 +53,8 @@ pub static BACNET: Known = Known {
 };
 
 /// IEC 60870-5-104: start byte, length, control fields of the three formats (section 5).
-pub static IEC104: Known = Known {
-    name: "iec104",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: iec104,
-    answer: None,
-    strength: Strength::Structure,
-    reader: || Confirm::of(&IEC104),
-};
+pub static IEC104: Known =
+    Known { name: "iec104", over: Over::Streams, ask: iec104, answer: None, strength: Strength::Structure, reader: || Confirm::of(&IEC104) };
 
 fn modbus(opening: &Opening<'_>, bytes: &[u8], response: bool) -> Look {
     let mut at = Cursor::new(bytes);

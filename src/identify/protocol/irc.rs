@@ -2,21 +2,14 @@
 
 use crate::identify::wire::{begins, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
 use super::talk::{Talk, opens_with};
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by registration of the client, prefixed replies of the server (sections 2.3 and 3.1).
-pub static IRC: Known = Known {
-    name: "irc",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask,
-    answer: Some(answer),
-    strength: Strength::Text,
-    reader: || Box::<Registration>::default(),
-};
+pub static IRC: Known =
+    Known { name: "irc", over: Over::Streams, ask, answer: Some(answer), strength: Strength::Text, reader: || Box::<Registration>::default() };
 
 fn ask(_: &Opening<'_>, bytes: &[u8]) -> Look {
     match opens_with(bytes, &["NICK", "USER", "PASS", "CAP", "ISON", "JOIN", "PRIVMSG", "PING", "PONG", "STARTTLS"]) {
@@ -121,6 +114,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, read, read_torn, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     const REGISTERS: &[u8] = b"NICK bob\r\nUSER bob 0 * :bob\r\n";
 

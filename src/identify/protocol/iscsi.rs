@@ -2,16 +2,15 @@
 
 use crate::identify::wire::{Length, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
 use super::exchange::Exchange;
-use super::{Appetite, Gate, Known, Look, Piece, Said, Strength};
+use super::{Appetite, Known, Look, Over, Piece, Said, Strength};
 
 /// Told by the header of a login: operation, versions, and what is reserved there (RFC 7143 sections 11.12 and 11.13).
 pub static ISCSI: Known = Known {
     name: "iscsi",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| login(bytes, 0x43, 32..48, "iSCSI login request"),
     answer: Some(|_, bytes| login(bytes, 0x23, 38..48, "iSCSI login response")),
     strength: Strength::Structure,
@@ -103,6 +102,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, prefixes_never_match_anything_else, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     /// libiscsi to tgtd, the keys shortened.
     fn ask() -> Vec<u8> {

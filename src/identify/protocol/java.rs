@@ -9,13 +9,12 @@ use crate::limit;
 use crate::net::{Endpoint, Side, Transport};
 use crate::signature::PromiseKind;
 
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by the stream header of JRMP.
 pub static JAVA_RMI: Known = Known {
     name: "java_rmi",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| match bytes {
         [b'J', b'R', b'M', b'I', 0, 1 | 2, 0x4b..=0x4d, ..] => Look::Yes(0, 7, "JRMP header"),
         _ if may_begin(bytes, b"JRMI\0\x02") => Look::Short,
@@ -37,8 +36,7 @@ pub static JAVA_RMI: Known = Known {
 /// Told by three letters and the packet behind them, or by both sides' letters.
 pub static HAZELCAST: Known = Known {
     name: "hazelcast",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: hazelcast,
     answer: Some(|opening, bytes| match bytes {
         b"HZX" => Look::Yes(0, 3, "Hazelcast: unexpected protocol"),
@@ -53,15 +51,8 @@ pub static HAZELCAST: Known = Known {
 };
 
 /// Told by the header constant of Ignite with what follows it, or at a port of Ignite's.
-pub static IGNITE: Known = Known {
-    name: "ignite",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: ignite,
-    answer: None,
-    strength: Strength::Magic,
-    reader: || super::Confirm::of(&IGNITE),
-};
+pub static IGNITE: Known =
+    Known { name: "ignite", over: Over::Streams, ask: ignite, answer: None, strength: Strength::Magic, reader: || super::Confirm::of(&IGNITE) };
 
 fn hazelcast(_: &Opening<'_>, bytes: &[u8]) -> Look {
     match bytes {

@@ -6,20 +6,13 @@ use serde_json::Value;
 use crate::identify::wire::{Held, hold, may_begin, printable, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by a whole object with `"jsonrpc": "2.0"` and a call or a result; of version 1.0, by a call and a result.
-pub static JSONRPC: Known = Known {
-    name: "jsonrpc",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: look,
-    answer: None,
-    strength: Strength::Text,
-    reader: || Box::new(Calls::default()),
-};
+pub static JSONRPC: Known =
+    Known { name: "jsonrpc", over: Over::Streams, ask: look, answer: None, strength: Strength::Text, reader: || Box::new(Calls::default()) };
 
 fn look(_: &Opening<'_>, bytes: &[u8]) -> Look {
     match first(bytes) {
@@ -132,6 +125,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, prefixes_never_match_anything_else, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     /// Examples of the specification, section 7.
     const CALL: &[u8] = br#"{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}"#;

@@ -5,13 +5,12 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
 use super::exchange::Exchange;
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Over, Piece, Said, Strength};
 
 /// Told by a length that fits, a known version, and a ticket or an error of Kerberos where their length says.
 pub static KPASSWD: Known = Known {
     name: "kpasswd",
-    carriers: &[Transport::UDP, Transport::TCP],
-    gate: Gate::Passes(|bytes| matches!(bytes, [_, _, 0, 1, ..] | [_, _, 0xff, 0x80, ..])),
+    over: Over::Either(Gate::Passes(|bytes| matches!(bytes, [_, _, 0, 1, ..] | [_, _, 0xff, 0x80, ..]))),
     ask: |opening, bytes| look(opening, bytes, false),
     answer: Some(|opening, bytes| look(opening, bytes, true)),
     strength: Strength::Structure,

@@ -6,13 +6,12 @@ use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::ber;
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by a message whose number and operation fit its length.
 pub static LDAP: Known = Known {
     name: "ldap",
-    carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Bytes(&[0x30..=0x30]),
+    over: Over::Either(Gate::Bytes(&[0x30..=0x30])),
     ask: |opening, bytes| look(opening, bytes, REQUESTS, "LDAP request"),
     answer: Some(|opening, bytes| look(opening, bytes, RESPONSES, "LDAP response")),
     strength: Strength::Structure,

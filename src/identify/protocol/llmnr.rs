@@ -6,13 +6,12 @@ use crate::net::Transport;
 
 use super::dns_message::Message;
 use super::dns_reader::Names;
-use super::{Gate, Known, Look, Opening, Strength};
+use super::{Gate, Known, Look, Opening, Over, Strength};
 
 /// Told by a DNS message with exactly one question at port 5355 (RFC 4795 section 2.1).
 pub static LLMNR: Known = Known {
     name: "llmnr",
-    carriers: &[Transport::UDP, Transport::TCP],
-    gate: Gate::Ports(&[5355]),
+    over: Over::Either(Gate::Ports(&[5355])),
     ask: |opening, bytes| look(opening, bytes, false),
     answer: Some(|opening, bytes| look(opening, bytes, true)),
     strength: Strength::Structure,

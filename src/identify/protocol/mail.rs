@@ -2,16 +2,15 @@
 
 use crate::identify::wire::{begins, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
 use super::talk::{Talk, opens_with, reply, verb};
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by greeting and HELO, or by a greeting that says SMTP.
 pub static SMTP: Known = Known {
     name: "smtp",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: smtp_command,
     answer: Some(smtp_greeting),
     strength: Strength::Text,
@@ -21,8 +20,7 @@ pub static SMTP: Known = Known {
 /// Told by greeting and tagged command, or by a greeting that says IMAP.
 pub static IMAP: Known = Known {
     name: "imap",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| imap_command(bytes),
     answer: Some(|_, bytes| greeting(bytes, &[b"* OK", b"* PREAUTH", b"* BYE"], b"IMAP", "IMAP greeting")),
     strength: Strength::Text,
@@ -32,8 +30,7 @@ pub static IMAP: Known = Known {
 /// Told by greeting and command, or by a greeting that says POP3.
 pub static POP3: Known = Known {
     name: "pop3",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| Look::weakly(opens_with(bytes, &["USER", "APOP", "CAPA", "STLS", "AUTH"]), 4, "POP3 command"),
     answer: Some(|_, bytes| greeting(bytes, &[b"+OK", b"-ERR"], b"POP", "POP3 greeting")),
     strength: Strength::Text,
@@ -262,6 +259,7 @@ mod tests {
     use crate::identify::protocol::Protocol;
     use crate::identify::protocol::testing::{decide, evidence, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     /// RFC 3207 section 5, shortened.
     const STARTTLS: &[(Side, &[u8])] = &[

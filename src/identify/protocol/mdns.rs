@@ -1,17 +1,15 @@
 //! Multicast DNS (RFC 6762): DNS messages at port 5353.
 
 use crate::identify::NameSource;
-use crate::net::Transport;
 
 use super::dns_message::{Header, Message, read_question};
 use super::dns_reader::Names;
-use super::{Gate, Known, Look, Opening, Strength};
+use super::{Gate, Known, Look, Opening, Over, Strength};
 
 /// Told by a DNS message between or to ports 5353; queries and answers look alike, so no side is a client by content.
 pub static MDNS: Known = Known {
     name: "mdns",
-    carriers: &[Transport::UDP],
-    gate: Gate::Ports(&[5353]),
+    over: Over::Datagrams(Gate::Ports(&[5353])),
     ask: look,
     answer: None,
     strength: Strength::Structure,
@@ -70,6 +68,7 @@ mod tests {
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::identify::{Evidence, Fact};
     use crate::net::Side::Client;
+    use crate::net::Transport;
 
     /// An announcement: player.local A 10.0.0.1 with the cache-flush bit, ttl 120 (RFC 6762 section 8.3).
     const ANNOUNCEMENT: &str = "0000 8400 0000 0001 0000 0000 06706c61796572 056c6f63616c 00 0001 8001 00000078 0004 0a000001";

@@ -3,15 +3,14 @@
 use crate::identify::wire::{Held, begins, hold, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
-use super::{Appetite, Confirm, Gate, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Confirm, Known, Look, Over, Piece, Reader, Said, Strength};
 
 /// STOMP (its specification 1.2): a command in a line of its own, headers, and a zero at the end.
 pub static STOMP: Known = Known {
     name: "stomp",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| match command(bytes, &[b"STOMP", b"CONNECT"]) {
         // An empty frame is fine in version 1.0; any other line begins with a header.
         Look::Weak(at, len, rule) => {
@@ -34,8 +33,7 @@ pub static STOMP: Known = Known {
 /// ZeroMQ (ZMTP 3.1, section 3.2, and those before it): both sides begin with a signature of ten bytes, then the version.
 pub static ZMTP: Known = Known {
     name: "zmtp",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| match bytes {
         [0xff, 0, 0, 0, 0, 0, 0, 0, 0 | 1, 0x7f, ..] => Look::Yes(0, 10, "ZMTP signature"),
         [0xff, rest @ ..] if rest.len() < 9 && rest.iter().take(7).all(|byte| *byte == 0) && rest.get(7).is_none_or(|byte| *byte < 2) => Look::Before(10),
@@ -100,6 +98,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, prefixes_never_match_anything_else, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     #[test]
     fn stomp_lets_in_or_says_why_not() {

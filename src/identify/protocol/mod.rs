@@ -87,7 +87,7 @@ mod xmpp;
 pub use hello::is_alert;
 pub use home::at_home;
 pub use ike_turns::{IKE_EAP_FAILS, IKE_ENDED, IKE_NO_LOGIN, IKE_NO_TUNNEL};
-pub use opening::{Confirm, Known, Look};
+pub use opening::{Confirm, Known, Look, Over};
 pub use tls::{HIDDEN_ALERT, NO_TLS};
 
 use std::net::IpAddr;

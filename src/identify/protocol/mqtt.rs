@@ -2,19 +2,12 @@
 
 use crate::identify::wire::{Cursor, Length, Messages, printable};
 
-use super::{Appetite, Evidence, Fact, Gate, Known, Look, Opening, Piece, Reader, Said, Side, Strength, Transport};
+use super::{Appetite, Evidence, Fact, Known, Look, Opening, Over, Piece, Reader, Said, Side, Strength};
 use crate::identify::AnswerKind;
 
 /// MQTT.
-pub static MQTT: Known = Known {
-    name: "mqtt",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: connect,
-    answer: Some(connack),
-    strength: Strength::Magic,
-    reader: || Box::<MqttReader>::default(),
-};
+pub static MQTT: Known =
+    Known { name: "mqtt", over: Over::Streams, ask: connect, answer: Some(connack), strength: Strength::Magic, reader: || Box::<MqttReader>::default() };
 
 /// Packet type 1, remaining length, protocol name and its level, reserved flag clear.
 fn connect(opening: &Opening<'_>, bytes: &[u8]) -> Look {
@@ -286,6 +279,7 @@ mod tests {
     use super::super::testing::{decide, evidence, prefixes_never_match_anything_else, read_all, survives};
     use super::super::{Probe, Protocol};
     use super::*;
+    use crate::net::Transport;
 
     fn packet(level: u8) -> Vec<u8> {
         let properties: &[u8] = if level == 5 { &[0] } else { &[] };

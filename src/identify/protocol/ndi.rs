@@ -3,13 +3,11 @@
 //! `_ndi._tcp` by multicast DNS, whose reader promises their ports.
 
 use crate::identify::wire::Cursor;
-use crate::net::Transport;
 
-use super::{Confirm, Gate, Known, Look, Opening, Strength};
+use super::{Confirm, Known, Look, Opening, Over, Strength};
 
 /// Told by the metadata that both ends begin with: header after header, as far as the bytes go.
-pub static NDI: Known =
-    Known { name: "ndi", carriers: &[Transport::TCP], gate: Gate::Any, ask: look, answer: None, strength: Strength::Structure, reader: || Confirm::of(&NDI) };
+pub static NDI: Known = Known { name: "ndi", over: Over::Streams, ask: look, answer: None, strength: Strength::Structure, reader: || Confirm::of(&NDI) };
 
 /// Every header that is there is one; the first is of metadata: kind 2, eight bytes of time code, and the length of a line of XML.
 fn look(_: &Opening<'_>, bytes: &[u8]) -> Look {
@@ -43,6 +41,7 @@ mod tests {
     use crate::identify::Evidence;
     use crate::identify::protocol::testing::{decide, evidence, hex, prefixes_never_match_anything_else, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     /// A metadata message of `len` scrambled bytes behind its time code.
     fn metadata(len: u8) -> Vec<u8> {

@@ -6,16 +6,15 @@ use std::time::Duration;
 use crate::identify::wire::{Cursor, Held, hold, host_name};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource, Resolved};
 use crate::limit;
-use crate::net::{Side, Transport, is_group};
+use crate::net::{Side, is_group};
 
 use super::dns_message::{Message, NB, Record, rcode_name};
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Names at port 137: told by a DNS-like message that names something in NetBIOS half-bytes.
 pub static NETBIOS_NS: Known = Known {
     name: "netbios_ns",
-    carriers: &[Transport::UDP],
-    gate: Gate::Ports(&[137]),
+    over: Over::Datagrams(Gate::Ports(&[137])),
     ask: |opening, bytes| look_names(opening, bytes, false),
     answer: Some(|opening, bytes| look_names(opening, bytes, true)),
     strength: Strength::Structure,
@@ -25,8 +24,7 @@ pub static NETBIOS_NS: Known = Known {
 /// Datagrams at port 138: told by type, flags, the sender's own address and port in the header.
 pub static NETBIOS_DGM: Known = Known {
     name: "netbios_dgm",
-    carriers: &[Transport::UDP],
-    gate: Gate::Ports(&[138]),
+    over: Over::Datagrams(Gate::Ports(&[138])),
     ask: look_datagram,
     answer: None,
     strength: Strength::Structure,
@@ -36,8 +34,7 @@ pub static NETBIOS_DGM: Known = Known {
 /// Session requests at port 139: told by length and two encoded names; what follows is another protocol.
 pub static NETBIOS_SSN: Known = Known {
     name: "netbios_ssn",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| look_session(bytes),
     answer: Some(|_, bytes| match bytes {
         [0x82, 0, 0, 0, ..] => Look::Weak(0, 4, "NetBIOS positive session response"),
@@ -272,6 +269,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     /// "PC" with suffix 0x20, encoded as RFC 1001 section 14.1 says: P is 50 -> FA, C is 43 -> ED, blanks 20 -> CA.
     const NAME: &str = "20 46414544 43414341434143414341434143414341434143414341434143414341 00";

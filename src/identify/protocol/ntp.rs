@@ -2,15 +2,13 @@
 
 use crate::identify::wire::{Cursor, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
-use crate::net::Transport;
 
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by mode and version with a length that fits, at port 123; an answer repeats the time that its request was sent.
 pub static NTP: Known = Known {
     name: "ntp",
-    carriers: &[Transport::UDP],
-    gate: Gate::Ports(&[123]),
+    over: Over::Datagrams(Gate::Ports(&[123])),
     ask: |opening, bytes| look(opening, bytes, &[1, 3, 5, 6, 7]),
     answer: Some(|opening, bytes| look(opening, bytes, &[2, 4, 6, 7])),
     strength: Strength::Structure,
@@ -146,6 +144,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, read, survives};
     use crate::net::Side::{self, Client, Server};
+    use crate::net::Transport;
 
     /// A version 4 message: first byte, stratum, origin and transmit timestamps.
     fn message(first: u8, stratum: u8, origin: u8, transmit: u8) -> Vec<u8> {

@@ -2,15 +2,14 @@
 
 use crate::identify::wire::{Cursor, Length, Messages, may_begin, printable, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by the kind and the length that a message begins with.
 pub static OPCUA: Known = Known {
     name: "opcua",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_: &Opening<'_>, bytes| look(bytes, &[b"HEL", b"RHE", b"OPN", b"MSG", b"CLO"]),
     answer: Some(|_, bytes| look(bytes, &[b"ACK", b"ERR", b"OPN", b"MSG", b"CLO"])),
     strength: Strength::Magic,
@@ -176,6 +175,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     fn told(dialogue: &[(Side, &[u8])]) -> Vec<(AnswerKind, u32, String)> {
         survives(&OPCUA, Transport::TCP, 4840, dialogue);

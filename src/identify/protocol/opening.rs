@@ -97,15 +97,24 @@ impl Opening<'_> {
 /// What the opening of one side looks like.
 pub type Rule = fn(&Opening<'_>, &[u8]) -> Look;
 
+/// What a protocol runs on, and what all of its datagrams pass.
+#[derive(Clone, Copy, Debug)]
+pub enum Over {
+    /// TCP.
+    Streams,
+    /// UDP.
+    Datagrams(Gate),
+    /// TCP or UDP.
+    Either(Gate),
+}
+
 /// A protocol that is told by the openings of its two sides.
 #[derive(Debug)]
 pub struct Known {
     /// The name that records print.
     pub name: &'static str,
-    /// Transports it runs on.
-    pub carriers: &'static [Transport],
-    /// What every datagram of it passes.
-    pub gate: Gate,
+    /// What it runs on.
+    pub over: Over,
     /// How the client opens.
     pub ask: Rule,
     /// How the server opens; none where both sides open alike, so that an opening does not tell whose it is.
@@ -122,11 +131,18 @@ impl Protocol for Known {
     }
 
     fn carriers(&self) -> &'static [Transport] {
-        self.carriers
+        match self.over {
+            Over::Streams => &[Transport::TCP],
+            Over::Datagrams(_) => &[Transport::UDP],
+            Over::Either(_) => &[Transport::TCP, Transport::UDP],
+        }
     }
 
     fn gate(&self) -> Gate {
-        self.gate
+        match self.over {
+            Over::Streams => Gate::Any,
+            Over::Datagrams(gate) | Over::Either(gate) => gate,
+        }
     }
 
     fn strength(&self) -> Strength {

@@ -9,17 +9,15 @@ use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::talk::opens_with;
-use super::{Appetite, Confirm, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
+use super::{Appetite, Confirm, Gate, Head, Hit, Known, Look, Opening, Over, Piece, Probe, Protocol, Reader, Said, Strength};
 
 /// BGP (RFC 4271 section 4.1): sixteen bytes of ones, length, an open message.
-pub static BGP: Known =
-    Known { name: "bgp", carriers: &[Transport::TCP], gate: Gate::Any, ask: bgp, answer: None, strength: Strength::Magic, reader: || Confirm::of(&BGP) };
+pub static BGP: Known = Known { name: "bgp", over: Over::Streams, ask: bgp, answer: None, strength: Strength::Magic, reader: || Confirm::of(&BGP) };
 
 /// WS-Discovery (OASIS WS-DD 1.1): a SOAP envelope of its name space.
 pub static WSD: Known = Known {
     name: "wsd",
-    carriers: &[Transport::UDP],
-    gate: Gate::Bytes(&[b'<'..=b'<']),
+    over: Over::Datagrams(Gate::Bytes(&[b'<'..=b'<'])),
     ask: |opening, bytes| wsd(opening, bytes, &[b"Probe", b"Resolve", b"Hello", b"Bye"]),
     answer: Some(|opening, bytes| wsd(opening, bytes, &[b"ProbeMatches", b"ResolveMatches"])),
     strength: Strength::Text,
@@ -29,8 +27,7 @@ pub static WSD: Known = Known {
 /// Shared Variables of SpinetiX players, the line protocol (vendors.md, sup-spinetix-sv-wire): a command and a quoted name.
 pub static SHARED_VARIABLES: Known = Known {
     name: "shared_variables",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| match opens_with(bytes, COMMANDS) {
         Some(true) => {
             let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();

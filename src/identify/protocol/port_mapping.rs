@@ -4,16 +4,15 @@ use std::ops::RangeInclusive;
 
 use crate::identify::wire::{Cursor, Length};
 use crate::identify::{AnswerKind, Evidence, Fact};
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
 use super::exchange::Exchange;
-use super::{Appetite, Gate, Known, Look, Piece, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Over, Piece, Said, Strength};
 
 /// NAT-PMP: a request is of one length for each operation. It says too little to be believed anywhere but at its port.
 pub static NAT_PMP: Known = Known {
     name: "nat_pmp",
-    carriers: &[Transport::UDP],
-    gate: Gate::Ports(PORTS),
+    over: Over::Datagrams(Gate::Ports(PORTS)),
     ask: |opening, bytes| {
         let fits = matches!(bytes, [0, ADDRESS]) || bytes.len() == 12 && matches!(bytes, [0, 1 | 2, 0, 0, ..]);
         Look::when(fits && opening.is_at(PORTS), 2, "NAT-PMP request")
@@ -29,8 +28,7 @@ pub static NAT_PMP: Known = Known {
 /// PCP: version 2, an operation, who asks, and what length the operation and its options have.
 pub static PCP: Known = Known {
     name: "pcp",
-    carriers: &[Transport::UDP],
-    gate: Gate::Ports(PORTS),
+    over: Over::Datagrams(Gate::Ports(PORTS)),
     ask: |opening, bytes| Look::when(is_pcp(bytes, 0..=2) && matches!(bytes, [_, _, 0, 0, ..]) && opening.is_at(PORTS), 4, "PCP request"),
     answer: Some(|opening, bytes| Look::when(is_pcp(bytes, 0x80..=0x82) && opening.is_at(PORTS), 4, "PCP response")),
     strength: Strength::Structure,
@@ -109,6 +107,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     // RFC 6886 sections 3.2 and 3.3: outer address 192.0.2.1; port 4460 mapped to 62000 for two hours.
     #[test]

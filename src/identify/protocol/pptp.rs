@@ -2,16 +2,15 @@
 
 use crate::identify::wire::{Cursor, Length, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
 use super::exchange::Exchange;
-use super::{Appetite, Confirm, Gate, Known, Look, Piece, Said, Strength};
+use super::{Appetite, Confirm, Gate, Known, Look, Over, Piece, Said, Strength};
 
 /// Told by the header of a control message: its length, type 1, the magic cookie, and a control message whose length that is.
 pub static PPTP: Known = Known {
     name: "pptp",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| look(bytes, &[START_REQUEST, ECHO_REQUEST, CALL_REQUEST]),
     answer: Some(|_, bytes| look(bytes, &[START_REPLY, ECHO_REPLY, CALL_REPLY])),
     strength: Strength::Magic,
@@ -21,8 +20,7 @@ pub static PPTP: Known = Known {
 /// Told by a control message (sections 3.1 and 4.1): a length that fits, version 2, and the message's type first of all that it says.
 pub static L2TP: Known = Known {
     name: "l2tp",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[0xc8..=0xc8], |bytes| matches!(bytes, [0xc8, 2, ..])),
+    over: Over::Datagrams(Gate::BytesAnd(&[0xc8..=0xc8], |bytes| matches!(bytes, [0xc8, 2, ..]))),
     ask: |_, bytes| tunnel(bytes, &[1, 3, 4, 6]),
     answer: Some(|_, bytes| tunnel(bytes, &[2, 4, 6])),
     strength: Strength::Structure,
@@ -100,6 +98,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, prefixes_never_match_anything_else, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     /// A start request or reply (sections 2.1 and 2.2) with result, host name and product.
     fn start(kind: u8, result: u8, product: &str) -> Vec<u8> {

@@ -3,16 +3,15 @@
 use crate::identify::wire::{Cursor, Held, hold, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, Lines};
 use crate::limit;
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
 use super::ssh_keys::{Packet, disagreement, packet};
-use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Confirm, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by the version line that both sides send first (RFC 4253 section 4.2).
 pub static SSH: Known = Known {
     name: "ssh",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| ssh_version(bytes, "SSH client version"),
     answer: Some(|_, bytes| ssh_greeting(bytes)),
     strength: Strength::Magic,
@@ -20,32 +19,17 @@ pub static SSH: Known = Known {
 };
 
 /// Told by option negotiations (RFC 854): three of them by one side, or one by each.
-pub static TELNET: Known = Known {
-    name: "telnet",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: telnet,
-    answer: None,
-    strength: Strength::Structure,
-    reader: || Confirm::of(&TELNET),
-};
+pub static TELNET: Known =
+    Known { name: "telnet", over: Over::Streams, ask: telnet, answer: None, strength: Strength::Structure, reader: || Confirm::of(&TELNET) };
 
 /// Told by the 12 bytes of version that the server sends first and the client sends back (RFC 6143 section 7.1.1).
-pub static RFB: Known = Known {
-    name: "rfb",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: rfb_version,
-    answer: None,
-    strength: Strength::Magic,
-    reader: || Box::new(Screen::default()),
-};
+pub static RFB: Known =
+    Known { name: "rfb", over: Over::Streams, ask: rfb_version, answer: None, strength: Strength::Magic, reader: || Box::new(Screen::default()) };
 
 /// X11: byte order, version 11, lengths of what shows that the client may come in; the server says the version again (X Window System Protocol, "Connection Setup").
 pub static X11: Known = Known {
     name: "x11",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| match bytes.first_chunk::<12>() {
         Some([b'l', _, 11, 0, 0, 0, name, 0, data, 0, _, _] | [b'B', _, 0, 11, 0, 0, 0, name, 0, data, _, _]) => {
             Look::when((*name == 0) == (*data == 0) && *name <= 32, 8, "X11 byte order and version")
@@ -348,6 +332,7 @@ mod tests {
     use crate::identify::protocol::ssh_keys::tests::{USUAL, kexinit};
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     #[test]
     fn both_ssh_versions_are_read() {

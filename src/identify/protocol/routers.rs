@@ -1,16 +1,15 @@
 //! What routers and switches tell each other and who watches over them: RIP, BFD, HSRP, sFlow. Nobody answers in the same flow.
 
 use crate::identify::Fact;
-use crate::net::{Side, Transport, is_group};
+use crate::net::{Side, is_group};
 
 use super::exchange::Sent;
-use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Over, Piece, Reader, Said, Strength};
 
 /// RIP, versions 1 and 2 (RFC 1058 section 3.1, RFC 2453 section 4): routes of twenty bytes each. It says too little to be believed anywhere but at its port.
 pub static RIP: Known = Known {
     name: "rip",
-    carriers: &[Transport::UDP],
-    gate: Gate::Ports(&[520]),
+    over: Over::Datagrams(Gate::Ports(&[520])),
     ask: |opening, bytes| Look::when(is_rip(bytes, &[1, 2]) && opening.is_at(&[520]), 4, "RIP header"),
     answer: Some(|opening, bytes| Look::when(is_rip(bytes, &[1, 2]) && opening.is_at(&[520]), 4, "RIP header")),
     strength: Strength::Structure,
@@ -20,8 +19,7 @@ pub static RIP: Known = Known {
 /// RIP for IPv6 (RFC 2080 section 2.1).
 pub static RIPNG: Known = Known {
     name: "ripng",
-    carriers: &[Transport::UDP],
-    gate: Gate::Ports(&[521]),
+    over: Over::Datagrams(Gate::Ports(&[521])),
     ask: |opening, bytes| Look::when(is_rip(bytes, &[1]) && opening.is_at(&[521]), 4, "RIPng header"),
     answer: Some(|opening, bytes| Look::when(is_rip(bytes, &[1]) && opening.is_at(&[521]), 4, "RIPng header")),
     strength: Strength::Structure,
@@ -32,8 +30,7 @@ pub static RIPNG: Known = Known {
 /// that are not zero. Each side sends from a port of its own.
 pub static BFD: Known = Known {
     name: "bfd",
-    carriers: &[Transport::UDP],
-    gate: Gate::Ports(BFD_PORTS),
+    over: Over::Datagrams(Gate::Ports(BFD_PORTS)),
     ask: |opening, bytes| Look::when(is_bfd(bytes) && opening.is_at(BFD_PORTS), 4, "BFD control packet"),
     answer: Some(|_, _| Look::No),
     strength: Strength::Structure,
@@ -43,8 +40,7 @@ pub static BFD: Known = Known {
 /// HSRP (RFC 2281 section 5.1), and its version 2, whose state is a field of 40 bytes.
 pub static HSRP: Known = Known {
     name: "hsrp",
-    carriers: &[Transport::UDP],
-    gate: Gate::Ports(HSRP_PORTS),
+    over: Over::Datagrams(Gate::Ports(HSRP_PORTS)),
     ask: |opening, bytes| Look::when(hsrp_state(bytes).is_some() && opening.is_at(HSRP_PORTS), 3, "HSRP message"),
     answer: Some(|_, _| Look::No),
     strength: Strength::Structure,
@@ -54,8 +50,7 @@ pub static HSRP: Known = Known {
 /// sFlow version 5 (sFlow.org, "sFlow Version 5" section 5): version, address of the agent, counts, and a first sample of a known format that fits.
 pub static SFLOW: Known = Known {
     name: "sflow",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[0..=0], |bytes| matches!(bytes, [0, 0, 0, 5, 0, 0, 0, 1 | 2, ..])),
+    over: Over::Datagrams(Gate::BytesAnd(&[0..=0], |bytes| matches!(bytes, [0, 0, 0, 5, 0, 0, 0, 1 | 2, ..]))),
     ask: |_, bytes| Look::when(is_sflow(bytes), 8, "sFlow datagram"),
     answer: Some(|_, _| Look::No),
     strength: Strength::Structure,
@@ -192,6 +187,7 @@ mod tests {
     use crate::identify::Evidence;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::Client;
+    use crate::net::Transport;
 
     #[test]
     fn routes_are_told_at_rips_port_alone() {

@@ -7,15 +7,14 @@ use smallvec::SmallVec;
 use crate::identify::wire::{Cursor, Held, hold, printable, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
-use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Over, Piece, Reader, Said, Strength};
 
 /// RTMP (section 5.2): version 3 and 1536 bytes from both sides.
 pub static RTMP: Known = Known {
     name: "rtmp",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |opening, bytes| {
         rtmp(bytes, bytes.get(5..9).is_some_and(|zero| matches!(zero, [0, 0, 0, 0] | [9 | 10 | 0x80, 0, ..])) || opening.is_at(&[1935]))
             .weak_unless_at(opening, &[1935])
@@ -256,6 +255,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     fn string(text: &str) -> Vec<u8> {
         [&[2][..], &(text.len() as u16).to_be_bytes(), text.as_bytes()].concat()

@@ -7,7 +7,7 @@ use crate::identify::{Evidence, Fact};
 use crate::limit;
 use crate::net::{Side, Transport};
 
-use super::{Appetite, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
+use super::{Appetite, Gate, Head, Hit, Known, Look, Opening, Over, Piece, Probe, Protocol, Reader, Said, Strength};
 
 /// Told by three datagrams of one source whose sequence numbers follow each other.
 pub static RTP: Rtp = Rtp;
@@ -15,8 +15,7 @@ pub static RTP: Rtp = Rtp;
 /// Told by report packets whose lengths chain to the end of the datagram.
 pub static RTCP: Known = Known {
     name: "rtcp",
-    carriers: &[Transport::UDP],
-    gate: Gate::Bytes(&[0x80..=0xbf]),
+    over: Over::Datagrams(Gate::Bytes(&[0x80..=0xbf])),
     ask: reports,
     answer: None,
     strength: Strength::Structure,
@@ -26,8 +25,7 @@ pub static RTCP: Known = Known {
 /// Told by 188-byte packets that each begin with 0x47.
 pub static MPEGTS: Known = Known {
     name: "mpegts",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[0x47..=0x47], |bytes| bytes.get(188) == Some(&0x47)),
+    over: Over::Datagrams(Gate::BytesAnd(&[0x47..=0x47], |bytes| bytes.get(188) == Some(&0x47))),
     ask: transport_stream,
     answer: Some(|_, _| Look::No),
     strength: Strength::Structure,

@@ -3,20 +3,12 @@
 use crate::identify::wire::{Cursor, Length, Messages, may_begin};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by a session header and one of SMB's four signatures (MS-SMB2 2.1, MS-CIFS 2.2.3.1).
-pub static SMB: Known = Known {
-    name: "smb",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: smb,
-    answer: None,
-    strength: Strength::Magic,
-    reader: || Box::<Session>::default(),
-};
+pub static SMB: Known = Known { name: "smb", over: Over::Streams, ask: smb, answer: None, strength: Strength::Magic, reader: || Box::<Session>::default() };
 
 fn smb(_: &Opening<'_>, bytes: &[u8]) -> Look {
     match bytes {
@@ -228,6 +220,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     /// Header of SMB 2 (MS-SMB2 2.2.1.2) with this command and status, and a body of 16 bytes that begins like this, behind the length of both.
     fn two(status: u32, command: u16, body: &str) -> Vec<u8> {

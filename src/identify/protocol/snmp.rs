@@ -6,13 +6,12 @@ use crate::limit;
 use crate::net::{Side, Transport};
 
 use super::ber;
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by a sequence as long as the datagram that holds version, community or header, and a PDU.
 pub static SNMP: Known = Known {
     name: "snmp",
-    carriers: &[Transport::UDP, Transport::TCP],
-    gate: Gate::Bytes(&[0x30..=0x30]),
+    over: Over::Either(Gate::Bytes(&[0x30..=0x30])),
     ask: |opening, bytes| look(opening, bytes, false),
     answer: Some(|opening, bytes| look(opening, bytes, true)),
     strength: Strength::Structure,

@@ -10,13 +10,12 @@ use crate::signature::PromiseKind;
 
 use super::exchange::Exchange;
 use super::hello::{Carrier, ClientHello};
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by a packet header whose length and option list fit (MS-TDS 2.2.3.1, 2.2.6.5).
 pub static TDS: Known = Known {
     name: "tds",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |opening, bytes| match bytes {
         [0x12, 1, _, _, 0, 0, 0 | 1, 0, rest @ ..] => tds_options(bytes, rest, "TDS prelogin"),
         // TDS 4.2 and 7.0 clients log in at once.
@@ -45,8 +44,7 @@ pub static TDS: Known = Known {
 /// Told by a request to port 1434, or by an answer with its length and `ServerName` (MC-SQLR 2.2).
 pub static SSRP: Known = Known {
     name: "ssrp",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[2..=5, 0x0f..=0x0f], |bytes| matches!(bytes, [2 | 3] | [4, .., 0] | [0x0f, 1, .., 0] | [5, _, _, b'S', ..])),
+    over: Over::Datagrams(Gate::BytesAnd(&[2..=5, 0x0f..=0x0f], |bytes| matches!(bytes, [2 | 3] | [4, .., 0] | [0x0f, 1, .., 0] | [5, _, _, b'S', ..]))),
     ask: |opening, bytes| {
         let fits = match bytes {
             [2 | 3] => true,
@@ -68,8 +66,7 @@ pub static SSRP: Known = Known {
 /// Told by a start-up or SSL request, or by what a server says first (PostgreSQL documentation, "Message Formats").
 pub static POSTGRESQL: Known = Known {
     name: "postgresql",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: postgres_start,
     answer: Some(|_, bytes| match bytes {
         [b'S' | b'N' | b'G'] => Look::Weak(0, 1, "PostgreSQL answer to an encryption request"),
@@ -88,8 +85,7 @@ pub static POSTGRESQL: Known = Known {
 /// Told by the greeting or the refusal that the server sends first (MySQL internals, "Protocol::HandshakeV10", "ERR_Packet").
 pub static MYSQL: Known = Known {
     name: "mysql",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| match bytes {
         [a, b, 0, 1, ..] => Look::when((32..4096).contains(&u16::from_le_bytes([*a, *b])), 4, "MySQL login").weak(),
         _ if bytes.len() < 4 => Look::Before(4),
@@ -103,8 +99,7 @@ pub static MYSQL: Known = Known {
 /// Told by a connect packet with its header and description (Wireshark, "TNS"; protocols.md section 1.5).
 pub static ORACLE_TNS: Known = Known {
     name: "oracle_tns",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| match bytes {
         [_, _, 0, 0, 1, _, _, _, rest @ ..] => {
             let connect = memchr::memmem::find(bytes, b"(DESCRIPTION=").is_some() || memchr::memmem::find(bytes, b"(CONNECT_").is_some();

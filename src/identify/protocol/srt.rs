@@ -5,7 +5,7 @@ use crate::identify::{AnswerKind, Evidence, Fact, Step};
 use crate::net::{Side, Transport};
 
 use super::unheard::Unheard;
-use super::{Appetite, Gate, Head, Hit, Known, Look, Opening, Piece, Probe, Protocol, Reader, Said, Strength};
+use super::{Appetite, Gate, Head, Hit, Known, Look, Opening, Over, Piece, Probe, Protocol, Reader, Said, Strength};
 
 /// Told by a handshake, or in the middle of a stream by its control packets.
 pub static SRT: Srt = Srt;
@@ -16,8 +16,7 @@ pub struct Srt;
 
 static HANDSHAKE: Known = Known {
     name: "srt",
-    carriers: &[Transport::UDP],
-    gate: Gate::Bytes(&[0x80..=0x80]),
+    over: Over::Datagrams(Gate::Bytes(&[0x80..=0x80])),
     ask: |_, bytes| handshake_look(bytes, false),
     answer: Some(|_, bytes| handshake_look(bytes, true)),
     strength: Strength::Magic,
@@ -30,7 +29,7 @@ impl Protocol for Srt {
     }
 
     fn carriers(&self) -> &'static [Transport] {
-        HANDSHAKE.carriers
+        HANDSHAKE.carriers()
     }
 
     fn strength(&self) -> Strength {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::identify::wire::{begins, lines, may_begin, printable};
 
-use super::{Appetite, Endpoint, Evidence, Fact, Gate, Known, Look, Opening, Piece, Reader, Said, Side, Strength, Transport};
+use super::{Appetite, Endpoint, Evidence, Fact, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Side, Strength, Transport};
 use crate::identify::AnswerKind;
 use crate::limit;
 use crate::net::is_group;
@@ -14,8 +14,7 @@ use crate::signature::PromiseKind;
 /// SSDP.
 pub static SSDP: Known = Known {
     name: "ssdp",
-    carriers: &[Transport::UDP],
-    gate: Gate::Bytes(&[b'H'..=b'H', b'M'..=b'N', b'h'..=b'h', b'm'..=b'n']),
+    over: Over::Datagrams(Gate::Bytes(&[b'H'..=b'H', b'M'..=b'N', b'h'..=b'h', b'm'..=b'n'])),
     ask: request,
     answer: Some(response),
     strength: Strength::Text,

@@ -5,13 +5,12 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport, is_group};
 
 use super::exchange::{Exchange, Sent};
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Art-Net: its name, then an operation (Art-Net 4 specification, "Packet Definition"). What nodes answer to a poll goes to the port that all of them listen at.
 pub static ARTNET: Known = Known {
     name: "artnet",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[b'A'..=b'A'], |bytes| bytes.starts_with(ARTNET_ID)),
+    over: Over::Datagrams(Gate::BytesAnd(&[b'A'..=b'A'], |bytes| bytes.starts_with(ARTNET_ID))),
     ask: |_, bytes| Look::when(bytes.starts_with(ARTNET_ID) && bytes.len() >= 10, 8, "Art-Net identifier"),
     answer: Some(|_, _| Look::No),
     strength: Strength::Magic,
@@ -21,8 +20,7 @@ pub static ARTNET: Known = Known {
 /// Streaming ACN (ANSI E1.31 section 5): the preamble of ACN over UDP and its identifier.
 pub static SACN: Known = Known {
     name: "sacn",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[0..=0], |bytes| bytes.starts_with(ACN_ID)),
+    over: Over::Datagrams(Gate::BytesAnd(&[0..=0], |bytes| bytes.starts_with(ACN_ID))),
     ask: |_, bytes| Look::when(bytes.starts_with(ACN_ID), 16, "ACN packet identifier"),
     answer: Some(|_, _| Look::No),
     strength: Strength::Magic,
@@ -32,8 +30,7 @@ pub static SACN: Known = Known {
 /// Open Sound Control 1.0: an address and the types of what follows, each filled up to four bytes, or a bundle of such. It knows no answers.
 pub static OSC: Known = Known {
     name: "osc",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[b'/'..=b'/', b'#'..=b'#'], is_osc),
+    over: Over::Datagrams(Gate::BytesAnd(&[b'/'..=b'/', b'#'..=b'#'], is_osc)),
     ask: |_, bytes| Look::when(is_osc(bytes), 4, "OSC message"),
     answer: Some(|_, _| Look::No),
     strength: Strength::Structure,
@@ -43,8 +40,7 @@ pub static OSC: Known = Known {
 /// KNXnet/IP (ISO 22510 section 5, EN 13321-2): length of the header, version, kind of service, length of all.
 pub static KNXNET_IP: Known = Known {
     name: "knxnet_ip",
-    carriers: &[Transport::UDP, Transport::TCP],
-    gate: Gate::BytesAnd(&[6..=6], |bytes| matches!(bytes, [6, 0x10, ..])),
+    over: Over::Either(Gate::BytesAnd(&[6..=6], |bytes| matches!(bytes, [6, 0x10, ..]))),
     ask: |opening, bytes| knx(opening, bytes, KNX_ASKS),
     answer: Some(|opening, bytes| knx(opening, bytes, KNX_ANSWERS)),
     strength: Strength::Structure,

@@ -7,13 +7,12 @@ use crate::net::{Side, Transport};
 
 use super::supervision::opens_session;
 use super::talk::opens_with;
-use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Confirm, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Redis (its serialization protocol): a counted array of counted words.
 pub static REDIS: Known = Known {
     name: "redis",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: redis_ask,
     answer: Some(redis_answer),
     strength: Strength::Structure,
@@ -23,8 +22,7 @@ pub static REDIS: Known = Known {
 /// Memcached (its protocol.txt and binary protocol): a text command and its answer, or binary headers.
 pub static MEMCACHED: Known = Known {
     name: "memcached",
-    carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Passes(|bytes| matches!(bytes, [_, _, _, _, _, _, 0, 0, b'A'..=b'Z' | b'a'..=b'z' | 0x80 | 0x81, ..])),
+    over: Over::Either(Gate::Passes(|bytes| matches!(bytes, [_, _, _, _, _, _, 0, 0, b'A'..=b'Z' | b'a'..=b'z' | 0x80 | 0x81, ..]))),
     ask: |opening, bytes| memcached_ask(after_frame(opening, bytes)),
     answer: Some(|opening, bytes| match memcached_answer(after_frame(opening, bytes)) {
         Look::Weak(..) if opening.client.starts_with(b"version") && !bytes.starts_with(b"VERSION ") => Look::No,
@@ -37,8 +35,7 @@ pub static MEMCACHED: Known = Known {
 /// MongoDB (its wire protocol): length, numbers, a known operation.
 pub static MONGODB: Known = Known {
     name: "mongodb",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| mongodb(bytes, &[2001, 2002, 2004, 2005, 2006, 2007, 2010, 2012, 2013], true),
     answer: Some(|_, bytes| mongodb(bytes, &[1, 2011, 2012, 2013], false)),
     strength: Strength::Structure,
@@ -48,8 +45,7 @@ pub static MONGODB: Known = Known {
 /// Kafka (its protocol guide): length, known request and version, then the client's name; the answer repeats the request's number.
 pub static KAFKA: Known = Known {
     name: "kafka",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |opening, bytes| if opens_session(bytes) { Look::No } else { kafka(bytes).weak_unless_at(opening, &[9092]) },
     answer: Some(|opening, bytes| {
         let mut at = Cursor::new(bytes);

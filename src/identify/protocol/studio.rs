@@ -4,17 +4,15 @@ use std::time::Duration;
 
 use crate::identify::Fact;
 use crate::identify::wire::{Cursor, lines, printable};
-use crate::net::Transport;
 
 use super::calls::media_of_sdp;
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// PTP over UDP, versions 2 (IEEE 1588-2008 section 13, annexes D and E) and 1 (IEEE 1588-2002 annex D, which Dante uses). Every message goes to the port of its
 /// kind, and what answers it to the other one: no flow has an answer.
 pub static PTP: Known = Known {
     name: "ptp",
-    carriers: &[Transport::UDP],
-    gate: Gate::Ports(PTP_PORTS),
+    over: Over::Datagrams(Gate::Ports(PTP_PORTS)),
     ask: ptp,
     answer: Some(|_, _| Look::No),
     strength: Strength::Structure,
@@ -24,8 +22,7 @@ pub static PTP: Known = Known {
 /// SAP: version 1, a length of what authenticates it that fits, and a session's description behind it.
 pub static SAP: Known = Known {
     name: "sap",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[0x20..=0x3f], |bytes| description(bytes).is_some()),
+    over: Over::Datagrams(Gate::BytesAnd(&[0x20..=0x3f], |bytes| description(bytes).is_some())),
     ask: |_, bytes| match description(bytes) {
         Some(at) => Look::Yes(at as u32, 3, "SAP announcement of a session"),
         None => Look::No,
@@ -139,6 +136,7 @@ mod tests {
     use crate::identify::protocol::testing::{decide, evidence, hex, read, survives};
     use crate::identify::{Evidence, Promise};
     use crate::net::Side::Client;
+    use crate::net::Transport;
 
     // IEEE 1588-2008 tables 18 and 25: domain 127, clock 00:1d:c1:ff:fe:00:00:01.
     fn announce() -> Vec<u8> {

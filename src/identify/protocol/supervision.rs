@@ -2,17 +2,16 @@
 
 use crate::identify::wire::{Cursor, Held, begins, hold, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact};
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
 use super::exchange::Sent;
 use super::talk::opens_with;
-use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Confirm, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Zabbix: a header of four letters, flags and a length, on both sides (Zabbix manual, "Header and data length").
 pub static ZABBIX: Known = Known {
     name: "zabbix",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| match bytes {
         [b'Z', b'B', b'X', b'D', 1..=7, ..] => Look::Yes(0, 5, "Zabbix header"),
         _ if may_begin(bytes, b"ZBXD") && bytes.len() < 5 => Look::Short,
@@ -26,8 +25,7 @@ pub static ZABBIX: Known = Known {
 /// Munin's node greets in a line of its own (Munin's "Data exchange between master and node").
 pub static MUNIN: Known = Known {
     name: "munin",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| {
         let commands = &["cap", "list", "nodes", "config", "fetch", "version", "quit", "starttls"];
         Look::weakly(opens_with(bytes, commands), 3, "Munin command")
@@ -40,8 +38,7 @@ pub static MUNIN: Known = Known {
 /// collectd's binary protocol: parts with a known type and a length each, host or time first, that fill the datagram. Nobody answers.
 pub static COLLECTD: Known = Known {
     name: "collectd",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[0..=0], begins_with_source),
+    over: Over::Datagrams(Gate::BytesAnd(&[0..=0], begins_with_source)),
     ask: collectd,
     answer: Some(|_, _| Look::No),
     strength: Strength::Structure,
@@ -51,8 +48,7 @@ pub static COLLECTD: Known = Known {
 /// Exports of flows: NetFlow version 5, version 9 (RFC 3954 section 5) and IPFIX (RFC 7011 section 3). Nobody answers.
 pub static NETFLOW: Known = Known {
     name: "netflow",
-    carriers: &[Transport::UDP],
-    gate: Gate::BytesAnd(&[0..=0], |bytes| matches!(bytes, [0, 5 | 9 | 10, ..])),
+    over: Over::Datagrams(Gate::BytesAnd(&[0..=0], |bytes| matches!(bytes, [0, 5 | 9 | 10, ..]))),
     ask: netflow,
     answer: Some(|_, _| Look::No),
     strength: Strength::Structure,
@@ -62,8 +58,7 @@ pub static NETFLOW: Known = Known {
 /// ZooKeeper: a session is asked for in a request of fixed lengths, with a password of 16 bytes, and answered likewise (its `zookeeper.jute`, ConnectRequest).
 pub static ZOOKEEPER: Known = Known {
     name: "zookeeper",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| match FOUR_LETTERS.iter().find(|word| may_begin(bytes, word) && bytes.len() <= 4 || is_word(bytes, word)) {
         Some(_) if bytes.len() < 4 => Look::Short,
         Some(_) => Look::Weak(0, 4, "ZooKeeper word of four letters"),
@@ -83,8 +78,7 @@ pub static ZOOKEEPER: Known = Known {
 /// Gearman's binary protocol: a zero and three letters, a known type, a length (Gearman's PROTOCOL, "Binary Packet").
 pub static GEARMAN: Known = Known {
     name: "gearman",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| gearman(bytes, b"\0REQ"),
     answer: Some(|_, bytes| gearman(bytes, b"\0RES")),
     strength: Strength::Magic,
@@ -94,8 +88,7 @@ pub static GEARMAN: Known = Known {
 /// beanstalkd: commands in lines and their answers (beanstalkd's `protocol.txt`).
 pub static BEANSTALKD: Known = Known {
     name: "beanstalkd",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| {
         let words =
             &["put", "use", "reserve", "reserve-with-timeout", "watch", "ignore", "delete", "release", "bury", "peek-ready", "stats", "list-tubes", "kick"];
@@ -273,6 +266,7 @@ mod tests {
     use crate::identify::protocol::stores::KAFKA;
     use crate::identify::protocol::testing::{decide, evidence, hex, prefixes_never_match_anything_else, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     #[test]
     fn a_session_of_zookeeper_is_none_of_kafkas() {

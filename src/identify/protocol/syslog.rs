@@ -6,13 +6,12 @@ use crate::identify::Fact;
 use crate::identify::wire::{host_name, printable};
 use crate::net::Transport;
 
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by a priority up to 191 and what follows it: version and time, month and day, or anything at port 514.
 pub static SYSLOG: Known = Known {
     name: "syslog",
-    carriers: &[Transport::UDP, Transport::TCP],
-    gate: Gate::Bytes(&[b'0'..=b'9', b'<'..=b'<']),
+    over: Over::Either(Gate::Bytes(&[b'0'..=b'9', b'<'..=b'<'])),
     ask: look,
     answer: Some(|_, _| Look::No),
     strength: Strength::Text,

@@ -8,13 +8,12 @@ use crate::limit;
 use crate::net::Transport;
 use crate::signature::PromiseKind;
 
-use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Gate, Known, Look, Over, Piece, Reader, Said, Strength};
 
 /// Told by a request with file name and mode; the data flow by its blocks from both sides.
 pub static TFTP: Known = Known {
     name: "tftp",
-    carriers: &[Transport::UDP],
-    gate: Gate::Bytes(&[0..=0]),
+    over: Over::Datagrams(Gate::Bytes(&[0..=0])),
     ask: |opening, bytes| {
         let acknowledges = matches!(bytes, [0, 4, 0, 0 | 1]);
         if acknowledges {

@@ -3,16 +3,15 @@
 use crate::identify::wire::{Held, begins, hold, may_begin, printable, shown};
 use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::limit;
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
 use super::talk::Talk;
-use super::{Appetite, Gate, Known, Look, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Over, Piece, Reader, Said, Strength};
 
 /// The daemon of rsync: both sides begin with a line of its name and version (rsync's `csprotocol.txt`).
 pub static RSYNC: Known = Known {
     name: "rsync",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| Look::word(bytes, b"@RSYNCD: ", "rsync greeting"),
     answer: None,
     strength: Strength::Magic,
@@ -22,8 +21,7 @@ pub static RSYNC: Known = Known {
 /// Git's own daemon: a counted line with the service that is asked for (git's `protocol-pack`, "Git Transport").
 pub static GIT: Known = Known {
     name: "git",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| {
         let Some((digits, rest)) = bytes.split_first_chunk::<4>() else {
             return if bytes.iter().all(u8::is_ascii_hexdigit) { Look::Short } else { Look::No };
@@ -46,8 +44,7 @@ pub static GIT: Known = Known {
 /// Subversion's own daemon: the server greets with a list that says success and its versions (Subversion's `libsvn_ra_svn/protocol`).
 pub static SVN: Known = Known {
     name: "svn",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| match bytes {
         [b'(', b' ', b'1'..=b'9', b' ', b'(', ..] => Look::Weak(0, 5, "Subversion client's greeting"),
         [b'('] | [b'(', b' '] | [b'(', b' ', b'1'..=b'9'] | [b'(', b' ', b'1'..=b'9', b' '] => Look::Short,
@@ -61,8 +58,7 @@ pub static SVN: Known = Known {
 /// The password server of CVS (CVS client/server protocol, "Connecting and Authentication").
 pub static CVS: Known = Known {
     name: "cvs",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |_, bytes| {
         let looks = [b"BEGIN AUTH REQUEST\n".as_slice(), b"BEGIN VERIFICATION REQUEST\n"].map(|line| Look::word(bytes, line, "CVS login"));
         if looks.contains(&Look::Short) { Look::Short } else { looks.into_iter().find(|look| *look != Look::No).unwrap_or(Look::No) }
@@ -274,6 +270,7 @@ mod tests {
     use crate::identify::protocol::Protocol;
     use crate::identify::protocol::testing::{Heard, decide, evidence, prefixes_never_match_anything_else, read, read_torn, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     type Dialogue<'a> = &'a [(Side, &'a [u8])];
 

@@ -5,13 +5,12 @@ use crate::identify::{AnswerKind, Evidence, Fact};
 use crate::net::{Side, Transport};
 
 use super::exchange::Exchange;
-use super::{Appetite, Confirm, Gate, Known, Look, Opening, Piece, Said, Strength, ber, profinet};
+use super::{Appetite, Confirm, Gate, Known, Look, Opening, Over, Piece, Said, Strength, ber, profinet};
 
 /// Told by message type, version 5 and lengths (RFC 4120 section 5.4); over TCP behind a length (section 7.2.2).
 pub static KERBEROS: Known = Known {
     name: "kerberos",
-    carriers: &[Transport::UDP, Transport::TCP],
-    gate: Gate::Bytes(&[0x60..=0x7e]),
+    over: Over::Either(Gate::Bytes(&[0x60..=0x7e])),
     ask: |opening, bytes| kerberos(opening, bytes, &[10, 12, 14], "Kerberos request"),
     answer: Some(|opening, bytes| kerberos(opening, bytes, &[11, 13, 15, 30], "Kerberos answer")),
     strength: Strength::Structure,
@@ -22,8 +21,7 @@ pub static KERBEROS: Known = Known {
 /// Told by version 5 and a bind, or over UDP by version 4 (C706 chapter 12).
 pub static DCERPC: Known = Known {
     name: "dcerpc",
-    carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Bytes(&[4..=4]),
+    over: Over::Either(Gate::Bytes(&[4..=4])),
     ask: |opening, bytes| dcerpc(opening, bytes, &[11, 14, 0, 16], "DCE/RPC bind"),
     answer: Some(|opening, bytes| dcerpc(opening, bytes, &[12, 13, 15, 2, 3], "DCE/RPC answer")),
     strength: Strength::Structure,
@@ -33,8 +31,7 @@ pub static DCERPC: Known = Known {
 /// Told by a connection request of X.224 with the cookie or negotiation of RDP (MS-RDPBCGR 2.2.1.1).
 pub static RDP: Known = Known {
     name: "rdp",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
+    over: Over::Streams,
     ask: |opening, bytes| match bytes {
         [3, 0, _, _, _, 0xe0, 0, 0, _, _, 0, rest @ ..] => {
             let negotiates = rest.windows(4).any(|part| matches!(part, [1, _, 8, 0])) || rest.starts_with(b"Cookie: ");
@@ -60,8 +57,7 @@ pub static RDP: Known = Known {
 /// Told by a call to program 100003 and its reply (RFC 5531 section 9; RFC 1813).
 pub static NFS: Known = Known {
     name: "nfs",
-    carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Zeros(&[4, 5, 6]),
+    over: Over::Either(Gate::Zeros(&[4, 5, 6])),
     ask: |opening, bytes| rpc_call(opening, bytes, |program| program == 100_003),
     answer: Some(rpc_reply),
     strength: Strength::Magic,
@@ -72,8 +68,7 @@ pub static NFS: Known = Known {
 /// Told by a call to another of Sun's programs (port mapper, mount, lock manager ...) and its reply.
 pub static RPC: Known = Known {
     name: "rpc",
-    carriers: &[Transport::TCP, Transport::UDP],
-    gate: Gate::Zeros(&[4, 5, 6]),
+    over: Over::Either(Gate::Zeros(&[4, 5, 6])),
     ask: |opening, bytes| rpc_call(opening, bytes, |program| program != 100_003 && ((100_000..=100_999).contains(&program) || program == KADMIN)),
     answer: Some(rpc_reply),
     strength: Strength::Magic,

@@ -5,20 +5,12 @@ use memchr::memmem;
 use crate::identify::wire::{Held, hold, host_name, may_begin, printable};
 use crate::identify::{AnswerKind, Evidence, Fact, NameSource};
 use crate::limit;
-use crate::net::{Side, Transport};
+use crate::net::Side;
 
-use super::{Appetite, Gate, Known, Look, Opening, Piece, Reader, Said, Strength};
+use super::{Appetite, Known, Look, Opening, Over, Piece, Reader, Said, Strength};
 
 /// Told by a stream header of the Jabber name spaces.
-pub static XMPP: Known = Known {
-    name: "xmpp",
-    carriers: &[Transport::TCP],
-    gate: Gate::Any,
-    ask: look,
-    answer: None,
-    strength: Strength::Text,
-    reader: || Box::new(Stream::default()),
-};
+pub static XMPP: Known = Known { name: "xmpp", over: Over::Streams, ask: look, answer: None, strength: Strength::Text, reader: || Box::new(Stream::default()) };
 
 fn look(_: &Opening<'_>, bytes: &[u8]) -> Look {
     let text = bytes.trim_ascii_start();
@@ -140,6 +132,7 @@ mod tests {
     use super::*;
     use crate::identify::protocol::testing::{decide, evidence, read, survives};
     use crate::net::Side::{Client, Server};
+    use crate::net::Transport;
 
     /// RFC 6120 section 9.1, shortened.
     const HELLO: &[u8] = b"<stream:stream from='j@im.example.com' to='im.example.com' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
