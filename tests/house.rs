@@ -15,7 +15,7 @@ const STEPS: &[&[&str]] = &[
     &["signature"],
     &["identify"],
     &["judge"],
-    &["report", "board", "store"],
+    &["report"],
     &["check"],
     &["pipeline"],
     &["app"],

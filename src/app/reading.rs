@@ -8,7 +8,7 @@ use crate::app::place::tell;
 use crate::decode;
 use crate::report::Report;
 use crate::report::paragraph::shown;
-use crate::report::text::number;
+use crate::report::text::counted;
 
 /// Raised by the first SIGINT or SIGTERM, so that the report is still finished; a second one ends the program at once.
 pub fn stop_on_signal() -> Arc<AtomicBool> {
@@ -48,10 +48,10 @@ fn nothing_judged(frames: u64, (wire_bytes, flows): (u64, u64), filter: Option<&
         (0, None) => Some("nothing was judged: no packet was captured (is it the right interface, and does the mirror port send?)".to_owned()),
         (0, Some(filter)) => Some(format!("nothing was judged: no packet was captured that --filter '{filter}' lets through{}", tagged(filter))),
         (frames, Some(filter)) if wire_bytes == 0 => {
-            Some(format!("nothing was judged: --filter '{filter}' lets none of {} through{}", number(frames, "packet"), tagged(filter)))
+            Some(format!("nothing was judged: --filter '{filter}' lets none of {} through{}", counted(frames, "packet"), tagged(filter)))
         }
         (frames, _) if flows == 0 => {
-            Some(format!("nothing was judged: of {} none belongs to a flow (the report says what they are)", number(frames, "packet")))
+            Some(format!("nothing was judged: of {} none belongs to a flow (the report says what they are)", counted(frames, "packet")))
         }
         _ => None,
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::judge::{Coverage, Severity};
 use crate::report::Report;
+use crate::report::draft::quoted;
 use crate::report::paragraph::shown;
 use crate::report::record::word;
 use crate::signature::ServiceId;
@@ -79,12 +80,6 @@ fn comment(out: &mut String, text: &str) -> std::fmt::Result {
         line += word;
     }
     writeln!(out, "# {line}")
-}
-
-/// A TOML string: JSON's escapes are among TOML's.
-fn quoted(text: &str) -> String {
-    // Only DEL is a control character that JSON leaves as it is and TOML does not take.
-    serde_json::to_string(text).unwrap_or_default().replace('\u{7f}', "\\u007f")
 }
 
 /// Columns of a comment's text.

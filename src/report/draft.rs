@@ -11,7 +11,7 @@ use crate::limit;
 use crate::report::frames::numbers;
 use crate::report::paragraph::{count, listed, shown};
 use crate::report::record::word;
-use crate::report::text::{length, number};
+use crate::report::text::{counted, length};
 use crate::signature::{RoleId, ServiceId, Signatures};
 
 /// What a draft is written from.
@@ -63,7 +63,7 @@ impl Draft<'_> {
             [one] => clean(&one.path),
             many => format!("{} captures", many.len()),
         };
-        writeln!(out, "# A site file drafted by portbook learn from {from}: {} in {}.", number(packets, "packet"), length(learned.lasted.as_secs_f64()))?;
+        writeln!(out, "# A site file drafted by portbook learn from {from}: {} in {}.", counted(packets, "packet"), length(learned.lasted.as_secs_f64()))?;
         writeln!(
             out,
             "# It reads as it is (--site). Every line says why it is there. What stands behind a # alone is a hint and no more: take the # away if it is right."
@@ -265,7 +265,7 @@ fn clean(text: &str) -> String {
 }
 
 /// A basic string of TOML.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

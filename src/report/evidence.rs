@@ -12,7 +12,7 @@ use crate::limit::{FINDINGS_IN_A_COMMENT, SENTENCE_IN_A_COMMENT};
 use crate::report::Report;
 use crate::report::paragraph::shown;
 use crate::report::record::word;
-use crate::report::text::number;
+use crate::report::text::counted;
 
 /// Writes the cited packets as they were captured, in the order in which the captures are read, which are read once more for it.
 ///
@@ -62,8 +62,8 @@ fn about(report: &Report<'_>, packets: usize) -> String {
     let findings = report.findings.len();
     let mut text = format!(
         "{} that portbook cites for {}; each says in its comment which one it shows",
-        number(packets as u64, "packet"),
-        number(findings as u64, "finding")
+        counted(packets as u64, "packet"),
+        counted(findings as u64, "finding")
     );
     for (place, finding) in (1..).zip(report.findings.iter().take(FINDINGS_IN_A_COMMENT)) {
         let _ = write!(text, "\n{place}. [{}] {}: {}", word(&finding.severity), shown(&finding.about), finding.rule.replace('_', " "));

@@ -11,7 +11,7 @@ use crate::judge::Judged;
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FramesRecord<'a> {
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_first_file")]
     file: u32,
     first: u64,
     last: u64,
@@ -87,6 +87,7 @@ pub fn file_name(files: &[CaptureFile], frame: FrameId) -> &str {
     files.get(frame.file() as usize).map_or("?", |file| &file.path)
 }
 
-fn is_zero(file: &u32) -> bool {
+/// The first file's number is left out: mostly there is one.
+pub(super) fn is_first_file(file: &u32) -> bool {
     *file == 0
 }

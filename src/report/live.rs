@@ -9,7 +9,7 @@ use crate::judge::{Finding, Judged, Phase, Telling};
 use crate::report::json::write_line;
 use crate::report::paragraph::shown;
 use crate::report::record::{FindingRecord, FlowRecord, SummaryRecord};
-use crate::report::text::{grouped, number, write_losses, write_told};
+use crate::report::text::{counted, grouped, write_losses, write_told};
 use crate::report::{Format, Report, Style};
 use crate::signature::Signatures;
 
@@ -119,10 +119,10 @@ impl Manner {
                 writeln!(
                     out,
                     "{last}  {}, {} ended, {} live, {}",
-                    number(frames, "frame"),
-                    number(flows, "flow"),
+                    counted(frames, "frame"),
+                    counted(flows, "flow"),
                     grouped(live.live_flows),
-                    number(findings, "finding")
+                    counted(findings, "finding")
                 )?;
                 write_losses(report, out)
             }

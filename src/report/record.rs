@@ -19,7 +19,7 @@ use crate::judge::{Candidate, Candidates, Cited, Confidence, Finding, Judged, Na
 use crate::net::{AddressText, Side};
 use crate::report::Report;
 use crate::report::compact::{Ready, Word, compact};
-use crate::report::frames::{CitedFrame, FramesRecord};
+use crate::report::frames::{CitedFrame, FramesRecord, is_first_file};
 use crate::signature::{RoleId, Signatures};
 use crate::time::Timestamp;
 pub use details::Details;
@@ -526,10 +526,6 @@ pub(super) fn direction_name(direction: Direction) -> &'static str {
 
 fn is_false(flag: &bool) -> bool {
     !flag
-}
-
-fn is_first_file(file: &u32) -> bool {
-    *file == 0
 }
 
 /// Matched bytes that are printed: a header, or the beginning of a line.

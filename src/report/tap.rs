@@ -2,7 +2,7 @@
 
 use crate::judge::{CapturePoint, Visibility};
 use crate::report::Report;
-use crate::report::text::{grouped, number};
+use crate::report::text::{counted, grouped};
 
 /// What the tap could not see, as far as it bears on the findings, in a word each; the whole account explains them.
 pub(super) fn warnings(visibility: &Visibility) -> Vec<&'static str> {
@@ -21,16 +21,16 @@ pub(super) fn told(report: &Report<'_>) -> Vec<(String, String)> {
     let mut said = vec![("directions".to_owned(), directions(visibility.two_way, visibility.one_way))];
     let mut add = |label: &str, sentence: Option<String>| said.extend(sentence.map(|sentence| (label.to_owned(), sentence)));
     let elsewhere = (visibility.unseen_answers > 0).then(|| {
-        let many = number(visibility.unseen_answers, "flow");
+        let many = counted(visibility.unseen_answers, "flow");
         format!("in {many} the client went on as if answered, but the answers pass where this tap does not see them (one-sided mirror or asymmetric path)")
     });
     add("answers elsewhere", elsewhere);
     let requests =
-        (visibility.unseen_requests > 0).then(|| format!("of {} only what the asked host sent was seen", number(visibility.unseen_requests, "flow")));
+        (visibility.unseen_requests > 0).then(|| format!("of {} only what the asked host sent was seen", counted(visibility.unseen_requests, "flow")));
     add("requests elsewhere", requests);
     add("never heard", never_heard(visibility));
     let translated = (visibility.translated > 0).then(|| {
-        let many = number(visibility.translated, "conversation");
+        let many = counted(visibility.translated, "conversation");
         format!("{many} seen on both sides of a router that translates addresses; of each the flow between the ends that talk is judged, and the other is not")
     });
     add("translated", translated);
@@ -57,7 +57,7 @@ fn directions(two_way: u64, one_way: u64) -> String {
         (0, one) => format!("all {} flows between single hosts were heard from one end: none was answered, or answers pass elsewhere", grouped(one)),
         (1, 0) => "the one flow between single hosts was heard from both ends".to_owned(),
         (both, 0) => format!("all {} flows between single hosts were heard from both ends", grouped(both)),
-        (both, one) => format!("{} between single hosts {} heard from both ends, {} from one", number(both, "flow"), were(both), grouped(one)),
+        (both, one) => format!("{} between single hosts {} heard from both ends, {} from one", counted(both, "flow"), were(both), grouped(one)),
     }
 }
 
@@ -87,8 +87,8 @@ fn cut_short(report: &Report<'_>) -> Option<String> {
 fn start_and_end(visibility: &Visibility) -> Option<String> {
     let (before, after) = (visibility.began_before, visibility.cut_by_the_end);
     let parts = [
-        (before > 0).then(|| format!("{} {} open before the capture began", number(before, "connection"), were(before))),
-        (after > 0).then(|| format!("{} {} still open when it ended", number(after, "flow"), were(after))),
+        (before > 0).then(|| format!("{} {} open before the capture began", counted(before, "connection"), were(before))),
+        (after > 0).then(|| format!("{} {} still open when it ended", counted(after, "flow"), were(after))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(", "))
@@ -108,12 +108,12 @@ fn name(report: &Report<'_>, place: &CapturePoint) -> String {
 }
 
 fn point(place: &CapturePoint) -> String {
-    let mut parts = vec![format!("{} from both ends, {} from one", number(place.two_way, "flow"), grouped(place.one_way))];
+    let mut parts = vec![format!("{} from both ends, {} from one", counted(place.two_way, "flow"), grouped(place.one_way))];
     if place.unseen_answers > 0 {
         parts.push(format!("answers to {} pass elsewhere", grouped(place.unseen_answers)));
     }
     if place.missed_bytes > 0 {
-        parts.push(format!("{} missed", number(place.missed_bytes, "byte")));
+        parts.push(format!("{} missed", counted(place.missed_bytes, "byte")));
     }
     if place.links_one_way > 0 {
         parts.push(format!("{} of {} links in one direction only", place.links_one_way, place.links_one_way + place.links_two_way));

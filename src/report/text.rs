@@ -70,7 +70,7 @@ fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         [one] => one.path.clone(),
         many => format!("{} captures", many.len()),
     };
-    wrapped(out, "", &format!("{what}: {}, {}, {}", number(frames, "packet"), bytes(report.wire_bytes), number(report.digest.flows, "flow")))?;
+    wrapped(out, "", &format!("{what}: {}, {}, {}", counted(frames, "packet"), bytes(report.wire_bytes), counted(report.digest.flows, "flow")))?;
     if let Some((first, last)) = report.span {
         wrapped(out, "", &format!("{} to {} ({})", clock(&first.to_string()), clock(&last.to_string()), length(last.since(first).as_secs_f64())))?;
     }
@@ -161,7 +161,7 @@ fn write_finding(report: &Report<'_>, place: Option<usize>, finding: &Finding, o
     if !finding.alternatives.is_empty() {
         labelled(out, "or else", Some(&finding.alternatives.join("; ")))?;
     }
-    let (flows, attempts) = (number(finding.flows, "flow"), number(finding.attempts, "attempt"));
+    let (flows, attempts) = (counted(finding.flows, "flow"), counted(finding.attempts, "attempt"));
     let when = format!("{} to {}", clock(&finding.first.to_string()), clock(&finding.last.to_string()));
     labelled(out, "seen", Some(&format!("{flows}, {attempts}, {when}; confidence {}", word(&finding.confidence))))?;
     let some = if finding.selected < finding.flows {
@@ -254,7 +254,7 @@ fn write_shown(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     table.write(out)?;
     if let Some(more @ 1..) = report.shown.len().checked_sub(limit::HOSTS_TOLD) {
-        wrapped(out, "", &format!("and {} more", number(more as u64, "host")))?;
+        wrapped(out, "", &format!("and {} more", counted(more as u64, "host")))?;
     }
     writeln!(out)
 }
@@ -263,7 +263,7 @@ fn write_shown(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
 fn write_undecided(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut rows: Vec<_> = report.digest.undecided.iter().collect();
     if report.digest.ignored > 0 {
-        wrapped(out, "ignored by the site file: ", &number(report.digest.ignored, "flow"))?;
+        wrapped(out, "ignored by the site file: ", &counted(report.digest.ignored, "flow"))?;
         writeln!(out)?;
     }
     if rows.is_empty() {
@@ -348,11 +348,11 @@ pub(super) fn left_out(report: &Report<'_>) -> Vec<(&'static str, String)> {
     }
     let dropped: u64 = report.interfaces.iter().filter_map(|interface| interface.dropped).sum();
     if dropped > 0 {
-        lines.push(("lost before us", format!("{}, as the capture itself says; answers may be among them", number(dropped, "packet"))));
+        lines.push(("lost before us", format!("{}, as the capture itself says; answers may be among them", counted(dropped, "packet"))));
     }
     let out_of_order: u64 = report.files.iter().map(|file| file.out_of_order).sum();
     if out_of_order > 0 {
-        lines.push(("out of order", format!("{} earlier than the one before", number(out_of_order, "packet"))));
+        lines.push(("out of order", format!("{} earlier than the one before", counted(out_of_order, "packet"))));
     }
     let passed_over: u64 = report.files.iter().map(|file| file.passed_over).sum();
     if passed_over > 0 {
@@ -380,7 +380,7 @@ pub(super) fn clock(rfc3339: &str) -> String {
 }
 
 /// `1 flow`, `12 flows`.
-pub(crate) fn number(many: u64, noun: &str) -> String {
+pub(crate) fn counted(many: u64, noun: &str) -> String {
     if many == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(many)) }
 }
 
@@ -432,7 +432,7 @@ mod tests {
     #[test]
     fn numbers_times_and_sizes_read_well() {
         assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
-        assert_eq!([0, 1, 16_380].map(|many| number(many, "flow")), ["0 flows", "1 flow", "16,380 flows"]);
+        assert_eq!([0, 1, 16_380].map(|many| counted(many, "flow")), ["0 flows", "1 flow", "16,380 flows"]);
         assert_eq!(clock("2026-11-20T15:24:54.277296000Z"), "2026-11-20 15:24:54 UTC");
         assert_eq!([0.0123, 61.0, 600.0, 9_000.0].map(length), ["12 ms", "61.0 s", "10 min", "2.5 h"]);
         assert_eq!([512, 20_480, 50_000_000].map(bytes), ["512 bytes", "20.5 kB", "50.0 MB"]);

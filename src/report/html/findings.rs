@@ -7,10 +7,10 @@ use crate::limit;
 use crate::report::Report;
 use crate::report::frames::numbers;
 use crate::report::html::kept::Kept;
-use crate::report::html::page::{Column, Page, counted};
+use crate::report::html::page::{Column, Page};
 use crate::report::html::timeline;
 use crate::report::record::word;
-use crate::report::text::{clock, grouped, letters};
+use crate::report::text::{clock, counted, grouped, letters};
 use crate::signature::Basis;
 
 /// All of them; beyond a bound in one line each, beyond another as a number.

@@ -4,9 +4,9 @@ use std::io;
 
 use crate::judge::{Outcome, Severity, Verdict};
 use crate::limit;
-use crate::report::html::page::{Page, counted};
+use crate::report::html::page::Page;
 use crate::report::record::word;
-use crate::report::text::{bytes, clock, filters, grouped, left_out, length, number};
+use crate::report::text::{bytes, clock, counted, filters, grouped, left_out, length};
 use crate::report::{Report, tap};
 
 /// Title and summary.
@@ -63,7 +63,7 @@ fn lead(report: &Report<'_>) -> String {
 }
 
 fn read(report: &Report<'_>) -> String {
-    format!("{}, {}, {}", number(report.frames(), "packet"), bytes(report.wire_bytes), number(report.digest.flows, "flow"))
+    format!("{}, {}, {}", counted(report.frames(), "packet"), bytes(report.wire_bytes), counted(report.digest.flows, "flow"))
 }
 
 /// Most frequent first.
@@ -101,7 +101,7 @@ fn write_files(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
     }
     page.markup("<details><summary>Captures read</summary><ul>\n")?;
     for file in report.files.iter().take(limit::HTML_ROWS) {
-        page.element("li", &[], format!("{}: {}", file.path, number(file.frames, "packet")))?;
+        page.element("li", &[], format!("{}: {}", file.path, counted(file.frames, "packet")))?;
     }
     if let Some(more @ 1..) = report.files.len().checked_sub(limit::HTML_ROWS) {
         page.element("li", &[], format!("and {} more", grouped(more as u64)))?;

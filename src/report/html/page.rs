@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::report::paragraph::shown;
 use crate::report::record::append_word;
-use crate::report::text::grouped;
 
 /// Attributes of an element: name and value.
 pub(super) type Attributes<'s> = &'s [(&'static str, &'s dyn Display)];
@@ -209,11 +208,6 @@ pub(super) fn cut(text: &str, letters: usize) -> String {
         Some(_) => text.chars().take(letters.saturating_sub(1)).chain(['\u{2026}']).collect(),
         None => text.to_owned(),
     }
-}
-
-/// `1 flow`, `2,516 flows`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

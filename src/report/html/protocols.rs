@@ -4,8 +4,8 @@ use std::io;
 
 use crate::limit;
 use crate::report::html::kept::{Kept, Share};
-use crate::report::html::page::{Column, Page, at, counted};
-use crate::report::text::{bytes, grouped};
+use crate::report::html::page::{Column, Page, at};
+use crate::report::text::{bytes, counted, grouped};
 
 /// Draws them, and says the same in a table.
 pub(super) fn write(kept: &Kept, page: &mut Page<'_>) -> io::Result<()> {

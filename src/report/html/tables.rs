@@ -9,9 +9,9 @@ use crate::net::Endpoint;
 use crate::report::frames::{file_name, numbers};
 use crate::report::html::kept::{End, Kept, Row};
 use crate::report::html::links::verdict_class;
-use crate::report::html::page::{Column, Page, counted};
+use crate::report::html::page::{Column, Page};
 use crate::report::record::word;
-use crate::report::text::{explain, grouped, left_out};
+use crate::report::text::{counted, explain, grouped, left_out};
 use crate::report::{Report, tap};
 use crate::time::Timestamp;
 
