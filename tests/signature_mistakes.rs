@@ -289,11 +289,9 @@ fn an_entry_with_thousands_of_mistakes_is_given_up_after_a_hundred() {
 
 #[test]
 fn any_prefix_of_a_file_loads_or_is_refused_without_a_panic() {
-    for end in (0..GOOD.len()).filter(|end| GOOD.is_char_boundary(*end)) {
-        if let Err(error) = Signatures::from_texts([("acme.toml", &GOOD[..end])], Only::TheseOnly) {
-            assert!(error.to_string().contains("acme.toml:"), "{end}");
-        }
-    }
+    let refused = |end: &usize| Signatures::from_texts([("acme.toml", &GOOD[..*end])], Only::TheseOnly).err();
+    let refused: Vec<LoadError> = (0..GOOD.len()).filter_map(|end| refused(&end)).collect();
+    assert!(refused.len() > GOOD.len() / 2 && refused.iter().all(|error| error.to_string().contains("acme.toml:")), "{} of {}", refused.len(), GOOD.len());
 }
 
 #[test]

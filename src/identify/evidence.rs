@@ -408,7 +408,12 @@ mod tests {
     fn who_refuses_a_first_byte_at_its_port_refuses_it_anywhere() {
         let ways = [Side::Client, Side::Server].into_iter().flat_map(|from| [(from, false), (from, true)]);
         for (from, midstream) in ways {
-            (0..=u8::MAX).for_each(|first| _ = Beginning::of(&[first], from, midstream));
+            for first in 0..=u8::MAX {
+                let byte = [first];
+                let opening = Opening { anywhere: false, ..beginning(&byte, from, midstream) };
+                let refused = Beginning::of(&byte, from, midstream).unwrap().refused;
+                assert_eq!(refused.doubts(&opening), None, "{first:#04x} of the {from}");
+            }
         }
     }
 
