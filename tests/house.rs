@@ -27,6 +27,16 @@ const MOST_LINES: usize = 600;
 /// The only files that may look at a clock: what packets are live by, and what runs are measured with, by `portbook bench` and for the progress line (how long, never when).
 const CLOCKS: &[&str] = &["src/capture/live/clock.rs", "src/app/bench/stopwatch.rs", "src/app/progress.rs"];
 
+/// systemd kills what asks for a call that the unit does not list, and `@system-service` holds none of these in Debian 12 (systemd 252).
+#[test]
+fn the_unit_of_systemd_lets_the_program_give_up_its_rights() {
+    let unit = fs::read_to_string("packaging/portbook-watch@.service").expect("the unit");
+    let allowed: BTreeSet<&str> = unit.lines().filter_map(|line| line.strip_prefix("SystemCallFilter=")).flat_map(str::split_whitespace).collect();
+    for call in ["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "seccomp"] {
+        assert!(allowed.contains(call), "SystemCallFilter lacks {call}");
+    }
+}
+
 #[test]
 fn a_room_names_only_the_rooms_before_it() {
     let mut wrong = Vec::new();
