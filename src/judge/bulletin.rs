@@ -46,6 +46,11 @@ impl Phase {
             Self::Final => "final",
         }
     }
+
+    /// Whether there is nothing more to wait for.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Closed | Self::Withdrawn)
+    }
 }
 
 impl Bulletin {
@@ -106,4 +111,4 @@ impl Told {
 /// A finding that only counts more is told again after this time.
 const AGAIN: Duration = Duration::from_secs(300);
 /// A finding to which nothing was added for this time is over: retries of every product come more often.
-const OVER: Duration = Duration::from_secs(900);
+pub const OVER: Duration = Duration::from_secs(900);

@@ -48,7 +48,7 @@ pub mod words;
 pub use account::{Account, Considered, SightWords, Standing};
 pub use alike::Candidates;
 pub use blocked::{RuleText, rules};
-pub use bulletin::{Bulletin, Phase};
+pub use bulletin::{Bulletin, OVER, Phase};
 pub use coverage::Tried;
 pub use docket::{Called, Docket, order, put_in_order};
 pub use filter::{Ends, Selection, display_filter};

@@ -88,19 +88,19 @@ impl Manner {
         }
     }
 
-    /// A finding that an earlier run told and that was not over when it was cut off.
+    /// A finding as it was told before, by an earlier run or under other documents, and what becomes of it.
     ///
     /// # Errors
     /// Those of the output.
-    pub fn restored(self, id: &str, record: &Value, out: &mut dyn Write) -> io::Result<()> {
+    pub fn retold(self, phase: &str, id: &str, record: &Value, out: &mut dyn Write) -> io::Result<()> {
         match (self, record) {
             (Self::Ndjson, Value::Object(fields)) => {
                 let mut fields = fields.clone();
-                fields.insert("phase".to_owned(), "restored".into());
+                fields.insert("phase".to_owned(), phase.into());
                 write_line(out, &fields)
             }
             (Self::Ndjson, _) => Ok(()),
-            (Self::Text(_), _) => writeln!(out, "restored ({}): {}", shown(id), shown(record["says"].as_str().unwrap_or_default())),
+            (Self::Text(_), _) => writeln!(out, "{phase} ({}): {}", shown(id), shown(record["says"].as_str().unwrap_or_default())),
         }
     }
 

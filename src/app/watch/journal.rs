@@ -65,7 +65,7 @@ impl Journal {
 
     /// Notes a finding as it was told.
     pub fn told(&mut self, phase: Phase, id: &str, record: Value) {
-        if matches!(phase, Phase::Closed | Phase::Withdrawn) {
+        if phase.is_over() {
             self.findings.remove(id);
             self.unsaved += &line(&json!({ "over": id }));
         } else {
@@ -83,14 +83,23 @@ impl Journal {
             return Ok(());
         }
         self.next = now + EVERY;
+        self.save_now(covered)
+    }
+
+    /// Brings what is new to the disk, whether or not that is due: nothing comes after it.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn save_now(&mut self, covered: &Covered) -> io::Result<()> {
         if *covered != self.covered {
             self.unsaved += &line(&rows(covered));
             self.covered = covered.clone();
         }
-        if self.unsaved.is_empty() {
+        let is_lost = alone::is_elsewhere(&self.file, &self.path);
+        if self.unsaved.is_empty() && !is_lost {
             return Ok(());
         }
-        if self.len > LARGE {
+        if self.len > LARGE || is_lost {
             (self.file, self.len) = write_anew(&self.path, &self.findings, &self.covered)?;
             self.unsaved.clear();
             return Ok(());
@@ -202,6 +211,25 @@ mod tests {
         let (_, held) = Journal::open(folder.path()).unwrap();
         assert_eq!(held.findings, BTreeMap::from([("a".to_owned(), json!({ "says": "then" }))]));
         assert_eq!(held.covered, seen(&[("row", "wt"), ("role row", "b")]));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_journal_that_somebody_removes_is_written_anew_with_all_that_matters_and_that_it_cannot_be_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        let (mut journal, _) = Journal::open(&inner).unwrap();
+        journal.told(Phase::New, "a", json!({}));
+        journal.save(&Covered::default(), second(1)).unwrap();
+        fs::remove_file(inner.join(NAME)).unwrap();
+        journal.save(&Covered::default(), second(10)).unwrap();
+        assert!(read(&fs::read(inner.join(NAME)).unwrap()).findings.contains_key("a"));
+        fs::remove_dir_all(&inner).unwrap();
+        assert!(journal.save(&Covered::default(), second(20)).is_err());
+        fs::create_dir(&inner).unwrap();
+        journal.save(&Covered::default(), second(30)).unwrap();
+        assert!(inner.join(NAME).exists());
     }
 
     #[test]

@@ -73,7 +73,14 @@ pub fn run(typed: &Typed) -> Result<Exit, Failure> {
     }
     let told = |error: io::Error| Failure::Usage(format!("--metrics: {error}"));
     let (metrics, listener) = Metrics::listen(typed.metrics).map_err(told)?;
-    let refused = |error: io::Error| Failure::Usage(format!("--state {}: {error}", typed.state.as_deref().unwrap_or(Path::new("")).display()));
+    let refused = |error: io::Error| {
+        let why = match error.kind() {
+            io::ErrorKind::NotFound => "there is no such folder (make it first)".to_owned(),
+            io::ErrorKind::PermissionDenied => "permission denied (it, or the journal in it, is another user's: chown them)".to_owned(),
+            _ => error.to_string(),
+        };
+        Failure::Usage(format!("--state {}: {why}", typed.state.as_deref().unwrap_or(Path::new("")).display()))
+    };
     let journal = typed.state.as_ref().map(|folder| Journal::open(folder)).transpose().map_err(refused)?;
     let (files, manager) = (Files::of(&typed.reading), Manager::find());
     let (stop, signals) = (stop_on_signal(), Signals::catch());
@@ -133,7 +140,8 @@ fn give_up_rights(typed: &Typed, files: &Files) -> Result<(), Failure> {
     read.extend(["/sys/class/net", "/sys/devices", "/proc/self"].map(PathBuf::from));
     let allowed = Allowed { user: typed.user.clone(), read, write: typed.output.iter().map(folder).chain(typed.state.clone()).collect() };
     for missing in rights::give_up(&allowed).map_err(Failure::Usage)? {
-        if typed.verbose {
+        // Many a kernel has no Landlock; whatever else fails somebody should look after.
+        if typed.verbose || missing != rights::NO_LANDLOCK {
             anstream::eprintln!("portbook: {missing}");
         }
     }

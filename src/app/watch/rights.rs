@@ -17,6 +17,9 @@ pub struct Allowed {
     pub write: Vec<PathBuf>,
 }
 
+/// What is told of a kernel that cannot guard files.
+pub const NO_LANDLOCK: &str = "the kernel has no Landlock: files are guarded by the user's rights alone";
+
 #[cfg(target_os = "linux")]
 pub use linux::{confine_thread, give_up};
 
@@ -56,7 +59,7 @@ mod linux {
         rustix::thread::set_no_new_privs(true).map_err(|error| failed("cannot set no_new_privs", &error))?;
         let mut missing = Vec::new();
         match landlock(allowed) {
-            Ok(RulesetStatus::NotEnforced) => missing.push("the kernel has no Landlock: files are guarded by the user's rights alone".to_owned()),
+            Ok(RulesetStatus::NotEnforced) => missing.push(super::NO_LANDLOCK.to_owned()),
             Ok(_) => {}
             Err(error) => missing.push(failed("Landlock", &error)),
         }

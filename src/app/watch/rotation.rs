@@ -82,7 +82,7 @@ impl Rotating {
             };
             let now = self.clock.now();
             if let Err(error) = self.tend(now) {
-                anstream::eprintln!("portbook: {}: cannot be rotated: {error}; trying again in {} s", self.path.display(), PATIENCE.as_secs());
+                anstream::eprintln!("portbook: {}: cannot be begun anew: {}; trying again in {} s", self.path.display(), why(&error), PATIENCE.as_secs());
                 self.patience = now + PATIENCE;
             }
             let Some(record) = record else { continue };
@@ -96,7 +96,12 @@ impl Rotating {
         if refused > 0 {
             anstream::eprintln!("portbook: {}: {refused} records found no room", self.path.display());
         }
-        last.and_then(|()| self.file.sync_all())
+        last.and_then(|()| self.file.sync_all())?;
+        // What was written to a file that nobody finds any more was not written.
+        if alone::is_elsewhere(&self.file, &self.path) {
+            opened(&self.path)?;
+        }
+        Ok(())
     }
 
     /// Writes a record whole or not at all. An error that goes on is the outer one; the inner one passes.
@@ -164,6 +169,16 @@ fn opened(path: &Path) -> io::Result<(File, u64)> {
         file.write_all(b"\n")?;
     }
     Ok((file, known.len()))
+}
+
+/// Why a file cannot be made, and what would help.
+pub fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "its folder is gone (make it, and start portbook again)".to_owned(),
+        // The right to write was for the folder that was there at the start.
+        io::ErrorKind::PermissionDenied => format!("{error} (a folder that was made anew, or is another user's: start portbook again)"),
+        _ => error.to_string(),
+    }
 }
 
 /// How much of it was written, and what hindered the rest.
@@ -375,6 +390,20 @@ mod tests {
         add("three\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), "three\n");
         assert_eq!(fs::read_to_string(folder.path().join("moved")).unwrap(), "one\n");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_report_that_went_into_a_file_whose_folder_is_gone_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        let mut file = Rotating::open(&inner.join("findings.ndjson"), Rotation::default(), false).unwrap();
+        fs::remove_dir_all(&inner).unwrap();
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        sender.send(b"{}\n".to_vec()).unwrap();
+        drop(sender);
+        assert_eq!(file.take_all(&receiver, &AtomicU64::new(0)).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Session<'_> {
             }
             let now = clock.now();
             self.manager.alive(now);
-            self.teller.save(watch.covered(), now);
+            self.teller.tend(watch.covered(), now);
             if times.is_over(now) || self.teller.has_failed() {
                 self.stop.store(true, Ordering::Relaxed);
             }
@@ -108,6 +108,7 @@ impl Session<'_> {
             }
         }
         self.manager.tell("STOPPING=1");
+        self.teller.save(watch.covered());
         let report = watch.close(&mut self.teller);
         let report = self.teller.finish(report);
         Next::End(self.exit(&report))
@@ -126,6 +127,7 @@ impl Session<'_> {
                 self.reloads[0] += 1;
                 let (documents, rows) = (basis.signatures.documents.len(), basis.signatures.services.len());
                 anstream::eprintln!("portbook: read anew: {documents} documents with {rows} rows; findings are gathered anew, no flow is lost");
+                self.teller.gather_anew();
                 Some(basis)
             }
             Err(failure) => {
@@ -138,6 +140,10 @@ impl Session<'_> {
     }
 
     fn exit(&self, report: &Report<'_>) -> Exit {
+        // That nobody reads any more, or that it cannot be written, is told by whoever writes.
+        if self.teller.has_failed() {
+            return Exit::Done;
+        }
         let fails = self.typed.fail_on.map(settings::threshold).is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
         match (tell_unread(report, self.typed.reading.filter.as_deref()), fails) {
             (true, _) => Exit::Capture,
@@ -178,7 +184,8 @@ impl Times {
         let mut paths = BTreeSet::new();
         // Each of the workers that share an interface tells of it.
         let now: Vec<SourceError> = state.faults.iter().chain(&state.down).filter(|fault| paths.insert(fault.path.clone())).cloned().collect();
-        for fault in now.iter().filter(|fault| !self.faults.iter().any(|known| known.path == fault.path)) {
+        // What would mend it tells one trouble from another: of an interface that is gone, and then is there again and down, both are told.
+        for fault in now.iter().filter(|fault| !self.faults.iter().any(|known| (&known.path, &known.hint) == (&fault.path, &fault.hint))) {
             anstream::eprintln!("portbook: {}; trying again", shown(&fault.to_string()));
         }
         for mended in self.faults.iter().filter(|known| !now.iter().any(|fault| fault.path == known.path)) {
