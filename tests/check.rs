@@ -205,6 +205,7 @@ fn a_capture_that_ends_badly_is_compared_but_never_blessed() {
     fs::write(&cut, &whole[..whole.len() - 10]).unwrap();
     for option in ["--baseline", "--expect"] {
         let run = check(&[option, &baseline, "--bless"], &cut);
+        assert!(stderr(&run).contains("is not written: --bless takes"), "{}", stderr(&run));
         assert_eq!((run.status.code(), Path::new(&baseline).exists()), (Some(3), false), "{}", stderr(&run));
     }
     assert_eq!(check(&["--expect", DEMO, PLAYERS[0], PLAYERS[1]], &cut).status.code(), Some(3));

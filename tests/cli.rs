@@ -436,6 +436,14 @@ fn completions_and_the_manual_name_the_commands() {
     }
 }
 
+#[test]
+fn the_manual_says_how_each_command_is_typed() {
+    let text = String::from_utf8(portbook(&["man"]).stdout).expect("text");
+    for command in ["analyze", "watch", "check", "explain"] {
+        assert!(text.contains(&format!(".SH SYNOPSIS\n\\fBportbook {command}\\fR ")), "{command}");
+    }
+}
+
 /// A file that is gone after the test.
 struct Scratch(tempfile::NamedTempFile);
 

@@ -50,11 +50,16 @@ fn draft(typed: &Check, basis: &Basis, path: &Path, stop: &AtomicBool) -> Result
     }
     let report = read(typed, basis, stop, &mut |_| {})?;
     if tell_unread(&report, typed.reading.filter.as_deref()) || report.interrupted {
+        tell_unwritten(path);
         return Ok(Exit::Capture);
     }
     replace(path, &check::draft(&report, &options(typed)))?;
     tell(format_args!("{} is written: a draft from what was seen, to be read and corrected", path.display()));
     Ok(Exit::Done)
+}
+
+fn tell_unwritten(path: &Path) {
+    tell(format_args!("{} is not written: --bless takes for the measure only what was read to its end", path.display()));
 }
 
 /// The options that judging depends on, as they were typed.
@@ -80,7 +85,11 @@ fn baseline(typed: &Check, basis: &Basis, path: &Path, stop: &AtomicBool) -> Res
         None if tell_unread(&report, typed.reading.filter.as_deref()) => Exit::Capture,
         None => Exit::Done,
     };
-    if !typed.bless || exit == Exit::Capture || report.interrupted {
+    if !typed.bless {
+        return Ok(exit);
+    }
+    if exit == Exit::Capture || report.interrupted {
+        tell_unwritten(path);
         return Ok(exit);
     }
     let now = census.baseline(&report);

@@ -78,6 +78,9 @@ impl fmt::Display for Failure {
             Self::Output { target, error } if error.raw_os_error().is_some() && error.kind() == io::ErrorKind::NotFound => {
                 write!(f, "{target}: cannot write: its folder is not there (make it first)")
             }
+            Self::Output { target, error } if error.kind() == io::ErrorKind::PermissionDenied => {
+                write!(f, "{target}: cannot write: permission denied (it, or its folder, is another user's: chown it, remove it, or name another file)")
+            }
             Self::Output { target, error } => write!(f, "{target}: cannot write: {error}"),
         }
     }

@@ -49,7 +49,8 @@ pub fn man() -> Result<Exit, Failure> {
     let command = Arguments::command();
     written(clap_mangen::Man::new(command.clone()).render(&mut page))?;
     for sub in command.get_subcommands() {
-        let sub = sub.clone().display_name(format!("portbook {}", sub.get_name()));
+        let name = format!("portbook {}", sub.get_name());
+        let sub = sub.clone().bin_name(name.clone()).display_name(name);
         written(clap_mangen::Man::new(sub).render(&mut page))?;
     }
     print(&page)

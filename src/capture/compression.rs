@@ -293,6 +293,14 @@ impl<R: Read> Read for Zstd<R> {
 }
 
 fn invalid(error: FrameDecoderError) -> io::Error {
+    // Somewhere below it a file that ends too early says so.
+    let mut below: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(cause) = below {
+        if cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof) {
+            return io::ErrorKind::UnexpectedEof.into();
+        }
+        below = cause.source();
+    }
     io::Error::new(io::ErrorKind::InvalidData, error.to_string())
 }
 

@@ -243,6 +243,9 @@ impl Reader {
 
     fn broken(&self, error: &io::Error) -> SourceError {
         match self.compression {
+            Some(compression) if error.kind() == ErrorKind::UnexpectedEof => {
+                self.fault(Fault::new(format!("its {} stream is cut off", compression.name()), COPY_AGAIN))
+            }
             Some(compression) => self.fault(Fault::new(format!("its {} stream is damaged or cut off: {error}", compression.name()), COPY_AGAIN)),
             None => self.origin.cannot("be read on", error),
         }
@@ -289,12 +292,17 @@ impl Origin {
             ErrorKind::NotFound if self.shown.contains('*') => ("there is no such file".to_owned(), "nothing matches the pattern; a folder may be named, too"),
             ErrorKind::NotFound => ("there is no such file".to_owned(), "check the path"),
             ErrorKind::PermissionDenied => ("permission denied".to_owned(), "run as a user who may read it, or change its mode"),
-            ErrorKind::InvalidData | ErrorKind::UnexpectedEof => (error.to_string(), "the file is damaged or cut off; copy it again"),
+            ErrorKind::UnexpectedEof => ("it ends too early".to_owned(), "the file is cut off; copy it again"),
+            ErrorKind::InvalidData => (error.to_string(), "the file is damaged; copy it again"),
+            _ if error.raw_os_error() == Some(TOO_MANY_OPEN) => ("too many files are open".to_owned(), "let the program open more: ulimit -n 1024"),
             _ => (error.to_string(), "check the disk or the connection it comes from"),
         };
         SourceError { path: self.shown.clone(), what: format!("cannot {what}: {why}"), hint: hint.to_owned() }
     }
 }
+
+/// `EMFILE`: the bound of the process, of Linux and the BSDs alike.
+const TOO_MANY_OPEN: i32 = 24;
 
 /// Whether a name that no file has is that of an interface, where the system tells it so.
 fn is_interface(name: &str) -> bool {
