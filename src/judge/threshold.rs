@@ -99,5 +99,9 @@ pub(super) const ACKNOWLEDGED_BY: Duration = Duration::from_secs(3);
 pub(super) const ASKED_BY: Duration = Duration::from_secs(4);
 /// A peer of WireGuard that has nothing to say answers within ten seconds, and is asked for a new handshake after five more (its paper, section 6.5).
 pub(super) const KEPT_ALIVE_BY: Duration = Duration::from_secs(15);
+/// Packets of WireGuard that come so close are more than keep-alives, which its manual has each 25 s: content, or attempts at a handshake.
+pub(super) const KEPT_ALIVE_EACH: Duration = Duration::from_secs(3);
+/// Keys of WireGuard last 120 s for the end that agreed upon them first, 180 for the other one (its paper, section 6.1), and are renewed by the next packet after that.
+pub(super) const KEYS_RENEWED_BY: Duration = Duration::from_secs(300);
 /// Initial packets come in datagrams of so many bytes at least (RFC 9000 section 14.1); of those that follow, most are smaller.
 pub(super) const INITIAL: u64 = 1200;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::flow::{Ended, Moment, OpenSegment, Reset, TcpStory};
 use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
+use crate::judge::blocked::middle::forgotten;
 use crate::judge::blocked::refusal::signs;
 use crate::judge::ending::Ending;
 use crate::judge::threshold::{AGAIN, ANSWER_BY, FOREIGN_HOPS, IDLE, LEAST_HEADERS, REPLY_BY, SESSION_ID, SOME_LOSS, STALLED, SURE_TO_FIT, SURELY_AGAIN};
@@ -202,6 +203,9 @@ pub(super) fn says_first_lost(e: &Ending<'_>) -> String {
 /// The server had answered, or taken a part of what the client has to say, and then nothing that the client sends arrives any more, without a pause in which anybody would have forgotten the connection. A server that went
 /// away looks the same, but for one that is heard elsewhere meanwhile: it would refuse what belongs to no connection of its own.
 pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
+    if forgotten(e).is_some() {
+        return Some(Confidence::Low);
+    }
     let gave_up = |reset: &Reset| reset.from == Side::Client;
     let tcp = e.tcp.filter(|tcp| (tcp.established || tcp.midstream) && tcp.reset.as_deref().is_none_or(gave_up))?;
     let OpenSegment { len, again, .. } = tcp.open_segment[0];
@@ -223,6 +227,14 @@ pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
+    if let Some(open) = forgotten(e) {
+        return format!(
+            "{} had served, then {} of the client were repeated {} times, and reset at last by a host that knows nothing of the connection: it was started anew, or another one took its address",
+            e.server_ip(),
+            bytes(u64::from(open.len)),
+            open.again
+        );
+    }
     let heard = e.flow.server.last.unwrap_or(e.flow.last);
     let elsewhere = match e.heard_elsewhere.is_some_and(|elsewhere| elsewhere.since(heard) >= ANSWER_BY) {
         true => "; the server was heard in other connections meanwhile",

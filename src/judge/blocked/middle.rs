@@ -7,7 +7,7 @@ use crate::judge::Confidence;
 use crate::judge::blocked::content::{half_asked, server_ended_first};
 use crate::judge::blocked::refusal::{icmp, signs};
 use crate::judge::ending::{Ending, stalls_in_initial, weight};
-use crate::judge::threshold::{ACKNOWLEDGED_BY, AGAIN, ALONE, ANSWER_BY, ASKED_BY, KEPT_ALIVE_BY, REPLY_BY, SURE_TO_FIT, SURELY_AGAIN};
+use crate::judge::threshold::{ACKNOWLEDGED_BY, AGAIN, ALONE, ANSWER_BY, ASKED_BY, KEPT_ALIVE_BY, KEPT_ALIVE_EACH, KEYS_RENEWED_BY, REPLY_BY, SURE_TO_FIT, SURELY_AGAIN};
 use crate::net::Side;
 
 /// The reset that ended a connection in which both spoke, and that neither had begun to close.
@@ -33,6 +33,16 @@ pub(super) fn says_reset_by_another(e: &Ending<'_>) -> String {
         _ => e.server_ip(),
     };
     format!("the connection had stood for {} s when a reset in the name of {whose} ended it, but {}", e.flow.last.since(e.flow.first).as_secs(), signs(e))
+}
+
+/// What the client repeated in a session that had been served, until a reset came in the server's name that names what the client acknowledges, and acknowledges nothing itself: so answers
+/// a host that does not know the connection (RFC 9293 section 3.5.2). Between the two there was nobody.
+pub(super) fn forgotten(e: &Ending<'_>) -> Option<OpenSegment> {
+    let tcp = e.tcp.filter(|tcp| (tcp.established || tcp.midstream) && tcp.fins == [false, false] && !tcp.stalled[1])?;
+    tcp.reset.as_deref().filter(|reset| reset.from == Side::Server && !reset.with_ack && !reset.answers_syn)?;
+    let open = tcp.open_segment[0];
+    let served = tcp.acknowledged[0] > 0 && e.flow.server.payload_bytes > 0;
+    (served && open.len > 0 && open.again >= SURELY_AGAIN && tcp.is_next(Side::Client)).then_some(open)
 }
 
 /// An error that refuses what the client sends in a session that the server had answered.
@@ -268,7 +278,9 @@ pub(super) fn alone(e: &Ending<'_>) -> Option<Confidence> {
         return (u32::from(e.flow.alone[0]) >= SURELY_AGAIN && alone >= ASKED_BY).then_some(Confidence::Low);
     }
     let is_there = e.heard_elsewhere.is_some_and(|elsewhere| elsewhere.since(heard) >= ANSWER_BY);
-    (e.flow.alone[0] >= ALONE && alone >= *by).then_some(if is_there { Confidence::Medium } else { Confidence::Low })
+    // WireGuard's keep-alives are not answered, and one end may send them for the other, which has nothing to say, until the keys are renewed (its paper, sections 6.1 and 6.5).
+    let is_asked = *protocol != "wireguard" || alone >= KEYS_RENEWED_BY || KEPT_ALIVE_EACH * u32::from(e.flow.alone[0]) >= alone;
+    (e.flow.alone[0] >= ALONE && alone >= *by && is_asked).then_some(if is_there { Confidence::Medium } else { Confidence::Low })
 }
 
 /// Whether an agent of SNMPv3 told who it is, which it does for everybody (RFC 3414 section 4: a get of nothing), and said nothing else.

@@ -65,6 +65,26 @@ fn repeated(mut sample: Sample, side: Side, again: u32) -> Sample {
     sample
 }
 
+// recorded with a server whose host is started anew, and with one whose address another takes over (VRRP): what curl had repeated meanwhile meets a host that knows nothing of it
+#[test]
+fn d65_what_was_repeated_in_vain_and_refused_at_last_met_another_host_or_the_same_one_anew() {
+    let refused = |again: u32, with_ack: bool| {
+        let mut sample = repeated(served().reset(9.0, 57), Side::Client, again);
+        sample.0.flow.tcp.as_mut().unwrap().reset.as_mut().unwrap().with_ack = with_ack;
+        sample
+    };
+    let judged = judge(refused(4, false));
+    expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D65"));
+    let says = judged.cause.unwrap().says;
+    assert!(says.contains("40 bytes of the client were repeated 4 times") && says.contains("started anew"), "{says}");
+    // Loss; a server that ends the connection itself, of which it knows; one that had closed.
+    assert_eq!(judge(refused(2, false)).outcome, Outcome::Ok);
+    assert_eq!(judge(refused(4, true)).outcome, Outcome::Ok);
+    let mut closed = refused(4, false);
+    closed.0.flow.tcp.as_mut().unwrap().fins[1] = true;
+    assert_eq!(judge(closed).outcome, Outcome::Ok);
+}
+
 #[test]
 fn d67_errors_that_refuse_what_a_served_client_sends_are_the_networks() {
     let refused = |again: u32, errors: &[Rejection]| {
@@ -217,6 +237,11 @@ fn d84_a_client_that_goes_on_alone_in_a_protocol_that_acknowledges_is_no_longer_
         expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D84"));
         assert!(judged.cause.unwrap().says.contains("sent 9 packets"), "{protocol}");
     }
+    // wg-quick with `PersistentKeepalive` at one end and nothing to say at the other (recorded with 5 s): what is kept alive is not answered (WireGuard's paper, section 6.5), but keys are renewed.
+    for kept_alive in [alone("wireguard", 5, 20.0), alone("wireguard", 5, 110.0), alone("wireguard", 28, 140.0)] {
+        assert_eq!(kept_alive.outcome, Outcome::Ok);
+    }
+    expect(&alone("wireguard", 30, 400.0), Outcome::ServerSilent, Confidence::Low, Some("D84"));
     // One that says goodbye after a pause; one that waits for its answer yet; and media, whose receiver need not say anything.
     for passes in [alone("quic", 1, 30.0), alone("srt", 9, 1.0), alone("snmp", 9, 5.0), alone("rtp", 900, 20.0)] {
         assert_eq!(passes.outcome, Outcome::Ok);
