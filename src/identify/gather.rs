@@ -93,6 +93,7 @@ impl Gathered {
         let found = ask(&opening, &mut refused, &mut due);
         if found.is_some() {
             Refused::remember_beginning(piece, midstream);
+            debug_assert_eq!(Refused::by_beginning(piece, midstream).hides(&opening), None, "refuses the beginning of what it takes");
         }
         found.ok_or(Asked { refused, due: in_opening(due) })
     }

@@ -24,11 +24,19 @@ fn look(opening: &Opening<'_>, bytes: &[u8]) -> Look {
             opening.transport == Transport::TCP && bytes.len() < 12 && bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'<' | b'>' | b' '));
         return if short { Look::Short } else { Look::No };
     };
+    if opening.transport == Transport::TCP && may_be_dated(message) {
+        return Look::Short;
+    }
     let rule = "syslog priority and header";
     let text = message.iter().take(40).all(|byte| *byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r' | 0));
     let dated =
         matches!(message, [b'1', b' ', b'-' | b'0'..=b'9', ..]) || MONTHS.iter().any(|month| message.starts_with(month) && message.get(3) == Some(&b' '));
     if dated && text { Look::Yes(at, 5, rule) } else { Look::when(text && !message.is_empty() && opening.is_at(PORTS), 5, rule) }
+}
+
+/// Whether more of a message may show its date.
+fn may_be_dated(message: &[u8]) -> bool {
+    b"1 ".starts_with(message) || MONTHS.iter().any(|month| month.starts_with(message))
 }
 
 /// What follows `<PRI>`, and where that began: a stream may count its messages first (RFC 6587 section 3.4.1).
@@ -86,6 +94,7 @@ const PORTS: &[u16] = &[514, 601, 1514];
 mod tests {
     use super::*;
     use crate::identify::Evidence;
+    use crate::identify::protocol::{Probe, Protocol};
     use crate::identify::protocol::testing::{decide, evidence, read, survives};
     use crate::net::Side::Client;
 
@@ -100,6 +109,20 @@ mod tests {
             assert!(heard.facts.contains(&Fact::OneWay));
             assert_eq!(heard.detail("syslog", "program"), Some("su".to_owned().into()));
             survives(&SYSLOG, Transport::UDP, 514, &[(Client, message)]);
+        }
+    }
+
+    // rsyslog's second connection of a capture: what is refused for its first bytes is refused for good
+    #[test]
+    fn a_message_of_which_little_has_come_is_not_refused() {
+        let messages = ["<13>Nov 28 10:00:00 host app: line 0", "<165>1 - - - - - - Nothing is known", "37 <13>Nov 28 10:00:00 host app: line 0"];
+        for message in messages {
+            for len in 1..message.len() {
+                assert_ne!(SYSLOG.probe(&Opening::of(Transport::TCP, &message.as_bytes()[..len], &[])), Probe::NotForUs, "{message} {len}");
+            }
+        }
+        for other in [b"<b>Nov".as_slice(), b"<13>hello", b"<13>1 a", b"<13>Nova"] {
+            assert_eq!(SYSLOG.probe(&Opening::of(Transport::TCP, other, &[])), Probe::NotForUs);
         }
     }
 
