@@ -172,7 +172,7 @@ pub fn survives(protocol: &dyn Protocol, transport: Transport, port: u16, dialog
     }
 }
 
-/// What is not to be told before there are so many bytes is not told of fewer.
+/// What is not to be told before there are so many bytes is not told of fewer, nor what is refused for its first bytes of more.
 fn is_patient(protocol: &dyn Protocol, from: Side, bytes: &[u8]) {
     for midstream in [false, true] {
         let probe = |len: usize| {
@@ -184,6 +184,9 @@ fn is_patient(protocol: &dyn Protocol, from: Side, bytes: &[u8]) {
             let due = bytes.len().min(due[from as usize] as usize);
             assert!((len..due).all(|len| !matches!(probe(len), Probe::Found { .. })), "{} is told before {due} bytes", protocol.name());
         }
+        // What is refused for one byte, or for four, is refused in streams to come without asking again.
+        let told = (5..=bytes.len()).any(|len| matches!(probe(len), Probe::Found { .. }));
+        assert!(!told || [1, 4].iter().all(|len| probe(*len) != Probe::NotForUs), "{} refuses the beginning of what it tells", protocol.name());
     }
 }
 
