@@ -94,8 +94,8 @@ const PORTS: &[u16] = &[514, 601, 1514];
 mod tests {
     use super::*;
     use crate::identify::Evidence;
-    use crate::identify::protocol::{Probe, Protocol};
     use crate::identify::protocol::testing::{decide, evidence, read, survives};
+    use crate::identify::protocol::{Probe, Protocol};
     use crate::net::Side::Client;
 
     #[test]

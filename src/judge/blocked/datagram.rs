@@ -30,9 +30,10 @@ fn is_one_of_many(e: &Ending<'_>) -> bool {
 /// Nothing came for three questions or from two resolvers, and no other answers the client either: as sure as it gets.
 pub(super) fn resolver(e: &Ending<'_>) -> Option<Confidence> {
     let silent = e.is_silent_datagram() && e.speaks("dns") && e.answers_due;
-    // From new ports each time, as some programs ask again. Others ask anew for every connection: whoever reaches hosts outside seems to get its names.
-    let often = e.luck.again >= SURE_REQUESTS as usize || e.luck.in_vain >= MANY_ATTEMPTS as usize && !e.luck.answered;
-    let many = often && !e.worked_before && !e.reaches_outside && !e.lossy && e.would_be_seen;
+    // From new ports each time, as some programs ask again, and others the next resolver. Others ask anew for every connection: whoever reaches hosts outside seems to get its names, if not from
+    // another resolver, then where this tap does not see it.
+    let often = e.luck.again >= SURE_REQUESTS as usize || e.luck.in_vain >= MANY_ATTEMPTS as usize;
+    let many = often && !e.worked_before && (e.luck.answered || !e.reaches_outside) && !e.lossy && e.would_be_seen;
     if !silent || e.asked < 2 && !many {
         return None;
     }

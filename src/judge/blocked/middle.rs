@@ -7,7 +7,9 @@ use crate::judge::Confidence;
 use crate::judge::blocked::content::{half_asked, server_ended_first};
 use crate::judge::blocked::refusal::{icmp, signs};
 use crate::judge::ending::{Ending, stalls_in_initial, weight};
-use crate::judge::threshold::{ACKNOWLEDGED_BY, AGAIN, ALONE, ANSWER_BY, ASKED_BY, KEPT_ALIVE_BY, KEPT_ALIVE_EACH, KEYS_RENEWED_BY, REPLY_BY, SURE_TO_FIT, SURELY_AGAIN};
+use crate::judge::threshold::{
+    ACKNOWLEDGED_BY, AGAIN, ALONE, ANSWER_BY, ASKED_BY, KEPT_ALIVE_BY, KEPT_ALIVE_EACH, KEYS_RENEWED_BY, REPLY_BY, SURE_TO_FIT, SURELY_AGAIN,
+};
 use crate::net::Side;
 
 /// The reset that ended a connection in which both spoke, and that neither had begun to close.

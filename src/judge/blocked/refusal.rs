@@ -2,6 +2,7 @@
 
 use crate::flow::Rejection;
 use crate::judge::Confidence;
+use crate::judge::blocked::middle;
 use crate::judge::ending::Ending;
 use crate::judge::threshold::AGAIN;
 use crate::net::Side;
@@ -31,11 +32,23 @@ pub(super) fn says_policy(e: &Ending<'_>) -> String {
 }
 
 pub(super) fn closed_udp(e: &Ending<'_>) -> Option<Confidence> {
+    if has_closed(e).is_some() {
+        return Some(Confidence::Medium);
+    }
     let from_host = |r: &&Rejection| r.by == e.server_ip();
     let rejection = e.rejection.filter(from_host)?;
     let closed = matches!((rejection.v6, rejection.kind, rejection.code), (false, 3, 3) | (true, 1, 4)) && !e.is_tcp();
     let unsupported = matches!((rejection.v6, rejection.kind, rejection.code), (false, 3, 2));
     (closed || unsupported).then_some(sure(e, Confidence::High))
+}
+
+/// Of a service that is [no longer heard](middle::alone) its host says since then, again and again, that nobody is there: its program ended.
+fn has_closed<'a>(e: &Ending<'a>) -> Option<&'a Rejection> {
+    let heard = e.flow.server.last.filter(|_| middle::alone(e).is_some())?;
+    let says =
+        |r: &&Rejection| r.to == Side::Client && r.by == e.server_ip() && matches!((r.v6, r.kind, r.code), (false, 3, 3) | (true, 1, 4)) && r.time > heard;
+    let last = e.flow.rejections.iter().rfind(says)?;
+    (e.flow.rejections.iter().filter(says).count() >= AGAIN as usize).then_some(last)
 }
 
 /// Port unreachable: of TCP only a filter sends it, as hosts reset instead; of UDP one that is not the host itself.
@@ -125,6 +138,15 @@ pub(super) fn closed_tcp(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_closed(e: &Ending<'_>) -> String {
+    if let Some(last) = has_closed(e) {
+        let (server, port) = (e.server_ip(), e.flow.server.endpoint.port);
+        let seconds = e.flow.server.last.map_or(0, |heard| heard.since(e.flow.first).as_secs());
+        return format!(
+            "{server} answered for {seconds} s, and then with {}: it is there, but nothing listens on {port}/{} any more",
+            icmp(Some(last)),
+            e.flow.transport
+        );
+    }
     let how = if e.refusal.is_some() { "a reset".to_owned() } else { icmp(e.rejection) };
     if e.rejection.is_some_and(|rejection| !rejection.v6 && (rejection.kind, rejection.code) == (3, 2)) {
         return format!(

@@ -516,6 +516,30 @@ fn d13_a_resolver_that_never_answers_denies_the_documented_name() {
     }
 }
 
+// glibc, whose first resolver is gone: it waits five seconds each time, and asks the next one
+#[test]
+fn d13_a_first_resolver_that_never_answers_is_told_though_the_next_one_gives_the_names() {
+    let names = ["a.example", "b.example", "c.example", "d.example", "e.example"];
+    let asked = |resolver: &str, place: u16| {
+        let mut asked = udp(&format!("10.1.0.2:{}", 40001 + place), resolver).speaks(&["dns"]);
+        asked.0.flow.first = at(1.0 + 5.0 * f64::from(place));
+        asked
+    };
+    let vain = |resolver: &str, place: u16| asked(resolver, place).fact(Fact::Unanswered { name: names[usize::from(place)].into() });
+    let mut given = resolved("10.1.0.2:40006", "a.example", "198.51.100.9");
+    given.0.flow.server.endpoint = endpoint("10.1.0.9:53");
+    let reached = tcp("10.1.0.2:45000", "198.51.100.9:443").talked(500, 900);
+    let silent: Vec<Sample> = (0..5).map(|place| vain(RESOLVER, place)).collect();
+    let others = [given, reached, background()];
+    judge_among(Site::default(), &silent, &others).iter().for_each(|judged| expect(judged, Outcome::SilentDrop, Confidence::Low, Some("D13")));
+    judge_among(Site::default(), &silent[..4], &others).iter().for_each(|judged| assert_eq!(judged.outcome, Outcome::NotObservable));
+    // It answered once.
+    let once = asked(RESOLVER, 6).talked(40, 40);
+    judge_among(Site::default(), &silent, &[others.as_slice(), &[once]].concat())
+        .iter()
+        .for_each(|judged| assert_ne!(judged.cause.as_ref().unwrap().rule, "D13"));
+}
+
 #[test]
 fn d13_a_name_that_another_resolver_gave_is_not_denied() {
     let other = Fact::Resolved(Box::new(Resolved {

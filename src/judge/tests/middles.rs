@@ -131,6 +131,26 @@ fn d67_datagrams_are_refused_in_the_middle_where_nothing_came_back_after_the_err
     assert_eq!(refused(4.0, "203.0.113.7", 3).outcome, Outcome::Ok);
 }
 
+// a server of QUIC whose program ends without a word, while its client goes on
+#[test]
+fn d71_a_host_that_answered_and_says_then_that_nobody_is_there_has_closed() {
+    let left = |seconds: f64, by: &str, errors: u64| {
+        let mut sample = udp(CLIENT, "203.0.113.7:4433").talked(9000, 9000).speaks(&["quic"]);
+        let flow = &mut sample.0.flow;
+        (flow.server.last, flow.client.last, flow.last, flow.alone) = (Some(at(3.0)), Some(at(20.0)), at(20.0), [9, 0]);
+        flow.rejections = (0..errors).map(|number| rejection(seconds + number as f64, 30 + number, by, 3, 3)).collect();
+        judge(sample)
+    };
+    let judged = left(4.0, "203.0.113.7", 3);
+    expect(&judged, Outcome::RefusedByHost, Confidence::Medium, Some("D71"));
+    let says = judged.cause.unwrap().says;
+    assert!(says.contains("answered for 2 s") && says.contains("nothing listens on 4433/udp any more"), "{says}");
+    // One may be of a moment; what comes from somebody else is not the host's word, nor is what it said before it answered.
+    for other in [left(4.0, "203.0.113.7", 1), left(4.0, "10.1.0.1", 3), left(0.1, "203.0.113.7", 2)] {
+        assert_ne!(other.outcome, Outcome::RefusedByHost);
+    }
+}
+
 // recorded at the server's side of a firewall that drops what the server sends, once the connection stands
 #[test]
 fn d68_both_ends_that_repeat_themselves_in_a_served_connection_show_that_answers_do_not_arrive() {
