@@ -229,7 +229,7 @@ pub(super) fn cut_in_between(e: &Ending<'_>) -> Option<Confidence> {
 pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
     if let Some(open) = forgotten(e) {
         return format!(
-            "{} had served, then {} of the client were repeated {} times, and reset at last by a host that knows nothing of the connection: it was started anew, or another one took its address",
+            "{} had served, then {} of the client were repeated {} times, and reset at last by a host that knows nothing of the connection: it was started anew, had given it up, or another one took its address",
             e.server_ip(),
             bytes(u64::from(open.len)),
             open.again
