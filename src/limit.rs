@@ -119,6 +119,8 @@ pub const DUPLICATE_WINDOW: Duration = Duration::from_millis(10);
 pub const LEGS_KEPT: usize = 4;
 /// Packets of such a connection remembered to know them again on another leg: what a gigabit brings in a quarter of the window of copies.
 pub const LEG_PACKETS_REMEMBERED: usize = 256;
+/// How long a connection that was there before the capture is looked at for such legs: its first packets tell.
+pub const JOINED_LOOKED_AT: Duration = Duration::from_secs(1);
 /// Packets remembered to recognise copies: the window and its patience at 1.6 million packets a second.
 pub const DUPLICATES_REMEMBERED: usize = 65_536;
 /// Places at which copies of one packet are told apart.

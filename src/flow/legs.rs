@@ -2,9 +2,13 @@
 //! where a rule says `modulate state`, and SonicWall's.
 //!
 //! Each side of the firewall is a leg. Their packets have the same addresses and identification and are copies of each other, but for numbers that differ by as much throughout. That is learned
-//! of the handshake: a SYN with another number that comes from elsewhere within the window of copies, or a SYN-ACK that answers such a SYN. From then on each packet is given the numbers of the
+//! of the handshake: a SYN with another number that comes from elsewhere within the window of copies, or a SYN-ACK that answers such a SYN. Of a connection that was there before the capture it
+//! is learned of the first packet that comes from elsewhere within that window, the same but for its numbers. From then on each packet is given the numbers of the
 //! first leg, and the second of two that are then equal is a copy. A packet of one leg alone, as the firewall let it no further or sent it itself, is taken in like any other.
 
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
 use thin_vec::ThinVec;
 
 use crate::decode::{Ip, Packet, Tcp, TcpFlags};
@@ -12,7 +16,7 @@ use crate::flow::Packing;
 use crate::flow::duplicates::REMEMBERED;
 use crate::flow::live::Live;
 use crate::flow::tcp::{Connection, Numbers};
-use crate::limit::{DUPLICATE_WINDOW, LEG_PACKETS_REMEMBERED, LEGS_KEPT};
+use crate::limit::{DUPLICATE_WINDOW, JOINED_LOOKED_AT, LEG_PACKETS_REMEMBERED, LEGS_KEPT};
 use crate::net::{Mac, Side};
 use crate::time::Timestamp;
 
@@ -44,6 +48,8 @@ struct Recent {
     flags: TcpFlags,
     /// A bit for each leg that it was seen on.
     seen: u8,
+    /// Where it was captured, where no other leg is known yet.
+    place: u32,
 }
 
 /// What a packet is to its flow.
@@ -60,8 +66,23 @@ pub(super) enum Told {
 impl Live {
     /// What a TCP packet of `side` is, by the legs of its connection. `now` is the latest time of any packet so far.
     pub fn renumber(&mut self, side: Side, packet: &Packet<'_>, ip: &Ip, tcp: &Tcp, now: Timestamp) -> Told {
+        if self.legs.is_none() && !tcp.flags.has(TcpFlags::SYN) {
+            return Told::Own;
+        }
         let Some([Some(client), server]) = self.tcp.as_ref().and_then(Connection::numbers) else { return Told::Own };
+        if self.tcp.as_ref().is_some_and(Connection::was_joined) && tcp.flags.has(TcpFlags::SYN) {
+            // Another connection between the same ends.
+            return Told::Own;
+        }
         let mut known = self.legs.take();
+        if let Some(legs) = known.as_deref_mut().filter(|legs| legs.legs.len() == 1) {
+            let newest = Recent { place: place_of(packet, ip), ..Recent::of(side, packet, ip, tcp) };
+            let learned = legs.learn(&newest, now);
+            if learned || packet.time.since(self.order().0) <= JOINED_LOOKED_AT {
+                self.legs = known;
+            }
+            return if learned { Told::Copy } else { Told::Own };
+        }
         if let Some(leg) = self.leg_of_handshake(known.as_deref(), side, packet, ip, tcp) {
             let first = Leg { client: 0, server: server.is_some().then_some(0) };
             let legs = known.get_or_insert_with(|| Box::new(Legs { legs: [first].into_iter().collect(), recent: ThinVec::new() }));
@@ -75,6 +96,22 @@ impl Live {
         let told = known.as_deref_mut().map_or(Told::Own, |legs| legs.tell(side, (packet, ip, tcp), (&client, server.as_ref()), now));
         self.legs = known;
         told
+    }
+
+    /// Looks whether a connection that begins with this packet of `side`, which acknowledges something, is seen with other numbers, too.
+    pub fn look_for_legs(&mut self, side: Side, packet: &Packet<'_>, ip: &Ip, tcp: &Tcp) {
+        let first = Recent { place: place_of(packet, ip), ..Recent::of(side, packet, ip, tcp) };
+        let legs = [Leg { client: 0, server: Some(0) }].into_iter().collect();
+        self.legs = Some(Box::new(Legs { legs, recent: [first].into_iter().collect() }));
+    }
+
+    /// Forgets what is so old that no packet to come can be its copy.
+    pub fn forget_legs(&mut self, now: Timestamp) {
+        let is_looked_at = now.since(self.order().0) <= JOINED_LOOKED_AT;
+        if let Some(legs) = self.legs.as_mut() {
+            legs.forget(now);
+        }
+        self.legs.take_if(|legs| legs.legs.len() == 1 && !is_looked_at);
     }
 
     /// The leg that a packet of the handshake is of, where it is of one that is not known.
@@ -124,6 +161,20 @@ impl Live {
 }
 
 impl Legs {
+    /// Whether a packet is one of the first leg's, captured elsewhere with other numbers, by which the second leg is known from now on. It is remembered.
+    fn learn(&mut self, newest: &Recent, now: Timestamp) -> bool {
+        self.forget(now);
+        if let Some(same) = self.recent.iter_mut().rev().find(|recent| recent.is_elsewhere(newest)) {
+            same.seen |= 2;
+            let [own, other] = [same.sequence.wrapping_sub(newest.sequence), same.acknowledgment.wrapping_sub(newest.acknowledgment)];
+            let (client, server) = if newest.side == Side::Client { (own, other) } else { (other, own) };
+            self.legs.push(Leg { client, server: Some(server) });
+            return true;
+        }
+        self.remember(newest);
+        false
+    }
+
     /// The leg that a packet is of: by its own number and by what it acknowledges, whichever lies nearest to where the connection has come to.
     fn leg_of(&self, side: Side, tcp: &Tcp, client: &Numbers, server: Option<&Numbers>) -> Option<usize> {
         let (is_syn, is_ack) = (tcp.flags.has(TcpFlags::SYN), tcp.flags.has(TcpFlags::ACK));
@@ -167,12 +218,12 @@ impl Legs {
         // What is no acknowledgment has none to change.
         let other = if tcp.flags.has(TcpFlags::ACK) { other } else { 0 };
         let tcp = Tcp { sequence: tcp.sequence.wrapping_add(own), acknowledgment: tcp.acknowledgment.wrapping_add(other), ..*tcp };
-        let (Tcp { mut sequence, mut acknowledgment, flags, .. }, seen) = (tcp, 1 << number);
+        let (Tcp { mut sequence, mut acknowledgment, .. }, seen) = (tcp, 1 << number);
         // Where the server did not name its numbers, as where it refuses, these cannot be compared.
         if leg.server.is_none() {
             *(if side == Side::Server { &mut sequence } else { &mut acknowledgment }) = 0;
         }
-        let newest = Recent { time: packet.time, side, sequence, acknowledgment, len: packet.payload_len, ident: ip.ident, flags, seen };
+        let newest = Recent { sequence, acknowledgment, seen, ..Recent::of(side, packet, ip, &tcp) };
         if self.is_copy(&newest, now) { Told::Copy } else { Told::As(tcp) }
     }
 
@@ -182,19 +233,22 @@ impl Legs {
         let is_same = |recent: &&mut Recent| {
             let apart = newest.time.since(recent.time).max(recent.time.since(newest.time));
             let is_other_leg = recent.seen & newest.seen == 0 && apart <= DUPLICATE_WINDOW;
-            is_other_leg && Recent { time: recent.time, seen: recent.seen, ..*newest } == **recent
+            is_other_leg && Recent { time: recent.time, seen: recent.seen, place: recent.place, ..*newest } == **recent
         };
         if let Some(same) = self.recent.iter_mut().rev().find(is_same) {
             same.seen |= newest.seen;
             return true;
         }
-        self.recent.drain(..(self.recent.len() + 1).saturating_sub(LEG_PACKETS_REMEMBERED));
-        self.recent.push(*newest);
+        self.remember(newest);
         false
     }
 
-    /// Forgets what is so old that no packet to come can be its copy.
-    pub fn forget(&mut self, now: Timestamp) {
+    fn remember(&mut self, newest: &Recent) {
+        self.recent.drain(..(self.recent.len() + 1).saturating_sub(LEG_PACKETS_REMEMBERED));
+        self.recent.push(*newest);
+    }
+
+    fn forget(&mut self, now: Timestamp) {
         self.recent.retain(|recent| now.nanos_since(recent.time) <= REMEMBERED);
     }
 
@@ -213,12 +267,12 @@ impl Legs {
             packing.word(&mut more);
             *server = is_told.then_some(more);
         });
-        packing.list(recent, Recent::blank, |packing, Recent { time, side, sequence, acknowledgment, len, ident, flags, seen }| {
+        packing.list(recent, Recent::blank, |packing, Recent { time, side, sequence, acknowledgment, len, ident, flags, seen, place }| {
             let mut is_server = *side == Side::Server;
             packing.flags([&mut is_server]);
             *side = if is_server { Side::Server } else { Side::Client };
             packing.time(time);
-            [sequence, acknowledgment, len, ident].into_iter().for_each(|number| packing.word(number));
+            [sequence, acknowledgment, len, ident, place].into_iter().for_each(|number| packing.word(number));
             packing.byte(&mut flags.0);
             packing.byte(seen);
         });
@@ -227,6 +281,29 @@ impl Legs {
 
 impl Recent {
     const fn blank() -> Self {
-        Self { time: Timestamp::EPOCH, side: Side::Client, sequence: 0, acknowledgment: 0, len: 0, ident: 0, flags: TcpFlags(0), seen: 0 }
+        Self { time: Timestamp::EPOCH, side: Side::Client, sequence: 0, acknowledgment: 0, len: 0, ident: 0, flags: TcpFlags(0), seen: 0, place: 0 }
+    }
+
+    /// A packet of the first leg.
+    const fn of(side: Side, packet: &Packet<'_>, ip: &Ip, tcp: &Tcp) -> Self {
+        let Tcp { sequence, acknowledgment, flags, .. } = *tcp;
+        Self { time: packet.time, side, sequence, acknowledgment, len: packet.payload_len, ident: ip.ident, flags, seen: 1, place: 0 }
+    }
+
+    /// Whether a later one is the same, captured elsewhere with other numbers. Where no identification tells them apart, with numbers that no window spans.
+    fn is_elsewhere(&self, later: &Self) -> bool {
+        let numbers = |of: &Self| (of.sequence, of.acknowledgment);
+        let is_same = (self.side, self.len, self.ident, self.flags) == (later.side, later.len, later.ident, later.flags);
+        let apart = later.time.since(self.time).max(self.time.since(later.time));
+        let is_told_apart = self.ident != 0 || self.sequence.wrapping_sub(later.sequence).cast_signed().unsigned_abs() > BEYOND_WINDOWS;
+        is_same && self.place != later.place && numbers(self) != numbers(later) && apart <= DUPLICATE_WINDOW && is_told_apart
     }
 }
+
+/// A number for where a packet was captured: the same for all packets of one side on one link.
+fn place_of(packet: &Packet<'_>, ip: &Ip) -> u32 {
+    FixedState::default().hash_one((packet.interface, packet.vlan, packet.tunnel, packet.mac, ip.ttl)) as u32
+}
+
+/// No window lets so much be on its way at once: what is further apart is not of one stream.
+const BEYOND_WINDOWS: u32 = 1 << 26;

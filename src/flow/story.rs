@@ -391,6 +391,7 @@ pub(super) fn tell(story: &mut Story, told: &Told<'_>) {
             *windows = windows.saturating_add(1);
         }
         note_content(story, told, silence);
+        note_acknowledged_before(story, told);
         note_again(story, told, silence, paused);
     }
     story.fins[side] |= flags.has(TcpFlags::FIN);
@@ -508,6 +509,16 @@ fn note_open(story: &mut Story, told: &Told<'_>, len: u32, silence: u64) {
     } else if len > open.len && !(open.again > 0 && is_awaited(begin)) {
         *silence_before = if open.len == 0 { silence } else { silence.max(*silence_before) };
         *open = OpenSegment { len, end, again: 0 };
+    }
+}
+
+/// Where the clocks of two cards differ, a connection may be joined by the acknowledgment of what comes a moment later: that hangs no more.
+fn note_acknowledged_before(story: &mut Story, told: &Told<'_>) {
+    let open = &mut story.open_segment[told.side as usize];
+    if open.len > 0 && open.end <= told.acknowledged {
+        let largest = &mut story.largest_acknowledged[told.side as usize];
+        *largest = open.len.max(*largest);
+        *open = OpenSegment::default();
     }
 }
 

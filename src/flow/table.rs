@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use self::ahead::Ahead;
 use self::errors::Unclaimed;
+use self::legs::LegsLookedFor;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
@@ -156,8 +157,7 @@ pub struct FlowTable {
     shortest_idle: u64,
     /// Whether a flow left its slot, or a connection closed, since the flows of this batch were looked up.
     moved: bool,
-    /// Whether a connection was ever seen with several sequence numbers.
-    has_legs: bool,
+    legs: LegsLookedFor,
     counts: Counts,
 }
 
@@ -215,7 +215,7 @@ impl FlowTable {
             unclaimed: Unclaimed::default(),
             shortest_idle: u64::try_from(shortest_idle.as_nanos()).unwrap_or(u64::MAX),
             moved: false,
-            has_legs: false,
+            legs: LegsLookedFor::default(),
             counts: Counts::default(),
         }
     }
@@ -473,7 +473,11 @@ impl FlowTable {
             Header::Icmp { kind, code, .. } => Some((*kind, *code)),
             _ => None,
         };
-        let slot = self.insert(Box::new(Live::new(address.keyed, packet, direction::of_first(packet), icmp)));
+        let mut live = Box::new(Live::new(address.keyed, packet, direction::of_first(packet), icmp));
+        if let (Content::Ip(ip, _), Header::Tcp(tcp)) = (&packet.content, header) {
+            self.look_for_legs(&mut live, address, packet, ip, tcp);
+        }
+        let slot = self.insert(live);
         self.file(address.tag, slot);
         slot
     }

@@ -133,14 +133,20 @@ pub(super) struct Numbers {
 }
 
 impl Connection {
-    /// The numbers of the client and, once it was heard, of the server; none where no SYN of the client was seen.
+    /// The numbers of the client and, once it was heard, of the server; of both where it was there before the capture; none where it begins with a SYN-ACK.
     pub fn numbers(&self) -> Option<[Option<Numbers>; 2]> {
         let of = |end: &Half| Numbers {
             start: end.start,
             next: end.start.wrapping_add(end.last as u32),
             acknowledged: end.start.wrapping_add(end.acknowledged as u32),
         };
-        self.story.has_syn().then(|| self.ends.each_ref().map(|end| (end.state != State::Inactive).then(|| of(end))))
+        let is_joined = self.was_joined();
+        (self.story.has_syn() || is_joined).then(|| self.ends.each_ref().map(|end| (is_joined || end.state != State::Inactive).then(|| of(end))))
+    }
+
+    /// Whether it was there before the capture.
+    pub fn was_joined(&self) -> bool {
+        self.story.is_midstream()
     }
 
     /// The low half of the IP identification of that side's last packet.

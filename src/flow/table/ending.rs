@@ -125,6 +125,7 @@ impl FlowTable {
     #[inline(never)]
     pub(super) fn expire(&mut self, now: Timestamp, observer: &mut impl Observer) {
         self.give_up_all(Some(now), observer);
+        self.legs.advance(now);
         let now = now - SLACK;
         while let Some((second, mut slots)) = self.agenda.due(now).or_else(|| self.attempts.due(now)) {
             slots.retain(|slot| self.is_due(second, *slot));

@@ -1,15 +1,35 @@
 //! Packets of connections that firewalls give other sequence numbers.
 
-use super::{Address, FlowTable, Weight};
-use crate::decode::{Content, Header, Packet, Tcp, TcpFlags};
+use super::{Address, FlowTable, SLACK, Weight};
+use crate::decode::{Content, Header, Ip, Packet, Tcp, TcpFlags};
 use crate::flow::legs::Told;
+use crate::flow::live::Live;
 use crate::flow::{DuplicateKind, Observer};
+use crate::limit::JOINED_LOOKED_AT;
+use crate::time::Timestamp;
+
+/// Whether packets are asked for the legs of their connections.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LegsLookedFor {
+    is_asked: bool,
+    /// A connection was seen with several sequence numbers.
+    is_known: bool,
+    /// Until when connections that were there before the capture are looked at.
+    until: Timestamp,
+}
+
+impl LegsLookedFor {
+    /// Leaves off where nothing is to be looked for any more.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.is_asked = self.is_known || now <= self.until;
+    }
+}
 
 impl FlowTable {
     /// Takes a packet into its flow, with the numbers that the flow goes by. `weight` is what it counts there.
     pub(super) fn take(&mut self, packet: &Packet<'_>, address: &Address, weight: Weight, observer: &mut impl Observer) {
         let told = match &packet.content {
-            Content::Ip(_, Header::Tcp(tcp)) if self.has_legs || tcp.flags.has(TcpFlags::SYN) => self.renumber(packet, tcp, address, observer),
+            Content::Ip(_, Header::Tcp(tcp)) if self.legs.is_asked || tcp.flags.has(TcpFlags::SYN) => self.renumber(packet, tcp, address, observer),
             _ => Told::Own,
         };
         match (told, packet.content) {
@@ -35,7 +55,19 @@ impl FlowTable {
         let (settings, now) = (&self.settings, self.clock.now());
         let Some(flow) = self.flows.awake_mut(slot).filter(|flow| flow.deadline(settings) >= packet.time) else { return Told::Own };
         let told = flow.renumber(flow.side(address.keyed.from_low), packet, ip, tcp, now);
-        self.has_legs |= told != Told::Own;
+        if told != Told::Own {
+            self.legs = LegsLookedFor { is_asked: true, is_known: true, ..self.legs };
+        }
         told
+    }
+
+    /// Has the legs looked for of a connection that begins in its middle with this packet.
+    pub(super) fn look_for_legs(&mut self, live: &mut Live, address: &Address, packet: &Packet<'_>, ip: &Ip, tcp: &Tcp) {
+        let begins = !tcp.flags.has(TcpFlags::SYN | TcpFlags::RST) && tcp.flags.has(TcpFlags::ACK);
+        if begins && ip.fragment.is_none() && !self.settings.keep_duplicates {
+            live.look_for_legs(live.side(address.keyed.from_low), packet, ip, tcp);
+            self.legs.is_asked = true;
+            self.legs.until = self.legs.until.max(self.clock.now().max(packet.time) + JOINED_LOOKED_AT + SLACK);
+        }
     }
 }

@@ -30,8 +30,8 @@ impl FlowTable {
         black_box(awake().filter_map(|flow| flow.tcp.as_ref()).map(|connection| connection.touch()).fold(0, u64::wrapping_add));
         let mut packed = ArrayVec::<Slot, TOUCHED_AT_ONCE>::new();
         for slot in oldest {
-            if let Some(legs) = self.flows.awake_mut(slot).and_then(|flow| flow.legs.as_mut()) {
-                legs.forget(self.clock.now());
+            if let Some(flow) = self.flows.awake_mut(slot) {
+                flow.forget_legs(self.clock.now());
             }
             match self.flows.rest(slot, &self.settings) {
                 Some(Rest::Heard) => self.awake.push_back(slot),

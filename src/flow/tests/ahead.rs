@@ -50,6 +50,25 @@ fn an_answer_that_was_captured_before_its_question_waits_for_it() {
 }
 
 #[test]
+fn what_is_acknowledged_by_the_packet_that_joins_a_connection_hangs_no_more() {
+    let mut t = Trace::new().between(([192, 0, 2, 1], 50_000), ([192, 0, 2, 2], 443));
+    for _ in 0..3 {
+        t.client().data(b"ping");
+    }
+    t.server().ack();
+    t.packets.rotate_right(1);
+    for sequence in [1_012; 4] {
+        t.wait(1);
+        t.client().at(sequence).data(b"ping");
+    }
+    let seen = t.run();
+    let story = story(&seen);
+    let open = &story.open_segment[0];
+    assert_eq!((story.acknowledged[0], story.largest_acknowledged[0], open.len, open.again), (12, 4, 4, 3));
+    assert_eq!(story.retransmissions, [3, 0]);
+}
+
+#[test]
 fn what_was_not_captured_is_not_waited_for_longer_than_clocks_differ() {
     let mut t = Trace::new();
     t.handshake();

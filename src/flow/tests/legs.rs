@@ -104,6 +104,61 @@ fn a_connection_on_both_sides_of_it_is_told_as_one_side_shows_it() {
 }
 
 #[test]
+fn a_connection_that_was_there_before_the_capture_is_told_as_one_side_shows_it() {
+    for joined_at in 3..10 {
+        let mut joined = talk();
+        joined.packets.drain(..joined_at);
+        is_as_inside(&joined, |_| true);
+    }
+    // Of what the firewall does not let through any more it sees each side once.
+    let mut dropped = talk();
+    dropped.packets.drain(..3);
+    for seconds in [1, 2, 4] {
+        dropped.wait(seconds);
+        dropped.client().at(1_009).data(b"lost");
+    }
+    is_as_inside(&dropped, |number| number < 9);
+}
+
+#[test]
+fn a_burst_that_is_seen_on_both_sides_where_a_connection_is_joined_is_told_as_one_side_shows_it() {
+    let mut burst = Trace::new();
+    for _ in 0..5 {
+        burst.server().data(b"a part of a file");
+    }
+    burst.client().ack();
+    let at_once = |packets: &mut [Packet<'static>]| packets.iter_mut().for_each(|packet| packet.time = Timestamp::from_parts(1_000, 0));
+    for firewall in WAYS {
+        let both = firewall.both_sides(&burst, |_| true);
+        let side = |number: usize| both.iter().skip(number).step_by(2).copied();
+        let (mut seen, mut alone) = (side(0).take(5).chain(side(1).take(5)).chain([both[10], both[11]]).collect::<Vec<_>>(), inside(&burst));
+        [&mut seen, &mut alone].into_iter().for_each(|packets| at_once(packets));
+        assert_eq!(said(&run(&seen).0), said(&run(&alone).0), "{firewall:?}");
+    }
+}
+
+#[test]
+fn packets_of_one_stream_over_two_links_are_no_legs_of_it() {
+    // Whose sender counts nothing, and another who counts at random: two have the same number by chance, on one link.
+    let mut t = Trace::new();
+    for _ in 0..4 {
+        t.server().data(b"a part of a file");
+    }
+    for (idents, links) in [([0; 4], [false, true, false, true]), ([9, 7, 9, 8], [true, true, true, true])] {
+        let mut packets = Vec::new();
+        for ((packet, ident), is_outside) in t.packets.iter().zip(idents).zip(links) {
+            let mut seen = Firewall([0; 2]).leg(packet, is_outside);
+            let Content::Ip(ip, _) = &mut seen.content else { panic!("no segment") };
+            ip.ident = ident;
+            seen.time = Timestamp::from_parts(1_000, 0);
+            packets.push(seen);
+        }
+        let (seen, counts) = run(&packets);
+        assert_eq!((seen.only().client.packets + seen.only().server.packets, counts.duplicates.iter().count()), (4, 0));
+    }
+}
+
+#[test]
 fn copies_are_counted_as_renumbered() {
     let counts = run(&WAYS[0].both_sides(&talk(), |_| true)).1;
     assert_eq!(counts.duplicates.iter().collect::<Vec<_>>(), [(&DuplicateKind::Renumbered, 12)]);

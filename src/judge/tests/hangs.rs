@@ -237,3 +237,12 @@ fn d32_a_service_that_is_asked_anew_each_time_and_does_not_answer_any_more_is_to
     is_spared(stops("ntp", &[5.0, 9.0, 13.0, 17.0, 21.0], 18.0));
     is_spared(stops("rtp", &[5.0, 9.0, 13.0, 17.0, 21.0], 2.0));
 }
+
+// a service that was there before the capture, told of first by its server, and whose port is no usual one
+#[test]
+fn d32_what_worked_is_known_though_nothing_had_told_yet_who_of_the_two_is_the_server() {
+    let worked = tcp("203.0.113.7:8883", "10.1.0.2:39999").talked(100, 100).midstream();
+    let silent = tcp("10.1.0.2:40000", "203.0.113.7:8883").syns(&[1.0, 2.0, 4.0]);
+    let judged = judge_among(Site::default(), &[silent], &[worked, background()]).remove(0);
+    expect(&judged, Outcome::Unreachable, Confidence::Medium, Some("D32"));
+}

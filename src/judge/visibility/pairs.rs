@@ -174,6 +174,13 @@ impl Pairs {
         let silent = flow.server.packets == 0 && flow.rejections.is_empty();
         dealings.unanswered = dealings.unanswered.saturating_add(u32::from(silent));
         dealings.note_silence(flow.first, flow.server.last.filter(|_| took_part), silent);
+        if took_part && flow.direction == Direction::Unknown {
+            // It is settled later who of the two is the server, and may be the other one.
+            let dealings = self.pairs.meet(&(server.ip, flow.transport, client));
+            dealings.worked = true;
+            dealings.talked |= flow.client.payload_bytes > 0;
+            dealings.note_silence(flow.first, flow.client.last, false);
+        }
         self.note_errors(flow, took_part);
         self.note_crossing(flow);
         if matches!(flow.transport, Transport::ICMP | Transport::ICMP6) {
