@@ -353,8 +353,10 @@ pub enum Step {
     CertificateAsked,
     /// The client's certificate.
     ClientCertificate,
-    /// The client ended its part of the handshake, again and again (DTLS).
+    /// The client ended its part of the handshake: again and again (DTLS), or and nothing more came of it (TLS).
     ClientFinished,
+    /// It closed TLS right behind that.
+    ClientLeft,
 }
 
 impl Step {
@@ -368,6 +370,7 @@ impl Step {
             Self::CertificateAsked => "it had asked for a client certificate",
             Self::ClientCertificate => "the client's certificate",
             Self::ClientFinished => "the client had ended its part",
+            Self::ClientLeft => "the client had ended its part and closed",
         }
     }
 }

@@ -212,7 +212,7 @@ const SOURCES: [NameSource; 10] = [
     NameSource::Capture,
     NameSource::Ssdp,
 ];
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step::ClientHello,
     Step::CookieReturned,
     Step::ServerHello,
@@ -220,4 +220,5 @@ const STEPS: [Step; 7] = [
     Step::CertificateAsked,
     Step::ClientCertificate,
     Step::ClientFinished,
+    Step::ClientLeft,
 ];

@@ -19,7 +19,7 @@ pub(super) use silence::asked_in_vain;
 use std::net::IpAddr;
 
 use crate::flow::Ended;
-use crate::identify::Fact;
+use crate::identify::{Fact, Step};
 use crate::judge::ending::Ending;
 use crate::judge::threshold::{HEAVY_LOSS, SOME_LOSS};
 use crate::judge::{Cause, Confidence, Outcome};
@@ -99,7 +99,8 @@ fn worked(ending: &Ending<'_>) -> Fate {
     // A documented name that was not to be had may be denied, though nothing shows it.
     let denied = ending.denied.is_some_and(|denied| denied.row.is_some());
     let awaits = ending.identified.facts.contains(&Fact::Awaited);
-    let sure = talked && whole && !hangs && !goes_on && !denied && !awaits;
+    let is_unused = [Step::ClientFinished, Step::ClientLeft].into_iter().any(|step| ending.reached(step));
+    let sure = talked && whole && !hangs && !goes_on && !denied && !awaits && !is_unused;
     Fate { outcome: Outcome::Ok, confidence: if sure { Confidence::High } else { Confidence::Medium }, cause: None }
 }
 
@@ -306,7 +307,7 @@ const TABLE: &[Rule] = &[
         &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the connection", "what the server answers is lost on its way back"]),
     rule("D04", Outcome::Midstream, "open before the capture began",
         content::midstream, content::says_midstream, &["the capture lost the handshake"]),
-    rule("D86", Outcome::TlsFailed, "the client closes after the server's hello, without ending the handshake",
+    rule("D86", Outcome::TlsFailed, "the client closes after the server's hello, without ending the handshake; or right after that, without having asked anything in any connection",
         content::left_handshake, content::says_left_handshake,
         &["a certificate that the client does not trust", "a connection test", "a client that lost interest"]),
     rule("D40", Outcome::ResetByMiddlebox, "a reset right after the client's first message that is not the server's, or that this name alone meets",

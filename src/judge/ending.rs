@@ -99,6 +99,8 @@ pub(super) struct Ending<'a> {
     pub(super) stopped: Option<(u16, Duration)>,
     /// The server was silent this time, and said something to this client at another.
     pub(super) talked_before: bool,
+    /// The server said more to this client, in whichever connection, than belongs to a handshake of TLS.
+    pub(super) served_before: bool,
     /// Flows of the same client to the same server and port that nothing answered, this one included.
     pub(super) attempts: u32,
     /// Another port on which the server answered.
@@ -230,6 +232,7 @@ impl<'a> Ending<'a> {
             worked_before: !answered && seen.worked(client.ip, flow.transport, server),
             stopped: if answered { None } else { seen.silent_since(flow) },
             talked_before: flow.server.payload_bytes == 0 && seen.talked(flow),
+            served_before: seen.served(flow),
             attempts: if answered { 0 } else { seen.unanswered(flow) },
             other_port: if answered { None } else { seen.other_port(flow) },
             absent: if answered { None } else { seen.absent(flow) },

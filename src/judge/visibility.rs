@@ -175,6 +175,11 @@ impl Seen {
         self.pairs.talked(flow)
     }
 
+    /// Whether the flow's server said more to its client on this port at least once than belongs to a handshake of TLS.
+    pub(super) fn served(&self, flow: &Flow) -> bool {
+        self.pairs.served(flow)
+    }
+
     /// The ICMP error that refused others of this client's packets to this server and port at about the same time, where it never answered.
     pub(super) fn refused_alike(&self, flow: &Flow) -> Option<&Rejection> {
         self.pairs.refused(flow)

@@ -80,8 +80,9 @@ struct Shared {
     client_answered: bool,
     /// The server asked for a certificate of the client.
     asked: bool,
-    /// TLS 1.3: what follows the ServerHello is encrypted, alerts too.
+    /// TLS 1.3: what follows the ServerHello is encrypted, alerts too; and how many bytes the suite's digest has.
     hides_alerts: bool,
+    digest: u16,
     /// An encrypted record of the client was seen; and one of the server after it, or the client closed, so that the server's next alert only answers that.
     client_went_on: bool,
     server_replied: bool,
@@ -136,7 +137,9 @@ impl Reader for TlsReader {
     /// is how far it came.
     fn finish(&self, said: &mut Said<'_>) {
         let [client, server] = &self.sides;
-        let is_silent = !client.is_encrypted() && !client.lost && client.kind == HANDSHAKE && !self.shared.client_answered;
+        // In TLS 1.3 a ChangeCipherSpec of the client ends nothing (RFC 8446 appendix D.4): Java's sends it before it looks at the certificate.
+        let nothing_hidden = if self.shared.hides_alerts { client.encrypted == 0 } else { !client.is_encrypted() };
+        let is_silent = nothing_hidden && !client.lost && matches!(client.kind, HANDSHAKE | CHANGE_CIPHER_SPEC) && !self.shared.client_answered;
         if self.shared.server_hello && is_silent && !server.lost && server.left == 0 {
             said.say(Fact::Reached(self.shared.step()));
         }
@@ -144,6 +147,9 @@ impl Reader for TlsReader {
         let awaits = if self.shared.hides_alerts { self.shared.turns.awaits() } else { client.encrypted > 1 && server.changed && server.encrypted == 1 };
         if self.shared.server_hello && awaits && self.sides.iter().all(|side| !side.lost && side.left == 0) {
             said.say(Fact::Awaited);
+        }
+        if let Some(step) = self.unused() {
+            said.say(Fact::Reached(step));
         }
         // Whatever the client said is too short to end the handshake: some pad their alerts.
         let too_short = (1..ENCRYPTED_FINISHED).contains(&self.shared.hidden_bytes) && client.left == 0 && !client.lost;
@@ -156,6 +162,16 @@ impl Reader for TlsReader {
         {
             hello.tell("tls", Carrier::Tls, Side::Client, said);
         }
+    }
+}
+
+impl TlsReader {
+    /// How far a client came that ended the handshake and asked nothing.
+    fn unused(&self) -> Option<Step> {
+        let [client, server] = &self.sides;
+        let is_whole = self.shared.server_hello && self.sides.iter().all(|side| !side.lost && side.left == 0);
+        let is_ended = client.changed && client.encrypted == 1 && server.changed && server.encrypted <= MOST_UNASKED;
+        self.shared.turns.unused(!self.shared.hides_alerts && is_ended).filter(|_| is_whole && !self.shared.alert_told)
     }
 }
 
@@ -237,7 +253,10 @@ impl Records {
                 shared.hidden(from, len, self.encrypted == 0, said);
                 self.encrypted = self.encrypted.saturating_add(1);
             }
-            ALERT if len != 2 => said.detail("tls", "encrypted_alert", from),
+            ALERT if len != 2 => {
+                shared.turns.closes(from);
+                said.detail("tls", "encrypted_alert", from);
+            }
             _ => {}
         }
     }
@@ -331,7 +350,7 @@ impl Shared {
     fn hidden(&mut self, from: Side, len: u16, first: bool, said: &mut Said<'_>) {
         let is_reply = from == Side::Server && self.client_went_on && !std::mem::replace(&mut self.server_replied, self.client_went_on);
         self.client_went_on |= from == Side::Client;
-        self.turns.hidden(from, len);
+        self.turns.hidden(from, len, self.digest);
         if from == Side::Client && self.hides_alerts {
             self.hidden_bytes = self.hidden_bytes.saturating_add(len);
         }
@@ -340,7 +359,7 @@ impl Shared {
             said.say(Fact::Reached(Step::ClientCertificate));
         }
         // Whoever closes is answered by closing (section 6.1), which is no refusal.
-        self.server_replied |= from == Side::Client && len == ENCRYPTED_ALERT;
+        self.server_replied |= from == Side::Client && self.turns.is_alert(len);
         if self.hides_alerts && len == ENCRYPTED_ALERT && (first || is_reply) {
             self.alert_told = true;
             said.say(Fact::Answer { kind: AnswerKind::Refused, code: HIDDEN_ALERT, text: HIDDEN_ALERT_TEXT.into(), by: from });
@@ -368,6 +387,7 @@ impl Shared {
                     if !hello.retry {
                         self.server_hello = true;
                         self.hides_alerts = hello.version == TLS_1_3;
+                        self.digest = if hello.cipher == AES_256_GCM_SHA384 { 48 } else { 32 };
                         hello.tell("tls", said);
                         if self.client_hello {
                             said.say(Fact::Shapes { asked: self.offer, answered: hello.shape });
@@ -401,6 +421,10 @@ pub(super) const CLOSE_NOTIFY: u8 = 0;
 const INTERNAL_ERROR: u8 = 80;
 
 const TLS_1_3: u16 = 0x0304;
+/// Up to TLS 1.2, records of a server with the one that ends the handshake: beyond, it sends what its client came for.
+const MOST_UNASKED: u8 = 3;
+/// The one suite of TLS 1.3 with a digest of 48 bytes (RFC 8446 appendix B.4).
+const AES_256_GCM_SHA384: u16 = 0x1302;
 /// Length of an encrypted record that holds an alert.
 const ENCRYPTED_ALERT: u16 = 19;
 /// Length of one that holds a Certificate without any: a header of 4 bytes, no context, an empty list (RFC 8446 section 4.4.2), the inner type, a tag of 16.
@@ -421,170 +445,4 @@ pub(super) const SERVER_HELLO: &str = "TLS handshake record with ServerHello";
 pub(super) const SSL2_HELLO: &str = "SSLv2 ClientHello";
 
 #[cfg(test)]
-mod tests {
-    use super::super::NameSource;
-    use super::super::testing::{prefixes_never_match_anything_else, read_all, survives};
-    use super::*;
-    use crate::identify::Lines;
-
-    /// A ClientHello of TLS 1.2 with SNI, ALPN and one suite, built by RFC 5246 section 7.4.1.2.
-    pub(super) fn client_hello(name: &str, alpn: &[&str]) -> Vec<u8> {
-        let vector = |body: &[u8]| [&(body.len() as u16).to_be_bytes()[..], body].concat();
-        let host = vector(&[&[0][..], &vector(name.as_bytes())].concat());
-        let names: Vec<u8> = alpn.iter().flat_map(|name| [&[name.len() as u8][..], name.as_bytes()].concat()).collect();
-        let extension = |kind: u16, body: &[u8]| [&kind.to_be_bytes()[..], &vector(body)].concat();
-        let extensions = vector(&[extension(0, &host), extension(16, &vector(&names))].concat());
-        let body = [&[3, 3][..], &[7; 32], &[0], &vector(&[0xc0, 0x2f]), &[1, 0], &extensions].concat();
-        record(HANDSHAKE, &message(CLIENT_HELLO, &body))
-    }
-
-    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-        [&[kind, 0, (body.len() >> 8) as u8, body.len() as u8][..], body].concat()
-    }
-
-    fn record(kind: u8, body: &[u8]) -> Vec<u8> {
-        [&[kind, 3, 3][..], &(body.len() as u16).to_be_bytes(), body].concat()
-    }
-
-    fn server_hello() -> Vec<u8> {
-        record(HANDSHAKE, &message(2, &[&[3, 3][..], &[9; 32], &[0, 0xc0, 0x2f, 0]].concat()))
-    }
-
-    #[test]
-    fn a_hello_split_at_any_byte_names_the_server() {
-        let hello = client_hello("Broker.Example", &["mqtt"]);
-        for cut in 1..hello.len() {
-            let told = read_all(&Tls, &[(Side::Client, &hello[..cut]), (Side::Client, &hello[cut..])]);
-            assert!(told.says(&Fact::Name { of: Side::Server, name: "broker.example".into(), source: NameSource::Sni }), "cut at {cut}");
-            assert!(told.says(&Fact::Inner("mqtt")) && told.says(&Fact::Hello(u64::from_be_bytes([7; 8]))));
-            assert_eq!(told.detail("tls", "offered"), Some("1.2".into()));
-        }
-    }
-
-    #[test]
-    fn names_of_protocols_are_told_in_print_and_no_more_of_them_than_anybody_offers() {
-        let many: Vec<String> = (0..40).map(|n| format!("\u{1b}[2J{n}")).collect();
-        let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        let told = read_all(&Tls, &[(Side::Client, &client_hello("a.example", &many))]);
-        let printed: Lines = (0..limit::LIST_KEPT).map(|n| format!("[2J{n}")).collect();
-        assert_eq!(told.detail("tls", "alpn"), Some(printed.into()));
-    }
-
-    #[test]
-    fn a_server_hello_that_takes_an_offered_suite_makes_a_dialogue() {
-        let told = read_all(&Tls, &[(Side::Client, &client_hello("a.example", &[])), (Side::Server, &server_hello())]);
-        assert_eq!(told.evidence, Evidence::Dialogue);
-        assert_eq!(told.detail("tls", "version"), Some("1.2".into()));
-    }
-
-    #[test]
-    fn an_alert_in_clear_is_an_answer_with_its_name() {
-        let told = read_all(&Tls, &[(Side::Client, &client_hello("a.example", &[])), (Side::Server, &record(ALERT, &[2, 40]))]);
-        assert!(told.says(&Fact::answer(AnswerKind::Refused, 40, "handshake_failure")));
-        assert!(told.says(&Fact::Reached(Step::ClientHello)));
-    }
-
-    #[test]
-    fn an_encrypted_alert_is_told_by_its_length_where_a_handshake_or_an_answer_is_longer() {
-        // supported_versions (43) with 1.3, RFC 8446 section 4.2.1.
-        let hello = record(HANDSHAKE, &message(2, &[&[3, 3][..], &[9; 32], &[0, 0xc0, 0x2f, 0, 0, 6, 0, 43, 0, 2, 3, 4]].concat()));
-        let client = client_hello("a.example", &[]);
-        let sealed = |len: usize| record(23, &vec![7; len]);
-        let told = |rest: &[(Side, &[u8])]| {
-            let dialogue = [&[(Side::Client, client.as_slice()), (Side::Server, hello.as_slice())][..], rest].concat();
-            let answers = read_all(&Tls, &dialogue).facts.into_iter().filter_map(|fact| match fact {
-                Fact::Answer { code, by, .. } => Some((code, by)),
-                _ => None,
-            });
-            answers.collect::<Vec<_>>()
-        };
-        let (flight, finished, alert, data) = (sealed(900), sealed(53), sealed(19), sealed(120));
-        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &alert)]), [(HIDDEN_ALERT, Side::Client)]);
-        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished), (Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Server)]);
-        assert_eq!(told(&[(Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Server)]);
-        // mosquitto_sub without a certificate, at a broker that requires one.
-        let none = [(Side::Client, client.as_slice()), (Side::Server, hello.as_slice()), (Side::Client, &sealed(25)), (Side::Client, &finished)];
-        assert!(read_all(&Tls, &none).says(&Fact::Reached(Step::ClientCertificate)));
-        assert_eq!(told(&[(Side::Client, &sealed(25)), (Side::Client, &finished), (Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Server)]);
-        // Java 17 pads its alerts (RFC 8446 section 5.4); GnuTLS may send an empty certificate before.
-        let padded = sealed(35);
-        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &padded)]), [(HIDDEN_ALERT, Side::Client)]);
-        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &padded), (Side::Client, &finished), (Side::Server, &data)]), []);
-        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished)]), []);
-        // psql, whom the server's name does not suit, closes right after the handshake, and the server does the same.
-        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished), (Side::Client, &alert), (Side::Server, &alert)]), []);
-        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &alert), (Side::Server, &alert)]), [(HIDDEN_ALERT, Side::Client)]);
-        // close_notify at the end of a connection that was used.
-        assert_eq!(told(&[(Side::Server, &flight), (Side::Client, &finished), (Side::Server, &data), (Side::Server, &alert), (Side::Client, &alert)]), []);
-    }
-
-    // curl to nginx's port 80, a client of XMPP that tries TLS first
-    #[test]
-    fn an_answer_in_another_protocol_is_told_by_its_first_line() {
-        let told = |answer: &[u8]| {
-            let told = read_all(&Tls, &[(Side::Client, &client_hello("a.example", &[])), (Side::Server, answer)]);
-            told.facts
-                .into_iter()
-                .find_map(|fact| if let Fact::Answer { code: NO_TLS, text, by: Side::Server, .. } = fact { Some(text.to_string()) } else { None })
-        };
-        assert_eq!(told(b"HTTP/1.1 400 Bad Request\r\nServer: a\r\n").as_deref(), Some("HTTP/1.1 400 Bad Request"));
-        assert!(told(&[0, 0, 18, 4, 0, 0, 0]).is_some(), "HTTP/2 in clear");
-        for tls in [server_hello(), record(ALERT, &[2, 40]), vec![0x80, 30, 4], vec![22]] {
-            assert_eq!(told(&tls), None);
-        }
-    }
-
-    #[test]
-    fn a_client_that_says_nothing_after_the_servers_flight_came_no_further() {
-        let (client, flight) = (client_hello("a.example", &[]), [server_hello(), record(23, &[7; 900])].concat());
-        let told = |rest: &[(Side, &[u8])]| read_all(&Tls, &[&[(Side::Client, client.as_slice()), (Side::Server, flight.as_slice())][..], rest].concat());
-        assert!(told(&[]).says(&Fact::Reached(Step::ServerHello)));
-        for more in [record(CHANGE_CIPHER_SPEC, &[1]), record(23, &[7; 53]), record(HANDSHAKE, &message(11, &[0; 7]))] {
-            assert!(!told(&[(Side::Client, &more)]).says(&Fact::Reached(Step::ServerHello)));
-        }
-    }
-
-    #[test]
-    fn after_a_hello_retry_request_the_server_hello_is_read_behind_its_change_cipher_spec() {
-        // RFC 8446 section 4.1.4 (the random that marks it), appendix D.4 (where ChangeCipherSpec records stand).
-        let hello = |random: &[u8]| record(HANDSHAKE, &message(2, &[&[3, 3][..], random, &[0, 0xc0, 0x2f, 0, 0, 6, 0, 43, 0, 2, 3, 4]].concat()));
-        let retry = [
-            0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e,
-            0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
-        ];
-        let (client, changed) = (client_hello("a.example", &[]), record(CHANGE_CIPHER_SPEC, &[1]));
-        let (asked, again) = ([hello(&retry), changed.clone()].concat(), [changed, client.clone()].concat());
-        let told = |rest: &[(Side, &[u8])]| {
-            read_all(&Tls, &[&[(Side::Client, client.as_slice()), (Side::Server, asked.as_slice()), (Side::Client, again.as_slice())][..], rest].concat())
-        };
-        let (flight, alert) = ([hello(&[9; 32]), record(23, &[7; 900])].concat(), record(23, &[7; 19]));
-        let refused = told(&[(Side::Server, &flight), (Side::Client, &alert)]);
-        assert_eq!(refused.detail("tls", "version"), Some("1.3".into()));
-        assert!(refused.says(&Fact::Answer { kind: AnswerKind::Refused, code: HIDDEN_ALERT, text: "an encrypted alert".into(), by: Side::Client }));
-        let denied = told(&[(Side::Server, &record(ALERT, &[2, 40]))]);
-        assert!(denied.says(&Fact::answer(AnswerKind::Refused, 40, "handshake_failure")));
-    }
-
-    #[test]
-    fn a_certificate_request_is_told_up_to_tls_1_2() {
-        let request = record(HANDSHAKE, &message(CERTIFICATE_REQUEST, &[1, 1, 0, 0, 0, 0]));
-        let told = read_all(&Tls, &[(Side::Client, &client_hello("a.example", &[])), (Side::Server, &[server_hello(), request].concat())]);
-        assert_eq!(told.detail("tls", "client_certificate_requested"), Some(true.into()));
-    }
-
-    #[test]
-    fn an_sslv2_hello_is_told_by_lengths_that_add_up() {
-        let hello = [&[0x80, 9 + 3 + 16, 1, 3, 1, 0, 3, 0, 0, 0, 16, 1, 0, 0x80][..], &[5; 16]].concat();
-        assert!(matches!(Tls.probe(&Opening::of(Transport::TCP, &hello, &[])), Probe::Found { .. }));
-        let mut wrong = hello.clone();
-        wrong[1] += 1;
-        assert_eq!(Tls.probe(&Opening::of(Transport::TCP, &wrong, &[])), Probe::NotForUs);
-    }
-
-    #[test]
-    fn no_prefix_of_a_hello_is_anything_else() {
-        let hello = client_hello("a.example", &["h2"]);
-        survives(&Tls, Transport::TCP, 443, &[(Side::Client, &hello), (Side::Server, &server_hello()), (Side::Server, &record(ALERT, &[2, 40]))]);
-        prefixes_never_match_anything_else("tls", Transport::TCP, &client_hello("a.example", &["h2", "http/1.1"]), &server_hello());
-    }
-}
+mod tests;

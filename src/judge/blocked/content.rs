@@ -8,7 +8,9 @@ use crate::judge::Confidence;
 use crate::judge::blocked::middle::forgotten;
 use crate::judge::blocked::refusal::signs;
 use crate::judge::ending::Ending;
-use crate::judge::threshold::{AGAIN, ANSWER_BY, FOREIGN_HOPS, IDLE, LEAST_HEADERS, REPLY_BY, SESSION_ID, SOME_LOSS, STALLED, SURE_TO_FIT, SURELY_AGAIN};
+use crate::judge::threshold::{
+    AGAIN, ANSWER_BY, FOREIGN_HOPS, IDLE, LEAST_HEADERS, LEFT_AT_ONCE, REPLY_BY, SESSION_ID, SOME_LOSS, STALLED, SURE_TO_FIT, SURELY_AGAIN,
+};
 use crate::limit::CLOCKS_APART;
 use crate::net::Side;
 
@@ -305,9 +307,25 @@ pub(super) fn says_stops(e: &Ending<'_>) -> String {
 /// An alert of TLS, encrypted or not: 5 bytes of header, 2 of its own, at most 40 of what seals it.
 const FAREWELL: u32 = 47;
 
+/// As below; or it ended the handshake, and left at once without having asked anything, as programs do that look at a certificate when that is over. So does who only tests a connection, and who had opened
+/// one more than it needed: that one is served in another. Of what was announced (FTP) the server may be the only one who speaks.
+pub(super) fn left_handshake(e: &Ending<'_>) -> Option<Confidence> {
+    left_unended(e).or_else(|| left_unused(e).then_some(Confidence::Low))
+}
+
+fn left_unused(e: &Ending<'_>) -> bool {
+    let has_left = e.reached(Step::ClientLeft);
+    let is_unused =
+        e.speaks("tls") && (has_left || e.reached(Step::ClientFinished)) && e.refused.is_none() && !e.served_before && e.identified.announced.is_none();
+    let Some(tcp) = e.tcp.filter(|tcp| is_unused && tcp.established && !tcp.midstream && tcp.missed_bytes == [0, 0]) else { return false };
+    let by_client = tcp.fins[0] || tcp.reset.as_deref().is_some_and(|reset| reset.from == Side::Client);
+    let over = tcp.first_data[0].zip(e.flow.client.last).map(|(hello, last)| last.since(hello.time()));
+    by_client && (has_left || !server_ended_first(e)) && over.is_some_and(|over| over <= LEFT_AT_ONCE)
+}
+
 /// The client got the server's hello and certificate whole, and closed without another byte: neither an alert nor the message that ends the handshake (RFC 8446 section
 /// 2, RFC 5246 section 7.3). Libraries that do not trust a certificate may leave so.
-pub(super) fn left_handshake(e: &Ending<'_>) -> Option<Confidence> {
+fn left_unended(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.missed_bytes == [0, 0])?;
     // The server's own farewell, to a client that is gone already. Who closed before the hello came (the slower of two ways that were tried) did not leave for it.
     let is_gone = tcp.fins[0] && tcp.acknowledged[1] > 0 && tcp.reset.as_deref().is_some_and(|reset| reset.from == Side::Client);
@@ -321,6 +339,9 @@ pub(super) fn left_handshake(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn says_left_handshake(e: &Ending<'_>) -> String {
     let named = e.name.map_or_else(String::new, |name| format!(" (asked for {name})"));
+    if left_unended(e).is_none() {
+        return format!("the client ended the TLS handshake{named} and left at once, without having asked anything, and is served in no other connection");
+    }
     format!("the client closed after the server's hello{named}, without an alert and without ending the TLS handshake")
 }
 

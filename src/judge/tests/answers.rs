@@ -387,6 +387,31 @@ fn d86_a_client_that_leaves_after_the_servers_hello_has_not_ended_the_handshake(
     assert_eq!(judge(late).outcome, Outcome::Ok);
 }
 
+// curl, whom the name of the certificate does not suit; wget and node, who do not trust it; but browsers, too, open more connections than they need
+#[test]
+fn d86_a_client_that_leaves_right_after_the_handshake_and_asks_nothing_anywhere_may_not_trust_the_certificate() {
+    let ended = |step: Step, letters: &[u8], last: f64| {
+        let mut sample = tcp(CLIENT, SERVER).talked(600, 1800).speaks(&["tls"]).fact(Fact::Reached(step));
+        letters.iter().for_each(|letter| sample.0.flow.history.push(*letter));
+        let flow = &mut sample.0.flow;
+        (flow.last, flow.client.last) = (at(last), Some(at(last)));
+        let story = flow.tcp.as_mut().unwrap();
+        (story.fins, story.first_data[0]) = ([true, true], Some(crate::flow::Moment::new(at(1.1), frame(4))));
+        sample
+    };
+    let left = || ended(Step::ClientFinished, b"Ff", 1.3);
+    let judged = judge(left());
+    expect(&judged, Outcome::TlsFailed, Confidence::Low, Some("D86"));
+    assert!(judged.cause.unwrap().says.contains("without having asked anything"));
+    expect(&judge(ended(Step::ClientLeft, b"fF", 1.3)), Outcome::TlsFailed, Confidence::Low, Some("D86"));
+    // Closed by the server, or later; or another connection of the same client is served.
+    assert_eq!(judge(ended(Step::ClientFinished, b"fF", 1.3)).outcome, Outcome::Ok);
+    assert_eq!(judge(ended(Step::ClientFinished, b"Ff", 9.0)).outcome, Outcome::Ok);
+    let (served, other) = (tcp("10.1.0.2:40999", SERVER).talked(900, 9000), tcp("10.1.0.77:40999", SERVER).talked(900, 9000));
+    let beside = |others: &[Sample]| judge_among(Site::default(), &[left()], others).remove(0).outcome;
+    assert_eq!((beside(&[served]), beside(&[other, left()])), (Outcome::Ok, Outcome::TlsFailed));
+}
+
 // mosquitto's WebSockets, with allow_anonymous switched off
 #[test]
 fn d53_what_is_refused_inside_a_websocket_is_refused_by_the_service() {

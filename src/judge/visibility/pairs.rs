@@ -6,7 +6,7 @@ use std::time::Duration;
 use thin_vec::ThinVec;
 
 use crate::flow::{Direction, Flow, Rejection};
-use crate::identify::Identified;
+use crate::identify::{Fact, Identified};
 use crate::judge::ending::weight;
 use crate::judge::memory::Marked;
 use crate::judge::threshold::{MANY_PACKETS, MUCH_AGAIN, REFUSED_ALIKE, SYN_AGAIN};
@@ -23,8 +23,8 @@ type Pair = (IpAddr, Transport, Endpoint);
 struct Dealings {
     /// The server took part at least once.
     worked: bool,
-    /// It said something then.
-    talked: bool,
+    /// What it said then.
+    talked: Talk,
     /// Flows without any answer.
     unanswered: u32,
     /// When the server was last heard, in seconds since 1970.
@@ -33,6 +33,30 @@ struct Dealings {
     since: u16,
     /// When the first and the last of them began, in seconds after it.
     began: [u16; 2],
+}
+
+/// What a server said to a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Talk {
+    #[default]
+    Nothing,
+    /// No more than belongs to a handshake of TLS, after which the client asked nothing.
+    Handshake,
+    /// More than that.
+    More,
+}
+
+impl Talk {
+    fn of(identified: &Identified, took_part: bool, server: Side) -> Self {
+        let flow = &identified.flow;
+        let said = if server == Side::Server { flow.server.payload_bytes } else { flow.client.payload_bytes };
+        let is_handshake = identified.facts.iter().any(|fact| matches!(fact, Fact::Reached(_)));
+        match took_part && said > 0 {
+            false => Self::Nothing,
+            true if is_handshake => Self::Handshake,
+            true => Self::More,
+        }
+    }
 }
 
 impl Dealings {
@@ -169,7 +193,7 @@ impl Pairs {
         let took_part = took_part(flow);
         let dealings = self.pairs.meet(&(client.ip, flow.transport, server));
         dealings.worked |= took_part;
-        dealings.talked |= took_part && flow.server.payload_bytes > 0;
+        dealings.talked = dealings.talked.max(Talk::of(identified, took_part, Side::Server));
         // A refusal is an answer: whoever met one knows why the next of its connections is not to be had.
         let silent = flow.server.packets == 0 && flow.rejections.is_empty();
         dealings.unanswered = dealings.unanswered.saturating_add(u32::from(silent));
@@ -178,7 +202,7 @@ impl Pairs {
             // It is settled later who of the two is the server, and may be the other one.
             let dealings = self.pairs.meet(&(server.ip, flow.transport, client));
             dealings.worked = true;
-            dealings.talked |= flow.client.payload_bytes > 0;
+            dealings.talked = dealings.talked.max(Talk::of(identified, took_part, Side::Client));
             dealings.note_silence(flow.first, flow.client.last, false);
         }
         self.note_errors(flow, took_part);
@@ -316,7 +340,12 @@ impl Pairs {
 
     /// Whether the flow's server said something to its client on this port at least once.
     pub(super) fn talked(&self, flow: &Flow) -> bool {
-        self.dealings(flow).talked
+        self.dealings(flow).talked > Talk::Nothing
+    }
+
+    /// Whether the flow's server said more to its client on this port at least once than belongs to a handshake of TLS.
+    pub(super) fn served(&self, flow: &Flow) -> bool {
+        self.dealings(flow).talked == Talk::More
     }
 
     /// Flows of this client to this server and port that nothing answered, this one included.
@@ -389,7 +418,7 @@ impl Pairs {
 
     /// Whether that server said something to that client on this port of TCP at least once.
     pub(super) fn talked_to(&self, client: IpAddr, server: Endpoint) -> bool {
-        self.pairs.get(&(client, Transport::TCP, server)).is_some_and(|dealings| dealings.talked)
+        self.pairs.get(&(client, Transport::TCP, server)).is_some_and(|dealings| dealings.talked > Talk::Nothing)
     }
 
     /// Whether the flow's client asked a group at the flow's port, from the very port to which the flow's server sends.
