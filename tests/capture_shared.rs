@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests stop the test, and say what is skipped")]
 
+#[path = "shared/place.rs"]
+mod place;
+
 use std::path::{Path, PathBuf};
 
 use portbook::capture::{self, Options, Progress, Source, SourceError};
@@ -13,24 +16,9 @@ struct Row {
     flags: String,
 }
 
-fn shared() -> Option<PathBuf> {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
-    if !shared.join("manifest.tsv").exists() {
-        eprintln!("skipped: no shared captures");
-        return None;
-    }
-    Some(shared)
-}
-
 fn manifest(shared: &Path) -> Vec<Row> {
-    let text = std::fs::read_to_string(shared.join("manifest.tsv")).unwrap();
-    text.lines()
-        .skip(1)
-        .map(|line| {
-            let columns: Vec<&str> = line.split('\t').collect();
-            Row { path: columns[0].to_owned(), packets: columns[4].parse().ok(), format: columns[5].to_owned(), flags: columns[9].to_owned() }
-        })
-        .collect()
+    let row = |cells: Vec<String>| Row { path: cells[0].clone(), packets: cells[4].parse().ok(), format: cells[5].clone(), flags: cells[9].clone() };
+    place::manifest(shared).into_iter().map(row).collect()
 }
 
 /// A frame with its bytes.
@@ -62,7 +50,7 @@ fn read_all(paths: &[PathBuf]) -> (Vec<Kept>, Vec<SourceError>) {
 
 #[test]
 fn every_shared_capture_has_as_many_frames_as_capinfos_counts() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = place::shared() else { return };
     let mut differing = Vec::new();
     for row in manifest(&shared) {
         let (frames, errors) = read_all(&[shared.join("files").join(&row.path)]);
@@ -78,7 +66,7 @@ fn every_shared_capture_has_as_many_frames_as_capinfos_counts() {
 
 #[test]
 fn every_frame_is_what_pcap_parser_reads() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = place::shared() else { return };
     let (mut compared, mut frames_compared) = (0, 0);
     for row in manifest(&shared) {
         let path = shared.join("files").join(&row.path);

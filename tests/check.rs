@@ -3,13 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests stop the test")]
 
+#[path = "shared/place.rs"]
+mod place;
 #[path = "check/truth.rs"]
 mod truth;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
+use place::fixture;
 use serde_json::Value;
 
 const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/checks/demo.toml");
@@ -18,10 +21,10 @@ const PLAYERS: [&str; 2] = ["--role", "spinetix.player=10.1.0.0/24"];
 
 #[test]
 fn the_demos_expectations_hold_and_only_with_what_is_known_of_the_site() {
-    let run = check(&["--expect", DEMO, PLAYERS[0], PLAYERS[1]], &capture("demo"));
+    let run = check(&["--expect", DEMO, PLAYERS[0], PLAYERS[1]], &fixture("demo"));
     assert_eq!(run.status.code(), Some(0), "{}", stdout(&run));
     assert!(stdout(&run).contains("No differences."));
-    let without = check(&["--expect", DEMO], &capture("demo"));
+    let without = check(&["--expect", DEMO], &fixture("demo"));
     assert_eq!(without.status.code(), Some(1));
     assert!(stdout(&without).contains("differs in confidence"), "{}", stdout(&without));
 }
@@ -46,7 +49,7 @@ fn an_entry_that_is_not_true_is_told_with_its_line() {
     ] {
         let line = text.lines().position(|line| line == true_one).unwrap_or_else(|| panic!("{true_one}"));
         let file = scratch(&text.replacen(&format!("\n{true_one}\n"), &format!("\n{false_one}\n"), 1));
-        let run = check(&["--expect", &path(file.path()), PLAYERS[0], PLAYERS[1]], &capture("demo"));
+        let run = check(&["--expect", &path(file.path()), PLAYERS[0], PLAYERS[1]], &fixture("demo"));
         let told = stdout(&run);
         assert_eq!(run.status.code(), Some(1), "{false_one}: {told}");
         assert!(told.contains(says), "{false_one}: {told}");
@@ -62,7 +65,7 @@ fn a_finding_that_nothing_asks_for_is_told_unless_it_is_allowed_and_only_as_long
     let run = |text: &str| {
         let file = scratch(text);
         let arguments = arguments(&file);
-        check(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &capture("demo"))
+        check(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &fixture("demo"))
     };
     let bound = "[check]\nno_findings_above = \"medium\"\n";
     let bare = run(bound);
@@ -83,11 +86,11 @@ fn a_finding_that_nothing_asks_for_is_told_unless_it_is_allowed_and_only_as_long
 
 #[test]
 fn one_flow_is_checked_by_its_community_id() {
-    let run = Command::new(BINARY).args(["analyze", "--format", "ndjson"]).arg(capture("mqtt-tls-allowed")).output().unwrap();
+    let run = Command::new(BINARY).args(["analyze", "--format", "ndjson"]).arg(fixture("mqtt-tls-allowed")).output().unwrap();
     let flow: Value = stdout(&run).lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(|record| record["type"] == "flow").unwrap();
     let holds = |id: &str| {
         let file = scratch(&format!("[[flows]]\nid = \"{id}\"\noutcome = \"ok\"\n"));
-        check(&["--expect", &path(file.path())], &capture("mqtt-tls-allowed")).status.code()
+        check(&["--expect", &path(file.path())], &fixture("mqtt-tls-allowed")).status.code()
     };
     assert_eq!(holds(flow["id"].as_str().unwrap()), Some(0));
     assert_eq!(holds("1:LQU9qZlK+B5F3KDmev6m5PMibrg="), Some(1), "a flow of another capture is not there");
@@ -97,8 +100,8 @@ fn one_flow_is_checked_by_its_community_id() {
 fn names_of_the_site_file_stand_for_hosts() {
     let site = scratch("[[networks]]\nname = \"lobby\"\naddresses = [\"10.1.0.0/24\"]\nroles = [\"spinetix.player\"]\n");
     let file = scratch("[[services]]\nservice = \"spinetix-out-mqtt\"\nis = \"blocked\"\nhosts = [\"lobby\"]\n");
-    assert_eq!(check(&["--expect", &path(file.path()), "--site", &path(site.path())], &capture("demo")).status.code(), Some(0));
-    let unknown = check(&["--expect", &path(file.path())], &capture("demo"));
+    assert_eq!(check(&["--expect", &path(file.path()), "--site", &path(site.path())], &fixture("demo")).status.code(), Some(0));
+    let unknown = check(&["--expect", &path(file.path())], &fixture("demo"));
     assert_eq!(unknown.status.code(), Some(2));
     assert!(stderr(&unknown).contains("`lobby` names nobody"), "{}", stderr(&unknown));
 }
@@ -107,7 +110,7 @@ fn names_of_the_site_file_stand_for_hosts() {
 #[test]
 fn every_capture_meets_the_draft_and_the_baseline_that_were_made_from_it() {
     let folder = tempfile::tempdir().unwrap();
-    for case in truth::cases() {
+    for case in place::cases() {
         let (name, arguments) = (truth::name(&case), truth::arguments(&case));
         for (option, end) in [("--expect", "toml"), ("--baseline", "json")] {
             let file = path(&folder.path().join(format!("{name}.{end}")));
@@ -123,7 +126,7 @@ fn every_capture_meets_the_draft_and_the_baseline_that_were_made_from_it() {
 /// The laboratory's truth, said in the product's own words: what `tests/fixtures.rs` finds to be so, `check` finds too, and what is not so it does not.
 #[test]
 fn the_laboratorys_truth_holds_as_an_expectation_file_and_its_opposite_does_not() {
-    for (nth, case) in truth::cases().into_iter().filter(|case| !truth::awaits(case)).enumerate() {
+    for (nth, case) in place::cases().into_iter().filter(|case| !truth::awaits(case)).enumerate() {
         let (name, arguments) = (truth::name(&case), truth::arguments(&case));
         let run = |text: &str| {
             let file = scratch(text);
@@ -147,8 +150,8 @@ fn the_laboratorys_truth_holds_as_an_expectation_file_and_its_opposite_does_not(
 fn a_baseline_holds_on_another_day_of_the_same_network() {
     let folder = tempfile::tempdir().unwrap();
     let (baseline, later) = (path(&folder.path().join("day.json")), folder.path().join("later.pcap"));
-    assert_eq!(check(&["--baseline", &baseline, "--bless", PLAYERS[0], PLAYERS[1]], &capture("demo")).status.code(), Some(0));
-    fs::write(&later, truth::another_day(&fs::read(capture("demo")).unwrap())).unwrap();
+    assert_eq!(check(&["--baseline", &baseline, "--bless", PLAYERS[0], PLAYERS[1]], &fixture("demo")).status.code(), Some(0));
+    fs::write(&later, truth::another_day(&fs::read(fixture("demo")).unwrap())).unwrap();
     let run = check(&["--baseline", &baseline, PLAYERS[0], PLAYERS[1]], &later);
     assert_eq!(run.status.code(), Some(0), "{}", stdout(&run));
 }
@@ -162,8 +165,8 @@ fn a_baseline_tells_what_became_blocked_and_what_became_free() {
         ("mqtt-tls-allowed", "mqtt-tls-dropped", "was  seen", "is   blocked", "New"),
     ] {
         let baseline = path(&folder.path().join(format!("{before}.json")));
-        check(&["--baseline", &baseline, "--bless", PLAYERS[0], PLAYERS[1]], &capture(before));
-        let run = check(&["--baseline", &baseline, "--product", "spinetix", PLAYERS[0], PLAYERS[1]], &capture(after));
+        check(&["--baseline", &baseline, "--bless", PLAYERS[0], PLAYERS[1]], &fixture(before));
+        let run = check(&["--baseline", &baseline, "--product", "spinetix", PLAYERS[0], PLAYERS[1]], &fixture(after));
         let told = stdout(&run);
         assert_eq!(run.status.code(), Some(1), "{told}");
         for part in ["spinetix-out-mqtt 10.1.0.2 > internet", was, is, finding, "silent_drop/spinetix-out-mqtt/spinetix.player>any"] {
@@ -181,19 +184,19 @@ fn blessing_replaces_a_baseline_and_nothing_else() {
         path(&file)
     };
     let own = file("own.toml", "# written by hand\n");
-    let run = check(&["--expect", &own, "--bless"], &capture("demo"));
+    let run = check(&["--expect", &own, "--bless"], &fixture("demo"));
     assert_eq!((run.status.code(), fs::read_to_string(&own).unwrap().as_str()), (Some(2), "# written by hand\n"));
     let other = file("other.json", "{\"flows\":[]}");
-    let run = check(&["--baseline", &other, "--bless"], &capture("demo"));
+    let run = check(&["--baseline", &other, "--bless"], &fixture("demo"));
     assert_eq!((run.status.code(), fs::read_to_string(&other).unwrap().as_str()), (Some(2), "{\"flows\":[]}"));
     let old = file("old.json", "{\"portbook_baseline\":0}");
-    assert_eq!(check(&["--baseline", &old], &capture("demo")).status.code(), Some(2));
-    assert_eq!(check(&["--baseline", &old, "--bless"], &capture("demo")).status.code(), Some(0));
+    assert_eq!(check(&["--baseline", &old], &fixture("demo")).status.code(), Some(2));
+    assert_eq!(check(&["--baseline", &old, "--bless"], &fixture("demo")).status.code(), Some(0));
     // Now it is one, and a later run replaces it, telling what differs.
-    let run = check(&["--baseline", &old, "--bless"], &capture("mqtt-tls-allowed"));
+    let run = check(&["--baseline", &old, "--bless"], &fixture("mqtt-tls-allowed"));
     assert_eq!(run.status.code(), Some(0));
     assert!(stdout(&run).contains("Gone"), "{}", stdout(&run));
-    assert_eq!(check(&["--baseline", &old], &capture("mqtt-tls-allowed")).status.code(), Some(0));
+    assert_eq!(check(&["--baseline", &old], &fixture("mqtt-tls-allowed")).status.code(), Some(0));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing else is left in the folder");
 }
 
@@ -201,7 +204,7 @@ fn blessing_replaces_a_baseline_and_nothing_else() {
 fn a_capture_that_ends_badly_is_compared_but_never_blessed() {
     let folder = tempfile::tempdir().unwrap();
     let (cut, baseline) = (folder.path().join("cut.pcap"), path(&folder.path().join("base.json")));
-    let whole = fs::read(capture("demo")).unwrap();
+    let whole = fs::read(fixture("demo")).unwrap();
     fs::write(&cut, &whole[..whole.len() - 10]).unwrap();
     for option in ["--baseline", "--expect"] {
         let run = check(&[option, &baseline, "--bless"], &cut);
@@ -213,7 +216,7 @@ fn a_capture_that_ends_badly_is_compared_but_never_blessed() {
 
 #[test]
 fn the_answer_is_the_same_for_any_number_of_workers_and_in_json() {
-    let run = |workers: &str, format: &str| check(&["--expect", DEMO, "--workers", workers, "--format", format], &capture("demo"));
+    let run = |workers: &str, format: &str| check(&["--expect", DEMO, "--workers", workers, "--format", format], &fixture("demo"));
     for format in ["text", "json"] {
         let one = run("1", format);
         assert_eq!(one.status.code(), Some(1));
@@ -226,7 +229,7 @@ fn the_answer_is_the_same_for_any_number_of_workers_and_in_json() {
 
 #[test]
 fn the_difference_fits_100_columns_and_holds_no_colour_in_a_pipe() {
-    let told = stdout(&check(&["-v", "--expect", DEMO, "--product", "cayin"], &capture("demo")));
+    let told = stdout(&check(&["-v", "--expect", DEMO, "--product", "cayin"], &fixture("demo")));
     assert!(!told.contains('\u{1b}') && told.contains("difference"));
     let wide: Vec<_> = told.lines().filter(|line| line.chars().count() > 100).collect();
     assert!(wide.is_empty(), "{wide:#?}");
@@ -235,13 +238,13 @@ fn the_difference_fits_100_columns_and_holds_no_colour_in_a_pipe() {
 #[test]
 fn fail_on_counts_beside_the_comparison() {
     let nothing = scratch("");
-    let run = |more: &[&str]| check(&[&["--expect", &path(nothing.path()), PLAYERS[0], PLAYERS[1]], more].concat(), &capture("demo")).status.code();
+    let run = |more: &[&str]| check(&[&["--expect", &path(nothing.path()), PLAYERS[0], PLAYERS[1]], more].concat(), &fixture("demo")).status.code();
     assert_eq!((run(&[]), run(&["--fail-on", "high"])), (Some(0), Some(1)));
 }
 
 #[test]
 fn the_sample_asks_for_nothing_and_its_examples_are_right() {
-    let run = check(&["--expect", SAMPLE], &capture("demo"));
+    let run = check(&["--expect", SAMPLE], &fixture("demo"));
     assert_eq!(run.status.code(), Some(0), "{}", stderr(&run));
     assert!(stdout(&run).contains("asks for nothing"));
     let awake = |line: &str| match line.strip_prefix('#') {
@@ -249,7 +252,7 @@ fn the_sample_asks_for_nothing_and_its_examples_are_right() {
         _ => format!("{line}\n"),
     };
     let file = scratch(&fs::read_to_string(SAMPLE).unwrap().lines().map(awake).collect::<String>());
-    let run = check(&["--expect", &path(file.path())], &capture("demo"));
+    let run = check(&["--expect", &path(file.path())], &fixture("demo"));
     assert_eq!(run.status.code(), Some(1), "{}", stderr(&run));
 }
 
@@ -280,27 +283,23 @@ fn a_mistake_is_told_with_its_place_and_what_would_be_right() {
         ("[[allow]]\nrule = \"silent_drop\"\nreason = \"ticket\"\nuntil = \"soon\"\n", ":4:9", "2027-01-31"),
     ] {
         let file = scratch(text);
-        let run = check(&["--expect", &path(file.path())], &capture("demo"));
+        let run = check(&["--expect", &path(file.path())], &fixture("demo"));
         let told = stderr(&run);
         assert_eq!(run.status.code(), Some(2), "{text}{told}");
         assert!(told.contains(&format!("{}{place}", path(file.path()))) && told.contains(help), "{text}{told}");
         assert!(run.stdout.is_empty());
     }
     let file = scratch("{\"portbook_baseline\":1,\n\"servces\":[]}");
-    let told = stderr(&check(&["--baseline", &path(file.path())], &capture("demo")));
+    let told = stderr(&check(&["--baseline", &path(file.path())], &fixture("demo")));
     assert!(told.contains(":2:9: this is no baseline of portbook: unknown field `servces`"), "{told}");
-    let missing = check(&["--baseline", "no/such/file.json"], &capture("demo"));
+    let missing = check(&["--baseline", "no/such/file.json"], &fixture("demo"));
     assert_eq!(missing.status.code(), Some(2));
     assert!(stderr(&missing).contains("--bless writes it"), "{}", stderr(&missing));
-    assert_eq!(check(&[], &capture("demo")).status.code(), Some(2), "one of --expect and --baseline is needed");
+    assert_eq!(check(&[], &fixture("demo")).status.code(), Some(2), "one of --expect and --baseline is needed");
 }
 
 fn check(arguments: &[&str], capture: &Path) -> Output {
     Command::new(BINARY).arg("check").args(arguments).arg(capture).output().unwrap()
-}
-
-fn capture(case: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures").join(case).join("capture.pcap")
 }
 
 fn scratch(text: &str) -> tempfile::NamedTempFile {

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]
 
+#[path = "shared/place.rs"]
+mod place;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use portbook::capture::{Frame, LinkType, Options, Progress, Source, open};
@@ -17,7 +20,7 @@ type Sums = BTreeMap<Way, (u64, u64)>;
 
 #[test]
 fn innermost_ends_and_payload_agree_with_tshark() {
-    let Some(captures) = shared() else { return println!("skipped: no shared captures") };
+    let Some(captures) = place::shared() else { return };
     let (mut total, mut agree, mut bytes_agree) = (0_u32, 0_u32, 0_u32);
     for (file, want) in truth(&captures) {
         // What the reader refuses is its own test's affair.
@@ -38,11 +41,6 @@ fn innermost_ends_and_payload_agree_with_tshark() {
     println!("{agree} of {total} one-way flows agree in packets, {bytes_agree} in payload bytes too");
     assert!(total > 10_000, "the truth was not read");
     assert!(f64::from(agree) / f64::from(total) >= 0.995, "{agree} of {total}");
-}
-
-fn shared() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
-    folder.join("truth.tsv").exists().then_some(folder)
 }
 
 /// By file, what tshark saw; files that it refused are left out.
@@ -130,7 +128,7 @@ fn join(pieces: &[(u32, bool, Vec<u8>)]) -> Option<Vec<u8>> {
 
 #[test]
 fn plain_ethernet_frames_agree_with_etherparse() {
-    let Some(captures) = shared() else { return println!("skipped: no shared captures") };
+    let Some(captures) = place::shared() else { return };
     let (mut compared, mut differ) = (0_u64, 0_u64);
     for file in truth(&captures).keys() {
         let Ok(mut source) = open(&[captures.join("files").join(file)], Options::default()) else { continue };

@@ -2,12 +2,16 @@
 
 #![allow(clippy::expect_used, reason = "helpers of tests stop the test")]
 
+#[path = "shared/place.rs"]
+mod place;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use place::fixture;
 use serde_json::Value;
 
 const PLAYERS: [&str; 2] = ["--role", "spinetix.player=10.1.0.0/24"];
@@ -22,7 +26,7 @@ fn a_capture_and_its_reports_are_the_same() {
         file
     };
     for case in ["demo", "sip-call", "ftp-active-dropped", "dns-filtered-ede", "ssdp-upnp-mapping"] {
-        let capture = capture(case);
+        let capture = fixture(case);
         let (json, ndjson) = (kept("json", &capture), kept("ndjson", &capture));
         // As somebody would have it after `jq .`
         let pretty = folder.path().join("pretty.json");
@@ -41,7 +45,7 @@ fn a_capture_and_its_reports_are_the_same() {
 
 #[test]
 fn a_service_that_no_longer_gets_through_is_told_with_its_finding_and_its_row() {
-    let (old, new) = (capture("mqtt-tls-allowed"), capture("mqtt-tls-dropped"));
+    let (old, new) = (fixture("mqtt-tls-allowed"), fixture("mqtt-tls-dropped"));
     let differences = json(&diff(&["--format", "json"], &old, &new));
     let of = |kind: &str| -> Vec<&Value> { differences["differences"].as_array().expect("a list").iter().filter(|one| one["kind"] == kind).collect() };
     assert_eq!(differences["same"], false);
@@ -60,7 +64,7 @@ fn a_service_that_no_longer_gets_through_is_told_with_its_finding_and_its_row() 
 /// The same traffic a day later: seconds of every record of the pcap file are moved (draft-ietf-opsawg-pcap, section 5).
 #[test]
 fn another_day_is_no_difference() {
-    let mut bytes = fs::read(capture("demo")).expect("the demo capture");
+    let mut bytes = fs::read(fixture("demo")).expect("the demo capture");
     let mut at = 24;
     while let Some(record) = bytes.get(at..at + 16) {
         let word = |place: usize| u32::from_le_bytes([record[place], record[place + 1], record[place + 2], record[place + 3]]);
@@ -70,15 +74,15 @@ fn another_day_is_no_difference() {
     }
     let file = tempfile::NamedTempFile::new().expect("a file");
     fs::write(file.path(), bytes).expect("the file can be written");
-    let run = diff(&["--fail-on-change"], &capture("demo"), file.path());
+    let run = diff(&["--fail-on-change"], &fixture("demo"), file.path());
     assert_eq!(run.status.code(), Some(0), "{}", stdout(&run));
 }
 
 #[test]
 fn what_is_no_report_is_answered_with_what_would_be_right() {
     let folder = tempfile::tempdir().expect("a folder");
-    let report = portbook(&["analyze", "--format", "json", &path(&capture("demo"))]).stdout;
-    let lines = portbook(&["analyze", "--format", "ndjson", &path(&capture("demo"))]).stdout;
+    let report = portbook(&["analyze", "--format", "json", &path(&fixture("demo"))]).stdout;
+    let lines = portbook(&["analyze", "--format", "ndjson", &path(&fixture("demo"))]).stdout;
     let half = |whole: &[u8]| whole[..whole.len() / 2].to_vec();
     let without_summary: Vec<u8> = lines.split_inclusive(|byte| *byte == b'\n').take(3).flatten().copied().collect();
     for (name, bytes, says) in [
@@ -90,12 +94,12 @@ fn what_is_no_report_is_answered_with_what_would_be_right() {
     ] {
         let file = folder.path().join(name);
         fs::write(&file, bytes).expect("the file can be written");
-        let run = diff(&[], &capture("demo"), &file);
+        let run = diff(&[], &fixture("demo"), &file);
         let said = String::from_utf8_lossy(&run.stderr).into_owned();
         assert_eq!(run.status.code(), Some(2), "{name}: {said}");
         assert!(said.contains(says) && said.contains("diff reads what --format json or ndjson printed") && said.contains(name), "{name}: {said}");
     }
-    let run = diff(&[], &capture("demo"), Path::new("no/such/file"));
+    let run = diff(&[], &fixture("demo"), Path::new("no/such/file"));
     assert_eq!(run.status.code(), Some(3), "{}", String::from_utf8_lossy(&run.stderr));
 }
 
@@ -109,10 +113,6 @@ fn json(run: &Output) -> Value {
 
 fn portbook(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_portbook")).args(arguments).output().expect("portbook runs")
-}
-
-fn capture(case: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures").join(case).join("capture.pcap")
 }
 
 fn path(path: &Path) -> String {

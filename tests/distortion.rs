@@ -7,12 +7,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests stop the test, and say what they did")]
 
+#[path = "shared/place.rs"]
+mod place;
 #[path = "distortion/traffic.rs"]
 mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use portbook::identify::Fact;
@@ -26,7 +28,7 @@ use traffic::{Distortion, Traffic, distortions, holes};
 
 #[test]
 fn distorted_traffic_is_never_falsely_blocked_nor_falsely_fine() {
-    let cases = cases();
+    let cases = place::cases();
     let next = AtomicUsize::new(0);
     let work = || {
         let mut found = Found::default();
@@ -51,7 +53,7 @@ fn distorted_traffic_is_never_falsely_blocked_nor_falsely_fine() {
 #[test]
 fn answers_of_datagrams_that_were_captured_before_their_questions_are_told_like_others() {
     let mut compared = 0;
-    for case in cases() {
+    for case in place::cases() {
         let due: Value = serde_json::from_str(&std::fs::read_to_string(case.join("expected.json")).unwrap()).unwrap();
         let whole = Traffic::read(&case.join("capture.pcap"));
         let told = |traffic: &Traffic| -> BTreeMap<Ends, String> {
@@ -271,14 +273,6 @@ fn site(due: &Value, signatures: &Signatures) -> Site {
         (RoleId(u16::try_from(place).unwrap()), network)
     });
     Site { roles: roles.collect(), ..Site::default() }
-}
-
-fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
-    let mut cases: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.join("expected.json").is_file()).collect();
-    cases.sort();
-    cases
 }
 
 /// Nothing is said against the flow.

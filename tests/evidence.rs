@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests stop the test, or say that it was skipped")]
 
+#[path = "shared/place.rs"]
+mod place;
 mod evidence {
     pub mod captures;
     pub mod wireshark;
@@ -19,6 +21,7 @@ use std::time::Duration;
 
 use evidence::captures::{Taken, in_gre, in_vxlan, read, rewritten, tagged, write};
 use evidence::wireshark::{Frame, ends_of, frames, is_installed, numbers, selected, tshark};
+use place::fixture;
 use portbook::capture::{ExcerptError, FrameId, LinkType, Source, excerpt};
 use serde_json::Value;
 
@@ -309,10 +312,6 @@ fn cases() -> Vec<Case> {
         Case { arguments: vec!["--site".to_owned(), site], capture }
     });
     recorded.chain(sites).collect()
-}
-
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures").join(name).join("capture.pcap")
 }
 
 /// The file, compressed beside itself.

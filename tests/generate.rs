@@ -2,6 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::print_stderr, reason = "helpers of tests stop the test")]
 
+#[path = "shared/place.rs"]
+mod place;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +34,7 @@ fn the_first_copy_is_the_capture_itself() {
 
 #[test]
 fn the_errors_of_a_copy_still_quote_its_own_flows() {
-    let rejected = fixture("mqtt-tls-rejected-icmp-admin");
+    let rejected = recorded("mqtt-tls-rejected-icmp-admin");
     let Some(made) = Made::new(&["replicate", &rejected, "--times", "2", "--step", "100"]) else { return };
     let outcomes = counts(&summary(&made.name())["outcomes"]);
     let once = counts(&summary(&rejected)["outcomes"]);
@@ -41,10 +44,10 @@ fn the_errors_of_a_copy_still_quote_its_own_flows() {
 
 #[test]
 fn checksums_are_mended() {
-    let Some(made) = Made::new(&["replicate", &demo(), &fixture("ipv6-dropped"), &fixture("mqtt-tls-rejected-icmp-admin"), "--times", "4"]) else { return };
+    let Some(made) = Made::new(&["replicate", &demo(), &recorded("ipv6-dropped"), &recorded("mqtt-tls-rejected-icmp-admin"), "--times", "4"]) else { return };
     let Some(wrong) = wrong_checksums(&made.name()) else { return };
     // What the fixtures themselves have wrong: offload of the recording hosts.
-    let before: usize = [demo(), fixture("ipv6-dropped"), fixture("mqtt-tls-rejected-icmp-admin")].iter().filter_map(|path| wrong_checksums(path)).sum();
+    let before: usize = [demo(), recorded("ipv6-dropped"), recorded("mqtt-tls-rejected-icmp-admin")].iter().filter_map(|path| wrong_checksums(path)).sum();
     assert_eq!(wrong, 4 * before);
     for what in ["flows --flows 500", "flows --flows 500 --protocol udp", "elephant --size 200k", "small --size 50k"] {
         let Some(made) = Made::new(&what.split(' ').collect::<Vec<_>>()) else { return };
@@ -162,7 +165,7 @@ impl Made {
 }
 
 fn python(arguments: &[&str]) -> Option<std::process::Output> {
-    let run = Command::new("python3").arg("-B").arg(root().join("fixtures/generate")).args(arguments).output();
+    let run = Command::new("python3").arg("-B").arg(place::root().join("fixtures/generate")).args(arguments).output();
     run.inspect_err(|error| eprintln!("skipped: python3: {error}")).ok()
 }
 
@@ -208,14 +211,10 @@ fn counts(of: &Value) -> BTreeMap<String, u64> {
     of.as_object().expect("counts").iter().filter_map(|(name, many)| Some((name.clone(), many.as_u64()?))).collect()
 }
 
+fn recorded(case: &str) -> String {
+    place::fixture(case).display().to_string()
+}
+
 fn demo() -> String {
-    fixture("demo")
-}
-
-fn fixture(case: &str) -> String {
-    root().join("fixtures/captures").join(case).join("capture.pcap").display().to_string()
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    recorded("demo")
 }

@@ -6,11 +6,13 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]
 
+#[path = "shared/place.rs"]
+mod place;
 #[path = "shared/plan.rs"]
 mod plan;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -34,10 +36,7 @@ type Told = (String, &'static str, String);
 
 #[test]
 fn what_is_told_of_healthy_traffic_is_listed_with_its_reason() {
-    let Some(shared) = shared() else {
-        println!("skipped: no shared captures");
-        return;
-    };
+    let Some(shared) = place::shared() else { return };
     let told = told_of_all(&shared);
     let listed = listed();
     let row = |((file, severity, about), roles): (&Told, &BTreeSet<&str>)| format!("{file}\t{severity}\t{about}\t{}", in_order(roles));
@@ -58,11 +57,6 @@ fn every_listed_finding_has_a_reason_and_none_is_told_without_a_role() {
     assert!(listed.keys().all(|row| row.split('\t').count() == 4 && !row.contains("\tnone")));
 }
 
-fn shared() -> Option<PathBuf> {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
-    shared.join("manifest.tsv").is_file().then_some(shared)
-}
-
 fn listed() -> BTreeMap<String, String> {
     let rows = include_str!("data/healthy-findings.tsv").lines().skip(1);
     rows.map(|row| row.rsplit_once('\t').unwrap()).map(|(row, reason)| (row.to_owned(), reason.to_owned())).collect()
@@ -79,15 +73,14 @@ fn in_order(roles: &BTreeSet<&str>) -> String {
 
 /// What is told of each capture of the manifest, with the roles under which it is.
 fn told_of_all(shared: &Path) -> BTreeMap<Told, BTreeSet<&'static str>> {
-    let manifest = std::fs::read_to_string(shared.join("manifest.tsv")).unwrap();
-    let files: Vec<&str> = manifest.lines().skip(1).filter_map(|line| line.split('\t').next()).collect();
+    let files: Vec<String> = place::manifest(shared).into_iter().map(|mut row| row.swap_remove(0)).collect();
     let (next, told) = (AtomicUsize::new(0), Mutex::new(BTreeMap::<Told, BTreeSet<&str>>::new()));
     let work = || {
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
             for (word, role, networks) in ROLES {
                 for (severity, about) in told_of(&shared.join("files").join(file), role, networks) {
                     let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-                    told.entry(((*file).to_owned(), severity, about)).or_default().insert(word);
+                    told.entry((file.clone(), severity, about)).or_default().insert(word);
                 }
             }
         }

@@ -9,15 +9,18 @@
 mod fuzz;
 #[path = "hostile/mutation.rs"]
 mod mutation;
+#[path = "shared/place.rs"]
+mod place;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use fuzz::seeds;
 use fuzz::whole::Desk;
 use mutation::{Dice, Kept, LINKS};
+use place::{fixture, root};
 use portbook::capture::LinkType;
 use portbook::signature::{Only, Signatures};
 use portbook::time::Timestamp;
@@ -234,25 +237,17 @@ fn step(sampled: usize) -> usize {
     if is_thorough() { 1 } else { sampled }
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|typed| typed.parse().ok())
-}
-
-fn fixture(case: &str) -> PathBuf {
-    root().join("fixtures/captures").join(case).join("capture.pcap")
 }
 
 /// The recorded captures, and the malformed ones of the shared folder (group D) where there is one.
 fn bases() -> Vec<PathBuf> {
     let mut all = seeds::captures(root());
-    let shared = root().join("../shared/captures");
-    let manifest = fs::read_to_string(shared.join("manifest.tsv")).unwrap_or_default();
-    let malformed = manifest.lines().map(|line| line.split('\t').collect::<Vec<_>>()).filter(|row| row.len() > 3 && row[1].contains('D'));
-    all.extend(malformed.map(|row| shared.join("files").join(row[0])));
+    if let Some(shared) = place::shared() {
+        let malformed = place::manifest(&shared).into_iter().filter(|row| row[1].contains('D'));
+        all.extend(malformed.map(|row| shared.join("files").join(&row[0])));
+    }
     all.retain(|path| fs::metadata(path).is_ok_and(|about| about.is_file() && about.len() <= LARGEST_BASE));
     all.sort();
     all

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]
 
+#[path = "shared/place.rs"]
+mod place;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -25,11 +28,8 @@ type Key = (String, [String; 2]);
 
 #[test]
 fn every_disagreement_with_other_tools_is_in_the_captures_as_listed() {
-    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures/files");
-    if !files.is_dir() {
-        println!("skipped: no shared captures");
-        return;
-    }
+    let Some(shared) = place::shared() else { return };
+    let files = shared.join("files");
     let mut by_file: BTreeMap<&str, Vec<Row<'_>>> = BTreeMap::new();
     for row in LIST.lines().filter(|line| !line.starts_with('#')).skip(1).map(row) {
         assert!(["ours_right", "label_right", "undecidable"].contains(&row.judgement), "{}", row.judgement);

@@ -2,6 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "helpers of tests stop the test")]
 
+#[path = "shared/place.rs"]
+mod place;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +21,7 @@ use serde_json::Value;
 
 #[test]
 fn every_draft_is_a_site_file_as_it_is_and_says_why_of_every_line() {
-    for case in cases() {
+    for case in place::cases() {
         let (draft, _) = learn(&case, 1);
         site(&draft);
         for line in draft.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '['])) {
@@ -39,7 +42,7 @@ fn hints_are_right_once_their_mark_is_taken_away() {
         Some(rest) if !rest.starts_with(' ') => format!("{rest}\n"),
         _ => format!("{line}\n"),
     };
-    for case in cases() {
+    for case in place::cases() {
         let (draft, _) = learn(&case, 1);
         site(&draft.lines().map(awake).collect::<String>());
     }
@@ -57,7 +60,7 @@ fn the_draft_does_not_depend_on_the_number_of_workers() {
 #[test]
 fn a_draft_finds_what_the_roles_find_wherever_they_show() {
     let mut alike = 0;
-    for case in cases() {
+    for case in place::cases() {
         let given = given(&case);
         let (draft, learned) = learn(&case, 1);
         let shown: Vec<(RoleId, _)> = learned
@@ -187,14 +190,6 @@ fn given(case: &Path) -> Vec<(RoleId, ipnet::IpNet)> {
 fn site(draft: &str) -> Site {
     let all = Signatures::built_in();
     Site::from_text("draft.toml", draft, all, all).unwrap_or_else(|error| panic!("{error}\n{draft}"))
-}
-
-fn cases() -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder("fixtures/captures")).unwrap();
-    let mut cases: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.join("expected.json").is_file()).collect();
-    cases.sort();
-    assert!(cases.len() > 50);
-    cases
 }
 
 fn folder(name: &str) -> PathBuf {

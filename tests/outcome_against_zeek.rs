@@ -7,9 +7,12 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]
 
+#[path = "shared/place.rs"]
+mod place;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use portbook::flow;
@@ -22,10 +25,7 @@ type Ends = (Endpoint, Endpoint);
 
 #[test]
 fn every_difference_from_zeek_has_its_reason() {
-    let Some(shared) = shared() else {
-        println!("skipped: no shared captures");
-        return;
-    };
+    let Some(shared) = place::shared() else { return };
     let mut listed = listed();
     let (mut all, mut states, mut histories, mut wrong) = (0_u32, 0_u32, 0_u32, Vec::new());
     for (file, connections) in zeek(&shared) {
@@ -70,11 +70,6 @@ fn every_listed_difference_has_a_reason() {
     let listed = listed();
     let reasons: BTreeSet<&String> = listed.values().collect();
     assert!(!listed.is_empty() && reasons.iter().all(|reason| reason.len() > 20), "{reasons:?}");
-}
-
-fn shared() -> Option<PathBuf> {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
-    shared.join("truth-zeek.tsv").is_file().then_some(shared)
 }
 
 /// What Zeek says, by file and ends: state and history of each connection.

@@ -1,9 +1,12 @@
 //! Ordinary traffic read without a site file: the report stays on one screen, and nothing is unexpected for want of a document.
 
-#![allow(clippy::expect_used, clippy::print_stderr, reason = "helpers of tests stop the test; a test says when it was skipped")]
+#![allow(clippy::expect_used, reason = "helpers of tests stop the test")]
+
+#[path = "shared/place.rs"]
+mod place;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Lines of a large terminal window.
@@ -15,12 +18,8 @@ const LARGEST: u64 = 200_000;
 
 #[test]
 fn ordinary_traffic_without_a_site_file_stays_on_one_screen_and_raises_no_alarm() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
-    let Ok(manifest) = fs::read_to_string(folder.join("manifest.tsv")) else {
-        eprintln!("skipped: there is no folder of captures beside the repository");
-        return;
-    };
-    let paths = manifest.lines().skip(1).filter_map(|line| line.split('\t').next()).map(|path| folder.join("files").join(path));
+    let Some(shared) = place::shared() else { return };
+    let paths = place::manifest(&shared).into_iter().map(|row| shared.join("files").join(&row[0]));
     let small = |path: &PathBuf| fs::metadata(path).is_ok_and(|file| file.len() <= LARGEST);
     let captures: Vec<PathBuf> = paths.filter(small).step_by(EVERY).collect();
     assert!(captures.len() > 40, "{}", captures.len());

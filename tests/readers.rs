@@ -3,6 +3,9 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]
 
+#[path = "shared/place.rs"]
+mod place;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +20,7 @@ fn a_reader_of_zeeks_logs_reads_the_same_flows() {
     for capture in captures() {
         let log = folder.path().join("conn.log");
         fs::write(&log, analyze("zeek", &capture)).expect("the log can be written");
-        let read = said(Command::new(&python).arg(root().join("tests/readers/zeek.py")).arg(&log));
+        let read = said(Command::new(&python).arg(place::root().join("tests/readers/zeek.py")).arg(&log));
         let read: Value = serde_json::from_str(&read).expect("what the reader prints");
         let flows = flows(&capture);
         let sum = |side: &str, field: &str| flows.iter().filter_map(|flow| flow[side][field].as_u64()).sum::<u64>();
@@ -87,7 +90,7 @@ fn sarif_and_junit_are_read_by_their_tools_and_fit_the_standards_own_schema() {
         let (sarif, junit) = (folder.path().join("report.sarif"), folder.path().join("junit.xml"));
         fs::write(&sarif, analyze("sarif", &capture)).expect("the report can be written");
         fs::write(&junit, analyze("junit", &capture)).expect("the report can be written");
-        let read = said(Command::new(&python).arg(root().join("tests/readers/ci.py")).args([&sarif, &junit]));
+        let read = said(Command::new(&python).arg(place::root().join("tests/readers/ci.py")).args([&sarif, &junit]));
         let read: Value = serde_json::from_str(&read).expect("what the readers print");
         let (flows, findings) = records(&capture);
         assert_eq!(read["results"], findings.len(), "{}", capture.display());
@@ -124,7 +127,7 @@ fn duckdb_reads_the_tables_of_parquet_files() {
             "SELECT typeof(first), typeof(server_port), typeof(client_bytes), typeof(vlan), typeof(names) FROM (SELECT *, client_names AS names FROM 'flows.parquet') LIMIT 1",
         ];
         let asked = statements.join("\n");
-        let read = said_to(Command::new(&python).arg(root().join("tests/readers/query.py")).arg(folder.path()), &asked);
+        let read = said_to(Command::new(&python).arg(place::root().join("tests/readers/query.py")).arg(folder.path()), &asked);
         let read: Vec<Value> = read.lines().map(|line| serde_json::from_str(line).expect("rows")).collect();
         let (flows, findings) = records(&capture);
         let told = |record: &Value, fields: &[&str]| -> Vec<Value> { fields.iter().map(|field| record.pointer(field).cloned().unwrap_or_default()).collect() };
@@ -180,7 +183,7 @@ fn said_to(command: &mut Command, given: &str) -> String {
 
 /// The Python that `make readers` prepared.
 fn python() -> Option<PathBuf> {
-    let python = root().join("target/readers/bin/python");
+    let python = place::root().join("target/readers/bin/python");
     if !python.exists() {
         println!("skipped: make readers was not run");
         return None;
@@ -190,16 +193,11 @@ fn python() -> Option<PathBuf> {
 
 /// Recorded captures, and a share of the shared ones where they are at hand.
 fn captures() -> Vec<PathBuf> {
-    let mut captures: Vec<PathBuf> =
-        ["demo", "quic", "ftp-active", "http-proxy-denies"].iter().map(|name| root().join("fixtures/captures").join(name).join("capture.pcap")).collect();
-    let shared = root().join("../shared/captures");
-    match fs::read_to_string(shared.join("manifest.tsv")) {
-        Ok(manifest) => {
-            let rows = manifest.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>());
-            let small = rows.filter(|row| row[9].is_empty() && row[4].parse::<u64>().is_ok_and(|packets| (1..20_000).contains(&packets)));
-            captures.extend(small.step_by(EVERY).map(|row| shared.join("files").join(row[0])));
-        }
-        Err(_) => println!("skipped: no shared captures"),
+    let mut captures: Vec<PathBuf> = ["demo", "quic", "ftp-active", "http-proxy-denies"].map(place::fixture).into();
+    if let Some(shared) = place::shared() {
+        let is_small = |row: &Vec<String>| row[9].is_empty() && row[4].parse::<u64>().is_ok_and(|packets| (1..20_000).contains(&packets));
+        let small = place::manifest(&shared).into_iter().filter(is_small);
+        captures.extend(small.step_by(EVERY).map(|row| shared.join("files").join(&row[0])));
     }
     captures
 }
@@ -229,10 +227,6 @@ fn said(command: &mut Command) -> String {
 
 fn runs(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every so many of the shared captures are read: a few dozen of all kinds.

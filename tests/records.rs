@@ -1,7 +1,9 @@
 //! The records as they are printed, held against the schemas in `schemas/`: every recorded capture, and a share of the shared ones where they are at hand.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests stop the test")]
 
+#[path = "shared/place.rs"]
+mod place;
 mod schema;
 
 use std::fs;
@@ -51,22 +53,15 @@ fn a_record_that_is_wrong_does_not_fit() {
 }
 
 fn load(kind: &str) -> Value {
-    let file = root().join("schemas").join(format!("{kind}.schema.json"));
+    let file = place::root().join("schemas").join(format!("{kind}.schema.json"));
     serde_json::from_str(&fs::read_to_string(file).expect("the schema")).expect("JSON")
 }
 
 fn captures() -> Vec<PathBuf> {
-    let mut captures: Vec<PathBuf> =
-        fs::read_dir(root().join("fixtures/captures")).expect("the fixtures").flatten().map(|entry| entry.path().join("capture.pcap")).collect();
-    captures.sort();
-    let shared = root().join("../shared/captures");
-    match fs::read_to_string(shared.join("manifest.tsv")) {
-        Ok(manifest) => {
-            let rows = manifest.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>());
-            let small = rows.filter(|row| row[4].parse::<u64>().is_ok_and(|packets| (1..5_000).contains(&packets)));
-            captures.extend(small.step_by(EVERY).map(|row| shared.join("files").join(row[0])));
-        }
-        Err(_) => println!("skipped: no shared captures"),
+    let mut captures: Vec<PathBuf> = place::cases().iter().map(|case| case.join("capture.pcap")).collect();
+    if let Some(shared) = place::shared() {
+        let small = place::manifest(&shared).into_iter().filter(|row| row[4].parse::<u64>().is_ok_and(|packets| (1..5_000).contains(&packets)));
+        captures.extend(small.step_by(EVERY).map(|row| shared.join("files").join(&row[0])));
     }
     captures
 }
@@ -77,10 +72,6 @@ fn analyze(format: &str, capture: &Path) -> String {
         Command::new(env!("CARGO_BIN_EXE_portbook")).args(["analyze", "-q", "--format", format]).args(role).arg(capture).output().expect("portbook runs");
     assert!(matches!(output.status.code(), Some(0 | 3)), "{}: {}", capture.display(), String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every so many of the shared captures are read.

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests stop the test, and say what is skipped")]
 
+#[path = "shared/place.rs"]
+mod place;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -48,11 +51,8 @@ type Hello = (Option<String>, Vec<String>, String);
 
 #[test]
 fn client_hellos_are_read_as_tls_parser_reads_them() {
-    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures/files");
-    if !files.is_dir() {
-        println!("skipped: no shared captures");
-        return;
-    }
+    let Some(shared) = place::shared() else { return };
+    let files = shared.join("files");
     let (mut alike, mut differences) = (0, Vec::new());
     for file in small_files(&files) {
         for (stream, identified) in tls_flows(&file) {

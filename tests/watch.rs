@@ -5,13 +5,16 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests stop the test, or say that it was skipped")]
 
+#[path = "shared/place.rs"]
+mod place;
 mod schema;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use place::{fixture, root};
 use portbook::capture::{Captures, Options, Progress, Source, open};
 use serde_json::Value;
 
@@ -66,12 +69,4 @@ fn packets(path: &Path) -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
     while captures.read(&mut |frames| packets.extend(frames.iter().map(|frame| frame.bytes.to_vec()))).unwrap() != Progress::End {}
     packets
-}
-
-fn fixture(case: &str) -> PathBuf {
-    root().join("fixtures/captures").join(case).join("capture.pcap")
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

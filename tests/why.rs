@@ -5,6 +5,8 @@
 #[path = "evidence/captures.rs"]
 #[allow(dead_code, reason = "tests of the evidence use the rest")]
 mod captures;
+#[path = "shared/place.rs"]
+mod place;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -38,7 +40,7 @@ fn the_account_has_the_flows_own_record_and_every_row_that_the_record_names() {
 /// The firewall drops MQTT: README.md of the recorded case.
 #[test]
 fn a_dropped_service_is_told_with_its_rule_its_sentence_and_what_shows_that_answers_are_seen() {
-    let case = fixture("mqtt-tls-dropped");
+    let case = recorded("mqtt-tls-dropped");
     let report = json(&portbook(&["analyze", "--format", "json", ROLE[0], ROLE[1], &case]));
     let finding = &report["findings"][0];
     let told = why(&case, &[], text(&finding["evidence"]["flow_ids"][0]));
@@ -62,7 +64,7 @@ fn a_row_of_another_source_is_cited_by_its_address() {
         "cinegy.host=10.0.0.0/8",
         "--flow",
         "1:eeDU0cqGlWnKAD+O8DSgoYiN2EM=",
-        &fixture("sql-browser-instance"),
+        &recorded("sql-browser-instance"),
     ]);
     let citation = &json(&run)["flows"][0]["citation"];
     assert_eq!((&citation["basis"], &citation["document"]), (&"supplement".into(), &citation["url"]), "{citation}");
@@ -187,12 +189,12 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn demo() -> String {
-    fixture("demo")
+fn recorded(case: &str) -> String {
+    place::fixture(case).display().to_string()
 }
 
-fn fixture(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures").join(name).join("capture.pcap").display().to_string()
+fn demo() -> String {
+    recorded("demo")
 }
 
 const ROLE: [&str; 2] = ["--role", "spinetix.player=10.1.0.0/24"];

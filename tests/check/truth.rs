@@ -2,18 +2,9 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
-
-pub fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures");
-    let mut cases: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.join("expected.json").is_file()).collect();
-    cases.sort();
-    assert!(cases.len() > 90, "the laboratory's cases are there");
-    cases
-}
 
 pub fn name(case: &Path) -> String {
     case.file_name().unwrap().to_string_lossy().into_owned()
