@@ -147,6 +147,8 @@ pub(super) enum Instead {
     Ipv4(IpAddr),
     /// TCP, on the same port.
     Tcp,
+    /// Another address of the same name.
+    Address(IpAddr),
 }
 
 /// A datagram to a group.
@@ -471,14 +473,16 @@ fn is_served(answer: &Refusal<'_>) -> bool {
     matches!(answer.kind, AnswerKind::Accepted | AnswerKind::Redirected)
 }
 
-/// The way on which the client got to the same service: IPv4 where IPv6 was silent, TCP where QUIC was.
+/// The way on which the client got to the same service: IPv4 where IPv6 was silent, TCP where QUIC was, another address of its name.
 fn instead(flow: &Flow, known: &Known<'_>) -> Option<Instead> {
     let (client, server) = (flow.client.endpoint.ip, flow.server.endpoint);
     if flow.transport == Transport::UDP {
         return known.seen.worked(client, Transport::TCP, server).then_some(Instead::Tcp);
     }
     if !server.ip.is_ipv6() {
-        return None;
+        let named = known.names.iter().flat_map(|named| known.resolvers.ipv4(&named.name)).filter(|ip| **ip != server.ip);
+        let mut ends = named.map(|ip| Endpoint { ip: *ip, port: server.port });
+        return ends.find(|end| known.seen.worked(client, flow.transport, *end)).map(|end| Instead::Address(end.ip));
     }
     // A host has another address of its own in IPv4: it is told by the link that its packets come over.
     let link = flow.client.mac?;

@@ -451,7 +451,10 @@ pub(super) fn says_no_reply(e: &Ending<'_>) -> String {
             e.server_ip()
         );
     }
-    let gave_up = match patience(e) {
+    // Who was never answered waited from the first word on, whatever it said later, as that it leaves.
+    let spoke = e.tcp.filter(|_| e.flow.server.payload_bytes == 0).and_then(|tcp| tcp.first_data[0]);
+    let since_first = spoke.zip(e.flow.client.last).map(|(first, last)| last.since(first.time()));
+    let gave_up = match since_first.or_else(|| patience(e)) {
         Some(waited) if e.flow.ended == Ended::Closed || e.tcp.is_some_and(|tcp| tcp.fins[0]) => {
             format!("; nothing had come when the client left, {} s later", waited.as_secs())
         }

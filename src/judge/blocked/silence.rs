@@ -168,9 +168,14 @@ pub(super) fn says_syns(e: &Ending<'_>) -> String {
     let (client, server) = (e.flow.client.endpoint.ip, e.flow.server.endpoint);
     let syns = e.tcp.map_or(0, |tcp| tcp.syns);
     match e.tries {
-        2.. => format!("{client} sent {syns} SYNs to {server} over {} s and nothing answered{}", e.span.as_secs(), how_far(e)),
-        _ => format!("{client} tried {server} in {} connections, with one SYN each, and nothing answered", e.attempts),
+        2.. => format!("{client} sent {syns} SYNs to {server} over {} s and nothing answered{}{}", e.span.as_secs(), how_far(e), elsewhere(e)),
+        _ => format!("{client} tried {server} in {} connections, with one SYN each, and nothing answered{}", e.attempts, elsewhere(e)),
     }
+}
+
+/// Where the client got what it wanted after all, if its name has another address.
+fn elsewhere(e: &Ending<'_>) -> String {
+    if let Some(Instead::Address(ip)) = e.instead { format!("; it was served at another address of the same name ({ip})") } else { String::new() }
 }
 
 /// Where the SYNs died, if both sides of a router were captured.

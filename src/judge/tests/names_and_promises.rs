@@ -1,7 +1,7 @@
 //! Flows that are known by what others said of them: names of their servers, announcements of their ports.
 
-use super::sample::{Sample, judge_one, row, site, tcp, udp};
-use crate::identify::{Fact, NameSource};
+use super::sample::{Sample, background, judge_among, judge_one, row, site, tcp, udp};
+use crate::identify::{Fact, NameSource, Resolved};
 use crate::judge::{Confidence, Judged, Reason, Site, Verdict};
 use crate::net::Side;
 use crate::signature::PromiseKind;
@@ -99,4 +99,19 @@ fn a_documented_name_asked_for_by_elementi_is_elementis_row_and_by_a_browser_the
     assert_eq!(row(&judge_one(site(&["spinetix.elementi=10.2.0.5/32"]), asked())), Some("spinetix-elementi-https"));
     assert_eq!(row(&judge_one(Site::default(), asked())), Some("spinetix-arya-webclient"));
     assert_eq!(row(&judge_one(site(&["spinetix.player=10.2.0.5/32"]), asked())), Some("spinetix-arya-player-https"));
+}
+
+// a name with two addresses of which one is gone: curl waits, and takes the other one
+#[test]
+fn of_an_address_that_does_not_answer_it_is_said_that_another_one_of_its_name_serves() {
+    let addresses = vec!["203.0.113.99".parse().unwrap(), "203.0.113.10".parse().unwrap()];
+    let ttl = std::time::Duration::from_secs(60);
+    let answer = Resolved { name: "rr.example.net".into(), reverse: false, aliases: Vec::new(), addresses, ttl, source: NameSource::Dns };
+    let lookup = udp("10.1.0.2:40000", "10.1.0.1:53").talked(40, 40).speaks(&["dns"]).fact(Fact::Resolved(Box::new(answer)));
+    let gone = || tcp("10.1.0.2:40001", "203.0.113.99:80").syns(&[1.0, 2.0, 4.0]).named("rr.example.net");
+    let served = |client: &str| tcp(client, "203.0.113.10:80").talked(100, 100);
+    let says = |client: &str| judge_among(Site::default(), &[gone()], &[lookup.clone(), served(client), background()]).remove(0).cause.unwrap().says;
+    assert!(says("10.1.0.2:40002").ends_with("it was served at another address of the same name (203.0.113.10)"), "{}", says("10.1.0.2:40002"));
+    // That another client is served says nothing.
+    assert!(!says("10.1.0.3:40002").contains("another address"));
 }
