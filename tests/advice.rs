@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests stop the test")]
 
-use std::path::{Path, PathBuf};
+#[path = "shared/place.rs"]
+mod place;
+
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+
+use place::{cases, fixture};
 
 #[test]
 fn a_service_that_refuses_or_hangs_behind_an_open_way_is_no_matter_of_a_firewall() {
@@ -78,16 +83,6 @@ fn every_report_of_a_recording_reads_well() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-fn cases() -> Vec<PathBuf> {
-    let all: Vec<PathBuf> = captures().read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(all.len() > 100, "{}", all.len());
-    all
-}
-
-fn captures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures")
-}
-
 /// What the report prints of a recording with the arguments that are due with it.
 fn run(case: &Path, format: &str) -> Vec<u8> {
     let due: Value = serde_json::from_slice(&std::fs::read(case.join("expected.json")).unwrap()).unwrap();
@@ -97,7 +92,7 @@ fn run(case: &Path, format: &str) -> Vec<u8> {
 }
 
 fn records(case: &str) -> Vec<Value> {
-    String::from_utf8(run(&captures().join(case), "ndjson")).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    String::from_utf8(run(fixture(case).parent().unwrap(), "ndjson")).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn findings(case: &str) -> Vec<Value> {

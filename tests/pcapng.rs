@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests stop the test")]
 
+#[path = "shared/place.rs"]
+mod place;
+
 use std::net::IpAddr;
 use std::process::Command;
 
@@ -259,7 +262,7 @@ fn every_report_tells_comments_and_the_filter_that_the_capture_was_recorded_with
 
 #[test]
 fn a_capture_point_with_a_long_name_does_not_run_into_what_is_said_of_it() {
-    let pcap = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/captures/ntp/capture.pcap")).unwrap();
+    let pcap = std::fs::read(place::fixture("ntp")).unwrap();
     let names: [&[u8]; 2] = [b"mirror-of-stage-1", b"mirror-of-stage-no-2"];
     let mut file = names.iter().fold(File::default().section(false, &[]), |file, name| file.interface(1, 0, &[(2, name)]));
     let (mut rest, mut units) = (&pcap[24..], 0_u64);
