@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::judge::elsewhere::Elsewhere;
 use crate::judge::ends::Ends;
 use crate::judge::finding::{Tied, Trouble};
-use crate::judge::gathered::Gathered;
+use crate::judge::gathered::{Gathered, Works};
 use crate::judge::{Cited, Outcome, Reason, Severity, Site, Stance, Stated};
 use crate::net::{Transport, is_group};
 use crate::signature::{Basis, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures};
@@ -63,7 +63,12 @@ impl Advice<'_> {
                 )
             }
             Trouble::Intermittent => {
-                format!("{} from {} to {} fails now and then: it worked at other times{}", self.what(), self.ends.client, self.ends.server, self.because())
+                let how = match self.gathered.works {
+                    Works::Otherwise => "fails now and then: it worked at other times".to_owned(),
+                    Works::Before(last) => format!("failed after it had worked until {last}"),
+                    Works::AtOnce => "was refused at first, and served when the client asked otherwise at once".to_owned(),
+                };
+                format!("{} from {} to {} {how}{}", self.what(), self.ends.client, self.ends.server, self.because())
             }
             Trouble::Broke(reason) => format!("{}{}", self.broke(reason), self.expired()),
         }

@@ -14,7 +14,7 @@ use crate::judge::coverage::{self, Tried};
 use crate::judge::ends::Ends;
 use crate::judge::failures::Failures;
 use crate::judge::filter::Ends as Met;
-use crate::judge::gathered::Gathered;
+use crate::judge::gathered::{Gathered, Works};
 use crate::judge::memory::Remembered;
 use crate::judge::together::Together;
 use crate::judge::{Confidence, Coverage, Covered, Finding, Judge, Judged, Outcome, Reason, Severity, Site, Stated, Unknown, Verdict, absent};
@@ -85,8 +85,8 @@ pub struct Gatherer<'a> {
     broke: BTreeMap<Key, Gathered>,
     /// Nothing is gained any more by folding them.
     crowded: bool,
-    /// When each pair last came to a good end.
-    worked: Remembered<(Option<ServiceId>, Pair), Timestamp>,
+    /// When each pair last came to a good end, and when the last connection in which it did began.
+    worked: Remembered<(Option<ServiceId>, Pair), [Timestamp; 2]>,
     tried: Vec<Tried>,
     together: Together,
     /// The same by role, where the site gives one to an end that the row is about.
@@ -125,8 +125,8 @@ impl<'a> Gatherer<'a> {
         // What no document covers is never a finding, so nothing is held against it either.
         let counts = judged.outcome == Outcome::Ok && judged.verdict != Verdict::Unexpected && !judged.reasons.contains(&Reason::NotCovered);
         if counts {
-            let last = self.worked.meet((judged.service, pair));
-            *last = flow.last.max(*last);
+            let [last, began] = self.worked.meet((judged.service, pair));
+            (*last, *began) = (flow.last.max(*last), flow.first.max(*began));
         }
         for (trouble, service, attribution) in troubles(judged) {
             let key = self.key(judged, trouble, service);
@@ -225,11 +225,13 @@ impl<'a> Gatherer<'a> {
         coverage.retain(|(id, _)| judge.applies_to(self.signatures.service(*id).document));
         let mut whole: BTreeMap<Key, Gathered> = BTreeMap::new();
         for (mut key, pair, mut gathered) in self.failed.told_once(self.signatures) {
-            if matches!(key.trouble, Trouble::Failed(outcome) if !FAILS_IN_PART.contains(&outcome))
-                && let Some(last) = worked_at(&self.worked, self.signatures, &key, pair, &gathered)
+            if let Trouble::Failed(outcome) = key.trouble
+                && !FAILS_IN_PART.contains(&outcome)
+                && let Some([last, began]) = worked_at(&self.worked, self.signatures, &key, pair, &gathered)
             {
                 key.trouble = Trouble::Intermittent;
                 gathered.stopped = gathered.has_failed_since(last).then_some(last);
+                gathered.works = gathered.works(outcome, began, last);
             }
             add_to(&mut whole, key, gathered);
         }
@@ -276,7 +278,12 @@ impl<'a> Gatherer<'a> {
 
 /// The row that takes over for a blocked one, if it worked for one of these clients. A row on the same port of the same document is the same to a client:
 /// documents tell one service from several sides.
-fn took_over(signatures: &Signatures, key: &Key, clients: &BTreeSet<IpAddr>, worked: &Remembered<(Option<ServiceId>, Pair), Timestamp>) -> Option<ServiceId> {
+fn took_over(
+    signatures: &Signatures,
+    key: &Key,
+    clients: &BTreeSet<IpAddr>,
+    worked: &Remembered<(Option<ServiceId>, Pair), [Timestamp; 2]>,
+) -> Option<ServiceId> {
     let Trouble::Failed(outcome) = key.trouble else { return None };
     let service = key.service.filter(|_| outcome != Outcome::TlsIntercepted).map(|id| signatures.service(id))?;
     let place = |id: ServiceId| {
@@ -290,7 +297,7 @@ fn took_over(signatures: &Signatures, key: &Key, clients: &BTreeSet<IpAddr>, wor
 }
 
 /// Whether a service that is off unless switched on answered somebody at one of these servers.
-fn is_on(signatures: &Signatures, key: &Key, servers: &BTreeSet<IpAddr>, worked: &Remembered<(Option<ServiceId>, Pair), Timestamp>) -> bool {
+fn is_on(signatures: &Signatures, key: &Key, servers: &BTreeSet<IpAddr>, worked: &Remembered<(Option<ServiceId>, Pair), [Timestamp; 2]>) -> bool {
     let row = key.service.map(|id| signatures.service(id));
     let asks = matches!(key.trouble, Trouble::Failed(_)) && row.is_some_and(|row| row.default_on == Some(false));
     asks && worked.keys().any(|(row, (.., server))| *row == key.service && servers.contains(&server.ip))
@@ -461,12 +468,12 @@ impl Tied {
 /// When a pair last came to a good end with the row, or with one of those that may be meant. Connections that never stood asked for nothing: whatever row the port was
 /// taken for when it worked, it is the same port.
 fn worked_at(
-    worked: &Remembered<(Option<ServiceId>, Pair), Timestamp>,
+    worked: &Remembered<(Option<ServiceId>, Pair), [Timestamp; 2]>,
     signatures: &Signatures,
     key: &Key,
     pair: Pair,
     gathered: &Gathered,
-) -> Option<Timestamp> {
+) -> Option<[Timestamp; 2]> {
     let (_, transport, server) = pair;
     let others = signatures.at(transport, server.port).map(Some).chain([None]).filter(|_| !gathered.stood);
     let rows = [key.service].into_iter().chain(key.tied.iter().copied().map(Some)).chain(others);
@@ -494,6 +501,8 @@ fn severity(key: &Key, gathered: &Gathered, optional: bool, tied: Tied) -> Sever
         Trouble::Failed(outcome) if outcome.is_blocked() || tied.mandatory => Severity::High,
         Trouble::Failed(_) => Severity::Medium,
         Trouble::Intermittent if gathered.stopped.is_some() => Severity::Medium,
+        // A client that asks otherwise then is set so, and served.
+        Trouble::Intermittent if gathered.works == Works::AtOnce => Severity::Info,
         Trouble::Intermittent => Severity::Low,
         Trouble::Broke(reason) => severity_of(reason, gathered),
     };

@@ -8,7 +8,7 @@ use crate::identify::Begun;
 use crate::judge::claim::is_background;
 use crate::judge::exhibit::Exhibits;
 use crate::judge::finding::Trouble;
-use crate::judge::threshold::{STOPPED_FOR, STOPPED_MINUTES};
+use crate::judge::threshold::{ASKED_OTHERWISE, STOPPED_FOR, STOPPED_MINUTES};
 use crate::judge::visibility::sent_content;
 use crate::judge::{Cause, Confidence, Judged, Outcome, Verdict, direction};
 use crate::limit;
@@ -59,6 +59,8 @@ pub(super) struct Gathered {
     pub(super) is_on: bool,
     /// When it last worked, where it has failed time and again since and not worked once.
     pub(super) stopped: Option<Timestamp>,
+    /// When the same works, where it does.
+    pub(super) works: Works,
     /// The latest minutes in which flows began.
     minutes: BTreeSet<i64>,
     /// First bytes of client and server, of the flow that tells most.
@@ -66,6 +68,17 @@ pub(super) struct Gathered {
     /// How much that flow tells.
     told: Told,
     pub(super) exhibits: Exhibits,
+}
+
+/// When something works that failed, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Works {
+    /// At other times.
+    Otherwise,
+    /// Before it failed, for the last time then.
+    Before(Timestamp),
+    /// At once, when its client asks otherwise: with TLS or without it, at another address of the same host.
+    AtOnce,
 }
 
 /// How much a flow tells of what is spoken: something was recognised, bytes were seen, how sure its outcome is, the earlier.
@@ -106,6 +119,7 @@ impl Gathered {
             instead: None,
             is_on: answered,
             stopped: None,
+            works: Works::Otherwise,
             minutes: BTreeSet::from([minute_of(flow.first)]),
             opening: judged.identified.opening.clone(),
             told: (!judged.identified.protocol.is_empty(), has_bytes(&judged.identified.opening), judged.confidence, Reverse(flow.first)),
@@ -143,7 +157,23 @@ impl Gathered {
         }
         // Where one of several pairs fails now and then, so does the service.
         self.stopped = self.stopped.zip(other.stopped).map(|(one, other)| one.max(other));
+        self.works = match (self.works, other.works) {
+            (Works::Before(one), Works::Before(other)) => Works::Before(one.max(other)),
+            (Works::AtOnce, Works::AtOnce) => Works::AtOnce,
+            _ => Works::Otherwise,
+        };
         self.exhibits.merge(other.exhibits, limit::FLOWS_SELECTED);
+    }
+
+    /// When it works for a pair that came to a good end in a connection that began then, and was last used then.
+    pub(super) fn works(&self, outcome: Outcome, began: Timestamp, last: Timestamp) -> Works {
+        let is_refused = matches!(outcome, Outcome::AppRefused | Outcome::RefusedByHost | Outcome::TlsFailed);
+        let apart = began.since(self.last).max(self.last.since(began));
+        match (last < self.first, is_refused && began > self.first && apart <= ASKED_OTHERWISE) {
+            (true, _) => Works::Before(last),
+            (_, true) => Works::AtOnce,
+            _ => Works::Otherwise,
+        }
     }
 
     /// Whether any payload was captured.

@@ -62,6 +62,8 @@ pub(super) const STOPPED_FOR: i64 = 10;
 pub(super) const UNRELATED_NETWORKS: usize = 3;
 /// A proxy that is asked for a tunnel connects at once; a slow one within the time that its clients wait.
 pub(super) const HANDED_ON_BY: Duration = Duration::from_secs(30);
+/// Who asks otherwise as it was refused, by design, does so at once.
+pub(super) const ASKED_OTHERWISE: Duration = Duration::from_secs(2);
 /// Who ends a handshake of TLS and does not want what it leads to closes by then, slow paths and lists of revoked certificates included; who keeps a connection for later keeps it longer.
 pub(super) const LEFT_AT_ONCE: Duration = Duration::from_secs(3);
 /// A host asks its link again a second after it asked in vain (RFC 1122 section 2.3.2.1, RFC 4861 section 10); closer requests are copies, or another's.

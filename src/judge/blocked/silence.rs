@@ -61,7 +61,11 @@ pub(super) fn says_at_times(e: &Ending<'_>) -> String {
         let (client, server, seconds) = (e.flow.client.endpoint.ip, e.flow.server.endpoint, over.as_secs());
         return format!("{server} had answered {client}, and then none of {times} that it asked over {seconds} s");
     }
-    format!("not answered this time, but the same client reached {} at another time: it fails now and then", e.flow.server.endpoint)
+    let server = e.flow.server.endpoint;
+    match e.stopped {
+        Some(_) => format!("not answered, though the same client had reached {server} before; it was not heard there since"),
+        None => format!("not answered this time, but the same client reached {server} at another time"),
+    }
 }
 
 /// Who sends the client's packets on to the host, or the client itself, asked for it in vain: nobody is there who could have answered.

@@ -99,6 +99,24 @@ fn what_to_do_about_a_service_that_refuses_at_times_is_not_to_look_for_loss() {
     assert!(remedy.contains("what 10.4.0.21 refuses and what it serves") && !remedy.contains("loss"), "{remedy}");
 }
 
+// libpq with `sslmode=allow`, clients that try TLS first and then clear text
+#[test]
+fn a_client_that_asks_otherwise_at_once_and_is_served_is_no_failure() {
+    let told = |served_at: f64| {
+        let clear = tcp("10.4.1.30:40000", "10.4.0.21:80").talked(90, 300).speaks(&["http"]).answer(Side::Server, AnswerKind::Refused, 401, "Unauthorized");
+        let mut served = tcp("10.4.1.30:40001", "10.4.0.21:80").talked(90, 300).speaks(&["http"]);
+        (served.0.flow.first, served.0.flow.last) = (at(served_at), at(served_at + 600.0));
+        only(findings(site(&["cayin.cms=10.4.0.21/32", "cayin.smp=10.4.1.0/24"]), &[clear, served]))
+    };
+    let at_once = told(1.5);
+    assert_eq!((at_once.severity, at_once.says.contains("served when the client asked otherwise at once")), (Severity::Info, true), "{}", at_once.says);
+    // A minute later; or it had been served before, and was not since.
+    let later = told(61.0);
+    assert_eq!((later.severity, later.says.contains("now and then")), (Severity::Low, true), "{}", later.says);
+    let before = told(-700.0);
+    assert_eq!((before.severity, before.says.contains("failed after it had worked until")), (Severity::Low, true), "{}", before.says);
+}
+
 #[test]
 fn a_service_that_worked_at_another_time_is_intermittent() {
     let worked = tcp("10.1.0.2:39999", "203.0.113.7:8883").talked(100, 100).speaks(&["tls"]);
