@@ -56,6 +56,11 @@ impl Timestamp {
         format!("{sign}{}.{:09}", nanos / NANOS_PER_SECOND.unsigned_abs(), nanos % NANOS_PER_SECOND.unsigned_abs())
     }
 
+    /// To the second, for people: `2026-11-20 15:24:54 UTC`.
+    pub fn clock(self) -> String {
+        self.rfc3339().as_str().get(..19).unwrap_or_default().replace('T', " ") + " UTC"
+    }
+
     /// RFC 3339 in UTC with nine fractional digits, as it is displayed: for records, which have some of these for each flow.
     pub fn rfc3339(self) -> Rfc3339 {
         // Six numbers formatted one by one take as long as judging a flow. Years have four digits, as the range says.
@@ -201,6 +206,7 @@ mod tests {
         assert_eq!(shown(951_782_400, 1), "2000-02-29T00:00:00.000000001Z");
         assert_eq!(shown(4_102_444_799, 999_999_999), "2099-12-31T23:59:59.999999999Z");
         assert_eq!(shown(-1, 0), "1969-12-31T23:59:59.000000000Z");
+        assert_eq!(Timestamp::from_parts(1_795_222_494, 277_296_000).clock(), "2026-11-21 00:54:54 UTC");
     }
 
     #[test]

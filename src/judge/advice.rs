@@ -58,14 +58,14 @@ impl Advice<'_> {
                 let (what, Ends { client, server, .. }) = (self.what(), self.ends);
                 format!(
                     "{what} from {client} to {server} has not worked since {}: {} attempts failed after that",
-                    self.gathered.stopped.unwrap_or_default(),
+                    self.gathered.stopped.unwrap_or_default().clock(),
                     self.gathered.attempts
                 )
             }
             Trouble::Intermittent => {
                 let how = match self.gathered.works {
                     Works::Otherwise => "fails now and then: it worked at other times".to_owned(),
-                    Works::Before(last) => format!("failed after it had worked until {last}"),
+                    Works::Before(last) => format!("failed after it had worked until {}", last.clock()),
                     Works::AtOnce => "was refused at first, and served when the client asked otherwise at once".to_owned(),
                 };
                 format!("{} from {} to {} {how}{}", self.what(), self.ends.client, self.ends.server, self.because())

@@ -18,9 +18,9 @@ impl Advice<'_> {
             Some((PromiseKind::Tftp, _)) => "Have the devices on the way follow TFTP (a TFTP-aware firewall), or let all UDP pass between the two.",
             Some((PromiseKind::SqlBrowser, _)) => "Hardly any firewall follows the SQL Server Browser: give the instance a port of its own, and open that.",
             Some((PromiseKind::Rmi, _)) => "Hardly any firewall follows a Java RMI registry: give the remote objects ports of their own, and open those.",
-            Some((PromiseKind::Crqt | PromiseKind::SsdpLocation | PromiseKind::UpnpMapping | PromiseKind::DnsSrv, _)) | None => {
-                "Hardly any firewall follows this announcement: open the whole range."
-            }
+            Some((PromiseKind::Crqt, _)) => "Hardly any firewall follows this announcement: open the whole range.",
+            // These name a service that stays where it is.
+            Some((PromiseKind::SsdpLocation | PromiseKind::UpnpMapping | PromiseKind::DnsSrv, _)) | None => return self.opening(),
         };
         format!("{how} {}", self.opening())
     }

@@ -72,7 +72,7 @@ fn write_captures(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     };
     wrapped(out, "", &format!("{what}: {}, {}, {}", counted(frames, "packet"), bytes(report.wire_bytes), counted(report.digest.flows, "flow")))?;
     if let Some((first, last)) = report.span {
-        wrapped(out, "", &format!("{} to {} ({})", clock(&first.to_string()), clock(&last.to_string()), length(last.since(first).as_secs_f64())))?;
+        wrapped(out, "", &format!("{} to {} ({})", first.clock(), last.clock(), length(last.since(first).as_secs_f64())))?;
     }
     let applies = |vendor: &String| report.products.is_empty() || report.products.contains(vendor);
     let documents = report.signatures.documents.iter().filter(|document| applies(&document.vendor));
@@ -162,7 +162,7 @@ fn write_finding(report: &Report<'_>, place: Option<usize>, finding: &Finding, o
         labelled(out, "or else", Some(&finding.alternatives.join("; ")))?;
     }
     let (flows, attempts) = (counted(finding.flows, "flow"), counted(finding.attempts, "attempt"));
-    let when = format!("{} to {}", clock(&finding.first.to_string()), clock(&finding.last.to_string()));
+    let when = format!("{} to {}", finding.first.clock(), finding.last.clock());
     labelled(out, "seen", Some(&format!("{flows}, {attempts}, {when}; confidence {}", word(&finding.confidence))))?;
     let some = if finding.selected < finding.flows {
         format!(" (of {} of the {} flows, and so is the filter)", finding.selected, grouped(finding.flows))
@@ -178,7 +178,7 @@ fn write_finding(report: &Report<'_>, place: Option<usize>, finding: &Finding, o
 
 /// A finding of live traffic as it is told: in full where there is something to do, else its heading.
 pub(super) fn write_told(report: &Report<'_>, phase: &str, finding: &Finding, in_full: bool, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{} {phase} ({})", clock(&finding.last.to_string()), finding.id)?;
+    writeln!(out, "{} {phase} ({})", finding.last.clock(), finding.id)?;
     if in_full {
         return write_finding(report, None, finding, out);
     }
@@ -374,11 +374,6 @@ fn paint(severity: Severity) -> Paint {
     Paint::new().bold().fg_color(Some(color.into()))
 }
 
-/// `2026-11-20 15:24:54 UTC` of an RFC 3339 time.
-pub(super) fn clock(rfc3339: &str) -> String {
-    rfc3339.get(..19).unwrap_or(rfc3339).replace('T', " ") + " UTC"
-}
-
 /// `1 flow`, `12 flows`.
 pub(crate) fn counted(many: u64, noun: &str) -> String {
     if many == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(many)) }
@@ -433,7 +428,6 @@ mod tests {
     fn numbers_times_and_sizes_read_well() {
         assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
         assert_eq!([0, 1, 16_380].map(|many| counted(many, "flow")), ["0 flows", "1 flow", "16,380 flows"]);
-        assert_eq!(clock("2026-11-20T15:24:54.277296000Z"), "2026-11-20 15:24:54 UTC");
         assert_eq!([0.0123, 61.0, 600.0, 9_000.0].map(length), ["12 ms", "61.0 s", "10 min", "2.5 h"]);
         assert_eq!([512, 20_480, 50_000_000].map(bytes), ["512 bytes", "20.5 kB", "50.0 MB"]);
     }

@@ -10,7 +10,7 @@ use crate::report::html::kept::Kept;
 use crate::report::html::page::{Column, Page};
 use crate::report::html::timeline;
 use crate::report::record::word;
-use crate::report::text::{clock, counted, grouped, letters};
+use crate::report::text::{counted, grouped, letters};
 use crate::signature::Basis;
 
 /// All of them; beyond a bound in one line each, beyond another as a number.
@@ -132,8 +132,8 @@ fn seen(finding: &Finding) -> String {
         "{}, {}, {} to {}; confidence {}",
         counted(finding.flows, "flow"),
         counted(finding.attempts, "attempt"),
-        clock(&finding.first.to_string()),
-        clock(&finding.last.to_string()),
+        finding.first.clock(),
+        finding.last.clock(),
         word(&finding.confidence)
     )
 }

@@ -6,7 +6,7 @@ use crate::judge::{Outcome, Severity, Verdict};
 use crate::limit;
 use crate::report::html::page::Page;
 use crate::report::record::word;
-use crate::report::text::{bytes, clock, counted, filters, grouped, left_out, length};
+use crate::report::text::{bytes, counted, filters, grouped, left_out, length};
 use crate::report::{Report, tap};
 
 /// Title and summary.
@@ -18,7 +18,7 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> 
     page.term("Site", &report.site)?;
     page.term("Read", &read(report))?;
     if let Some((first, last)) = report.span {
-        let (from, to) = (clock(&first.to_string()), clock(&last.to_string()));
+        let (from, to) = (first.clock(), last.clock());
         page.term("Time", &format!("{from} to {to} ({})", length(last.since(first).as_secs_f64())))?;
     }
     page.term("Outcomes", &outcomes(report))?;

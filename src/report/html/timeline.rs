@@ -9,7 +9,7 @@ use crate::report::Report;
 use crate::report::html::kept::{Kept, Mark, Sketch};
 use crate::report::html::page::{Page, at};
 use crate::report::record::word;
-use crate::report::text::{clock, grouped, length};
+use crate::report::text::{grouped, length};
 use crate::time::Timestamp;
 
 /// Draws it; nothing where no flow is cited.
@@ -162,7 +162,7 @@ fn about(lanes: &[Lane<'_>], longest: Duration) -> String {
         "{} flows over {}: asked {asked} times, {answered} first answers, {refused} resets or ICMP errors. The first began at {}.",
         lanes.len(),
         length(longest.as_secs_f64()),
-        lanes.first().map(|lane| clock(&lane.flow.first.to_string())).unwrap_or_default()
+        lanes.first().map(|lane| lane.flow.first.clock()).unwrap_or_default()
     )
 }
 
