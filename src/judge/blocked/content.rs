@@ -23,7 +23,7 @@ pub(super) fn says_midstream(_: &Ending<'_>) -> String {
 }
 
 /// The client spoke and the server did not; nor did it say something that was not captured, as far as that can be told.
-fn is_one_sided_talk(e: &Ending<'_>) -> bool {
+pub(super) fn is_one_sided_talk(e: &Ending<'_>) -> bool {
     let heard_out = e.tcp.is_none_or(|tcp| tcp.missed_bytes[1] == 0);
     !e.one_way && heard_out && e.flow.client.payload_bytes > 0 && e.flow.server.payload_bytes == 0
 }
@@ -373,10 +373,14 @@ pub(super) fn says_unknown_session(e: &Ending<'_>) -> String {
     format!("{} took the session id of 16 bytes and closed: its dispatcher does not know this space", e.server_ip())
 }
 
+/// Whether something that the client said was acknowledged. Without the SYN-ACK it is not known where the server's stream begins, and so whether a part of it was acknowledged.
+pub(super) fn was_taken(e: &Ending<'_>) -> bool {
+    e.tcp.is_some_and(|tcp| tcp.established && !tcp.midstream && tcp.syn_acks > 0 && tcp.acknowledged[0] > 0)
+}
+
 /// The request arrived, as it was acknowledged, and nothing came of it.
 pub(super) fn no_reply(e: &Ending<'_>) -> Option<Confidence> {
-    // Without the SYN-ACK it is not known where the server's stream begins, and so whether a part of it was acknowledged.
-    e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.syn_acks > 0 && tcp.acknowledged[0] > 0)?;
+    e.tcp.filter(|_| was_taken(e))?;
     if let Some(waited) = too_late(e) {
         return Some(if waited >= REPLY_BY { Confidence::Medium } else { Confidence::Low });
     }

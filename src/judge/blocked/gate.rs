@@ -1,8 +1,8 @@
 //! The gate: what is nobody's failure, and what cannot be judged from here.
 
-use crate::flow::TcpStory;
+use crate::flow::{Ended, TcpStory};
 use crate::judge::Confidence;
-use crate::judge::blocked::content::{accepted_in_place, half_asked, is_answered};
+use crate::judge::blocked::content::{accepted_in_place, half_asked, is_answered, is_one_sided_talk, was_taken};
 use crate::judge::ending::Ending;
 use crate::judge::threshold::{ANSWER_BY, HEAVY_LOSS, REPLY_BY, SCAN_PACKETS, SURE_REQUESTS, SURE_SYNS, SURELY_AGAIN};
 use crate::judge::visibility::Sight;
@@ -65,8 +65,9 @@ pub(super) fn damaged(e: &Ending<'_>) -> Option<Confidence> {
     if is_refused_unreadably(e) {
         return Some(Confidence::Medium);
     }
-    let silent = e.is_silent_syn() || e.is_silent_datagram();
-    (silent && e.loss > HEAVY_LOSS && e.tries < SURE_SYNS && e.asked < SURE_REQUESTS).then_some(Confidence::High)
+    let silent = (e.is_silent_syn() || e.is_silent_datagram()) && e.tries < SURE_SYNS && e.asked < SURE_REQUESTS;
+    let unreplied = e.flow.ended != Ended::Closed && was_taken(e) && is_one_sided_talk(e) && half_asked(e).is_none();
+    (e.loss > HEAVY_LOSS && (silent || unreplied)).then_some(Confidence::High)
 }
 
 /// Whether an error that may have refused it was captured, but not what the error is about.

@@ -229,6 +229,9 @@ fn d54_a_request_taken_and_not_replied_to_is_the_servers_silence() {
     // A capture that loses one packet in ten may have lost the reply and the end.
     let lossy = judge_after_loss(1, std::slice::from_ref(&silent), &[background()]).remove(0);
     expect(&lossy, Outcome::ServerSilent, Confidence::Low, Some("D54"));
+    // One that loses nearly all shows nothing.
+    let damaged = judge_after_loss(300, std::slice::from_ref(&silent), &[background()]).remove(0);
+    expect(&damaged, Outcome::CaptureDamaged, Confidence::High, Some("D02"));
     // It said something that was not captured; or it is not known where its stream begins, and so whether it did.
     for change in [|story: &mut TcpStory| story.missed_bytes = [0, 900], |story: &mut TcpStory| story.syn_acks = 0] {
         let mut gappy = silent.clone();
