@@ -351,9 +351,11 @@ fn troubles(judged: &Judged) -> Vec<(Trouble, Option<ServiceId>, Confidence)> {
 
 /// Noise and what no document covers is never worth a word.
 fn own_troubles(judged: &Judged) -> Vec<Trouble> {
-    let quiet = [Outcome::ScanNoise, Outcome::CaptureDamaged];
+    // Whatever was lost of a connection that stood, it is there.
+    let stood = judged.identified.flow.tcp.as_ref().is_some_and(|tcp| tcp.syn_acks > 0);
+    let quiet = judged.outcome == Outcome::ScanNoise || judged.outcome == Outcome::CaptureDamaged && !stood;
     let ignored = matches!(judged.stance, Some(Stated::Ignored(_)));
-    if ignored || quiet.contains(&judged.outcome) || judged.reasons.contains(&Reason::NotCovered) {
+    if ignored || quiet || judged.reasons.contains(&Reason::NotCovered) {
         return Vec::new();
     }
     let hint = judged.attribution == Confidence::Low && judged.roles.iter().all(Vec::is_empty);
