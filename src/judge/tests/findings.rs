@@ -164,6 +164,16 @@ fn an_ordinary_network_without_roles_is_quiet() {
     assert_eq!(findings(Site::default(), &samples), []);
 }
 
+// A mirror that loses nearly all of what passes
+#[test]
+fn what_stands_undocumented_is_told_however_much_was_lost_and_what_is_silent_then_is_not() {
+    let mut unreplied = tcp("10.1.0.2:40000", "203.0.113.7:9999").talked(300, 0);
+    unreplied.0.flow.ended = crate::flow::Ended::Idle;
+    let silent = tcp("10.1.0.2:40001", "203.0.113.7:9998").syns(&[1.0, 2.0]);
+    let told: Vec<_> = findings_after_loss(300, players(), &[unreplied, silent]).into_iter().map(|finding| (finding.rule, finding.about)).collect();
+    assert_eq!(told, [("undocumented_service".to_owned(), "9999/tcp".to_owned())]);
+}
+
 #[test]
 fn scans_are_no_findings() {
     let probes: Vec<Sample> = (0..40).map(|n| tcp("10.9.0.66:40000", &format!("10.1.0.{n}:22"))).collect();

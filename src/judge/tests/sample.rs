@@ -294,10 +294,16 @@ pub(in crate::judge) fn judge_one(site: Site, sample: Sample) -> Judged {
 
 /// The findings of these flows.
 pub(in crate::judge) fn findings(site: Site, samples: &[Sample]) -> Vec<crate::judge::Finding> {
+    findings_after_loss(0, site, samples)
+}
+
+/// The same where the capture says that it lost packets at the interface.
+pub(in crate::judge) fn findings_after_loss(lost: u64, site: Site, samples: &[Sample]) -> Vec<crate::judge::Finding> {
     let books = Books::default();
     let mut judge = Judge::new(Signatures::built_in(), site, &books);
     let healthy = background();
     samples.iter().chain([&healthy]).for_each(|sample| judge.learn(&sample.0));
+    judge.capture_lost(0, lost);
     let mut gatherer = Gatherer::new(Signatures::built_in());
     for sample in samples {
         gatherer.add(&judge.judge(sample.0.clone()));
