@@ -21,6 +21,7 @@ fn a_service_that_refuses_or_hangs_behind_an_open_way_is_no_matter_of_a_firewall
         ("srt-wrong-passphrase", "See at 10.1.0.50 why it refuses 10.3.0.6"),
         ("http-never-read", "See what 203.0.113.10 does with what it is sent"),
         ("download-stops", "See whether 203.0.113.10 still runs"),
+        ("teatime-unknown-session", "See at 203.0.113.69 why it refuses 10.1.0.40"),
         ("coap-dtls-wrong-key", "See that 10.3.0.2 and 10.1.0.2 hold the same key"),
     ] {
         let remedy = remedy(case);

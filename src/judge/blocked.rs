@@ -307,7 +307,7 @@ const TABLE: &[Rule] = &[
         &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the connection", "what the server answers is lost on its way back"]),
     rule("D04", Outcome::Midstream, "open before the capture began",
         content::midstream, content::says_midstream, &["the capture lost the handshake"]),
-    rule("D86", Outcome::TlsFailed, "the client closes after the server's hello, without ending the handshake; or right after that, without having asked anything in any connection",
+    rule("D86", Outcome::TlsFailed, "the client closes after the server's hello, without ending the handshake; or right after it ended that, without having asked anything in any connection",
         content::left_handshake, content::says_left_handshake,
         &["a certificate that the client does not trust", "a connection test", "a client that lost interest"]),
     rule("D40", Outcome::ResetByMiddlebox, "a reset right after the client's first message that is not the server's, or that this name alone meets",

@@ -76,6 +76,9 @@ impl Key {
 /// A client and what it wanted.
 pub(super) type Pair = (IpAddr, Transport, Endpoint);
 
+/// When each pair last came to a good end by a row, and when the last connection in which it did began.
+type Worked = Remembered<(Option<ServiceId>, Pair), [Timestamp; 2]>;
+
 /// Gathers judged flows.
 #[derive(Clone, Debug)]
 pub struct Gatherer<'a> {
@@ -85,8 +88,7 @@ pub struct Gatherer<'a> {
     broke: BTreeMap<Key, Gathered>,
     /// Nothing is gained any more by folding them.
     crowded: bool,
-    /// When each pair last came to a good end, and when the last connection in which it did began.
-    worked: Remembered<(Option<ServiceId>, Pair), [Timestamp; 2]>,
+    worked: Worked,
     tried: Vec<Tried>,
     together: Together,
     /// The same by role, where the site gives one to an end that the row is about.
@@ -278,12 +280,7 @@ impl<'a> Gatherer<'a> {
 
 /// The row that takes over for a blocked one, if it worked for one of these clients. A row on the same port of the same document is the same to a client:
 /// documents tell one service from several sides.
-fn took_over(
-    signatures: &Signatures,
-    key: &Key,
-    clients: &BTreeSet<IpAddr>,
-    worked: &Remembered<(Option<ServiceId>, Pair), [Timestamp; 2]>,
-) -> Option<ServiceId> {
+fn took_over(signatures: &Signatures, key: &Key, clients: &BTreeSet<IpAddr>, worked: &Worked) -> Option<ServiceId> {
     let Trouble::Failed(outcome) = key.trouble else { return None };
     let service = key.service.filter(|_| outcome != Outcome::TlsIntercepted).map(|id| signatures.service(id))?;
     let place = |id: ServiceId| {
@@ -297,7 +294,7 @@ fn took_over(
 }
 
 /// Whether a service that is off unless switched on answered somebody at one of these servers.
-fn is_on(signatures: &Signatures, key: &Key, servers: &BTreeSet<IpAddr>, worked: &Remembered<(Option<ServiceId>, Pair), [Timestamp; 2]>) -> bool {
+fn is_on(signatures: &Signatures, key: &Key, servers: &BTreeSet<IpAddr>, worked: &Worked) -> bool {
     let row = key.service.map(|id| signatures.service(id));
     let asks = matches!(key.trouble, Trouble::Failed(_)) && row.is_some_and(|row| row.default_on == Some(false));
     asks && worked.keys().any(|(row, (.., server))| *row == key.service && servers.contains(&server.ip))
@@ -469,13 +466,7 @@ impl Tied {
 
 /// When a pair last came to a good end with the row, or with one of those that may be meant. Connections that never stood asked for nothing: whatever row the port was
 /// taken for when it worked, it is the same port.
-fn worked_at(
-    worked: &Remembered<(Option<ServiceId>, Pair), [Timestamp; 2]>,
-    signatures: &Signatures,
-    key: &Key,
-    pair: Pair,
-    gathered: &Gathered,
-) -> Option<[Timestamp; 2]> {
+fn worked_at(worked: &Worked, signatures: &Signatures, key: &Key, pair: Pair, gathered: &Gathered) -> Option<[Timestamp; 2]> {
     let (_, transport, server) = pair;
     let others = signatures.at(transport, server.port).map(Some).chain([None]).filter(|_| !gathered.stood);
     let rows = [key.service].into_iter().chain(key.tied.iter().copied().map(Some)).chain(others);

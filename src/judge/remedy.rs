@@ -45,13 +45,10 @@ impl Advice<'_> {
             }
             // FTP says by it that a data connection did not come about.
             (Outcome::AppRefused, "D64") if speaks("ftp") => return own(),
-            (Outcome::AppRefused, "D53" | "D56" | "D64" | "D89") => {
+            (Outcome::AppRefused, "D53" | "D56" | "D64" | "D79" | "D89") => {
                 format!("See at {server} why it refuses {client}: login, rights, names, versions, how much it serves at once. No filter needs to be opened.")
             }
-            (Outcome::AppRefused, _) => {
-                let spared = own().map_or_else(|| ".".to_owned(), |own| format!(": {own}"));
-                format!("See in the log of {server} whether it ended this itself; if not, a device in between did{spared}")
-            }
+            (Outcome::AppRefused, _) => self.sparing(format!("See in the log of {server} whether it ended this itself; if not, a device in between did.")),
             (Outcome::ServerSilent, "D54" | "D58") => {
                 format!(
                     "See what {server} does with what it is sent: a program that hangs, a disk that is full, too many at once. No filter needs to be opened."
@@ -68,7 +65,7 @@ impl Advice<'_> {
         })
     }
 
-    /// What the ends of TLS do not agree on; where the row cannot bear a device that opens TLS, that it is to be spared from such.
+    /// What the ends of TLS do not agree on.
     fn in_the_handshake(&self, rule: &str) -> String {
         let (client, server) = (&self.ends.client, &self.ends.server);
         let agree = match rule {
@@ -80,9 +77,14 @@ impl Advice<'_> {
             "D49" => format!("See by which name, and for which protocol (ALPN), {client} asks {server}."),
             _ => "See in the logs of both ends which alert ended it; as a rule one of them does not take the other's certificate or key.".to_owned(),
         };
+        self.sparing(agree)
+    }
+
+    /// Where the row cannot bear a device that opens TLS, that it is to be spared from such, too.
+    fn sparing(&self, words: String) -> String {
         match self.service.and_then(|row| row.remedy.as_ref()).filter(|_| self.unbearable().is_some()) {
-            Some(own) => format!("{agree} {own}"),
-            None => agree,
+            Some(own) => format!("{words} {own}"),
+            None => words,
         }
     }
 }
