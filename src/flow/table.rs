@@ -182,7 +182,7 @@ struct Address {
     tag: u32,
     /// Where the flow lies; at first, a slot with that tag, which may hold another one.
     slot: Option<u32>,
-    /// Whether the flow surely lives when the packet comes.
+    /// Whether the flow surely lives when the packet comes, unless it [moves](FlowTable::moved) before.
     is_busy: bool,
 }
 
@@ -247,16 +247,17 @@ impl FlowTable {
             for address in addresses.iter_mut().filter(is_of_flow) {
                 address.slot = self.index.find(spread(address.tag), |(tag, _)| *tag == address.tag).map(|(_, slot)| *slot);
             }
+            // A packet out of order may take back how long its flow lives.
+            let is_in_order = latest.nanos_since(earliest) <= self.shortest_idle;
             for (address, packet) in addresses.iter_mut().zip(batch) {
                 let Some(slot) = address.slot else { continue };
                 match self.awake(slot).filter(|flow| flow.key() == &address.keyed.key) {
-                    Some(flow) => address.is_busy = flow.is_busy(flow.side(address.keyed.from_low), packet.time, self.shortest_idle),
+                    Some(flow) => address.is_busy = is_in_order && flow.is_busy(flow.side(address.keyed.from_low), packet.time, self.shortest_idle),
                     None if self.holds(slot, &address.keyed.key) => {}
                     None => address.slot = None,
                 }
             }
-            // A packet out of order may take back how long its flow lives.
-            self.moved = latest.nanos_since(earliest) > self.shortest_idle;
+            self.moved = false;
             for (packet, address) in batch.iter().zip(&addresses) {
                 if self.clock.hear(packet.time) {
                     self.advance(packet.time, observer);
@@ -391,8 +392,8 @@ impl FlowTable {
     /// The slot of the packet's flow, and whether that is new: there was none, or the one there was is over. None where it begins a flow that it was noted for.
     fn live_slot(&mut self, packet: &Packet<'_>, header: &Header, address: &Address, observer: &mut impl Observer) -> Option<(u32, bool)> {
         let opens = matches!(header, Header::Tcp(tcp) if tcp.flags.has(TcpFlags::SYN));
-        if address.is_busy && !self.moved && !opens {
-            return Some((address.slot?, false));
+        if let Some((slot, _)) = self.busy(address).filter(|_| !opens) {
+            return Some((slot, false));
         }
         let is_there = |slot: &u32| !self.moved || self.holds(*slot, &address.keyed.key);
         let found = address.slot.filter(is_there).or_else(|| self.find(address.tag, &address.keyed.key));
@@ -412,6 +413,15 @@ impl FlowTable {
         }
         self.make_room(LIVE_FLOW_BYTES, observer);
         Some((self.open(packet, header, address), true))
+    }
+
+    /// The flow that surely lives when this packet comes, if it was one when its batch was looked up and still is, with its slot.
+    #[inline(always)]
+    fn busy(&self, address: &Address) -> Option<(u32, &Live)> {
+        let slot = address.slot.filter(|_| address.is_busy)?;
+        let flow = self.awake(slot)?;
+        let is_still = !self.moved || (flow.key() == &address.keyed.key && !flow.is_closed());
+        is_still.then_some((slot, flow))
     }
 
     /// Keeps a flow's first packet until more is heard of it.

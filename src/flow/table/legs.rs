@@ -29,7 +29,7 @@ impl FlowTable {
     /// Takes a packet into its flow, with the numbers that the flow goes by. `weight` is what it counts there.
     pub(super) fn take(&mut self, packet: &Packet<'_>, address: &Address, weight: Weight, observer: &mut impl Observer) {
         let told = match &packet.content {
-            Content::Ip(_, Header::Tcp(tcp)) if self.legs.is_asked || tcp.flags.has(TcpFlags::SYN) => self.renumber(packet, tcp, address, observer),
+            Content::Ip(_, Header::Tcp(tcp)) if tcp.flags.has(TcpFlags::SYN) || self.may_have_legs(address) => self.renumber(packet, tcp, address, observer),
             _ => Told::Own,
         };
         match (told, packet.content) {
@@ -40,6 +40,11 @@ impl FlowTable {
             (Told::Copy, _) => self.counts.duplicates.one(DuplicateKind::Renumbered),
             _ => self.take_in(packet, address, weight, observer),
         }
+    }
+
+    /// Whether the flow of a packet without a SYN may be known with several sequence numbers. Most are not, also while some are.
+    fn may_have_legs(&self, address: &Address) -> bool {
+        self.legs.is_asked && self.busy(address).is_none_or(|(_, flow)| flow.legs.is_some())
     }
 
     /// What a packet is by the legs of its connection, which are learned of packets with a SYN.
