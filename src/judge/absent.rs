@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::judge::blocked::asked_in_vain;
+use crate::judge::remedy::switch_on;
 use crate::judge::visibility::Absent;
 use crate::judge::{Confidence, Finding, Judge, Severity};
 use crate::limit;
@@ -44,7 +45,7 @@ fn missing(signatures: &Signatures, judge: &Judge<'_>, absent: &Absent) -> Findi
         id: format!("{RULE}/link/any>{}", absent.host),
         server: absent.host.to_string(),
         consequence: Some("Nothing that the documents expect of it can work.".to_owned()),
-        remedy: Some(format!("See that {} is switched on, has this address, and is on this network; no filter needs to be opened.", absent.host)),
+        remedy: Some(switch_on(absent.host)),
         ..finding
     }
 }

@@ -1,13 +1,11 @@
 //! The words of a finding: what is the matter, what it breaks, what to ask for, and who says so.
 
-use std::collections::BTreeSet;
-
 use crate::judge::elsewhere::Elsewhere;
 use crate::judge::ends::Ends;
 use crate::judge::finding::{Tied, Trouble};
 use crate::judge::gathered::{Gathered, Works};
 use crate::judge::{Cited, Outcome, Reason, Severity, Site, Stance, Stated};
-use crate::net::{Transport, is_group};
+use crate::net::Transport;
 use crate::signature::{Basis, RoleId, Rule, RuleEffect, Service, ServiceId, Signatures};
 
 /// What there is to say from.
@@ -82,7 +80,7 @@ impl Advice<'_> {
     }
 
     /// The site's entry that forbids it.
-    fn forbidding(&self) -> Option<&Stance> {
+    pub(super) fn forbidding(&self) -> Option<&Stance> {
         match self.stance {
             Some(Stated::Denied(entry)) => self.site.deny.get(entry),
             _ => None,
@@ -143,7 +141,7 @@ impl Advice<'_> {
     }
 
     /// The rows that may be meant, in order.
-    fn rows_meant(&self) -> impl Iterator<Item = &Service> {
+    pub(super) fn rows_meant(&self) -> impl Iterator<Item = &Service> {
         self.meant.iter().map(|id| self.signatures.service(*id))
     }
 
@@ -153,7 +151,7 @@ impl Advice<'_> {
     }
 
     /// `8883/tcp`, or `21/tcp and 3 others`.
-    fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         let named = |(transport, port): (Transport, u16)| if transport.has_ports() { format!("{port}/{transport}") } else { transport.to_string() };
         let first = self.gathered.ports.first().copied().map(named).unwrap_or_default();
         match self.gathered.ports.len() {
@@ -240,11 +238,11 @@ impl Advice<'_> {
     }
 
     /// The row of their own products' documents that would fit if an end played one role more.
-    fn elsewhere(&self) -> Option<Elsewhere<'_>> {
+    pub(super) fn elsewhere(&self) -> Option<Elsewhere<'_>> {
         Elsewhere::of(self.signatures, self.site, self.gathered, self.roles)
     }
 
-    fn is_from_outside(&self) -> bool {
+    pub(super) fn is_from_outside(&self) -> bool {
         self.gathered.clients.iter().any(|client| !self.site.is_local(*client))
     }
 
@@ -281,7 +279,7 @@ impl Advice<'_> {
         self.service.map_or("the documented protocol", |service| &service.protocol_name)
     }
 
-    fn names(&self) -> String {
+    pub(super) fn names(&self) -> String {
         let names: Vec<&str> = self.gathered.server_names.iter().map(String::as_str).collect();
         names.join(", ")
     }
@@ -343,169 +341,8 @@ impl Advice<'_> {
         self.gathered.protocol.iter().any(|name| name.eq_ignore_ascii_case(protocol)).then_some(rest)
     }
 
-    /// What to do about it.
-    pub(super) fn remedy(&self) -> Option<String> {
-        match self.trouble {
-            Trouble::Failed(Outcome::DnsBlocked | Outcome::DnsFailed) => {
-                Some(format!("Have the resolver {} give {} its addresses.", self.ends.server, self.own_hosts()))
-            }
-            Trouble::Failed(Outcome::PmtuBlackhole) => Some(format!(
-                "Let \"fragmentation needed\" (ICMP type 3 code 4; ICMPv6 type 2) pass between {} and {}, or clamp the TCP segment size on the way.",
-                self.ends.client, self.ends.server
-            )),
-            Trouble::Failed(Outcome::BlockedByProxy) if self.gathered.is_by("D43") => {
-                Some(format!("Give {} a login at the proxy {}, or let it pass without one.", self.ends.client, self.ends.server))
-            }
-            Trouble::Failed(Outcome::ResetByMiddlebox | Outcome::BlockedByProxy | Outcome::TlsIntercepted) => Some(self.exemption()),
-            Trouble::Failed(Outcome::SilentDrop) if self.gathered.is_by("D41") => Some(self.exemption()),
-            Trouble::Failed(Outcome::SilentDrop) if self.gathered.is_by("D55") => Some(self.following()),
-            Trouble::Failed(Outcome::ServerSilent) if self.gathered.is_by("D91") => Some(format!(
-                "Let a router, or one of the switches, ask on this network who receives groups (IGMP or MLD querier), so that none forgets {}.",
-                self.ends.server
-            )),
-            Trouble::Failed(Outcome::IdleDropped) => Some(format!(
-                "Let {} send keep-alives more often than the shortest idle timeout on the way to {}, or raise that timeout.",
-                self.ends.client, self.ends.server
-            )),
-            Trouble::Failed(Outcome::ReturnPathBroken) if self.gathered.is_by("D98") => Some(format!(
-                "Let what {} sends reach {}: see what was changed or forgotten on the way (rules, state tables, routes); the answers still come.",
-                self.ends.client, self.ends.server
-            )),
-            Trouble::Failed(Outcome::ReturnPathBroken) => Some(format!(
-                "Let the answers of {} back to {}: by the same way as the requests, past the same stateful devices.",
-                self.ends.server, self.ends.client
-            )),
-            Trouble::Failed(outcome @ (Outcome::AppRefused | Outcome::TlsFailed | Outcome::ServerSilent)) => self.behind_an_open_way(outcome),
-            Trouble::Failed(Outcome::Unreachable) if self.gathered.is_by("D23") => {
-                Some(format!("See that {0} is switched on, has this address, and is on this network; no filter needs to be opened.", self.ends.server))
-            }
-            Trouble::Failed(_) if self.tied.fell_back.is_some() => None,
-            Trouble::Failed(Outcome::RefusedByHost) => {
-                Some(format!("Start the service on {}, or check the configured port{}.", self.ends.server, self.set_where()))
-            }
-            Trouble::Failed(_) => Some(self.opening()),
-            Trouble::Intermittent if self.gathered.stopped.is_some() => Some("Look for what was changed then: a rule, a route, the server.".to_owned()),
-            Trouble::Intermittent if self.gathered.outcome == Outcome::AppRefused => {
-                Some(format!("See what differs between what {} refuses and what it serves: login, encryption, how busy it is.", self.ends.server))
-            }
-            Trouble::Intermittent => Some("Look for loss, rate limits and timeouts between the two at the times shown.".to_owned()),
-            Trouble::Broke(reason) => self.correction(reason),
-        }
-    }
-
-    /// The firewall rule to ask for.
-    pub(super) fn opening(&self) -> String {
-        let mut words = vec![format!("Ask for: allow {} from {} to {}, opened by the client.", self.rule_place(), self.ends.client, self.target())];
-        if self.rules(RuleEffect::NamesNotAddresses).next().is_some() {
-            words.push("Allow it by name: its addresses change.".to_owned());
-        }
-        let rows: Vec<&Service> = self.service.into_iter().chain(self.rows_meant()).collect();
-        let remedies: BTreeSet<&String> = rows.iter().filter_map(|row| row.remedy.as_ref()).collect();
-        words.extend(remedies.into_iter().cloned());
-        let firewall = rows.iter().find_map(|row| row.firewall.as_ref());
-        words.extend(firewall.map(|firewall| format!("The document on firewalls: \"{firewall}\".")));
-        // Where the row itself is silent on firewalls, a sentence about all that goes out may not be.
-        let outbound = self.rules(RuleEffect::OutboundOpen).next().filter(|_| firewall.is_none());
-        words.extend(outbound.map(|rule| format!("{} The document: \"{}\"", rule.says, rule.citation.quote)));
-        words.join(" ")
-    }
-
-    /// Where the port is set, if the document says so.
-    fn set_where(&self) -> String {
-        let place = self.service.and_then(|service| service.configurable.as_ref());
-        place.map_or_else(String::new, |place| format!(" ({place})"))
-    }
-
-    /// `TCP 8883`, `TCP 5321-5336`; the ports that were seen, where the row was moved to others.
-    fn rule_place(&self) -> String {
-        let without_ports = |service: &Service, transport: Transport| !transport.has_ports() && service.transports.contains(&transport);
-        let documented = |service: &&Service| {
-            let mut ports = self.gathered.ports.iter();
-            ports.all(|(transport, port)| service.port_basis(*transport, *port).is_some() || without_ports(service, *transport))
-        };
-        // Rows that may each be meant stand at the same ports.
-        let Some(service) = self.service.or_else(|| self.rows_meant().next()).filter(documented) else { return self.place() };
-        let transports: Vec<String> = service.transports.iter().map(|transport| transport.to_string().to_uppercase()).collect();
-        let ports: Vec<String> = service.ports.iter().map(ToString::to_string).collect();
-        format!("{} {}", transports.join("/"), ports.join(", ")).trim().to_owned()
-    }
-
-    /// Names where the document says that addresses change, else the server.
-    fn target(&self) -> String {
-        let by_name = self.rules(RuleEffect::NamesNotAddresses).next().is_some();
-        match self.service {
-            Some(service) if by_name && !service.hosts.is_empty() => self.hosts(),
-            Some(_) if by_name && !self.gathered.server_names.is_empty() => self.names(),
-            _ => self.ends.server.clone(),
-        }
-    }
-
-    /// Connections pass; what they carry does not.
-    fn exemption(&self) -> String {
-        let (client, place, target) = (&self.ends.client, self.rule_place(), self.target());
-        format!("Connections pass, their content does not. Ask for: exempt {place} from {client} to {target} from filters that read content.")
-    }
-
-    /// The row's own host patterns, without those that half the Internet shares.
-    fn own_hosts(&self) -> String {
-        let own = self.service.iter().flat_map(|service| &service.hosts).filter(|host| !host.broad);
-        own.map(|host| host.pattern.as_str()).collect::<Vec<_>>().join(", ")
-    }
-
-    /// The row's host patterns.
-    fn hosts(&self) -> String {
-        let patterns: Vec<&str> = self.service.iter().flat_map(|service| &service.hosts).map(|host| host.pattern.as_str()).collect();
-        patterns.join(", ")
-    }
-
-    fn correction(&self, reason: Reason) -> Option<String> {
-        let (client, server) = (&self.ends.client, &self.ends.server);
-        Some(match reason {
-            Reason::WrongDirection => format!("Close {} from {client} to {server}; only the other direction is documented.", self.place()),
-            Reason::NotEncrypted => format!("Switch encryption on at both ends of {}.", self.place()),
-            Reason::UndocumentedService if self.gathered.is_background() => self.leave_open(),
-            Reason::UndocumentedService => format!(
-                "{} If it is wanted, give it a row in a signature file of your own (--signatures; -v prints a draft); if not, close {} from {client} to {server}.",
-                self.elsewhere().map_or_else(|| "Find out what it is for.".to_owned(), |other| other.remedy(self.ends)),
-                self.place()
-            ),
-            Reason::WrongRole => match self.elsewhere() {
-                Some(other) => format!("{} Do so before closing {}.", other.remedy(self.ends), self.place()),
-                None => format!("Give both ends their roles (--role), if they play one; else find out what it is for before closing {}.", self.place()),
-            },
-            Reason::UnsupportedByProduct if self.gathered.answered => {
-                format!("Find out what answers there and who uses it from {client}; close {} to {server} if nobody does.", self.place())
-            }
-            Reason::UnsupportedByProduct => format!("Find out what {client} looks for there; {server} has nothing to answer with."),
-            Reason::WrongProtocol => format!("Check what listens on {} of {server}.", self.place()),
-            Reason::InboundFromOutside if self.is_from_outside() => format!("Close {} from outside to {server} unless remote access is wanted.", self.place()),
-            Reason::InboundFromOutside => {
-                format!("Close {} between the segments, from {client} to {server}, unless somebody there is meant to use it.", self.place())
-            }
-            Reason::OptionalServiceActive => "Switch it off where nobody uses it.".to_owned(),
-            Reason::DeniedBySite if self.forbidding().is_some() => format!("Close {} from {client} to {server}.", self.place()),
-            Reason::DeniedBySite => format!("Give {client} its static address again, or correct the site file."),
-            Reason::VersionTooOld => "Correct the version in the site file, or find out which product it is.".to_owned(),
-            Reason::UnknownName => {
-                format!("Find out who told {client} this name; if it is right, give it a row in a signature file of your own (--signatures).")
-            }
-            Reason::LeftTheLan => "Keep discovery within its network segment.".to_owned(),
-            _ => return None,
-        })
-    }
-
-    /// Names, time and addresses: closing them breaks what the document asks for.
-    fn leave_open(&self) -> String {
-        let servers = self.ends.servers_are();
-        match self.presupposes() {
-            Some(_) => format!("Leave it open: the document goes by names, which must be looked up. Check only that {servers} to be asked for them."),
-            None if self.gathered.servers.iter().all(|server| is_group(*server)) => "Leave it open: the document takes it for granted.".to_owned(),
-            None => format!("Leave it open: the document takes it for granted. Check only that {servers} to serve it."),
-        }
-    }
-
     /// The sentence by which a document needs name lookup though it has no row for it: hosts outside are matched by name.
-    fn presupposes(&self) -> Option<&Rule> {
+    pub(super) fn presupposes(&self) -> Option<&Rule> {
         let lookup = matches!(self.trouble, Trouble::Broke(Reason::UndocumentedService)) && self.gathered.ports.iter().all(|(_, port)| *port == 53);
         let plays = |id: &ServiceId| self.signatures.service(*id).client.iter().any(|role| self.roles[0] == Some(*role));
         let mut rules = self.signatures.rules.iter().filter(|rule| rule.effect == RuleEffect::NamesNotAddresses);
@@ -540,7 +377,7 @@ impl Advice<'_> {
     }
 
     /// Rules of that effect about this row or these roles, the row's own before those of all the document.
-    fn rules(&self, effect: RuleEffect) -> impl Iterator<Item = &Rule> {
+    pub(super) fn rules(&self, effect: RuleEffect) -> impl Iterator<Item = &Rule> {
         let of_effect = move || self.signatures.rules.iter().filter(move |rule| rule.effect == effect);
         let own = of_effect().filter(|rule| self.id.is_some_and(|id| rule.services.contains(&id)));
         let document = |rule: &Rule| self.service.is_some_and(|service| service.document == rule.document);

@@ -21,6 +21,7 @@ use std::net::IpAddr;
 use crate::flow::Ended;
 use crate::identify::{Fact, Step};
 use crate::judge::ending::Ending;
+use crate::judge::remedy::{Part, Remedy};
 use crate::judge::threshold::{HEAVY_LOSS, SOME_LOSS};
 use crate::judge::{Cause, Confidence, Outcome};
 
@@ -36,6 +37,8 @@ pub(super) struct Fate {
 struct Rule {
     id: &'static str,
     outcome: Outcome,
+    /// What to do where it holds.
+    remedy: Remedy,
     /// The pattern in words, as the guide prints it.
     about: &'static str,
     /// How sure, where the pattern is there.
@@ -47,8 +50,16 @@ struct Rule {
 type Holds = fn(&Ending<'_>) -> Option<Confidence>;
 type Says = fn(&Ending<'_>) -> String;
 
-const fn rule(id: &'static str, outcome: Outcome, about: &'static str, holds: Holds, says: Says, alternatives: &'static [&'static str]) -> Rule {
-    Rule { id, outcome, about, holds, says, alternatives }
+const fn rule(
+    id: &'static str,
+    outcome: Outcome,
+    remedy: Remedy,
+    about: &'static str,
+    holds: Holds,
+    says: Says,
+    alternatives: &'static [&'static str],
+) -> Rule {
+    Rule { id, outcome, remedy, about, holds, says, alternatives }
 }
 
 /// A rule of the decision table as people read it.
@@ -58,6 +69,8 @@ pub struct RuleText {
     pub id: &'static str,
     /// What it makes of a flow.
     pub outcome: Outcome,
+    /// What to do about that.
+    pub remedy: Remedy,
     /// What was seen.
     pub about: &'static str,
     /// What else it could be.
@@ -66,7 +79,7 @@ pub struct RuleText {
 
 /// The decision table in the order in which it is asked.
 pub fn rules() -> impl Iterator<Item = RuleText> {
-    TABLE.iter().map(|rule| RuleText { id: rule.id, outcome: rule.outcome, about: rule.about, alternatives: rule.alternatives })
+    TABLE.iter().map(|rule| RuleText { id: rule.id, outcome: rule.outcome, remedy: rule.remedy, about: rule.about, alternatives: rule.alternatives })
 }
 
 /// Decides by the first rule that holds; a flow that none holds for was answered and worked. `told`: whether anybody reads why.
@@ -76,6 +89,7 @@ pub(super) fn decide(ending: &Ending<'_>, told: bool) -> Fate {
     let confidence = if rule.outcome.is_blocked() { sure.min(ceiling(ending)) } else { sure };
     let cause = Cause {
         rule: rule.id,
+        remedy: rule.remedy,
         says: if told { (rule.says)(ending) } else { String::new() },
         // A key or community is no matter of a ping.
         alternatives: if rule.id == "D70" && ending.flow.icmp.is_some() { UNANSWERED_ECHO } else { rule.alternatives },
@@ -123,214 +137,214 @@ fn rejecter(outcome: Outcome, ending: &Ending<'_>) -> Option<IpAddr> {
 #[rustfmt::skip]
 const TABLE: &[Rule] = &[
     // Nobody's failure.
-    rule("D80", Outcome::ScanNoise, "one source tries many hosts and ports that no document has for them, and hardly any answers",
+    rule("D80", Outcome::ScanNoise, Remedy::Nothing, "one source tries many hosts and ports that no document has for them, and hardly any answers",
         gate::scan, gate::says_scan, &["monitoring or inventory software"]),
 
     // Refusals that were seen: ICMP by code and sender, resets by whose they are.
-    rule("D27", Outcome::RejectedByNetwork, "an ICMP error that says \"prohibited\" or names a policy",
+    rule("D27", Outcome::RejectedByNetwork, Remedy::Allow, "an ICMP error that says \"prohibited\" or names a policy",
         refusal::by_policy, refusal::says_policy, &["a filter on the host itself"]),
-    rule("D71", Outcome::RefusedByHost, "UDP, and \"port unreachable\" from the host itself",
+    rule("D71", Outcome::RefusedByHost, Remedy::Start, "UDP, and \"port unreachable\" from the host itself",
         refusal::closed_udp, refusal::says_closed, &["a filter on the host that answers like a closed port"]),
-    rule("D28", Outcome::RejectedByNetwork, "\"port unreachable\" for TCP, or for UDP from somebody else: a REJECT rule",
+    rule("D28", Outcome::RejectedByNetwork, Remedy::Allow, "\"port unreachable\" for TCP, or for UDP from somebody else: a REJECT rule",
         refusal::port_unreachable, refusal::says_reject, &["address translation without a target"]),
-    rule("D29", Outcome::Unreachable, "no route, no such host, or time exceeded on the way",
+    rule("D29", Outcome::Unreachable, Remedy::Allow, "no route, no such host, or time exceeded on the way",
         refusal::no_route, refusal::says_no_route, &["a filter that answers like a missing route", "the host is switched off"]),
-    rule("D63", Outcome::PmtuBlackhole, "the host waited in vain for the fragments of a datagram, or is asked again as only parts of its answers come",
+    rule("D63", Outcome::PmtuBlackhole, Remedy::PathMtu, "the host waited in vain for the fragments of a datagram, or is asked again as only parts of its answers come",
         refusal::fragments, refusal::says_fragments, &["a filter that drops fragments", "packet loss"]),
-    rule("D26", Outcome::RejectedByNetwork, "a reset of the SYN that differs from what the host sends: distance, time, identification",
+    rule("D26", Outcome::RejectedByNetwork, Remedy::Allow, "a reset of the SYN that differs from what the host sends: distance, time, identification",
         refusal::foreign_reset, refusal::says_foreign_reset, &["a load balancer", "a route that changed"]),
-    rule("D25", Outcome::RefusedByHost, "a reset of the SYN like the host's own: a closed port",
+    rule("D25", Outcome::RefusedByHost, Remedy::Start, "a reset of the SYN like the host's own: a closed port",
         refusal::closed_tcp, refusal::says_closed, &["a filter that answers with the host's address"]),
-    rule("D81", Outcome::ScanNoise, "somebody outside knocks unbidden and is not answered",
+    rule("D81", Outcome::ScanNoise, Remedy::Nothing, "somebody outside knocks unbidden and is not answered",
         gate::unsolicited, gate::says_unsolicited, &["a service that was meant to be reached from outside"]),
 
     // No answer is due.
-    rule("D78", Outcome::OneWayByDesign, "a space is announced (CRQT) and nobody connects to it",
+    rule("D78", Outcome::OneWayByDesign, Remedy::Nothing, "a space is announced (CRQT) and nobody connects to it",
         datagram::lonely_space, datagram::says_lonely_space, &["nobody wants it", "connections to it pass elsewhere"]),
-    rule("D77", Outcome::OneWayByDesign, "a question to a group that no device answers",
+    rule("D77", Outcome::OneWayByDesign, Remedy::Nothing, "a question to a group that no device answers",
         datagram::nobody_answers, datagram::says_nobody_answers, &["there is no such device", "client isolation, or a switch that does not pass the group on"]),
-    rule("D93", Outcome::ServerSilent, "a host asks for an address (DHCP) again and again and takes none, and no server is heard; of IPv6, where a router says that a server gives addresses",
+    rule("D93", Outcome::ServerSilent, Remedy::AddressServer, "a host asks for an address (DHCP) again and again and takes none, and no server is heard; of IPv6, where a router says that a server gives addresses",
         datagram::unserved, datagram::says_unserved,
         &["no DHCP server, or no relay to one, in this network", "its offers do not pass here", "a search for servers that wants no address"]),
-    rule("D91", Outcome::ServerSilent, "a stream to a group stops 260 s after its receiver last said that it receives it (IGMP, MLD), and nobody had asked since",
+    rule("D91", Outcome::ServerSilent, Remedy::Querier, "a stream to a group stops 260 s after its receiver last said that it receives it (IGMP, MLD), and nobody had asked since",
         datagram::membership_over, datagram::says_membership_over, &["the source stopped by itself", "the receiver was switched off"]),
-    rule("D96", Outcome::ServerSilent, "media of a call come from one end alone, though both were to send, from the beginning or from some moment on",
+    rule("D96", Outcome::ServerSilent, Remedy::ByRow, "media of a call come from one end alone, though both were to send, from the beginning or from some moment on",
         datagram::one_sided, datagram::says_one_sided,
         &["an end without a microphone, or one that is muted", "media of the other end that take another way", "an address of the session description that cannot be reached (address translation)"]),
-    rule("D05", Outcome::OneWayByDesign, "announcements, traps, logs and media: no answer is due",
+    rule("D05", Outcome::OneWayByDesign, Remedy::Nothing, "announcements, traps, logs and media: no answer is due",
         gate::one_way, gate::says_one_way, &["a receiver that is not there: nothing would show it"]),
 
     // The gate: what cannot be seen from here is not judged.
-    rule("D87", Outcome::ServerSilent, "media that a session announced do not come, though their receiver knocks",
+    rule("D87", Outcome::ServerSilent, Remedy::ByRow, "media that a session announced do not come, though their receiver knocks",
         datagram::media_missing, datagram::says_media_missing,
         &["a filter that passes the session and not its media", "a source that has nothing to send", "a session that was not started"]),
-    rule("D01", Outcome::NotObservable, "one direction alone passes here: the client went on, or asks where answers demonstrably pass elsewhere",
+    rule("D01", Outcome::NotObservable, Remedy::Nothing, "one direction alone passes here: the client went on, or asks where answers demonstrably pass elsewhere",
         gate::unseen, gate::says_unseen, &["asymmetric routing", "a mirror port that copies one direction"]),
-    rule("D02", Outcome::CaptureDamaged, "more than a tenth was lost by the capture, and the client asked less than three times, or was taken and not answered; or the snap length cut off what shows how it went, or what an ICMP error is about",
+    rule("D02", Outcome::CaptureDamaged, Remedy::Nothing, "more than a tenth was lost by the capture, and the client asked less than three times, or was taken and not answered; or the snap length cut off what shows how it went, or what an ICMP error is about",
         gate::damaged, gate::says_damaged, &["an overloaded mirror port", "a snap length"]),
-    rule("D06", Outcome::NotObservable, "the capture ends before an answer could be expected",
+    rule("D06", Outcome::NotObservable, Remedy::Nothing, "the capture ends before an answer could be expected",
         gate::cut_off, gate::says_cut_off, &["the answer came after the capture"]),
 
     // Another way worked, or nobody is there, or the same worked at another time.
-    rule("D24", Outcome::OkDegraded, "IPv6 is silent, IPv4 of the same name works for the same host",
+    rule("D24", Outcome::OkDegraded, Remedy::Nothing, "IPv6 is silent, IPv4 of the same name works for the same host",
         silence::v6_to_v4, silence::says_v6_to_v4, &["the IPv6 path was only slower"]),
-    rule("D74", Outcome::OkDegraded, "QUIC is silent, TCP to the same port works for the same host",
+    rule("D74", Outcome::OkDegraded, Remedy::Nothing, "QUIC is silent, TCP to the same port works for the same host",
         datagram::quic_to_tcp, datagram::says_quic_to_tcp, &["a server without HTTP/3"]),
-    rule("D23", Outcome::Unreachable, "no answer, and the link was asked for the host in vain (ARP, IPv6 Neighbor Discovery)",
+    rule("D23", Outcome::Unreachable, Remedy::SwitchOn, "no answer, and the link was asked for the host in vain (ARP, IPv6 Neighbor Discovery)",
         silence::absent, silence::says_absent, &["the host has another address by now", "its switch port is in another network (VLAN)"]),
-    rule("D32", Outcome::Unreachable, "silent this time, and the same client reached it at another",
+    rule("D32", Outcome::Unreachable, Remedy::AtTimes, "silent this time, and the same client reached it at another",
         silence::at_times, silence::says_at_times, &["packet loss", "a busy server", "a rate limit"]),
 
     // Silence of TCP.
-    rule("D30", Outcome::ReturnPathBroken, "both ends repeat themselves: SYN and SYN-ACK; TFTP's request and its answer from another port; what is asked by DNS, DTLS or SRT, after each answer",
+    rule("D30", Outcome::ReturnPathBroken, Remedy::WayBack, "both ends repeat themselves: SYN and SYN-ACK; TFTP's request and its answer from another port; what is asked by DNS, DTLS or SRT, after each answer",
         silence::return_path, silence::says_return_path, &["spoofed requests", "a stateful device that saw one direction only"]),
-    rule("D37", Outcome::SilentDrop, "both ends open to each other at once, and neither gets an answer",
+    rule("D37", Outcome::SilentDrop, Remedy::Allow, "both ends open to each other at once, and neither gets an answer",
         silence::crossed, silence::says_crossed, &["programs that open a hole through a translator this way, and found none"]),
-    rule("D55", Outcome::SilentDrop, "a connection that another one announced (FTP data and the like) gets no answer",
+    rule("D55", Outcome::SilentDrop, Remedy::Follow, "a connection that another one announced (FTP data and the like) gets no answer",
         silence::announced, silence::says_announced, &["the announced address is not reachable from there (address translation)", "the server no longer waits there"]),
-    rule("D22", Outcome::SilentDrop, "repeated SYNs without an answer, and the host answers on other ports, or says on the link that it is there",
+    rule("D22", Outcome::SilentDrop, Remedy::Allow, "repeated SYNs without an answer, and the host answers on other ports, or says on the link that it is there",
         silence::port, silence::says_port, &["a full accept queue of the service"]),
-    rule("D20", Outcome::SilentDrop, "three equal SYNs or more, and nothing comes back",
+    rule("D20", Outcome::SilentDrop, Remedy::Allow, "three equal SYNs or more, and nothing comes back",
         silence::sure, silence::says_syns, &["the host is switched off", "no route there or back"]),
-    rule("D21", Outcome::SilentDrop, "two equal SYNs, or many single ones, and nothing comes back",
+    rule("D21", Outcome::SilentDrop, Remedy::Allow, "two equal SYNs, or many single ones, and nothing comes back",
         silence::likely, silence::says_syns, &["the client gave up early", "the host is switched off", "no route there or back"]),
 
     // Silence of request protocols over UDP.
-    rule("D13", Outcome::SilentDrop, "a resolver does not answer",
+    rule("D13", Outcome::SilentDrop, Remedy::Allow, "a resolver does not answer",
         datagram::resolver, datagram::says_resolver, &["the resolver is off", "the wrong resolver"]),
-    rule("D72", Outcome::SilentDrop, "a DTLS ClientHello is repeated and not answered",
+    rule("D72", Outcome::SilentDrop, Remedy::Allow, "a DTLS ClientHello is repeated and not answered",
         datagram::dtls, datagram::says_dtls, &["the service is switched off", "a wrong key, which some services meet with silence"]),
-    rule("D75", Outcome::SilentDrop, "an SRT handshake is repeated and not answered",
+    rule("D75", Outcome::SilentDrop, Remedy::Allow, "an SRT handshake is repeated and not answered",
         datagram::srt, datagram::says_srt, &["nobody listens there"]),
-    rule("D70", Outcome::SilentDrop, "a request of another protocol is repeated and not answered; or a tunnel is agreed upon (IKE), and nothing comes back through it (ESP)",
+    rule("D70", Outcome::SilentDrop, Remedy::Allow, "a request of another protocol is repeated and not answered; or a tunnel is agreed upon (IKE), and nothing comes back through it (ESP)",
         datagram::silent, datagram::says_silent, &["the service is switched off", "a wrong key or community, which many services meet with silence"]),
-    rule("D33", Outcome::NotObservable, "no answer, but not asked the same again either",
+    rule("D33", Outcome::NotObservable, Remedy::Nothing, "no answer, but not asked the same again either",
         datagram::asked_once, datagram::says_asked_once, &["the client gave up", "the answer was not captured"]),
 
     // Neither silent nor connected.
-    rule("D38", Outcome::Unreachable, "the SYN is answered by a packet that belongs to no handshake",
+    rule("D38", Outcome::Unreachable, Remedy::Allow, "the SYN is answered by a packet that belongs to no handshake",
         silence::stale, silence::says_stale, &["the host remembers an older connection from the same port", "a translator that uses ports again too soon"]),
-    rule("D35", Outcome::ConnectedNoData, "SYN-ACK, and the client neither acknowledges nor asks again, or resets at once",
+    rule("D35", Outcome::ConnectedNoData, Remedy::Nothing, "SYN-ACK, and the client neither acknowledges nor asks again, or resets at once",
         silence::half_open, silence::says_half_open, &["a port scan", "a client that lost interest", "a spoofed SYN"]),
-    rule("D73", Outcome::SilentDrop, "DTLS: the cookie came back, and then the handshake stalls",
+    rule("D73", Outcome::SilentDrop, Remedy::Allow, "DTLS: the cookie came back, and then the handshake stalls",
         datagram::dtls_stalls, datagram::says_dtls_stalls, &["fragments that do not get through", "a key identity that the server does not know"]),
-    rule("D76", Outcome::SilentDrop, "SRT: the cookie came back, and then the handshake stalls",
+    rule("D76", Outcome::SilentDrop, Remedy::Allow, "SRT: the cookie came back, and then the handshake stalls",
         datagram::srt_stalls, datagram::says_srt_stalls, &["address translation that changed its port", "a listener that stopped"]),
 
-    rule("D67", Outcome::RejectedByNetwork, "the server had answered, then ICMP errors refuse what the client sends, and none of it arrives",
+    rule("D67", Outcome::RejectedByNetwork, Remedy::Allow, "the server had answered, then ICMP errors refuse what the client sends, and none of it arrives",
         middle::refused_in_between, middle::says_refused_in_between, &["a firewall that was loaded anew", "a filter on the host itself"]),
-    rule("D69", Outcome::ReturnPathBroken, "QUIC: the server answers, and the client never comes beyond its first packets",
+    rule("D69", Outcome::ReturnPathBroken, Remedy::WayBack, "QUIC: the server answers, and the client never comes beyond its first packets",
         middle::quic_stalls, middle::says_quic_stalls, &["large datagrams do not get through", "a lossy path", "a client that lost interest"]),
-    rule("D84", Outcome::ServerSilent, "datagrams: the server had answered, then the client sends alone",
+    rule("D84", Outcome::ServerSilent, Remedy::Restore, "datagrams: the server had answered, then the client sends alone",
         middle::alone, middle::says_alone,
         &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the session", "the client moved to another network",
             "a privacy password or a context that an agent of SNMPv3 does not know, which it meets with silence"]),
 
-    rule("D95", Outcome::ReturnPathBroken, "what the server says is sent again and again, or its beginning never comes, and the client, which is heard after that, acknowledges none of it",
+    rule("D95", Outcome::ReturnPathBroken, Remedy::WayBack, "what the server says is sent again and again, or its beginning never comes, and the client, which is heard after that, acknowledges none of it",
         middle::unheard_by_client, middle::says_unheard_by_client, &["a filter that reads content", "packets of that size do not get through", "a lossy path"]),
 
     // TLS, by alert and by certificate.
-    rule("D45", Outcome::TlsIntercepted, "certificates of unrelated owners share a private issuer, or one key; or a proxy sends a hello of its own instead of its client's; or all servers answer one client alike, and another not",
+    rule("D45", Outcome::TlsIntercepted, Remedy::Exempt, "certificates of unrelated owners share a private issuer, or one key; or a proxy sends a hello of its own instead of its client's; or all servers answer one client alike, and another not",
         answer::opened, answer::says_opened, &["a company's own authority for hosts outside"]),
-    rule("D48", Outcome::TlsFailed, "alert: no common version, or not enough security",
+    rule("D48", Outcome::TlsFailed, Remedy::Mend(Part::TlsVersion), "alert: no common version, or not enough security",
         answer::tls_version, answer::says_tls, &["an old firmware", "a policy of one end"]),
-    rule("D49", Outcome::TlsFailed, "alert: the server does not know the name, or the protocol offered (ALPN)",
+    rule("D49", Outcome::TlsFailed, Remedy::Mend(Part::TlsName), "alert: the server does not know the name, or the protocol offered (ALPN)",
         answer::tls_name, answer::says_tls, &["the wrong host or port", "a proxy in between"]),
-    rule("D47", Outcome::TlsFailed, "alert of the server about the client: certificate missing, unknown or refused, or no common parameters",
+    rule("D47", Outcome::TlsFailed, Remedy::Mend(Part::ClientCertificate), "alert of the server about the client: certificate missing, unknown or refused, or no common parameters",
         answer::tls_by_server, answer::says_tls_server, &["a client certificate is demanded", "no common cipher", "TLS inspection, which cannot show the client's certificate"]),
-    rule("D46", Outcome::TlsFailed, "alert of the client about the server's certificate, or another alert of it",
+    rule("D46", Outcome::TlsFailed, Remedy::Mend(Part::ServerCertificate), "alert of the client about the server's certificate, or another alert of it",
         answer::tls_by_client, answer::says_tls, &["a device in between that opens TLS", "a missing root certificate", "a wrong clock"]),
-    rule("D50", Outcome::TlsFailed, "TLS 1.3: an encrypted alert instead of data, and the end",
+    rule("D50", Outcome::TlsFailed, Remedy::Mend(Part::TlsAlert), "TLS 1.3: an encrypted alert instead of data, and the end",
         answer::tls_hidden, answer::says_tls_hidden, &["a certificate that one end refuses", "a client certificate is demanded", "an application that closed without a word"]),
-    rule("D92", Outcome::TlsFailed, "DTLS: the client ends the handshake again and again, and the server does not",
+    rule("D92", Outcome::TlsFailed, Remedy::Mend(Part::Key), "DTLS: the client ends the handshake again and again, and the server does not",
         datagram::dtls_unended, datagram::says_dtls_unended,
         &["a wrong key or key identity, which servers meet with silence", "a lossy path", "what the client ended it with, or what the server answered, does not get through"]),
-    rule("D85", Outcome::TlsFailed, "the server answers a TLS hello in another protocol",
+    rule("D85", Outcome::TlsFailed, Remedy::Mend(Part::TlsPort), "the server answers a TLS hello in another protocol",
         answer::no_tls, answer::says_no_tls, &["the wrong port", "a service whose encryption is switched off", "a device in between that answers in its place"]),
 
-    rule("D88", Outcome::AppRefused, "the server speaks another protocol than the client",
+    rule("D88", Outcome::AppRefused, Remedy::Mend(Part::Port), "the server speaks another protocol than the client",
         answer::another_protocol, answer::says_another_protocol, &["the wrong port", "a device in between that answers in the server's place"]),
 
     // Names.
-    rule("D11", Outcome::DnsBlocked, "the resolver says that it filters, or gives an address that no host has or that many owners' names share",
+    rule("D11", Outcome::DnsBlocked, Remedy::Resolve, "the resolver says that it filters, or gives an address that no host has or that many owners' names share",
         answer::dns_filtered, answer::says_dns, &["the owner of the name gave it that address", "split DNS"]),
-    rule("D12", Outcome::DnsBlocked, "the resolver refuses to look the name up",
+    rule("D12", Outcome::DnsBlocked, Remedy::Resolve, "the resolver refuses to look the name up",
         answer::dns_refused, answer::says_dns, &["the wrong resolver", "an access list of the resolver"]),
-    rule("D10", Outcome::DnsBlocked, "a documented name does not exist, by a resolver that gives others their addresses",
+    rule("D10", Outcome::DnsBlocked, Remedy::Resolve, "a documented name does not exist, by a resolver that gives others their addresses",
         answer::dns_unknown, answer::says_dns, &["the name was retired", "a mistyped name", "split DNS"]),
-    rule("D14", Outcome::DnsFailed, "the resolver fails (SERVFAIL)",
+    rule("D14", Outcome::DnsFailed, Remedy::Resolve, "the resolver fails (SERVFAIL)",
         answer::dns_failed, answer::says_dns, &["DNSSEC", "the resolver cannot reach its own servers"]),
 
     // HTTP, in the server's place or by itself.
-    rule("D43", Outcome::BlockedByProxy, "407 with the proxy's way to log in",
+    rule("D43", Outcome::BlockedByProxy, Remedy::ProxyLogin, "407 with the proxy's way to log in",
         web::proxy_wants_login, web::says_proxy, &["the server itself plays a proxy"]),
-    rule("D44", Outcome::BlockedByProxy, "511, or a redirection to a portal",
+    rule("D44", Outcome::BlockedByProxy, Remedy::Exempt, "511, or a redirection to a portal",
         web::captive, web::says_captive, &["the server itself answers so"]),
-    rule("D42", Outcome::BlockedByProxy, "403 or 451 with the mark of a proxy or filter",
+    rule("D42", Outcome::BlockedByProxy, Remedy::Exempt, "403 or 451 with the mark of a proxy or filter",
         web::block_page, web::says_block_page, &["a proxy that the operator of the service placed before it"]),
 
     // The service's own refusals.
-    rule("D89", Outcome::AppRefused, "IKE: what is encrypted shows that the responder refuses the login, or that no tunnel comes of it, or that the initiator does not take the answer",
+    rule("D89", Outcome::AppRefused, Remedy::Mend(Part::Refusal), "IKE: what is encrypted shows that the responder refuses the login, or that no tunnel comes of it, or that the initiator does not take the answer",
         tunnel::not_agreed, tunnel::says_not_agreed,
         &["a pre-shared key, a certificate or a name that differs between the two ends", "networks (traffic selectors) or algorithms of the tunnel (ESP) that the two ends do not share"]),
-    rule("D79", Outcome::AppRefused, "TeaTime: session id taken, then closed",
+    rule("D79", Outcome::AppRefused, Remedy::Mend(Part::Refusal), "TeaTime: session id taken, then closed",
         content::unknown_session, content::says_unknown_session, &["another program on that port"]),
-    rule("D53", Outcome::AppRefused, "the service answers and refuses in its own protocol",
+    rule("D53", Outcome::AppRefused, Remedy::Mend(Part::Refusal), "the service answers and refuses in its own protocol",
         answer::app_refused, answer::says_app_refused, &["a wrong password, key or name", "a version or a request that the service does not take", "a service that is full or not ready"]),
-    rule("D64", Outcome::AppRefused, "the service served or let the client in, and then took its leave, grants nothing, or says that its data connection does not come about",
+    rule("D64", Outcome::AppRefused, Remedy::Mend(Part::Parting), "the service served or let the client in, and then took its leave, grants nothing, or says that its data connection does not come about",
         answer::parted, answer::says_parted, &["of FTP, a device on the way that does not follow it", "of MQTT, a topic that the broker does not grant", "the service was shut down, or its patience ran out"]),
-    rule("D56", Outcome::AppRefused, "HTTP: a login refused, a request forbidden, a server that fails",
+    rule("D56", Outcome::AppRefused, Remedy::Mend(Part::Refusal), "HTTP: a login refused, a request forbidden, a server that fails",
         web::refused, web::says_refused, &["the service itself refused", "a filter or proxy in between that answers in its place without saying so"]),
 
     // How connections ended.
-    rule("D62", Outcome::IdleDropped, "silent for a minute or more, then data without an answer or a reset from elsewhere",
+    rule("D62", Outcome::IdleDropped, Remedy::KeepAlive, "silent for a minute or more, then data without an answer or a reset from elsewhere",
         content::idle, content::says_idle, &["the server was restarted meanwhile"]),
-    rule("D66", Outcome::ResetByMiddlebox, "the connection had been served, then a reset from another distance than its sender",
+    rule("D66", Outcome::ResetByMiddlebox, Remedy::Exempt, "the connection had been served, then a reset from another distance than its sender",
         middle::reset_by_another, middle::says_reset_by_another, &["a load balancer in front of the server", "a route that changed"]),
-    rule("D61", Outcome::PmtuBlackhole, "a router says what size passes, and the same size is sent again",
+    rule("D61", Outcome::PmtuBlackhole, Remedy::PathMtu, "a router says what size passes, and the same size is sent again",
         content::ignores_mtu, content::says_ignores_mtu, &["the router's word does not reach the sender"]),
-    rule("D60", Outcome::PmtuBlackhole, "large segments vanish, smaller ones pass",
+    rule("D60", Outcome::PmtuBlackhole, Remedy::PathMtu, "large segments vanish, smaller ones pass",
         content::large_lost, content::says_large_lost, &["a lossy path", "a filter that reads content"]),
-    rule("D41", Outcome::SilentDrop, "the handshake passes, the client's first message never arrives",
+    rule("D41", Outcome::SilentDrop, Remedy::Exempt, "the handshake passes, the client's first message never arrives",
         content::first_lost, content::says_first_lost,
         &["a filter that reads content", "packets of that size do not get through", "what the server answers is lost on its way back",
           "a device that accepts connections in the server's place"]),
-    rule("D68", Outcome::ReturnPathBroken, "the server answers in the middle of a session, and the client repeats what was answered; or answers of datagrams are refused on the way",
+    rule("D68", Outcome::ReturnPathBroken, Remedy::WayBack, "the server answers in the middle of a session, and the client repeats what was answered; or answers of datagrams are refused on the way",
         middle::answers_lost, middle::says_answers_lost, &["a lossy path", "a stateful device that forgot the session"]),
-    rule("D98", Outcome::ReturnPathBroken, "the server repeats in the middle of a session what the client has acknowledged, or is heard, and takes none of what the client repeats",
+    rule("D98", Outcome::ReturnPathBroken, Remedy::WayThere, "the server repeats in the middle of a session what the client has acknowledged, or is heard, and takes none of what the client repeats",
         middle::acknowledgments_lost, middle::says_acknowledgments_lost, &["a stateful device that forgot the session", "a lossy path"]),
-    rule("D97", Outcome::ReturnPathBroken, "the server repeats what it sends in the middle of a session, or goes on to send (QUIC, SRT), and the client says nothing any more",
+    rule("D97", Outcome::ReturnPathBroken, Remedy::WayBack, "the server repeats what it sends in the middle of a session, or goes on to send (QUIC, SRT), and the client says nothing any more",
         middle::client_fell_silent, middle::says_client_fell_silent,
         &["the client was switched off, fell asleep or moved to another network", "a firewall that was loaded anew forgot the connection"]),
-    rule("D65", Outcome::ServerSilent, "the server had answered or taken a part, then it no longer acknowledges what the client sends",
+    rule("D65", Outcome::ServerSilent, Remedy::Restore, "the server had answered or taken a part, then it no longer acknowledges what the client sends",
         content::cut_in_between, content::says_cut_in_between,
         &["the server was switched off or lost its link", "a firewall that was loaded anew forgot the connection", "what the server answers is lost on its way back"]),
-    rule("D04", Outcome::Midstream, "open before the capture began",
+    rule("D04", Outcome::Midstream, Remedy::Nothing, "open before the capture began",
         content::midstream, content::says_midstream, &["the capture lost the handshake"]),
-    rule("D86", Outcome::TlsFailed, "the client closes after the server's hello, without ending the handshake; or right after it ended that, without having asked anything in any connection",
+    rule("D86", Outcome::TlsFailed, Remedy::Mend(Part::ServerCertificate), "the client closes after the server's hello, without ending the handshake; or right after it ended that, without having asked anything in any connection",
         content::left_handshake, content::says_left_handshake,
         &["a certificate that the client does not trust", "a connection test", "a client that lost interest"]),
-    rule("D40", Outcome::ResetByMiddlebox, "a reset right after the client's first message that is not the server's, or that this name alone meets",
+    rule("D40", Outcome::ResetByMiddlebox, Remedy::Exempt, "a reset right after the client's first message that is not the server's, or that this name alone meets",
         content::cut_by_another, content::says_cut_by_another, &["a load balancer in front of the server", "a route that changed", "the server's own policy"]),
-    rule("D31", Outcome::ConnectedNoData, "the SYN-ACK comes from elsewhere than all that the server says, and nothing follows",
+    rule("D31", Outcome::ConnectedNoData, Remedy::Nothing, "the SYN-ACK comes from elsewhere than all that the server says, and nothing follows",
         content::accepted_in_place, content::says_accepted_in_place, &["a load balancer", "a route that changed"]),
-    rule("D57", Outcome::AppRefused, "a reset like the server's own right after the client's first message",
+    rule("D57", Outcome::AppRefused, Remedy::Mend(Part::Close), "a reset like the server's own right after the client's first message",
         content::cut_after_first, content::says_cut_after_first,
         &["a device in between cut it after it had read the first bytes", "the service failed"]),
-    rule("D58", Outcome::ServerSilent, "the server's receive window stays closed",
+    rule("D58", Outcome::ServerSilent, Remedy::Mend(Part::Hang), "the server's receive window stays closed",
         content::stalled, content::says_stalled, &["a slow disk or a program that hangs"]),
-    rule("D54", Outcome::ServerSilent, "the request arrived, and no reply came, or only when the client had left",
+    rule("D54", Outcome::ServerSilent, Remedy::Mend(Part::Hang), "the request arrived, and no reply came, or only when the client had left",
         content::no_reply, content::says_no_reply, &["a slow service", "a proxy that accepted in its place", "a request that is held on purpose, until there is news"]),
-    rule("D94", Outcome::ServerSilent, "an answer of HTTP stops before its end, and nothing more comes",
+    rule("D94", Outcome::ServerSilent, Remedy::Restore, "an answer of HTTP stops before its end, and nothing more comes",
         content::stops, content::says_stops,
         &["a firewall that was loaded anew, or that cut the transfer", "a service that hangs", "the server was switched off or lost its link"]),
-    rule("D59", Outcome::AppRefused, "the server took the first message and closed without a word",
+    rule("D59", Outcome::AppRefused, Remedy::Mend(Part::Close), "the server took the first message and closed without a word",
         content::closed_without_reply, content::says_closed_without_reply, &["a service for which this was all", "a proxy that accepted in its place", "the service failed"]),
-    rule("D34", Outcome::NotObservable, "the client's first message was neither acknowledged nor repeated",
+    rule("D34", Outcome::NotObservable, Remedy::Nothing, "the client's first message was neither acknowledged nor repeated",
         content::unacknowledged, content::says_unacknowledged, &["the client gave up", "the answer was not captured"]),
-    rule("D36", Outcome::ConnectedNoData, "connected, and neither side said anything, or the client nothing to what the server said first",
+    rule("D36", Outcome::ConnectedNoData, Remedy::Nothing, "connected, and neither side said anything, or the client nothing to what the server said first",
         content::nothing_said, content::says_nothing_said,
         &["a connection test", "a proxy that accepted in the server's place"]),
-    rule("D39", Outcome::NotObservable, "a handshake that was begun, and of which nothing more was captured",
+    rule("D39", Outcome::NotObservable, Remedy::Nothing, "a handshake that was begun, and of which nothing more was captured",
         silence::torn, silence::says_torn, &["the capture lost the rest"]),
 ];

@@ -17,7 +17,7 @@ use crate::judge::filter::Ends as Met;
 use crate::judge::gathered::{Gathered, Works};
 use crate::judge::memory::Remembered;
 use crate::judge::together::Together;
-use crate::judge::{Confidence, Coverage, Covered, Finding, Judge, Judged, Outcome, Reason, Severity, Site, Stated, Unknown, Verdict, absent};
+use crate::judge::{Confidence, Coverage, Covered, Finding, Judge, Judged, Outcome, Reason, Remedy, Severity, Site, Stated, Unknown, Verdict, absent};
 use crate::limit;
 use crate::net::{Endpoint, Transport};
 use crate::signature::{RoleId, Rule, RuleEffect, ServiceId, Signatures};
@@ -376,8 +376,8 @@ fn own_troubles(judged: &Judged) -> Vec<Trouble> {
 fn fails_beside_the_documents(judged: &Judged) -> bool {
     let port = judged.identified.flow.server.endpoint.port;
     let everyday = is_background(port, &judged.identified.protocol);
-    // A question that is lost now and then (D32) is asked again.
-    let at_times = judged.cause.as_ref().is_some_and(|cause| cause.rule == "D32");
+    // A question that is lost now and then is asked again.
+    let at_times = judged.cause.as_ref().is_some_and(|cause| cause.remedy == Remedy::AtTimes);
     let failed = judged.outcome.is_blocked() || NEEDED.contains(&port) && NO_SERVICE.contains(&judged.outcome) && !at_times;
     let undocumented = judged.reasons == [Reason::UndocumentedService];
     undocumented && (everyday && failed && judged.outcome != Outcome::DnsBlocked || judged.outcome == Outcome::BlockedByProxy)

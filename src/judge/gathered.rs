@@ -10,7 +10,7 @@ use crate::judge::exhibit::Exhibits;
 use crate::judge::finding::Trouble;
 use crate::judge::threshold::{ASKED_OTHERWISE, STOPPED_FOR, STOPPED_MINUTES};
 use crate::judge::visibility::sent_content;
-use crate::judge::{Cause, Confidence, Judged, Outcome, Verdict, direction};
+use crate::judge::{Cause, Confidence, Judged, Outcome, Remedy, Verdict, direction};
 use crate::limit;
 use crate::net::Transport;
 use crate::signature::{PromiseKind, ServiceId};
@@ -123,7 +123,8 @@ impl Gathered {
             minutes: BTreeSet::from([minute_of(flow.first)]),
             opening: judged.identified.opening.clone(),
             told: (!judged.identified.protocol.is_empty(), has_bytes(&judged.identified.opening), judged.confidence, Reverse(flow.first)),
-            exhibits: if judged.cause.as_ref().is_some_and(|cause| cause.rule == "D23") { exhibits.with_questions() } else { exhibits },
+            // Who is not there is shown by who asked the link for it.
+            exhibits: if judged.cause.as_ref().is_some_and(|cause| cause.remedy == Remedy::SwitchOn) { exhibits.with_questions() } else { exhibits },
         }
     }
 
@@ -184,11 +185,6 @@ impl Gathered {
     /// What became of it, where nobody got through.
     pub(super) fn in_vain(&self) -> Option<&str> {
         self.cause.as_ref().filter(|_| self.failed && !self.reached).map(|cause| cause.says.as_str())
-    }
-
-    /// Whether that rule decided what became of it.
-    pub(super) fn is_by(&self, rule: &str) -> bool {
-        self.cause.as_ref().is_some_and(|cause| cause.rule == rule)
     }
 
     /// Whether it is what every host does, and documents take for granted.

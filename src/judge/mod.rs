@@ -56,6 +56,7 @@ pub use finding::Gatherer;
 pub use handover::{Covered, Handover};
 pub use judging::Judge;
 pub use occurrence::Occurrence;
+pub use remedy::{Part, Remedy};
 pub use shown::Shown;
 #[cfg(feature = "schema")]
 pub use site::SiteFile;
@@ -159,6 +160,8 @@ pub struct Candidate {
 pub struct Cause {
     /// Id of the rule that decided: `D20`.
     pub rule: &'static str,
+    /// What to do about it.
+    pub remedy: Remedy,
     /// What was seen, one sentence; empty where no finding says it and nobody asked for it (see [`Telling`]).
     pub says: String,
     /// What else it could be.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::judge::glossary::{ELSEWHERE, Place, meanings, terms};
-use crate::judge::{Coverage, FINDINGS, Outcome, Reason, Verdict, rules};
+use crate::judge::{Coverage, FINDINGS, Outcome, Reason, Remedy, Verdict, rules};
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -48,6 +48,14 @@ fn every_rule_has_its_own_id() {
 fn every_rule_names_another_explanation() {
     let bare: Vec<&str> = rules().filter(|rule| rule.alternatives.is_empty()).map(|rule| rule.id).collect();
     assert!(bare.is_empty(), "{bare:?}");
+}
+
+#[test]
+fn a_rule_says_what_helps_where_it_finds_a_failure_and_only_there() {
+    let unserved = [Outcome::RefusedByHost, Outcome::Unreachable, Outcome::DnsFailed, Outcome::TlsFailed, Outcome::AppRefused, Outcome::ServerSilent];
+    let fails = |outcome: Outcome| outcome.is_blocked() || unserved.contains(&outcome);
+    let wrong: Vec<&str> = rules().filter(|rule| fails(rule.outcome) == (rule.remedy == Remedy::Nothing)).map(|rule| rule.id).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 #[test]
