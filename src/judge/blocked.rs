@@ -147,7 +147,7 @@ const TABLE: &[Rule] = &[
         refusal::closed_udp, refusal::says_closed, &["a filter on the host that answers like a closed port"]),
     rule("D28", Outcome::RejectedByNetwork, Remedy::Allow, "\"port unreachable\" for TCP, or for UDP from somebody else: a REJECT rule",
         refusal::port_unreachable, refusal::says_reject, &["address translation without a target"]),
-    rule("D29", Outcome::Unreachable, Remedy::Allow, "no route, no such host, or time exceeded on the way",
+    rule("D29", Outcome::Unreachable, Remedy::Route, "no route, no such host, or time exceeded on the way",
         refusal::no_route, refusal::says_no_route, &["a filter that answers like a missing route", "the host is switched off"]),
     rule("D63", Outcome::PmtuBlackhole, Remedy::PathMtu, "the host waited in vain for the fragments of a datagram, or is asked again as only parts of its answers come",
         refusal::fragments, refusal::says_fragments, &["a filter that drops fragments", "packet loss"]),
@@ -222,7 +222,7 @@ const TABLE: &[Rule] = &[
         datagram::asked_once, datagram::says_asked_once, &["the client gave up", "the answer was not captured"]),
 
     // Neither silent nor connected.
-    rule("D38", Outcome::Unreachable, Remedy::Allow, "the SYN is answered by a packet that belongs to no handshake",
+    rule("D38", Outcome::Unreachable, Remedy::Mend(Part::OldConnection), "the SYN is answered by a packet that belongs to no handshake",
         silence::stale, silence::says_stale, &["the host remembers an older connection from the same port", "a translator that uses ports again too soon"]),
     rule("D35", Outcome::ConnectedNoData, Remedy::Nothing, "SYN-ACK, and the client neither acknowledges nor asks again, or resets at once",
         silence::half_open, silence::says_half_open, &["a port scan", "a client that lost interest", "a spoofed SYN"]),

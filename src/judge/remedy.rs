@@ -34,6 +34,8 @@ pub enum Remedy {
     WayThere,
     /// The host, which is not there.
     SwitchOn,
+    /// The host or a route to it.
+    Route,
     /// The service on a host that is there, or the port that is asked for.
     Start,
     /// What differs from the times at which it works.
@@ -77,6 +79,8 @@ pub enum Part {
     Close,
     /// A service that hangs.
     Hang,
+    /// An older connection that somebody still remembers.
+    OldConnection,
 }
 
 impl Part {
@@ -108,8 +112,8 @@ impl Advice<'_> {
         Some(match remedy {
             Remedy::Nothing => return None,
             // It works the other way.
-            Remedy::Allow | Remedy::Start | Remedy::AtTimes if self.tied.fell_back.is_some() => return None,
-            Remedy::Allow | Remedy::AtTimes => self.opening(),
+            Remedy::Allow | Remedy::Route | Remedy::Start | Remedy::AtTimes if self.tied.fell_back.is_some() => return None,
+            Remedy::Allow => self.opening(),
             Remedy::Follow => self.following(),
             Remedy::Exempt => self.exemption(),
             Remedy::ProxyLogin => format!("Give {client} a login at the proxy {server}, or let it pass without one."),
@@ -125,6 +129,12 @@ impl Advice<'_> {
                 "Let what {client} sends reach {server}: see what was changed or forgotten on the way (rules, state tables, routes); the answers still come."
             ),
             Remedy::SwitchOn => switch_on(server),
+            Remedy::Route => format!(
+                "See that {server} is switched on and has this address, and that the routers between {client} and it have a route; only if so, a filter answers like one that has none."
+            ),
+            Remedy::AtTimes => {
+                format!("See what was different when it worked: whether {server} runs, rules that were changed, loss, rate limits, timeouts.")
+            }
             Remedy::Start => format!("Start the service on {server}, or check the configured port{}.", self.set_where()),
             Remedy::Restore => {
                 format!("See whether {server} still runs, and what was changed or forgotten on the way to it at that time (rules, state tables, routes).")
@@ -163,6 +173,9 @@ impl Advice<'_> {
                 format!("See at {server} why it refuses {client}: login, rights, names, versions, how much it serves at once. No filter needs to be opened.")
             }
             Part::Close => format!("See in the log of {server} whether it ended this itself; if not, a device in between did."),
+            Part::OldConnection => format!(
+                "See why {server}, or a device on the way that translates addresses, still remembers an older connection from that port: {client} or the device may have been started anew, or gives ports out again too soon."
+            ),
             Part::Hang => format!(
                 "See what {server} does with what it is sent: a program that hangs, a disk that is full, too many at once. No filter needs to be opened."
             ),

@@ -9,7 +9,7 @@ use crate::judge::{Confidence, Coverage, Finding, Gatherer, Judge, Severity, Sit
 use crate::net::Side;
 use crate::signature::{Basis, Signatures};
 
-fn players() -> Site {
+pub(super) fn players() -> Site {
     site(&["spinetix.player=10.1.0.0/24"])
 }
 
@@ -18,7 +18,7 @@ fn silent_mqtt(client: u8, port: u16) -> Sample {
 }
 
 #[track_caller]
-fn only(found: Vec<Finding>) -> Finding {
+pub(super) fn only(found: Vec<Finding>) -> Finding {
     let rules: Vec<&str> = found.iter().map(|finding| finding.rule.as_str()).collect();
     assert_eq!(found.len(), 1, "{rules:?}");
     found.into_iter().next().unwrap()

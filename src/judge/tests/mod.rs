@@ -18,6 +18,7 @@ mod neighbours;
 mod outcomes;
 mod portless;
 mod refusals;
+mod remedies;
 mod routers;
 mod rows;
 pub(in crate::judge) mod sample;
