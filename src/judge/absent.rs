@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::judge::blocked::asked_in_vain;
-use crate::judge::remedy::switch_on;
+use crate::judge::ends::End;
 use crate::judge::visibility::Absent;
 use crate::judge::{Confidence, Finding, Judge, Severity};
 use crate::limit;
@@ -45,7 +45,7 @@ fn missing(signatures: &Signatures, judge: &Judge<'_>, absent: &Absent) -> Findi
         id: format!("{RULE}/link/any>{}", absent.host),
         server: absent.host.to_string(),
         consequence: Some("Nothing that the documents expect of it can work.".to_owned()),
-        remedy: Some(switch_on(absent.host)),
+        remedy: Some(End::Host(absent.host).switch_on()),
         ..finding
     }
 }

@@ -49,11 +49,11 @@ impl Advice<'_> {
                 format!("{} cannot be reached by name from {}{}", self.whose(), self.ends.client, self.because())
             }
             Trouble::Failed(outcome) => {
-                let (what, Ends { client, server, .. }) = (self.what(), self.ends);
+                let (what, Ends { client, server }) = (self.what(), self.ends);
                 format!("{what} from {client} to {server} {}{}{}{}", failed(outcome), self.how_often(), self.because(), self.beside())
             }
             Trouble::Intermittent if self.gathered.stopped.is_some() => {
-                let (what, Ends { client, server, .. }) = (self.what(), self.ends);
+                let (what, Ends { client, server }) = (self.what(), self.ends);
                 format!(
                     "{what} from {client} to {server} has not worked since {}: {} attempts failed after that",
                     self.gathered.stopped.unwrap_or_default().clock(),
@@ -173,7 +173,7 @@ impl Advice<'_> {
                 let mentioned = self.elsewhere().map_or_else(|| "which no document that applies here mentions".to_owned(), |other| other.says(self.signatures));
                 match self.gathered.in_vain() {
                     Some(cause) => format!("{client} tried {what} of {server} in vain ({cause}{}), {mentioned}", self.told_by()),
-                    None => format!("{} {what} of {server} ({seen}{}), {mentioned}", self.ends.client_does("use"), self.told_by()),
+                    None => format!("{} {what} of {server} ({seen}{}), {mentioned}", self.ends.client.does("use"), self.told_by()),
                 }
             }
             Reason::WrongDirection => format!("{client} opened {what} to {server}, but the document has it opened from the other end"),
@@ -249,8 +249,8 @@ impl Advice<'_> {
     fn denied(&self) -> String {
         let (server, what) = (&self.ends.server, self.what());
         match self.forbidding() {
-            Some(_) => format!("{} {what} of {server}, which the site forbids{}", self.ends.client_does("use"), self.answered()),
-            None => format!("{} for an address ({what}), though the site says that its address is static", self.ends.client_does("ask")),
+            Some(_) => format!("{} {what} of {server}, which the site forbids{}", self.ends.client.does("use"), self.answered()),
+            None => format!("{} for an address ({what}), though the site says that its address is static", self.ends.client.does("ask")),
         }
     }
 
@@ -262,7 +262,7 @@ impl Advice<'_> {
             123 => ("take", "the time from"),
             _ => ("look", "for neighbours at"),
         };
-        format!("{} {where_}", self.ends.client_does(does))
+        format!("{} {where_}", self.ends.client.does(does))
     }
 
     /// The rule about requests that the row's product does not take.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::judge::Site;
 use crate::judge::claim::{CLAIMED_AT_ONCE, is_background, is_web};
-use crate::judge::ends::Ends;
+use crate::judge::ends::{End, Ends};
 use crate::judge::gathered::Gathered;
 use crate::net::Side;
 use crate::signature::{Basis, Role, RoleId, RoleKind, Service, Signatures};
@@ -67,10 +67,10 @@ impl<'a> Elsewhere<'a> {
     pub(super) fn remedy(&self, ends: &Ends) -> String {
         let end = if self.side == Side::Client { &ends.client } else { &ends.server };
         let ids: Vec<&str> = self.roles.iter().map(|role| role.id.as_str()).collect();
-        let how = match (self.plays_another, end.parse::<IpAddr>()) {
+        let how = match (self.plays_another, end) {
             (true, _) => format!("add {} to its roles in the site file", ids.join(" or ")),
-            (false, Ok(host)) => format!("give it that role ({}, or in the site file)", arguments(&ids, host)),
-            (false, Err(_)) => format!("give them that role ({}, in the site file)", ids.join(" or ")),
+            (false, End::Host(host)) => format!("give it that role ({}, or in the site file)", arguments(&ids, *host)),
+            (false, End::Role(_) | End::Hosts { .. }) => format!("give them that role ({}, in the site file)", ids.join(" or ")),
         };
         format!("If {end} is a {}, {how}; else find out what it is for.", self.names())
     }

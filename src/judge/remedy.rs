@@ -1,9 +1,9 @@
 //! What to do, in words: about a failure what the rule names by which it was found, about what should not be what would set it right.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
 
 use crate::judge::advice::Advice;
+use crate::judge::ends::End;
 use crate::judge::finding::Trouble;
 use crate::judge::{Outcome, Reason};
 use crate::net::{Transport, is_group};
@@ -99,7 +99,9 @@ impl Advice<'_> {
             Trouble::Failed(_) => self.help(self.gathered.cause.as_ref()?.remedy),
             Trouble::Intermittent if self.gathered.stopped.is_some() => Some("Look for what was changed then: a rule, a route, the server.".to_owned()),
             Trouble::Intermittent if self.gathered.outcome == Outcome::AppRefused => {
-                Some(format!("See what differs between what {} refuses and what it serves: login, encryption, how busy it is.", self.ends.server))
+                let server = &self.ends.server;
+                let (serves, is) = (server.it_does("serve"), server.one_or_many("it is", "they are"));
+                Some(format!("See what differs between what {} and what {serves}: login, encryption, how busy {is}.", server.does("refuse")))
             }
             Trouble::Intermittent => Some("Look for loss, rate limits and timeouts between the two at the times shown.".to_owned()),
             Trouble::Broke(reason) => self.correction(reason),
@@ -126,18 +128,26 @@ impl Advice<'_> {
             }
             Remedy::WayBack => format!("Let the answers of {server} back to {client}: by the same way as the requests, past the same stateful devices."),
             Remedy::WayThere => format!(
-                "Let what {client} sends reach {server}: see what was changed or forgotten on the way (rules, state tables, routes); the answers still come."
+                "Let what {} reach {server}: see what was changed or forgotten on the way (rules, state tables, routes); the answers still come.",
+                client.does("send")
             ),
-            Remedy::SwitchOn => switch_on(server),
+            Remedy::SwitchOn => server.switch_on(),
             Remedy::Route => format!(
-                "See that {server} is switched on and has this address, and that the routers between {client} and it have a route; only if so, a filter answers like one that has none."
+                "See that {} switched on and {}, and that the routers between {client} and {} have a route; only if so, a filter answers like one that has none.",
+                server.is(),
+                server.one_or_many("has this address", "have these addresses"),
+                server.one_or_many("it", "them")
             ),
             Remedy::AtTimes => {
-                format!("See what was different when it worked: whether {server} runs, rules that were changed, loss, rate limits, timeouts.")
+                format!("See what was different when it worked: whether {}, rules that were changed, loss, rate limits, timeouts.", server.does("run"))
             }
             Remedy::Start => format!("Start the service on {server}, or check the configured port{}.", self.set_where()),
             Remedy::Restore => {
-                format!("See whether {server} still runs, and what was changed or forgotten on the way to it at that time (rules, state tables, routes).")
+                format!(
+                    "See whether {server} still {}, and what was changed or forgotten on the way to {} at that time (rules, state tables, routes).",
+                    server.verb("run"),
+                    server.one_or_many("it", "them")
+                )
             }
             Remedy::Querier => {
                 format!("Let a router, or one of the switches, ask on this network who receives groups (IGMP or MLD querier), so that none forgets {server}.")
@@ -156,28 +166,44 @@ impl Advice<'_> {
         let (client, server) = (&self.ends.client, &self.ends.server);
         let words = match part {
             Part::ServerCertificate => format!(
-                "See which certificate {server} shows to {client} (its authority, its names, its dates), and let {client} trust it; a device in between that opens TLS shows one of its own."
+                "See which certificate {} to {client} (its authority, its names, its dates), and let {client} trust it; a device in between that opens TLS shows one of its own.",
+                server.does("show")
             ),
-            Part::ClientCertificate => format!("Give {client} the certificate or key that {server} takes."),
+            Part::ClientCertificate => format!("Give {client} the certificate or key that {}.", server.does("take")),
             Part::TlsVersion => format!("Let {client} and {server} have a version of TLS and a cipher in common."),
-            Part::TlsName => format!("See by which name, and for which protocol (ALPN), {client} asks {server}."),
+            Part::TlsName => format!("See by which name, and for which protocol (ALPN), {} {server}.", client.does("ask")),
             Part::TlsAlert => {
                 "See in the logs of both ends which alert ended it; as a rule one of them does not take the other's certificate or key.".to_owned()
             }
-            Part::TlsPort => format!("See on which port {server} speaks TLS, or switch its encryption on: it answers there, and no filter needs to be opened."),
+            Part::TlsPort => format!(
+                "See on which port {} TLS, or switch {} encryption on: {} there, and no filter needs to be opened.",
+                server.does("speak"),
+                server.one_or_many("its", "their"),
+                server.it_does("answer")
+            ),
             Part::Key => format!("See that {client} and {server} hold the same key, and that datagrams of every size get through between them."),
             Part::Port => format!(
-                "See which service {server} has at this port, and which port the client should ask: it answers there, and no filter needs to be opened."
+                "See which service {server} {} at this port, and which port the client should ask: {} there, and no filter needs to be opened.",
+                server.one_or_many("has", "have"),
+                server.it_does("answer")
             ),
             Part::Refusal | Part::Parting => {
-                format!("See at {server} why it refuses {client}: login, rights, names, versions, how much it serves at once. No filter needs to be opened.")
+                format!(
+                    "See at {server} why {} {client}: login, rights, names, versions, how much {} at once. No filter needs to be opened.",
+                    server.it_does("refuse"),
+                    server.it_does("serve")
+                )
             }
-            Part::Close => format!("See in the log of {server} whether it ended this itself; if not, a device in between did."),
+            Part::Close => {
+                format!("See in the log of {server} whether {} ended this itself; if not, a device in between did.", server.one_or_many("it", "they"))
+            }
             Part::OldConnection => format!(
                 "See why {server}, or a device on the way that translates addresses, still remembers an older connection from that port: {client} or the device may have been started anew, or gives ports out again too soon."
             ),
             Part::Hang => format!(
-                "See what {server} does with what it is sent: a program that hangs, a disk that is full, too many at once. No filter needs to be opened."
+                "See what {server} {} with what {} sent: a program that hangs, a disk that is full, too many at once. No filter needs to be opened.",
+                server.one_or_many("does", "do"),
+                server.one_or_many("it is", "they are")
             ),
         };
         // What a device that opens TLS may have done is the row's to say, where it cannot bear such.
@@ -248,7 +274,7 @@ impl Advice<'_> {
         match self.service {
             Some(service) if by_name && !service.hosts.is_empty() => self.hosts(),
             Some(_) if by_name && !self.gathered.server_names.is_empty() => self.names(),
-            _ => self.ends.server.clone(),
+            _ => self.ends.server.to_string(),
         }
     }
 
@@ -288,7 +314,9 @@ impl Advice<'_> {
             Reason::UnsupportedByProduct if self.gathered.answered => {
                 format!("Find out what answers there and who uses it from {client}; close {} to {server} if nobody does.", self.place())
             }
-            Reason::UnsupportedByProduct => format!("Find out what {client} looks for there; {server} has nothing to answer with."),
+            Reason::UnsupportedByProduct => {
+                format!("Find out what {} for there; {server} {} nothing to answer with.", client.does("look"), server.one_or_many("has", "have"))
+            }
             Reason::WrongProtocol => format!("Check what listens on {} of {server}.", self.place()),
             Reason::InboundFromOutside if self.is_from_outside() => format!("Close {} from outside to {server} unless remote access is wanted.", self.place()),
             Reason::InboundFromOutside => {
@@ -308,16 +336,19 @@ impl Advice<'_> {
 
     /// Names, time and addresses: closing them breaks what the document asks for.
     fn leave_open(&self) -> String {
-        let servers = self.ends.servers_are();
+        let servers = self.ends.server.is();
         match self.presupposes() {
-            Some(_) => format!("Leave it open: the document goes by names, which must be looked up. Check only that {servers} to be asked for them."),
+            Some(_) => format!("Leave it open: the document goes by names, which must be looked up. Check only that {servers} meant to be asked for them."),
             None if self.gathered.servers.iter().all(|server| is_group(*server)) => "Leave it open: the document takes it for granted.".to_owned(),
-            None => format!("Leave it open: the document takes it for granted. Check only that {servers} to serve it."),
+            None => format!("Leave it open: the document takes it for granted. Check only that {servers} meant to serve it."),
         }
     }
 }
 
-/// About a host that its link was asked for in vain.
-pub(super) fn switch_on(host: impl Display) -> String {
-    format!("See that {host} is switched on, has this address, and is on this network; no filter needs to be opened.")
+impl End {
+    /// About hosts that the link was asked for in vain.
+    pub(super) fn switch_on(&self) -> String {
+        let has = self.one_or_many("has this address, and is", "have these addresses, and are");
+        format!("See that {} switched on, {has} on this network; no filter needs to be opened.", self.is())
+    }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::judge::ends::End;
 use crate::judge::exhibit::Exhibits;
 use crate::judge::filter::Ends;
 use crate::judge::verdict::same_service;
@@ -139,7 +140,8 @@ impl Together {
         };
         let has_it = |client: IpAddr| rule.expects.iter().any(|row| !judge.is_too_old(client, *row));
         let alone: Vec<_> = clients.into_iter().filter(|(client, meetings)| !tried.contains(client) && long(meetings) && has_it(*client)).collect();
-        let says = format!("{} never tried it while this was captured", hosts(alone.iter().map(|(client, _)| *client)));
+        let hosts = alone.iter().map(|(client, _)| *client).collect();
+        let says = format!("{} never tried it while this was captured", End::of(&hosts, false, None));
         Told::of(Severity::Info, Confidence::Low, says, alone.into_iter().flat_map(|(_, meetings)| meetings))
     }
 
@@ -189,7 +191,8 @@ impl Together {
             .filter(|(mac, _)| marked(mac) || placed(mac))
             .map(|(_, (ip, meeting))| ((row, *ip, IpAddr::V4(std::net::Ipv4Addr::BROADCAST), None), meeting))
             .collect();
-        let says = format!("{} uses one, so no DHCP server answered it", hosts(alone.iter().map(|((_, host, ..), _)| *host)));
+        let hosts = End::of(&alone.iter().map(|((_, host, ..), _)| *host).collect(), false, None);
+        let says = format!("{} one, so no DHCP server answered {}", hosts.does("use"), hosts.one_or_many("it", "them"));
         Told::of(Severity::Medium, Confidence::Medium, says, alone.iter().map(|(met, meeting)| (met, *meeting)))
     }
 
@@ -297,8 +300,8 @@ impl Told {
             severity: self.severity,
             service: Some(self.service),
             rows: vec![self.service],
-            client: hosts(self.clients.iter().copied()),
-            server: hosts(self.servers.iter().copied()),
+            client: End::of(&self.clients, false, None).to_string(),
+            server: End::of(&self.servers, false, None).to_string(),
             hosts: [&self.clients, &self.servers].map(|hosts| hosts.iter().copied().take(limit::HOSTS_OF_A_FINDING).collect()),
             flows: self.shown.flows,
             attempts: self.shown.flows,
@@ -329,15 +332,6 @@ impl Meeting {
         self.last = self.last.max(other.last);
         other.begun.iter().for_each(|time| keep(&mut self.begun, *time, limit::MEETINGS_TIMED));
         self.exhibits.merge(other.exhibits.clone(), limit::FLOWS_SELECTED);
-    }
-}
-
-/// One host by its address, several by their number.
-fn hosts(all: impl Iterator<Item = IpAddr>) -> String {
-    let all: BTreeSet<IpAddr> = all.collect();
-    match (all.len(), all.first()) {
-        (1, Some(host)) => host.to_string(),
-        (many, _) => format!("{many} hosts"),
     }
 }
 
