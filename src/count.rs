@@ -1,4 +1,4 @@
-//! Counting by name: what happened how often, in an order that does not depend on who counted first.
+//! Counting by name: what happened how often, in an order that does not depend on who counted first. Counts as people read them.
 
 use std::collections::BTreeMap;
 
@@ -66,9 +66,43 @@ impl<K: Ord> Default for Tally<K> {
     }
 }
 
+/// `1 flow`, `12,345 flows`: for people alone.
+pub fn counted(many: u64, noun: &str) -> String {
+    format!("{} {}", grouped(many), plural(many, noun))
+}
+
+/// `1 byte`, `12345 bytes`: in records and files, which programs read, too.
+pub fn numbered(many: u64, noun: &str) -> String {
+    format!("{many} {}", plural(many, noun))
+}
+
+fn plural(many: u64, noun: &str) -> String {
+    if many == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
+/// `12,345,678`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
+        assert_eq!([0, 1, 16_380].map(|many| counted(many, "flow")), ["0 flows", "1 flow", "16,380 flows"]);
+        assert_eq!([0, 1, 16_380].map(|many| numbered(many, "byte")), ["0 bytes", "1 byte", "16380 bytes"]);
+    }
 
     #[test]
     fn tallies_added_in_any_order_are_equal() {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::app::place::tell;
+use crate::count::counted;
 use crate::decode;
 use crate::report::Report;
 use crate::report::paragraph::shown;
-use crate::report::text::counted;
 
 /// Raised by the first SIGINT or SIGTERM, so that the report is still finished; a second one ends the program at once.
 pub fn stop_on_signal() -> Arc<AtomicBool> {

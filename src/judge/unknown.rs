@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use crate::count::numbered;
 use crate::identify::Begun;
 use crate::judge::gathered::Gathered;
 use crate::limit;
@@ -107,7 +108,7 @@ fn draft(signatures: &Signatures, gathered: &Gathered, roles: [Option<RoleId>; 2
     let spoken = gathered.protocol.last().copied().unwrap_or("unknown");
     let stack: Vec<String> = gathered.protocol.iter().filter(|name| is_protocol_name(name)).map(|name| format!("\"{name}\"")).collect();
     let mut text = String::from(HEAD);
-    let _ = write!(text, "\n# Seen: {} from {} to {}.\n", told(gathered.flows, "flow"), hosts(&gathered.clients), hosts(&gathered.servers));
+    let _ = write!(text, "\n# Seen: {} from {} to {}.\n", numbered(gathered.flows, "flow"), hosts(&gathered.clients), hosts(&gathered.servers));
     if !gathered.server_names.is_empty() {
         let names: Vec<String> = gathered.server_names.iter().take(limit::NEAREST_SHOWN).map(|name| plain(name)).collect();
         let _ = writeln!(text, "# Names of the server: {}.", names.join(", "));
@@ -126,10 +127,6 @@ fn draft(signatures: &Signatures, gathered: &Gathered, roles: [Option<RoleId>; 2
     }
     text.push_str("# Who says that it is wanted, word for word:\nquote = \"...\"\n");
     text
-}
-
-fn told(many: u64, noun: &str) -> String {
-    if many == 1 { format!("1 {noun}") } else { format!("{many} {noun}s") }
 }
 
 fn hosts(all: &std::collections::BTreeSet<IpAddr>) -> String {

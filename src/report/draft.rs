@@ -5,13 +5,14 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use crate::capture::{CaptureFile, FrameId};
+use crate::count::counted;
 use crate::judge::learned::{Group, Host, Learned, Moving, Seen, Stranger};
 use crate::judge::{Confidence, Shown};
 use crate::limit;
 use crate::report::frames::numbers;
 use crate::report::paragraph::{count, listed, shown};
 use crate::report::record::word;
-use crate::report::text::{counted, length};
+use crate::report::text::length;
 use crate::signature::{RoleId, ServiceId, Signatures};
 
 /// What a draft is written from.
@@ -43,7 +44,7 @@ impl Draft<'_> {
             writeln!(
                 out,
                 "\n# {ip} asked many hosts or ports in vain, {} taken for noise. If it is a scanner of your own, say so and take the # away:",
-                flows_of(*flows)
+                count(*flows, "flow")
             )?;
             writeln!(out, "#[[ignore]]\n#client = [\"{ip}\"]\n#reason = \"who scans, and why\"")?;
         }
@@ -205,7 +206,7 @@ impl Draft<'_> {
         let against = if reasons.is_empty() { "no document mentions it".to_owned() } else { reasons.join(", ") };
         let (clients, servers) = (hosts(stranger.clients.iter()), hosts(stranger.servers.iter()));
         let frame = self.frame(Some(stranger.frame));
-        writeln!(out, "\n# {clients} asked {servers} on {port}/{transport} ({spoken}), {}, first in frame {frame}: {against}.", flows_of(stranger.flows))?;
+        writeln!(out, "\n# {clients} asked {servers} on {port}/{transport} ({spoken}), {}, first in frame {frame}: {against}.", count(stranger.flows, "flow"))?;
         writeln!(out, "# If it is wanted, say by whom and take the # away; if not, see portbook analyze:")?;
         writeln!(out, "#[[allow]]\n#client = [{}]\n#server = [{}]", self.ends(&stranger.clients), self.ends(&stranger.servers))?;
         writeln!(out, "#transport = \"{transport}\"")?;
@@ -249,10 +250,6 @@ fn hosts<'a>(all: impl ExactSizeIterator<Item = &'a IpAddr>) -> String {
     let many = all.len();
     let some: Vec<String> = all.take(limit::NEAREST_SHOWN).map(ToString::to_string).collect();
     if many > some.len() { format!("{} and {} more", some.join(", "), many - some.len()) } else { some.join(", ") }
-}
-
-fn flows_of(many: u64) -> String {
-    if many == 1 { "one flow".to_owned() } else { format!("{many} flows") }
 }
 
 fn count_addresses(many: usize) -> String {

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 
 use crate::capture::write::Writer;
 use crate::capture::{ExcerptError, FrameId, excerpt};
+use crate::count::counted;
 use crate::judge::Finding;
 use crate::limit::{FINDINGS_IN_A_COMMENT, SENTENCE_IN_A_COMMENT};
 use crate::report::Report;
 use crate::report::paragraph::shown;
 use crate::report::record::word;
-use crate::report::text::counted;
 
 /// Writes the cited packets as they were captured, in the order in which the captures are read, which are read once more for it.
 ///

@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::count::{counted, grouped};
 use crate::judge::{Finding, Judged, Phase, Telling};
 use crate::report::json::write_line;
 use crate::report::paragraph::shown;
 use crate::report::record::{FindingRecord, FlowRecord, SummaryRecord};
-use crate::report::text::{counted, grouped, write_losses, write_told};
+use crate::report::text::{write_losses, write_told};
 use crate::report::{Format, Report, Style};
 use crate::signature::Signatures;
 

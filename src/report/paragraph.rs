@@ -1,6 +1,7 @@
 //! Text for people: paragraphs with a label in front, wrapped at 100 columns, or at a narrower terminal's edge. What comes from the wire or from a file is shown, never obeyed.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 
@@ -109,8 +110,8 @@ pub fn listed<T: AsRef<str>>(words: &[T], last: &str) -> String {
 }
 
 /// `one row`, `2 rows`.
-pub fn count(many: usize, what: &str) -> String {
-    if many == 1 { format!("one {what}") } else { format!("{many} {what}s") }
+pub fn count<N: Display + PartialEq + From<u8>>(many: N, what: &str) -> String {
+    if many == N::from(1) { format!("one {what}") } else { format!("{many} {what}s") }
 }
 
 /// Columns of everything for people: fits a terminal beside another one, and a mail. Longer lines are hard to read, so a wider terminal widens tables alone.

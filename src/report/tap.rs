@@ -1,8 +1,8 @@
 //! What the tap can see, in sentences: warnings that bear on the findings, and the whole account.
 
+use crate::count::{counted, grouped};
 use crate::judge::{CapturePoint, Visibility};
 use crate::report::Report;
-use crate::report::text::{counted, grouped};
 
 /// What the tap could not see, as far as it bears on the findings, in a word each; the whole account explains them.
 pub(super) fn warnings(visibility: &Visibility) -> Vec<&'static str> {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style as Paint};
 
+use crate::count::{counted, grouped};
 use crate::judge::{Coverage, Finding, Judged, Reason, Severity, Unknown, hex};
 use crate::limit;
 use crate::report::frames::numbers;
@@ -125,7 +126,7 @@ fn write_comments(report: &Report<'_>, verbose: bool, out: &mut dyn Write) -> io
 fn write_findings(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     match report.findings.len() {
         0 => writeln!(out, "{HEAD}No findings.{HEAD:#}")?,
-        many => writeln!(out, "{HEAD}{many} {}{HEAD:#}", if many == 1 { "finding" } else { "findings" })?,
+        many => writeln!(out, "{HEAD}{}{HEAD:#}", counted(many as u64, "finding"))?,
     }
     for (place, finding) in report.findings.iter().enumerate() {
         writeln!(out)?;
@@ -374,11 +375,6 @@ fn paint(severity: Severity) -> Paint {
     Paint::new().bold().fg_color(Some(color.into()))
 }
 
-/// `1 flow`, `12 flows`.
-pub(crate) fn counted(many: u64, noun: &str) -> String {
-    if many == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(many)) }
-}
-
 pub(super) fn length(seconds: f64) -> String {
     match seconds {
         s if s < 1.0 => format!("{:.0} ms", s * 1e3),
@@ -398,19 +394,6 @@ pub(super) fn bytes(many: u64) -> String {
     }
 }
 
-/// `12,345,678`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// Comments of captures that a short report shows.
 const COMMENTS_SHOWN: usize = 10;
 /// Bytes of a hex dump on one line, as hexdump and Wireshark print them.
@@ -425,9 +408,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_times_and_sizes_read_well() {
-        assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
-        assert_eq!([0, 1, 16_380].map(|many| counted(many, "flow")), ["0 flows", "1 flow", "16,380 flows"]);
+    fn times_and_sizes_read_well() {
         assert_eq!([0.0123, 61.0, 600.0, 9_000.0].map(length), ["12 ms", "61.0 s", "10 min", "2.5 h"]);
         assert_eq!([512, 20_480, 50_000_000].map(bytes), ["512 bytes", "20.5 kB", "50.0 MB"]);
     }

@@ -9,6 +9,7 @@ use crate::app::row::tell;
 use crate::app::term::place_of;
 use crate::app::why::words;
 use crate::app::why::{Told, findings};
+use crate::count::grouped;
 use crate::flow::{End, community_id, community_id_of};
 use crate::judge::{Account, Judged, Site, Standing, Stated, Verdict, hex, rules};
 use crate::net::Side;
@@ -16,7 +17,6 @@ use crate::report::Report;
 use crate::report::frames::numbers;
 use crate::report::paragraph::{count, labelled, shown, wrapped};
 use crate::report::record::{Details, evidence, word};
-use crate::report::text::grouped;
 use crate::signature::Signatures;
 
 /// Tells each flow with that name.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::count::numbered;
 use crate::flow::{Ended, Moment, OpenSegment, Reset, TcpStory};
 use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
@@ -57,7 +58,7 @@ pub(super) fn says_cut_by_another(e: &Ending<'_>) -> String {
     let name = e.name.map_or_else(String::new, |name| format!(" (which names {name})"));
     format!(
         "after the client's first {}{name} a reset in the name of {} ended the connection, but {}{}",
-        bytes(e.flow.client.payload_bytes),
+        numbered(e.flow.client.payload_bytes, "byte"),
         e.server_ip(),
         signs(e),
         control(e)
@@ -88,7 +89,12 @@ pub(super) fn cut_after_first(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_cut_after_first(e: &Ending<'_>) -> String {
-    format!("the connection was reset in the name of {} after the client's first {}{}", e.server_ip(), bytes(e.flow.client.payload_bytes), control(e))
+    format!(
+        "the connection was reset in the name of {} after the client's first {}{}",
+        e.server_ip(),
+        numbered(e.flow.client.payload_bytes, "byte"),
+        control(e)
+    )
 }
 
 /// A segment that one side sent again and again and of which nothing was acknowledged till the end, though smaller ones were.
@@ -192,12 +198,12 @@ fn never_came(e: &Ending<'_>) -> Option<u64> {
 
 pub(super) fn says_first_lost(e: &Ending<'_>) -> String {
     if let Some(untold) = never_came(e) {
-        return format!("the handshake passed, and of {} that the client said none came this far, only that it closed", bytes(untold));
+        return format!("the handshake passed, and of {} that the client said none came this far, only that it closed", numbered(untold, "byte"));
     }
     let (len, again) = lost(e, Side::Client).map_or((0, 0), |lost| (lost.len, lost.again));
     format!(
         "the handshake passed, but the client's first message ({}) was sent again {again} times and never acknowledged{}",
-        bytes(u64::from(len)),
+        numbered(u64::from(len), "byte"),
         control(e)
     )
 }
@@ -233,7 +239,7 @@ pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
         return format!(
             "{} had served, then {} of the client were repeated {} times, and reset at last by a host that knows nothing of the connection: it was started anew, had given it up, or another one took its address",
             e.server_ip(),
-            bytes(u64::from(open.len)),
+            numbered(u64::from(open.len), "byte"),
             open.again
         );
     }
@@ -245,7 +251,7 @@ pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
     };
     let (server, seconds) = (e.server_ip(), heard.since(e.flow.first).as_secs());
     let so_far = match (e.flow.server.payload_bytes, e.tcp.map_or(0, |tcp| tcp.acknowledged[0])) {
-        (0, taken) => format!("{server} took {} in {seconds} s and said nothing", bytes(taken)),
+        (0, taken) => format!("{server} took {} in {seconds} s and said nothing", numbered(taken, "byte")),
         _ => format!("{server} served for {seconds} s"),
     };
     format!("{so_far}, then {}{elsewhere}", e.tcp.map_or_else(String::new, |tcp| repeated(tcp, Side::Client)))
@@ -301,7 +307,12 @@ fn silent_for(e: &Ending<'_>) -> Duration {
 
 pub(super) fn says_stops(e: &Ending<'_>) -> String {
     let due = unfinished(e).unwrap_or_default();
-    format!("{} stopped in the middle of an answer: nothing came for {} s, and {} were still to come", e.server_ip(), silent_for(e).as_secs(), bytes(due))
+    format!(
+        "{} stopped in the middle of an answer: nothing came for {} s, and {} were still to come",
+        e.server_ip(),
+        silent_for(e).as_secs(),
+        numbered(due, "byte")
+    )
 }
 
 /// An alert of TLS, encrypted or not: 5 bytes of header, 2 of its own, at most 40 of what seals it.
@@ -445,7 +456,7 @@ fn patience(e: &Ending<'_>) -> Option<Duration> {
 
 pub(super) fn says_no_reply(e: &Ending<'_>) -> String {
     if let Some(waited) = too_late(e) {
-        let (server, taken, seconds) = (e.server_ip(), bytes(e.flow.client.payload_bytes), waited.as_secs());
+        let (server, taken, seconds) = (e.server_ip(), numbered(e.flow.client.payload_bytes, "byte"), waited.as_secs());
         return format!("{server} accepted the connection and took {taken}, and replied {seconds} s later, when the client had left");
     }
     if e.speaks("tls") && e.flow.server.payload_bytes > 0 {
@@ -467,7 +478,7 @@ pub(super) fn says_no_reply(e: &Ending<'_>) -> String {
     if e.flow.server.payload_bytes > 0 {
         return format!("{} had answered, took another request and did not reply{gave_up}", e.server_ip());
     }
-    format!("{} accepted the connection and took {} but did not reply{gave_up}", e.server_ip(), bytes(e.flow.client.payload_bytes))
+    format!("{} accepted the connection and took {} but did not reply{gave_up}", e.server_ip(), numbered(e.flow.client.payload_bytes, "byte"))
 }
 
 /// In good order, by the server first, without a byte of its own: a proxy that found no way on, a service that did not like what it read.
@@ -480,7 +491,7 @@ pub(super) fn closed_without_reply(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_closed_without_reply(e: &Ending<'_>) -> String {
-    format!("{} took the client's {} and closed without a word{}", e.flow.server.endpoint, bytes(e.flow.client.payload_bytes), control(e))
+    format!("{} took the client's {} and closed without a word{}", e.flow.server.endpoint, numbered(e.flow.client.payload_bytes, "byte"), control(e))
 }
 
 /// Windows that stay closed to the end: what the client has to say is not taken.
@@ -491,7 +502,11 @@ pub(super) fn stalled(e: &Ending<'_>) -> Option<Confidence> {
 
 pub(super) fn says_stalled(e: &Ending<'_>) -> String {
     let times = e.tcp.map_or(0, |tcp| tcp.zero_windows[1]);
-    format!("{} took {} and no more: it announced a closed window {times} times and never opened it again", e.server_ip(), bytes(e.flow.client.payload_bytes))
+    format!(
+        "{} took {} and no more: it announced a closed window {times} times and never opened it again",
+        e.server_ip(),
+        numbered(e.flow.client.payload_bytes, "byte")
+    )
 }
 
 /// After a silence in which devices on the way forget a connection: data that nobody acknowledges, or a reset from elsewhere.
@@ -583,10 +598,6 @@ pub(super) fn says_nothing_said(e: &Ending<'_>) -> String {
         }
         _ => format!("{server} accepted the connection, and neither side sent anything"),
     }
-}
-
-fn bytes(count: u64) -> String {
-    format!("{count} byte{}", if count == 1 { "" } else { "s" })
 }
 
 /// Protocols in which the server speaks first, and programs, not people, go on at once.

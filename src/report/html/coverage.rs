@@ -3,13 +3,13 @@
 use std::io;
 use std::net::IpAddr;
 
+use crate::count::{counted, grouped};
 use crate::judge::{Coverage, Tried};
 use crate::limit;
 use crate::report::Report;
 use crate::report::html::kept::Kept;
 use crate::report::html::page::Page;
 use crate::report::record::word;
-use crate::report::text::{counted, grouped};
 use crate::signature::{RoleId, Service, ServiceId};
 
 /// A table for each role that the site gives, then one of all documents.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::count::{counted, grouped};
 use crate::judge::{Cited, Finding, Severity, Unknown, hex};
 use crate::limit;
 use crate::report::Report;
@@ -10,7 +11,7 @@ use crate::report::html::kept::Kept;
 use crate::report::html::page::{Column, Page};
 use crate::report::html::timeline;
 use crate::report::record::word;
-use crate::report::text::{counted, grouped, letters};
+use crate::report::text::letters;
 use crate::signature::Basis;
 
 /// All of them; beyond a bound in one line each, beyond another as a number.

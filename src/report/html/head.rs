@@ -2,11 +2,12 @@
 
 use std::io;
 
+use crate::count::{counted, grouped};
 use crate::judge::{Outcome, Severity, Verdict};
 use crate::limit;
 use crate::report::html::page::Page;
 use crate::report::record::word;
-use crate::report::text::{bytes, counted, filters, grouped, left_out, length};
+use crate::report::text::{bytes, filters, left_out, length};
 use crate::report::{Report, tap};
 
 /// Title and summary.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 
+use crate::count::{counted, grouped};
 use crate::judge::Verdict;
 use crate::limit;
 use crate::report::Report;
 use crate::report::html::kept::{End, Kept, Link, Node, Traffic, What};
 use crate::report::html::page::{Column, Page, at};
-use crate::report::text::{bytes, counted, grouped};
+use crate::report::text::bytes;
 
 /// Draws it, and says the same in a table.
 pub(super) fn write(report: &Report<'_>, kept: &mut Kept, page: &mut Page<'_>) -> io::Result<()> {

@@ -2,10 +2,11 @@
 
 use std::io;
 
+use crate::count::{counted, grouped};
 use crate::limit;
 use crate::report::html::kept::{Kept, Share};
 use crate::report::html::page::{Column, Page, at};
-use crate::report::text::{bytes, counted, grouped};
+use crate::report::text::bytes;
 
 /// Draws them, and says the same in a table.
 pub(super) fn write(kept: &Kept, page: &mut Page<'_>) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::count::{counted, grouped};
 use crate::flow::ConnState;
 use crate::judge::Verdict;
 use crate::limit;
@@ -11,7 +12,7 @@ use crate::report::html::kept::{End, Kept, Row};
 use crate::report::html::links::verdict_class;
 use crate::report::html::page::{Column, Page};
 use crate::report::record::word;
-use crate::report::text::{counted, explain, grouped, left_out};
+use crate::report::text::{explain, left_out};
 use crate::report::{Report, tap};
 use crate::time::Timestamp;
 

@@ -3,13 +3,14 @@
 use std::io;
 use std::time::Duration;
 
+use crate::count::grouped;
 use crate::judge::{Finding, Occurrence};
 use crate::limit;
 use crate::report::Report;
 use crate::report::html::kept::{Kept, Mark, Sketch};
 use crate::report::html::page::{Page, at};
 use crate::report::record::word;
-use crate::report::text::{grouped, length};
+use crate::report::text::length;
 use crate::time::Timestamp;
 
 /// Draws it; nothing where no flow is cited.
