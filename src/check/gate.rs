@@ -55,11 +55,11 @@ impl<'a> Gate<'a> {
         for (due, chosen) in self.due.flows.iter().zip(&mut self.flows) {
             if due.chosen.holds(judged, self.site) {
                 chosen.chosen += 1;
-                let wrong = due.differences(judged, self.signatures);
+                let wrong = due.differences(judged, self.signatures).join(", ");
                 if wrong.is_empty() {
                     chosen.right += 1;
-                } else if chosen.wrong.len() < limit::DIFFERENCES_TOLD || chosen.wrong.contains_key(&wrong.join(", ")) {
-                    chosen.wrong.entry(wrong.join(", ")).or_insert_with(|| (0, Example::of(judged))).0 += 1;
+                } else if chosen.wrong.len() < limit::DIFFERENCES_TOLD || chosen.wrong.contains_key(&wrong) {
+                    chosen.wrong.entry(wrong).or_insert_with(|| (0, Example::of(judged))).0 += 1;
                 }
             }
         }
@@ -201,7 +201,7 @@ impl Met {
         }
         let shows = self.examples.iter().map(|(coverage, (many, example))| {
             let such = if *many == 1 { "" } else { ", such as" };
-            format!("{} {}{such}: {}", count(usize::try_from(*many).unwrap_or(usize::MAX), "flow"), word(coverage), example.told(report))
+            format!("{} {}{such}: {}", count(*many, "flow"), word(coverage), example.told(report))
         });
         let about = format!("{}{}{}{}", due.service, due.host.told("of"), due.client.told("from"), due.server.told("to"));
         let wanted: Vec<String> = due.is.iter().map(word).collect();

@@ -109,7 +109,7 @@ pub(super) fn says_return_path(e: &Ending<'_>) -> String {
 /// SYNs of both ends and nothing else (RFC 9293 section 3.5 allows it, and holes through translators are opened so).
 pub(super) fn crossed(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| tcp.syns > 0 && tcp.syn_acks == 0 && !tcp.established && tcp.reset.is_none())?;
-    (tcp.syns > 0 && e.flow.history.has('s') && !e.flow.history.has('a') && e.tries >= 2 && e.flow.server.payload_bytes == 0).then_some(Confidence::Low)
+    (e.flow.history.has('s') && !e.flow.history.has('a') && e.tries >= 2 && e.flow.server.payload_bytes == 0).then_some(Confidence::Low)
 }
 
 pub(super) fn says_crossed(e: &Ending<'_>) -> String {
