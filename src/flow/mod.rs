@@ -285,6 +285,8 @@ pub struct TcpStory {
     pub resets: u32,
     /// FIN by client, by server.
     pub fins: [bool; 2],
+    /// Whether who closed first had got, by then, all that the other end said.
+    pub heard_out: bool,
     /// Payload segments sent again, by client, by server.
     pub retransmissions: [u32; 2],
     /// Bytes that were acknowledged or skipped but never captured, by client, by server.

@@ -37,6 +37,8 @@ pub(super) struct Story {
     syn_ack_ttl: Option<u8>,
     ttl: [Option<(u8, u8)>; 2],
     fins: [bool; 2],
+    /// See [`TcpStory::heard_out`].
+    heard_out: bool,
     stalled: [bool; 2],
     same_isn: bool,
     established: bool,
@@ -145,6 +147,7 @@ impl Story {
             reset: trouble.reset.clone(),
             resets: trouble.resets,
             fins: self.fins,
+            heard_out: self.heard_out,
             retransmissions: trouble.retransmissions,
             missed_bytes: trouble.missed_bytes,
             cut_bytes: trouble.cut_bytes,
@@ -173,11 +176,11 @@ impl Story {
     /// Packs it, or takes it out. `sent` is the payload that client and server sent.
     pub fn pack(&mut self, sent: [u64; 2], packing: &mut impl Packing) {
         let Self { syn, syn_ack_delay, payload, first_data, last_data, open_segment, silence_before, last, trouble, largest_acknowledged, .. } = self;
-        let Self { syns, ident, syn_acks, syn_ack_ttl, ttl, fins, stalled, same_isn, established, midstream, begun, partial, seen, .. } = self;
+        let Self { syns, ident, syn_acks, syn_ack_ttl, ttl, fins, heard_out, stalled, same_isn, established, midstream, begun, partial, seen, .. } = self;
         let ([f0, f1], [s0, s1], [n0, n1]) = (fins, stalled, seen);
         packing.flags([f0, f1, s0, s1, same_isn, established, midstream, begun]);
         let (mut has_syn, mut has_delay, mut has_trouble, mut has_ttl) = (syn.is_some(), syn_ack_delay.is_some(), trouble.is_some(), syn_ack_ttl.is_some());
-        packing.flags([partial, n0, n1, &mut has_syn, &mut has_delay, &mut has_trouble, &mut has_ttl]);
+        packing.flags([partial, n0, n1, heard_out, &mut has_syn, &mut has_delay, &mut has_trouble, &mut has_ttl]);
         let [mut a, mut b, mut c, mut d] = [&first_data[0], &first_data[1], &last_data[0], &last_data[1]].map(Option::is_some);
         let ([mut t0, mut t1], [mut o0, mut o1]) = (ttl.map(|ttl| ttl.is_some()), open_segment.map(|open| open != OpenSegment::default()));
         packing.flags([&mut a, &mut b, &mut c, &mut d, &mut t0, &mut t1, &mut o0, &mut o1]);
@@ -394,7 +397,17 @@ pub(super) fn tell(story: &mut Story, told: &Told<'_>) {
         note_acknowledged_before(story, told);
         note_again(story, told, silence, paused);
     }
-    story.fins[side] |= flags.has(TcpFlags::FIN);
+    note_close(story, told);
+}
+
+/// A FIN that comes while something is on its way to its sender was sent without it.
+fn note_close(story: &mut Story, told: &Told<'_>) {
+    let (side, other, closes) = (told.side as usize, told.side.other() as usize, told.tcp.flags.has(TcpFlags::FIN));
+    if closes && story.fins == [false, false] {
+        story.heard_out = story.open_segment[other].len == 0;
+    }
+    story.heard_out &= told.packet.payload_len == 0 || !story.fins[other];
+    story.fins[side] |= closes;
 }
 
 /// Adds a segment as most are: no SYN, FIN or RST, with a window that is open, in a connection that nobody has reset.

@@ -2,6 +2,7 @@
 
 mod again;
 mod ahead;
+mod close;
 mod dates;
 mod fragments;
 mod keep_alive;

@@ -288,7 +288,7 @@ pub enum Fact {
         /// From the first time to the last, in seconds.
         over: u32,
     },
-    /// The flow ended in an answer of which so many bytes were still to come (HTTP).
+    /// The flow ended in an answer of which so many bytes were still to come (HTTP); none where only its last chunk would have told how many.
     Unfinished(u64),
     /// The flow ended in a request of which so many bytes were still to come (HTTP).
     HalfAsked(u64),

@@ -1,7 +1,7 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D32` to `D39`, `D56` to `D59`, `D63` to `D69`, `D84` to `D89`, `D91` to `D98`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D32` to `D39`, `D56` to `D59`, `D63` to `D69`, `D84` to `D98`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod answer;
@@ -12,6 +12,7 @@ mod middle;
 mod refusal;
 mod silence;
 mod tunnel;
+mod unended;
 mod web;
 
 pub(super) use silence::asked_in_vain;
@@ -336,8 +337,11 @@ const TABLE: &[Rule] = &[
     rule("D54", Outcome::ServerSilent, Remedy::Mend(Part::Hang), "the request arrived, and no reply came, or only when the client had left",
         content::no_reply, content::says_no_reply, &["a slow service", "a proxy that accepted in its place", "a request that is held on purpose, until there is news"]),
     rule("D94", Outcome::ServerSilent, Remedy::Restore, "an answer of HTTP stops before its end, and nothing more comes",
-        content::stops, content::says_stops,
+        unended::stops, unended::says_stops,
         &["a firewall that was loaded anew, or that cut the transfer", "a service that hangs", "the server was switched off or lost its link"]),
+    rule("D90", Outcome::AppRefused, Remedy::Mend(Part::Close), "HTTP: the server ends the connection in the middle of an answer, or behind a later request that it took",
+        unended::broken_off, unended::says_broken_off,
+        &["the service failed, or was started anew", "a proxy whose own server failed", "a limit of time or size on the way", "an answer that is shorter than it says"]),
     rule("D59", Outcome::AppRefused, Remedy::Mend(Part::Close), "the server took the first message and closed without a word",
         content::closed_without_reply, content::says_closed_without_reply, &["a service for which this was all", "a proxy that accepted in its place", "the service failed"]),
     rule("D34", Outcome::NotObservable, Remedy::Nothing, "the client's first message was neither acknowledged nor repeated",

@@ -102,7 +102,7 @@ const TERMS: &[Term] = &[
         "a blocked port", "whoever runs the end that the report names: certificate, trusted authorities, clock, versions"),
     outcome("tls_intercepted", "certificates of unrelated owners share a private issuer or one key (up to TLS 1.2; in 1.3 they are encrypted); or a proxy that was asked for a tunnel sent a hello of its own, where both its sides are captured",
         "a refusal: the connection may work, but not where a client certificate is asked for", "whoever runs TLS inspection: an exemption, where the document asks for one"),
-    outcome("app_refused", "the service answered and refused, or closed without a word",
+    outcome("app_refused", "the service answered and refused, or closed without a word or in the middle of its answer",
         "a firewall finding", "whoever runs the service: logins, rights, settings; no rule to open"),
     outcome("pmtu_blackhole", "large packets or fragments vanish, small ones pass",
         "a closed port", "whoever runs routers and tunnels: let \"fragmentation needed\" pass, or clamp the segment size"),

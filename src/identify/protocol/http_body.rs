@@ -44,6 +44,8 @@ pub(super) struct Messages {
     pub(super) kept: Option<Box<(BodyKind, Held)>>,
     /// Messages were lost: the next one begins with a piece.
     pub(super) lost: bool,
+    /// The present body is a stream that nobody ends in order.
+    pub(super) endless: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,10 +90,17 @@ impl Messages {
         if let Body::Left(left) = self.body { Some(left).filter(|left| *left > 0 && !self.lost) } else { None }
     }
 
-    /// An answer, or a request, that says how long it is (RFC 9112 section 6.3), and of which the rest never came. `reversed`: the server asks.
+    /// Whether the last chunk of the present body is still to come (RFC 9112 section 7.1).
+    fn is_in_chunks(&self) -> bool {
+        !self.lost && !self.endless && matches!(self.body, Body::ChunkSize(..) | Body::Chunk(_) | Body::ChunkEnd | Body::Trailer(_))
+    }
+
+    /// An answer, or a request, that says how long it is (RFC 9112 section 6.3), or an answer that would say where it ends, and of which the rest never came. `reversed`: the
+    /// server asks.
     pub(super) fn unfinished(sides: &[Self; 2], reversed: bool) -> Option<Fact> {
-        let due = |side: usize| sides[side].due();
-        due(usize::from(!reversed)).map(Fact::Unfinished).or_else(|| due(usize::from(reversed)).map(Fact::HalfAsked))
+        let [asking, answering] = if reversed { [1, 0] } else { [0, 1] }.map(|side: usize| &sides[side]);
+        let in_chunks = || answering.is_in_chunks().then_some(Fact::Unfinished(0));
+        answering.due().map(Fact::Unfinished).or_else(|| asking.due().map(Fact::HalfAsked)).or_else(in_chunks)
     }
 
     /// Passes a piece that lies inside a body which nobody looks at, as most do; whether it does.
@@ -194,4 +203,60 @@ impl Messages {
 pub(super) fn is_json_rpc(body: &[u8]) -> bool {
     let text = body.trim_ascii_start();
     matches!(text.first(), Some(b'{' | b'[')) && memchr::memmem::find(text, b"\"jsonrpc\"").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::http::Http;
+    use super::super::testing::read_all;
+    use crate::identify::Fact;
+    use crate::net::Side;
+
+    const GET: &[u8] = b"GET /big HTTP/1.1\r\nHost: a.example\r\n\r\n";
+
+    fn due(answer: &[u8], rest: &[u8]) -> Option<u64> {
+        let told = read_all(&Http, &[(Side::Client, GET), (Side::Server, answer), (Side::Server, rest)]);
+        told.facts.into_iter().find_map(|fact| if let Fact::Unfinished(due) = fact { Some(due) } else { None })
+    }
+
+    // RFC 9112 section 6.3
+    #[test]
+    fn an_answer_that_ends_before_its_length_is_unfinished() {
+        assert_eq!(due(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", b"123"), Some(7));
+        assert_eq!(due(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", b"1234567890"), None);
+        // What ends with the connection says nothing about its length.
+        assert_eq!(due(b"HTTP/1.1 200 OK\r\n\r\n", b"123"), None);
+        let upload = b"PUT /big HTTP/1.1\r\nContent-Length: 10\r\n\r\n123".as_slice();
+        assert!(read_all(&Http, &[(Side::Client, upload)]).says(&Fact::HalfAsked(7)));
+    }
+
+    // RFC 9112 section 8: what is chunked is incomplete without its zero-sized chunk
+    #[test]
+    fn an_answer_in_chunks_is_unfinished_before_its_last_chunk_and_the_line_behind_it() {
+        let chunked = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n".as_slice();
+        for rest in [b"".as_slice(), b"5\r\n12", b"5\r\n12345\r\n", b"5\r\n12345\r\n0\r\n"] {
+            assert_eq!(due(chunked, rest), Some(0), "{}", rest.escape_ascii());
+        }
+        assert_eq!(due(chunked, b"5\r\n12345\r\n0\r\n\r\n"), None);
+        // Of events and of a camera's pictures nobody sends the last.
+        for kind in ["text/event-stream", "Text/Event-Stream; charset=utf-8", "multipart/x-mixed-replace; boundary=a"] {
+            let events = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n");
+            assert_eq!(due(events.as_bytes(), b"5\r\n12345\r\n"), None, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_later_request_without_an_answer_is_awaited_unless_the_one_before_said_that_it_is_the_last() {
+        let awaits = |answer: &[u8], pipelined: bool| {
+            let (before, behind): (&[u8], &[u8]) = if pipelined { (GET, &[]) } else { (&[], GET) };
+            let parts = [(Side::Client, GET), (Side::Client, before), (Side::Server, answer), (Side::Client, behind)];
+            read_all(&Http, &parts.into_iter().filter(|(_, bytes)| !bytes.is_empty()).collect::<Vec<_>>()).says(&Fact::Awaited)
+        };
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".as_slice();
+        assert!(awaits(answer, true) && awaits(answer, false));
+        assert!(!read_all(&Http, &[(Side::Client, GET), (Side::Server, answer)]).says(&Fact::Awaited));
+        // RFC 9112 section 9.6: who says that closes, and answers nothing that was asked behind it.
+        let last = b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 0\r\n\r\n".as_slice();
+        assert!(!awaits(last, true));
+    }
 }

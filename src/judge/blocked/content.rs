@@ -8,6 +8,7 @@ use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
 use crate::judge::blocked::middle::forgotten;
 use crate::judge::blocked::refusal::signs;
+use crate::judge::blocked::unended::{asks_by_name, silent_for, unfinished};
 use crate::judge::ending::Ending;
 use crate::judge::threshold::{
     AGAIN, ANSWER_BY, FOREIGN_HOPS, IDLE, LEAST_HEADERS, LEFT_AT_ONCE, REPLY_BY, SESSION_ID, SOME_LOSS, STALLED, SURE_TO_FIT, SURELY_AGAIN,
@@ -272,47 +273,12 @@ fn repeated(tcp: &TcpStory, side: Side) -> String {
     }
 }
 
-/// An answer that says how long it is stops before its end, though its reader takes more: nothing of the server's comes for longer than a service may take, until the
-/// client gives up. Some protocols put streams without an end into answers of a great length, and ask for them in words of their own (Outlook's
-/// `RPC_OUT_DATA`).
-pub(super) fn stops(e: &Ending<'_>) -> Option<Confidence> {
-    let tcp = e.tcp.filter(|tcp| tcp.established && !tcp.midstream && tcp.missed_bytes == [0, 0] && !tcp.fins[1])?;
-    unfinished(e)?;
-    let asks = |fact: &Fact| fact.as_request().is_none_or(|(method, _)| matches!(method, "GET" | "POST"));
-    let gave_up = tcp.reset.as_deref().is_none_or(|reset| reset.from == Side::Client);
-    // A reader that takes no more, or that took no more for a while, may be why.
-    let takes = tcp.zero_windows[0] == 0 && tcp.open_segment[1].len == 0;
-    let [asked, answered] = tcp.last_data.map(|last| last.map(Moment::time));
-    let in_answer = asked.zip(answered).is_some_and(|(asked, answered)| asked < answered);
-    (gave_up && takes && in_answer && e.identified.facts.iter().all(asks) && silent_for(e) >= REPLY_BY).then_some(Confidence::Low)
-}
-
-fn unfinished(e: &Ending<'_>) -> Option<u64> {
-    e.identified.facts.iter().find_map(|fact| if let Fact::Unfinished(due) = fact { Some(*due) } else { None })
-}
-
 /// So many bytes of a request were still to come when nothing more of it came.
 pub(super) fn half_asked(e: &Ending<'_>) -> Option<u64> {
     // A client that waits for leave to send the rest (RFC 9110 section 10.1.1) has sent one segment.
     let [first, last] = e.tcp.map(|tcp| [tcp.first_data[0], tcp.last_data[0]])?;
     let due = e.identified.facts.iter().find_map(|fact| if let Fact::HalfAsked(due) = fact { Some(*due) } else { None });
     due.filter(|_| first < last && e.flow.server.payload_bytes == 0)
-}
-
-/// From the server's last payload to the client's last word, by which it gave up or showed that it still waits: what follows may not have been captured.
-fn silent_for(e: &Ending<'_>) -> Duration {
-    let said = e.tcp.and_then(|tcp| tcp.last_data[1]).map_or(e.flow.last, Moment::time);
-    e.flow.client.last.unwrap_or(said).since(said)
-}
-
-pub(super) fn says_stops(e: &Ending<'_>) -> String {
-    let due = unfinished(e).unwrap_or_default();
-    format!(
-        "{} stopped in the middle of an answer: nothing came for {} s, and {} were still to come",
-        e.server_ip(),
-        silent_for(e).as_secs(),
-        numbered(due, "byte")
-    )
 }
 
 /// An alert of TLS, encrypted or not: 5 bytes of header, 2 of its own, at most 40 of what seals it.
@@ -439,8 +405,7 @@ fn too_late(e: &Ending<'_>) -> Option<Duration> {
 fn awaited(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| tcp.missed_bytes == [0, 0] && tcp.open_segment[0].len == 0 && !server_ended_first(e))?;
     let by_client = tcp.reset.as_deref().map_or(tcp.fins[0], |reset| reset.from == Side::Client);
-    let asks = |fact: &Fact| fact.as_request().is_none_or(|(method, _)| matches!(method, "GET" | "POST"));
-    let awaits = e.identified.facts.contains(&Fact::Awaited) && e.identified.facts.iter().all(asks) && tcp.last_data[0] > tcp.last_data[1];
+    let awaits = e.identified.facts.contains(&Fact::Awaited) && asks_by_name(e) && tcp.last_data[0] > tcp.last_data[1];
     // TLS takes its leave in a message of its own; and what is inside must be known to be answered.
     let (waited, is_due) = match e.speaks("tls") {
         true => (silent_for(e), is_answered(e.identified.protocol.get(1))),

@@ -425,15 +425,21 @@ fn d94_a_download_that_stops_before_its_end_was_cut_or_its_server_hangs() {
         let story = flow.tcp.as_mut().unwrap();
         story.last_data = [Some(crate::flow::Moment::new(at(1.1), frame(4))), Some(crate::flow::Moment::new(at(3.0), frame(200)))];
         story.fins = [true, false];
+        flow.history.push(b'F');
         (flow.client.last, flow.last) = (Some(at(3.0 + seconds)), at(3.0 + seconds));
         sample
     };
     let judged = judge(stopped(1_800_000, 30.0));
     expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D94"));
+    // A server whose client has left closes, too.
+    let mut closed = stopped(1_800_000, 30.0);
+    closed.0.flow.history.push(b'f');
+    closed.0.flow.tcp.as_mut().unwrap().fins = [true, true];
+    expect(&judge(closed), Outcome::ServerSilent, Confidence::Low, Some("D94"));
     assert!(judged.cause.unwrap().says.contains("nothing came for 30 s, and 1800000 bytes were still to come"));
     // Who leaves at once has seen enough.
     assert_eq!(judge(stopped(1_800_000, 2.0)).outcome, Outcome::Ok);
-    let changes: [fn(&mut crate::flow::TcpStory); 3] = [|story| story.fins[1] = true, |story| story.zero_windows[0] = 1, |story| story.missed_bytes[1] = 1448];
+    let changes: [fn(&mut crate::flow::TcpStory); 2] = [|story| story.zero_windows[0] = 1, |story| story.missed_bytes[1] = 1448];
     for change in changes {
         let mut spared = stopped(1_800_000, 30.0);
         change(spared.0.flow.tcp.as_mut().unwrap());

@@ -246,3 +246,59 @@ fn d32_what_worked_is_known_though_nothing_had_told_yet_who_of_the_two_is_the_se
     let judged = judge_among(Site::default(), &[silent], &[worked, background()]).remove(0);
     expect(&judged, Outcome::Unreachable, Confidence::Medium, Some("D32"));
 }
+
+/// A connection of HTTP that had served once, and what is known of its end: the last words of client and server at these seconds.
+fn served(last_data: [f64; 2], left: Fact, letters: &[u8]) -> Sample {
+    let mut sample = closed(tcp(CLIENT, SERVER).talked(180, 20_000).speaks(&["http"]).asks("GET", "/big").fact(left), letters);
+    sample = sample.answer(Side::Server, crate::identify::AnswerKind::Accepted, 200, "OK");
+    let last = last_data[0].max(last_data[1]) + 0.1;
+    (sample.0.flow.client.last, sample.0.flow.last) = (Some(at(last)), at(last));
+    with(sample, |story| (story.last_data, story.heard_out) = (last_data.map(|seconds| Some(moment(seconds, 9))), true))
+}
+
+// gunicorn whose program fails in the middle of a page; a proxy whose own server was killed in the middle of a file
+#[test]
+fn d90_a_server_that_closes_in_the_middle_of_an_answer_has_not_given_it() {
+    let judged = judge(served([1.1, 3.0], Fact::Unfinished(1_800), b"fF"));
+    expect(&judged, Outcome::AppRefused, Confidence::Low, Some("D90"));
+    assert!(judged.cause.unwrap().says.ends_with("closed in the middle of an answer: 1800 bytes were still to come"));
+    let judged = judge(served([1.1, 3.0], Fact::Unfinished(0), b"fF"));
+    assert!(judged.cause.is_some_and(|cause| cause.rule == "D90" && cause.says.ends_with("closed in the middle of an answer, before its last chunk")));
+    // Who reads a part and leaves, as one that looks for a place in a film; who takes no more; what was not all captured.
+    let left = served([1.1, 3.0], Fact::Unfinished(1_800), b"Ff");
+    let slow = with(served([1.1, 3.0], Fact::Unfinished(1_800), b"fF"), |story| story.zero_windows[0] = 3);
+    let gappy = with(served([1.1, 3.0], Fact::Unfinished(1_800), b"fF"), |story| story.missed_bytes[1] = 1_448);
+    for spared in [left, slow, gappy] {
+        assert_eq!(judge(spared).outcome, Outcome::Ok);
+    }
+}
+
+#[test]
+fn d90_a_server_that_resets_in_the_middle_of_an_answer_has_not_given_it() {
+    let reset = |from: Side| {
+        let sample = served([1.1, 3.0], Fact::Unfinished(1_800), b"").reset(3.1, 57);
+        with(sample, |story| {
+            let reset = story.reset.as_mut().unwrap();
+            (reset.from, reset.ttl) = (from, if from == Side::Client { 64 } else { 57 });
+            (reset.answers_syn, reset.client_payload, reset.server_payload) = (false, 180, 20_000);
+        })
+    };
+    let judged = judge(reset(Side::Server));
+    expect(&judged, Outcome::AppRefused, Confidence::Low, Some("D90"));
+    assert!(judged.cause.unwrap().says.contains("reset the connection in the middle of an answer"));
+    assert_eq!(judge(reset(Side::Client)).outcome, Outcome::Ok);
+}
+
+// gunicorn whose worker dies of a later request; curl calls it an empty reply
+#[test]
+fn d90_a_server_that_takes_a_later_request_and_closes_has_not_answered_it() {
+    let judged = judge(served([3.0, 1.2], Fact::Awaited, b"fF"));
+    expect(&judged, Outcome::AppRefused, Confidence::Low, Some("D90"));
+    assert!(judged.cause.unwrap().says.ends_with("had answered, took another request, and closed without a word"));
+    // It closed while the request was on its way, and the client asks anew; the client left first, or asks for a stream.
+    let crossed = with(served([3.0, 1.2], Fact::Awaited, b"fF"), |story| story.heard_out = false);
+    let stream = served([3.0, 1.2], Fact::Awaited, b"fF").asks("RPC_IN_DATA", "/rpc/rpcproxy.dll");
+    for spared in [crossed, served([3.0, 1.2], Fact::Awaited, b"Ff"), stream] {
+        assert_eq!(judge(spared).outcome, Outcome::Ok);
+    }
+}
