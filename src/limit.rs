@@ -330,6 +330,11 @@ pub const PAIRS_REMEMBERED: usize = fill(16);
 pub const NEIGHBOURS_REMEMBERED: usize = fill(14);
 /// Groups of which it is remembered who receives them: more than a site has streams, at some 150 bytes each and a kilobyte at most.
 pub const GROUPS_REMEMBERED: usize = fill(11);
+/// Names by which clients are let in one at a time (MQTT's client identifiers), of which it is remembered whom the server sent away: more than a site has devices, at some 100 bytes each and two
+/// kilobytes at most.
+pub const NAMESAKES_REMEMBERED: usize = fill(12);
+/// The latest connections by such a name: two that put each other out come again and again.
+pub const STAYS_REMEMBERED: usize = 32;
 /// The latest words about a group, and the latest questions for receivers: who is asked answers each time, and where nobody asks there are few.
 pub const REPORTS_REMEMBERED: usize = 16;
 /// What was said of neighbours and waits for the judge: no more packets lie between two of its turns.

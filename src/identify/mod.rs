@@ -279,6 +279,8 @@ pub enum Fact {
         /// Lower case, without port.
         host: Box<str>,
     },
+    /// The name by which a client was let in, of which there is one at a time: who comes by the same name puts it out (MQTT 5 section 3.1.4).
+    Session(Box<str>),
     /// A host asked everybody for an address again and again (DHCP), and was not seen to go on to take one.
     Unserved {
         /// Its hardware address.

@@ -97,6 +97,7 @@ impl Fact {
             Self::Speaks { .. } => 15,
             Self::Certified(_) => 16,
             Self::Unheard => 17,
+            Self::Session(_) => 18,
             Self::Inner(_) | Self::Resolved(_) | Self::Promise(_) | Self::Unserved { .. } | Self::Unfinished(_) | Self::HalfAsked(_) | Self::Awaited => {
                 return None;
             }
@@ -124,6 +125,7 @@ impl Fact {
             15 => Self::Speaks { client: of },
             16 => Self::Certified(Box::new(Certified { issuer: text, key: 0, whole: 0, public: false })),
             17 => Self::Unheard,
+            18 => Self::Session(text),
             _ => Self::OneWay,
         }
     }
@@ -172,7 +174,7 @@ impl Fact {
                 packing.short(code);
                 present(is_filtered, filtered, || 0).into_iter().for_each(|filtered| packing.short(filtered));
             }
-            Self::Proxied { mark: text } | Self::Unanswered { name: text } | Self::SentTo { host: text } => packing.written(text),
+            Self::Proxied { mark: text } | Self::Unanswered { name: text } | Self::SentTo { host: text } | Self::Session(text) => packing.written(text),
             Self::Reached(step) => packing.one_of(step, &STEPS),
             Self::Hello(mark) => pack_mark(mark, packing),
             Self::Shapes { asked, answered } => [asked, answered].into_iter().for_each(|mark| pack_mark(mark, packing)),

@@ -48,6 +48,7 @@ impl Fact {
             | Self::Unanswered { .. }
             | Self::Certified(_)
             | Self::SentTo { .. }
+            | Self::Session(_)
             | Self::Unserved { .. }
             | Self::Unfinished(_)
             | Self::HalfAsked(_)

@@ -292,8 +292,8 @@ const TABLE: &[Rule] = &[
         content::unknown_session, content::says_unknown_session, &["another program on that port"]),
     rule("D53", Outcome::AppRefused, Remedy::Mend(Part::Refusal), "the service answers and refuses in its own protocol",
         answer::app_refused, answer::says_app_refused, &["a wrong password, key or name", "a version or a request that the service does not take", "a service that is full or not ready"]),
-    rule("D64", Outcome::AppRefused, Remedy::Mend(Part::Parting), "the service served or let the client in, and then took its leave, grants nothing, or says that its data connection does not come about",
-        answer::parted, answer::says_parted, &["of FTP, a device on the way that does not follow it", "of MQTT, a topic that the broker does not grant", "the service was shut down, or its patience ran out"]),
+    rule("D64", Outcome::AppRefused, Remedy::Mend(Part::Parting), "the service served or let the client in, and then took its leave, grants nothing, puts it out for another one of its name, or says that its data connection does not come about",
+        answer::parted, answer::says_parted, &["of FTP, a device on the way that does not follow it", "of MQTT, a topic that the broker does not grant, or a client identifier that two devices have (one was copied from the other)", "the service was shut down, or its patience ran out"]),
     rule("D56", Outcome::AppRefused, Remedy::Mend(Part::Refusal), "HTTP: a login refused, a request forbidden, a server that fails",
         web::refused, web::says_refused, &["the service itself refused", "a filter or proxy in between that answers in its place without saying so"]),
 

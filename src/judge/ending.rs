@@ -12,7 +12,7 @@ use crate::identify::{AnswerKind, Fact, IN_CLEAR, Identified, Promise, Step, Tor
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
 use crate::judge::threshold::{ALONE, ANSWER_BY, INITIAL, MANY_ATTEMPTS, MEDIA_GONE, REPLY_BY, SOME_LOSS, SURELY_AGAIN, SYN_AGAIN};
-use crate::judge::visibility::{Absent, Apart, Foreign, Forgotten, Opener, Seen, Sight, sent_content, stated, took_part, went_on_unanswered};
+use crate::judge::visibility::{Absent, Apart, Foreign, Forgotten, Opener, PutOut, Seen, Sight, sent_content, stated, took_part, went_on_unanswered};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{PromiseKind, Service};
 use crate::time::Timestamp;
@@ -57,6 +57,8 @@ pub(super) struct Ending<'a> {
     pub(super) inner_alert: Option<Refusal<'a>>,
     /// What the service said last, where it had served before and then took its leave.
     pub(super) parted: Option<Refusal<'a>>,
+    /// By whom the client was put out that is let in by the same name.
+    pub(super) put_out: Option<PutOut>,
     /// The name that a resolver was asked for in vain.
     pub(super) denied: Option<Denied<'a>>,
     /// The client's luck with its resolvers.
@@ -212,6 +214,7 @@ impl<'a> Ending<'a> {
             refused: refused(identified),
             inner_alert: inner_alert(identified),
             parted: parted(identified),
+            put_out: seen.put_out(identified),
             denied: known.denied,
             luck: known.resolvers.luck(identified),
             name,

@@ -5,6 +5,7 @@
 
 mod asked;
 mod manner;
+mod namesakes;
 mod neighbours;
 mod pairs;
 mod receivers;
@@ -24,6 +25,7 @@ use crate::time::Timestamp;
 
 pub(super) use asked::stated;
 pub(super) use manner::Foreign;
+pub(super) use namesakes::PutOut;
 pub(super) use neighbours::Absent;
 pub(super) use pairs::Apart;
 pub(super) use receivers::Forgotten;
@@ -34,6 +36,7 @@ pub(super) use vouchers::{Opener, owner};
 
 use asked::Asked;
 use manner::Manners;
+use namesakes::Namesakes;
 use neighbours::Neighbours;
 use pairs::Pairs;
 use receivers::Receivers;
@@ -49,6 +52,7 @@ pub(super) struct Seen {
     translations: Translations,
     manners: Manners,
     asked: Asked,
+    namesakes: Namesakes,
     vouchers: Vouchers,
     neighbours: Neighbours,
     receivers: Receivers,
@@ -77,6 +81,7 @@ impl Seen {
             self.pairs.learn(identified, due);
             self.manners.learn(flow);
             self.asked.learn(identified);
+            self.namesakes.learn(identified);
             self.vouchers.learn(identified);
             self.translations.learn(identified);
         } else {
@@ -157,6 +162,11 @@ impl Seen {
     /// Lost share where the flow was captured, parts per thousand.
     pub(super) fn loss(&self, flow: &Flow) -> u64 {
         self.tap.loss(flow)
+    }
+
+    /// By whom the flow's client was put out that is let in by the same name, and how often that happened by this name.
+    pub(super) fn put_out(&self, identified: &Identified) -> Option<PutOut> {
+        self.namesakes.put_out(identified)
     }
 
     /// Whether that client reached that server and port at least once.
@@ -333,7 +343,7 @@ impl Seen {
     pub(super) fn summary(&self) -> Visibility {
         let mut summary = self.tap.summary();
         summary.forgotten += self.pairs.forgotten() + self.manners.forgotten() + self.asked.forgotten() + self.vouchers.forgotten();
-        summary.forgotten += self.neighbours.forgotten() + self.receivers.dropped();
+        summary.forgotten += self.neighbours.forgotten() + self.receivers.dropped() + self.namesakes.forgotten();
         summary.translated = self.translations.met();
         summary
     }

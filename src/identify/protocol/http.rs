@@ -264,7 +264,7 @@ impl HttpReader {
         let without = interim || matches!(code, 101 | 204 | 304) || asked.is_some_and(|asked| asked.head);
         let side = &mut self.sides[from as usize];
         side.body = if without { Body::None } else { headers.body(Body::ToTheEnd) };
-        side.endless = matches!(side.body, Body::ChunkSize(..)) && ENDLESS.iter().any(|kind| headers.has("content-type", kind));
+        side.endless = asked.is_none() || matches!(side.body, Body::ChunkSize(..)) && ENDLESS.iter().any(|kind| headers.has("content-type", kind));
         side.kept = (code == 400 && side.body != Body::None).then(|| Box::new((BodyKind::BadRequest, Held::new())));
         Appetite::Hungry
     }

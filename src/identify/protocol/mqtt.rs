@@ -180,7 +180,12 @@ impl MqttReader {
             at.take(properties as usize)?;
         }
         let len = at.be16()?;
-        said.detail("mqtt", "client_id", printable(at.take(usize::from(len))?));
+        let name = at.take(usize::from(len))?;
+        said.detail("mqtt", "client_id", printable(name));
+        // Who gives none gets one.
+        if !name.is_empty() {
+            said.say(Fact::Session(printable(name)));
+        }
         Some(())
     }
 
@@ -292,6 +297,7 @@ mod tests {
         for (level, connack, version) in [(4, &[0x20, 2, 0, 5][..], "3.1.1"), (5, &[0x20, 3, 0, 0x87, 0][..], "5")] {
             let told = read_all(&MQTT, &[(Side::Client, &packet(level)), (Side::Server, connack)]);
             assert_eq!((told.detail("mqtt", "version"), told.detail("mqtt", "client_id")), (Some(version.into()), Some("player".into())));
+            assert!(told.says(&Fact::Session("player".into())));
             let code = u32::from(connack[3]);
             assert!(told.says(&Fact::answer(AnswerKind::Refused, code, "not authorized")));
             assert_eq!(told.evidence, Evidence::Dialogue);

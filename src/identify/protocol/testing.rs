@@ -97,7 +97,7 @@ fn is_tame(fact: &Fact) {
     let text = is_tame_text;
     match fact {
         Fact::Name { name, .. } | Fact::Unresolved { name, .. } | Fact::Unanswered { name } => text(name),
-        Fact::Proxied { mark: said } | Fact::SentTo { host: said } => text(said),
+        Fact::Proxied { mark: said } | Fact::SentTo { host: said } | Fact::Session(said) => text(said),
         Fact::Resolved(resolved) => {
             let Resolved { name, aliases, addresses, .. } = &**resolved;
             text(name);

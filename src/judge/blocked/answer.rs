@@ -1,11 +1,12 @@
 //! Rules on what was answered instead of a service: by TLS, by a resolver, by the service itself.
 
-use crate::identify::{ANOTHER_PROTOCOL, AnswerKind, HIDDEN_ALERT, IN_CLEAR, NO_TLS, Step, Torn};
+use crate::identify::{ANOTHER_PROTOCOL, AnswerKind, Fact, HIDDEN_ALERT, IN_CLEAR, NO_TLS, Step, Torn};
 use crate::judge::Confidence;
 use crate::judge::blocked::tunnel;
 use crate::judge::ending::{Ending, Refusal};
 use crate::judge::resolver::{Denial, Denied};
-use crate::judge::visibility::Opener;
+use crate::judge::threshold::SURELY_AGAIN;
+use crate::judge::visibility::{Opener, PutOut};
 use crate::net::Side;
 
 pub(super) fn outermost<'a>(e: &Ending<'a>) -> &'a str {
@@ -221,10 +222,21 @@ pub(super) fn unheard(e: &Ending<'_>) -> &'static str {
 
 /// The service is there and let the client in; who kept the data connection from coming about, its reply does not say.
 pub(super) fn parted(e: &Ending<'_>) -> Option<Confidence> {
+    if let Some(PutOut { times, .. }) = e.put_out {
+        return Some(if times >= SURELY_AGAIN { Confidence::Medium } else { Confidence::Low });
+    }
     e.parted.map(|_| if e.identified.torn == Torn::Behind { Confidence::Low } else { Confidence::Medium })
 }
 
 pub(super) fn says_parted(e: &Ending<'_>) -> String {
+    if let Some(PutOut { by, times }) = e.put_out {
+        let name = e.identified.facts.iter().find_map(|fact| if let Fact::Session(name) = fact { Some(&**name) } else { None }).unwrap_or_default();
+        let (server, client) = (e.server_ip(), e.flow.client.endpoint.ip);
+        let whom = if by == client { "another connection of it".to_owned() } else { by.to_string() };
+        return format!(
+            "{server} let {client} in as \"{name}\", and put it out when {whom} came by the same name, as it did {times} times or more: there are two of this name"
+        );
+    }
     let (code, text) = e.parted.map_or((0, ""), |refusal| (refusal.code, refusal.text));
     match code {
         425 | 426 => format!("the control connection works, but {} says that the data connection does not: {code} {text}", e.server_ip()),

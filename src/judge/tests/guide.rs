@@ -19,6 +19,7 @@ fn tested() -> BTreeSet<String> {
         "judge/tests/answers.rs",
         "judge/tests/endings.rs",
         "judge/tests/groups.rs",
+        "judge/tests/hangs.rs",
         "judge/tests/middles.rs",
         "judge/tests/neighbours.rs",
         "judge/tests/findings.rs",

@@ -302,3 +302,39 @@ fn d90_a_server_that_takes_a_later_request_and_closes_has_not_answered_it() {
         assert_eq!(judge(spared).outcome, Outcome::Ok);
     }
 }
+
+/// A connection of MQTT by a name, from one second to another; the letters of who closed.
+fn stay(client: &str, name: &str, [began, ended]: [f64; 2], letters: &[u8]) -> Sample {
+    let mut sample = closed(tcp(client, "10.2.0.1:1883").talked(60, 9).speaks(&["mqtt"]).fact(Fact::Session(name.into())), letters);
+    sample = sample.answer(Side::Server, crate::identify::AnswerKind::Accepted, 0, "accepted");
+    let flow = &mut sample.0.flow;
+    (flow.first, flow.last, flow.client.last, flow.server.last) = (at(began), at(ended), Some(at(ended)), Some(at(ended)));
+    sample
+}
+
+// two players of which one is a copy of the other, at mosquitto: each comes again a second after it was put out
+#[test]
+fn d64_two_clients_of_one_name_put_each_other_out() {
+    let duel = |name: [&str; 2], letters: &[u8], times: u32| {
+        let ends = [["10.1.0.2", name[0]], ["10.1.0.3", name[1]]];
+        let all: Vec<Sample> = (0..=times)
+            .map(|turn| {
+                let ([ip, name], began) = (ends[turn as usize % 2], 1.0 + f64::from(turn) * 30.0);
+                stay(&format!("{ip}:{}", 40_000 + turn), name, [began, began + 30.001], letters)
+            })
+            .collect();
+        judge_among(Site::default(), &all, &[background()]).remove(0)
+    };
+    let judged = duel(["player-1"; 2], b"fF", 4);
+    expect(&judged, Outcome::AppRefused, Confidence::Medium, Some("D64"));
+    let says = judged.cause.unwrap().says;
+    assert_eq!(
+        says,
+        "10.2.0.1 let 10.1.0.2 in as \"player-1\", and put it out when 10.1.0.3 came by the same name, as it did 4 times or more: there are two of this name"
+    );
+    expect(&duel(["player-1"; 2], b"fF", 2), Outcome::AppRefused, Confidence::Low, Some("D64"));
+    // One that goes over to another network; two of different names; clients that leave by themselves.
+    for spared in [duel(["player-1"; 2], b"fF", 1), duel(["player-1", "player-2"], b"fF", 4), duel(["player-1"; 2], b"Ff", 4)] {
+        assert_eq!(spared.outcome, Outcome::Ok);
+    }
+}
