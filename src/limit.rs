@@ -322,6 +322,12 @@ pub const PATHS_OF_A_KIND: usize = 256;
 pub const CANDIDATES_SHOWN: usize = 8;
 /// Hosts of which it is remembered that they were heard or reached, by capture point: a large site's, at some 60 bytes each.
 pub const HOSTS_REMEMBERED: usize = fill(17);
+/// Minutes of interfaces of which it is remembered what was lost in them, at some 60 bytes each: ten days of one.
+pub const MINUTES_REMEMBERED: usize = fill(14);
+/// Minutes over which what a flow carried is spread, the last ones of its life: live ones are learned from every few seconds.
+pub const MINUTES_OF_A_FLOW: i64 = 256;
+/// Minutes before and after a moment in which it is looked for what was lost, if fewer do not show it.
+pub const MINUTES_AROUND: i64 = 63;
 /// Pairs of client and server port of which it is remembered which ICMP error refused them, at some 120 bytes each: few are refused, but for a scanner's.
 pub const REFUSALS_REMEMBERED: usize = fill(13);
 /// Pairs of client and server port of which it is remembered whether they worked, at some 80 bytes each.

@@ -22,7 +22,7 @@ use smallvec::SmallVec;
 
 use self::panel::Panel;
 use self::shards::Back;
-use crate::capture::{self, Filter, Frame, Pause, Progress, Share, SourceError};
+use crate::capture::{self, Dropped, Filter, Frame, Pause, Progress, Share, SourceError};
 use crate::decode::{self, Packet};
 use crate::flow::{self, FlowTable, Neighbour, Shard};
 use crate::identify::{Books, Identified, Identifier};
@@ -162,6 +162,8 @@ struct Aside {
     names: Vec<(IpAddr, String)>,
     /// When nothing was captured.
     pauses: Vec<Pause>,
+    /// Packets that the captures say were not captured.
+    drops: Vec<Dropped>,
     /// What was said of neighbours.
     neighbours: Vec<Neighbour>,
 }
@@ -173,6 +175,7 @@ impl<'a> Hearing<'a, '_> {
         let Self { books, docket, now, each } = self;
         aside.names.iter().for_each(|(ip, name)| books.record_name(*ip, name));
         aside.pauses.iter().for_each(|pause| docket.pause(*pause));
+        aside.drops.iter().for_each(|dropped| docket.capture_dropped(dropped.interface, dropped.times, dropped.packets));
         aside.neighbours.iter().for_each(|neighbour| docket.meet(neighbour));
         // The flows of a round are the same for any number of shards, and so is their latest moment.
         *now = flows.iter().map(|identified| identified.flow.last).max().map_or(*now, |last| last.max(*now));
@@ -304,6 +307,7 @@ fn read_shard(plan: &Plan<'_>, books: &Books, mut source: Share, shard: Shard, p
         // Every worker meets the same ones.
         aside.names.extend(source.take_names().into_iter().filter(|_| shard.number == 0));
         aside.pauses.extend(source.take_pauses().into_iter().filter(|_| shard.number == 0));
+        aside.drops.extend(source.take_drops().into_iter().filter(|_| shard.number == 0));
         let (done, all) = source.position();
         progress(done, all);
         // A file that ends badly is noted in its own record, and the source goes on with the next one.

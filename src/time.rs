@@ -49,6 +49,11 @@ impl Timestamp {
         (self.0.get() ^ SIGN) as i64
     }
 
+    /// Whole minutes since the epoch.
+    pub const fn minute(self) -> i64 {
+        self.nanos().div_euclid(60 * NANOS_PER_SECOND)
+    }
+
     /// Seconds since the epoch with nine fractional digits, as Wireshark prints `frame.time_epoch`: `1795222228.704927000`.
     pub fn epoch(self) -> String {
         let nanos = self.nanos().unsigned_abs();

@@ -11,6 +11,7 @@ use std::process::Command;
 
 use portbook::capture::{self, Captures, Comment, Interface, LinkType, Options, Progress, Source};
 use portbook::limit::{COMMENT_BYTES, COMMENTS_KEPT, METADATA_BYTES, NAME_BYTES, PACKET_BLOCK_BYTES, TEXT_OF_AN_INTERFACE};
+use portbook::time::Timestamp;
 
 /// A file being written, block after block, in the byte order of its latest section.
 #[derive(Default)]
@@ -187,6 +188,25 @@ fn drops_are_the_statistics_blocks_and_those_that_packets_tell_where_there_is_no
     // Interface and system dropped 3 and 4 packets since the capture began; option 4 of statistics counts what was received.
     let dropped: Vec<_> = (0..3).map(|place| read.interface(place).dropped).collect();
     assert_eq!(dropped, [Some(5), Some(7), None]);
+}
+
+#[test]
+fn drops_are_of_the_time_in_which_they_were_counted() {
+    let file = File::default().section(false, &[]).interface(1, 0, &[]).interface(1, 0, &[]);
+    let counts = |file: &File, seconds: u32, dropped: u64| {
+        let dropped = file.long(dropped);
+        [file.word(0), file.word(0), file.word(seconds * 1_000_000), file.options(&[(5, &dropped)])].concat()
+    };
+    let (two, three) = (file.long(2), file.long(3));
+    // Every minute statistics of interface 0; interface 1 tells with its packets, twice in a minute.
+    let (first, second, last) = (counts(&file, 60, 0), counts(&file, 120, 40), counts(&file, 180, 50));
+    let file = file.packet(0, 5_000_000, b"", &[]).block(5, &first).packet(0, 70_000_000, b"", &[]).block(5, &second).block(5, &last);
+    let file = file.packet(1, 200_000_000, b"", &[(4, &two)]).packet(1, 210_000_000, b"", &[(4, &three)]).packet(1, 300_000_000, b"", &[(4, &two)]);
+    let mut read = file.read();
+    let second = |time: Timestamp| time.nanos() / 1_000_000_000;
+    let dropped: Vec<_> = read.captures.take_drops().into_iter().map(|dropped| (dropped.interface, dropped.times.map(second), dropped.packets)).collect();
+    assert_eq!(dropped, [(0, [60, 120], 40), (0, [120, 180], 10), (1, [200, 210], 5), (1, [300, 300], 2)]);
+    assert_eq!([0, 1].map(|place| read.interface(place).dropped), [Some(50), Some(7)]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::memory::Memory;
 use super::portion::Portion;
 use super::reader::{Manner, Origin, Reader, Refusal};
 use super::record::Record;
-use super::{CaptureFile, Frame, Interface, Pause, Progress, Source, SourceError};
+use super::{CaptureFile, Dropped, Frame, Interface, Pause, Progress, Source, SourceError};
 use crate::limit::{
     BLOCK_BYTES, CAPTURE_FILES, COMMENTS_KEPT, FULL_BLOCKS, GAP_IN_A_CAPTURE, INTERFACES_OF_A_RUN, OPEN_CAPTURES, OVERLAPPING_CAPTURES, SMALL_BLOCK_BYTES,
 };
@@ -46,6 +46,7 @@ pub struct Captures {
     filter: Option<Filter>,
     names: Vec<(IpAddr, String)>,
     pauses: Vec<Pause>,
+    drops: Vec<Dropped>,
     /// Time of the latest frame that was lent.
     lent: Option<Timestamp>,
     /// Comments kept of all files.
@@ -78,6 +79,7 @@ pub fn open(paths: &[PathBuf], options: Options) -> Result<Captures, SourceError
         filter: options.filter,
         names: Vec::new(),
         pauses: Vec::new(),
+        drops: Vec::new(),
         lent: None,
         comments: 0,
         counter: Arc::default(),
@@ -302,6 +304,9 @@ impl Captures {
             reader.interfaces.push((self.interfaces.len() as u32, link));
             self.interfaces.push(Interface { file: reader.file, name, link, snap_len, filter, dropped });
         }
+        for (place, times, packets) in reader.take_drops() {
+            self.drops.extend(reader.interfaces.get(place as usize).map(|(interface, _)| Dropped { interface: *interface, times, packets }));
+        }
         self.names.append(&mut reader.take_names());
         let room = COMMENTS_KEPT.saturating_sub(self.comments);
         let mut comments = reader.take_comments();
@@ -426,6 +431,10 @@ impl Source for Captures {
 
     fn take_pauses(&mut self) -> Vec<Pause> {
         std::mem::take(&mut self.pauses)
+    }
+
+    fn take_drops(&mut self) -> Vec<Dropped> {
+        std::mem::take(&mut self.drops)
     }
 
     fn position(&self) -> (u64, Option<u64>) {

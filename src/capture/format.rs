@@ -8,6 +8,7 @@ use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::record::{Declared, Record, Walked};
 use super::snoop::{self, Snoop};
+use crate::time::Timestamp;
 
 /// A capture file being walked.
 #[derive(Debug)]
@@ -63,6 +64,15 @@ impl Format {
         match self {
             Self::Pcapng(pcapng) => pcapng.take_names(),
             Self::Pcap(_) | Self::Snoop(_) | Self::Netmon(_) => Vec::new(),
+        }
+    }
+
+    /// What was not captured and when, as far as it was told since the last call: interface, moments, packets.
+    pub(super) fn take_drops(&mut self) -> Vec<(u32, [Timestamp; 2], u64)> {
+        match self {
+            Self::Pcapng(pcapng) => pcapng.take_drops(),
+            Self::Snoop(snoop) => snoop.take_drops(),
+            Self::Pcap(_) | Self::Netmon(_) => Vec::new(),
         }
     }
 

@@ -189,6 +189,17 @@ pub struct Pause {
     pub to: Timestamp,
 }
 
+/// Packets that were not captured, as the capture counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Number of the interface, as [`Source::interfaces`] counts them.
+    pub interface: u32,
+    /// Between when they were counted.
+    pub times: [Timestamp; 2],
+    /// How many.
+    pub packets: u64,
+}
+
 /// Lends frames in the order of capture.
 pub trait Source {
     /// Reads on (about one block) and lends the frames in batches of at most [`limit::BATCH`](crate::limit::BATCH), in order of time across files.
@@ -211,6 +222,11 @@ pub trait Source {
 
     /// Pauses between files, and gaps in them, met since the last call; before any frame behind them is lent.
     fn take_pauses(&mut self) -> Vec<Pause> {
+        Vec::new()
+    }
+
+    /// What was not captured and when, as far as captures tell and it was not taken yet.
+    fn take_drops(&mut self) -> Vec<Dropped> {
         Vec::new()
     }
 

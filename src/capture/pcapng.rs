@@ -7,7 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::notes::{Notes, text};
-use super::record::{COPY_AGAIN, Declared, Endian, Fault, Next, Record, Walked};
+use super::record::{COPY_AGAIN, Declared, Drops, Endian, Fault, Next, Record, Walked};
 use super::{Comment, LinkType};
 use crate::limit::{CAPTURE_INTERFACES, FRAME_BYTES, METADATA_BYTES, PACKET_BLOCK_BYTES, TEXT_OF_AN_INTERFACE};
 use crate::time::Timestamp;
@@ -24,6 +24,7 @@ pub(super) struct Pcapng {
     /// Time of the frame before: a simple packet block has none of its own.
     last: Timestamp,
     notes: Notes,
+    drops: Drops,
     passed_over: u64,
 }
 
@@ -34,6 +35,8 @@ struct Counter {
     /// Packets dropped before those captured, as these say, where no statistics block says it for all.
     dropped: u64,
     has_statistics: bool,
+    /// Since when the next statistics block counts: the last one, or the first packet.
+    since: Option<Timestamp>,
 }
 
 /// How an interface counts time.
@@ -68,6 +71,7 @@ impl Pcapng {
             frames: 0,
             last: Timestamp::default(),
             notes: Notes::default(),
+            drops: Drops::default(),
             passed_over: 0,
         })
     }
@@ -79,6 +83,11 @@ impl Pcapng {
     /// Names recorded for addresses since the last call.
     pub(super) fn take_names(&mut self) -> Vec<(IpAddr, String)> {
         self.notes.take_names()
+    }
+
+    /// Interface, moments and packets of what was not captured, since the last call.
+    pub(super) fn take_drops(&mut self) -> Vec<(u32, [Timestamp; 2], u64)> {
+        self.drops.take()
     }
 
     /// Comments met since the last call.
@@ -201,7 +210,7 @@ impl Pcapng {
             }
         }
         self.interfaces.push(declared);
-        self.counters.push(Counter { clock, dropped: 0, has_statistics: false });
+        self.counters.push(Counter { clock, dropped: 0, has_statistics: false, since: None });
         Ok(())
     }
 
@@ -217,7 +226,7 @@ impl Pcapng {
             return Err(damaged(format!("a packet block that is too short after frame {}", self.frames)));
         };
         let place = self.section + id as usize;
-        let (Some(interface), Some(counter)) = (self.interfaces.get(place), self.counters.get(place)) else {
+        let (Some(interface), Some(counter)) = (self.interfaces.get(place), self.counters.get_mut(place)) else {
             return Err(damaged(format!("frame {} is of interface {id}, which its section does not describe", self.frames + 1)));
         };
         let room = body.len() - start;
@@ -229,37 +238,39 @@ impl Pcapng {
             Some((Some(high), Some(low))) => counter.clock.time(u64::from(high) << 32 | u64::from(low)),
             _ => self.last,
         };
+        counter.since.get_or_insert(time);
         self.frames += 1;
         if kind == PACKET {
             // The obsolete block counts drops in its header; all ones are "not known".
-            self.dropped_before(place, self.endian.u16_at(body, 2).filter(|drops| *drops != u16::MAX).map_or(0, u64::from));
+            self.dropped_before(place, time, self.endian.u16_at(body, 2).filter(|drops| *drops != u16::MAX).map_or(0, u64::from));
         }
         if kind != SIMPLE_PACKET
             && let Some(options) = body.get(start + (captured as usize).next_multiple_of(4)..)
             && !options.is_empty()
         {
-            self.packet_options(place, options);
+            self.packet_options(place, time, options);
         }
         let (start, len) = ((at + start) as u32, captured);
         Ok(Record { time, number: self.frames, start, len, wire_len: wire_len.max(len), interface: place as u32 })
     }
 
-    fn packet_options(&mut self, place: usize, options: &[u8]) {
+    fn packet_options(&mut self, place: usize, time: Timestamp, options: &[u8]) {
         for (code, value) in Options::new(self.endian, options) {
             match code {
                 COMMENT => self.notes.comment(Some(self.frames), value),
-                EPB_DROPCOUNT => self.dropped_before(place, self.endian.u64_at(value, 0).unwrap_or_default()),
+                EPB_DROPCOUNT => self.dropped_before(place, time, self.endian.u64_at(value, 0).unwrap_or_default()),
                 _ => {}
             }
         }
     }
 
     /// Counts drops that a packet tells of, unless a statistics block counts them all.
-    fn dropped_before(&mut self, place: usize, drops: u64) {
+    fn dropped_before(&mut self, place: usize, time: Timestamp, drops: u64) {
         let (Some(interface), Some(counter)) = (self.interfaces.get_mut(place), self.counters.get_mut(place)) else { return };
         if drops > 0 && !counter.has_statistics {
             counter.dropped = counter.dropped.saturating_add(drops);
             interface.dropped = Some(counter.dropped);
+            self.drops.note(place as u32, [time; 2], drops);
         }
     }
 
@@ -293,7 +304,14 @@ impl Pcapng {
         let known: Vec<u64> = drops.filter_map(|(_, value)| endian.u64_at(value, 0)).collect();
         if !known.is_empty() {
             counter.has_statistics = true;
-            interface.dropped = Some(known.iter().fold(0, |sum: u64, drops| sum.saturating_add(*drops)));
+            let dropped = known.iter().fold(0, |sum: u64, drops| sum.saturating_add(*drops));
+            let before = interface.dropped.replace(dropped).unwrap_or(0);
+            let time = match (endian.u32_at(body, 4), endian.u32_at(body, 8)) {
+                (Some(high), Some(low)) if (high, low) != (0, 0) => counter.clock.time(u64::from(high) << 32 | u64::from(low)),
+                _ => self.last,
+            };
+            let since = counter.since.replace(time).unwrap_or(time);
+            self.drops.note(place as u32, [since.min(time), time], dropped.saturating_sub(before));
         }
     }
 }

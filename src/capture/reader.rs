@@ -215,6 +215,10 @@ impl Reader {
         self.format.take_names()
     }
 
+    pub(super) fn take_drops(&mut self) -> Vec<(u32, [Timestamp; 2], u64)> {
+        self.format.take_drops()
+    }
+
     pub(super) fn take_comments(&mut self) -> Vec<Comment> {
         self.format.take_comments()
     }

@@ -57,6 +57,28 @@ impl Fault {
     }
 }
 
+/// Packets that a file says were not captured, by when.
+#[derive(Debug, Default)]
+pub(super) struct Drops(Vec<(u32, [Timestamp; 2], u64)>);
+
+impl Drops {
+    /// Notes that so many were not captured at an interface of the file between two moments.
+    pub(super) fn note(&mut self, interface: u32, [from, to]: [Timestamp; 2], packets: u64) {
+        match self.0.last_mut() {
+            _ if packets == 0 => {}
+            Some((same, [_, last], sum)) if *same == interface && last.minute() == from.minute() && last.minute() == to.minute() => {
+                (*last, *sum) = (to.max(*last), sum.saturating_add(packets));
+            }
+            _ => self.0.push((interface, [from, to], packets)),
+        }
+    }
+
+    /// Interface, moments and packets of what was noted since the last call.
+    pub(super) fn take(&mut self) -> Vec<(u32, [Timestamp; 2], u64)> {
+        std::mem::take(&mut self.0)
+    }
+}
+
 /// An interface as a file declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Declared {

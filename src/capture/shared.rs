@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::portion::Portion;
-use super::{CaptureFile, Captures, Frame, Interface, Pause, Progress, Source, SourceError};
+use super::{CaptureFile, Captures, Dropped, Frame, Interface, Pause, Progress, Source, SourceError};
 use crate::limit::{BATCH, PORTIONS_AHEAD};
 
 /// One of several ways through the same captures.
@@ -22,6 +22,7 @@ pub struct Share {
     /// What was met beside frames, and not taken yet.
     names: Vec<(IpAddr, String)>,
     pauses: Vec<Pause>,
+    drops: Vec<Dropped>,
 }
 
 /// What was read of the captures by the time they were left.
@@ -67,6 +68,7 @@ struct Step {
     owners: Vec<u16>,
     names: Vec<(IpAddr, String)>,
     pauses: Vec<Pause>,
+    drops: Vec<Dropped>,
 }
 
 /// So many ways through captures of which nothing was read yet. Each is to be gone by a thread of its own: they wait for each other.
@@ -74,7 +76,7 @@ pub fn share(captures: Captures, shares: usize, owner: Owner) -> Vec<Share> {
     let (bytes_read, bytes) = captures.progress();
     let kept = Kept { steps: VecDeque::new(), first: 0, places: vec![Some(0); shares], reads: None };
     let common = Arc::new(Common { captures: Mutex::new(captures), kept: Mutex::new(kept), changed: Condvar::new(), bytes_read, bytes, owner, shares });
-    let share = |number| Share { common: Arc::clone(&common), number, next: 0, names: Vec::new(), pauses: Vec::new() };
+    let share = |number| Share { common: Arc::clone(&common), number, next: 0, names: Vec::new(), pauses: Vec::new(), drops: Vec::new() };
     (0..shares).map(share).collect()
 }
 
@@ -87,6 +89,7 @@ impl Share {
         let step = self.step();
         self.names.extend_from_slice(&step.names);
         self.pauses.extend_from_slice(&step.pauses);
+        self.drops.extend_from_slice(&step.drops);
         match &step.portion {
             Err(fault) => Err(fault.clone()),
             Ok(None) => Ok(Progress::End),
@@ -110,6 +113,11 @@ impl Share {
     /// As [`Source::take_pauses`].
     pub fn take_pauses(&mut self) -> Vec<Pause> {
         std::mem::take(&mut self.pauses)
+    }
+
+    /// As [`Source::take_drops`].
+    pub fn take_drops(&mut self) -> Vec<Dropped> {
+        std::mem::take(&mut self.drops)
     }
 
     /// As [`Source::position`], of the one who is farthest.
@@ -161,10 +169,10 @@ impl Common {
     fn read_step(&self) -> Arc<Step> {
         let mut captures = held(&self.captures);
         let portion = captures.next_portion();
-        let (names, pauses) = (captures.take_names(), captures.take_pauses());
+        let (names, pauses, drops) = (captures.take_names(), captures.take_pauses(), captures.take_drops());
         drop(captures);
         let owners = portion.as_ref().ok().and_then(Option::as_ref).map(|portion| self.owners(portion)).unwrap_or_default();
-        let step = Arc::new(Step { portion, owners, names, pauses });
+        let step = Arc::new(Step { portion, owners, names, pauses, drops });
         let mut kept = held(&self.kept);
         kept.steps.push_back(Arc::clone(&step));
         kept.reads = None;

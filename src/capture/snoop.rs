@@ -1,7 +1,7 @@
 //! The snoop format of Solaris (RFC 1761): a 16-byte header, then records of a 24-byte header and padded data, all in network byte order.
 
 use super::LinkType;
-use super::record::{COPY_AGAIN, Declared, Endian, Fault, Next, Record, Walked};
+use super::record::{COPY_AGAIN, Declared, Drops, Endian, Fault, Next, Record, Walked};
 use crate::limit::{FRAME_BYTES, METADATA_BYTES};
 use crate::time::Timestamp;
 
@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 pub(super) struct Snoop {
     frames: u64,
     interface: Declared,
+    drops: Drops,
 }
 
 impl Snoop {
@@ -24,11 +25,16 @@ impl Snoop {
             8 => LinkType(10),
             _ => return None,
         };
-        Some(Self { frames: 0, interface: Declared::bare(link, 0) })
+        Some(Self { frames: 0, interface: Declared::bare(link, 0), drops: Drops::default() })
     }
 
     pub(super) fn interfaces(&self) -> &[Declared] {
         std::slice::from_ref(&self.interface)
+    }
+
+    /// Interface, moments and packets of what was not captured, since the last call.
+    pub(super) fn take_drops(&mut self) -> Vec<(u32, [Timestamp; 2], u64)> {
+        self.drops.take()
     }
 
     /// Walks all whole records of the window.
@@ -46,8 +52,10 @@ impl Snoop {
                 break Next::Need(record_len as usize);
             }
             self.frames += 1;
-            self.interface.dropped = Some(u64::from(drops));
             let time = Timestamp::from_parts(i64::from(seconds), i64::from(micros) * 1_000);
+            // Counted since the capture began: the first packet's may be from before.
+            let before = self.interface.dropped.replace(u64::from(drops)).unwrap_or(0);
+            self.drops.note(0, [time; 2], u64::from(drops).saturating_sub(before));
             let start = (at + RECORD_HEADER) as u32;
             records.push(Record { time, number: self.frames, start, len: captured, wire_len: wire_len.max(captured), interface: 0 });
             at = end;

@@ -48,6 +48,7 @@ pub use key::Shard;
 pub use neighbour::{Neighbour, NeighbourWord};
 pub use packing::{Packer, Packing, Unpacker, present};
 pub use stacks::{Spot, Stacks};
+pub use story::Missed;
 pub use table::{Counts, FlowTable, Settings};
 
 /// All packets of one conversation.
@@ -291,6 +292,8 @@ pub struct TcpStory {
     pub retransmissions: [u32; 2],
     /// Bytes that were acknowledged or skipped but never captured, by client, by server.
     pub missed_bytes: [u64; 2],
+    /// When it showed that they were, in order.
+    pub missed: ThinVec<Missed>,
     /// Those of them, of both sides, that came and were not kept: what the snap length cut off, repetitions included.
     pub cut_bytes: u32,
     /// Zero windows announced, by client, by server.

@@ -1,6 +1,7 @@
 //! What outcomes rest on, gathered segment by segment: who tried how often, who reset, what was never acknowledged.
 
 mod again;
+mod missing;
 
 use std::num::NonZeroU64;
 
@@ -10,11 +11,14 @@ use crate::capture::FrameId;
 use crate::decode::{Ip, Packet, Tcp, TcpFlags};
 use crate::flow::packing::present;
 use crate::flow::story::again::note_again;
+use crate::flow::story::missing::Missing;
 use crate::flow::stream::FIRST;
 use crate::flow::{Moment, OpenSegment, Packing, Repeats, Reset, TcpStory};
 use crate::limit::SYNS_KEPT;
 use crate::net::Side;
 use crate::time::Timestamp;
+
+pub use missing::Missed;
 
 /// What is kept of a live connection until its [`TcpStory`] is told. What few connections need is boxed.
 #[derive(Debug, Default)]
@@ -74,7 +78,7 @@ struct Trouble {
     /// SYNs after the first.
     more_syns: ThinVec<Moment>,
     reset: Option<Box<Reset>>,
-    missed_bytes: [u64; 2],
+    missing: Option<Box<Missing>>,
     resets: u32,
     retransmissions: [u32; 2],
     cut_bytes: u32,
@@ -117,11 +121,10 @@ impl Story {
         self.begun && self.reset().is_none()
     }
 
-    /// Bytes of that side were never captured.
-    pub fn missed(&mut self, side: Side, bytes: u64) {
-        if bytes > 0 {
-            self.trouble().missed_bytes[side as usize] += bytes;
-        }
+    /// Bytes of that side were never captured, which shows at `time`, when so many of both were `acknowledged`.
+    #[cold]
+    pub fn missed(&mut self, side: Side, bytes: u64, time: Timestamp, acknowledged: u64) {
+        self.trouble().missing.get_or_insert_default().note(side, bytes, time, acknowledged);
     }
 
     /// The snap length cut so many bytes off.
@@ -149,7 +152,8 @@ impl Story {
             fins: self.fins,
             heard_out: self.heard_out,
             retransmissions: trouble.retransmissions,
-            missed_bytes: trouble.missed_bytes,
+            missed_bytes: trouble.missing.as_ref().map_or([0; 2], |missing| missing.bytes),
+            missed: trouble.missing.as_ref().map(|missing| missing.stretches.clone()).unwrap_or_default(),
             cut_bytes: trouble.cut_bytes,
             zero_windows: trouble.zero_windows,
             stalled: self.stalled,
@@ -256,23 +260,11 @@ impl Story {
 
 impl Trouble {
     fn pack(&mut self, packing: &mut impl Packing) {
-        let Self {
-            letters,
-            rst,
-            more_syns,
-            reset,
-            missed_bytes,
-            resets,
-            retransmissions,
-            cut_bytes,
-            zero_windows,
-            repeats,
-            reset_contradicted,
-            acknowledged_by,
-        } = self;
+        let Self { letters, rst, more_syns, reset, missing, resets, retransmissions, cut_bytes, zero_windows, repeats, reset_contradicted, acknowledged_by } =
+            self;
         let (mut has_letters, mut is_reset) = (letters.is_some(), reset.is_some());
         // A reset that comes once comes mostly alone.
-        let mut is_plain = *missed_bytes == [0; 2] && *retransmissions == [0; 2] && *zero_windows == [0; 2] && *cut_bytes == 0;
+        let mut is_plain = missing.is_none() && *retransmissions == [0; 2] && *zero_windows == [0; 2] && *cut_bytes == 0;
         let mut is_heard = *repeats == [Repeats::default(); 2];
         let [mut by_client, mut by_server] = [Side::Client, Side::Server].map(|side| *acknowledged_by == Some(side));
         packing.flags([&mut has_letters, &mut is_reset, reset_contradicted, &mut is_plain, &mut is_heard, &mut by_client, &mut by_server]);
@@ -288,7 +280,9 @@ impl Trouble {
         present(is_reset, reset, || Box::new(Reset::none())).into_iter().for_each(|reset| reset.pack(packing));
         rst.iter_mut().chain([resets]).for_each(|count| packing.count(count));
         if !is_plain {
-            missed_bytes.iter_mut().for_each(|bytes| packing.number(bytes));
+            let mut is_missing = missing.is_some();
+            packing.flags([&mut is_missing]);
+            present(is_missing, missing, Box::default).into_iter().for_each(|missing| missing.pack(packing));
             retransmissions.iter_mut().chain(zero_windows).chain([cut_bytes]).for_each(|count| packing.count(count));
         }
     }

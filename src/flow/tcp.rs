@@ -270,7 +270,7 @@ impl Connection {
             if !is_guess {
                 outlet.from = side.other();
                 let gaps = self.ends[other].stream.acknowledged(position, outlet);
-                self.note_gaps(side.other(), gaps, history);
+                self.note_gaps(side.other(), gaps, packet.time, history);
             }
         }
         if packet.payload_len > 0 && effect.payload_at >= FIRST {
@@ -279,7 +279,7 @@ impl Connection {
             let segment = Segment { from: effect.payload_at, len: packet.payload_len, bytes: packet.payload, seen: effect.seen };
             outlet.from = side;
             let gaps = self.ends[me].stream.segment(&segment, outlet);
-            self.story.missed(side, gaps.bytes);
+            self.note_missed(side, gaps.bytes, packet.time);
         }
     }
 
@@ -288,7 +288,7 @@ impl Connection {
         for side in [Side::Client, Side::Server] {
             outlet.from = side;
             let gaps = self.ends[side as usize].stream.flush(outlet);
-            self.story.missed(side, gaps.bytes);
+            self.note_missed(side, gaps.bytes, self.story.heard());
         }
     }
 
@@ -457,9 +457,16 @@ impl Connection {
         story::tell(&mut self.story, &told);
     }
 
-    fn note_gaps(&mut self, of: Side, gaps: Gaps, history: &mut History) {
+    fn note_missed(&mut self, of: Side, bytes: u64, time: Timestamp) {
+        if bytes > 0 {
+            let acknowledged = self.ends.each_ref().map(|end| end.acknowledged.max(0).cast_unsigned());
+            self.story.missed(of, bytes, time, acknowledged[0].saturating_add(acknowledged[1]));
+        }
+    }
+
+    fn note_gaps(&mut self, of: Side, gaps: Gaps, time: Timestamp, history: &mut History) {
         let side = of as usize;
-        self.story.missed(of, gaps.bytes);
+        self.note_missed(of, gaps.bytes, time);
         if self.ends.iter().all(Half::is_clean) {
             for _ in 0..gaps.holes {
                 Letters { history, side: of }.scaled(counted(&mut self.story.letters(side).gaps), b'G');

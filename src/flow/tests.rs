@@ -216,6 +216,9 @@ fn a_gap_is_skipped_once_the_other_side_acknowledges_beyond_it() {
     assert_eq!(answer.bytes, b"answer");
     assert_eq!(told(&seen), ("S1", "ShADaGd"));
     assert_eq!(story(&seen).missed_bytes, [4, 0]);
+    let minute = seen.only().last.minute();
+    let [missed] = story(&seen).missed[..] else { panic!("{:?}", story(&seen).missed) };
+    assert_eq!((missed.minutes, missed.bytes), ([minute; 2], 4));
 }
 
 #[test]

@@ -181,7 +181,7 @@ const TABLE: &[Rule] = &[
         &["a filter that passes the session and not its media", "a source that has nothing to send", "a session that was not started"]),
     rule("D01", Outcome::NotObservable, Remedy::Nothing, "one direction alone passes here: the client went on, or asks where answers demonstrably pass elsewhere",
         gate::unseen, gate::says_unseen, &["asymmetric routing", "a mirror port that copies one direction"]),
-    rule("D02", Outcome::CaptureDamaged, Remedy::Nothing, "more than a tenth was lost by the capture, and the client asked less than three times, or was taken and not answered; or the snap length cut off what shows how it went, or what an ICMP error is about",
+    rule("D02", Outcome::CaptureDamaged, Remedy::Nothing, "more than a tenth was lost by the capture about that time, and the client asked less than three times, or was taken and not answered; or the snap length cut off what shows how it went, or what an ICMP error is about",
         gate::damaged, gate::says_damaged, &["an overloaded mirror port", "a snap length"]),
     rule("D06", Outcome::NotObservable, Remedy::Nothing, "the capture ends before an answer could be expected",
         gate::cut_off, gate::says_cut_off, &["the answer came after the capture"]),

@@ -56,6 +56,11 @@ impl<'a> Docket<'a> {
         self.judge().capture_lost(interface, packets);
     }
 
+    /// Learns that so many of them were lost between two moments.
+    pub fn capture_dropped(&mut self, interface: u32, times: [Timestamp; 2], packets: u64) {
+        self.judge().capture_dropped(interface, times, packets);
+    }
+
     /// Calls all that still wait, in order of their first packets, and gives the judge back.
     pub fn close(self) -> (Vec<Called<'a>>, Arc<Judge<'a>>) {
         let Self { judge, waiting } = self;

@@ -120,7 +120,7 @@ impl Gathered {
             is_on: answered,
             stopped: None,
             works: Works::Otherwise,
-            minutes: BTreeSet::from([minute_of(flow.first)]),
+            minutes: BTreeSet::from([flow.first.minute()]),
             opening: judged.identified.opening.clone(),
             told: (!judged.identified.protocol.is_empty(), has_bytes(&judged.identified.opening), judged.confidence, Reverse(flow.first)),
             // Who is not there is shown by who asked the link for it.
@@ -194,7 +194,7 @@ impl Gathered {
 
     /// Whether its flows show that something has changed since it last worked, and not that it fails now and then.
     pub(super) fn has_failed_since(&self, last: Timestamp) -> bool {
-        let mut after = self.minutes.range(minute_of(last) + 1..);
+        let mut after = self.minutes.range(last.minute() + 1..);
         let many = after.clone().count() >= STOPPED_MINUTES;
         many && after.next().zip(after.next_back()).is_some_and(|(first, last)| last - first >= STOPPED_FOR)
     }
@@ -217,10 +217,6 @@ fn is_answered(judged: &Judged) -> bool {
 
 fn has_bytes(opening: &[Begun; 2]) -> bool {
     opening.iter().any(|bytes| !bytes.is_empty())
-}
-
-fn minute_of(time: Timestamp) -> i64 {
-    time.nanos().div_euclid(60_000_000_000)
 }
 
 /// Keeps the lowest, so that what is kept does not depend on the order. Whether there were more.

@@ -136,6 +136,16 @@ impl<'a> Judge<'a> {
         self.seen.dropped(interface, packets);
     }
 
+    /// Learns that so many of them were lost between two moments, as far as the capture tells. Where it counts them at its end alone they may be of any time.
+    pub fn capture_dropped(&mut self, interface: u32, times: [Timestamp; 2], packets: u64) {
+        self.seen.dropped_between(interface, times, packets);
+    }
+
+    /// Learns what flows lost that live, and are not learned from yet; no more of those that it was told before.
+    pub(super) fn live(&mut self, flows: &[Box<Identified>]) {
+        self.seen.live(flows);
+    }
+
     /// Time has come to `now`, though nothing was heard lately: what has not been answered by then has had that long.
     pub(super) fn until(&mut self, now: Timestamp) {
         self.seen.until(now);

@@ -29,6 +29,12 @@ pub(super) const SAME_COUNTER: u16 = 2048;
 pub(super) const SOME_LOSS: u64 = 10;
 /// Beyond 10 % (where Zeek warns, too) it is no more than a hint, and a missing answer means nothing unless the client asked thrice.
 pub(super) const HEAVY_LOSS: u64 = 100;
+/// Acknowledged bytes by which a stretch of a capture shows how much of it was lost: a tenth of them are more than five large segments.
+pub(super) const SAMPLE_BYTES: u64 = 64 << 10;
+/// Or as many connections: of ten that a tenth of all packets is lost of, hardly one is whole.
+pub(super) const SAMPLE_CONNECTIONS: u32 = 10;
+/// Of so few bytes more than a tenth was lost only where so many connections lost something: one large segment may be half of what a minute has.
+pub(super) const TORN_CONNECTIONS: u32 = 3;
 /// Payload of a TCP segment that every path carries: the least that IPv6 asks of a link (1280 bytes, RFC 8200 section 5), less 40 of IPv6, 20 of TCP, and 12
 /// of the timestamps that most segments have.
 pub(super) const SURE_TO_FIT: u32 = 1208;

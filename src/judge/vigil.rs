@@ -82,16 +82,24 @@ impl<'a> Vigil<'a> {
         self.judge.capture_lost(interface, packets);
     }
 
+    /// Learns that so many of them were lost between two moments.
+    pub fn capture_dropped(&mut self, interface: u32, times: [Timestamp; 2], packets: u64) {
+        self.judge.capture_dropped(interface, times, packets);
+    }
+
     /// Learns when nobody captured.
     pub fn pause(&mut self, pause: Pause) {
         self.judge.pause(pause);
     }
 
-    /// Judges for good the flows that have waited long enough by `now`.
-    pub fn settle(&mut self, now: Timestamp, each: &mut dyn FnMut(&Judged)) {
+    /// Judges for good the flows that have waited long enough by `now`, where these flows are `live`.
+    pub fn settle(&mut self, live: &[Box<Identified>], now: Timestamp, each: &mut dyn FnMut(&Judged)) {
         let is_due = |waiting: &VecDeque<(Timestamp, Box<Identified>)>| {
             waiting.len() > FLOWS_AWAITING || waiting.front().is_some_and(|(heard, _)| now.since(*heard) >= LIVE_AWAITS)
         };
+        if is_due(&self.waiting) {
+            self.judge.live(live);
+        }
         while is_due(&self.waiting)
             && let Some((_, identified)) = self.waiting.pop_front()
         {
@@ -99,6 +107,7 @@ impl<'a> Vigil<'a> {
             self.gatherer.add(&judged);
             each(&judged);
         }
+        self.judge.live(&[]);
         self.gatherer.make_room(now - LIVE_FINDING_KEPT);
     }
 

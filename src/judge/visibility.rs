@@ -9,6 +9,7 @@ mod namesakes;
 mod neighbours;
 mod pairs;
 mod receivers;
+mod stretches;
 mod tap;
 mod translated;
 mod vouchers;
@@ -113,6 +114,16 @@ impl Seen {
         self.tap.dropped(interface, packets);
     }
 
+    /// Enters that so many of them were lost between two moments.
+    pub(super) fn dropped_between(&mut self, interface: u32, times: [Timestamp; 2], packets: u64) {
+        self.tap.dropped_between(interface, times, packets);
+    }
+
+    /// Enters what flows lost that live, for as long as no others are entered.
+    pub(super) fn live(&mut self, flows: &[Box<Identified>]) {
+        self.tap.live(flows);
+    }
+
     /// Whether an answer of the flow's server to its client would have been seen where the flow was captured.
     pub(super) fn sight(&self, flow: &Flow) -> Sight {
         self.tap.sight(flow, self.neighbours.hides(flow))
@@ -159,7 +170,7 @@ impl Seen {
         self.neighbours.hears(flow)
     }
 
-    /// Lost share where the flow was captured, parts per thousand.
+    /// Lost share where and when the flow was captured, parts per thousand.
     pub(super) fn loss(&self, flow: &Flow) -> u64 {
         self.tap.loss(flow)
     }

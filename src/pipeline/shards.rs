@@ -118,6 +118,7 @@ fn take_rounds<'a>(shards: &[Receiver<Round>], panel: &Panel<'a>, back: &mut Bac
             flows.extend(its_flows);
             aside.names.extend(its.names);
             aside.pauses.extend(its.pauses);
+            aside.drops.extend(its.drops);
             aside.neighbours.extend(its.neighbours);
         }
         put_in_order(&mut flows);

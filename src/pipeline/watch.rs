@@ -409,8 +409,8 @@ impl<'a> Watch<'a> {
     pub fn hear(&mut self, tick: Tick, clock: &mut Clock, listener: &mut dyn Listener) {
         let looked = tick.live.is_some();
         self.take(tick);
-        let Self { vigil, digest, now, signatures, .. } = self;
-        vigil.settle(*now, &mut |judged| {
+        let Self { vigil, digest, live, now, signatures, .. } = self;
+        vigil.settle(live, *now, &mut |judged| {
             digest.add(judged);
             listener.flow(judged, signatures);
         });
@@ -500,6 +500,7 @@ impl<'a> Watch<'a> {
             self.vigil.pause(Pause { from: self.now, to: now });
         }
         self.listen(state.is_deaf(), now);
+        let since = if self.now == Timestamp::from_nanos(i64::MIN) { now } else { self.now };
         self.now = self.now.max(now);
         self.books.settle(self.now);
         if let Some(live) = live {
@@ -515,7 +516,10 @@ impl<'a> Watch<'a> {
             self.vigil.hear(identified, self.now);
         }
         for (number, interface) in (0..).zip(&state.interfaces) {
-            self.vigil.capture_lost(number, interface.dropped.unwrap_or(0));
+            let before = self.state.interfaces.get(number as usize).and_then(|interface| interface.dropped).unwrap_or(0);
+            let dropped = interface.dropped.unwrap_or(0);
+            self.vigil.capture_lost(number, dropped);
+            self.vigil.capture_dropped(number, [since, self.now], dropped.saturating_sub(before));
         }
         self.state = state;
     }

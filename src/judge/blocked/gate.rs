@@ -90,7 +90,7 @@ pub(super) fn says_damaged(e: &Ending<'_>) -> String {
             e.flow.client.endpoint.ip
         );
     }
-    format!("{}.{} % of what passed this capture point was not captured; the missing answer may be capture loss", e.loss / 10, e.loss % 10)
+    format!("{}.{} % of what passed this capture point about that time was not captured; the missing answer may be capture loss", e.loss / 10, e.loss % 10)
 }
 
 pub(super) fn cut_off(e: &Ending<'_>) -> Option<Confidence> {

@@ -60,7 +60,7 @@ fn what_was_asked_right_before_the_machine_fell_asleep_is_not_called_unanswered(
         vigil.hear(asked.0, at(4003.0));
         vigil.hear(awake.0, at(4003.0));
         let mut outcomes = Vec::new();
-        vigil.settle(at(5000.0), &mut |judged| outcomes.push(judged.outcome));
+        vigil.settle(&[], at(5000.0), &mut |judged| outcomes.push(judged.outcome));
         outcomes
     };
     assert_eq!(outcome(false)[0], Outcome::ServerSilent);
@@ -74,9 +74,9 @@ fn a_flow_is_judged_for_good_once_and_a_minute_after_it_ended() {
     vigil.hear(asking(&[1.0, 2.0, 4.0]).0, at(80.0));
     vigil.hear(talking().0, at(81.0));
     let mut outcomes = Vec::new();
-    vigil.settle(at(139.0), &mut |judged| outcomes.push(judged.outcome));
+    vigil.settle(&[], at(139.0), &mut |judged| outcomes.push(judged.outcome));
     assert!(outcomes.is_empty());
-    vigil.settle(at(140.0), &mut |judged| outcomes.push(judged.outcome));
+    vigil.settle(&[], at(140.0), &mut |judged| outcomes.push(judged.outcome));
     assert_eq!(outcomes, [Outcome::SilentDrop]);
     let board = vigil.close(&mut |judged| outcomes.push(judged.outcome));
     assert_eq!((outcomes.len(), board.findings.len()), (2, 1));
@@ -91,7 +91,7 @@ fn what_was_seen_outlives_a_change_of_the_documents_and_flows_that_wait_are_judg
     let second = Judge::new(Signatures::built_in(), site(&[]), &books);
     let mut second = Vigil::new(second, Gatherer::new(Signatures::built_in())).succeed(first.hand_over());
     let mut roles = Vec::new();
-    second.settle(at(200.0), &mut |judged| roles.push((judged.roles[0].len(), judged.outcome)));
+    second.settle(&[], at(200.0), &mut |judged| roles.push((judged.roles[0].len(), judged.outcome)));
     // Without the role it is a hint by the port; that answers can be seen from here is still known.
     assert_eq!(roles[0], (0, Outcome::SilentDrop));
 }

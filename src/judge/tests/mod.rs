@@ -12,6 +12,7 @@ mod guide;
 mod hangs;
 mod healthy;
 mod live;
+mod loss;
 mod middles;
 mod names_and_promises;
 mod neighbours;

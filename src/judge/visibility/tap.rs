@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::decode::VlanStack;
-use crate::flow::{End, Ended, Flow};
+use crate::flow::{End, Ended, Flow, Moment};
 use crate::identify::Identified;
 use crate::judge::memory::{Marked, Remembered};
+use crate::judge::visibility::stretches::Stretches;
 use crate::judge::visibility::went_on_unanswered;
 use crate::limit;
 use crate::net::{Mac, is_group, is_private};
@@ -140,22 +141,16 @@ struct Carried {
     one_way: u64,
 }
 
-/// What one interface lost.
-#[derive(Clone, Copy, Debug, Default)]
-struct Lost {
-    packets: u64,
-    dropped: u64,
-    acknowledged: u64,
-    missed: u64,
-}
-
 /// What was learned of all flows about seeing.
 #[derive(Clone, Debug)]
 pub(super) struct Tap {
     summary: Visibility,
     places: BTreeMap<Place, Point>,
     points: Vec<Counts>,
-    interfaces: BTreeMap<u32, Lost>,
+    /// What was lost, by time.
+    stretches: Stretches,
+    /// The same of flows that live, which are not learned from yet.
+    living: Option<Box<Stretches>>,
     /// Hosts that sent or received something, by capture point.
     hosts: Marked<(Point, IpAddr), Met>,
     /// Servers whose answers passed elsewhere.
@@ -170,7 +165,8 @@ impl Default for Tap {
             summary: Visibility::default(),
             places: BTreeMap::new(),
             points: Vec::new(),
-            interfaces: BTreeMap::new(),
+            stretches: Stretches::default(),
+            living: None,
             hosts: Marked::new(limit::HOSTS_REMEMBERED),
             unseen: Remembered::new(limit::HOSTS_REMEMBERED),
             links: Marked::new(limit::LINKS_REMEMBERED),
@@ -182,9 +178,7 @@ impl Tap {
     /// Enters one flow. `answers_group`: its server alone was heard, and answers what went to a group.
     pub(super) fn learn(&mut self, identified: &Identified, answers_group: bool) {
         let flow = &identified.flow;
-        let packets = flow.client.packets + flow.server.packets;
-        let lost = self.interfaces.entry(flow.interface).or_default();
-        lost.packets = lost.packets.saturating_add(packets);
+        self.stretches.learn(flow, loss_of(flow));
         self.summary.began_before += u64::from(flow.tcp.as_ref().is_some_and(|tcp| tcp.midstream));
         self.summary.cut_by_the_end += u64::from(flow.ended == Ended::CaptureEnd);
         let Some(point) = self.point((flow.interface, flow.vlan)) else {
@@ -201,8 +195,21 @@ impl Tap {
 
     /// Enters how many packets the capture says it lost at an interface.
     pub(super) fn dropped(&mut self, interface: u32, packets: u64) {
-        self.interfaces.entry(interface).or_default().dropped = packets;
-        self.summary.dropped_by_the_capture = self.interfaces.values().fold(0, |sum, lost| sum.saturating_add(lost.dropped));
+        self.summary.dropped_by_the_capture = self.stretches.lost(interface, packets);
+    }
+
+    /// Enters that so many of them were lost between two moments.
+    pub(super) fn dropped_between(&mut self, interface: u32, times: [Timestamp; 2], packets: u64) {
+        self.stretches.dropped(interface, times, packets);
+    }
+
+    /// Enters what flows lost that live: it counts until the next ones are entered.
+    pub(super) fn live(&mut self, flows: &[Box<Identified>]) {
+        self.living = (!flows.is_empty()).then(|| {
+            let mut living = Stretches::default();
+            flows.iter().for_each(|identified| living.learn(&identified.flow, loss_of(&identified.flow)));
+            Box::new(living)
+        });
     }
 
     /// The number of a place, a new one where there is room.
@@ -244,11 +251,7 @@ impl Tap {
         let both = flow.client.packets > 0 && flow.server.packets > 0;
         let unseen = went_on_unanswered(identified);
         let answers_alone = flow.client.packets == 0 && !answers_group;
-        let loss = if both { loss_of(flow) } else { [0; 2] };
-        if let Some(lost) = self.interfaces.get_mut(&flow.interface) {
-            lost.acknowledged = lost.acknowledged.saturating_add(loss[0]);
-            lost.missed = lost.missed.saturating_add(loss[1]);
-        }
+        let loss = loss_of(flow);
         let Some(counts) = self.points.get_mut(usize::from(point)) else { return };
         let (all, place) = (&mut self.summary, &mut counts.place);
         for (total, own, more) in [
@@ -335,10 +338,12 @@ impl Tap {
         self.hosts.get(&(point, host)).map_or([false; 2], |met| met.reached)
     }
 
-    /// Lost share at the flow's interface, parts per thousand: of acknowledged bytes, or of packets by the capture's own count, whichever is more.
+    /// Lost share at the flow's interface, parts per thousand, about the time when its client last said something, or when it ended, whichever is more: so much of what
+    /// it may have been answered was not captured.
     pub(super) fn loss(&self, flow: &Flow) -> u64 {
-        let Lost { packets, dropped, acknowledged, missed } = self.interfaces.get(&flow.interface).copied().unwrap_or_default();
-        per_mille(missed, acknowledged).max(per_mille(dropped, packets.saturating_add(dropped)))
+        let said = flow.tcp.as_ref().and_then(|tcp| tcp.last_data[0]).map(Moment::time).or(flow.client.last);
+        let share = |time| self.stretches.share(self.living.as_deref(), flow.interface, time);
+        self.stretches.is_whole(self.living.as_deref(), flow.interface).then_some(0).unwrap_or_else(|| share(flow.last).max(said.map_or(0, share)))
     }
 
     /// For the report.
@@ -375,7 +380,8 @@ fn lacks_receiver((from, to): (Mac, Mac)) -> bool {
 /// Acknowledged and missed bytes of a flow seen both ways: where one side is not mirrored at all, that is no loss. A gap is never more than what was
 /// acknowledged, whatever broken sequence numbers say. What a snap length cut off was there: no answer is missing for it.
 fn loss_of(flow: &Flow) -> [u64; 2] {
-    let Some(tcp) = &flow.tcp else { return [0; 2] };
+    let both = flow.client.packets > 0 && flow.server.packets > 0;
+    let Some(tcp) = flow.tcp.as_deref().filter(|_| both && !is_group(flow.server.endpoint.ip)) else { return [0; 2] };
     // Scanners acknowledge what nobody ever sent.
     if tcp.payload == [0, 0] && !tcp.established {
         return [0; 2];
@@ -386,6 +392,6 @@ fn loss_of(flow: &Flow) -> [u64; 2] {
     [all, lost.saturating_sub(u64::from(tcp.cut_bytes))]
 }
 
-fn per_mille(part: u64, whole: u64) -> u64 {
+pub(super) fn per_mille(part: u64, whole: u64) -> u64 {
     part.saturating_mul(1000).checked_div(whole).unwrap_or(0)
 }
