@@ -29,6 +29,50 @@ fn the_demos_expectations_hold_and_only_with_what_is_known_of_the_site() {
     assert!(stdout(&without).contains("differs in confidence"), "{}", stdout(&without));
 }
 
+/// What a fixture is that was cut to its header, or recorded on the wrong interface.
+#[test]
+fn a_capture_without_a_flow_does_not_pass_for_want_of_anything_to_hold_against_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pcap");
+    fs::write(&empty, &fs::read(fixture("demo")).unwrap()[..24]).unwrap();
+    let run = |text: &str, capture: &Path, more: &[&str]| {
+        let file = scratch(text);
+        check(&[&["--expect", &path(file.path())], more].concat(), capture)
+    };
+    let bound = "[check]\nname = \"quiet\"\nno_findings_above = \"high\"\n";
+    let nothing = run(bound, &empty, &[]);
+    assert_eq!(nothing.status.code(), Some(1), "{}", stdout(&nothing));
+    let told = stdout(&nothing);
+    assert!(told.contains(":3 flows") && told.contains("due  at least 1") && told.contains("flows = 0"), "{told}");
+    // Nor does one of which a filter leaves nothing, or one that is held against counts of what is bad.
+    assert_eq!(run(bound, &fixture("demo"), &["--filter", "tcp port 1"]).status.code(), Some(1));
+    assert_eq!(run("[counts]\nblocked = 0\nfindings = 0\n", &empty, &[]).status.code(), Some(1));
+    // Who says that there is none is not told that there is none.
+    for due in ["0", "\"0-\""] {
+        let run = run(&format!("{bound}[counts]\nflows = {due}\n"), &empty, &[]);
+        assert_eq!(run.status.code(), Some(0), "{}", stdout(&run));
+    }
+}
+
+#[test]
+fn nothing_is_no_good_day_to_measure_others_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pcap");
+    fs::write(&empty, &fs::read(fixture("demo")).unwrap()[..24]).unwrap();
+    for kind in ["--expect", "--baseline"] {
+        let file = folder.path().join("measure");
+        let run = check(&["--bless", kind, &path(&file)], &empty);
+        assert_eq!(run.status.code(), Some(1), "{}", stdout(&run));
+        assert!(!file.exists() && String::from_utf8_lossy(&run.stderr).contains("is not written"), "{run:?}");
+    }
+    let kept = folder.path().join("kept");
+    assert_eq!(check(&["--bless", "--baseline", &path(&kept)], &fixture("demo")).status.code(), Some(0));
+    let before = fs::read(&kept).unwrap();
+    assert_eq!(check(&["--baseline", &path(&kept)], &empty).status.code(), Some(1));
+    assert_eq!(check(&["--bless", "--baseline", &path(&kept)], &empty).status.code(), Some(1));
+    assert_eq!(fs::read(&kept).unwrap(), before);
+}
+
 /// Each entry of the demo's file, made untrue, is the one difference that is told, with its line.
 #[test]
 fn an_entry_that_is_not_true_is_told_with_its_line() {

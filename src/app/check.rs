@@ -53,6 +53,9 @@ fn draft(typed: &Check, basis: &Basis, path: &Path, stop: &AtomicBool) -> Result
         tell_unwritten(path);
         return Ok(Exit::Capture);
     }
+    if report.digest.flows == 0 {
+        return Ok(tell_nothing(path));
+    }
     replace(path, &check::draft(&report, &options(typed)))?;
     tell(format_args!("{} is written: a draft from what was seen, to be read and corrected", path.display()));
     Ok(Exit::Done)
@@ -60,6 +63,12 @@ fn draft(typed: &Check, basis: &Basis, path: &Path, stop: &AtomicBool) -> Result
 
 fn tell_unwritten(path: &Path) {
     tell(format_args!("{} is not written: --bless takes for the measure only what was read to its end", path.display()));
+}
+
+/// A measure of nothing would hold for ever.
+fn tell_nothing(path: &Path) -> Exit {
+    tell(format_args!("{} is not written: nothing was judged, so there is nothing to hold others against", path.display()));
+    Exit::Findings
 }
 
 /// The options that judging depends on, as they were typed.
@@ -91,6 +100,9 @@ fn baseline(typed: &Check, basis: &Basis, path: &Path, stop: &AtomicBool) -> Res
     if exit == Exit::Capture || report.interrupted {
         tell_unwritten(path);
         return Ok(exit);
+    }
+    if report.digest.flows == 0 {
+        return Ok(tell_nothing(path));
     }
     let now = census.baseline(&report);
     replace(path, &now.text())?;

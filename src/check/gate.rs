@@ -78,12 +78,31 @@ impl<'a> Gate<'a> {
         differences.extend(self.due.flows.iter().zip(&self.flows).filter_map(|(due, chosen)| chosen.difference(due, report)));
         differences.extend(self.due.findings.iter().filter_map(|due| self.missing(due, report)));
         differences.extend(self.unwanted(report));
+        if differences.is_empty() && !self.due.is_empty() {
+            differences.extend(self.nothing_held(report));
+        }
         let unused = |entry: &&AllowDue| !report.findings.iter().any(|finding| self.allows(entry, finding, report));
         notes.extend(self.due.allow.iter().filter(unused).map(|entry| format!("{}: the findings that it allows are not there any more", entry.place)));
         if self.due.is_empty() {
             notes.push(format!("{} asks for nothing", self.due.file));
         }
         Comparison { name: self.due.name.clone(), with: self.due.file.clone(), compared: self.due.len(), what: EXPECTATIONS, differences, notes }
+    }
+
+    /// Nothing was judged, and nothing in the file says that this may be: that what must not be is not there then shows nothing.
+    fn nothing_held(&self, report: &Report<'_>) -> Option<Difference> {
+        let due = self.due;
+        let may_be_none = due.counts.iter().any(|(what, count, _)| *what == Counted::Flows && count.holds(0));
+        if report.digest.flows > 0 || may_be_none {
+            return None;
+        }
+        let bound = due.no_findings_above.iter().map(|(_, place)| place);
+        let mut places =
+            bound.chain(due.counts.iter().map(|(.., place)| place)).chain(due.flows.iter().map(|due| &due.place)).chain(due.hosts.iter().map(|due| &due.place));
+        let place = places.next().unwrap_or(&due.file);
+        let told =
+            format!("at least 1, so that the {} can be held against something (where there may be none, say so: flows = 0 in [counts])", EXPECTATIONS[1]);
+        Some(unmet(place, word(&Counted::Flows), told, "0: nothing was judged".to_owned(), Vec::new()))
     }
 
     /// Whether no finding is as due; then the nearest ones are told.
