@@ -1,6 +1,7 @@
 //! `watch --evidence`: the packets that findings cite, written as the findings are told.
 //!
-//! The file grows block by block and is whole after each, so it can be opened at any time. Of a packet that several findings cite the comment names those that were
+//! The file grows block by block and is whole after each, so it can be opened at any time. One that somebody moves, removes or empties is begun anew, within a second.
+//! Of a packet that several findings cite the comment names those that were
 //! told when it was written.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +10,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::alone;
-use super::rotation::{Rotation, put_aside};
+use super::rotation::{LOOK, PATIENCE, Rotation, put_aside, why};
 use crate::capture::FrameId;
 use crate::capture::live::Clock;
 use crate::capture::write::Writer;
@@ -19,6 +20,7 @@ use crate::pipeline::recent::{Kept, Recent};
 use crate::report::Report;
 use crate::report::evidence::says;
 use crate::report::paragraph::shown;
+use crate::time::Timestamp;
 
 /// The file and what is in it.
 pub struct Evidence {
@@ -35,6 +37,8 @@ pub struct Evidence {
     refused: u64,
     /// Whether a file that cannot be written was told of.
     complained: bool,
+    /// When it is looked whether the file still bears its name.
+    look: Timestamp,
 }
 
 /// A file to which whole blocks are added, or nothing.
@@ -49,11 +53,35 @@ impl Evidence {
     /// # Errors
     /// Those of the system, and a file that another watch writes to.
     pub fn create(path: &Path, recent: Recent) -> io::Result<Self> {
-        let blocks = Blocks { file: made_anew(path)?, len: 0 };
-        let about = "packets that findings of portbook watch cite; each says in its comment which it shows";
-        let writer = Writer::with_comment(blocks, concat!("portbook ", env!("CARGO_PKG_VERSION")), about)?;
-        let (interfaces, known) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Self { path: path.to_owned(), recent, writer, interfaces, known, gone: 0, refused: 0, complained: false })
+        let writer = begun(made_anew(path)?)?;
+        let (interfaces, known, look) = (BTreeMap::new(), BTreeSet::new(), Timestamp::from_nanos(i64::MIN));
+        Ok(Self { path: path.to_owned(), recent, writer, interfaces, known, gone: 0, refused: 0, complained: false, look })
+    }
+
+    /// Begins the file anew where it was taken away: what findings cite from then on is in it, whether or not it was in the old one.
+    pub fn tend(&mut self, now: Timestamp) {
+        // A clock that was set back must not put it off for long.
+        if now < self.look && self.look.since(now) <= PATIENCE {
+            return;
+        }
+        self.look = now + LOOK;
+        let anew = match self.writer.below() {
+            blocks if blocks.is_emptied() => blocks.file.try_clone().and_then(emptied),
+            blocks if alone::is_elsewhere(&blocks.file, &self.path) => made_anew(&self.path),
+            _ => return,
+        };
+        match anew.and_then(begun) {
+            Ok(writer) => {
+                self.writer = writer;
+                self.interfaces.clear();
+                self.known.clear();
+                self.complained = false;
+            }
+            Err(error) => {
+                anstream::eprintln!("portbook: {}: cannot be begun anew: {}; trying again in {} s", self.path.display(), why(&error), PATIENCE.as_secs());
+                self.look = now + PATIENCE;
+            }
+        }
     }
 
     /// Adds the packets that these findings cite, as far as they are not in it and still kept.
@@ -118,6 +146,11 @@ impl Evidence {
     }
 }
 
+fn begun(file: File) -> io::Result<Writer<Blocks>> {
+    let about = "packets that findings of portbook watch cite; each says in its comment which it shows";
+    Writer::with_comment(Blocks { file, len: 0 }, concat!("portbook ", env!("CARGO_PKG_VERSION")), about)
+}
+
 fn made_anew(path: &Path) -> io::Result<File> {
     let made = || OpenOptions::new().write(true).create(true).truncate(false).open(path);
     let mut file = made()?;
@@ -131,8 +164,20 @@ fn made_anew(path: &Path) -> io::Result<File> {
         file = made()?;
         alone::claim(&file)?;
     }
+    emptied(file)
+}
+
+fn emptied(mut file: File) -> io::Result<File> {
     file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
     Ok(file)
+}
+
+impl Blocks {
+    /// Whether somebody emptied the file where it lies (logrotate's `copytruncate`).
+    fn is_emptied(&self) -> bool {
+        self.file.metadata().is_ok_and(|now| now.is_file() && now.len() < self.len)
+    }
 }
 
 impl Write for Blocks {
@@ -160,6 +205,40 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_that_is_moved_removed_or_emptied_is_begun_anew_and_one_that_cannot_be_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("tickets");
+        fs::create_dir(&inner).unwrap();
+        let path = inner.join("ticket.pcapng");
+        let second = |second: i64| Timestamp::from_parts(second, 0);
+        let mut evidence = Evidence::create(&path, Recent::of(1, 1 << 20)).unwrap();
+        let begun = fs::read(&path).unwrap();
+        evidence.known.insert(FrameId::new(0, 1));
+        evidence.tend(second(1));
+        assert!(evidence.known.len() == 1 && fs::read(&path).unwrap() == begun);
+        fs::rename(&path, inner.join("ticket.pcapng.1")).unwrap();
+        // It is looked once a second.
+        evidence.tend(second(1));
+        assert!(!path.exists());
+        evidence.tend(second(2));
+        assert!(fs::read(&path).unwrap() == begun && evidence.known.is_empty());
+        fs::remove_file(&path).unwrap();
+        evidence.tend(second(3));
+        assert_eq!(fs::read(&path).unwrap(), begun);
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+        evidence.tend(second(4));
+        assert_eq!(fs::read(&path).unwrap(), begun);
+        fs::remove_dir_all(&inner).unwrap();
+        evidence.tend(second(5));
+        fs::create_dir(&inner).unwrap();
+        evidence.tend(second(6));
+        assert!(!path.exists());
+        evidence.tend(second(70));
+        assert_eq!(fs::read(&path).unwrap(), begun);
+    }
 
     #[test]
     fn packets_of_an_earlier_run_are_put_aside_and_a_file_without_any_is_not() {

@@ -138,7 +138,8 @@ fn give_up_rights(typed: &Typed, files: &Files) -> Result<(), Failure> {
     let folder = |path: &PathBuf| path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     let mut read = files.folders();
     read.extend(["/sys/class/net", "/sys/devices", "/proc/self"].map(PathBuf::from));
-    let allowed = Allowed { user: typed.user.clone(), read, write: typed.output.iter().map(folder).chain(typed.state.clone()).collect() };
+    let allowed =
+        Allowed { user: typed.user.clone(), read, write: typed.output.iter().chain(&typed.evidence).map(folder).chain(typed.state.clone()).collect() };
     for missing in rights::give_up(&allowed).map_err(Failure::Usage)? {
         // Many a kernel has no Landlock; whatever else fails somebody should look after.
         if typed.verbose || missing != rights::NO_LANDLOCK {

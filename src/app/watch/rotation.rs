@@ -277,10 +277,10 @@ fn files_aside(path: &Path) -> io::Result<Vec<PathBuf>> {
 const PASSES: &[io::ErrorKind] = &[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge];
 
 /// How often it is looked whether the file still bears its name: what was moved away gets this much more.
-const LOOK: Duration = Duration::from_secs(1);
+pub const LOOK: Duration = Duration::from_secs(1);
 
 /// How long after one that failed the next rotation is tried.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

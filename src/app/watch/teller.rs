@@ -71,11 +71,14 @@ impl Teller {
         (self.before, self.waited_since) = (self.open.keys().cloned().collect(), None);
     }
 
-    /// Does what is due: closes findings from before that do not show any more, and brings the journal to the disk.
+    /// Does what is due: closes findings from before that do not show any more, begins anew what was taken away, and brings the journal to the disk.
     pub fn tend(&mut self, covered: &Covered, now: Timestamp) {
         self.close_those_before(now);
         let saved = self.journal.as_mut().map(|journal| journal.save(covered, now));
         self.complain(saved);
+        if let Some(evidence) = &mut self.evidence {
+            evidence.tend(now);
+        }
     }
 
     /// Brings the journal to the disk before watching ends.
