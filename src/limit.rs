@@ -431,6 +431,8 @@ pub const KEPT_OF_A_BEGINNING: u8 = 16;
 pub const EVIDENCE_BYTES: u64 = 256 << 20;
 /// Packets remembered that were written to it.
 pub const EVIDENCE_REMEMBERED: usize = 1 << 18;
+/// Bytes of frames of several interfaces that wait for earlier ones: what a full gigabit line brings in the fifth of a second that a ring may be behind.
+pub const LIVE_IN_ORDER: usize = 32 << 20;
 /// Packets taken from the ring of one interface at a time: their bytes stay in a core's own cache.
 pub const LIVE_TAKEN: usize = 256;
 /// Records that wait for a slow output; what finds no room is counted.

@@ -7,6 +7,7 @@ mod cards;
 mod clock;
 #[cfg(target_os = "linux")]
 mod fanout;
+mod order;
 #[cfg(target_os = "linux")]
 mod socket;
 mod tap;
@@ -19,9 +20,10 @@ use pcap::Device;
 
 pub use self::cards::Cards;
 pub use self::clock::Clock;
+use self::order::Order;
 use self::tap::Tap;
 use super::{CaptureFile, Frame, FrameId, Interface, LinkType, Progress, Source, SourceError};
-use crate::limit::BATCH;
+use crate::limit::{BATCH, LIVE_TAKEN};
 use crate::time::Timestamp;
 
 /// How to capture.
@@ -75,6 +77,8 @@ pub struct Live {
     /// Bytes of the frames taken out of the rings.
     block: Vec<u8>,
     records: Vec<Record>,
+    /// What waits for other interfaces, where there are several.
+    order: Order,
     files: Vec<CaptureFile>,
     interfaces: Vec<Interface>,
     /// All packets up to here were lent.
@@ -116,6 +120,8 @@ struct Record {
     link: LinkType,
     time: Timestamp,
     wire_len: u32,
+    /// Where its bytes lie: the block's number among those that wait, and the place in it.
+    block: u64,
     from: usize,
     len: usize,
 }
@@ -144,7 +150,7 @@ impl Live {
         let taps = names.iter().zip(0..).map(|(name, place)| Tap::open(name, options, Member { number, of, place })).collect::<Result<Vec<_>, _>>()?;
         let mut clock = Clock::start();
         let passed = clock.now();
-        let mut live = Self { taps, clock, block: Vec::new(), records: Vec::new(), files: Vec::new(), interfaces: Vec::new(), passed };
+        let mut live = Self { taps, clock, block: Vec::new(), records: Vec::new(), order: Order::default(), files: Vec::new(), interfaces: Vec::new(), passed };
         live.take_stock();
         Ok(live)
     }
@@ -187,21 +193,28 @@ impl Live {
         self.block.clear();
         self.records.clear();
         let now = self.clock.now();
+        let mut horizon = now;
         let (block, records, clock) = (&mut self.block, &mut self.records, &self.clock);
         for (place, tap) in (0..).zip(&mut self.taps) {
+            let before = records.len();
             tap.take(now, &mut |number, link, stamp, wire_len, bytes| {
                 let (from, len) = (block.len(), bytes.len());
                 block.extend_from_slice(bytes);
-                records.push(Record { tap: place, number, link, time: clock.of_packet(stamp), wire_len, from, len });
+                records.push(Record { tap: place, number, link, time: clock.of_packet(stamp), wire_len, block: 0, from, len });
             });
+            // A ring that has more is as far as its last frame; the others hide nothing that is older than a block may grow.
+            let last = records.get(before..).and_then(<[Record]>::last).map(|record| record.time);
+            let is_full = records.len() - before >= LIVE_TAKEN;
+            horizon = horizon.min(last.filter(|last| is_full || *last > now - BLOCK_AGE * 2).unwrap_or(now - BLOCK_AGE * 2));
         }
+        // Of one interface the order of arrival stays.
         if self.taps.len() > 1 {
-            // Of one interface the order of arrival stays.
-            self.records.sort_by_key(|record| record.time);
+            self.order.take(&mut self.records, &mut self.block);
+            self.order.lend(horizon, LIVE_TAKEN * self.taps.len(), &mut self.records);
         }
         let last = self.records.iter().map(|record| record.time).max();
         // What is newer than a block's age may still be on its way out of the kernel.
-        let idle = if self.records.is_empty() { Some(now - BLOCK_AGE * 2) } else { None };
+        let idle = if self.records.is_empty() { Some(horizon.min(now - BLOCK_AGE * 2)) } else { None };
         self.passed = self.passed.max(last.or(idle).unwrap_or(self.passed));
         !self.records.is_empty()
     }
@@ -214,6 +227,7 @@ impl Source for Live {
             tap::wait(&self.taps, BLOCK_AGE);
             self.fill();
         }
+        let in_order = self.taps.len() > 1;
         for records in self.records.chunks(BATCH) {
             let frames = records.iter().map(|record| Frame {
                 id: FrameId::new(record.tap, record.number),
@@ -221,10 +235,13 @@ impl Source for Live {
                 link: record.link,
                 time: record.time,
                 wire_len: record.wire_len,
-                bytes: self.block.get(record.from..record.from + record.len).unwrap_or_default(),
+                bytes: if in_order { self.order.bytes(record) } else { self.block.get(record.from..record.from + record.len).unwrap_or_default() },
             });
             let frames: smallvec::SmallVec<[Frame<'_>; BATCH]> = frames.collect();
             sink(&frames);
+        }
+        if let Some(free) = self.order.forget(if in_order { &self.records } else { &[] }) {
+            self.block = free;
         }
         Ok(Progress::More)
     }
