@@ -44,7 +44,8 @@ pub fn tell_unread(report: &Report<'_>, filter: Option<&str>) -> bool {
 /// Why there was nothing to judge, of captures that were read.
 fn nothing_judged(frames: u64, (wire_bytes, flows): (u64, u64), filter: Option<&str>) -> Option<String> {
     let tagged = |filter: &str| if filter.contains("vlan") { String::new() } else { format!("; packets with VLAN tags match only as 'vlan and ({filter})'") };
-    match (frames, filter) {
+    // An empty one lets everything through.
+    match (frames, filter.filter(|filter| !filter.trim().is_empty())) {
         (0, None) => Some("nothing was judged: no packet was captured (is it the right interface, and does the mirror port send?)".to_owned()),
         (0, Some(filter)) => Some(format!("nothing was judged: no packet was captured that --filter '{filter}' lets through{}", tagged(filter))),
         (frames, Some(filter)) if wire_bytes == 0 => {

@@ -71,4 +71,9 @@ fn a_watch_hears_nothing_once_its_last_interface_is_down_or_gone() {
     assert!(!state(&[], &[]).is_deaf() && !state(&["eth1"], &[]).is_deaf() && !state(&[], &["eth2"]).is_deaf());
     assert!(state(&["eth1"], &["eth2"]).is_deaf() && state(&["eth1", "eth2"], &[]).is_deaf());
     assert!(!crate::pipeline::watch::State::default().is_deaf());
+    // One that may come back is waited for; where each would need a new start, nothing is.
+    let replaced = |name: &str| crate::capture::SourceError { hint: crate::capture::live::START_AGAIN.to_owned(), ..error(name) };
+    let after = |faults| crate::pipeline::watch::State { faults, ..state(&[], &[]) };
+    assert!(!after(vec![replaced("eth1"), error("eth2")]).needs_a_new_start() && !after(vec![replaced("eth1")]).needs_a_new_start());
+    assert!(after(vec![replaced("eth2"), replaced("eth1")]).needs_a_new_start() && !after(Vec::new()).needs_a_new_start());
 }

@@ -99,6 +99,9 @@ impl Session<'_> {
             if times.is_over(now) || self.teller.has_failed() {
                 self.stop.store(true, Ordering::Relaxed);
             }
+            if times.are_lost(watch.state(), now) && !self.stop.swap(true, Ordering::Relaxed) {
+                anstream::eprintln!("portbook: every interface is another kind of link now: the watch ends");
+            }
             let is_due = times.summary_is_due(now) && !self.typed.quiet;
             if self.signals.summary.swap(false, Ordering::Relaxed) || is_due {
                 self.teller.summary(watch.summary());
@@ -159,12 +162,14 @@ struct Times {
     interval: Duration,
     summary: Timestamp,
     faults: Vec<SourceError>,
+    /// Since when none of the interfaces can be captured on again without a new start.
+    lost: Option<Timestamp>,
 }
 
 impl Times {
     fn from(begun: Timestamp, typed: &Typed) -> Self {
         let end = typed.for_.map(|time| begun + time);
-        Self { end, interval: typed.interval, summary: begun + typed.interval, faults: Vec::new() }
+        Self { end, interval: typed.interval, summary: begun + typed.interval, faults: Vec::new(), lost: None }
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
@@ -177,6 +182,12 @@ impl Times {
             self.summary = now + self.interval;
         }
         is_due
+    }
+
+    /// Whether interfaces were replaced by others of another kind and have stayed so: whoever supervises the watch sees it end, and starts it again.
+    fn are_lost(&mut self, state: &State, now: Timestamp) -> bool {
+        self.lost = state.needs_a_new_start().then(|| self.lost.unwrap_or(now));
+        self.lost.is_some_and(|since| now.since(since) >= STAYS)
     }
 
     /// A line on standard error for each interface that cannot be captured on any more, and for each that can again.
@@ -195,5 +206,7 @@ impl Times {
     }
 }
 
+/// An interface that is replaced for so long will not come back as it was.
+const STAYS: Duration = Duration::from_secs(10);
 /// How long the next tick is waited for before other things are looked after.
 const TICK: Duration = Duration::from_millis(500);

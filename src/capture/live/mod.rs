@@ -259,6 +259,8 @@ impl Source for Live {
     }
 }
 
+/// What helps where an interface came to be another kind of link: an open handle reads no other.
+pub const START_AGAIN: &str = "start portbook again";
 /// Numbers of groups of one process lie so far apart that those of two started one after the other hardly meet.
 const GROUPS_APART: u16 = 4_099;
 /// How old a block of the ring may grow before the kernel hands it over.

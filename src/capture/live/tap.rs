@@ -6,7 +6,7 @@ use pcap::{Active, Capture, Precision};
 
 #[cfg(target_os = "linux")]
 use super::socket;
-use super::{BLOCK_AGE, Member, Options};
+use super::{BLOCK_AGE, Member, Options, START_AGAIN};
 use crate::capture::{CaptureFile, Interface, LinkType, SourceError};
 use crate::limit::LIVE_TAKEN;
 use crate::time::Timestamp;
@@ -143,7 +143,7 @@ impl Tap {
         });
         match bound {
             Ok(kind) if kind == self.kind => self.fault = None,
-            Ok(_) => self.fail(fault(&self.name, "is another kind of link now", "start portbook again"), now),
+            Ok(_) => self.fail(fault(&self.name, "is another kind of link now", START_AGAIN), now),
             Err(error) => self.fail(fault(&self.name, &format!("is gone: {error}"), BACK), now),
         }
         self.fault.is_none()

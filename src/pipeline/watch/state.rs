@@ -1,5 +1,6 @@
 //! What workers say of what they capture.
 
+use crate::capture::live::START_AGAIN;
 use crate::capture::{CaptureFile, Interface, SourceError};
 use crate::report::{LiveState, Losses};
 use crate::time::Timestamp;
@@ -30,5 +31,11 @@ impl State {
     pub(in crate::pipeline) fn is_deaf(&self) -> bool {
         let is_out = |file: &CaptureFile| self.faults.iter().chain(&self.down).any(|error| error.path == file.path);
         !self.files.is_empty() && self.files.iter().all(is_out)
+    }
+
+    /// Whether none of the interfaces can be captured on again without a new start, as long as they stay what they are now.
+    pub fn needs_a_new_start(&self) -> bool {
+        let is_lost = |file: &CaptureFile| self.faults.iter().any(|error| error.path == file.path && error.hint == START_AGAIN);
+        !self.files.is_empty() && self.files.iter().all(is_lost)
     }
 }
