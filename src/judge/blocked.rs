@@ -187,9 +187,9 @@ const TABLE: &[Rule] = &[
         gate::cut_off, gate::says_cut_off, &["the answer came after the capture"]),
 
     // Another way worked, or nobody is there, or the same worked at another time.
-    rule("D24", Outcome::OkDegraded, Remedy::Nothing, "IPv6 is silent, IPv4 of the same name works for the same host",
+    rule("D24", Outcome::OkDegraded, Remedy::Nothing, "IPv6 is silent or refused, IPv4 of the same name works for the same host",
         silence::v6_to_v4, silence::says_v6_to_v4, &["the IPv6 path was only slower"]),
-    rule("D74", Outcome::OkDegraded, Remedy::Nothing, "QUIC is silent, TCP to the same port works for the same host",
+    rule("D74", Outcome::OkDegraded, Remedy::Nothing, "QUIC is silent or refused, TCP to the same port works for the same host",
         datagram::quic_to_tcp, datagram::says_quic_to_tcp, &["a server without HTTP/3"]),
     rule("D23", Outcome::Unreachable, Remedy::SwitchOn, "no answer, and the link was asked for the host in vain (ARP, IPv6 Neighbor Discovery)",
         silence::absent, silence::says_absent, &["the host has another address by now", "its switch port is in another network (VLAN)"]),

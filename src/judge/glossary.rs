@@ -74,8 +74,8 @@ const fn term(place: Place, word: &'static str, when: &'static str, next: &'stat
 const TERMS: &[Term] = &[
     outcome("ok", "both ends talked, and nothing was refused",
         "proof that the service did what it should", "nothing on the network; what still fails is in the service's own log"),
-    outcome("ok_degraded", "this way is silent, and another one works for the same host: TCP for QUIC, IPv4 for IPv6",
-        "an outage", "open the silent way too, or switch it off, if the wait before each fallback is felt"),
+    outcome("ok_degraded", "this way is silent or refused, and another one works for the same host: TCP for QUIC, IPv4 for IPv6",
+        "an outage", "open that way too, or switch it off, if the wait before each fallback is felt"),
     outcome("connected_no_data", "a connection was made or begun, and nobody said anything",
         "proof that the service itself answered: a proxy may have", "capture while it is really used"),
     outcome("server_silent", "the request arrived, and no reply came, or the server takes no more, or it fell silent in the middle of a connection or stream",

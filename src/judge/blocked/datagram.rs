@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
-use crate::judge::blocked::tunnel;
+use crate::judge::blocked::{refusal, tunnel};
 use crate::judge::ending::{Ending, Group, Instead, stalls_in_initial};
 use crate::judge::threshold::{AGAIN, ANSWER_BY, MANY_ATTEMPTS, REPLY_BY, STREAMING, SURE_ECHOES, SURE_REQUESTS, SURELY_AGAIN};
 use crate::judge::visibility::Sight;
@@ -162,6 +162,9 @@ pub(super) fn says_asked_once(e: &Ending<'_>) -> String {
 
 /// The client has given up QUIC where it reached the same port by TCP.
 pub(super) fn quic_to_tcp(e: &Ending<'_>) -> Option<Confidence> {
+    if refusal::is_served_otherwise(e) && e.speaks("quic") {
+        return Some(Confidence::High);
+    }
     let fell_back = e.instead == Some(Instead::Tcp) && e.speaks("quic") && (e.is_silent_datagram() || stalls_in_initial(e.identified));
     fell_back.then_some(if e.asked >= 2 { Confidence::High } else { Confidence::Medium })
 }
@@ -172,6 +175,9 @@ pub(super) fn says_quic_to_tcp(e: &Ending<'_>) -> String {
         return format!(
             "the handshake of QUIC between {client} and {server} got no further than its first packets, and {client} used TCP to the same port instead"
         );
+    }
+    if refusal::is_served_otherwise(e) {
+        return format!("the QUIC of {client} to {server} {}, and {client} used TCP to the same port instead", refusal::says_refused(e));
     }
     format!("{server} did not answer the QUIC of {client}, which used TCP to the same port instead")
 }

@@ -3,13 +3,32 @@
 use crate::flow::Rejection;
 use crate::judge::Confidence;
 use crate::judge::blocked::middle;
-use crate::judge::ending::Ending;
+use crate::judge::ending::{Ending, Instead};
 use crate::judge::threshold::AGAIN;
 use crate::net::Side;
 
+/// The error that refused the client, where it did not get the same by another way: that is told instead.
+fn rejection<'a>(e: &Ending<'a>) -> Option<&'a Rejection> {
+    e.rejection.filter(|_| !is_served_otherwise(e))
+}
+
+/// Whether IPv6, or QUIC, was refused, and the client was served over IPv4, or TCP, as programs are that try both.
+pub(super) fn is_served_otherwise(e: &Ending<'_>) -> bool {
+    let is_refused = !e.answered && (e.rejection.is_some() || e.refusal.is_some());
+    is_refused && (matches!(e.instead, Some(Instead::Ipv4(_))) || e.instead == Some(Instead::Tcp) && e.speaks("quic"))
+}
+
+/// What refused it, in words.
+pub(super) fn says_refused(e: &Ending<'_>) -> String {
+    match e.rejection {
+        Some(rejection) => format!("was refused ({} of {})", icmp(Some(rejection)), rejection.by),
+        None => "was refused (a reset)".to_owned(),
+    }
+}
+
 /// Administratively prohibited, by the code's own words (RFC 1812 section 5.2.7.1, RFC 4443 section 3.1).
 pub(super) fn by_policy(e: &Ending<'_>) -> Option<Confidence> {
-    e.rejection.filter(|r| matches!((r.v6, r.kind, r.code), (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6)))?;
+    rejection(e).filter(|r| matches!((r.v6, r.kind, r.code), (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6)))?;
     Some(sure(e, Confidence::High))
 }
 
@@ -36,7 +55,7 @@ pub(super) fn closed_udp(e: &Ending<'_>) -> Option<Confidence> {
         return Some(Confidence::Medium);
     }
     let from_host = |r: &&Rejection| r.by == e.server_ip();
-    let rejection = e.rejection.filter(from_host)?;
+    let rejection = rejection(e).filter(from_host)?;
     let closed = matches!((rejection.v6, rejection.kind, rejection.code), (false, 3, 3) | (true, 1, 4)) && !e.is_tcp();
     let unsupported = matches!((rejection.v6, rejection.kind, rejection.code), (false, 3, 2));
     (closed || unsupported).then_some(sure(e, Confidence::High))
@@ -53,7 +72,7 @@ fn has_closed<'a>(e: &Ending<'a>) -> Option<&'a Rejection> {
 
 /// Port unreachable: of TCP only a filter sends it, as hosts reset instead; of UDP one that is not the host itself.
 pub(super) fn port_unreachable(e: &Ending<'_>) -> Option<Confidence> {
-    e.rejection.filter(|r| matches!((r.v6, r.kind, r.code), (false, 3, 2 | 3) | (true, 1, 4)))?;
+    rejection(e).filter(|r| matches!((r.v6, r.kind, r.code), (false, 3, 2 | 3) | (true, 1, 4)))?;
     Some(sure(e, if e.is_tcp() { Confidence::High } else { Confidence::Medium }))
 }
 
@@ -63,7 +82,7 @@ pub(super) fn says_reject(e: &Ending<'_>) -> String {
 
 /// No route, no such host, no way on. Codes about sizes, redirects and header errors refuse nothing.
 pub(super) fn no_route(e: &Ending<'_>) -> Option<Confidence> {
-    let rejection = e.rejection?;
+    let rejection = rejection(e)?;
     match (rejection.v6, rejection.kind, rejection.code) {
         (false, 3, 0 | 1) | (true, 1, 0 | 3) => Some(sure(e, Confidence::High)),
         (false, 3, 5..=8 | 11 | 12 | 14 | 15) | (true, 1, _) => Some(Confidence::Medium),
@@ -102,7 +121,7 @@ pub(super) fn says_fragments(e: &Ending<'_>) -> String {
 
 /// Another distance is a sign of its own; an early answer or a strange identification only beside it, or both together.
 pub(super) fn foreign_reset(e: &Ending<'_>) -> Option<Confidence> {
-    e.refusal.filter(|_| !e.answered)?;
+    e.refusal.filter(|_| !e.answered && !is_served_otherwise(e))?;
     let on_this_side = e.crossed == [Some(false); 2];
     match (e.foreign.is_far() || on_this_side, e.foreign.signs() + u8::from(on_this_side)) {
         (_, 2..) => Some(Confidence::High),
@@ -134,7 +153,7 @@ pub(super) fn signs(e: &Ending<'_>) -> String {
 
 pub(super) fn closed_tcp(e: &Ending<'_>) -> Option<Confidence> {
     let known = e.foreign.hops_off == Some(0) && e.foreign.signs() == 0;
-    e.refusal.filter(|_| !e.answered).map(|_| if known { Confidence::High } else { Confidence::Medium })
+    e.refusal.filter(|_| !e.answered && !is_served_otherwise(e)).map(|_| if known { Confidence::High } else { Confidence::Medium })
 }
 
 pub(super) fn says_closed(e: &Ending<'_>) -> String {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::identify::Fact;
 use crate::judge::Confidence;
-use crate::judge::blocked::{content, middle};
+use crate::judge::blocked::{content, middle, refusal};
 use crate::judge::ending::{Ending, Instead};
 use crate::judge::threshold::{ANSWER_BY, HALF_OPEN, MANY_ATTEMPTS, REPLY_BY, SURE_NEIGHBOUR, SURE_REQUESTS, SURE_SYNS};
 use crate::judge::visibility::{Absent, Apart, Sight, sent_content};
@@ -13,13 +13,17 @@ use crate::signature::PromiseKind;
 
 /// Happy Eyeballs (RFC 8305) gives IPv6 a quarter of a second: a single SYN says less than a repeated one.
 pub(super) fn v6_to_v4(e: &Ending<'_>) -> Option<Confidence> {
+    if refusal::is_served_otherwise(e) && e.is_tcp() {
+        return Some(Confidence::High);
+    }
     let v4 = matches!(e.instead, Some(Instead::Ipv4(_)));
     (v4 && e.is_silent_syn()).then_some(if e.tries >= 2 { Confidence::High } else { Confidence::Medium })
 }
 
 pub(super) fn says_v6_to_v4(e: &Ending<'_>) -> String {
     let v4 = if let Some(Instead::Ipv4(ip)) = e.instead { ip.to_string() } else { "IPv4".to_owned() };
-    format!("IPv6 to {} got no answer, IPv4 of the same name ({v4}) works and is used", e.flow.server.endpoint)
+    let how = if refusal::is_served_otherwise(e) { refusal::says_refused(e) } else { "got no answer".to_owned() };
+    format!("IPv6 to {} {how}, IPv4 of the same name ({v4}) works and is used", e.flow.server.endpoint)
 }
 
 /// What worked once is not blocked.

@@ -1,9 +1,11 @@
 //! Refusals that were seen of some of many attempts: errors are sent only so often (RFC 4443 section 2.4 (f), RFC 1812 section 4.3.2.8).
 
+use std::time::Duration;
+
 use super::outcomes::{CLIENT, SERVER, expect, judge};
 use super::sample::*;
 use crate::flow::Rejection;
-use crate::identify::Fact;
+use crate::identify::{Fact, NameSource, Resolved};
 use crate::judge::{Confidence, Judged, Outcome, Site};
 use crate::net::{Side, Transport};
 
@@ -155,4 +157,55 @@ fn a_websocket_that_closes_with_a_number_of_its_own_is_refused_but_not_as_surely
     };
     expect(&closed(1008), Outcome::AppRefused, Confidence::High, Some("D53"));
     expect(&closed(4401), Outcome::AppRefused, Confidence::Medium, Some("D53"));
+}
+
+/// What leads to IPv4 of `dual.example`: its name is looked up, and whoever has that hardware address is served there.
+fn dual(host: [u8; 6]) -> [Sample; 3] {
+    let answer = Fact::Resolved(Box::new(Resolved {
+        name: "dual.example".into(),
+        reverse: false,
+        aliases: Vec::new(),
+        addresses: vec!["203.0.113.7".parse().unwrap()],
+        ttl: Duration::from_secs(60),
+        source: NameSource::Dns,
+    }));
+    let lookup = udp("10.1.0.2:40000", "10.1.0.1:53").talked(40, 40).speaks(&["dns"]).fact(answer);
+    [lookup, tcp("10.1.0.2:40001", "203.0.113.7:443").talked(100, 100).link(host, [2, 0, 0, 0, 0, 9]), background()]
+}
+
+// curl at a dual-stack host behind a router without a way to IPv6: a third of a millisecond later it asks over IPv4
+#[test]
+fn d24_what_is_refused_over_ipv6_and_served_over_ipv4_runs_degraded() {
+    let host = [2, 0, 0, 0, 0, 1];
+    let named = || tcp("[2001:db8::2]:40002", "[2001:db8:1::7]:443").link(host, [2, 0, 0, 0, 0, 9]).named("dual.example");
+    for code in [0, 1, 3, 4, 5] {
+        let mut refused = named().icmp("2001:db8::1", 1, code);
+        refused.0.flow.rejections[0].v6 = true;
+        let judged = judge_among(Site::default(), &[refused.clone()], &dual(host)).remove(0);
+        expect(&judged, Outcome::OkDegraded, Confidence::High, Some("D24"));
+        let cause = judged.cause.unwrap();
+        assert!(cause.says.contains(&format!("was refused (ICMPv6 type 1 code {code} of 2001:db8::1)")) && cause.says.contains("203.0.113.7"), "{cause:?}");
+        // That another host's IPv4 works says nothing.
+        let judged = judge_among(Site::default(), &[refused], &dual([2, 0, 0, 0, 0, 7])).remove(0);
+        assert!(matches!(judged.outcome, Outcome::Unreachable | Outcome::RejectedByNetwork), "{:?}", judged.outcome);
+    }
+    // A server that has an address in IPv6 and listens in IPv4 alone, or a filter that says so in its name.
+    let judged = judge_among(Site::default(), &[named().syns(&[1.0]).reset(1.02, 57)], &dual(host)).remove(0);
+    expect(&judged, Outcome::OkDegraded, Confidence::High, Some("D24"));
+    assert!(judged.cause.unwrap().says.contains("was refused (a reset)"));
+}
+
+// `reject` before UDP 443: browsers go on over TCP
+#[test]
+fn d74_quic_that_is_refused_beside_tcp_that_works_is_degraded() {
+    let quic = || udp(CLIENT, "203.0.113.7:443").speaks(&["quic"]);
+    let works = tcp("10.1.0.2:40001", "203.0.113.7:443").talked(100, 100);
+    for (by, code) in [("10.1.0.1", 13), ("10.1.0.1", 3), ("203.0.113.7", 3)] {
+        let judged = beside(quic().icmp(by, 3, code), works.clone());
+        expect(&judged, Outcome::OkDegraded, Confidence::High, Some("D74"));
+        assert!(judged.cause.unwrap().says.contains(&format!("was refused (ICMP type 3 code {code} of {by})")));
+        assert_ne!(judge(quic().icmp(by, 3, code)).outcome, Outcome::OkDegraded);
+    }
+    // What else is refused at that port has no other way.
+    assert_ne!(beside(udp(CLIENT, "203.0.113.7:443").speaks(&["dtls"]).icmp("10.1.0.1", 3, 13), works).outcome, Outcome::OkDegraded);
 }
