@@ -179,7 +179,7 @@ const TABLE: &[Rule] = &[
     rule("D87", Outcome::ServerSilent, Remedy::ByRow, "media that a session announced do not come, though their receiver knocks",
         datagram::media_missing, datagram::says_media_missing,
         &["a filter that passes the session and not its media", "a source that has nothing to send", "a session that was not started"]),
-    rule("D01", Outcome::NotObservable, Remedy::Nothing, "one direction alone passes here: the client went on, or asks where answers demonstrably pass elsewhere",
+    rule("D01", Outcome::NotObservable, Remedy::Nothing, "one direction alone passes here: the client went on, or asks where answers demonstrably pass elsewhere; or what is answered was asked of another address",
         gate::unseen, gate::says_unseen, &["asymmetric routing", "a mirror port that copies one direction"]),
     rule("D02", Outcome::CaptureDamaged, Remedy::Nothing, "more than a tenth was lost by the capture about that time, and the client asked less than three times, or was taken and not answered; or the snap length cut off what shows how it went, or what an ICMP error is about",
         gate::damaged, gate::says_damaged, &["an overloaded mirror port", "a snap length"]),
@@ -197,7 +197,7 @@ const TABLE: &[Rule] = &[
         silence::at_times, silence::says_at_times, &["packet loss", "a busy server", "a rate limit"]),
 
     // Silence of TCP.
-    rule("D30", Outcome::ReturnPathBroken, Remedy::WayBack, "both ends repeat themselves: SYN and SYN-ACK; TFTP's request and its answer from another port; what is asked by DNS, DTLS or SRT, after each answer",
+    rule("D30", Outcome::ReturnPathBroken, Remedy::WayBack, "both ends repeat themselves: SYN and SYN-ACK; TFTP's request and its answer from another port; what is asked by DNS, DTLS or SRT, after each answer; or the answers come from another address than was asked",
         silence::return_path, silence::says_return_path, &["spoofed requests", "a stateful device that saw one direction only"]),
     rule("D37", Outcome::SilentDrop, Remedy::Allow, "both ends open to each other at once, and neither gets an answer",
         silence::crossed, silence::says_crossed, &["programs that open a hole through a translator this way, and found none"]),

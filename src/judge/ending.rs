@@ -12,7 +12,7 @@ use crate::identify::{AnswerKind, Fact, IN_CLEAR, Identified, Promise, Step, Tor
 use crate::judge::Named;
 use crate::judge::resolver::{Denied, Luck, Resolvers};
 use crate::judge::threshold::{ALONE, ANSWER_BY, INITIAL, MANY_ATTEMPTS, MEDIA_GONE, REPLY_BY, SOME_LOSS, SURELY_AGAIN, SYN_AGAIN};
-use crate::judge::visibility::{Absent, Apart, Foreign, Forgotten, Opener, PutOut, Seen, Sight, sent_content, stated, took_part, went_on_unanswered};
+use crate::judge::visibility::{Absent, Apart, Foreign, Forgotten, Opener, PutOut, Seen, Sight, StandIn, sent_content, stated, took_part, went_on_unanswered};
 use crate::net::{Endpoint, Side, Transport, is_group};
 use crate::signature::{PromiseKind, Service};
 use crate::time::Timestamp;
@@ -75,6 +75,10 @@ pub(super) struct Ending<'a> {
     pub(super) opener: Option<Opener<'a>>,
     /// What announced this flow.
     pub(super) announced: Option<&'a Promise>,
+    /// Who answered what the client asked, from another address.
+    pub(super) stand_in: Option<StandIn>,
+    /// Whom the client had asked that is answered here by somebody else.
+    pub(super) asked_instead: Option<Endpoint>,
     /// The way on which the client got there instead.
     pub(super) instead: Option<Instead>,
     /// What a multicast or broadcast datagram was about.
@@ -223,6 +227,8 @@ impl<'a> Ending<'a> {
             failures: name.filter(|_| flow.server.payload_bytes == 0).map_or(0, |name| seen.failures(name)),
             opener: seen.opener(identified),
             announced: known.announced,
+            stand_in: if answered { None } else { seen.stand_in(identified) },
+            asked_instead: if flow.server.packets == 0 { None } else { seen.asked_instead(identified) },
             instead: if answered && !stalls_in_initial(identified) { None } else { instead(flow, known) },
             group: group(identified, seen),
             answers_group: seen.answers_group(identified),

@@ -9,6 +9,7 @@ mod namesakes;
 mod neighbours;
 mod pairs;
 mod receivers;
+mod stand_ins;
 mod stretches;
 mod tap;
 mod translated;
@@ -30,6 +31,7 @@ pub(super) use namesakes::PutOut;
 pub(super) use neighbours::Absent;
 pub(super) use pairs::Apart;
 pub(super) use receivers::Forgotten;
+pub(super) use stand_ins::StandIn;
 pub(super) use tap::Sight;
 pub use tap::{CapturePoint, Visibility};
 pub(super) use translated::Leg;
@@ -41,6 +43,7 @@ use namesakes::Namesakes;
 use neighbours::Neighbours;
 use pairs::Pairs;
 use receivers::Receivers;
+use stand_ins::StandIns;
 use tap::Tap;
 use translated::Translations;
 use vouchers::Vouchers;
@@ -51,6 +54,7 @@ pub(super) struct Seen {
     tap: Tap,
     pairs: Pairs,
     translations: Translations,
+    stand_ins: StandIns,
     manners: Manners,
     asked: Asked,
     namesakes: Namesakes,
@@ -85,6 +89,7 @@ impl Seen {
             self.namesakes.learn(identified);
             self.vouchers.learn(identified);
             self.translations.learn(identified);
+            self.stand_ins.learn(identified);
         } else {
             self.pairs.learn_group(flow);
         }
@@ -314,6 +319,16 @@ impl Seen {
         self.translations.translates(flow)
     }
 
+    /// Who answered what the flow asks in vain, from another address.
+    pub(super) fn stand_in(&self, identified: &Identified) -> Option<StandIn> {
+        self.stand_ins.stand_in(identified)
+    }
+
+    /// Whom the client had asked that is answered in the flow by somebody else.
+    pub(super) fn asked_instead(&self, identified: &Identified) -> Option<Endpoint> {
+        self.stand_ins.asked_instead(identified)
+    }
+
     /// Whether the source tried many targets and hardly any answered.
     pub(super) fn scans(&self, source: IpAddr) -> bool {
         self.pairs.scans(source)
@@ -354,7 +369,7 @@ impl Seen {
     pub(super) fn summary(&self) -> Visibility {
         let mut summary = self.tap.summary();
         summary.forgotten += self.pairs.forgotten() + self.manners.forgotten() + self.asked.forgotten() + self.vouchers.forgotten();
-        summary.forgotten += self.neighbours.forgotten() + self.receivers.dropped() + self.namesakes.forgotten();
+        summary.forgotten += self.neighbours.forgotten() + self.receivers.dropped() + self.namesakes.forgotten() + self.stand_ins.forgotten();
         summary.translated = self.translations.met();
         summary
     }

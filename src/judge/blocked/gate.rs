@@ -40,13 +40,16 @@ pub(super) fn says_one_way(_: &Ending<'_>) -> String {
 pub(super) fn unseen(e: &Ending<'_>) -> Option<Confidence> {
     let silent = e.is_silent_syn() || e.is_silent_datagram();
     let answers_only = e.flow.client.packets == 0 && !e.answers_group;
-    (e.went_on || answers_only || (silent && e.sight == Sight::Blind)).then_some(Confidence::High)
+    (e.went_on || answers_only || e.asked_instead.is_some() || (silent && e.sight == Sight::Blind)).then_some(Confidence::High)
 }
 
 pub(super) fn says_unseen(e: &Ending<'_>) -> String {
     let (client, server) = (e.flow.client.endpoint.ip, e.server_ip());
     if e.went_on {
         return format!("{client} went on as if {server} had answered, but no answer was captured: this tap sees one direction");
+    }
+    if let Some(asked) = e.asked_instead {
+        return format!("{} answers here what {client} had asked of {asked}", e.flow.server.endpoint);
     }
     if e.flow.client.packets == 0 {
         return format!("only what {server} sent to {client} was captured; the other direction cannot be judged");

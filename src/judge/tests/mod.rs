@@ -28,6 +28,7 @@ mod semantics;
 mod semantics_of_sites;
 mod shown;
 mod site;
+mod stand_ins;
 mod tunnels;
 mod unknown;
 mod verdicts;
