@@ -4,6 +4,7 @@
 //! not have (`D05`, `D06`, `D32` to `D39`, `D56` to `D59`, `D63` to `D69`, `D84` to `D98`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
+mod accepted;
 mod answer;
 mod content;
 mod datagram;
@@ -93,7 +94,11 @@ pub(super) fn decide(ending: &Ending<'_>, told: bool) -> Fate {
         remedy: rule.remedy,
         says: if told { (rule.says)(ending) } else { String::new() },
         // A key or community is no matter of a ping.
-        alternatives: if rule.id == "D70" && ending.flow.icmp.is_some() { UNANSWERED_ECHO } else { rule.alternatives },
+        alternatives: match rule.id {
+            "D70" if ending.flow.icmp.is_some() => UNANSWERED_ECHO,
+            "D41" if accepted::accepts_again(ending) => accepted::UNHEARD,
+            _ => rule.alternatives,
+        },
         by: rejecter(rule.outcome, ending),
     };
     Fate { outcome: rule.outcome, confidence, cause: Some(cause) }
@@ -226,7 +231,7 @@ const TABLE: &[Rule] = &[
     rule("D38", Outcome::Unreachable, Remedy::Mend(Part::OldConnection), "the SYN is answered by a packet that belongs to no handshake",
         silence::stale, silence::says_stale, &["the host remembers an older connection from the same port", "a translator that uses ports again too soon"]),
     rule("D35", Outcome::ConnectedNoData, Remedy::Nothing, "SYN-ACK, and the client neither acknowledges nor asks again, or resets at once",
-        silence::half_open, silence::says_half_open, &["a port scan", "a client that lost interest", "a spoofed SYN"]),
+        silence::half_open, silence::says_half_open, &["a port scan", "a client that lost interest", "a spoofed SYN", "a stateful device that sees one direction only, and passes no more than the SYN"]),
     rule("D73", Outcome::SilentDrop, Remedy::Allow, "DTLS: the cookie came back, and then the handshake stalls",
         datagram::dtls_stalls, datagram::says_dtls_stalls, &["fragments that do not get through", "a key identity that the server does not know"]),
     rule("D76", Outcome::SilentDrop, Remedy::Allow, "SRT: the cookie came back, and then the handshake stalls",
@@ -333,7 +338,7 @@ const TABLE: &[Rule] = &[
         content::cut_after_first, content::says_cut_after_first,
         &["a device in between cut it after it had read the first bytes", "the service failed"]),
     rule("D58", Outcome::ServerSilent, Remedy::Mend(Part::Hang), "the server's receive window stays closed",
-        content::stalled, content::says_stalled, &["a slow disk or a program that hangs"]),
+        accepted::stalled, accepted::says_stalled, &["a slow disk or a program that hangs", "a device that accepts in the server's place and does not reach it"]),
     rule("D54", Outcome::ServerSilent, Remedy::Mend(Part::Hang), "the request arrived, and no reply came, or only when the client had left",
         content::no_reply, content::says_no_reply, &["a slow service", "a proxy that accepted in its place", "a request that is held on purpose, until there is news"]),
     rule("D94", Outcome::ServerSilent, Remedy::Restore, "an answer of HTTP stops before its end, and nothing more comes",

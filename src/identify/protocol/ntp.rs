@@ -125,9 +125,11 @@ impl Told {
         Some(Self { origin: at.array()?, stratum, reference })
     }
 
-    /// Stratum 0 in an answer is a kiss of death: its reference id says why (RFC 5905 section 7.4).
+    /// Stratum 0 in an answer is a kiss of death: its reference id says why in ASCII (RFC 5905 section 7.4). Without such a word it is what its name says, unspecified: the clock
+    /// is not set, as chrony has it until it has heard a source.
     fn tell(self, said: &mut Said<'_>) {
         let (kind, text) = match self.stratum {
+            0 if self.reference == [0; 4] => (AnswerKind::Failed, "unsynchronised".into()),
             0 => (AnswerKind::Refused, printable(&self.reference)),
             16 => (AnswerKind::Failed, "unsynchronised".into()),
             stratum => (AnswerKind::Accepted, format!("stratum {stratum}").into()),
@@ -189,6 +191,15 @@ mod tests {
         let early = |transmit| read(&NTP, Transport::UDP, 123, &[(Server, &kiss), (Client, &message(0x23, 0, 0, transmit))]);
         assert!(early(7).facts.contains(&refused) && early(7).evidence == Evidence::Dialogue);
         assert!(!early(8).facts.contains(&refused));
+    }
+
+    // chronyd that has heard no source of its own: leap indicator 3, stratum 0, no reference
+    #[test]
+    fn a_server_whose_clock_is_not_set_says_so_and_refuses_nobody() {
+        for unset in [message(0xe4, 0, 7, 9), message(0xe4, 16, 7, 9)] {
+            let heard = read(&NTP, Transport::UDP, 123, &[(Client, &message(0x23, 0, 0, 7)), (Server, &unset)]);
+            assert!(heard.facts.contains(&Fact::answer(AnswerKind::Failed, u32::from(unset[1]), "unsynchronised")), "{:?}", heard.facts);
+        }
     }
 
     #[test]

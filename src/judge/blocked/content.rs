@@ -6,13 +6,12 @@ use crate::count::numbered;
 use crate::flow::{Ended, Moment, OpenSegment, Reset, TcpStory};
 use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
+use crate::judge::blocked::accepted;
 use crate::judge::blocked::middle::forgotten;
 use crate::judge::blocked::refusal::signs;
 use crate::judge::blocked::unended::{asks_by_name, silent_for, unfinished};
 use crate::judge::ending::Ending;
-use crate::judge::threshold::{
-    AGAIN, ANSWER_BY, FOREIGN_HOPS, IDLE, LEAST_HEADERS, LEFT_AT_ONCE, REPLY_BY, SESSION_ID, SOME_LOSS, STALLED, SURE_TO_FIT, SURELY_AGAIN,
-};
+use crate::judge::threshold::{AGAIN, ANSWER_BY, FOREIGN_HOPS, IDLE, LEAST_HEADERS, LEFT_AT_ONCE, REPLY_BY, SESSION_ID, SOME_LOSS, SURE_TO_FIT, SURELY_AGAIN};
 use crate::limit::CLOCKS_APART;
 use crate::net::Side;
 
@@ -203,8 +202,9 @@ pub(super) fn says_first_lost(e: &Ending<'_>) -> String {
     }
     let (len, again) = lost(e, Side::Client).map_or((0, 0), |lost| (lost.len, lost.again));
     format!(
-        "the handshake passed, but the client's first message ({}) was sent again {again} times and never acknowledged{}",
+        "the handshake passed, but the client's first message ({}) was sent again {again} times and never acknowledged{}{}",
         numbered(u64::from(len), "byte"),
+        accepted::says_again(e),
         control(e)
     )
 }
@@ -460,20 +460,6 @@ pub(super) fn says_closed_without_reply(e: &Ending<'_>) -> String {
 }
 
 /// Windows that stay closed to the end: what the client has to say is not taken.
-pub(super) fn stalled(e: &Ending<'_>) -> Option<Confidence> {
-    let tcp = e.tcp.filter(|tcp| tcp.established && tcp.stalled[1] && tcp.zero_windows[1] >= STALLED)?;
-    (!tcp.fins[1] && tcp.reset.as_deref().is_none_or(|reset| reset.from == Side::Client)).then_some(Confidence::Medium)
-}
-
-pub(super) fn says_stalled(e: &Ending<'_>) -> String {
-    let times = e.tcp.map_or(0, |tcp| tcp.zero_windows[1]);
-    format!(
-        "{} took {} and no more: it announced a closed window {times} times and never opened it again",
-        e.server_ip(),
-        numbered(e.flow.client.payload_bytes, "byte")
-    )
-}
-
 /// After a silence in which devices on the way forget a connection: data that nobody acknowledges, or a reset from elsewhere.
 pub(super) fn idle(e: &Ending<'_>) -> Option<Confidence> {
     let tcp = e.tcp.filter(|tcp| tcp.established || tcp.midstream)?;

@@ -2,6 +2,7 @@
 
 use crate::flow::{Ended, TcpStory};
 use crate::judge::Confidence;
+use crate::judge::blocked::accepted;
 use crate::judge::blocked::content::{accepted_in_place, half_asked, is_answered, is_one_sided_talk, was_taken};
 use crate::judge::ending::Ending;
 use crate::judge::threshold::{ANSWER_BY, HEAVY_LOSS, REPLY_BY, SCAN_PACKETS, SURE_REQUESTS, SURE_SYNS, SURELY_AGAIN};
@@ -102,7 +103,7 @@ pub(super) fn cut_off(e: &Ending<'_>) -> Option<Confidence> {
     // A greeting may be due, too, as long as the client is there.
     let is_new = |tcp: &TcpStory| tcp.syn_acks > 0 && !tcp.midstream && !tcp.fins[0] && tcp.reset.is_none() && tcp.missed_bytes == [0, 0];
     let spoke = e.flow.client.payload_bytes > 0 || e.tcp.is_some_and(is_new);
-    let waiting = open && spoke && e.flow.server.payload_bytes == 0;
+    let waiting = open && spoke && accepted::stalled(e).is_none() && e.flow.server.payload_bytes == 0;
     let silent = e.is_silent_syn() || e.is_silent_datagram() || waiting;
     (silent && e.is_cut_by_the_end() || waiting && may_be_answered(e) || greets(e)).then_some(Confidence::High)
 }

@@ -93,6 +93,9 @@ pub(super) fn no_route(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_no_route(e: &Ending<'_>) -> String {
+    if e.rejection.is_some_and(|rejection| rejection.by == e.server_ip()) {
+        return format!("{} itself reports that what it forwards this to cannot be reached ({}){}", e.server_ip(), icmp(e.rejection), others(e));
+    }
     format!("{} reports that {} cannot be reached ({}){}", sender(e), e.server_ip(), icmp(e.rejection), others(e))
 }
 

@@ -62,6 +62,12 @@ fn d41_a_small_first_message_that_vanishes_after_the_handshake_is_dropped_for_it
     assert!(cause.says.contains("517 bytes") && cause.says.contains("5 times"), "{}", cause.says);
     assert!(["content", "size"].iter().all(|why| cause.alternatives.iter().any(|other| other.contains(why))));
     expect(&judge(unacknowledged(Side::Client, 517, 2, 0)), Outcome::SilentDrop, Confidence::Low, Some("D41"));
+    // Behind a stateful device that did not see the SYN-ACK the server hears no more than the SYN.
+    let mut unheard = unacknowledged(Side::Client, 517, 5, 0);
+    unheard.0.flow.tcp.as_mut().unwrap().syn_acks = 4;
+    let cause = judge(unheard).cause.unwrap();
+    assert!(cause.rule == "D41" && cause.says.contains("the server repeats its SYN-ACK"), "{cause:?}");
+    assert!(cause.alternatives.iter().all(|other| !other.contains("content") && !other.contains("size")));
 }
 
 // never blocked

@@ -207,6 +207,24 @@ fn d95_a_size_that_has_passed_before_is_no_reason_for_what_is_lost() {
     assert_eq!(lost(500).outcome, Outcome::PmtuBlackhole);
 }
 
+// a SYN proxy before a server that is off: it keeps its window closed until the server has accepted, too
+#[test]
+fn d58_a_window_that_was_closed_from_the_beginning_is_told() {
+    let accepted = |packets: u64, last: f64, zero_windows: u32| {
+        let mut sample = tcp(CLIENT, SERVER).connected();
+        let flow = &mut sample.0.flow;
+        (flow.client.packets, flow.client.last, flow.last) = (packets, Some(at(last)), at(last));
+        with(sample, |story| (story.stalled, story.zero_windows) = ([false, zero_windows > 0], [0, zero_windows]))
+    };
+    let judged = judge_until(accepted(9, 27.0, 1), 1.0);
+    expect(&judged, Outcome::ServerSilent, Confidence::Medium, Some("D58"));
+    let says = judged.cause.unwrap().says;
+    assert!(says.contains("with a closed window and was not heard again, though 10.1.0.2 asked 7 times over 26 s"), "{says}");
+    // It may open yet; and of an open window none of it is true.
+    assert_eq!(judge_until(accepted(4, 1.6, 1), 0.5).cause.map(|cause| cause.rule), Some("D06"));
+    assert_eq!(judge_until(accepted(9, 27.0, 0), 9.0).cause.map(|cause| cause.rule), Some("D36"));
+}
+
 /// What a client asks from a new port each time, beginning at those seconds.
 fn asked_anew(protocol: &'static str, times: &[f64]) -> Vec<Sample> {
     let one = |(port, second): (u16, &f64)| {
