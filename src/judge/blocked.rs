@@ -96,6 +96,7 @@ pub(super) fn decide(ending: &Ending<'_>, told: bool) -> Fate {
         // A key or community is no matter of a ping.
         alternatives: match rule.id {
             "D70" if ending.flow.icmp.is_some() => UNANSWERED_ECHO,
+            "D30" if silence::is_reset_for_another(ending) => silence::ANOTHER_HOST,
             "D41" if accepted::accepts_again(ending) => accepted::UNHEARD,
             _ => rule.alternatives,
         },

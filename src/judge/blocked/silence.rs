@@ -103,10 +103,27 @@ pub(super) fn return_path(e: &Ending<'_>) -> Option<Confidence> {
         let in_vain = e.is_silent_datagram() && e.apart == Apart::Sent && e.asked >= 2;
         return in_vain.then_some(if e.asked >= SURE_REQUESTS { Confidence::Medium } else { Confidence::Low });
     };
-    let repeated = tcp.syn_acks >= 2 && e.tries >= 2 && !tcp.established && tcp.reset.is_none();
+    let repeated = (tcp.syn_acks >= 2 && e.tries >= 2 || asks_long_after(e)) && !tcp.established && (tcp.reset.is_none() || is_reset_for_another(e));
     (repeated && !sent_content(e.flow) && e.flow.server.payload_bytes == 0)
         .then(|| if middle::answers_refused(e).is_some() { Confidence::High } else { Confidence::Medium })
 }
+
+/// Whether the client went on to ask for longer than an answer that comes late is on its way.
+fn asks_long_after(e: &Ending<'_>) -> bool {
+    let answered = || Some(e.tcp?.syn_times.first()?.0.nanos().saturating_add(i64::try_from(e.tcp?.syn_ack_delay?.get()).ok()?));
+    let last = || Some(e.tcp?.syn_times.last()?.0.nanos());
+    let after = || i64::try_from(ANSWER_BY.as_nanos()).ok()?.checked_add(answered()?);
+    e.tries >= SURE_SYNS && last().zip(after()).is_some_and(|(last, after)| last >= after)
+}
+
+/// The SYN-ACKs are reset in the name of a client that asks again with the same number: whoever resets them did not ask.
+pub(super) fn is_reset_for_another(e: &Ending<'_>) -> bool {
+    e.tries >= 2 && e.tcp.is_some_and(|tcp| tcp.syn_acks >= 2 && !tcp.established && tcp.reset.as_deref().is_some_and(|reset| reset.from == Side::Client))
+}
+
+/// What may be behind that.
+pub(super) const ANOTHER_HOST: &[&str] =
+    &["another host that has the client's address, too", "answers that acknowledge something else, which the client refuses itself"];
 
 /// Somebody else answered, and who had asked did not take that: it asked again all the same, or said so.
 fn from_another_address(e: &Ending<'_>) -> Option<Endpoint> {
@@ -124,7 +141,8 @@ pub(super) fn says_return_path(e: &Ending<'_>) -> String {
             e.flow.server.endpoint
         );
     }
-    format!("{} answered, and {client} asked again all the same: the answers do not reach it{}", e.server_ip(), middle::says_refuser(e))
+    let whose = if is_reset_for_another(e) { "; somebody resets them in its name" } else { "" };
+    format!("{} answered, and {client} asked again all the same: the answers do not reach it{whose}{}", e.server_ip(), middle::says_refuser(e))
 }
 
 /// SYNs of both ends and nothing else (RFC 9293 section 3.5 allows it, and holes through translators are opened so).

@@ -48,6 +48,36 @@ fn d30_a_syn_that_another_address_answers_is_not_dropped() {
     assert_eq!(judged[0].outcome, Outcome::SilentDrop);
 }
 
+// two hosts have the client's address, and the server sends its answers to the other one, which resets them
+#[test]
+fn d30_answers_that_another_host_with_the_clients_address_gets_do_not_reach_it() {
+    let taken_by_another = |times: &[f64], syn_acks: u16| {
+        let mut sample = tcp(CLIENT, PUBLIC).syns(times).syn_acks(syn_acks, 4.01).reset(4.02, 64);
+        let story = sample.0.flow.tcp.as_mut().unwrap();
+        let reset = story.reset.as_mut().unwrap();
+        (reset.from, reset.answers_syn) = (Side::Client, false);
+        sample
+    };
+    let judged = judge_among(Site::default(), &[taken_by_another(&[1.0, 2.0, 4.0], 3)], &[background()]).remove(0);
+    expect(&judged, Outcome::ReturnPathBroken, Confidence::Medium, Some("D30"));
+    let cause = judged.cause.unwrap();
+    assert!(
+        cause.says.ends_with("the answers do not reach it; somebody resets them in its name") && cause.alternatives[0].contains("the client's address"),
+        "{cause:?}"
+    );
+    // A scanner resets what it was answered, and asks no more.
+    let judged = judge_among(Site::default(), &[taken_by_another(&[1.0], 1)], &[background()]).remove(0);
+    expect(&judged, Outcome::ConnectedNoData, Confidence::High, Some("D35"));
+    // The client's side: a switch sent one answer to all of its ports. One that comes late is acknowledged when it comes.
+    let flooded = |times: &[f64]| {
+        let mut sample = tcp(CLIENT, PUBLIC).syns(times).syn_acks(1, 1.01);
+        sample.0.flow.tcp.as_mut().unwrap().syn_ack_delay = std::num::NonZero::new(10_000_000);
+        judge_among(Site::default(), &[sample], &[background()]).remove(0)
+    };
+    expect(&flooded(&[1.0, 2.0, 4.0, 8.0]), Outcome::ReturnPathBroken, Confidence::Medium, Some("D30"));
+    assert_ne!(flooded(&[1.0, 2.0]).outcome, Outcome::ReturnPathBroken);
+}
+
 fn question(client: &str, protocol: &'static str) -> Sample {
     udp(client, "203.0.113.11:161").speaks(&[protocol]).fact(Fact::Retry)
 }
