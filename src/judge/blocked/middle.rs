@@ -110,7 +110,7 @@ fn is_no_way(rejection: &Rejection) -> bool {
 /// Datagrams whose answers are refused on the way by policy. No route, or no such host, may be a client that was switched off meanwhile.
 fn datagrams_refused(e: &Ending<'_>) -> Option<Confidence> {
     let by_policy = |rejection: &&Rejection| rejection.to == Side::Server && weight(rejection) == 3;
-    answers_refused(e).filter(by_policy).filter(|_| e.answered && !e.is_tcp())?;
+    answers_refused(e).filter(by_policy).filter(|_| e.answered)?;
     Some(if e.flow.rejections.iter().filter(by_policy).count() > 1 { Confidence::High } else { Confidence::Medium })
 }
 

@@ -100,7 +100,7 @@ pub(super) fn return_path(e: &Ending<'_>) -> Option<Confidence> {
         if e.identified.facts.contains(&Fact::Unheard) {
             return Some(if e.span >= ANSWER_BY { Confidence::Medium } else { Confidence::Low });
         }
-        let in_vain = e.is_silent_datagram() && e.apart == Apart::Sent && e.asked >= 2;
+        let in_vain = e.is_silent_datagram() && e.apart == Apart::Sent;
         return in_vain.then_some(if e.asked >= SURE_REQUESTS { Confidence::Medium } else { Confidence::Low });
     };
     let repeated = (tcp.syn_acks >= 2 && e.tries >= 2 || asks_long_after(e)) && !tcp.established && (tcp.reset.is_none() || is_reset_for_another(e));
@@ -147,7 +147,7 @@ pub(super) fn says_return_path(e: &Ending<'_>) -> String {
 
 /// SYNs of both ends and nothing else (RFC 9293 section 3.5 allows it, and holes through translators are opened so).
 pub(super) fn crossed(e: &Ending<'_>) -> Option<Confidence> {
-    let tcp = e.tcp.filter(|tcp| tcp.syns > 0 && tcp.syn_acks == 0 && !tcp.established && tcp.reset.is_none())?;
+    e.tcp.filter(|tcp| tcp.syns > 0 && tcp.syn_acks == 0 && !tcp.established && tcp.reset.is_none())?;
     (e.flow.history.has('s') && !e.flow.history.has('a') && e.tries >= 2 && e.flow.server.payload_bytes == 0).then_some(Confidence::Low)
 }
 

@@ -74,6 +74,10 @@ fn hosts_and_ports_beyond_those_kept_are_not_said_to_be_all() {
     assert!(hosts[0].says.contains("7070/tcp of more than 64 hosts"), "{}", hosts[0].says);
     let ports = gathered((0..100).map(|number| elsewhere(&one, |flow| flow.server.endpoint.port = 20_000 + number))).0;
     assert!(ports[0].says.contains("20000/tcp and more than 63 others of 93.184.216.34"), "{}", ports[0].says);
+    // Nor where what was seen at several ports is told as one: the hosts that are kept are those of all.
+    let many = (0..100).map(|number| (address(number), 20_004)).chain((0..4).map(|port| (address(0), 20_000 + port)));
+    let folded = gathered(many.map(|(ip, port)| elsewhere(&one, |flow| (flow.server.endpoint.ip, flow.server.endpoint.port) = (ip, port)))).0;
+    assert!(folded[0].says.contains("20000/tcp and 4 more of more than 64 hosts"), "{}", folded[0].says);
     let exact = gathered((0..64).map(|number| elsewhere(&one, |flow| flow.server.endpoint.ip = address(number)))).0;
     assert!(exact[0].says.contains("of 64 hosts"), "{}", exact[0].says);
 }

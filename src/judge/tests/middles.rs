@@ -77,6 +77,11 @@ fn d65_what_was_repeated_in_vain_and_refused_at_last_met_another_host_or_the_sam
     expect(&judged, Outcome::ServerSilent, Confidence::Low, Some("D65"));
     let says = judged.cause.unwrap().says;
     assert!(says.contains("40 bytes of the client were repeated 4 times") && says.contains("started anew"), "{says}");
+    // A session that had begun before the capture is lost likewise.
+    let mut joined = refused(4, false);
+    let story = joined.0.flow.tcp.as_mut().unwrap();
+    (story.established, story.midstream, story.syns, story.syn_acks) = (false, true, 0, 0);
+    expect(&judge(joined), Outcome::ServerSilent, Confidence::Low, Some("D65"));
     // Loss; a server that ends the connection itself, of which it knows; one that had closed.
     assert_eq!(judge(refused(2, false)).outcome, Outcome::Ok);
     assert_eq!(judge(refused(4, true)).outcome, Outcome::Ok);
@@ -343,14 +348,15 @@ fn path(packets: u64, again: u32) -> Sample {
 // 20 % of all packets lost each way: 36 of 100 questions are not answered, and 5 of 100 are not in three tries
 #[test]
 fn d32_few_questions_without_an_answer_are_chance_where_the_path_loses_much() {
-    let asked = |again: u32| {
-        let silent = udp("10.1.0.2:50000", "203.0.113.7:161").speaks(&["snmp"]).fact(Fact::Retry).fact(Fact::Retry);
+    let asked = |times: u32, again: u32| {
+        let silent = (1..times).fold(udp("10.1.0.2:50000", "203.0.113.7:161").speaks(&["snmp"]), |silent, _| silent.fact(Fact::Retry));
         judge_among(Site::default(), &[silent], &[path(200, again)]).remove(0)
     };
-    let judged = asked(30);
+    let judged = asked(3, 30);
     expect(&judged, Outcome::Unreachable, Confidence::Low, Some("D32"));
     assert!(judged.cause.unwrap().says.contains("loses packets"));
-    assert_eq!(asked(2).outcome, Outcome::SilentDrop);
+    assert_eq!(asked(3, 2).outcome, Outcome::SilentDrop);
+    assert_eq!(asked(4, 30).outcome, Outcome::SilentDrop, "that is no chance any more");
     let opened = |syns: &[f64]| judge_among(Site::default(), &[tcp(CLIENT, SERVER).syns(syns)], &[path(200, 30)]).remove(0);
     assert_eq!(opened(&[1.0, 2.0]).outcome, Outcome::Unreachable);
     assert_eq!(opened(&[1.0, 2.0, 4.0, 8.0]).outcome, Outcome::SilentDrop, "that is no chance any more");
@@ -401,6 +407,11 @@ fn d98_a_server_that_repeats_what_was_acknowledged_does_not_hear_its_client() {
     expect(&judged, Outcome::ReturnPathBroken, Confidence::Medium, Some("D98"));
     assert!(judged.cause.unwrap().says.contains("what 10.1.0.2 sends no longer reaches it"));
     assert_eq!(repeated(2).outcome, Outcome::Ok);
+    // Who has closed awaits nothing any more.
+    let mut closed = served().cut_by_the_end();
+    let story = closed.0.flow.tcp.as_mut().unwrap();
+    (story.repeats[1].acknowledged, story.fins[1]) = (6, true);
+    assert_eq!(judge(closed).outcome, Outcome::Ok);
     // Who does not repeat what nobody acknowledged is not captured any more.
     let mut lost = served().cut_by_the_end();
     let story = lost.0.flow.tcp.as_mut().unwrap();

@@ -553,12 +553,6 @@ fn d75_an_srt_call_again_and_again_is_not_answered() {
     assert!(judged.cause.unwrap().says.contains("12 times"));
 }
 
-#[test]
-fn d76_an_srt_cookie_that_comes_back_in_vain_stalls_the_handshake() {
-    let call = udp(CLIENT, "10.1.0.9:5421").talked(200, 64).speaks(&["srt"]).fact(Fact::Reached(Step::CookieReturned));
-    expect(&judge(call.fact(Fact::Retry).fact(Fact::Retry).fact(Fact::Retry)), Outcome::SilentDrop, Confidence::Medium, Some("D76"));
-}
-
 // A loop that tries a closed port again and again, of which the capture lost one reset.
 #[test]
 fn d21_connections_that_were_refused_are_not_among_those_that_nothing_answered() {

@@ -203,6 +203,16 @@ fn s45_a_public_resolver_that_is_not_reached_names_the_other_way() {
     assert!(remedy.contains("8.8.8.8") && remedy.contains("another resolver"), "{remedy}");
 }
 
+// The row of the resolver itself: it answered.
+#[test]
+fn s45_a_resolver_that_refuses_a_name_which_no_document_has_does_not_fail() {
+    let asked = udp("10.7.0.2:40000", "10.7.0.53:53").talked(40, 40).speaks(&["dns"]);
+    let refused = asked.fact(Fact::Unresolved { name: "other.example".into(), code: 5, filtered: None });
+    let judged = judge_one(peers(), refused.clone());
+    assert_eq!((judged.outcome, judged.service.is_some()), (Outcome::DnsBlocked, true));
+    assert_eq!(findings(peers(), &[refused]), []);
+}
+
 #[test]
 fn s47_a_player_is_read_and_not_written_by_snmp() {
     let players = || site(&["spinetix.player=10.1.0.0/24"]);

@@ -29,6 +29,9 @@ fn what_no_document_mentions_and_does_not_get_through_is_said_to_be_tried_in_vai
     assert!(silent.says.contains("tried 5337/tcp of 10.5.0.1 in vain (10.5.0.9 sent 3 SYNs to 10.5.0.1:5337"), "{}", silent.says);
     let served = told(tcp("10.5.0.9:40000", "10.5.0.1:5337").talked(60, 60));
     assert!(served.says.contains("10.5.0.9 uses 5337/tcp of 10.5.0.1"), "{}", served.says);
+    // Who answers is there, though the answers do not arrive.
+    let answered = told(tcp("10.5.0.9:40000", "10.5.0.1:5337").syns(&[1.0, 2.0, 4.0]).syn_acks(3, 4.02));
+    assert!(answered.says.contains("10.5.0.9 uses 5337/tcp of 10.5.0.1"), "{}", answered.says);
 }
 
 #[test]
