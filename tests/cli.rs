@@ -8,6 +8,26 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+/// A terminal that is closed meanwhile; and one that the run is to outlive, as `nohup` does it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_hangup_ends_with_the_report_and_leaves_no_half_file() {
+    for (ignore, ended) in [("", "0 report"), ("trap '' HUP; ", "alive 0 report")] {
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!(
+            "{ignore}mkfifo in; {binary} analyze -q - --output report < in & run=$!; exec 3> in; cat {} >&3; sleep 1; kill -HUP $run; sleep 1; \
+            kill -0 $run 2>/dev/null && printf 'alive '; exec 3>&-; wait $run; printf '%s ' $?; rm in; ls -A",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/captures/demo/capture.pcap"),
+            binary = env!("CARGO_BIN_EXE_portbook")
+        );
+        let run = Command::new("sh").args(["-c", &script]).current_dir(&folder).output().unwrap();
+        let told = String::from_utf8_lossy(&run.stdout).trim().to_owned();
+        // Whether the run waits for more of its input when the signal comes is not the point.
+        assert!(told.ends_with("0 report"), "{ended}: {told} {}", String::from_utf8_lossy(&run.stderr));
+        assert!(ignore.is_empty() || told == ended, "{told}");
+    }
+}
+
 #[test]
 fn a_missing_file_is_named_with_exit_code_3() {
     let run = portbook(&["analyze", "no/such/file.pcap"]);

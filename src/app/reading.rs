@@ -10,15 +10,37 @@ use crate::decode;
 use crate::report::Report;
 use crate::report::paragraph::shown;
 
-/// Raised by the first SIGINT or SIGTERM, so that the report is still finished; a second one ends the program at once.
+/// Raised by the first SIGINT or SIGTERM, so that the report is still finished; a second one ends the program at once. So does SIGHUP, where the terminal is gone.
 pub fn stop_on_signal() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // Where a handler cannot be set the signal keeps its usual meaning: the program ends.
-        let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop));
-        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+    let stop = watch_on_signal();
+    #[cfg(unix)]
+    if !ignores_hangups() {
+        raise_on(signal_hook::consts::SIGHUP, &stop);
     }
     stop
+}
+
+/// The same for whom SIGHUP tells something else.
+pub fn watch_on_signal() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        raise_on(signal, &stop);
+    }
+    stop
+}
+
+/// Where a handler cannot be set the signal keeps its usual meaning: the program ends.
+fn raise_on(signal: i32, stop: &Arc<AtomicBool>) {
+    let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(stop));
+    let _ = signal_hook::flag::register(signal, Arc::clone(stop));
+}
+
+/// Whether the program was started to outlive its terminal (nohup), as Linux tells it; elsewhere nobody is asked, and the signal keeps its meaning.
+#[cfg(unix)]
+fn ignores_hangups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_none_or(|ignored| ignored >> (signal_hook::consts::SIGHUP - 1) & 1 == 1)
 }
 
 /// A line on standard error for each capture that was not read to its end or not understood; whether there was one. That nothing at all was judged is told, too: no findings

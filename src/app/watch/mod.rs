@@ -30,7 +30,7 @@ use self::systemd::Manager;
 use self::teller::Teller;
 use crate::app::args::{Evidence as TypedEvidence, Watch as Typed};
 use crate::app::place::{choice, fit, spare, standard};
-use crate::app::reading::stop_on_signal;
+use crate::app::reading::watch_on_signal;
 use crate::app::settings::{self, Basis};
 use crate::app::{Exit, Failure, evidence as asked, written};
 use crate::capture::live::{self, Live, Options};
@@ -83,7 +83,7 @@ pub fn run(typed: &Typed) -> Result<Exit, Failure> {
     };
     let journal = typed.state.as_ref().map(|folder| Journal::open(folder)).transpose().map_err(refused)?;
     let (files, manager) = (Files::of(&typed.reading), Manager::find());
-    let (stop, signals) = (stop_on_signal(), Signals::catch());
+    let (stop, signals) = (watch_on_signal(), Signals::catch());
     // Before any thread is started: each takes over the rights of the one that starts it.
     if !typed.keep_rights {
         give_up_rights(typed, &files)?;

@@ -62,7 +62,9 @@ impl Order {
             }
         }
         let mut free = None;
-        while let Some((mut block, _)) = self.blocks.pop_front_if(|(_, left)| *left == 0) {
+        while self.blocks.front().is_some_and(|(_, left)| *left == 0)
+            && let Some((mut block, _)) = self.blocks.pop_front()
+        {
             self.first += 1;
             self.bytes -= block.len();
             block.clear();

@@ -343,7 +343,7 @@ impl Tap {
     pub(super) fn loss(&self, flow: &Flow) -> u64 {
         let said = flow.tcp.as_ref().and_then(|tcp| tcp.last_data[0]).map(Moment::time).or(flow.client.last);
         let share = |time| self.stretches.share(self.living.as_deref(), flow.interface, time);
-        self.stretches.is_whole(self.living.as_deref(), flow.interface).then_some(0).unwrap_or_else(|| share(flow.last).max(said.map_or(0, share)))
+        if self.stretches.is_whole(self.living.as_deref(), flow.interface) { 0 } else { share(flow.last).max(said.map_or(0, share)) }
     }
 
     /// For the report.
