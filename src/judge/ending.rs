@@ -228,7 +228,7 @@ impl<'a> Ending<'a> {
             opener: seen.opener(identified),
             announced: known.announced,
             stand_in: if answered { None } else { seen.stand_in(identified) },
-            asked_instead: if flow.server.packets == 0 { None } else { seen.asked_instead(identified) },
+            asked_instead: if flow.server.packets == 0 || seen.answers_group(identified) { None } else { seen.asked_instead(identified) },
             instead: if answered && !stalls_in_initial(identified) { None } else { instead(flow, known) },
             group: group(identified, seen),
             answers_group: seen.answers_group(identified),

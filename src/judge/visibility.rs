@@ -89,7 +89,9 @@ impl Seen {
             self.namesakes.learn(identified);
             self.vouchers.learn(identified);
             self.translations.learn(identified);
-            self.stand_ins.learn(identified);
+            if !answers_group {
+                self.stand_ins.learn(identified);
+            }
         } else {
             self.pairs.learn_group(flow);
         }

@@ -93,8 +93,13 @@ pub(super) fn no_route(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_no_route(e: &Ending<'_>) -> String {
-    if e.rejection.is_some_and(|rejection| rejection.by == e.server_ip()) {
-        return format!("{} itself reports that what it forwards this to cannot be reached ({}){}", e.server_ip(), icmp(e.rejection), others(e));
+    // Who is there and says that a host is not.
+    if e.rejection.is_some_and(|r| r.by == e.server_ip() && matches!((r.v6, r.kind, r.code), (false, 3, 1) | (true, 1, 3))) {
+        let (server, how) = (e.server_ip(), icmp(e.rejection));
+        return format!(
+            "{server} itself reports that no host is there ({how}): it forwards this to one that is not, or a filter of its own says so{}",
+            others(e)
+        );
     }
     format!("{} reports that {} cannot be reached ({}){}", sender(e), e.server_ip(), icmp(e.rejection), others(e))
 }

@@ -105,6 +105,13 @@ fn d30_a_datagram_that_another_address_answers_is_not_dropped() {
     expect(&judged[0], Outcome::ReturnPathBroken, Confidence::Medium, Some("D30"));
     // Asked once, and taken: programs that look at what is said and not at who says it.
     assert_ne!(judge_among(Site::default(), &[once, answer(CLIENT, "snmp")], &[background()])[0].outcome, Outcome::ReturnPathBroken);
+    // By a tap of two cards whose clocks differ; and what was asked of a group, too, from the port of the service (NetBIOS names).
+    let mut early = answer(CLIENT, "snmp");
+    early.0.flow.first = at(0.98);
+    let judged = judge_among(Site::default(), &[question(CLIENT, "snmp"), early], &[background()]);
+    expect(&judged[0], Outcome::ReturnPathBroken, Confidence::Medium, Some("D30"));
+    let judged = judge_among(Site::default(), &[question("10.1.0.2:161", "snmp"), answer("10.1.0.2:161", "snmp")], &[background()]);
+    assert_ne!(judged[0].outcome, Outcome::ReturnPathBroken);
     // Another protocol, another port of the client's, much later.
     let mut late = answer(CLIENT, "snmp");
     let flow = &mut late.0.flow;

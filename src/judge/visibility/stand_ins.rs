@@ -8,7 +8,7 @@ use crate::flow::{Flow, TcpStory};
 use crate::identify::Identified;
 use crate::judge::memory::Marked;
 use crate::judge::threshold::ANSWER_BY;
-use crate::limit::REFUSALS_REMEMBERED;
+use crate::limit::{CLOCKS_APART, REFUSALS_REMEMBERED};
 use crate::net::{Endpoint, Side, Transport};
 use crate::time::Timestamp;
 
@@ -105,7 +105,7 @@ impl Part {
 
     /// Whether an answer by datagrams is one to that question.
     fn fits(&self, asked: &Self) -> bool {
-        let in_time = self.first >= asked.first && self.first.since(asked.last) <= ANSWER_BY;
+        let in_time = asked.first.since(self.first) <= CLOCKS_APART && self.first.since(asked.last) <= ANSWER_BY;
         self.protocol.is_some() && self.protocol == asked.protocol && in_time
     }
 }
@@ -115,7 +115,8 @@ fn key(flow: &Flow) -> Option<((Transport, Endpoint, u64), bool)> {
     let (client, server) = (flow.client.endpoint, flow.server.endpoint);
     let (common, is_answer) = match flow.tcp.as_deref() {
         Some(tcp) => (u64::from(tcp.starts[Side::Client as usize]?), is_unasked(tcp)?),
-        None if flow.transport != Transport::UDP => return None,
+        // Who asks from the port that is asked mostly asks a group, too, or serves itself.
+        None if flow.transport != Transport::UDP || client.port == server.port => return None,
         None if flow.client.packets == 0 && flow.server.packets > 0 => (server.port.into(), true),
         None if flow.server.packets == 0 && flow.client.packets > 0 => (server.port.into(), false),
         None => return None,
