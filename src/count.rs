@@ -76,6 +76,11 @@ pub fn numbered(many: u64, noun: &str) -> String {
     format!("{many} {}", plural(many, noun))
 }
 
+/// `1 byte`, `12345 bytes`, likewise.
+pub fn bytes(many: u64) -> String {
+    numbered(many, "byte")
+}
+
 fn plural(many: u64, noun: &str) -> String {
     if many == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
@@ -101,7 +106,7 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
         assert_eq!([0, 1, 16_380].map(|many| counted(many, "flow")), ["0 flows", "1 flow", "16,380 flows"]);
-        assert_eq!([0, 1, 16_380].map(|many| numbered(many, "byte")), ["0 bytes", "1 byte", "16380 bytes"]);
+        assert_eq!([0, 1, 16_380].map(bytes), ["0 bytes", "1 byte", "16380 bytes"]);
     }
 
     #[test]

@@ -408,6 +408,7 @@ fn note_close(story: &mut Story, told: &Told<'_>) {
 pub(super) fn tell_next(story: &mut Story, told: &Told<'_>) {
     let silence = note_time(story, told);
     note_content(story, told, silence);
+    note_acknowledged_before(story, told);
     // What comes in order is no repetition, however long its sender paused.
     note_again(story, told, silence, false);
 }

@@ -127,7 +127,7 @@ fn worked(ending: &Ending<'_>) -> Fate {
 
 /// Loss explains missing answers.
 fn ceiling(ending: &Ending<'_>) -> Confidence {
-    match ending.loss {
+    match ending.loss() {
         loss if loss <= SOME_LOSS => Confidence::High,
         loss if loss <= HEAVY_LOSS => Confidence::Medium,
         _ => Confidence::Low,

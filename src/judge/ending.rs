@@ -20,6 +20,7 @@ use crate::time::Timestamp;
 /// One flow's story as the table asks for it.
 #[derive(Debug)]
 pub(super) struct Ending<'a> {
+    seen: &'a Seen,
     pub(super) identified: &'a Identified,
     pub(super) flow: &'a Flow,
     pub(super) tcp: Option<&'a TcpStory>,
@@ -133,8 +134,6 @@ pub(super) struct Ending<'a> {
     pub(super) crossed: [Option<bool>; 2],
     /// From a public address to a private one.
     pub(super) from_outside: bool,
-    /// Lost share where it was captured, parts per thousand.
-    pub(super) loss: u64,
 }
 
 /// What a service said instead of serving.
@@ -198,6 +197,7 @@ impl<'a> Ending<'a> {
         let alike = if own.is_none() && flow.server.packets == 0 && !went_on_unanswered(identified) { seen.refused_alike(flow) } else { None };
         let speaks_teatime = known.service.is_some_and(|service| service.protocols.iter().flatten().any(|name| name == "teatime"));
         Self {
+            seen,
             identified,
             flow,
             tcp,
@@ -257,8 +257,12 @@ impl<'a> Ending<'a> {
             scanning: !answered && seen.scans(client.ip),
             crossed: if answered { [None; 2] } else { crossed(flow, seen) },
             from_outside: false,
-            loss: seen.loss(flow),
         }
+    }
+
+    /// Lost share where it was captured, about the time of it, parts per thousand. Looked up where it decides something, as that takes as long as a tenth of the rest.
+    pub(super) fn loss(&self) -> u64 {
+        self.seen.loss(self.flow)
     }
 
     /// Whether the transport is TCP.

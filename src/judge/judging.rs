@@ -200,7 +200,7 @@ impl<'a> Judge<'a> {
         ending.from_outside = self.comes_from_outside(&identified) && (decision.verdict, decision.attribution) != (Verdict::Expected, Confidence::High);
         let told = self.telling >= Telling::Causes || denied.is_some() || !decision.reasons.contains(&Reason::NotCovered) || self.site().takes_sides();
         let (fate, cited) = (blocked::decide(&ending, told), if told { ending.cited() } else { SmallVec::new() });
-        let (sight, loss_per_mille) = (ending.sight.words(), ending.loss);
+        let (sight, loss_per_mille) = (ending.sight.words(), if self.accounts { ending.loss() } else { 0 });
         let in_vain = matches!(fate.outcome, Outcome::DnsBlocked | Outcome::DnsFailed | Outcome::SilentDrop);
         let denied = ending.denied.filter(|_| in_vain).and_then(|denied| denied.row);
         if fate.outcome == Outcome::ScanNoise && given.iter().all(Vec::is_empty) {

@@ -1,6 +1,6 @@
 //! Rules on what is accepted and not taken: a window that stays closed, and a SYN-ACK that comes again and again though it was acknowledged.
 
-use crate::count::numbered;
+use crate::count::bytes;
 use crate::judge::Confidence;
 use crate::judge::ending::Ending;
 use crate::judge::threshold::{AGAIN, ANSWER_BY, STALLED, SURELY_AGAIN};
@@ -29,11 +29,7 @@ pub(super) fn says_stalled(e: &Ending<'_>) -> String {
         );
     }
     let times = e.tcp.map_or(0, |tcp| tcp.zero_windows[1]);
-    format!(
-        "{} took {} and no more: it announced a closed window {times} times and never opened it again",
-        e.server_ip(),
-        numbered(e.flow.client.payload_bytes, "byte")
-    )
+    format!("{} took {} and no more: it announced a closed window {times} times and never opened it again", e.server_ip(), bytes(e.flow.client.payload_bytes))
 }
 
 /// Whether the server still says that it accepts what the client long acknowledged: nothing that comes behind the SYN reaches it, whatever its content and size.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::count::numbered;
+use crate::count::bytes;
 use crate::flow::{Ended, Moment, OpenSegment, Reset, TcpStory};
 use crate::identify::{Fact, Step};
 use crate::judge::Confidence;
@@ -58,7 +58,7 @@ pub(super) fn says_cut_by_another(e: &Ending<'_>) -> String {
     let name = e.name.map_or_else(String::new, |name| format!(" (which names {name})"));
     format!(
         "after the client's first {}{name} a reset in the name of {} ended the connection, but {}{}",
-        numbered(e.flow.client.payload_bytes, "byte"),
+        bytes(e.flow.client.payload_bytes),
         e.server_ip(),
         signs(e),
         control(e)
@@ -89,12 +89,7 @@ pub(super) fn cut_after_first(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_cut_after_first(e: &Ending<'_>) -> String {
-    format!(
-        "the connection was reset in the name of {} after the client's first {}{}",
-        e.server_ip(),
-        numbered(e.flow.client.payload_bytes, "byte"),
-        control(e)
-    )
+    format!("the connection was reset in the name of {} after the client's first {}{}", e.server_ip(), bytes(e.flow.client.payload_bytes), control(e))
 }
 
 /// A segment that one side sent again and again and of which nothing was acknowledged till the end, though smaller ones were.
@@ -198,12 +193,12 @@ fn never_came(e: &Ending<'_>) -> Option<u64> {
 
 pub(super) fn says_first_lost(e: &Ending<'_>) -> String {
     if let Some(untold) = never_came(e) {
-        return format!("the handshake passed, and of {} that the client said none came this far, only that it closed", numbered(untold, "byte"));
+        return format!("the handshake passed, and of {} that the client said none came this far, only that it closed", bytes(untold));
     }
     let (len, again) = lost(e, Side::Client).map_or((0, 0), |lost| (lost.len, lost.again));
     format!(
         "the handshake passed, but the client's first message ({}) was sent again {again} times and never acknowledged{}{}",
-        numbered(u64::from(len), "byte"),
+        bytes(u64::from(len)),
         accepted::says_again(e),
         control(e)
     )
@@ -240,7 +235,7 @@ pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
         return format!(
             "{} had served, then {} of the client were repeated {} times, and reset at last by a host that knows nothing of the connection: it was started anew, had given it up, or another one took its address",
             e.server_ip(),
-            numbered(u64::from(open.len), "byte"),
+            bytes(u64::from(open.len)),
             open.again
         );
     }
@@ -252,7 +247,7 @@ pub(super) fn says_cut_in_between(e: &Ending<'_>) -> String {
     };
     let (server, seconds) = (e.server_ip(), heard.since(e.flow.first).as_secs());
     let so_far = match (e.flow.server.payload_bytes, e.tcp.map_or(0, |tcp| tcp.acknowledged[0])) {
-        (0, taken) => format!("{server} took {} in {seconds} s and said nothing", numbered(taken, "byte")),
+        (0, taken) => format!("{server} took {} in {seconds} s and said nothing", bytes(taken)),
         _ => format!("{server} served for {seconds} s"),
     };
     format!("{so_far}, then {}{elsewhere}", e.tcp.map_or_else(String::new, |tcp| repeated(tcp, Side::Client)))
@@ -371,7 +366,7 @@ pub(super) fn no_reply(e: &Ending<'_>) -> Option<Confidence> {
     if e.flow.ended != Ended::Closed && waited >= REPLY_BY {
         // A capture that loses packets may have lost the reply with all that came after it, the client's farewell included.
         let is_torn = e.tcp.is_some_and(|tcp| tcp.missed_bytes[0] > u64::from(tcp.cut_bytes));
-        return Some(if e.loss > SOME_LOSS || is_torn { Confidence::Low } else { Confidence::Medium });
+        return Some(if e.loss() > SOME_LOSS || is_torn { Confidence::Low } else { Confidence::Medium });
     }
     gave_up(e)
 }
@@ -421,7 +416,7 @@ fn patience(e: &Ending<'_>) -> Option<Duration> {
 
 pub(super) fn says_no_reply(e: &Ending<'_>) -> String {
     if let Some(waited) = too_late(e) {
-        let (server, taken, seconds) = (e.server_ip(), numbered(e.flow.client.payload_bytes, "byte"), waited.as_secs());
+        let (server, taken, seconds) = (e.server_ip(), bytes(e.flow.client.payload_bytes), waited.as_secs());
         return format!("{server} accepted the connection and took {taken}, and replied {seconds} s later, when the client had left");
     }
     if e.speaks("tls") && e.flow.server.payload_bytes > 0 {
@@ -443,7 +438,7 @@ pub(super) fn says_no_reply(e: &Ending<'_>) -> String {
     if e.flow.server.payload_bytes > 0 {
         return format!("{} had answered, took another request and did not reply{gave_up}", e.server_ip());
     }
-    format!("{} accepted the connection and took {} but did not reply{gave_up}", e.server_ip(), numbered(e.flow.client.payload_bytes, "byte"))
+    format!("{} accepted the connection and took {} but did not reply{gave_up}", e.server_ip(), bytes(e.flow.client.payload_bytes))
 }
 
 /// In good order, by the server first, without a byte of its own: a proxy that found no way on, a service that did not like what it read.
@@ -456,7 +451,7 @@ pub(super) fn closed_without_reply(e: &Ending<'_>) -> Option<Confidence> {
 }
 
 pub(super) fn says_closed_without_reply(e: &Ending<'_>) -> String {
-    format!("{} took the client's {} and closed without a word{}", e.flow.server.endpoint, numbered(e.flow.client.payload_bytes, "byte"), control(e))
+    format!("{} took the client's {} and closed without a word{}", e.flow.server.endpoint, bytes(e.flow.client.payload_bytes), control(e))
 }
 
 /// Windows that stay closed to the end: what the client has to say is not taken.

@@ -71,7 +71,7 @@ pub(super) fn damaged(e: &Ending<'_>) -> Option<Confidence> {
     }
     let silent = (e.is_silent_syn() || e.is_silent_datagram()) && e.tries < SURE_SYNS && e.asked < SURE_REQUESTS;
     let unreplied = e.flow.ended != Ended::Closed && was_taken(e) && is_one_sided_talk(e) && half_asked(e).is_none();
-    (e.loss > HEAVY_LOSS && (silent || unreplied)).then_some(Confidence::High)
+    ((silent || unreplied) && e.loss() > HEAVY_LOSS).then_some(Confidence::High)
 }
 
 /// Whether an error that may have refused it was captured, but not what the error is about.
@@ -94,7 +94,8 @@ pub(super) fn says_damaged(e: &Ending<'_>) -> String {
             e.flow.client.endpoint.ip
         );
     }
-    format!("{}.{} % of what passed this capture point about that time was not captured; the missing answer may be capture loss", e.loss / 10, e.loss % 10)
+    let loss = e.loss();
+    format!("{}.{} % of what passed this capture point about that time was not captured; the missing answer may be capture loss", loss / 10, loss % 10)
 }
 
 pub(super) fn cut_off(e: &Ending<'_>) -> Option<Confidence> {

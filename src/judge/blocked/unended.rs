@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::count::numbered;
+use crate::count::bytes;
 use crate::flow::{Moment, Reset};
 use crate::identify::Fact;
 use crate::judge::Confidence;
@@ -52,12 +52,7 @@ pub(super) fn silent_for(e: &Ending<'_>) -> Duration {
 
 pub(super) fn says_stops(e: &Ending<'_>) -> String {
     let due = unfinished(e).unwrap_or_default();
-    format!(
-        "{} stopped in the middle of an answer: nothing came for {} s, and {} were still to come",
-        e.server_ip(),
-        silent_for(e).as_secs(),
-        numbered(due, "byte")
-    )
+    format!("{} stopped in the middle of an answer: nothing came for {} s, and {} were still to come", e.server_ip(), silent_for(e).as_secs(), bytes(due))
 }
 
 /// The server ends the connection, by a FIN or a reset, in the middle of an answer, or behind a later request that it had taken: neither its last answer nor its next one
@@ -89,7 +84,7 @@ pub(super) fn says_broken_off(e: &Ending<'_>) -> String {
     let server = e.server_ip();
     match due(e) {
         Some(0) => format!("{server} {how} in the middle of an answer, before its last chunk"),
-        Some(due) => format!("{server} {how} in the middle of an answer: {} were still to come", numbered(due, "byte")),
+        Some(due) => format!("{server} {how} in the middle of an answer: {} were still to come", bytes(due)),
         None => format!("{server} had answered, took another request, and {how} without a word"),
     }
 }
