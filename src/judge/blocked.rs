@@ -1,7 +1,7 @@
 //! The decision table: what became of a flow, rule by rule, first match wins.
 //!
 //! It says what the packets show and how sure that is, never that a firewall blocked it. Ids are those of the table this room works by; those that it does
-//! not have (`D05`, `D06`, `D32` to `D39`, `D56` to `D59`, `D63` to `D69`, `D84` to `D98`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
+//! not have (`D05`, `D06`, `D32` to `D39`, `D56` to `D59`, `D63` to `D69`, `D84` to `D99`) are portbook's own. A rule whose pattern needs more than one flow's story asks for it through
 //! [`Ending`]; every number that one decides by stands in [`threshold`](crate::judge::threshold).
 
 mod accepted;
@@ -203,7 +203,10 @@ const TABLE: &[Rule] = &[
         silence::at_times, silence::says_at_times, &["packet loss", "a busy server", "a rate limit"]),
 
     // Silence of TCP.
-    rule("D30", Outcome::ReturnPathBroken, Remedy::WayBack, "both ends repeat themselves: SYN and SYN-ACK; TFTP's request and its answer from another port; what is asked by DNS, DTLS or SRT, after each answer; or the answers come from another address than was asked",
+    rule("D99", Outcome::ReturnPathBroken, Remedy::Mend(Part::AnsweringAddress), "the answers come from another address than was asked, and the client does not take them",
+        silence::answered_in_its_place, silence::says_answered_in_its_place,
+        &["a server behind a load balancer, to which it should answer as that (direct return)", "somebody who answers in its place"]),
+    rule("D30", Outcome::ReturnPathBroken, Remedy::WayBack, "both ends repeat themselves: SYN and SYN-ACK; TFTP's request and its answer from another port; what is asked by DNS, DTLS or SRT, after each answer",
         silence::return_path, silence::says_return_path, &["spoofed requests", "a stateful device that saw one direction only"]),
     rule("D37", Outcome::SilentDrop, Remedy::Allow, "both ends open to each other at once, and neither gets an answer",
         silence::crossed, silence::says_crossed, &["programs that open a hole through a translator this way, and found none"]),

@@ -77,6 +77,8 @@ pub enum Part {
     Parting,
     /// A service that ends connections without a word, unless a device in between does.
     Close,
+    /// The address that answers come from.
+    AnsweringAddress,
     /// A service that hangs.
     Hang,
     /// An older connection that somebody still remembers.
@@ -197,6 +199,9 @@ impl Advice<'_> {
             Part::Close => {
                 format!("See in the log of {server} whether {} ended this itself; if not, a device in between did.", server.one_or_many("it", "they"))
             }
+            Part::AnsweringAddress => format!(
+                "See which device on the way translates {server} to an address that {client} can reach past it: it must translate {client}, too, or {client} ask the other address. A host with several addresses must answer from the one that is asked. No filter needs to be opened."
+            ),
             Part::OldConnection => format!(
                 "See why {server}, or a device on the way that translates addresses, still remembers an older connection from that port: {client} or the device may have been started anew, or gives ports out again too soon."
             ),

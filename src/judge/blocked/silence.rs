@@ -8,7 +8,7 @@ use crate::judge::blocked::{content, middle, refusal};
 use crate::judge::ending::{Ending, Instead};
 use crate::judge::threshold::{ANSWER_BY, HALF_OPEN, MANY_ATTEMPTS, REPLY_BY, SURE_NEIGHBOUR, SURE_REQUESTS, SURE_SYNS};
 use crate::judge::visibility::{Absent, Apart, Sight, sent_content};
-use crate::net::{Endpoint, Side};
+use crate::net::Side;
 use crate::signature::PromiseKind;
 
 /// Happy Eyeballs (RFC 8305) gives IPv6 a quarter of a second: a single SYN says less than a repeated one.
@@ -91,11 +91,21 @@ pub(in crate::judge) fn asked_in_vain(Absent { host, by, times, since, last, .. 
     format!("{by} asked the link for {host} {times} times over {over} s ({how}) and nobody answered")
 }
 
+/// Somebody else answered, and who had asked did not take that: it asked again all the same, or said so.
+pub(super) fn answered_in_its_place(e: &Ending<'_>) -> Option<Confidence> {
+    let stand_in = e.stand_in?;
+    let datagram = e.is_silent_datagram() && (stand_in.is_refused || e.asked.max(e.luck.again as u32) >= 2);
+    (datagram || e.is_silent_syn() && e.tries >= 2).then_some(Confidence::Medium)
+}
+
+pub(super) fn says_answered_in_its_place(e: &Ending<'_>) -> String {
+    let (client, server) = (e.flow.client.endpoint.ip, e.flow.server.endpoint);
+    let by = e.stand_in.map_or_else(|| "another end".to_owned(), |stand_in| stand_in.by.to_string());
+    format!("{client} asked {server}, and {by} answered: from an address that was not asked, which {client} does not take")
+}
+
 /// Both ends repeat themselves: the server its SYN-ACK, the client its SYN.
 pub(super) fn return_path(e: &Ending<'_>) -> Option<Confidence> {
-    if from_another_address(e).is_some() {
-        return Some(Confidence::Medium);
-    }
     let Some(tcp) = e.tcp else {
         if e.identified.facts.contains(&Fact::Unheard) {
             return Some(if e.span >= ANSWER_BY { Confidence::Medium } else { Confidence::Low });
@@ -125,22 +135,8 @@ pub(super) fn is_reset_for_another(e: &Ending<'_>) -> bool {
 pub(super) const ANOTHER_HOST: &[&str] =
     &["another host that has the client's address, too", "answers that acknowledge something else, which the client refuses itself"];
 
-/// Somebody else answered, and who had asked did not take that: it asked again all the same, or said so.
-fn from_another_address(e: &Ending<'_>) -> Option<Endpoint> {
-    let stand_in = e.stand_in?;
-    let datagram = e.is_silent_datagram() && (stand_in.is_refused || e.asked.max(e.luck.again as u32) >= 2);
-    (datagram || e.is_silent_syn() && e.tries >= 2).then_some(stand_in.by)
-}
-
 pub(super) fn says_return_path(e: &Ending<'_>) -> String {
     let client = e.flow.client.endpoint.ip;
-    if let Some(by) = from_another_address(e) {
-        return format!(
-            "{client} asked {}, and {by} answered: from an address that was not asked, which {client} does not take. Who translates the address of the question must see the answer, \
-             too, and a host with several addresses must answer from the one that is asked",
-            e.flow.server.endpoint
-        );
-    }
     let whose = if is_reset_for_another(e) { "; somebody resets them in its name" } else { "" };
     format!("{} answered, and {client} asked again all the same: the answers do not reach it{whose}{}", e.server_ip(), middle::says_refuser(e))
 }

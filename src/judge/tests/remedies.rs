@@ -40,3 +40,17 @@ fn where_it_had_worked_it_is_asked_what_has_changed_and_not_for_an_opening() {
     let remedy = remedy(only(found));
     assert!(remedy.contains("what was different when it worked") && !remedy.contains("allow"), "{remedy}");
 }
+
+// a port forward of the router's public address to a server in the client's own network, which answers its neighbour directly
+#[test]
+fn where_another_address_answers_than_was_asked_who_translates_is_named_and_no_way_back() {
+    let mut asked = tried(40000, &[1.0, 2.0, 4.0]);
+    asked.0.flow.tcp.as_mut().unwrap().starts[0] = Some(77);
+    let mut answered = tcp("10.1.0.2:40000", "10.1.0.3:8883").syns(&[]).syn_acks(3, 4.02);
+    let story = answered.0.flow.tcp.as_mut().unwrap();
+    (story.same_isn, story.starts[0]) = (false, Some(77));
+    answered.0.flow.client.packets = 3;
+    let found = findings(players(), &[asked, answered]).into_iter().find(|found| found.rule == "return_path_broken").unwrap();
+    let remedy = found.remedy.unwrap();
+    assert!(remedy.contains("translates 203.0.113.7") && !remedy.contains("allow") && !remedy.contains("back to"), "{remedy}");
+}

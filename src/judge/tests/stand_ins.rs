@@ -29,9 +29,9 @@ fn answered(start: u32) -> Sample {
 
 // a port forward of the router's public address to a server in the client's own network: the server answers its neighbour directly
 #[test]
-fn d30_a_syn_that_another_address_answers_is_not_dropped() {
+fn d99_a_syn_that_another_address_answers_is_not_dropped() {
     let judged = judge_among(Site::default(), &[asked(&[1.0, 2.0, 4.0], 77), answered(77)], &[background()]);
-    expect(&judged[0], Outcome::ReturnPathBroken, Confidence::Medium, Some("D30"));
+    expect(&judged[0], Outcome::ReturnPathBroken, Confidence::Medium, Some("D99"));
     let says = &judged[0].cause.as_ref().unwrap().says;
     assert!(says.starts_with("10.1.0.2 asked 203.0.113.1:8080, and 10.1.0.3:8080 answered"), "{says}");
     expect(&judged[1], Outcome::NotObservable, Confidence::High, Some("D01"));
@@ -91,9 +91,9 @@ fn answer(client: &str, protocol: &'static str) -> Sample {
 
 // an agent or a resolver on a host with two addresses that answers from the first of them, whichever was asked
 #[test]
-fn d30_a_datagram_that_another_address_answers_is_not_dropped() {
+fn d99_a_datagram_that_another_address_answers_is_not_dropped() {
     let judged = judge_among(Site::default(), &[question(CLIENT, "snmp"), answer(CLIENT, "snmp")], &[background()]);
-    expect(&judged[0], Outcome::ReturnPathBroken, Confidence::Medium, Some("D30"));
+    expect(&judged[0], Outcome::ReturnPathBroken, Confidence::Medium, Some("D99"));
     assert!(judged[0].cause.as_ref().unwrap().says.contains("and 203.0.113.10:161 answered"));
     expect(&judged[1], Outcome::NotObservable, Confidence::High, Some("D01"));
     // Asked once, and refused by who asked.
@@ -102,14 +102,14 @@ fn d30_a_datagram_that_another_address_answers_is_not_dropped() {
     refused.0.flow.rejections.push(Rejection { by, to: Side::Server, v6: false, kind: 3, code: 3, mtu: None, quoted_ttl: 60, time: at(1.1), frame: frame(8) });
     let once = udp(CLIENT, "203.0.113.11:161").speaks(&["snmp"]);
     let judged = judge_among(Site::default(), &[once.clone(), refused], &[background()]);
-    expect(&judged[0], Outcome::ReturnPathBroken, Confidence::Medium, Some("D30"));
+    expect(&judged[0], Outcome::ReturnPathBroken, Confidence::Medium, Some("D99"));
     // Asked once, and taken: programs that look at what is said and not at who says it.
     assert_ne!(judge_among(Site::default(), &[once, answer(CLIENT, "snmp")], &[background()])[0].outcome, Outcome::ReturnPathBroken);
     // By a tap of two cards whose clocks differ; and what was asked of a group, too, from the port of the service (NetBIOS names).
     let mut early = answer(CLIENT, "snmp");
     early.0.flow.first = at(0.98);
     let judged = judge_among(Site::default(), &[question(CLIENT, "snmp"), early], &[background()]);
-    expect(&judged[0], Outcome::ReturnPathBroken, Confidence::Medium, Some("D30"));
+    expect(&judged[0], Outcome::ReturnPathBroken, Confidence::Medium, Some("D99"));
     let judged = judge_among(Site::default(), &[question("10.1.0.2:161", "snmp"), answer("10.1.0.2:161", "snmp")], &[background()]);
     assert_ne!(judged[0].outcome, Outcome::ReturnPathBroken);
     // Another protocol, another port of the client's, much later.
