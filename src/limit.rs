@@ -322,6 +322,8 @@ pub const PATHS_OF_A_KIND: usize = 256;
 pub const CANDIDATES_SHOWN: usize = 8;
 /// Hosts of which it is remembered that they were heard or reached, by capture point: a large site's, at some 60 bytes each.
 pub const HOSTS_REMEMBERED: usize = fill(17);
+/// Pauses of the captures that are remembered, the last ones: at sixteen bytes each, for flows that are judged while they are.
+pub const PAUSES_REMEMBERED: usize = 1 << 14;
 /// Minutes of interfaces of which it is remembered what was lost in them, at some 60 bytes each: ten days of one.
 pub const MINUTES_REMEMBERED: usize = fill(14);
 /// Minutes over which what a flow carried is spread, the last ones of its life: live ones are learned from every few seconds.

@@ -22,6 +22,7 @@ use crate::capture::Pause;
 use crate::flow::{Flow, Neighbour, Rejection, Reset};
 use crate::identify::{Fact, Identified, Step};
 use crate::judge::threshold::{ANSWER_BY, DATAGRAMS_PAUSE};
+use crate::limit::PAUSES_REMEMBERED;
 use crate::net::{Endpoint, Mac, Transport, is_group};
 use crate::time::Timestamp;
 
@@ -107,6 +108,9 @@ impl Seen {
     /// Enters when nothing was captured. A short pause keeps nobody's answer away, and rotated files have them all the time.
     pub(super) fn pause(&mut self, pause: Pause) {
         if pause.to.since(pause.from) >= ANSWER_BY {
+            if self.pauses.len() >= PAUSES_REMEMBERED {
+                self.pauses.drain(..PAUSES_REMEMBERED / 2);
+            }
             self.pauses.push(pause);
         }
     }
@@ -407,3 +411,22 @@ pub(super) fn went_on_unanswered(identified: &Identified) -> bool {
 
 /// Type of ICMPv6 (RFC 4861 section 4.3), which stands for a port.
 const NEIGHBOR_SOLICITATION: u16 = 135;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_capture_that_pauses_between_any_two_packets_the_last_pauses_are_remembered() {
+        let at = |minute: usize| Timestamp::from_parts(60 * minute as i64, 0);
+        let mut seen = Seen::default();
+        let many = 5 * PAUSES_REMEMBERED;
+        for minute in 1..=many {
+            seen.pause(Pause { from: at(minute - 1), to: at(minute) });
+            assert!(seen.pauses.len() <= PAUSES_REMEMBERED);
+        }
+        for minute in many - PAUSES_REMEMBERED / 2..many {
+            assert_eq!(seen.end_after(at(minute)), at(minute));
+        }
+    }
+}
